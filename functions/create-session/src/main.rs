@@ -1,0 +1,57 @@
+//! `POST /api/session/create`: the one session of an owner, new or as it is.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    config::BusinessNumber,
+    http::{Answer, ApiError, Incoming, Method, serve},
+    id::SessionId,
+    pairing::PairingCode,
+    session::{OWNER_ID_LIMIT, Qr, Session},
+    startup::{Startup, System},
+    store::{Created, Store},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let (store, system) = (startup.store()?, startup.system);
+    let number = startup.environment.business_number();
+    store.warm_up().await;
+    serve(&[Method::POST], move |request| {
+        let (store, number) = (store.clone(), number.clone());
+        async move { create(&store, system, number, &request).await }
+    })
+    .await
+}
+
+async fn create(
+    store: &Store,
+    system: System,
+    number: Option<BusinessNumber>,
+    request: &Incoming,
+) -> Result<Answer, ApiError> {
+    let body = request.body.object()?;
+    let owner_id = body.string("userId")?.filter(|id| !id.trim().is_empty());
+    let owner_id = owner_id.ok_or_else(|| ApiError::bad_request("missing_field", "userId is required"))?;
+    if owner_id.len() > OWNER_ID_LIMIT {
+        let message = format!("userId has {} bytes: it may have up to {OWNER_ID_LIMIT}", owner_id.len());
+        return Err(ApiError::bad_request("invalid_field", message));
+    }
+    if let Some(wanted) = body.string("phoneNumberId")?
+        && number.as_ref().is_none_or(|number| number.phone_number_id != wanted)
+    {
+        let message = "phoneNumberId is not a number of this deployment: leave it out to use the one that it has";
+        return Err(ApiError::bad_request("invalid_field", message));
+    }
+    let now = (system.now)();
+    let qr = number.map(|number| {
+        let code = PairingCode::from_random((system.random)());
+        Qr::new(SessionId::for_owner(owner_id), &number.display_phone_number, code, now)
+    });
+    let (session, message) = match store.create_session(Session::new(owner_id.to_owned(), qr, now)).await? {
+        Created::New(session) => (session, "Session created successfully"),
+        Created::Existing(session) => (session, "Session already exists"),
+    };
+    Answer::json(&json!({"success": true, "session": session.row(), "message": message}))
+}

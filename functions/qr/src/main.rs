@@ -1,0 +1,98 @@
+//! `GET /api/qr`: the QR code to scan, as text or picture.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    config::BusinessNumber,
+    http::{Answer, ApiError, Incoming, Method, serve},
+    pairing::PairingCode,
+    qr,
+    session::{Qr, QrState, Session},
+    startup::{Startup, System},
+    store::Store,
+    time::Timestamp,
+};
+
+/// When to ask again for a code that is not there yet, in seconds.
+const RETRY_AFTER: u32 = 2;
+
+#[derive(Clone, Copy)]
+enum Format {
+    Text,
+    Image,
+    Svg,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let (store, system) = (startup.store()?, startup.system);
+    let number = startup.environment.business_number();
+    store.warm_up().await;
+    serve(&[Method::GET], move |request| {
+        let (store, number) = (store.clone(), number.clone());
+        async move { code(&store, system, number.as_ref(), &request).await }
+    })
+    .await
+}
+
+async fn code(
+    store: &Store,
+    system: System,
+    number: Option<&BusinessNumber>,
+    request: &Incoming,
+) -> Result<Answer, ApiError> {
+    let session_id = request.query.session_id()?;
+    let format = match request.query.one("format")?.as_deref() {
+        None | Some("text") => Format::Text,
+        Some("image") => Format::Image,
+        Some("svg") => Format::Svg,
+        Some(_) => return Err(ApiError::bad_request("invalid_query", "format must be text, image or svg")),
+    };
+    let session = store.session(session_id).await?.ok_or_else(ApiError::session_not_found)?;
+    match session.qr_state((system.now)()) {
+        QrState::Connected => Answer::json(
+            &json!({"success": true, "connected": true, "qr": null, "message": "WhatsApp already connected"}),
+        ),
+        QrState::None => {
+            let body = json!({"success": false, "qr": null, "message": "QR not yet generated. Please wait..."});
+            Ok(Answer::json(&body)?.retry_after(RETRY_AFTER))
+        }
+        QrState::Expired => {
+            rotate(store, system, number, &session).await?;
+            let message = "QR expired. Generating new one...";
+            let body = json!({"success": false, "qr": null, "expired": true, "message": message});
+            Ok(Answer::json(&body)?.retry_after(RETRY_AFTER))
+        }
+        QrState::Valid(link, expires_at) => show(link, expires_at, format),
+    }
+}
+
+/// A worker's code (no number is configured) is the worker's to replace.
+async fn rotate(
+    store: &Store,
+    system: System,
+    number: Option<&BusinessNumber>,
+    session: &Session,
+) -> Result<(), ApiError> {
+    if let (Some(number), Some(expired_at)) = (number, session.qr_expires_at) {
+        let code = PairingCode::from_random((system.random)());
+        let qr = Qr::new(session.id, &number.display_phone_number, code, (system.now)());
+        store.rotate_qr(session.id, expired_at, &qr).await?;
+    }
+    Ok(())
+}
+
+fn show(link: &str, expires_at: Timestamp, format: Format) -> Result<Answer, ApiError> {
+    match format {
+        Format::Text => Answer::json(&json!({"success": true, "qr": link, "qr_expires_at": expires_at})),
+        Format::Image => {
+            let picture = qr::png(link).map_err(|error| ApiError::internal(&error))?;
+            Ok(Answer::picture("image/png", picture))
+        }
+        Format::Svg => {
+            let picture = qr::svg(link).map_err(|error| ApiError::internal(&error))?;
+            Ok(Answer::picture("image/svg+xml", picture.into_bytes()))
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `GET /api/session/status`: a session as it is.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    http::{Answer, ApiError, Incoming, Method, serve},
+    session::QrState,
+    startup::{Startup, System},
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let (store, system) = (startup.store()?, startup.system);
+    store.warm_up().await;
+    serve(&[Method::GET], move |request| {
+        let store = store.clone();
+        async move { status(&store, system, &request).await }
+    })
+    .await
+}
+
+async fn status(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
+    let session = store.session(request.query.session_id()?).await?;
+    let session = session.ok_or_else(ApiError::session_not_found)?;
+    let mut row = serde_json::to_value(session.row()).map_err(|error| ApiError::internal(&error))?;
+    row["qr_expired"] = json!(session.qr_state((system.now)()) == QrState::Expired);
+    Answer::json(&json!({"success": true, "session": row}))
+}

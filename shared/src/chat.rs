@@ -1,0 +1,144 @@
+//! A chat: everything between one session and one person or group.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{ChatId, SessionId},
+    identity::Address,
+    message::{Message, preview},
+    time::Timestamp,
+};
+
+/// Whether a chat is with one person or a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum ChatType {
+    Individual,
+    Group,
+}
+
+/// Which list of the inbox a chat is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum ChatStatus {
+    Inbox,
+    Pending,
+    Resolved,
+    Archived,
+}
+
+/// A chat as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chat {
+    /// Derived from the session and the identity: one person, one chat.
+    pub id: ChatId,
+    /// The session that it belongs to.
+    pub session_id: SessionId,
+    /// The address in jid form, as it was first seen; see [`Address::remote_id`].
+    pub remote_id: String,
+    /// The same for a phone number; `None` for a group or a person known only by BSUID.
+    pub phone_jid: Option<String>,
+    /// The contact's own name where known, else the address as first given.
+    pub name: String,
+    /// Person or group.
+    #[serde(rename = "type")]
+    pub kind: ChatType,
+    /// Which list it is in.
+    pub status: ChatStatus,
+    /// Whether the business has not seen the last message.
+    pub is_unread: bool,
+    /// How many inbound messages came since the business last looked or wrote.
+    #[serde(default)]
+    pub unread_count: u64,
+    /// The last message, shortened.
+    pub last_message: Option<String>,
+    /// The last message's own time. Never goes back.
+    pub last_message_at: Option<Timestamp>,
+    /// When the chat was made.
+    pub created_at: Timestamp,
+    /// Where to send to, as WhatsApp last gave it: it may differ from what API callers dial, and only this form is
+    /// sure to be delivered.
+    pub wa_id: Option<String>,
+}
+
+impl Chat {
+    /// A chat without messages yet.
+    pub fn new(id: ChatId, session_id: SessionId, address: &Address, name: String, now: Timestamp) -> Self {
+        let phone = match address {
+            Address::Phone(digits) => Some(digits.clone()),
+            Address::Bsuid(_) | Address::Group(_) => None,
+        };
+        Self {
+            id,
+            session_id,
+            remote_id: address.remote_id(),
+            phone_jid: phone.is_some().then(|| address.remote_id()),
+            name,
+            kind: if matches!(address, Address::Group(_)) { ChatType::Group } else { ChatType::Individual },
+            status: ChatStatus::Inbox,
+            is_unread: false,
+            unread_count: 0,
+            last_message: None,
+            last_message_at: None,
+            created_at: now,
+            wa_id: phone,
+        }
+    }
+
+    /// The chat after a person of the business sent `message`: in the inbox, read, and showing the message unless a
+    /// later one is there already.
+    pub fn after_send(mut self, message: &Message) -> Self {
+        self.status = ChatStatus::Inbox;
+        self.is_unread = false;
+        self.unread_count = 0;
+        if self.shows(message.timestamp) {
+            self.last_message = message.body.as_deref().map(preview);
+            self.last_message_at = Some(message.timestamp);
+        }
+        self
+    }
+
+    /// Whether a message of this time is the last one of the chat.
+    pub fn shows(&self, timestamp: Timestamp) -> bool {
+        self.last_message_at.is_none_or(|last| last <= timestamp)
+    }
+
+    /// The row as answers give it.
+    pub fn row(&self) -> ChatRow {
+        ChatRow {
+            id: self.id,
+            session_id: self.session_id,
+            remote_id: self.remote_id.clone(),
+            phone_jid: self.phone_jid.clone(),
+            name: self.name.clone(),
+            kind: self.kind,
+            status: self.status,
+            is_unread: self.is_unread,
+            unread_count: self.unread_count,
+            last_message: self.last_message.clone(),
+            last_message_at: self.last_message_at,
+            created_at: self.created_at,
+        }
+    }
+}
+
+/// A chat as answers give it: `null` where unset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are those of Chat")]
+pub struct ChatRow {
+    pub id: ChatId,
+    pub session_id: SessionId,
+    pub remote_id: String,
+    pub phone_jid: Option<String>,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: ChatType,
+    pub status: ChatStatus,
+    pub is_unread: bool,
+    pub unread_count: u64,
+    pub last_message: Option<String>,
+    pub last_message_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}

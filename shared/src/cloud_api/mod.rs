@@ -1,0 +1,12 @@
+//! The WhatsApp Cloud API: what it sends us and what we send it.
+
+mod client;
+mod errors;
+mod send;
+mod signature;
+mod webhook;
+
+pub use client::{CloudApi, Posted};
+pub use send::send_request;
+pub use signature::is_signed;
+pub use webhook::{NotJson, Received, Sender, Update, updates};

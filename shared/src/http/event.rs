@@ -1,0 +1,209 @@
+//! From an API Gateway event to a handler and back.
+
+use std::{collections::BTreeMap, future::Future};
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use lambda_http::{
+    Adapter, LambdaEvent, Request, RequestExt,
+    aws_lambda_events::query_map::QueryMap,
+    http::{HeaderMap, HeaderName, HeaderValue, Method},
+    request::{LambdaRequest, RequestContext},
+    service_fn,
+    tower::util::MapRequest,
+};
+use serde::Deserialize;
+
+use super::{Answer, ApiError, Body, Query};
+
+/// A request as a handler sees it.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The method.
+    pub method: Method,
+    /// The query string.
+    pub query: Query,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decoded from base64 where API Gateway encoded it.
+    pub body: Body,
+}
+
+impl Incoming {
+    /// A header's value; 400 when it is not plain text.
+    pub fn header(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let Some(value) = self.headers.get(name) else { return Ok(None) };
+        let value = value.to_str();
+        value.map(Some).map_err(|_| ApiError::bad_request("invalid_header", format!("{name} must be visible ASCII")))
+    }
+}
+
+/// Serves HTTP requests until Lambda ends the process. `methods` are those that the path knows, the first one first in
+/// the `Allow` of a 405; no methods means that the path itself is unknown, and every one goes to the handler.
+pub async fn serve<H, F>(methods: &'static [Method], handler: H) -> Result<(), lambda_runtime::Error>
+where
+    H: Fn(Incoming) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+{
+    let service = service_fn(move |request: Request| {
+        let handler = handler.clone();
+        async move { Ok::<_, std::convert::Infallible>(respond(methods, handler, request).await) }
+    });
+    lambda_runtime::run_concurrent(MapRequest::new(Adapter::from(service), |event: LambdaEvent<GatewayEvent>| {
+        LambdaEvent::new(LambdaRequest::ApiGatewayV2(event.payload.tidied()), event.context)
+    }))
+    .await
+}
+
+async fn respond<H, F>(methods: &[Method], handler: H, request: Request) -> lambda_http::Response<lambda_http::Body>
+where
+    H: Fn(Incoming) -> F,
+    F: Future<Output = Result<Answer, ApiError>>,
+{
+    let request_id = request_id(&request);
+    let method = request.method().clone();
+    let path = request.raw_http_path().to_owned();
+    let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let wrong_method = !methods.is_empty() && !methods.contains(&method);
+    let result = if wrong_method {
+        Err(ApiError::method_not_allowed(&allow))
+    } else {
+        let (parts, body) = request.into_parts();
+        handler(Incoming {
+            method: parts.method,
+            query: Query::new(parts.uri.query().unwrap_or_default()),
+            headers: parts.headers,
+            body: Body::new(body.to_vec()),
+        })
+        .await
+    };
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(error) => {
+            if let Some(cause) = error.cause() {
+                tracing::error!(request_id, error = cause, "request failed");
+            }
+            error.into_answer(&request_id)
+        }
+    };
+    tracing::info!(request_id, %method, path, status = answer.status(), "request");
+    answer.into_response(&request_id, wrong_method.then_some(allow.as_str()))
+}
+
+/// API Gateway's own id of the request, which its access log shows too; else Lambda's.
+fn request_id(request: &Request) -> String {
+    let gateway = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    gateway
+        .unwrap_or_else(|| request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default())
+}
+
+/// What we read of an API Gateway event with payload format 2.0 (AWS: "Create AWS Lambda proxy integrations for HTTP
+/// APIs").
+///
+/// `lambda_http` panics on events that hold what any client can send: a blank in the query string, a body that is not
+/// the base64 that it claims to be, a `Host` that is no host, a header that is not ASCII. This type takes them all, and
+/// [`GatewayEvent::tidied`] gives `lambda_http` only what it can read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GatewayEvent {
+    #[serde(default)]
+    raw_path: String,
+    #[serde(default)]
+    raw_query_string: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+    #[serde(default)]
+    request_context: Context,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context {
+    #[serde(default)]
+    request_id: Option<String>,
+    #[serde(default)]
+    http: Http,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Http {
+    #[serde(default)]
+    method: String,
+}
+
+impl GatewayEvent {
+    fn tidied(self) -> ApiGatewayV2httpRequest {
+        let mut request = ApiGatewayV2httpRequest::default();
+        request.raw_path = Some(escaped(&self.raw_path));
+        request.raw_query_string = Some(escaped(&self.raw_query_string));
+        request.query_string_parameters = QueryMap::default();
+        request.headers = self
+            .headers
+            .iter()
+            .filter(|(name, _)| !matches!(name.to_ascii_lowercase().as_str(), "host" | "x-forwarded-proto"))
+            .filter_map(|(name, value)| {
+                Some((HeaderName::try_from(name).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+            })
+            .collect();
+        // A body that is not the base64 it claims to be goes on as the text it is.
+        request.is_base64_encoded =
+            self.is_base64_encoded && self.body.as_deref().is_some_and(|body| BASE64_STANDARD.decode(body).is_ok());
+        request.body = self.body;
+        request.request_context.request_id = self.request_context.request_id;
+        request.request_context.http.method = self.request_context.http.method.parse().unwrap_or_default();
+        request
+    }
+}
+
+/// Escapes what a URI cannot hold, and leaves the rest, escapes that do not decode included, as it came.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'!' | b'$'..=b';' | b'=' | b'?'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'~' => {
+                escaped.push(char::from(byte))
+            }
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn request(event: serde_json::Value) -> Request {
+        let event: GatewayEvent = serde_json::from_value(event).unwrap();
+        LambdaRequest::ApiGatewayV2(event.tidied()).into()
+    }
+
+    proptest! {
+        #[test]
+        fn no_event_panics(path in any::<String>(), query in any::<String>(), header in any::<String>(), body in any::<String>(), base64 in any::<bool>(), method in any::<String>()) {
+            let request = request(serde_json::json!({
+                "rawPath": format!("/{path}"), "rawQueryString": query,
+                "headers": {"host": header, "x-forwarded-proto": header, "idempotency-key": header, header.clone(): "x"},
+                "body": body, "isBase64Encoded": base64,
+                "requestContext": {"requestId": header, "http": {"method": method}},
+            }));
+            Query::new(request.uri().query().unwrap_or_default()).one("sessionId").ok();
+            super::request_id(&request);
+        }
+    }
+
+    #[test]
+    fn a_base64_body_is_decoded() {
+        let request = request(serde_json::json!({"rawPath": "/", "body": "/wA=", "isBase64Encoded": true}));
+        assert_eq!(request.body().to_vec(), [0xff, 0x00]);
+    }
+}

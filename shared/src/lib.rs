@@ -1,0 +1,21 @@
+//! Everything that two function binaries could need: the domain (plain types and rules that know no AWS), the store
+//! (DynamoDB), the Cloud API (WhatsApp), and the edges of a Lambda function (HTTP, configuration, start-up, telemetry).
+
+pub mod chat;
+pub mod cloud_api;
+pub mod config;
+pub mod delivery;
+pub mod http;
+pub mod id;
+pub mod identity;
+pub mod message;
+pub mod pairing;
+pub mod qr;
+pub mod receiving;
+pub mod secrets;
+pub mod sending;
+pub mod session;
+pub mod startup;
+pub mod store;
+pub mod telemetry;
+pub mod time;

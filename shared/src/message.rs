@@ -1,0 +1,296 @@
+//! Messages and the life of an outbound one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{ChatId, MessageId, SessionId},
+    time::Timestamp,
+};
+
+/// The longest text WhatsApp takes, in characters (Meta: "Text messages").
+pub const TEXT_LIMIT: usize = 4096;
+
+/// Where a message stands.
+///
+/// An outbound message moves `pending → sending → sent → delivered → read → played`; from `sending` also back to
+/// `pending` (certainly not sent), to `unknown` (perhaps sent) or to `failed`. Every transition is in
+/// [`MessageStatus::on`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageStatus {
+    /// Inbound: stored.
+    Received,
+    /// Outbound: stored, to be sent.
+    Pending,
+    /// Outbound: claimed by a `deliver` that is posting it, or that ended while it did.
+    Sending,
+    /// Outbound: perhaps sent. Never sent again blindly; a status from WhatsApp settles it.
+    Unknown,
+    /// Accepted by WhatsApp.
+    Sent,
+    /// Refused by WhatsApp, at once or later.
+    Failed,
+    /// On the recipient's device.
+    Delivered,
+    /// Seen by the recipient.
+    Read,
+    /// A voice message that the recipient has played.
+    Played,
+}
+
+/// What can happen to an outbound message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryEvent {
+    /// `deliver` takes the message to post it.
+    Claimed,
+    /// The post certainly did not reach WhatsApp, or WhatsApp said that it did not process it and that a retry is fine.
+    NotSent,
+    /// The post may have reached WhatsApp: no answer, or one that does not say.
+    Unanswered,
+    /// WhatsApp accepted the message and gave it a wamid.
+    Accepted,
+    /// WhatsApp refused the message for good.
+    Rejected,
+    /// A status webhook.
+    Receipt(Receipt),
+}
+
+/// What a status webhook reports (Meta: "status messages webhook reference").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receipt {
+    /// Left WhatsApp's servers.
+    Sent,
+    /// Reached the device.
+    Delivered,
+    /// Seen.
+    Read,
+    /// A voice message was played.
+    Played,
+    /// Could not be delivered.
+    Failed,
+}
+
+impl MessageStatus {
+    /// The one place that says what leads where: the status after `event`, or `None` when the event changes nothing.
+    pub fn on(self, event: DeliveryEvent) -> Option<Self> {
+        use DeliveryEvent as E;
+        match (self, event) {
+            (Self::Pending, E::Claimed) => Some(Self::Sending),
+            (Self::Sending, E::NotSent) => Some(Self::Pending),
+            (Self::Sending, E::Unanswered) => Some(Self::Unknown),
+            // From `unknown` when the answer comes after the lease has run out.
+            (Self::Sending | Self::Unknown, E::Accepted) => Some(Self::Sent),
+            (Self::Sending, E::Rejected) => Some(Self::Failed),
+            (Self::Received, _) => None,
+            // Webhooks come twice, out of order, and before the answer to the post: only forward, by rank.
+            (from, E::Receipt(receipt)) => {
+                let to = receipt.status();
+                (from.rank() < to.rank()).then_some(to)
+            }
+            _ => None,
+        }
+    }
+
+    /// How far along a message is. `failed` lies between `sent` and `delivered`: it ends what was only sent, and a
+    /// recipient with several devices can still produce a `delivered` after it.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Received | Self::Pending => 0,
+            Self::Sending => 10,
+            Self::Unknown => 20,
+            Self::Sent => 30,
+            Self::Failed => 40,
+            Self::Delivered => 50,
+            Self::Read => 60,
+            Self::Played => 70,
+        }
+    }
+
+    /// The word that is stored and answered.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Unknown => "unknown",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Played => "played",
+        }
+    }
+}
+
+impl Receipt {
+    /// Reads WhatsApp's word; `None` for one we do not know.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "sent" => Some(Self::Sent),
+            "delivered" => Some(Self::Delivered),
+            "read" => Some(Self::Read),
+            "played" => Some(Self::Played),
+            "failed" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+
+    /// The status that this receipt leads to.
+    pub fn status(self) -> MessageStatus {
+        match self {
+            Self::Sent => MessageStatus::Sent,
+            Self::Delivered => MessageStatus::Delivered,
+            Self::Read => MessageStatus::Read,
+            Self::Played => MessageStatus::Played,
+            Self::Failed => MessageStatus::Failed,
+        }
+    }
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageType {
+    /// Text, in `body`.
+    Text,
+    /// Something that is kept as WhatsApp sent it.
+    Unsupported,
+}
+
+/// A message as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Our own id.
+    pub id: MessageId,
+    /// The chat that it is in.
+    pub chat_id: ChatId,
+    /// The session that the chat belongs to.
+    pub session_id: SessionId,
+    /// The business number that it came to or goes out from.
+    pub phone_number_id: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: MessageType,
+    /// The text; `None` where there is none.
+    pub body: Option<String>,
+    /// Whether the business sent it.
+    pub from_me: bool,
+    /// Where it stands.
+    pub status: MessageStatus,
+    /// WhatsApp's id; an outbound message has none until WhatsApp has accepted it.
+    pub wamid: Option<String>,
+    /// Why it failed, as WhatsApp says it.
+    pub error: Option<String>,
+    /// Where an outbound message goes: digits of a phone number, a BSUID or a group id; see [`crate::identity`].
+    pub to: Option<String>,
+    /// When an inbound message was sent, by WhatsApp's clock; when an outbound one was accepted by the API.
+    pub timestamp: Timestamp,
+    /// An inbound message's own JSON, as it came.
+    pub raw: Option<String>,
+}
+
+impl Message {
+    /// The row as answers give it.
+    pub fn row(&self) -> MessageRow {
+        MessageRow {
+            id: self.id,
+            chat_id: self.chat_id,
+            body: self.body.clone(),
+            kind: self.kind,
+            from_me: self.from_me,
+            is_sent: self.wamid.is_some(),
+            status: self.status,
+            wamid: self.wamid.clone(),
+            error: self.error.clone(),
+            timestamp: self.timestamp,
+        }
+    }
+}
+
+/// The most characters of a message that its chat repeats. A chat is rewritten with every message, in the table and in
+/// the inbox index, and is billed by the kilobyte.
+const PREVIEW_LIMIT: usize = 1000;
+
+/// What an inbox shows for a message that we do not understand.
+pub const UNSUPPORTED_PREVIEW: &str = "[unsupported message]";
+
+/// A text in a line of an inbox.
+pub fn preview(text: &str) -> String {
+    text.chars().take(PREVIEW_LIMIT).collect()
+}
+
+/// A message as answers give it: `null` where unset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are those of Message")]
+pub struct MessageRow {
+    pub id: MessageId,
+    pub chat_id: ChatId,
+    pub body: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: MessageType,
+    pub from_me: bool,
+    /// Whether WhatsApp has accepted it.
+    pub is_sent: bool,
+    pub status: MessageStatus,
+    pub wamid: Option<String>,
+    pub error: Option<String>,
+    pub timestamp: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{DeliveryEvent as E, MessageStatus as S, *};
+
+    const RECEIPTS: [Receipt; 5] = [Receipt::Sent, Receipt::Delivered, Receipt::Read, Receipt::Played, Receipt::Failed];
+
+    fn events() -> impl Strategy<Value = E> {
+        prop_oneof![
+            Just(E::Claimed),
+            Just(E::NotSent),
+            Just(E::Unanswered),
+            Just(E::Accepted),
+            Just(E::Rejected),
+            prop::sample::select(RECEIPTS.to_vec()).prop_map(E::Receipt),
+        ]
+    }
+
+    #[test]
+    fn a_delivered_message_can_follow_a_failed_one_but_not_a_sent_one() {
+        assert_eq!(S::Failed.on(E::Receipt(Receipt::Delivered)), Some(S::Delivered));
+        assert_eq!(S::Failed.on(E::Receipt(Receipt::Sent)), None);
+        assert_eq!(S::Delivered.on(E::Receipt(Receipt::Failed)), None);
+    }
+
+    #[test]
+    fn a_receipt_settles_what_was_perhaps_sent() {
+        assert_eq!(S::Unknown.on(E::Receipt(Receipt::Sent)), Some(S::Sent));
+        assert_eq!(S::Sending.on(E::Receipt(Receipt::Read)), Some(S::Read));
+    }
+
+    proptest! {
+        /// Only a certain failure to reach WhatsApp makes a message sendable again.
+        #[test]
+        fn a_message_is_sent_again_only_when_it_was_not_sent(events in proptest::collection::vec(events(), 0..40)) {
+            let (mut status, mut posts, mut certain_failures) = (S::Pending, 0, 0);
+            for event in events {
+                let Some(next) = status.on(event) else { continue };
+                posts += i32::from(event == E::Claimed);
+                certain_failures += i32::from(event == E::NotSent);
+                prop_assert!(next.rank() > status.rank() || event == E::NotSent);
+                status = next;
+                prop_assert!(posts <= certain_failures + 1);
+            }
+        }
+
+        /// Receipts in any order and number end where the furthest one leads.
+        #[test]
+        fn the_order_of_receipts_does_not_matter(receipts in proptest::collection::vec(prop::sample::select(RECEIPTS.to_vec()), 1..12)) {
+            let end = receipts.iter().fold(S::Sending, |status, &receipt| status.on(E::Receipt(receipt)).unwrap_or(status));
+            let furthest = receipts.iter().map(|receipt| receipt.status()).max_by_key(|status| status.rank());
+            prop_assert_eq!(Some(end), furthest);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What every function does once, before its first event: log format, clients, and one cheap request that opens the
+//! connection, so that the first event finds it warm.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::{Builder, tls};
+use uuid::Uuid;
+
+use crate::{config::Environment, secrets::Secrets, store::Store, time::Timestamp};
+
+/// A function's failure to start.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Time and randomness. Only `main` makes one; everything else is given it.
+#[derive(Clone, Copy, Debug)]
+pub struct System {
+    /// The time.
+    pub now: fn() -> Timestamp,
+    /// A random UUID (version 4).
+    pub random: fn() -> Uuid,
+    /// A UUID of version 7: random, and later ones sort later.
+    pub ordered: fn() -> Uuid,
+}
+
+impl System {
+    /// The machine's own clock and random numbers.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's randomness")]
+    pub fn real() -> Self {
+        Self { now: Timestamp::now, random: Uuid::new_v4, ordered: Uuid::now_v7 }
+    }
+}
+
+/// A function that is starting.
+#[derive(Debug)]
+pub struct Startup {
+    /// The function's variables.
+    pub environment: Environment,
+    /// Time and randomness.
+    pub system: System,
+    aws: SdkConfig,
+}
+
+impl Startup {
+    /// Sets up logging and the AWS clients' common part.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub async fn begin() -> Self {
+        lambda_runtime::tracing::init_default_subscriber();
+        let https =
+            Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
+        // Under every function's own timeout, so that a stall becomes an error that is logged and can be retried.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(3))
+            .operation_timeout(Duration::from_secs(8))
+            .build();
+        let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(https)
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Self { environment: Environment::new(|name| std::env::var(name).ok()), system: System::real(), aws }
+    }
+
+    /// The table.
+    pub fn store(&self) -> Result<Store, StartError> {
+        let client = aws_sdk_dynamodb::Client::new(&self.aws);
+        Ok(Store::new(client, self.environment.table_name()?, self.system))
+    }
+
+    /// The secrets of the Meta app.
+    pub fn secrets(&self) -> Result<Secrets, StartError> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.aws);
+        Ok(Secrets::new(client, self.environment.secret_id()?))
+    }
+}

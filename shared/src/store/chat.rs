@@ -1,0 +1,159 @@
+//! The chat's part of the transactions that add messages to it.
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
+};
+
+use super::{
+    Store, StoreError,
+    item::{self, number, string},
+    keys::{Key, inbox_key},
+    transaction::{put_action, update_action},
+};
+use crate::{
+    chat::{Chat, ChatStatus, ChatType},
+    id::{ChatId, SessionId},
+    identity::Identity,
+};
+
+pub(super) const CHAT: &str = "chat";
+pub(super) const IDENTITY: &str = "identity";
+
+/// Assignments of an update, gathered one by one.
+#[derive(Default)]
+pub(super) struct Assignments {
+    set: Vec<String>,
+    names: Vec<(String, String)>,
+    values: Vec<(String, AttributeValue)>,
+}
+
+impl Assignments {
+    /// `attribute = value`
+    pub(super) fn set(&mut self, attribute: &str, value: AttributeValue) {
+        self.set.push(format!("#{attribute} = :{attribute}"));
+        self.bind(attribute, value);
+    }
+
+    /// `attribute = value` where the attribute is not there yet.
+    pub(super) fn set_once(&mut self, attribute: &str, value: AttributeValue) {
+        self.set.push(format!("#{attribute} = if_not_exists(#{attribute}, :{attribute})"));
+        self.bind(attribute, value);
+    }
+
+    fn bind(&mut self, attribute: &str, value: AttributeValue) {
+        self.names.push((format!("#{attribute}"), attribute.to_owned()));
+        self.values.push((format!(":{attribute}"), value));
+    }
+
+    /// `SET …`
+    pub(super) fn expression(&self) -> String {
+        format!("SET {}", self.set.join(", "))
+    }
+
+    /// The names and values of the expression.
+    #[allow(clippy::type_complexity, reason = "the two maps that every expression of the SDK takes")]
+    pub(super) fn bindings(
+        self,
+    ) -> (std::collections::HashMap<String, String>, std::collections::HashMap<String, AttributeValue>) {
+        (self.names.into_iter().collect(), self.values.into_iter().collect())
+    }
+}
+
+/// What a batch of messages does to their chat's summary.
+pub(super) struct Summary<'a> {
+    /// The chat as it should be if it is new.
+    pub(super) chat: &'a Chat,
+    /// Inbound messages add to the unread count; a message from the business clears it.
+    pub(super) unread: Unread,
+    /// Whether the batch's last message is to be shown. Not when a later one is there already.
+    pub(super) shows: bool,
+    /// Refuse when the chat is there already.
+    pub(super) must_be_new: bool,
+}
+
+pub(super) enum Unread {
+    Add(usize),
+    Clear,
+}
+
+impl Store {
+    /// The chat's update: makes it or brings it up to date, under the condition that `last_message_at` does not go back.
+    pub(super) fn summarise(&self, summary: &Summary<'_>) -> Result<TransactWriteItem, StoreError> {
+        let chat = summary.chat;
+        let mut assign = Assignments::default();
+        assign.set("id", string(chat.id.to_string()));
+        assign.set("entity", string(CHAT));
+        assign.set("session_id", string(chat.session_id.to_string()));
+        assign.set("type", string(if chat.kind == ChatType::Group { "GROUP" } else { "INDIVIDUAL" }));
+        assign.set_once("remote_id", string(&chat.remote_id));
+        assign.set_once("created_at", string(chat.created_at.to_string()));
+        if let Some(jid) = &chat.phone_jid {
+            assign.set_once("phone_jid", string(jid));
+        }
+        let mut add = String::new();
+        match summary.unread {
+            Unread::Add(count) => {
+                // Inbound: what the contact calls himself and where he writes from is the newest there is.
+                if summary.shows {
+                    assign.set("name", string(&chat.name));
+                } else {
+                    assign.set_once("name", string(&chat.name));
+                }
+                if let Some(wa_id) = chat.wa_id.as_ref().filter(|_| summary.shows) {
+                    assign.set("wa_id", string(wa_id));
+                }
+                assign.set_once("status", string("INBOX"));
+                assign.set_once("inbox_key", string(inbox_key(chat.session_id, ChatStatus::Inbox)));
+                assign.set("is_unread", AttributeValue::Bool(true));
+                assign.bind("unread_count", number(count));
+                add = " ADD #unread_count :unread_count".to_owned();
+            }
+            Unread::Clear => {
+                assign.set_once("name", string(&chat.name));
+                if let Some(wa_id) = &chat.wa_id {
+                    assign.set_once("wa_id", string(wa_id));
+                }
+                assign.set("status", string("INBOX"));
+                assign.set("inbox_key", string(inbox_key(chat.session_id, ChatStatus::Inbox)));
+                assign.set("is_unread", AttributeValue::Bool(false));
+                assign.set("unread_count", number(0));
+            }
+        }
+        let mut condition = None;
+        if let (true, Some(last), Some(at)) = (summary.shows, &chat.last_message, chat.last_message_at) {
+            assign.set("last_message", string(last));
+            assign.set("last_message_at", string(at.to_string()));
+            condition = Some("attribute_not_exists(last_message_at) OR last_message_at <= :last_message_at".to_owned());
+        }
+        if summary.must_be_new {
+            condition = Some("attribute_not_exists(pk)".to_owned());
+        }
+        let expression = assign.expression() + &add;
+        let (names, values) = assign.bindings();
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::chat(chat.id).attributes()))
+            .update_expression(expression)
+            .set_condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
+            .build()
+            .map_err(|source| StoreError::Request { operation: "writing a chat", source: source.into() })?;
+        Ok(update_action(update))
+    }
+
+    /// Binds an identity to a chat, unless it is bound to another.
+    pub(super) fn bind_identity(
+        &self,
+        session_id: SessionId,
+        identity: &Identity,
+        chat_id: ChatId,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let row = serde_json::json!({"session_id": session_id, "chat_id": chat_id});
+        let item = item::write(IDENTITY, &Key::identity(session_id, identity), &row)?;
+        let mut put = self.put(item, "attribute_not_exists(pk) OR chat_id = :chat");
+        put.expression_attribute_values = Some([(":chat".to_owned(), string(chat_id.to_string()))].into());
+        Ok(put_action(put))
+    }
+}

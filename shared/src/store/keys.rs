@@ -1,0 +1,197 @@
+//! Every key of the table, and nothing else writes one. See `docs/architecture.md` for the items behind them.
+
+use std::{collections::HashMap, fmt, str::FromStr};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::{
+    chat::ChatStatus,
+    id::{ChatId, MessageId, SessionId},
+    identity::Identity,
+    message::Receipt,
+    time::Timestamp,
+};
+
+/// Into how many partitions the `due` index is spread: one partition takes about 1,000 writes a second, and every
+/// outbound message writes its entry twice (AWS: "DynamoDB: Best practices for designing partition keys").
+pub(crate) const DUE_SHARDS: u8 = 16;
+
+/// The primary key of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    pub(crate) fn session(id: SessionId) -> Self {
+        Self::new(format!("SESSION#{id}"), "SESSION")
+    }
+
+    pub(crate) fn number(phone_number_id: &str) -> Self {
+        Self::new(format!("NUMBER#{phone_number_id}"), "NUMBER")
+    }
+
+    pub(crate) fn chat(id: ChatId) -> Self {
+        Self::new(chat_pk(id), "CHAT")
+    }
+
+    pub(crate) fn identity(session_id: SessionId, identity: &Identity) -> Self {
+        Self::new(format!("IDENTITY#{session_id}#{identity}"), "IDENTITY")
+    }
+
+    pub(crate) fn idempotency(session_id: SessionId, key: &str) -> Self {
+        Self::new(format!("IDEMPOTENCY#{session_id}#{key}"), "IDEMPOTENCY")
+    }
+
+    /// A part of JSON that does not fit into the item of what it belongs to.
+    pub(crate) fn raw_part(id: impl fmt::Display, part: usize) -> Self {
+        Self::new(format!("RAW#{id}"), format!("RAW#{part:04}"))
+    }
+
+    pub(crate) fn parked_status(phone_number_id: &str, wamid: &str, receipt: Receipt) -> Self {
+        Self::new(wamid_pk(phone_number_id, wamid), format!("STATUS#{}", receipt.status().as_str()))
+    }
+
+    /// A message for a number that no session owns.
+    pub(crate) fn unowned(phone_number_id: &str, time: Timestamp, id: MessageId) -> Self {
+        Self::new(format!("UNOWNED#{phone_number_id}"), format!("MESSAGE#{time}#{id}"))
+    }
+
+    /// Something WhatsApp sent that is neither a message nor a status, or that could not be read.
+    pub(crate) fn event(id: uuid::Uuid) -> Self {
+        Self::new(format!("EVENT#{id}"), "EVENT")
+    }
+
+    /// Reads the key attributes of an item.
+    pub fn from_item(item: &HashMap<String, AttributeValue>) -> Option<Self> {
+        Some(Self::new(item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
+    }
+
+    /// The key as DynamoDB takes it.
+    pub(crate) fn attributes(&self) -> HashMap<String, AttributeValue> {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
+            ("sk".to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+}
+
+/// Where a message is. Its text is what a send carries as `biz_opaque_callback_data`, so that every status names the row
+/// that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageKey {
+    /// The chat.
+    pub chat_id: ChatId,
+    /// The message's own time; see [`crate::message::Message::timestamp`].
+    pub time: Timestamp,
+    /// The message.
+    pub message_id: MessageId,
+}
+
+impl MessageKey {
+    /// The item's key. Messages of a chat sort by time.
+    pub fn key(&self) -> Key {
+        Key::new(chat_pk(self.chat_id), format!("MESSAGE#{}#{}", self.time, self.message_id))
+    }
+
+    /// The inverse of [`MessageKey::key`].
+    pub fn from_key(pk: &str, sk: &str) -> Option<Self> {
+        let (time, message_id) = sk.strip_prefix("MESSAGE#")?.split_once('#')?;
+        Some(Self {
+            chat_id: pk.strip_prefix("CHAT#")?.parse().ok()?,
+            time: time.parse().ok()?,
+            message_id: message_id.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for MessageKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "qasid/{}/{}/{}", self.chat_id, self.time, self.message_id)
+    }
+}
+
+impl FromStr for MessageKey {
+    type Err = NotOurs;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let ["qasid", chat_id, time, message_id] = parts[..] else { return Err(NotOurs) };
+        match (chat_id.parse(), time.parse(), message_id.parse()) {
+            (Ok(chat_id), Ok(time), Ok(message_id)) => Ok(Self { chat_id, time, message_id }),
+            _ => Err(NotOurs),
+        }
+    }
+}
+
+/// The text is no message key of ours.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a message key")]
+pub struct NotOurs;
+
+/// Partition key of the `inbox` index; its sort key is the chat's `last_message_at`. It ends in a shard because one
+/// partition carries about 500 moving entries a second: a number with WhatsApp's default throughput needs one.
+pub(crate) fn inbox_key(session_id: SessionId, status: ChatStatus) -> String {
+    let status = match status {
+        ChatStatus::Inbox => "INBOX",
+        ChatStatus::Pending => "PENDING",
+        ChatStatus::Resolved => "RESOLVED",
+        ChatStatus::Archived => "ARCHIVED",
+    };
+    format!("{session_id}#{status}#0")
+}
+
+/// Key of the `wamid` index. Ids of WhatsApp are unique within one business number.
+pub(crate) fn wamid_key(phone_number_id: &str, wamid: &str) -> String {
+    format!("{phone_number_id}#{wamid}")
+}
+
+/// Partition key of the `due` index; its sort key is the time to look again.
+pub(crate) fn due_key(shard: u8) -> String {
+    format!("DUE#{shard}")
+}
+
+pub(crate) fn wamid_pk(phone_number_id: &str, wamid: &str) -> String {
+    format!("WAMID#{phone_number_id}#{wamid}")
+}
+
+fn chat_pk(id: ChatId) -> String {
+    format!("CHAT#{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_message_key_reads_back(owner in any::<String>(), seconds in 0i64..253_402_300_799, id in any::<u128>()) {
+            let identity = Identity::Phone("1".to_owned());
+            let key = MessageKey {
+                chat_id: ChatId::for_identity(SessionId::for_owner(&owner), &identity),
+                time: Timestamp::from_seconds(seconds).unwrap(),
+                message_id: MessageId::from_uuid(Uuid::from_u128(id)),
+            };
+            prop_assert_eq!(key.to_string().parse::<MessageKey>(), Ok(key));
+            let Key { pk, sk } = key.key();
+            prop_assert_eq!(MessageKey::from_key(&pk, &sk), Some(key));
+            // Meta: `biz_opaque_callback_data` has up to 512 characters.
+            prop_assert!(key.to_string().len() <= 512);
+        }
+
+        #[test]
+        fn no_callback_data_panics(text in any::<String>()) {
+            let _ = text.parse::<MessageKey>();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The table. Every change of state is a conditional write; nothing is looked for first and made then.
+
+mod chat;
+mod delivery;
+mod event;
+mod identity;
+mod inbound;
+mod item;
+pub mod keys;
+mod outbound;
+mod raw;
+mod session;
+mod status;
+mod transaction;
+
+use std::{
+    error::Error,
+    sync::{Arc, Mutex},
+};
+
+use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata};
+
+use crate::startup::System;
+
+pub use delivery::{Claim, Settlement};
+pub use inbound::{Inbound, InboundBatch};
+pub use outbound::{Outbound, Replay, SendContext, SendOutcome};
+pub use session::{Created, Pairing};
+pub use status::StatusUpdate;
+
+/// The table behind all functions.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    table: String,
+    system: System,
+    remembered: Arc<Mutex<identity::Remembered>>,
+}
+
+/// The table could not do what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB refused the request or did not answer, after the SDK's retries.
+    #[error("{operation} failed")]
+    Request {
+        /// What was to be done.
+        operation: &'static str,
+        /// What the SDK says.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Other writers held the same items for longer than we wait.
+    #[error("{operation} kept conflicting with other writers")]
+    Contention {
+        /// What was to be done.
+        operation: &'static str,
+    },
+    /// An item is not what this version writes.
+    #[error("an item of the table cannot be read as a {kind}")]
+    Item {
+        /// What it should be.
+        kind: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl StoreError {
+    fn request<E, R>(operation: &'static str) -> impl FnOnce(aws_sdk_dynamodb::error::SdkError<E, R>) -> Self
+    where
+        E: Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        move |source| Self::Request { operation, source: source.into() }
+    }
+}
+
+impl Store {
+    /// The table of this name.
+    pub fn new(client: Client, table: String, system: System) -> Self {
+        Self { client, table, system, remembered: Arc::default() }
+    }
+
+    /// Opens the connection with one cheap request, whose result does not matter.
+    pub async fn warm_up(&self) {
+        let key = keys::Key { pk: "WARM-UP".to_owned(), sk: "WARM-UP".to_owned() };
+        let result = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes())).send().await;
+        if let Err(error) = result {
+            tracing::warn!(error = crate::telemetry::chain(&error), "the first request to the table failed");
+        }
+    }
+}
+
+/// Whether a transaction of another writer held the item: worth another try, which the SDK does not make by itself.
+fn is_transaction_conflict(error: &impl ProvideErrorMetadata) -> bool {
+    matches!(error.code(), Some("TransactionConflictException" | "TransactionInProgressException"))
+}

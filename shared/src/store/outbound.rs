@@ -1,0 +1,168 @@
+//! Messages of the business: stored as pending, with their chat, in one transaction. `deliver` takes them from there.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Store, StoreError,
+    chat::{CHAT, IDENTITY, Summary, Unread},
+    inbound::MESSAGE,
+    item::{self, number, string},
+    keys::{DUE_SHARDS, Key, MessageKey, due_key},
+    transaction::{Transaction, put_action},
+};
+use crate::{
+    chat::Chat,
+    id::{ChatId, SessionId},
+    identity::Identity,
+    message::Message,
+    session::Session,
+    time::Timestamp,
+};
+
+/// How long a message waits for the stream before the schedule looks at it. Longer than a `deliver` holds a message, so
+/// that the index entry is written once and not moved by the claim.
+pub(crate) const GRACE: Duration = Duration::from_secs(120);
+
+/// How long an idempotency key is kept.
+const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+const IDEMPOTENCY: &str = "idempotency";
+
+/// All that a send has to know, read in one round trip.
+#[derive(Debug)]
+pub struct SendContext {
+    /// The session.
+    pub session: Option<Session>,
+    /// The chat's id, whether the chat is there or not.
+    pub chat_id: ChatId,
+    /// The chat.
+    pub chat: Option<Chat>,
+    /// Whether the identity points to the chat already.
+    pub is_bound: bool,
+    /// The first answer to the same idempotency key.
+    pub replay: Option<Replay>,
+}
+
+/// What is kept for an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Hash of the request, to tell a repetition from another request.
+    pub request_hash: String,
+    /// The answer, as JSON text.
+    pub response: String,
+    /// When the key may be used anew, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// A message to store.
+#[derive(Debug)]
+pub struct Outbound<'a> {
+    /// The message, pending.
+    pub message: &'a Message,
+    /// The chat after it.
+    pub chat: &'a Chat,
+    /// Whether the chat has to be made.
+    pub is_new_chat: bool,
+    /// The identity that is to point to the chat.
+    pub bind: Option<&'a Identity>,
+    /// The caller's idempotency key and what is to be kept for it.
+    pub idempotency: Option<(&'a str, Replay)>,
+}
+
+/// What became of a message to store.
+#[derive(Debug)]
+pub enum SendOutcome {
+    /// Message and chat are durable.
+    Stored,
+    /// The idempotency key was used in the meantime.
+    Replayed(Replay),
+    /// The table is not as it was read: read it again.
+    Changed,
+}
+
+impl Replay {
+    /// What to keep for a request and its answer from `now` on.
+    pub fn new(request_hash: String, response: String, now: Timestamp) -> Self {
+        Self { request_hash, response, expires_at: now.after(IDEMPOTENCY_LIFETIME).seconds() }
+    }
+}
+
+#[derive(Deserialize)]
+struct Bound {
+    chat_id: ChatId,
+}
+
+impl Store {
+    /// Reads all that a send has to know. One round trip; a second one when the person's chat is not the one that the
+    /// identity derives.
+    pub async fn send_context(
+        &self,
+        session_id: SessionId,
+        identity: &Identity,
+        idempotency_key: Option<&str>,
+    ) -> Result<SendContext, StoreError> {
+        let derived = ChatId::for_identity(session_id, identity);
+        let identity_key = Key::identity(session_id, identity);
+        let mut keys = vec![Key::session(session_id), identity_key.clone(), Key::chat(derived)];
+        let replay_key = idempotency_key.map(|key| Key::idempotency(session_id, key));
+        keys.extend(replay_key.clone());
+        let mut items = self.get_all("reading what a send needs", keys).await?;
+
+        let session = items.remove(&Key::session(session_id)).map(|item| item::read("session", item)).transpose()?;
+        let bound = items.remove(&identity_key).map(|item| item::read::<Bound>(IDENTITY, item)).transpose()?;
+        let chat_id = bound.as_ref().map_or(derived, |bound| bound.chat_id);
+        let chat = if chat_id == derived {
+            items.remove(&Key::chat(chat_id))
+        } else {
+            self.get("reading a chat", &Key::chat(chat_id)).await?
+        };
+        let now = (self.system.now)().seconds();
+        let replay = replay_key
+            .and_then(|key| items.remove(&key))
+            .map(|item| item::read::<Replay>(IDEMPOTENCY, item))
+            .transpose()?
+            // DynamoDB deletes what has expired when it has time.
+            .filter(|replay| replay.expires_at > now);
+        let chat = chat.map(|item| item::read(CHAT, item)).transpose()?;
+        Ok(SendContext { session, chat_id, chat, is_bound: bound.is_some(), replay })
+    }
+
+    /// Stores a message of the business, its chat and its idempotency key, or nothing.
+    pub async fn store_outbound(&self, outbound: &Outbound<'_>) -> Result<SendOutcome, StoreError> {
+        let message = outbound.message;
+        let key = MessageKey { chat_id: message.chat_id, time: message.timestamp, message_id: message.id };
+        let mut item = item::write(MESSAGE, &key.key(), message)?;
+        item.insert("status_rank".to_owned(), number(message.status.rank()));
+        item.insert("due_key".to_owned(), string(due_key(message.chat_id.shard(DUE_SHARDS))));
+        item.insert("due_at".to_owned(), string(message.timestamp.after(GRACE).to_string()));
+        let summary = Summary {
+            chat: outbound.chat,
+            unread: Unread::Clear,
+            shows: outbound.chat.last_message_at == Some(message.timestamp),
+            must_be_new: outbound.is_new_chat,
+        };
+        let mut actions = vec![put_action(self.put(item, "attribute_not_exists(pk)")), self.summarise(&summary)?];
+        if let Some((caller_key, replay)) = &outbound.idempotency {
+            let key = Key::idempotency(message.session_id, caller_key);
+            let mut put =
+                self.put(item::write(IDEMPOTENCY, &key, replay)?, "attribute_not_exists(pk) OR expires_at <= :now");
+            let now = number((self.system.now)().seconds());
+            put.expression_attribute_values = Some([(":now".to_owned(), now)].into());
+            actions.push(put_action(put));
+        }
+        if let Some(identity) = outbound.bind {
+            actions.push(self.bind_identity(message.session_id, identity, message.chat_id)?);
+        }
+        let refusals = match self.transact("storing an outbound message", actions).await? {
+            Transaction::Committed => return Ok(SendOutcome::Stored),
+            Transaction::Refused(refusals) => refusals,
+        };
+        let replay = refusals.into_iter().nth(2).filter(|_| outbound.idempotency.is_some());
+        match replay.and_then(|refusal| refusal.item) {
+            Some(item) => Ok(SendOutcome::Replayed(item::read(IDEMPOTENCY, item)?)),
+            None => Ok(SendOutcome::Changed),
+        }
+    }
+}

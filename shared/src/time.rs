@@ -1,0 +1,111 @@
+//! Points in time, to the millisecond.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The last second of the year 9999, the largest time whose text still has a four-digit year and so still sorts.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// A point in time in UTC, in whole milliseconds since 1970, between the years 1970 and 9999.
+///
+/// Written as RFC 3339 with exactly three decimals (`2026-11-23T12:00:00.000Z`), in answers and in keys alike: the
+/// texts of two times sort as the times do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp {
+    milliseconds: i64,
+}
+
+impl Timestamp {
+    /// The time this call is made. Only `main` may ask; everything else is given the time.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    pub fn now() -> Self {
+        Self::from_milliseconds(jiff::Timestamp::now().as_millisecond()).unwrap_or(Self { milliseconds: 0 })
+    }
+
+    /// `None` outside the years 1970 to 9999.
+    pub fn from_milliseconds(milliseconds: i64) -> Option<Self> {
+        (0..=LAST_SECOND * 1000 + 999).contains(&milliseconds).then_some(Self { milliseconds })
+    }
+
+    /// `None` outside the years 1970 to 9999.
+    pub fn from_seconds(seconds: i64) -> Option<Self> {
+        Self::from_milliseconds(seconds.checked_mul(1000)?)
+    }
+
+    /// Whole seconds since 1970, rounded down; the unit of DynamoDB's TTL.
+    pub fn seconds(self) -> i64 {
+        self.milliseconds / 1000
+    }
+
+    /// This time and then `duration`; stays at the last possible time instead of passing it.
+    pub fn after(self, duration: Duration) -> Self {
+        let added = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let milliseconds = self.milliseconds.saturating_add(added).min(LAST_SECOND * 1000 + 999);
+        Self { milliseconds }
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.milliseconds - earlier.milliseconds).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.milliseconds) {
+            Ok(timestamp) => write!(f, "{timestamp:.3}"),
+            Err(_) => Err(fmt::Error),
+        }
+    }
+}
+
+impl std::str::FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed: jiff::Timestamp = text.parse().map_err(|_| ParseTimestampError)?;
+        Self::from_milliseconds(parsed.as_millisecond()).ok_or(ParseTimestampError)
+    }
+}
+
+/// The text is no RFC 3339 time between the years 1970 and 9999.
+#[derive(Debug, thiserror::Error)]
+#[error("not an RFC 3339 time between the years 1970 and 9999")]
+pub struct ParseTimestampError;
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_text_reads_back_and_sorts_as_the_time(a in 0..=LAST_SECOND * 1000 + 999, b in 0..=LAST_SECOND * 1000 + 999) {
+            let (a, b) = (Timestamp { milliseconds: a }, Timestamp { milliseconds: b });
+            prop_assert_eq!(a.to_string().parse::<Timestamp>().unwrap(), a);
+            prop_assert_eq!(a.to_string().len(), 24);
+            prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.cmp(&b));
+        }
+
+        #[test]
+        fn no_number_of_seconds_panics(seconds in any::<i64>()) {
+            if let Some(timestamp) = Timestamp::from_seconds(seconds) {
+                prop_assert_eq!(timestamp.seconds(), seconds);
+            }
+        }
+    }
+}
