@@ -1,0 +1,148 @@
+//! The public face of the database: passes requests on, counts what they cost by access key, and injects faults.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use axum::http::{Response, StatusCode, Uri, Version, request, response};
+use futures_util::stream;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+use super::capacity;
+use super::faults::{Fault, Faults};
+use super::usage::{Units, UsageMeter};
+
+/// DynamoDB's largest request ("Service, account, and table quotas": 16 MB for batches).
+const MAX_BODY: usize = 16 * 1024 * 1024;
+/// An answer is smaller: 16 MB of items, and JSON around them.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
+struct Proxy {
+    client: Client<HttpConnector, Body>,
+    database: SocketAddr,
+    meter: UsageMeter,
+    faults: Faults,
+}
+
+/// Serves everything that the database at `database` serves.
+pub(super) fn router(database: SocketAddr, meter: UsageMeter, faults: Faults) -> Router {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    Router::new().fallback(handle).with_state(Arc::new(Proxy { client, database, meter, faults }))
+}
+
+async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
+    let (mut head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return error(413, &json!({"__type": "com.amazon.coral.service#RequestEntityTooLargeException"}));
+    };
+    let Some(operation) = operation(&head.headers) else {
+        return match proxy.forward(head, body).await {
+            Ok((head, body)) => Response::from_parts(head, body.into()),
+            Err(answer) => answer,
+        };
+    };
+    let access_key = access_key(&head.headers).to_owned();
+    let fault = proxy.faults.next(&operation, &access_key);
+    if fault == Some(Fault::Hang) {
+        // Dropped with the connection, when the client gives up.
+        return std::future::pending().await;
+    }
+    if let Some(fault) = fault.filter(|fault| !fault.is_after_commit()) {
+        proxy.meter.record(&access_key, &operation, Units::default());
+        let (status, body) = fault.error(&operation, &body);
+        return error(status, &body);
+    }
+
+    let asked = capacity::ask(&operation, &body);
+    head.headers.remove(CONTENT_LENGTH);
+    let (mut answer, answer_body) = match proxy.forward(head, asked.clone().unwrap_or_else(|| body.clone())).await {
+        Ok(answer) => answer,
+        Err(answer) => return answer,
+    };
+    proxy.meter.record(&access_key, &operation, capacity::units(&operation, &body, &answer_body));
+    match fault {
+        Some(Fault::ConnectionLostAfterCommit) => cut_off(answer_body.len()),
+        Some(fault) => {
+            let (status, body) = fault.error(&operation, &body);
+            error(status, &body)
+        }
+        None => match asked.and_then(|_| capacity::without_capacity(&answer_body)) {
+            None => Response::from_parts(answer, answer_body.into()),
+            Some(stripped) => {
+                // They describe the body that is not sent. SDKs check the checksum only where there is one.
+                answer.headers.remove(CRC32);
+                answer.headers.remove(CONTENT_LENGTH);
+                Response::from_parts(answer, stripped.into())
+            }
+        },
+    }
+}
+
+impl Proxy {
+    async fn forward(&self, mut head: request::Parts, body: Bytes) -> Result<(response::Parts, Bytes), Response<Body>> {
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        head.uri = format!("http://{}{path}", self.database).parse::<Uri>().unwrap_or_default();
+        head.version = Version::HTTP_11;
+        without_hop_by_hop(&mut head.headers);
+        let unavailable = |problem: String| {
+            error(500, &json!({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": problem}))
+        };
+        let answer = self
+            .client
+            .request(Request::from_parts(head, body.into()))
+            .await
+            .map_err(|problem| unavailable(format!("the embedded database does not answer: {problem}")))?;
+        let (mut head, body) = answer.into_parts();
+        without_hop_by_hop(&mut head.headers);
+        let body = to_bytes(Body::new(body), MAX_ANSWER)
+            .await
+            .map_err(|problem| unavailable(format!("the embedded database's answer broke off: {problem}")))?;
+        Ok((head, body))
+    }
+}
+
+/// These are about one connection, not about the message.
+fn without_hop_by_hop(headers: &mut HeaderMap) {
+    headers.remove(CONNECTION);
+    headers.remove(TRANSFER_ENCODING);
+}
+
+/// `X-Amz-Target: DynamoDB_20120810.PutItem` names the operation ("DynamoDB low-level API", Developer Guide).
+fn operation(headers: &HeaderMap) -> Option<String> {
+    let (service, operation) = headers.get(TARGET)?.to_str().ok()?.rsplit_once('.')?;
+    service.starts_with("DynamoDB").then(|| operation.to_owned())
+}
+
+/// `AWS4-HMAC-SHA256 Credential=<access key>/<date>/…` ("Create a signed AWS API request", IAM User Guide); empty for a
+/// request that is not signed in its header.
+fn access_key(headers: &HeaderMap) -> &str {
+    headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once("Credential="))
+        .and_then(|(_, credential)| credential.split('/').next())
+        .unwrap_or_default()
+}
+
+fn error(status: u16, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static("application/x-amz-json-1.0"));
+    response
+}
+
+/// An answer whose body fails before its first byte, upon which the server closes the connection.
+fn cut_off(length: usize) -> Response<Body> {
+    let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    let mut response = Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(lost)])));
+    response.headers_mut().insert(CONTENT_LENGTH, length.max(1).into());
+    response
+}

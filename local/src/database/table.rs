@@ -1,0 +1,167 @@
+//! The table as the template describes it.
+
+use dynoxide::DynoxideError;
+use serde_json::{Value, json};
+
+use super::DatabaseError;
+use crate::template::Table;
+
+/// Creates the table, or checks that the one of an earlier run is still what the template describes. Blocks.
+///
+/// # Errors
+/// [`DatabaseError::Table`] when the database refuses the template's table, [`DatabaseError::Differs`] when the existing
+/// one has another shape: changing a table is CloudFormation's work, and a laptop's data can be thrown away.
+pub(super) fn ensure(database: &dynoxide::Database, table: &Table) -> Result<(), DatabaseError> {
+    match describe(database, &table.name)? {
+        None => create(database, table),
+        Some(existing) => compare(&existing, &ttl_attribute(database, &table.name)?, table),
+    }
+}
+
+fn create(database: &dynoxide::Database, table: &Table) -> Result<(), DatabaseError> {
+    let mut request = table.create.clone();
+    request["TableName"] = json!(table.name);
+    database.create_table(parse(request)?)?;
+    if let Some(attribute) = &table.ttl_attribute {
+        database.update_time_to_live(parse(json!({
+            "TableName": table.name,
+            "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true},
+        }))?)?;
+    }
+    Ok(())
+}
+
+fn parse<T: serde::de::DeserializeOwned>(request: Value) -> Result<T, DatabaseError> {
+    serde_json::from_value(request).map_err(|error| {
+        // The database marks what it refuses while it reads a request with this prefix.
+        let message = error.to_string().trim_start_matches("VALIDATION:").to_owned();
+        DatabaseError::Table { source: DynoxideError::ValidationException(message) }
+    })
+}
+
+fn describe(database: &dynoxide::Database, name: &str) -> Result<Option<Value>, DatabaseError> {
+    match database.describe_table(parse(json!({"TableName": name}))?) {
+        Ok(response) => Ok(serde_json::to_value(response).ok().map(|mut value| value["Table"].take())),
+        Err(DynoxideError::ResourceNotFoundException(_)) => Ok(None),
+        Err(source) => Err(source.into()),
+    }
+}
+
+fn ttl_attribute(database: &dynoxide::Database, name: &str) -> Result<Option<String>, DatabaseError> {
+    let response = database.describe_time_to_live(parse(json!({"TableName": name}))?)?;
+    Ok(response.time_to_live_description.attribute_name)
+}
+
+fn compare(existing: &Value, existing_ttl: &Option<String>, table: &Table) -> Result<(), DatabaseError> {
+    let same = |member: &str| sorted(&existing[member]) == sorted(&table.create[member]);
+    let indexes = |description: &Value, member: &str| {
+        let indexes = description[member].as_array().cloned().unwrap_or_default();
+        let described = indexes.iter().map(|index| {
+            json!({
+                "IndexName": index["IndexName"],
+                "KeySchema": index["KeySchema"],
+                "ProjectionType": index["Projection"]["ProjectionType"],
+                "NonKeyAttributes": sorted(&index["Projection"]["NonKeyAttributes"]),
+            })
+        });
+        sorted(&Value::Array(described.collect()))
+    };
+    let same_indexes = |member: &str| indexes(existing, member) == indexes(&table.create, member);
+    let differs = if existing["KeySchema"] != table.create["KeySchema"] {
+        "key schema"
+    } else if !same("AttributeDefinitions") {
+        "attribute definitions"
+    } else if !same_indexes("GlobalSecondaryIndexes") || !same_indexes("LocalSecondaryIndexes") {
+        "indexes"
+    } else if existing["StreamSpecification"] != table.create["StreamSpecification"] {
+        "stream"
+    } else if *existing_ttl != table.ttl_attribute {
+        "time to live"
+    } else {
+        return Ok(());
+    };
+    Err(DatabaseError::Differs { what: differs })
+}
+
+/// A list as a set: in the order of its elements' JSON.
+fn sorted(list: &Value) -> Vec<String> {
+    let mut elements: Vec<String> = list.as_array().into_iter().flatten().map(Value::to_string).collect();
+    elements.sort();
+    elements
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The smallest table that has one of everything.
+    pub(crate) fn table() -> Table {
+        Table {
+            logical_id: "Table".to_owned(),
+            name: "qasid".to_owned(),
+            create: json!({
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                    {"AttributeName": "due_key", "AttributeType": "S"},
+                ],
+                "KeySchema": [
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                "GlobalSecondaryIndexes": [{
+                    "IndexName": "due",
+                    "KeySchema": [{"AttributeName": "due_key", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }],
+                "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+            }),
+            ttl_attribute: Some("expires_at".to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_unchanged_table_is_taken_as_it_is() {
+        let database = dynoxide::Database::memory().unwrap();
+        ensure(&database, &table()).unwrap();
+        ensure(&database, &table()).unwrap();
+        let mut reordered = table();
+        reordered.create["AttributeDefinitions"].as_array_mut().unwrap().reverse();
+        ensure(&database, &reordered).unwrap();
+    }
+
+    #[test]
+    fn a_changed_table_is_an_error_that_names_the_change() {
+        let database = dynoxide::Database::memory().unwrap();
+        ensure(&database, &table()).unwrap();
+        let changed = |change: fn(&mut Table)| {
+            let mut table = table();
+            change(&mut table);
+            ensure(&database, &table).unwrap_err().to_string()
+        };
+        let errors = [
+            (changed(|t| t.create["KeySchema"] = json!([{"AttributeName": "pk", "KeyType": "HASH"}])), "key schema"),
+            (changed(|t| t.create["AttributeDefinitions"][0]["AttributeType"] = json!("N")), "attribute definitions"),
+            (
+                changed(|t| t.create["GlobalSecondaryIndexes"][0]["Projection"] = json!({"ProjectionType": "ALL"})),
+                "indexes",
+            ),
+            (changed(|t| t.create["GlobalSecondaryIndexes"] = Value::Null), "indexes"),
+            (changed(|t| t.create["StreamSpecification"]["StreamViewType"] = json!("KEYS_ONLY")), "stream"),
+            (changed(|t| t.ttl_attribute = None), "time to live"),
+        ];
+        for (error, what) in errors {
+            assert!(error.contains(what) && error.contains("delete the data folder"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_dynamodb_refuses_is_refused() {
+        let database = dynoxide::Database::memory().unwrap();
+        let mut bad = table();
+        bad.create["KeySchema"][0]["AttributeName"] = json!("undefined");
+        assert!(matches!(ensure(&database, &bad), Err(DatabaseError::Table { .. })));
+    }
+}

@@ -1,0 +1,76 @@
+//! What an invocation asked of DynamoDB.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Counts requests and consumed units per AWS access key id. Clones count together.
+#[derive(Clone, Default, Debug)]
+pub struct UsageMeter {
+    by_access_key: Arc<Mutex<HashMap<String, Usage>>>,
+}
+
+/// What one access key used since it was last asked.
+#[derive(Clone, Default, Debug, PartialEq)]
+pub struct Usage {
+    /// Requests, the SDK's own retries included.
+    pub requests: u64,
+    /// Read request units.
+    pub read_units: f64,
+    /// Write request units, those of the indexes included.
+    pub write_units: f64,
+    /// Requests by operation (`PutItem`…).
+    pub operations: BTreeMap<String, u64>,
+}
+
+/// Read and write request units of one request.
+#[derive(Clone, Copy, Default, Debug, PartialEq)]
+pub(crate) struct Units {
+    pub(crate) read: f64,
+    pub(crate) write: f64,
+}
+
+impl UsageMeter {
+    /// Adds one request.
+    pub(crate) fn record(&self, access_key: &str, operation: &str, units: Units) {
+        let mut all = self.by_access_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let usage = all.entry(access_key.to_owned()).or_default();
+        usage.requests += 1;
+        usage.read_units += units.read;
+        usage.write_units += units.write;
+        *usage.operations.entry(operation.to_owned()).or_default() += 1;
+    }
+
+    /// Returns what was counted for `access_key` and starts it again at zero.
+    pub fn take(&self, access_key: &str) -> Usage {
+        let mut all = self.by_access_key.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(access_key).unwrap_or_default()
+    }
+}
+
+/// `3 requests, 0.5 read units, 6 write units`.
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.requests == 1 { "" } else { "s" };
+        write!(f, "{} request{plural}, {} read units, {} write units", self.requests, self.read_units, self.write_units)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_access_key_has_its_own_count_and_taking_resets_it() {
+        let meter = UsageMeter::default();
+        meter.record("a.1", "PutItem", Units { read: 0.0, write: 2.0 });
+        meter.clone().record("a.1", "GetItem", Units { read: 0.5, write: 0.0 });
+        meter.record("b.1", "PutItem", Units { read: 0.0, write: 1.0 });
+
+        let usage = meter.take("a.1");
+        assert_eq!(usage.to_string(), "2 requests, 0.5 read units, 2 write units");
+        assert_eq!(usage.operations, BTreeMap::from([("GetItem".to_owned(), 1), ("PutItem".to_owned(), 1)]));
+        assert_eq!(meter.take("a.1"), Usage::default());
+        assert_eq!(meter.take("b.1").to_string(), "1 request, 0 read units, 1 write units");
+    }
+}

@@ -1,0 +1,120 @@
+//! CORS as the gateway does it for an API with a `CorsConfiguration` (API Gateway developer guide, "Configure CORS for
+//! HTTP APIs"): it answers preflights itself, and its headers replace those of the function.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    ORIGIN,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+
+use crate::template::Cors;
+
+pub(super) struct CorsRules {
+    cors: Cors,
+}
+
+impl CorsRules {
+    pub(super) fn new(cors: Cors) -> CorsRules {
+        CorsRules { cors }
+    }
+
+    /// The answer to a preflight; none for any other request. [`CorsRules::decorate`] adds the origin to it.
+    pub(super) fn preflight(&self, request: &Request) -> Option<Response<Body>> {
+        let headers = request.headers();
+        if request.method() != Method::OPTIONS || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+            return None;
+        }
+        let origin = headers.get(ORIGIN)?;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        if self.allowed(origin).is_some() {
+            let answer = response.headers_mut();
+            insert(answer, ACCESS_CONTROL_ALLOW_METHODS, &self.cors.allow_methods.join(","));
+            insert(answer, ACCESS_CONTROL_ALLOW_HEADERS, &self.cors.allow_headers.join(","));
+            let max_age = self.cors.max_age.map(|seconds| seconds.to_string()).unwrap_or_default();
+            insert(answer, ACCESS_CONTROL_MAX_AGE, &max_age);
+        }
+        Some(response)
+    }
+
+    /// Gives the answer to a request from `origin` its headers.
+    pub(super) fn decorate(&self, headers: &mut HeaderMap, origin: &HeaderValue) {
+        for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS] {
+            headers.remove(name);
+        }
+        let Some(allowed) = self.allowed(origin) else { return };
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        insert(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &self.cors.expose_headers.join(","));
+        if self.cors.allow_credentials {
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+    }
+
+    fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {
+        let text = origin.to_str().ok()?;
+        self.cors.allow_origins.iter().find_map(|allowed| match allowed.as_str() {
+            "*" => Some(HeaderValue::from_static("*")),
+            "http://*" | "https://*" => text.starts_with(allowed.trim_end_matches('*')).then(|| origin.clone()),
+            exact => (exact == text).then(|| origin.clone()),
+        })
+    }
+}
+
+/// Leaves the header out when there is nothing to say.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value)
+        && !value.is_empty()
+    {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn rules() -> CorsRules {
+        CorsRules::new(Cors {
+            allow_origins: vec!["https://app.example".into()],
+            allow_methods: vec!["GET".into(), "POST".into()],
+            allow_headers: vec!["content-type".into()],
+            expose_headers: vec!["x-request-id".into()],
+            max_age: Some(600),
+            allow_credentials: false,
+        })
+    }
+
+    fn preflight(origin: &str) -> Option<Response<Body>> {
+        let request = Request::builder()
+            .method("OPTIONS")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST");
+        rules().preflight(&request.body(Body::empty()).unwrap())
+    }
+
+    #[test]
+    fn a_preflight_is_answered() {
+        let response = preflight("https://app.example").unwrap();
+        assert_eq!(response.status(), 204);
+        assert_eq!(response.headers()["access-control-allow-methods"], "GET,POST");
+        assert_eq!(response.headers()["access-control-max-age"], "600");
+        assert!(preflight("https://evil.example").unwrap().headers().is_empty());
+        let plain = Request::builder().method("OPTIONS").header("origin", "https://app.example");
+        assert!(rules().preflight(&plain.body(Body::empty()).unwrap()).is_none());
+    }
+
+    #[test]
+    fn answers_carry_the_gateways_headers_only() {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        rules().decorate(&mut headers, &HeaderValue::from_static("https://evil.example"));
+        assert!(headers.is_empty());
+        rules().decorate(&mut headers, &HeaderValue::from_static("https://app.example"));
+        assert_eq!(headers["access-control-allow-origin"], "https://app.example");
+        assert_eq!(headers["access-control-expose-headers"], "x-request-id");
+    }
+}

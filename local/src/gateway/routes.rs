@@ -1,0 +1,156 @@
+//! Which route a request takes (API Gateway developer guide, "Create routes for HTTP APIs").
+
+use std::collections::BTreeMap;
+
+use crate::template::{Function, Route};
+
+/// All routes of the API.
+pub(super) struct Routes {
+    routes: Vec<(String, Route)>,
+}
+
+/// The route of a request.
+pub(super) struct Match<'a> {
+    pub(super) function: &'a str,
+    pub(super) route: &'a Route,
+    /// The values of the path's variables.
+    pub(super) parameters: BTreeMap<String, String>,
+}
+
+/// How exactly a route fits, best first: segment by segment, then by method, `$default` last.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    is_default: bool,
+    segments: Vec<u8>,
+    any_method: bool,
+}
+
+impl Routes {
+    pub(super) fn new(functions: &[Function]) -> Routes {
+        let routes = functions
+            .iter()
+            .flat_map(|function| function.routes.iter().map(|route| (function.name.clone(), route.clone())))
+            .collect();
+        Routes { routes }
+    }
+
+    /// `path` is decoded already.
+    pub(super) fn find(&self, method: &str, path: &str) -> Option<Match<'_>> {
+        self.routes
+            .iter()
+            .filter(|(_, route)| route.method == "ANY" || route.method == method)
+            .filter_map(|(function, route)| {
+                let (rank, parameters) = fit(route, path)?;
+                Some((rank, Match { function, route, parameters }))
+            })
+            .min_by(|(left, _), (right, _)| left.cmp(right))
+            .map(|(_, found)| found)
+    }
+}
+
+fn fit(route: &Route, path: &str) -> Option<(Rank, BTreeMap<String, String>)> {
+    let mut rank = Rank { is_default: false, segments: Vec::new(), any_method: route.method == "ANY" };
+    let mut parameters = BTreeMap::new();
+    if route.path == "$default" {
+        rank.is_default = true;
+        return Some((rank, parameters));
+    }
+    let mut rest = Some(path.strip_prefix('/')?);
+    for pattern in route.path.strip_prefix('/')?.split('/') {
+        let remaining = rest?;
+        let variable = pattern.strip_prefix('{').and_then(|inner| inner.strip_suffix('}'));
+        if let Some(name) = variable.and_then(|name| name.strip_suffix('+')) {
+            parameters.insert(name.to_owned(), remaining.to_owned());
+            rank.segments.push(2);
+            return (!remaining.is_empty()).then_some((rank, parameters));
+        }
+        let (segment, after) = match remaining.split_once('/') {
+            Some((segment, after)) => (segment, Some(after)),
+            None => (remaining, None),
+        };
+        rest = after;
+        match variable {
+            Some(name) if !segment.is_empty() => {
+                parameters.insert(name.to_owned(), segment.to_owned());
+                rank.segments.push(1);
+            }
+            None if segment == pattern => rank.segments.push(0),
+            _ => return None,
+        }
+    }
+    rest.is_none().then_some((rank, parameters))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::time::Duration;
+
+    use super::*;
+
+    fn routes(keys: &[&str]) -> Routes {
+        let route = |key: &str| {
+            let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
+            Route { method: method.into(), path: path.into(), timeout: Duration::from_secs(30), throttle: None }
+        };
+        Routes { routes: keys.iter().map(|key| ((*key).to_owned(), route(key))).collect() }
+    }
+
+    #[test]
+    fn the_most_exact_route_wins() {
+        // The first five are the developer guide's own example.
+        let routes = routes(&[
+            "$default",
+            "ANY /{proxy+}",
+            "GET /pets/{proxy+}",
+            "GET /pets/dog/{id}",
+            "GET /pets/dog/1",
+            "ANY /pets/dog/1",
+            "ANY /pets/cat/{id}",
+            "GET /{kind}/dog/{id}",
+            "GET /",
+        ]);
+        for (method, path, wanted) in [
+            ("GET", "/pets/dog/1", "GET /pets/dog/1"),
+            ("POST", "/pets/dog/1", "ANY /pets/dog/1"),
+            ("GET", "/pets/dog/2", "GET /pets/dog/{id}"),
+            ("GET", "/pets/cat/1", "ANY /pets/cat/{id}"),
+            ("GET", "/pets/cow/1", "GET /pets/{proxy+}"),
+            ("GET", "/cars/dog/2", "GET /{kind}/dog/{id}"),
+            ("POST", "/test/5", "ANY /{proxy+}"),
+            ("GET", "/pets/dog/1/", "GET /pets/{proxy+}"),
+            ("GET", "/", "GET /"),
+            ("POST", "/", "$default"),
+            ("GET", "*", "$default"),
+        ] {
+            assert_eq!(routes.find(method, path).unwrap().function, wanted, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn variables_are_filled() {
+        let routes = routes(&["GET /pets/{kind}/{rest+}", "GET /chats/{id}"]);
+        let found = routes.find("GET", "/pets/dog/a/b c").unwrap();
+        assert_eq!(found.parameters, BTreeMap::from([("kind".into(), "dog".into()), ("rest".into(), "a/b c".into())]));
+        assert_eq!(routes.find("GET", "/chats/x").unwrap().parameters["id"], "x");
+    }
+
+    #[test]
+    fn without_a_route_there_is_no_match() {
+        let routes = routes(&["GET /api/qr", "GET /chats/{id}", "GET /pets/{rest+}"]);
+        for (method, path) in [
+            ("POST", "/api/qr"),
+            ("GET", "/api/qr/"),
+            ("GET", "/api"),
+            ("GET", "/api/qr/x"),
+            ("GET", "/chats/"),
+            ("GET", "/pets/"),
+            ("GET", "/pets"),
+            ("GET", "//api/qr"),
+            ("GET", ""),
+            ("GET", "/API/qr"),
+        ] {
+            assert!(routes.find(method, path).is_none(), "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::template::{Function, HttpApi, Route, Table, Throttle};
+
+struct Running {
+    address: SocketAddr,
+    console: Console,
+    events: Arc<Mutex<Vec<Value>>>,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+fn template() -> Template {
+    let route = |path: &str, timeout| Route { method: "ANY".into(), path: path.into(), timeout, throttle: None };
+    let routes = vec![
+        route("/ok", Duration::from_secs(30)),
+        route("/closed", Duration::from_secs(30)),
+        route("/slow", Duration::from_millis(50)),
+        route("/fail", Duration::from_secs(30)),
+        route("/odd", Duration::from_secs(30)),
+    ];
+    let function = Function {
+        logical_id: "F".into(),
+        name: "f".into(),
+        timeout: Duration::from_secs(3),
+        memory_mb: 128,
+        environment: BTreeMap::new(),
+        json_logs: true,
+        log_level: "INFO".into(),
+        reserved_concurrency: None,
+        routes,
+        streams: vec![],
+        schedules: vec![],
+    };
+    let closed = Throttle { rate: 0.0, burst: 0 };
+    let route_throttles = BTreeMap::from([("ANY /closed".to_owned(), closed)]);
+    Template {
+        functions: vec![function],
+        table: Table { logical_id: "T".into(), name: "t".into(), create: json!({}), ttl_attribute: None },
+        http_api: HttpApi { route_throttles, ..HttpApi::default() },
+        secrets: vec![],
+        parameters: BTreeMap::new(),
+    }
+}
+
+async fn start() -> Running {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let lambda = Lambda::double(move |_, event| {
+        let event: Value = serde_json::from_slice(&event).unwrap();
+        let path = event["rawPath"].as_str().unwrap().to_owned();
+        seen.lock().unwrap().push(event);
+        Box::pin(async move {
+            match path.as_str() {
+                "/fail" => Err(InvokeError::TimedOut { after: Duration::from_secs(3) }),
+                "/odd" => Ok(Bytes::from_static(b"{\"statusCode\":\"x\"}")),
+                "/slow" => std::future::pending().await,
+                _ => Ok(Bytes::from_static(b"{\"statusCode\":200,\"body\":\"fine\",\"cookies\":[\"a=1\"]}")),
+            }
+        })
+    });
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (console, stop) = (Console::captured(), CancellationToken::new());
+    let (template, its_console, its_stop) = (template(), console.clone(), stop.clone());
+    tokio::spawn(async move { serve(listener, &template, lambda, its_console, its_stop).await });
+    Running { address, console, events, _stop: stop.drop_guard() }
+}
+
+impl Running {
+    /// What comes back for the bytes; the server may answer before it has read them all.
+    async fn send(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let _ = stream.write_all(request).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    async fn get(&self, path: &str) -> String {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await
+    }
+}
+
+#[tokio::test]
+async fn an_answer_comes_back_and_the_console_tells() {
+    let running = start().await;
+    let answer = running.get("/ok?token=hush&x=1").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nfine"), "{answer}");
+    assert!(answer.contains("\r\nset-cookie: a=1\r\n") && answer.contains("\r\napigw-requestid: "), "{answer}");
+    assert_eq!(running.events.lock().unwrap()[0]["rawQueryString"], "token=hush&x=1");
+    let lines = running.console.lines();
+    assert!(lines[0].contains("GET /ok?token&x 200") && lines[0].contains("f warm"), "{lines:?}");
+    assert!(!lines[0].contains("hush"));
+}
+
+#[tokio::test]
+async fn refusals_are_api_gateways() {
+    let running = start().await;
+    for (path, status, message) in [
+        ("/nowhere", 404, "Not Found"),
+        ("/closed", 429, "Too Many Requests"),
+        ("/slow", 503, "Service Unavailable"),
+        ("/fail", 500, "Internal Server Error"),
+        ("/odd", 500, "Internal Server Error"),
+    ] {
+        let answer = running.get(path).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("\r\ncontent-type: application/json\r\n"), "{answer}");
+        assert!(answer.ends_with(&format!("\r\n\r\n{{\"message\":\"{message}\"}}")), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn sizes_are_limited() {
+    let running = start().await;
+    let long = "a".repeat(10_300);
+    let headers = format!("GET /ok HTTP/1.1\r\nHost: x\r\nX-Long: {long}\r\nConnection: close\r\n\r\n");
+    assert!(running.send(headers.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    let declared = "POST /ok HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ";
+    let mut body = format!("{declared}{}\r\n\r\n", BODY_LIMIT).into_bytes();
+    body.resize(body.len() + BODY_LIMIT, b'a');
+    assert!(running.send(&body).await.starts_with("HTTP/1.1 200 "));
+    let mut body = format!("{declared}{}\r\n\r\n", BODY_LIMIT + 1).into_bytes();
+    body.resize(body.len() + BODY_LIMIT + 1, b'a');
+    let answer = running.send(&body).await;
+    // The connection may be reset while the rest of the body is on its way.
+    assert!(answer.is_empty() || answer.ends_with("{\"message\":\"Request Entity Too Large\"}"), "{answer}");
+    assert!(running.console.lines().iter().any(|line| line.contains("413")));
+}
+
+#[tokio::test]
+async fn malformed_requests_get_their_answer_and_nothing_stops() {
+    let running = start().await;
+    for request in [
+        &b"\r\n\r\n\r\n"[..],
+        b"NONSENSE\r\n\r\n",
+        b"GET /ok HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"POST /ok HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{request:?}: {answer}");
+    }
+    for request in ["BREW /ok", "GET http://other/ok", "GET /ok?%zz=%ff&&=", "GET /%6fk"] {
+        let request = format!("{request} HTTP/1.1\r\nHost: \"\r\nX-Odd: \u{e9}\r\nConnection: close\r\n\r\n");
+        let answer = running.send(request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{request}: {answer}");
+    }
+}

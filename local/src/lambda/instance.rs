@@ -1,0 +1,190 @@
+//! One function process.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use jiff::Timestamp;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+use super::runtime_api::{Call, NextEvent, Registration};
+use super::{Deployment, InvokeError, Surroundings, environment, log_line};
+use crate::console::{Console, Kind};
+
+/// Lambda developer guide, "Lambda execution environment": the init phase is limited to 10 seconds.
+const INIT_LIMIT: Duration = Duration::from_secs(10);
+/// A log line is cut here; Lambda itself cuts at 256 KiB.
+const LINE_LIMIT: u64 = 16 * 1024;
+
+/// A process that handles one invocation at a time. It is killed when this is dropped.
+pub(super) struct Instance {
+    name: String,
+    function: String,
+    timeout: Duration,
+    child: Child,
+    calls: mpsc::Receiver<Call>,
+    /// The process's open poll for an event.
+    poll: Option<oneshot::Sender<NextEvent>>,
+    output: Vec<JoinHandle<()>>,
+    _registration: Registration,
+}
+
+impl Instance {
+    /// Starts the process as the `number`th of its function.
+    pub(super) fn spawn(
+        deployment: &Deployment,
+        surroundings: &Surroundings,
+        number: u64,
+    ) -> Result<Instance, InvokeError> {
+        let function = deployment.function.name.clone();
+        let name = format!("{function}.{number}");
+        let (runtime_api, calls, registration) = surroundings.runtime_api.register(&name);
+        let mut child = Command::new(&deployment.binary)
+            .env_clear()
+            .envs(environment::variables(deployment, &surroundings.endpoints, &name, &runtime_api))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C on the terminal goes to the local run alone, which then ends its children in order. Should it be
+            // killed instead, their polls fail and Lambda's runtime crate ends them.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| InvokeError::Init { reason: format!("{}: {error}", deployment.binary.display()) })?;
+        let console = &surroundings.console;
+        let stdout = child.stdout.take().map(|pipe| tokio::spawn(forward(pipe, function.clone(), console.clone())));
+        let stderr = child.stderr.take().map(|pipe| tokio::spawn(forward(pipe, function.clone(), console.clone())));
+        let output = stdout.into_iter().chain(stderr).collect();
+        let timeout = deployment.function.timeout;
+        Ok(Instance { name, function, timeout, child, calls, poll: None, output, _registration: registration })
+    }
+
+    /// The access key that its requests are signed with.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits until the process asks for an event.
+    pub(super) async fn ready(&mut self) -> Result<(), InvokeError> {
+        let deadline = Instant::now() + INIT_LIMIT;
+        while self.poll.as_ref().is_none_or(oneshot::Sender::is_closed) {
+            let reason = tokio::select! {
+                biased;
+                call = self.calls.recv() => match call {
+                    Some(Call::Next { reply }) => {
+                        self.poll = Some(reply);
+                        continue;
+                    }
+                    Some(Call::InitError { error, reply }) => {
+                        let _ = reply.send(());
+                        format!("{}: {}", error.error_type, error.error_message)
+                    }
+                    Some(Call::Response { .. } | Call::Error { .. }) => continue,
+                    None => return Err(InvokeError::Stopped),
+                },
+                status = self.child.wait() => {
+                    self.finish_output().await;
+                    format!("the process ended: {}", describe(status))
+                }
+                () = sleep_until(deadline) => format!("it did not ask for an event within {} s", INIT_LIMIT.as_secs()),
+            };
+            return Err(InvokeError::Init { reason });
+        }
+        Ok(())
+    }
+
+    /// Hands the event to the waiting process, and waits for what comes of it.
+    #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
+    pub(super) async fn invoke(&mut self, event: Bytes) -> Result<Bytes, InvokeError> {
+        let request_id = Uuid::new_v4().to_string();
+        let timeout = self.timeout;
+        let deadline = Instant::now() + timeout;
+        let now = Timestamp::now().as_millisecond();
+        let next = NextEvent {
+            request_id: request_id.clone(),
+            deadline_ms: now + i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 2),
+            function_arn: environment::function_arn(&self.function),
+            trace_id: trace_id(now),
+            event,
+        };
+        let handed_over = self.poll.take().is_some_and(|poll| poll.send(next).is_ok());
+        if !handed_over {
+            return Err(InvokeError::Crashed { status: "it no longer waited for an event".to_owned() });
+        }
+        loop {
+            let call = tokio::select! {
+                biased;
+                call = self.calls.recv() => call.ok_or(InvokeError::Stopped)?,
+                status = self.child.wait() => {
+                    self.finish_output().await;
+                    return Err(InvokeError::Crashed { status: describe(status) });
+                }
+                () = sleep_until(deadline) => return Err(InvokeError::TimedOut { after: timeout }),
+            };
+            match call {
+                Call::Response { request_id: id, body, reply } if id == request_id => {
+                    let _ = reply.send(());
+                    return Ok(body);
+                }
+                Call::Error { request_id: id, error, reply } if id == request_id => {
+                    let _ = reply.send(());
+                    return Err(InvokeError::Handled { error_type: error.error_type, message: error.error_message });
+                }
+                // Refused: another invocation's answer, or a poll while this one has none.
+                Call::Response { .. } | Call::Error { .. } | Call::InitError { .. } | Call::Next { .. } => {}
+            }
+        }
+    }
+
+    /// Whether the process has ended, and how.
+    pub(super) fn ended(&mut self) -> Option<String> {
+        self.child.try_wait().transpose().map(describe)
+    }
+
+    /// Ends the process and waits until it is gone.
+    pub(super) async fn kill(mut self) {
+        // It fails only for a process that has ended.
+        let _ = self.child.kill().await;
+        self.finish_output().await;
+    }
+
+    /// Once the process has ended, its last lines come before what is said about its end.
+    async fn finish_output(&mut self) {
+        for reader in self.output.drain(..) {
+            let _ = reader.await;
+        }
+    }
+}
+
+fn describe(status: std::io::Result<ExitStatus>) -> String {
+    status.map_or_else(|error| error.to_string(), |status| status.to_string())
+}
+
+/// AWS X-Ray developer guide, "Tracing header": version, time, 96 random bits.
+#[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
+fn trace_id(now_ms: i64) -> String {
+    let random = Uuid::new_v4().simple().to_string();
+    format!("Root=1-{:08x}-{};Sampled=0", now_ms / 1_000, &random[..24])
+}
+
+async fn forward(pipe: impl AsyncRead + Unpin, function: String, console: Console) {
+    let mut reader = BufReader::new(pipe);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = log_line::readable(text.trim_end());
+        if !text.is_empty() {
+            console.line(Kind::Function, format!("{function}: {text}"));
+        }
+    }
+}

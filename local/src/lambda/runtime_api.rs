@@ -1,0 +1,171 @@
+//! The Lambda Runtime API, version 2018-06-01 (Lambda developer guide, "Using the Lambda runtime API"), on one loopback
+//! port. Each instance has a path prefix of its own, which Lambda's Rust runtime keeps from `AWS_LAMBDA_RUNTIME_API`.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Events and answers of a synchronous invocation: 6 MB and some room (Lambda developer guide, "Lambda quotas").
+pub(super) const PAYLOAD_LIMIT: usize = 6_291_556;
+
+/// An event for the function.
+pub(super) struct NextEvent {
+    pub(super) request_id: String,
+    /// Milliseconds since 1970.
+    pub(super) deadline_ms: i64,
+    pub(super) function_arn: String,
+    pub(super) trace_id: String,
+    pub(super) event: Bytes,
+}
+
+/// What an instance's process asks for. Dropping a `reply` refuses the call.
+pub(super) enum Call {
+    Next { reply: oneshot::Sender<NextEvent> },
+    Response { request_id: String, body: Bytes, reply: oneshot::Sender<()> },
+    Error { request_id: String, error: FunctionError, reply: oneshot::Sender<()> },
+    InitError { error: FunctionError, reply: oneshot::Sender<()> },
+}
+
+/// An error as functions report it; what is missing is empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct FunctionError {
+    pub(super) error_type: String,
+    pub(super) error_message: String,
+}
+
+type Instances = Arc<Mutex<HashMap<String, mpsc::Sender<Call>>>>;
+
+/// A handle on the running server.
+#[derive(Clone)]
+pub(super) struct RuntimeApi {
+    address: SocketAddr,
+    instances: Instances,
+}
+
+/// An instance that the server knows; forgotten when this is dropped.
+pub(super) struct Registration {
+    name: String,
+    instances: Instances,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
+}
+
+impl RuntimeApi {
+    pub(super) async fn start(stop: CancellationToken) -> std::io::Result<RuntimeApi> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let instances = Instances::default();
+        let router = Router::new()
+            .route("/{instance}/2018-06-01/runtime/invocation/next", get(next))
+            .route("/{instance}/2018-06-01/runtime/invocation/{request_id}/response", post(response))
+            .route("/{instance}/2018-06-01/runtime/invocation/{request_id}/error", post(error))
+            .route("/{instance}/2018-06-01/runtime/init/error", post(init_error))
+            .layer(DefaultBodyLimit::max(PAYLOAD_LIMIT))
+            .with_state(Arc::clone(&instances));
+        // Dropped, not shut down gracefully: the open connections are polls that would never end.
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = axum::serve(listener, router) => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        Ok(RuntimeApi { address, instances })
+    }
+
+    /// Makes the instance known; returns its value for `AWS_LAMBDA_RUNTIME_API`, and what it will ask for.
+    pub(super) fn register(&self, name: &str) -> (String, mpsc::Receiver<Call>, Registration) {
+        let (sender, calls) = mpsc::channel(8);
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), sender);
+        let registration = Registration { name: name.to_owned(), instances: Arc::clone(&self.instances) };
+        // A path is only read behind a scheme.
+        (format!("http://{}/{name}", self.address), calls, registration)
+    }
+}
+
+async fn next(State(instances): State<Instances>, Path(instance): Path<String>) -> Response {
+    match ask(&instances, &instance, |reply| Call::Next { reply }).await {
+        Some(next) => {
+            let headers = [
+                ("lambda-runtime-aws-request-id", next.request_id),
+                ("lambda-runtime-deadline-ms", next.deadline_ms.to_string()),
+                ("lambda-runtime-invoked-function-arn", next.function_arn),
+                ("lambda-runtime-trace-id", next.trace_id),
+                ("content-type", "application/json".to_owned()),
+            ];
+            (headers, next.event).into_response()
+        }
+        None => refused("InvalidStateTransition"),
+    }
+}
+
+async fn response(
+    State(instances): State<Instances>,
+    Path((instance, request_id)): Path<(String, String)>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => {
+            let status = rejection.status();
+            let error = FunctionError {
+                error_type: "Function.ResponseSizeTooLarge".to_owned(),
+                error_message: format!("the answer is larger than {PAYLOAD_LIMIT} bytes"),
+            };
+            ask(&instances, &instance, |reply| Call::Error { request_id, error, reply }).await;
+            return status.into_response();
+        }
+    };
+    accepted(ask(&instances, &instance, |reply| Call::Response { request_id, body, reply }).await)
+}
+
+async fn error(
+    State(instances): State<Instances>,
+    Path((instance, request_id)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let error = serde_json::from_slice(&body).unwrap_or_default();
+    accepted(ask(&instances, &instance, |reply| Call::Error { request_id, error, reply }).await)
+}
+
+async fn init_error(State(instances): State<Instances>, Path(instance): Path<String>, body: Bytes) -> Response {
+    let error = serde_json::from_slice(&body).unwrap_or_default();
+    accepted(ask(&instances, &instance, |reply| Call::InitError { error, reply }).await)
+}
+
+/// None when there is no such instance, or when it refuses.
+async fn ask<T>(instances: &Instances, instance: &str, call: impl FnOnce(oneshot::Sender<T>) -> Call) -> Option<T> {
+    let sender = instances.lock().unwrap_or_else(PoisonError::into_inner).get(instance).cloned()?;
+    let (reply, answer) = oneshot::channel();
+    sender.send(call(reply)).await.ok()?;
+    answer.await.ok()
+}
+
+fn accepted(answer: Option<()>) -> Response {
+    match answer {
+        Some(()) => (StatusCode::ACCEPTED, axum::Json(json!({"status": "OK"}))).into_response(),
+        None => refused("InvalidRequestID"),
+    }
+}
+
+fn refused(error_type: &str) -> Response {
+    let body = json!({"errorMessage": "the call does not fit the instance's state", "errorType": error_type});
+    (StatusCode::FORBIDDEN, axum::Json(body)).into_response()
+}

@@ -1,0 +1,23 @@
+//! Runs the whole system of `template.yaml` on a laptop: the real function binaries behind the Lambda Runtime API,
+//! an HTTP API in front of them, an embedded DynamoDB with its stream, the schedules, and a simulated WhatsApp Cloud API.
+//! It is also a library, so that an end-to-end test starts a system of its own in its process.
+
+pub mod console;
+pub mod database;
+mod error;
+pub mod functions;
+pub mod gateway;
+pub mod lambda;
+mod ports;
+mod ready;
+pub mod schedule;
+pub mod secrets;
+pub mod stream;
+mod system;
+pub mod template;
+pub mod whatsapp;
+
+pub use error::StartError;
+pub use ports::PortError;
+pub use ready::Ready;
+pub use system::{Options, Running, start};

@@ -1,0 +1,139 @@
+//! `cargo run -p local`: the whole system on a laptop, until Ctrl-C.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use local::console::{Console, Kind};
+use local::database::Storage;
+use local::{Options, Ready, functions, start};
+use shared::id::SessionId;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs the whole system of template.yaml on this machine: the functions, an HTTP API in front of them, DynamoDB, and a
+/// simulated WhatsApp. Ctrl-C ends it.
+#[derive(Parser)]
+struct Arguments {
+    /// Port of the API; the simulated WhatsApp and DynamoDB have the two after it. 0 takes any that are free.
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+    /// Folder for the data, which is created and kept; or `memory`.
+    #[arg(long, value_name = "DIR|memory", default_value = "memory")]
+    data: PathBuf,
+    /// File that gets the addresses and made-up values as JSON when all is up.
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+    /// The template, instead of the project's own.
+    #[arg(long, value_name = "PATH")]
+    template: Option<PathBuf>,
+    /// A value for a parameter of the template; may be given more than once.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A closed standard error must not turn one failure into another.
+            let _ = writeln!(std::io::stderr(), "local: {}", sentence(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    // Before anything starts, so that an early Ctrl-C ends the run in order as well.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let console = Console::stdout();
+    let storage = match arguments.data.to_str() {
+        Some("memory") => Storage::Memory,
+        _ => Storage::Directory(arguments.data),
+    };
+    let options = Options {
+        template: arguments.template.unwrap_or_else(|| functions::workspace().join("template.yaml")),
+        parameters: arguments.parameters.into_iter().collect::<BTreeMap<_, _>>(),
+        port: arguments.port,
+        storage,
+        console: console.clone(),
+    };
+    let running = tokio::select! {
+        running = start(options) => running?,
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+    };
+    let announced = announce(running.ready(), arguments.ready_file.as_deref());
+    if announced.is_ok() {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        console.line(Kind::Local, "stopping");
+    }
+    running.stop().await;
+    announced
+}
+
+fn announce(ready: &Ready, file: Option<&std::path::Path>) -> Result<(), Box<dyn Error>> {
+    // A closed pipe must not end the run.
+    let _ = std::io::stdout().lock().write_all(guide(ready).as_bytes());
+    if let Some(path) = file {
+        ready.write(path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The addresses, and a command to paste for each endpoint.
+fn guide(ready: &Ready) -> String {
+    let Ready { api, whatsapp, dynamodb, verify_token, table, .. } = ready;
+    let session = SessionId::for_owner("owner-1");
+    let json = "-H 'content-type: application/json' -d";
+    let read_qr = format!("$(curl -s '{api}/api/qr?sessionId={session}' | sed 's/.*\"qr\":\"\\([^\"]*\\)\".*/\\1/')");
+    format!(
+        r#"
+API        {api}
+WhatsApp   {whatsapp}  (simulated)
+DynamoDB   {dynamodb}  (table {table})
+
+Create a session, look at it, and get its QR as text and as an image:
+  curl {api}/api/session/create {json} '{{"userId":"owner-1"}}'
+  curl '{api}/api/session/status?sessionId={session}'
+  curl '{api}/api/qr?sessionId={session}'
+  curl '{api}/api/qr?sessionId={session}&format=image' -o qr.png
+Scan the QR with the owner's phone, which connects the session:
+  curl {whatsapp}/simulator/scan {json} "{{\"qr\":\"{read_qr}\",\"from\":\"201001234567\"}}"
+A customer writes, and gets an answer:
+  curl {whatsapp}/simulator/messages {json} '{{"from":"201007654321","name":"Mona","text":"Hello"}}'
+  curl {api}/api/messages/send {json} '{{"sessionId":"{session}","to":"201007654321","message":"Welcome"}}'
+  curl {whatsapp}/simulator/messages
+Verify the webhook as Meta does:
+  curl '{api}/api/webhook?hub.mode=subscribe&hub.verify_token={verify_token}&hub.challenge=1158201444'
+
+Ctrl-C ends it.
+
+"#
+    )
+}
+
+/// The error and its causes as one sentence; a cause that its error repeats is said once.
+fn sentence(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let reason = error.to_string();
+        if !text.ends_with(&reason) {
+            text = format!("{text}: {reason}");
+        }
+        cause = error.source();
+    }
+    text
+}

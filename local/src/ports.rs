@@ -1,0 +1,70 @@
+//! The three public ports, taken before anything starts, so that every address is known.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+/// Why a port cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// Something else listens there.
+    #[error("port {port} for {purpose} cannot be used ({source}); choose another with --port")]
+    Taken {
+        /// The port.
+        port: u16,
+        /// What it is for.
+        purpose: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The two ports after it do not exist.
+    #[error("--port {port} leaves no room for the two ports after it; the highest is 65533")]
+    TooHigh {
+        /// The port.
+        port: u16,
+    },
+}
+
+/// The listeners, on 127.0.0.1 only.
+pub(crate) struct Ports {
+    pub(crate) api: TcpListener,
+    pub(crate) whatsapp: TcpListener,
+    pub(crate) dynamodb: TcpListener,
+}
+
+/// Binds `port`, `port + 1` and `port + 2`; or any three free ports when it is 0.
+pub(crate) fn bind(port: u16) -> Result<Ports, PortError> {
+    let port_after = |offset: u16| match port {
+        0 => Ok(0),
+        _ => port.checked_add(offset).ok_or(PortError::TooHigh { port }),
+    };
+    let (second, third) = (port_after(1)?, port_after(2)?);
+    Ok(Ports {
+        api: listen(port, "the API")?,
+        whatsapp: listen(second, "the simulated WhatsApp")?,
+        dynamodb: listen(third, "DynamoDB")?,
+    })
+}
+
+fn listen(port: u16, purpose: &'static str) -> Result<TcpListener, PortError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| PortError::Taken { port, purpose, source })
+}
+
+/// `http://127.0.0.1:8787`.
+pub(crate) fn url(listener: &TcpListener) -> std::io::Result<String> {
+    let address: SocketAddr = listener.local_addr()?;
+    Ok(format!("http://{address}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let first = bind(0).unwrap();
+        let taken = first.api.local_addr().unwrap().port();
+        let error = bind(taken).err().unwrap().to_string();
+        assert!(error.contains(&format!("port {taken} for the API")), "{error}");
+        assert!(bind(65_534).err().unwrap().to_string().contains("65533"));
+    }
+}

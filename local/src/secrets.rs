@@ -1,0 +1,258 @@
+//! A stand-in for Secrets Manager that knows one secret and one operation, `GetSecretValue`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// What the functions and the simulated WhatsApp share; the JSON is the secret's `SecretString`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhatsAppSecret {
+    /// Signs webhooks.
+    pub app_secret: String,
+    /// Meta sends it when a webhook is subscribed.
+    pub verify_token: String,
+    /// Authorizes sends.
+    pub access_token: String,
+}
+
+/// Why the secrets of the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the secrets in {}", path.display())]
+pub struct SecretError {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl WhatsAppSecret {
+    /// New random values, of 122 random bits each.
+    #[allow(clippy::disallowed_methods, reason = "the local run is where randomness comes in")]
+    pub fn random() -> WhatsAppSecret {
+        let value = || Uuid::new_v4().simple().to_string();
+        WhatsAppSecret { app_secret: value(), verify_token: value(), access_token: value() }
+    }
+
+    /// The values of an earlier run from `secrets.json` in `directory`, which exists; at first random ones, which only
+    /// the file's owner may read.
+    ///
+    /// # Errors
+    /// [`SecretError`] when the file cannot be read or written, or is damaged.
+    pub fn load_or_create(directory: &Path) -> Result<WhatsAppSecret, SecretError> {
+        let path = directory.join("secrets.json");
+        let secret = match std::fs::read(&path) {
+            Ok(json) => serde_json::from_slice(&json).map_err(std::io::Error::from),
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+                let secret = WhatsAppSecret::random();
+                create(directory, &path, &secret).map(|()| secret)
+            }
+            Err(problem) => Err(problem),
+        };
+        secret.map_err(|source| SecretError { path, source })
+    }
+}
+
+/// `tempfile` creates with mode 0600; the rename makes it the whole file or none.
+fn create(directory: &Path, path: &Path, secret: &WhatsAppSecret) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(&serde_json::to_vec_pretty(secret)?)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Serves `secret` as the current version of the secret `id`, its name or its ARN, until `shutdown`.
+///
+/// # Errors
+/// When the listener cannot be used.
+#[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
+pub async fn serve(
+    listener: std::net::TcpListener,
+    id: String,
+    secret: &WhatsAppSecret,
+    shutdown: CancellationToken,
+) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let stored = Stored { id, value: serde_json::to_string(secret)?, version: Uuid::new_v4() };
+    let app = Router::new().fallback(handle).with_state(Arc::new(stored));
+    axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}
+
+struct Stored {
+    id: String,
+    value: String,
+    version: Uuid,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSecretValue {
+    secret_id: Option<String>,
+    version_id: Option<String>,
+    version_stage: Option<String>,
+}
+
+async fn handle(State(stored): State<Arc<Stored>>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let (status, answer) = if target == Some("secretsmanager.GetSecretValue") {
+        stored.get(&body)
+    } else {
+        (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException"}))
+    };
+    (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], answer.to_string()).into_response()
+}
+
+impl Stored {
+    /// As "GetSecretValue" in the Secrets Manager API Reference.
+    fn get(&self, body: &[u8]) -> (StatusCode, Value) {
+        let refuse = |kind: &str, message: &str| (StatusCode::BAD_REQUEST, json!({"__type": kind, "Message": message}));
+        let Ok(request) = serde_json::from_slice::<GetSecretValue>(body) else {
+            return refuse("SerializationException", "The request body is not a GetSecretValue request.");
+        };
+        let Some(id) = request.secret_id else {
+            return refuse("InvalidParameterException", "You must provide a value for the SecretId parameter.");
+        };
+        let this_version = request.version_id.is_none_or(|version| version == self.version.to_string());
+        let this_stage = request.version_stage.is_none_or(|stage| stage == "AWSCURRENT");
+        if !self.is(&id) {
+            return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+        }
+        if !this_version || !this_stage {
+            let message = "Secrets Manager can't find the specified secret value for that version or staging label.";
+            return refuse("ResourceNotFoundException", message);
+        }
+        let answer = json!({
+            "ARN": self.arn(),
+            "Name": self.name(),
+            "VersionId": self.version,
+            "SecretString": self.value,
+            "VersionStages": ["AWSCURRENT"],
+        });
+        (StatusCode::OK, answer)
+    }
+
+    /// A secret answers to its name, its ARN, and its ARN without the hyphen and six characters at the end.
+    fn is(&self, id: &str) -> bool {
+        let arn = self.arn();
+        id == self.name()
+            || id == arn
+            || arn.strip_prefix(id).is_some_and(|rest| rest.len() == 7 && id.starts_with("arn:"))
+    }
+
+    fn name(&self) -> &str {
+        match self.id.strip_prefix("arn:").and_then(|arn| arn.rsplit(':').next()) {
+            // What follows the last hyphen is Secrets Manager's.
+            Some(resource) => resource.rsplit_once('-').map_or(resource, |(name, _)| name),
+            None => &self.id,
+        }
+    }
+
+    fn arn(&self) -> String {
+        if self.id.starts_with("arn:") {
+            self.id.clone()
+        } else {
+            format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{}-AAAAAA", self.id)
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use hyper_util::client::legacy::Client;
+    use hyper_util::rt::TokioExecutor;
+
+    const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:qasid-WhatsApp-AAAAAA";
+
+    fn stored(id: &str) -> Stored {
+        Stored { id: id.to_owned(), value: "{}".to_owned(), version: Uuid::nil() }
+    }
+
+    fn get(stored: &Stored, request: Value) -> (StatusCode, Value) {
+        stored.get(request.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_secret_is_found_by_name_and_by_arn() {
+        for id in [ARN, "qasid-WhatsApp"] {
+            for asked in [ARN, "qasid-WhatsApp", ARN.strip_suffix("-AAAAAA").unwrap()] {
+                let (status, answer) = get(&stored(id), json!({"SecretId": asked}));
+                assert_eq!(status, StatusCode::OK, "{id} {asked}");
+                assert_eq!((&answer["ARN"], &answer["Name"]), (&json!(ARN), &json!("qasid-WhatsApp")));
+                assert_eq!(answer["VersionStages"], json!(["AWSCURRENT"]));
+            }
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for (request, kind) in [
+            (json!({"SecretId": "other"}), "ResourceNotFoundException"),
+            (json!({"SecretId": ""}), "ResourceNotFoundException"),
+            (json!({"SecretId": ARN, "VersionStage": "AWSPREVIOUS"}), "ResourceNotFoundException"),
+            (json!({"SecretId": ARN, "VersionId": "7"}), "ResourceNotFoundException"),
+            (json!({}), "InvalidParameterException"),
+            (json!({"SecretId": 7}), "SerializationException"),
+            (json!("text"), "SerializationException"),
+        ] {
+            let (status, answer) = get(&stored(ARN), request.clone());
+            assert_eq!((status, &answer["__type"]), (StatusCode::BAD_REQUEST, &json!(kind)), "{request}");
+        }
+    }
+
+    #[tokio::test]
+    async fn serves_get_secret_value_and_nothing_else() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let secret = WhatsAppSecret::random();
+        let shutdown = CancellationToken::new();
+        let serving = {
+            let (secret, shutdown) = (secret.clone(), shutdown.clone());
+            tokio::spawn(async move { serve(listener, ARN.to_owned(), &secret, shutdown).await })
+        };
+        let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+        let call = async |target: &str| {
+            let body = Body::from(json!({"SecretId": ARN}).to_string());
+            let request = Request::post(&url).header("x-amz-target", target).body(body).unwrap();
+            let answer =
+                to_bytes(Body::new(client.request(request).await.unwrap().into_body()), usize::MAX).await.unwrap();
+            serde_json::from_slice::<Value>(&answer).unwrap()
+        };
+        let answer = call("secretsmanager.GetSecretValue").await;
+        let string = answer["SecretString"].as_str().unwrap();
+        assert!(serde_json::from_str::<WhatsAppSecret>(string).unwrap() == secret);
+        assert_eq!(call("secretsmanager.PutSecretValue").await, json!({"__type": "UnknownOperationException"}));
+        shutdown.cancel();
+        serving.await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_data_folder_keeps_the_secret_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = WhatsAppSecret::load_or_create(folder.path()).unwrap();
+        assert!(first == WhatsAppSecret::load_or_create(folder.path()).unwrap());
+        assert!(first != WhatsAppSecret::random());
+        let file = folder.path().join("secrets.json");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        std::fs::write(&file, "{}").unwrap();
+        let error = WhatsAppSecret::load_or_create(folder.path()).err().unwrap();
+        assert!(error.to_string().contains("secrets.json"), "{error}");
+    }
+}

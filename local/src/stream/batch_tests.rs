@@ -1,0 +1,186 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::super::record::tests::record;
+use super::*;
+use crate::template::StartingPosition;
+
+pub(crate) fn mapping() -> StreamMapping {
+    StreamMapping {
+        logical_id: "Stream".to_owned(),
+        batch_size: 10,
+        maximum_batching_window: Duration::ZERO,
+        starting_position: StartingPosition::TrimHorizon,
+        filters: Vec::new(),
+        bisect_on_error: false,
+        maximum_retry_attempts: Some(2),
+        maximum_record_age: None,
+        report_batch_item_failures: true,
+        parallelization_factor: 1,
+        on_failure: None,
+    }
+}
+
+fn bisecting() -> StreamMapping {
+    StreamMapping { bisect_on_error: true, ..mapping() }
+}
+
+fn batch(sequences: std::ops::Range<u128>) -> Batch {
+    Batch::new(sequences.map(record).collect())
+}
+
+fn numbers(records: &[Record]) -> Vec<u128> {
+    records.iter().map(|record| record.sequence % 1000).collect()
+}
+
+fn retries(settled: &Settled) -> Vec<Vec<u128>> {
+    settled.retry.iter().map(|batch| numbers(&batch.records)).collect()
+}
+
+#[test]
+fn a_success_is_done() {
+    let settled = batch(1..4).settle(Outcome::Success, &mapping());
+    assert_eq!((numbers(&settled.done), settled.discarded, settled.retry), (vec![1, 2, 3], None, Vec::new()));
+}
+
+#[test]
+fn a_partial_failure_keeps_what_came_before_it() {
+    let settled = batch(1..5).settle(Outcome::FailedFrom(2), &mapping());
+    assert_eq!((numbers(&settled.done), retries(&settled)), (vec![1, 2], vec![vec![3, 4]]));
+    assert_eq!(settled.retry[0].failures, 1);
+    let settled = batch(1..5).settle(Outcome::FailedFrom(2), &bisecting());
+    assert_eq!((numbers(&settled.done), retries(&settled)), (vec![1, 2], vec![vec![3, 4]]));
+    assert_eq!(settled.retry[0].failures, 0);
+}
+
+#[test]
+fn a_failure_is_retried_as_often_as_allowed_and_then_discarded() {
+    let mut batch = batch(1..3);
+    for _ in 0..2 {
+        let mut settled = batch.settle(Outcome::FunctionError, &mapping());
+        batch = settled.retry.pop().unwrap();
+        assert_eq!(numbers(&batch.records), [1, 2]);
+    }
+    let discarded = batch.settle(Outcome::FunctionError, &mapping()).discarded.unwrap();
+    assert_eq!((numbers(&discarded.records), discarded.invocations), (vec![1, 2], 3));
+}
+
+#[test]
+fn a_bisected_batch_is_halved_without_using_up_the_retries() {
+    let settled = batch(1..6).settle(Outcome::FunctionError, &bisecting());
+    assert_eq!(retries(&settled), [vec![1, 2], vec![3, 4, 5]]);
+    assert!(settled.retry.iter().all(|half| half.failures == 0 && half.invocations == 1));
+    let one = batch(1..2).settle(Outcome::BadResponse, &bisecting());
+    assert_eq!(one.retry[0].failures, 1);
+}
+
+#[test]
+fn without_a_limit_there_is_always_a_retry() {
+    let endless = StreamMapping { maximum_retry_attempts: None, ..mapping() };
+    let tried = Batch { failures: u32::MAX, ..batch(1..2) };
+    assert_eq!(tried.settle(Outcome::FunctionError, &endless).retry.len(), 1);
+}
+
+#[test]
+fn reads_the_answer_as_lambda_does() {
+    let records = batch(1..4).records;
+    let id = |n: u128| json!({"itemIdentifier": (100_000_000_000_000_000_000 + n).to_string()});
+    for (answer, expected) in [
+        (json!(null), Outcome::Success),
+        (json!({}), Outcome::Success),
+        (json!({"batchItemFailures": null}), Outcome::Success),
+        (json!({"batchItemFailures": []}), Outcome::Success),
+        (json!({"batchItemFailures": [id(3), id(2)]}), Outcome::FailedFrom(1)),
+        (json!({"batchItemFailures": [id(1)]}), Outcome::FailedFrom(0)),
+        (json!({"batchItemFailures": [id(4)]}), Outcome::BadResponse),
+        (json!({"batchItemFailures": [id(1), {"itemIdentifier": ""}]}), Outcome::BadResponse),
+        (json!({"batchItemFailures": [{"itemIdentifier": null}]}), Outcome::BadResponse),
+        (json!({"batchItemFailures": [{"itemIdentifer": "1"}]}), Outcome::BadResponse),
+        (json!({"batchItemFailures": "1"}), Outcome::BadResponse),
+        (json!("done"), Outcome::BadResponse),
+    ] {
+        assert_eq!(outcome(answer.to_string().as_bytes(), &records, &mapping()), expected, "{answer}");
+    }
+    assert_eq!(outcome(b"", &records, &mapping()), Outcome::Success);
+    assert_eq!(outcome(b"{", &records, &mapping()), Outcome::BadResponse);
+    let silent = StreamMapping { report_batch_item_failures: false, ..mapping() };
+    let failed = json!({"batchItemFailures": [id(1)]}).to_string();
+    assert_eq!(outcome(failed.as_bytes(), &records, &silent), Outcome::Success);
+}
+
+#[test]
+fn old_records_are_split_off() {
+    let aged = StreamMapping { maximum_record_age: Some(Duration::from_secs(60)), ..mapping() };
+    let created = record(1).created;
+    let mut batch = batch(1..4);
+    batch.records[2].created = created + SignedDuration::from_secs(5);
+    let (expired, rest) = batch.clone().expire(&aged, created + SignedDuration::from_secs(61));
+    assert_eq!((numbers(&expired.unwrap().records), numbers(&rest.unwrap().records)), (vec![1, 2], vec![3]));
+    let (expired, rest) = batch.clone().expire(&aged, created + SignedDuration::from_secs(60));
+    assert_eq!((expired, rest), (None, Some(batch.clone())));
+    let (expired, rest) = batch.clone().expire(&mapping(), Timestamp::MAX);
+    assert_eq!((expired, rest), (None, Some(batch)));
+}
+
+#[test]
+fn a_batch_ends_at_its_count_or_at_six_megabytes() {
+    let records = batch(1..30).records;
+    assert_eq!(batch_length(records.iter(), &mapping()), 10);
+    assert_eq!(batch_length(records[..3].iter(), &mapping()), 3);
+    let mut big = batch(1..4).records;
+    for record in &mut big {
+        record.json = "x".repeat(MAX_EVENT / 2 - ENVELOPE);
+    }
+    assert_eq!(batch_length(big.iter(), &mapping()), 2);
+    let two = Batch::new(big[..2].to_vec());
+    assert!(event(&two).len() <= MAX_EVENT);
+    big[0].json = "x".repeat(MAX_EVENT);
+    assert_eq!(batch_length(big.iter(), &mapping()), 1);
+}
+
+proptest! {
+    /// Whatever records are poison and however the function reports them: every record ends once, in order, and only
+    /// poison is given up on where failures are isolated.
+    #[test]
+    fn every_record_ends_once_and_in_order(
+        length in 1u128..40,
+        poison in proptest::collection::btree_set(1u128..40, 0..6),
+        bisect: bool,
+        reports: bool,
+        retries in 0u32..4,
+    ) {
+        let mapping = StreamMapping { bisect_on_error: bisect, maximum_retry_attempts: Some(retries), ..mapping() };
+        let mut queue = VecDeque::from([batch(1..length + 1)]);
+        let (mut ended, mut discarded) = (Vec::new(), BTreeSet::new());
+        let mut invocations = 0;
+        while let Some(batch) = queue.pop_front() {
+            invocations += 1;
+            prop_assert!(invocations < 2000, "does not come to an end");
+            let first_bad = numbers(&batch.records).iter().position(|n| poison.contains(n));
+            let outcome = match first_bad {
+                None => Outcome::Success,
+                Some(index) if reports => Outcome::FailedFrom(index),
+                Some(_) => Outcome::FunctionError,
+            };
+            let settled = batch.settle(outcome, &mapping);
+            ended.extend(numbers(&settled.done));
+            if let Some(batch) = settled.discarded {
+                ended.extend(numbers(&batch.records));
+                discarded.extend(numbers(&batch.records));
+            }
+            for batch in settled.retry.into_iter().rev() {
+                queue.push_front(batch);
+            }
+        }
+        prop_assert_eq!(ended, (1..length + 1).collect::<Vec<_>>());
+        if bisect {
+            let poison: BTreeSet<u128> = poison.into_iter().filter(|n| *n <= length).collect();
+            prop_assert_eq!(discarded, poison);
+        }
+    }
+}

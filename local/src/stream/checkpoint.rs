@@ -1,0 +1,102 @@
+//! Where each mapping goes on after a restart.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::record::SequenceNumber;
+
+/// The checkpoints of all mappings, in memory or in a file. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Checkpoints {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// By mapping; a JSON number would not hold a sequence number. `"0"` is before the first record.
+    after: BTreeMap<String, String>,
+    file: Option<PathBuf>,
+}
+
+/// Why the checkpoints of an earlier run cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the stream checkpoints in {}; delete the data folder to start anew", path.display())]
+pub struct CheckpointError {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl Checkpoints {
+    /// Forgotten with the process.
+    pub fn memory() -> Checkpoints {
+        Checkpoints::default()
+    }
+
+    /// Kept in `streams.json` in `directory`, which exists.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when the file of an earlier run cannot be read.
+    pub fn directory(directory: &Path) -> Result<Checkpoints, CheckpointError> {
+        let path = directory.join("streams.json");
+        let after = match std::fs::read(&path) {
+            Ok(json) => serde_json::from_slice(&json).map_err(std::io::Error::from),
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(problem) => Err(problem),
+        };
+        match after {
+            Ok(after) => Ok(Checkpoints { state: Arc::new(Mutex::new(State { after, file: Some(path) })) }),
+            Err(source) => Err(CheckpointError { path, source }),
+        }
+    }
+
+    pub(super) fn get(&self, mapping: &str) -> Option<SequenceNumber> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.after.get(mapping)?.parse().ok()
+    }
+
+    pub(super) fn set(&self, mapping: &str, after: SequenceNumber) -> std::io::Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.after.insert(mapping.to_owned(), after.to_string());
+        match &state.file {
+            None => Ok(()),
+            Some(file) => replace(file, &serde_json::to_vec_pretty(&state.after)?),
+        }
+    }
+}
+
+/// Writes the whole file or nothing.
+fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut next = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
+    next.write_all(content)?;
+    next.persist(file)?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_each_mapping_s_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Checkpoints::directory(folder.path()).unwrap();
+        assert_eq!(first.get("deliver"), None);
+        first.set("deliver", 100_000_000_000_000_000_007).unwrap();
+        first.set("respond", 0).unwrap();
+        let second = Checkpoints::directory(folder.path()).unwrap();
+        assert_eq!(second.get("deliver"), Some(100_000_000_000_000_000_007));
+        assert_eq!(second.get("respond"), Some(0));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("streams.json"), "{").unwrap();
+        let error = Checkpoints::directory(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("streams.json"), "{error}");
+    }
+}

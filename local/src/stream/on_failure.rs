@@ -1,0 +1,95 @@
+//! The stand-in for the on-failure queue.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::batch::{Batch, Condition};
+use super::source::Shard;
+use crate::console::{Console, Kind};
+
+/// What a real run would find in the on-failure queues, kept in memory. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct FailureQueue {
+    messages: Arc<Mutex<Vec<Value>>>,
+}
+
+impl FailureQueue {
+    /// The messages so far, oldest first, as Lambda sends them: coordinates in the stream, not the records ("Retain
+    /// discarded records for a DynamoDB event source in Lambda", Lambda Developer Guide).
+    pub fn messages(&self) -> Vec<Value> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells the console, and the queue (a logical id) where the mapping names one.
+    pub(super) fn discard(
+        &self,
+        function: &str,
+        queue: Option<&str>,
+        shard: &Shard,
+        discarded: &Discarded<'_>,
+        console: &Console,
+    ) {
+        let (Some(first), Some(last)) = (discarded.batch.records.first(), discarded.batch.records.last()) else {
+            return;
+        };
+        console.line(
+            Kind::Problem,
+            format!(
+                "{function}: gave up on {} record(s), {:?}, shard {}, sequence numbers {} to {}, {}",
+                discarded.batch.records.len(),
+                discarded.condition,
+                shard.id,
+                first.sequence,
+                last.sequence,
+                queue.map_or("and the mapping has no on-failure queue".to_owned(), |queue| format!("told to {queue}")),
+            ),
+        );
+        if queue.is_some() {
+            let message = discarded.message(function, shard);
+            self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        }
+    }
+}
+
+/// Records that Lambda gave up on.
+pub(super) struct Discarded<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) condition: Condition,
+    /// Whether the last invocation ended in an error of the function, not in a bad answer.
+    pub(super) function_error: bool,
+    pub(super) now: Timestamp,
+}
+
+impl Discarded<'_> {
+    #[allow(clippy::disallowed_methods, reason = "the request id only has to be unique")]
+    fn message(&self, function: &str, shard: &Shard) -> Value {
+        let records = &self.batch.records;
+        let seconds = |time: Option<Timestamp>| time.map(|time| format!("{:.0}", time));
+        let mut response = json!({"statusCode": 200, "executedVersion": "$LATEST"});
+        if self.function_error {
+            response["functionError"] = json!("Unhandled");
+        }
+        json!({
+            "requestContext": {
+                "requestId": uuid::Uuid::new_v4(),
+                "functionArn": format!("arn:aws:lambda:us-east-1:000000000000:function:{function}"),
+                "condition": format!("{:?}", self.condition),
+                "approximateInvokeCount": self.batch.invocations,
+            },
+            "responseContext": response,
+            "version": "1.0",
+            "timestamp": format!("{:.3}", self.now),
+            "DDBStreamBatchInfo": {
+                "shardId": shard.id,
+                "startSequenceNumber": records.first().map(|record| record.sequence.to_string()),
+                "endSequenceNumber": records.last().map(|record| record.sequence.to_string()),
+                "approximateArrivalOfFirstRecord": seconds(records.first().map(|record| record.created)),
+                "approximateArrivalOfLastRecord": seconds(records.last().map(|record| record.created)),
+                "batchSize": records.len(),
+                "streamArn": shard.stream_arn,
+            },
+        })
+    }
+}

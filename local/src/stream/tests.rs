@@ -1,0 +1,253 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use axum::body::Bytes;
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::batch::tests::mapping;
+use super::*;
+use crate::database::Storage;
+use crate::database::usage::UsageMeter;
+use crate::lambda::InvokeError;
+
+/// What a function was invoked with: the sort keys of the records.
+type Seen = Vec<String>;
+
+struct Harness {
+    database: Database,
+    checkpoints: Checkpoints,
+    failures: FailureQueue,
+}
+
+impl Harness {
+    async fn new() -> Harness {
+        let (database, _) = crate::database::tests::start(Storage::Memory, UsageMeter::default()).await;
+        Harness { database, checkpoints: Checkpoints::memory(), failures: FailureQueue::default() }
+    }
+
+    fn put(&self, pk: &str, sk: &str) {
+        let item = json!({"TableName": "qasid", "Item": {"pk": {"S": pk}, "sk": {"S": sk}}});
+        self.database.embedded().put_item(serde_json::from_value(item).unwrap()).unwrap();
+    }
+
+    async fn open(&self, mapping: StreamMapping, lambda: Lambda) -> EventSourceMapping {
+        EventSourceMapping::open(
+            mapping,
+            "deliver".to_owned(),
+            &self.database,
+            lambda,
+            self.checkpoints.clone(),
+            self.failures.clone(),
+            Console::captured(),
+        )
+        .await
+        .unwrap()
+    }
+
+    fn checkpoint(&self) -> Option<u128> {
+        self.checkpoints.get("deliver/Stream")
+    }
+}
+
+/// A function whose answer depends on the records' sort keys, and what it was invoked with.
+fn function(
+    answer: impl Fn(&[Value]) -> Result<Value, InvokeError> + Send + Sync + 'static,
+) -> (Lambda, UnboundedReceiver<Seen>) {
+    let (seen, invocations) = mpsc::unbounded_channel();
+    let lambda = Lambda::double(move |name, event: Bytes| {
+        assert_eq!(name, "deliver");
+        let event: Value = serde_json::from_slice(&event).unwrap();
+        let records = event["Records"].as_array().unwrap();
+        let answer = answer(records).map(|answer| Bytes::from(answer.to_string()));
+        seen.send(records.iter().map(sort_key).collect()).unwrap();
+        async move { answer }.boxed()
+    });
+    (lambda, invocations)
+}
+
+fn sort_key(record: &Value) -> String {
+    record["dynamodb"]["Keys"]["sk"]["S"].as_str().unwrap().to_owned()
+}
+
+fn crash() -> InvokeError {
+    InvokeError::Crashed { status: "exit status: 1".to_owned() }
+}
+
+/// Runs the mapping until `enough` has seen what it waits for.
+async fn run_until(mapping: EventSourceMapping, enough: impl Future<Output = ()>) {
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(mapping.run(shutdown.clone()));
+    enough.await;
+    shutdown.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn invokes_with_what_the_filter_accepts_and_goes_on_from_its_checkpoint() {
+    let h = Harness::new().await;
+    let filtered = || StreamMapping {
+        filters: vec![json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "m"}]}}}})],
+        ..mapping()
+    };
+    h.put("a", "m1");
+    h.put("a", "other");
+    h.put("a", "m2");
+    let (lambda, mut invocations) = function(|_| Ok(Value::Null));
+    run_until(h.open(filtered(), lambda).await, async {
+        assert_eq!(invocations.recv().await.unwrap(), ["m1", "m2"]);
+    })
+    .await;
+    let checkpoint = h.checkpoint().unwrap();
+
+    h.put("a", "m3");
+    let (lambda, mut invocations) = function(|_| Ok(Value::Null));
+    run_until(h.open(filtered(), lambda).await, async {
+        assert_eq!(invocations.recv().await.unwrap(), ["m3"]);
+    })
+    .await;
+    assert!(h.checkpoint().unwrap() > checkpoint);
+    assert!(invocations.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn latest_begins_at_what_is_written_after_it_was_opened() {
+    for earlier in [0, 2] {
+        let h = Harness::new().await;
+        (0..earlier).for_each(|n| h.put("a", &format!("before{n}")));
+        let (lambda, mut invocations) = function(|_| Ok(Value::Null));
+        let latest = StreamMapping { starting_position: StartingPosition::Latest, ..mapping() };
+        let opened = h.open(latest, lambda).await;
+        h.put("a", "after");
+        run_until(opened, async {
+            assert_eq!(invocations.recv().await.unwrap(), ["after"]);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_poison_record_is_isolated_and_given_up_on() {
+    let h = Harness::new().await;
+    (1..=4).for_each(|n| h.put("a", &format!("{n}")));
+    let (lambda, mut invocations) =
+        function(
+            |records| {
+                if records.iter().any(|record| sort_key(record) == "3") { Err(crash()) } else { Ok(json!({})) }
+            },
+        );
+    let mapping = StreamMapping {
+        bisect_on_error: true,
+        maximum_retry_attempts: Some(1),
+        on_failure: Some("DeliverFailures".to_owned()),
+        ..mapping()
+    };
+    let mut seen = Vec::new();
+    run_until(h.open(mapping, lambda).await, async {
+        while seen.last().is_none_or(|last| *last != ["4"]) {
+            seen.push(invocations.recv().await.unwrap());
+        }
+    })
+    .await;
+    let expected: [&[&str]; 6] = [&["1", "2", "3", "4"], &["1", "2"], &["3", "4"], &["3"], &["3"], &["4"]];
+    assert_eq!(seen, expected);
+
+    let messages = h.failures.messages();
+    let [message] = messages.as_slice() else { unreachable!("one message: {messages:?}") };
+    assert_eq!(message["requestContext"]["condition"], "RetryAttemptsExhausted");
+    assert_eq!(message["requestContext"]["approximateInvokeCount"], 4);
+    assert_eq!(message["responseContext"]["functionError"], "Unhandled");
+    let info = &message["DDBStreamBatchInfo"];
+    assert_eq!(info["batchSize"], 1);
+    assert_eq!(info["startSequenceNumber"], info["endSequenceNumber"]);
+    assert!(info["shardId"].as_str().unwrap().starts_with("shardId-"));
+    let arrival = info["approximateArrivalOfFirstRecord"].as_str().unwrap();
+    assert_eq!((arrival.len(), arrival.as_bytes()[19]), (20, b'Z'), "{arrival}");
+}
+
+#[tokio::test]
+async fn a_partial_failure_is_retried_from_the_record_that_failed() {
+    let h = Harness::new().await;
+    (1..=3).for_each(|n| h.put("a", &format!("{n}")));
+    let (lambda, mut invocations) = function(|records| {
+        let failed = records.iter().find(|record| records.len() == 3 && sort_key(record) == "2");
+        let id = failed.map(|record| json!({"itemIdentifier": record["dynamodb"]["SequenceNumber"]}));
+        Ok(json!({"batchItemFailures": id.into_iter().collect::<Vec<_>>()}))
+    });
+    run_until(h.open(mapping(), lambda).await, async {
+        assert_eq!(invocations.recv().await.unwrap(), ["1", "2", "3"]);
+        assert_eq!(invocations.recv().await.unwrap(), ["2", "3"]);
+    })
+    .await;
+    assert!(h.failures.messages().is_empty());
+}
+
+#[tokio::test]
+async fn a_stuck_partition_key_does_not_stop_the_others_and_holds_the_checkpoint() {
+    let h = Harness::new().await;
+    let (stuck, free) = two_lanes();
+    h.put(&stuck, "stuck");
+    h.put(&free, "free");
+    let (lambda, mut invocations) =
+        function(|records| if sort_key(&records[0]) == "stuck" { Err(crash()) } else { Ok(Value::Null) });
+    let mapping = StreamMapping { parallelization_factor: 2, maximum_retry_attempts: None, ..mapping() };
+    run_until(h.open(mapping, lambda).await, async {
+        let mut seen = Vec::new();
+        while !(seen.contains(&"free".to_owned()) && seen.iter().filter(|sk| *sk == "stuck").count() == 2) {
+            seen.extend(invocations.recv().await.unwrap());
+        }
+    })
+    .await;
+    assert_eq!(h.checkpoint(), None);
+}
+
+/// Two partition keys that are in different lanes of two.
+fn two_lanes() -> (String, String) {
+    let lane = |pk: &str| {
+        let mut record = record::tests::record(1);
+        record.partition_key = json!({"S": pk}).to_string();
+        record.lane(2)
+    };
+    let other = (0..100).map(|n| n.to_string()).find(|pk| lane(pk) != lane("a")).unwrap();
+    ("a".to_owned(), other)
+}
+
+#[tokio::test]
+async fn records_past_the_maximum_age_are_not_invoked() {
+    let h = Harness::new().await;
+    h.put("a", "old");
+    // It fails, so that a record which is not too old yet comes back when it is.
+    let (lambda, _invocations) = function(|_| Err(crash()));
+    let mapping = StreamMapping {
+        maximum_retry_attempts: None,
+        maximum_record_age: Some(Duration::ZERO),
+        on_failure: Some("Failures".to_owned()),
+        ..mapping()
+    };
+    run_until(h.open(mapping, lambda).await, async {
+        while h.failures.messages().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(h.failures.messages()[0]["requestContext"]["condition"], "RecordAgeExceeded");
+    assert!(h.checkpoint().is_some());
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_honoured_is_an_error_at_start() {
+    let h = Harness::new().await;
+    let (lambda, _) = function(|_| Ok(Value::Null));
+    let mapping = StreamMapping { filters: vec![json!({"eventName": [{"wildcard": "I*"}]})], ..mapping() };
+    let opened = EventSourceMapping::open(
+        mapping,
+        "deliver".to_owned(),
+        &h.database,
+        lambda,
+        Checkpoints::memory(),
+        FailureQueue::default(),
+        Console::captured(),
+    )
+    .await;
+    assert!(matches!(opened, Err(StreamError::Filter { function, .. }) if function == "deliver"));
+}

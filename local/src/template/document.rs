@@ -1,0 +1,191 @@
+//! The template as a whole: its sections, its resources by type, and what must fit together between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use super::globals::{Globals, merge};
+use super::intrinsics::Scope;
+use super::values::{text, typed};
+use super::{Function, HttpApi, Table, Template, TemplateError, function, http_api, parameters, stand_in, table};
+
+/// Resource types that change nothing about how the system behaves on a laptop.
+const WITHOUT_MEANING: &[(&str, &str)] = &[
+    ("AWS::CloudWatch::Alarm", "nothing is measured over time"),
+    ("AWS::CloudWatch::Dashboard", "nothing is measured over time"),
+    ("AWS::IAM::Role", "no permission is checked"),
+    ("AWS::Logs::LogGroup", "logs go to the console"),
+    ("AWS::SecretsManager::Secret", "a stand-in answers for it with the values of this run"),
+    ("AWS::SQS::Queue", "a queue can only be the destination of failed batches, which the console shows"),
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Document {
+    #[serde(rename = "AWSTemplateFormatVersion")]
+    version: Option<String>,
+    transform: String,
+    #[serde(default)]
+    globals: Globals,
+    #[serde(default)]
+    parameters: Map<String, Value>,
+    #[serde(default)]
+    mappings: Map<String, Value>,
+    #[serde(default)]
+    conditions: Map<String, Value>,
+    resources: BTreeMap<String, Resource>,
+    #[expect(dead_code, reason = "for people")]
+    description: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "for consoles and linters")]
+    metadata: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "printed by a deployment")]
+    outputs: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Resource {
+    r#type: String,
+    #[serde(default)]
+    properties: Map<String, Value>,
+    metadata: Option<Value>,
+    condition: Option<String>,
+    #[expect(dead_code, reason = "the local run has an order of its own")]
+    depends_on: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "nothing is deployed, hence nothing deleted")]
+    deletion_policy: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "nothing is deployed, hence nothing replaced")]
+    update_replace_policy: Option<IgnoredAny>,
+}
+
+/// What a function's events may point to.
+pub(super) struct Known<'a> {
+    pub(super) http_api: &'a str,
+    pub(super) table: &'a str,
+    pub(super) resources: &'a BTreeMap<String, String>,
+}
+
+pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Result<Template, TemplateError> {
+    let document: Document = typed(document, "the template")?;
+    if document.version.as_deref().is_some_and(|version| version != "2010-09-09") {
+        return Err(TemplateError::at("AWSTemplateFormatVersion", "must be 2010-09-09"));
+    }
+    if document.transform != "AWS::Serverless-2016-10-31" {
+        return Err(TemplateError::at("Transform", "a local run honours only AWS::Serverless-2016-10-31"));
+    }
+    let parameters = parameters::resolve(&document.parameters, given)?;
+    let resources = created(&document, &parameters)?;
+    let scope = scope(&document, &parameters, &resources);
+    let known = Known {
+        http_api: the_only("AWS::Serverless::HttpApi", &resources)?,
+        table: the_only("AWS::DynamoDB::Table", &resources)?,
+        resources: &resources,
+    };
+    let mut functions = Vec::new();
+    let (mut api, mut the_table, mut secrets) = (HttpApi::default(), None::<Table>, Vec::new());
+    for (id, kind) in &resources {
+        let Some(resource) = document.resources.get(id) else { continue };
+        let path = format!("Resources.{id}.Properties");
+        let properties = |globals: &Map<String, Value>| {
+            let merged = Value::Object(merge(globals, resource.properties.clone()));
+            Ok::<_, TemplateError>(scope.evaluate(&merged, &path)?.unwrap_or_default())
+        };
+        match kind.as_str() {
+            "AWS::Serverless::Function" => {
+                function::check_metadata(resource.metadata.as_ref(), &format!("Resources.{id}.Metadata"))?;
+                functions.push(function::read(id, properties(&document.globals.function)?, &path, &known)?);
+            }
+            "AWS::Serverless::HttpApi" => api = http_api::read(properties(&document.globals.http_api)?, &path)?,
+            "AWS::DynamoDB::Table" => the_table = Some(table::read(id, properties(&Map::new())?, &path)?),
+            "AWS::SecretsManager::Secret" => secrets.extend(stand_in::reference(kind, id)),
+            _ if WITHOUT_MEANING.iter().any(|(known, _)| known == kind) => {}
+            _ => {
+                let path = format!("Resources.{id}.Type");
+                return Err(TemplateError::at(path, format!("a local run cannot honour {kind}")));
+            }
+        }
+    }
+    let api_path = format!("Resources.{}.Properties", known.http_api);
+    check_functions(&functions, &mut api, &api_path)?;
+    let table = the_table.ok_or_else(|| TemplateError::at("Resources", "has no AWS::DynamoDB::Table"))?;
+    let parameters = parameters.iter().map(|(name, value)| (name.clone(), parameter_text(value))).collect();
+    Ok(Template { functions, table, http_api: api, secrets, parameters })
+}
+
+fn scope<'a>(
+    document: &'a Document,
+    parameters: &'a BTreeMap<String, Value>,
+    resources: &'a BTreeMap<String, String>,
+) -> Scope<'a> {
+    Scope { parameters, mappings: &document.mappings, conditions: &document.conditions, resources }
+}
+
+/// The resources whose condition holds, with their types.
+fn created(
+    document: &Document,
+    parameters: &BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, String>, TemplateError> {
+    let none = BTreeMap::new();
+    let scope = scope(document, parameters, &none);
+    // Also those that nothing uses: a mistake in a condition shows at once.
+    for name in document.conditions.keys() {
+        scope.holds(name, "Conditions")?;
+    }
+    let mut created = BTreeMap::new();
+    for (id, resource) in &document.resources {
+        let wanted = match &resource.condition {
+            Some(condition) => scope.holds(condition, &format!("Resources.{id}.Condition"))?,
+            None => true,
+        };
+        if wanted {
+            created.insert(id.clone(), resource.r#type.clone());
+        }
+    }
+    Ok(created)
+}
+
+fn the_only<'a>(kind: &str, resources: &'a BTreeMap<String, String>) -> Result<&'a str, TemplateError> {
+    let mut ids = resources.iter().filter(|(_, found)| *found == kind).map(|(id, _)| id.as_str());
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(TemplateError::at("Resources", format!("a local run needs one {kind}"))),
+        (Some(_), Some(second)) => {
+            Err(TemplateError::at(format!("Resources.{second}"), format!("a local run honours only one {kind}")))
+        }
+    }
+}
+
+fn check_functions(functions: &[Function], api: &mut HttpApi, api_path: &str) -> Result<(), TemplateError> {
+    let (mut names, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    for function in functions {
+        let path = format!("Resources.{}", function.logical_id);
+        if !names.insert(&function.name) {
+            return Err(TemplateError::at(path, format!("a second function is built from {}", function.name)));
+        }
+        for route in &function.routes {
+            if !keys.insert(route.key()) {
+                return Err(TemplateError::at(path, format!("a second function has the route {}", route.key())));
+            }
+        }
+        for (route, throttle) in function.routes.iter().filter_map(|route| Some((route, route.throttle?))) {
+            api.route_throttles.entry(route.key()).or_insert(throttle);
+        }
+    }
+    match api.route_throttles.keys().find(|key| !keys.contains(*key)) {
+        Some(key) => Err(TemplateError::at(format!("{api_path}.RouteSettings"), format!("there is no route {key}"))),
+        None => Ok(()),
+    }
+}
+
+fn parameter_text(value: &Value) -> String {
+    match value {
+        Value::Array(items) => items.iter().filter_map(text).collect::<Vec<_>>().join(","),
+        other => text(other).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

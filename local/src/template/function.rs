@@ -1,0 +1,182 @@
+//! `AWS::Serverless::Function` (SAM specification).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::document::Known;
+use super::events::{self, Event};
+use super::values::{Integer, Text, typed};
+use super::{Function, TemplateError};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Properties {
+    code_uri: String,
+    handler: String,
+    runtime: String,
+    package_type: Option<String>,
+    timeout: Option<Integer>,
+    memory_size: Option<Integer>,
+    reserved_concurrent_executions: Option<Integer>,
+    #[serde(default)]
+    environment: Environment,
+    #[serde(default)]
+    logging_config: LoggingConfig,
+    #[serde(default)]
+    events: BTreeMap<String, Event>,
+
+    #[expect(dead_code, reason = "the laptop's own processor runs them")]
+    architectures: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "a deployment's version and its rollout")]
+    auto_publish_alias: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "a deployment's version and its rollout")]
+    deployment_preference: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "for people")]
+    description: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "the laptop's own disk; like the memory, not limited")]
+    ephemeral_storage: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "no permission is checked")]
+    policies: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "no permission is checked")]
+    permissions_boundary: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "no permission is checked")]
+    role: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "for bills and searches")]
+    tags: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "for bills and searches")]
+    propagate_tags: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "X-Ray is not there; the console shows each invocation")]
+    tracing: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Environment {
+    #[serde(default)]
+    variables: BTreeMap<String, Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct LoggingConfig {
+    log_format: Option<LogFormat>,
+    application_log_level: Option<String>,
+    #[expect(dead_code, reason = "Lambda's own lines; the console has its own")]
+    system_log_level: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "logs go to the console")]
+    log_group: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq)]
+enum LogFormat {
+    #[serde(rename = "JSON")]
+    Json,
+    Text,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Metadata {
+    build_method: String,
+    #[expect(dead_code, reason = "for the linter")]
+    #[serde(rename = "cfn-lint")]
+    cfn_lint: Option<IgnoredAny>,
+}
+
+pub(super) fn check_metadata(metadata: Option<&Value>, path: &str) -> Result<(), TemplateError> {
+    let metadata =
+        metadata.ok_or_else(|| TemplateError::at(path, "is missing: BuildMethod must be rust-cargolambda"))?;
+    let metadata: Metadata = typed(metadata.clone(), path)?;
+    match metadata.build_method.as_str() {
+        "rust-cargolambda" => Ok(()),
+        _ => Err(TemplateError::at(format!("{path}.BuildMethod"), "a local run builds only rust-cargolambda")),
+    }
+}
+
+pub(super) fn read(
+    logical_id: &str,
+    properties: Value,
+    path: &str,
+    known: &Known<'_>,
+) -> Result<Function, TemplateError> {
+    let properties: Properties = typed(properties, path)?;
+    let name = Path::new(&properties.code_uri).file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| TemplateError::at(format!("{path}.CodeUri"), "must end in a package's folder"))?;
+    expect(&properties.handler, "bootstrap", path, "Handler")?;
+    expect(&properties.runtime, "provided.al2023", path, "Runtime")?;
+    expect(properties.package_type.as_deref().unwrap_or("Zip"), "Zip", path, "PackageType")?;
+    // Lambda developer guide, "Lambda quotas".
+    let timeout = bounded(properties.timeout, 3, 1..=900, path, "Timeout")?;
+    let memory_mb = bounded(properties.memory_size, 128, 128..=10_240, path, "MemorySize")?;
+    let reserved = match properties.reserved_concurrent_executions {
+        Some(_) => {
+            let value = properties.reserved_concurrent_executions;
+            Some(bounded(value, 1, 1..=1_000, path, "ReservedConcurrentExecutions")? as usize)
+        }
+        None => None,
+    };
+    let events = events::read(properties.events, path, known)?;
+    let logging = properties.logging_config;
+    Ok(Function {
+        logical_id: logical_id.to_owned(),
+        name: name.to_owned(),
+        timeout: Duration::from_secs(timeout),
+        memory_mb: memory_mb as u32,
+        environment: variables(properties.environment, &format!("{path}.Environment.Variables"))?,
+        json_logs: logging.log_format == Some(LogFormat::Json),
+        log_level: logging.application_log_level.unwrap_or_else(|| "INFO".to_owned()),
+        reserved_concurrency: reserved,
+        routes: events.routes,
+        streams: events.streams,
+        schedules: events.schedules,
+    })
+}
+
+fn expect(found: &str, wanted: &str, path: &str, property: &str) -> Result<(), TemplateError> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(TemplateError::at(format!("{path}.{property}"), format!("a local run honours only {wanted}")))
+}
+
+pub(super) fn bounded(
+    value: Option<Integer>,
+    default: u64,
+    range: std::ops::RangeInclusive<u64>,
+    path: &str,
+    property: &str,
+) -> Result<u64, TemplateError> {
+    let value = value.map_or(default, |value| value.0);
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    let problem = format!("must be between {} and {}", range.start(), range.end());
+    Err(TemplateError::at(format!("{path}.{property}"), problem))
+}
+
+fn variables(environment: Environment, path: &str) -> Result<BTreeMap<String, String>, TemplateError> {
+    for (name, value) in &environment.variables {
+        // Lambda developer guide, "Defined runtime environment variables": a template cannot set these.
+        let reserved = name.starts_with("AWS_LAMBDA_")
+            || name.starts_with("LAMBDA_")
+            || ["_HANDLER", "_X_AMZN_TRACE_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV"]
+                .contains(&name.as_str())
+            || ["AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+                .contains(&name.as_str());
+        if reserved {
+            return Err(TemplateError::at(format!("{path}.{name}"), "Lambda sets this variable itself"));
+        }
+        if value.0.contains("{{resolve:") {
+            return Err(TemplateError::at(format!("{path}.{name}"), "a local run cannot resolve a dynamic reference"));
+        }
+        if name.is_empty() || name.contains(['=', '\0']) || value.0.contains('\0') {
+            return Err(TemplateError::at(format!("{path}.{name}"), "is no environment variable"));
+        }
+    }
+    Ok(environment.variables.into_iter().map(|(name, value)| (name, value.0)).collect())
+}

@@ -1,0 +1,104 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::json;
+
+use super::*;
+
+fn evaluate(value: Value) -> Result<Option<Value>, String> {
+    let parameters = BTreeMap::from([
+        ("Name".to_owned(), json!("qasid")),
+        ("Limit".to_owned(), json!("30")),
+        ("Origins".to_owned(), json!(["a", "b"])),
+    ]);
+    let mappings = json!({"Sizes": {"small": {"memory": 128}}});
+    let conditions = json!({
+        "Yes": {"Fn::Equals": [{"Ref": "Name"}, "qasid"]},
+        "No": {"Fn::Not": [{"Condition": "Yes"}]},
+        "Numbers": {"Fn::Equals": [{"Ref": "Limit"}, 30]},
+        "Both": {"Fn::And": [{"Condition": "Yes"}, {"Condition": "No"}]},
+        "Either": {"Fn::Or": [{"Condition": "Yes"}, {"Condition": "No"}]},
+        "Loop": {"Fn::Not": [{"Condition": "Loop"}]},
+        "Odd": {"Fn::Join": ["", []]},
+    });
+    let resources = BTreeMap::from([
+        ("Table".to_owned(), "AWS::DynamoDB::Table".to_owned()),
+        ("Bucket".to_owned(), "AWS::S3::Bucket".to_owned()),
+    ]);
+    let scope = Scope {
+        parameters: &parameters,
+        mappings: mappings.as_object().unwrap(),
+        conditions: conditions.as_object().unwrap(),
+        resources: &resources,
+    };
+    scope.evaluate(&value, "P").map_err(|error| error.to_string())
+}
+
+fn value(value: Value) -> Value {
+    evaluate(value).unwrap().unwrap()
+}
+
+#[test]
+fn references() {
+    assert_eq!(value(json!({"Ref": "Limit"})), json!("30"));
+    assert_eq!(value(json!({"Ref": "Origins"})), json!(["a", "b"]));
+    assert_eq!(value(json!({"Ref": "AWS::Region"})), json!("us-east-1"));
+    assert_eq!(value(json!({"Ref": "Table"})), json!("qasid-Table"));
+    let arn = value(json!({"Fn::GetAtt": ["Table", "StreamArn"]}));
+    assert!(arn.as_str().unwrap().starts_with("arn:aws:dynamodb:us-east-1:000000000000:table/qasid-Table/stream/"));
+    assert_eq!(evaluate(json!({"Ref": "Nope"})), Err("P (Ref): there is no parameter or resource Nope".into()));
+    assert!(evaluate(json!({"Ref": "Bucket"})).unwrap_err().contains("no stand-in for Bucket of AWS::S3::Bucket"));
+    assert!(evaluate(json!({"Fn::GetAtt": ["Table", "Colour"]})).unwrap_err().contains("Table.Colour"));
+    assert!(evaluate(json!({"Fn::ImportValue": "x"})).unwrap_err().contains("cannot evaluate"));
+}
+
+#[test]
+fn substitution() {
+    let sub = |text: &str| evaluate(json!({"Fn::Sub": text})).map(Option::unwrap);
+    assert_eq!(sub("${Name}/${AWS::StackName}/${!Kept}/$x"), Ok(json!("qasid/qasid/${Kept}/$x")));
+    assert_eq!(
+        sub("${Table.Arn}/index/*"),
+        Ok(json!("arn:aws:dynamodb:us-east-1:000000000000:table/qasid-Table/index/*"))
+    );
+    assert_eq!(value(json!({"Fn::Sub": ["${A}-${Name}", {"A": {"Ref": "Limit"}}]})), json!("30-qasid"));
+    for bad in ["${", "${Nope}", "${Origins}", "${Table.Nope}"] {
+        assert!(sub(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn lists_and_maps() {
+    assert_eq!(value(json!({"Fn::Join": ["-", {"Ref": "Origins"}]})), json!("a-b"));
+    assert_eq!(value(json!({"Fn::Split": [",", "x,y"]})), json!(["x", "y"]));
+    assert_eq!(value(json!({"Fn::Select": ["1", {"Ref": "Origins"}]})), json!("b"));
+    assert_eq!(value(json!({"Fn::FindInMap": ["Sizes", "small", "memory"]})), json!(128));
+    for bad in [
+        json!({"Fn::Join": ["-"]}),
+        json!({"Fn::Join": ["-", "x"]}),
+        json!({"Fn::Select": [2, {"Ref": "Origins"}]}),
+        json!({"Fn::Select": [-1, {"Ref": "Origins"}]}),
+        json!({"Fn::FindInMap": ["Sizes", "large", "memory"]}),
+        json!({"Fn::Split": ",x"}),
+        json!({"Ref": ["x"]}),
+    ] {
+        assert!(evaluate(bad.clone()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn conditions() {
+    let choose = |name: &str| evaluate(json!({"Fn::If": [name, 1, 2]})).map(Option::unwrap);
+    assert_eq!(choose("Yes"), Ok(json!(1)));
+    assert_eq!(choose("No"), Ok(json!(2)));
+    assert_eq!(choose("Numbers"), Ok(json!(1)));
+    assert_eq!(choose("Both"), Ok(json!(2)));
+    assert_eq!(choose("Either"), Ok(json!(1)));
+    assert_eq!(choose("Loop"), Err("Conditions.Loop: refers to itself".into()));
+    assert!(choose("Odd").unwrap_err().contains("no condition function"));
+    assert!(choose("Unknown").unwrap_err().contains("there is no condition Unknown"));
+}
+
+#[test]
+fn no_value_removes_the_property() {
+    let with_none = json!({"A": {"Fn::If": ["No", 1, {"Ref": "AWS::NoValue"}]}, "B": [{"Ref": "AWS::NoValue"}, 2]});
+    assert_eq!(value(with_none), json!({"B": [2]}));
+}

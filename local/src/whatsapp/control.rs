@@ -1,0 +1,204 @@
+//! `/simulator`: what a test or a person does to the simulated WhatsApp. JSON in and out; an error
+//! is `{"error": "<sentence>"}`.
+//!
+//! - `POST /simulator/messages`: a customer writes (see [`super::inbound`]), or up to 1,000 do in
+//!   one webhook (`{"messages": […]}`), or a body of one's own goes out (`{"webhook": {…}}`).
+//!   `phoneNumberId` and `displayPhoneNumber` write to another number than the simulated one.
+//!   Answers with the ids and what came of the first attempt to deliver; retries go on behind.
+//! - `POST /simulator/scan`: `{"qr", "from", "name"?}`, a phone scans a QR code and sends its text.
+//! - `GET /simulator/messages`: what was accepted, in order; `GET /simulator/webhooks`: counts.
+//! - `GET`, `POST`, `DELETE /simulator/faults` (see [`super::faults`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::delivery::Counts;
+use super::faults::{Faults, FaultsChange};
+use super::journal::JournalError;
+use super::scan;
+use super::simulator::{InboundError, Sending, Simulator};
+use super::webhook::Number;
+
+/// Meta, "Create a webhook endpoint": up to 1,000 updates come in one webhook.
+const MOST_MESSAGES: usize = 1000;
+
+pub(super) fn routes() -> Router<Arc<Simulator>> {
+    Router::new()
+        .route("/simulator/messages", get(accepted).post(write))
+        .route("/simulator/scan", post(scan_qr))
+        .route("/simulator/webhooks", get(webhooks))
+        .route("/simulator/faults", get(faults).post(change_faults).delete(clear_faults))
+        .method_not_allowed_fallback(wrong_method)
+        // Without these, the Graph API would take such a path for a version and an id.
+        .route("/simulator", any(unknown))
+        .route("/simulator/{*rest}", any(unknown))
+}
+
+/// An error of `/simulator`: `{"error": "<sentence>"}`.
+#[derive(Debug)]
+struct ControlError(StatusCode, String);
+
+impl ControlError {
+    fn bad_request(sentence: impl Into<String>) -> ControlError {
+        ControlError(StatusCode::BAD_REQUEST, sentence.into())
+    }
+}
+
+impl From<JournalError> for ControlError {
+    fn from(error: JournalError) -> ControlError {
+        ControlError(StatusCode::INTERNAL_SERVER_ERROR, error.explain())
+    }
+}
+
+impl From<InboundError> for ControlError {
+    fn from(error: InboundError) -> ControlError {
+        match error {
+            InboundError::Wrong(sentence) => ControlError::bad_request(sentence),
+            InboundError::Journal(error) => error.into(),
+        }
+    }
+}
+
+impl IntoResponse for ControlError {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+type Body = Result<Bytes, BytesRejection>;
+
+async fn unknown(uri: Uri) -> ControlError {
+    ControlError(StatusCode::NOT_FOUND, format!("There is nothing at {}", uri.path()))
+}
+
+async fn wrong_method() -> ControlError {
+    ControlError(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method".to_owned())
+}
+
+async fn accepted(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    Json(json!({"messages": simulator.accepted()}))
+}
+
+async fn webhooks(State(simulator): State<Arc<Simulator>>) -> Json<Counts> {
+    Json(simulator.webhook_counts())
+}
+
+async fn faults(State(simulator): State<Arc<Simulator>>) -> Json<Faults> {
+    Json(simulator.faults())
+}
+
+async fn change_faults(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Faults>, ControlError> {
+    let change: FaultsChange = read(&bytes(body)?)?;
+    simulator.change_faults(change).map(Json).map_err(ControlError::bad_request)
+}
+
+async fn clear_faults(State(simulator): State<Arc<Simulator>>) -> Json<Faults> {
+    Json(simulator.clear_faults())
+}
+
+/// A customer writes, or many do, or a raw webhook body is sent.
+async fn write(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
+    let body = bytes(body)?;
+    // A raw webhook is kept as the text it came in, with whatever a parser would refuse or change.
+    let members: BTreeMap<String, &RawValue> = read(&body)?;
+    if let Some(webhook) = members.get("webhook") {
+        if members.len() > 1 {
+            return Err(ControlError::bad_request("webhook must stand alone"));
+        }
+        if !webhook.get().starts_with('{') {
+            return Err(ControlError::bad_request("webhook must be a JSON object"));
+        }
+        return Ok(delivered(simulator.send_raw(webhook.get())?).await);
+    }
+    let mut members: Map<String, Value> = read(&body)?;
+    let number = number(&simulator, &mut members)?;
+    let messages = match members.remove("messages") {
+        None => vec![Value::Object(members)],
+        Some(_) if !members.is_empty() => {
+            return Err(ControlError::bad_request("messages can stand with phoneNumberId and displayPhoneNumber only"));
+        }
+        Some(Value::Array(messages)) if (1..=MOST_MESSAGES).contains(&messages.len()) => messages,
+        Some(_) => {
+            return Err(ControlError::bad_request(format!(
+                "messages must be an array of 1 to {MOST_MESSAGES} messages"
+            )));
+        }
+    };
+    Ok(delivered(simulator.receive(&number, messages)?).await)
+}
+
+/// The number that is written to: the simulated one unless the request names another.
+fn number(simulator: &Simulator, members: &mut Map<String, Value>) -> Result<Number, ControlError> {
+    let mut digits = |name: &str| match members.remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => Ok(Some(text)),
+        Some(_) => Err(ControlError::bad_request(format!("{name} must be a string of digits"))),
+    };
+    let mut number = simulator.number.clone();
+    if let Some(phone_number_id) = digits("phoneNumberId")? {
+        number.phone_number_id = phone_number_id;
+    }
+    if let Some(display_phone_number) = digits("displayPhoneNumber")? {
+        number.display_phone_number = display_phone_number;
+    }
+    Ok(number)
+}
+
+/// What a phone does with a QR code: the text of the link is sent to its number.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scan {
+    qr: String,
+    from: String,
+    name: Option<String>,
+}
+
+async fn scan_qr(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
+    let Scan { qr, from, name } = read(&bytes(body)?)?;
+    let (number, text) = scan::parse(&qr).map_err(ControlError::bad_request)?;
+    if number != simulator.number.display_phone_number {
+        let sentence =
+            format!("qr leads to another number than the simulated one, {}", simulator.number.display_phone_number);
+        return Err(ControlError::bad_request(sentence));
+    }
+    let mut message = json!({"from": from, "text": text});
+    if let Some(name) = name {
+        message["name"] = json!(name);
+    }
+    Ok(delivered(simulator.receive(&simulator.number, vec![message])?).await)
+}
+
+/// The answer, when the first attempts have been answered; held webhooks are not waited for.
+async fn delivered(sending: Sending) -> Json<Value> {
+    let attempts = match sending.first_attempts {
+        // The other side goes away only with the whole simulator.
+        Some(first_attempts) => first_attempts.await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    Json(json!({"success": true, "ids": sending.ids, "deliveries": attempts}))
+}
+
+fn bytes(body: Body) -> Result<Bytes, ControlError> {
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ControlError(StatusCode::PAYLOAD_TOO_LARGE, "The request body is larger than 4 MB".to_owned())
+        }
+        _ => ControlError::bad_request("The request body could not be read"),
+    })
+}
+
+fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, ControlError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ControlError::bad_request(format!("The request body is wrong: {error}")))
+}

@@ -1,0 +1,64 @@
+//! Meta's error codes: the HTTP status and the title that go with each (Meta, "Cloud API error
+//! codes").
+
+use serde_json::{Value, json};
+
+const HELP: &str = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes";
+
+/// The HTTP status and the title of an error code; 400 for a code that is not listed here.
+pub(super) fn describe(code: u32) -> (u16, &'static str) {
+    match code {
+        0 => (401, "Unable to authenticate the app user"),
+        1 => (400, "An unknown error has occurred."),
+        2 => (503, "Service temporarily unavailable"),
+        3 => (500, "Application does not have the capability to make this API call."),
+        4 => (400, "Application request limit reached"),
+        10 => (403, "Application does not have permission for this action"),
+        33 => (400, "Parameter value is not valid"),
+        100 => (400, "Invalid parameter"),
+        190 => (401, "Invalid OAuth access token - Cannot parse access token"),
+        200..=299 => (403, "Permissions error"),
+        368 => (403, "Temporarily blocked for policies violations"),
+        80007 => (400, "Rate limit issues"),
+        130_429 => (400, "Rate limit hit"),
+        130_472 => (400, "User's number is part of an experiment"),
+        130_497 => (403, "Business account is restricted from messaging users in this country."),
+        131_000 => (500, "Something went wrong"),
+        131_005 => (403, "Access denied"),
+        131_008 => (400, "Required parameter is missing"),
+        131_009 => (400, "Parameter value is not valid"),
+        131_016 => (500, "Service unavailable"),
+        131_021 => (400, "Recipient cannot be sender"),
+        131_026 => (400, "Message undeliverable"),
+        131_030 => (400, "Recipient phone number not in allowed list"),
+        131_031 => (403, "Account has been locked"),
+        131_037 => (400, "Display name approval needed"),
+        131_042 => (400, "Business eligibility payment issue"),
+        131_045 => (500, "Incorrect certificate"),
+        131_047 => (400, "Re-engagement message"),
+        131_048 => (400, "Spam rate limit hit"),
+        131_049 => (400, "This message was not delivered to maintain healthy ecosystem engagement."),
+        131_050 => (400, "User has stopped marketing messages from this business"),
+        131_051 => (400, "Unsupported message type"),
+        131_053 => (400, "Media upload error"),
+        131_056 => (400, "(Business Account, Consumer Account) pair rate limit hit"),
+        131_057 => (500, "Account in maintenance mode"),
+        132_000 => (400, "Template Param Count Mismatch"),
+        132_001 => (404, "Template does not exist"),
+        133_004 => (503, "Server Temporarily Unavailable"),
+        133_010 => (400, "Phone number not registered"),
+        _ => (400, "Error"),
+    }
+}
+
+/// One member of `errors` in a status.
+pub(super) fn in_webhook(code: u32) -> Value {
+    let (_, title) = describe(code);
+    json!({
+        "code": code,
+        "title": title,
+        "message": title,
+        "error_data": {"details": title},
+        "href": HELP,
+    })
+}

@@ -1,0 +1,245 @@
+//! Faults that a test asks for: what the next sends and webhooks suffer. They end with the process.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+const LONGEST_HANG_MS: u64 = 600_000;
+const MOST_DUPLICATES: u32 = 100;
+
+/// The faults in force, as `/simulator/faults` takes and shows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Faults {
+    /// What the next sends suffer; `None` for nothing.
+    pub(super) sends: Option<SendFault>,
+    /// What webhooks suffer.
+    pub(super) webhooks: WebhookFaults,
+}
+
+/// A change of the faults: a member that is there replaces what was in force, one that is not
+/// leaves it. `sends` may be `null`, for none.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FaultsChange {
+    #[serde(default, deserialize_with = "given")]
+    sends: Option<Option<SendFault>>,
+    #[serde(default, deserialize_with = "given")]
+    webhooks: Option<WebhookFaults>,
+}
+
+/// Tells a member that is `null` from one that is not there.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(member).map(Some)
+}
+
+/// One way for a send to go wrong; exactly one of the ways is given. Hangs are in milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct SendFault {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_before_acceptance: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_after_acceptance: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    drop_before_acceptance: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    drop_after_acceptance: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_status: Option<u32>,
+    /// How many sends still suffer it; `None` means all, until the faults are cleared.
+    times: Option<u32>,
+}
+
+/// What webhooks suffer, until the faults are cleared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct WebhookFaults {
+    /// How many more copies of each webhook are delivered, at the same time as the first.
+    pub(super) duplicates: u32,
+    /// The statuses of a message come in reverse: read, delivered, sent.
+    pub(super) reorder: bool,
+    /// Senders have a user id and no phone number.
+    pub(super) bsuid_only: bool,
+    /// Webhooks are queued and not delivered.
+    pub(super) hold: bool,
+    /// Recipients never report that they have read.
+    pub(super) no_read: bool,
+    /// The delivered status is skipped, as when the chat is open on the phone.
+    pub(super) no_delivered: bool,
+    /// Statuses come without `biz_opaque_callback_data`.
+    pub(super) without_callback_data: bool,
+}
+
+/// What happens to one send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SendOutcome {
+    /// Accepted and answered.
+    Accepted,
+    /// Refused with this code, status and `Retry-After`.
+    Refused { code: u32, status: Option<u16>, retry_after: Option<u64> },
+    /// Not accepted; the connection closes without an answer after this time.
+    LostBeforeAcceptance(Duration),
+    /// Accepted; the connection closes without an answer after this time.
+    LostAfterAcceptance(Duration),
+    /// Accepted and answered, then reported as failed with this code.
+    Failed(u32),
+}
+
+impl Faults {
+    /// Applies `change`, or says in a sentence why it cannot be.
+    pub(super) fn change(&mut self, change: FaultsChange) -> Result<(), String> {
+        let (sends, webhooks) = (&change.sends, &change.webhooks);
+        sends.iter().flatten().try_for_each(SendFault::check)?;
+        if webhooks.as_ref().is_some_and(|webhooks| webhooks.duplicates > MOST_DUPLICATES) {
+            return Err(format!("webhooks.duplicates must be at most {MOST_DUPLICATES}"));
+        }
+        if let Some(fault) = change.sends {
+            self.sends = fault;
+        }
+        if let Some(faults) = change.webhooks {
+            self.webhooks = faults;
+        }
+        Ok(())
+    }
+
+    /// What the send that has just come suffers; counts it.
+    pub(super) fn next_send(&mut self) -> SendOutcome {
+        let Some(fault) = &mut self.sends else {
+            return SendOutcome::Accepted;
+        };
+        let outcome = fault.outcome();
+        if let Some(times) = &mut fault.times {
+            *times -= 1;
+            if *times == 0 {
+                self.sends = None;
+            }
+        }
+        outcome
+    }
+}
+
+impl SendFault {
+    fn check(&self) -> Result<(), String> {
+        let ways = [
+            self.error_code.is_some(),
+            self.timeout_before_acceptance.is_some(),
+            self.timeout_after_acceptance.is_some(),
+            self.drop_before_acceptance,
+            self.drop_after_acceptance,
+            self.failed_status.is_some(),
+        ];
+        if ways.iter().filter(|given| **given).count() != 1 {
+            let sentence = "sends must have exactly one of errorCode, timeoutBeforeAcceptance, \
+                timeoutAfterAcceptance, dropBeforeAcceptance, dropAfterAcceptance and failedStatus";
+            return Err(sentence.to_owned());
+        }
+        if self.error_code.is_none() && (self.http_status.is_some() || self.retry_after.is_some()) {
+            return Err("sends.httpStatus and sends.retryAfter go with sends.errorCode only".to_owned());
+        }
+        if self.http_status.is_some_and(|status| !(400..=599).contains(&status)) {
+            return Err("sends.httpStatus must be from 400 to 599".to_owned());
+        }
+        if [self.timeout_before_acceptance, self.timeout_after_acceptance]
+            .into_iter()
+            .flatten()
+            .any(|hang| !(1..=LONGEST_HANG_MS).contains(&hang))
+        {
+            return Err(format!(
+                "sends.timeoutBeforeAcceptance and sends.timeoutAfterAcceptance must be from 1 to \
+                 {LONGEST_HANG_MS} milliseconds"
+            ));
+        }
+        if self.times == Some(0) {
+            return Err("sends.times must be at least 1, or null for no end".to_owned());
+        }
+        Ok(())
+    }
+
+    fn outcome(&self) -> SendOutcome {
+        if let Some(code) = self.error_code {
+            SendOutcome::Refused { code, status: self.http_status, retry_after: self.retry_after }
+        } else if let Some(code) = self.failed_status {
+            SendOutcome::Failed(code)
+        } else if let Some(hang) = self.timeout_before_acceptance {
+            SendOutcome::LostBeforeAcceptance(Duration::from_millis(hang))
+        } else if let Some(hang) = self.timeout_after_acceptance {
+            SendOutcome::LostAfterAcceptance(Duration::from_millis(hang))
+        } else if self.drop_before_acceptance {
+            SendOutcome::LostBeforeAcceptance(Duration::ZERO)
+        } else {
+            SendOutcome::LostAfterAcceptance(Duration::ZERO)
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test panics")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn changed(faults: &mut Faults, change: serde_json::Value) -> Result<(), String> {
+        let change: FaultsChange = serde_json::from_value(change).map_err(|error| error.to_string())?;
+        faults.change(change)
+    }
+
+    #[test]
+    fn a_fault_ends_after_its_number_of_sends() {
+        let mut faults = Faults::default();
+        changed(&mut faults, json!({"sends": {"errorCode": 131056, "httpStatus": 429, "retryAfter": 6, "times": 2}}))
+            .unwrap();
+        let refused = SendOutcome::Refused { code: 131_056, status: Some(429), retry_after: Some(6) };
+        assert_eq!(faults.next_send(), refused);
+        assert_eq!(json!(faults)["sends"]["times"], 1);
+        assert_eq!(faults.next_send(), refused);
+        assert_eq!(faults.next_send(), SendOutcome::Accepted);
+    }
+
+    #[test]
+    fn a_fault_without_a_number_lasts() {
+        let mut faults = Faults::default();
+        changed(&mut faults, json!({"sends": {"dropAfterAcceptance": true}})).unwrap();
+        for _ in 0..3 {
+            assert_eq!(faults.next_send(), SendOutcome::LostAfterAcceptance(Duration::ZERO));
+        }
+        changed(&mut faults, json!({"sends": {"timeoutBeforeAcceptance": 20}, "webhooks": {"hold": true}})).unwrap();
+        assert_eq!(faults.next_send(), SendOutcome::LostBeforeAcceptance(Duration::from_millis(20)));
+        assert!(faults.webhooks.hold);
+        changed(&mut faults, json!({"webhooks": {}})).unwrap();
+        assert_eq!(faults.webhooks, WebhookFaults::default());
+        assert_ne!(faults.sends, None);
+        changed(&mut faults, json!({"sends": null})).unwrap();
+        assert_eq!(faults, Faults::default());
+    }
+
+    #[test]
+    fn a_bad_change_is_refused_and_changes_nothing() {
+        for (change, named) in [
+            (json!({"sends": {}}), "exactly one"),
+            (json!({"sends": {"times": 1}}), "exactly one"),
+            (json!({"sends": {"errorCode": 1, "failedStatus": 2}}), "exactly one"),
+            (json!({"sends": {"errorCode": "1"}}), "string"),
+            (json!({"sends": {"errorCode": 1, "httpStatus": 200}}), "httpStatus"),
+            (json!({"sends": {"failedStatus": 1, "retryAfter": 2}}), "retryAfter"),
+            (json!({"sends": {"errorCode": 1, "times": 0}}), "times"),
+            (json!({"sends": {"timeoutAfterAcceptance": 0}}), "timeoutAfterAcceptance"),
+            (json!({"sends": {"errorcode": 1}}), "errorcode"),
+            (json!({"webhooks": {"duplicates": 101}}), "duplicates"),
+            (json!({"webhooks": {"holds": true}}), "holds"),
+            (json!({"webhooks": null}), "null"),
+            (json!({"webhook": {}}), "webhook"),
+        ] {
+            let mut faults = Faults::default();
+            let sentence = changed(&mut faults, change.clone()).unwrap_err();
+            assert!(sentence.contains(named), "{change}: {sentence}");
+            assert_eq!(faults, Faults::default());
+        }
+    }
+}

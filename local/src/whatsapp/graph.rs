@@ -1,0 +1,202 @@
+//! The Graph API: the routes that the functions call, with Meta's answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use serde_json::{Value, json};
+
+use super::address::Address;
+use super::faults::SendOutcome;
+use super::graph_error::GraphError;
+use super::journal::JournalError;
+use super::scan::query_value;
+use super::send::{self, Message, Request};
+use super::server::close_without_answer;
+use super::simulator::Simulator;
+
+/// A version of the Graph API, such as `v26.0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version(u16, u16);
+
+impl Version {
+    pub(super) fn parse(text: &str) -> Option<Version> {
+        let (major, minor) = text.strip_prefix('v')?.split_once('.')?;
+        let number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+        Some(Version(number(major)?, number(minor)?))
+    }
+}
+
+/// The version and the id of an object.
+type ObjectPath = Result<Path<(String, String)>, PathRejection>;
+
+pub(super) fn routes() -> Router<Arc<Simulator>> {
+    Router::new().route("/{version}/{id}", any(node)).route("/{version}/{id}/messages", any(messages)).fallback(unknown)
+}
+
+async fn unknown(uri: Uri) -> GraphError {
+    GraphError::unknown_path(uri.path())
+}
+
+/// The business number itself.
+async fn node(
+    State(simulator): State<Arc<Simulator>>,
+    method: Method,
+    uri: Uri,
+    path: ObjectPath,
+    headers: HeaderMap,
+) -> Result<Response, GraphError> {
+    let id = authorize(&simulator, &uri, path, &headers)?;
+    if method != Method::GET || id != simulator.number.phone_number_id {
+        return Err(GraphError::unsupported(method.as_str(), &id));
+    }
+    let fields = query_value(uri.query().unwrap_or_default(), "fields")
+        .map_err(|()| GraphError::parameter("Param fields must be percent-encoded UTF-8."))?;
+    number_fields(&simulator, fields.as_deref()).map(|fields| Json(fields).into_response())
+}
+
+fn number_fields(simulator: &Simulator, fields: Option<&str>) -> Result<Value, GraphError> {
+    // What Meta answers when no fields are asked for.
+    let all = json!({
+        "id": simulator.number.phone_number_id,
+        "display_phone_number": format!("+{}", simulator.number.display_phone_number),
+        "verified_name": "Local run",
+        "code_verification_status": "VERIFIED",
+        "quality_rating": "GREEN",
+        "platform_type": "CLOUD_API",
+        "throughput": {"level": "STANDARD"},
+    });
+    let Some(fields) = fields else { return Ok(all) };
+    let mut chosen = json!({"id": all["id"]});
+    for field in fields.split(',').map(str::trim) {
+        let Some(value) = all.get(field) else {
+            return Err(GraphError::parameter(&format!(
+                "Tried accessing nonexisting field ({field}) on node type (WhatsAppBusinessPhoneNumber)"
+            )));
+        };
+        chosen[field] = value.clone();
+    }
+    Ok(chosen)
+}
+
+async fn messages(
+    State(simulator): State<Arc<Simulator>>,
+    method: Method,
+    uri: Uri,
+    path: ObjectPath,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, GraphError> {
+    let id = authorize(&simulator, &uri, path, &headers)?;
+    if method != Method::POST || id != simulator.number.phone_number_id {
+        return Err(GraphError::unsupported(method.as_str(), &id));
+    }
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => GraphError::too_large(),
+        _ => GraphError::new(100, Some("The request body could not be read".to_owned())),
+    })?;
+    if !is_json(&headers) {
+        // Meta reads such a body as a form, and does not find what it looks for first.
+        return Err(GraphError::parameter("The parameter messaging_product is required."));
+    }
+    match send::parse(&body, &simulator.number.display_phone_number)? {
+        Request::ReadReceipt => {
+            simulator.note("accepted: read receipt");
+            Ok(Json(json!({"success": true})).into_response())
+        }
+        Request::Message(message) => send(&simulator, message).await,
+    }
+}
+
+/// Every call needs a version that exists and the access token. Gives the id of the object in the
+/// path.
+fn authorize(simulator: &Simulator, uri: &Uri, path: ObjectPath, headers: &HeaderMap) -> Result<String, GraphError> {
+    // A path that is not percent-encoded UTF-8 is rejected here too.
+    let Ok(Path((version, id))) = path else {
+        return Err(GraphError::unknown_path(uri.path()));
+    };
+    if Version::parse(&version).is_none_or(|version| version > simulator.newest_version) {
+        return Err(GraphError::unknown_path(uri.path()));
+    }
+    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = token.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    if token != Some(simulator.access_token.as_str()) {
+        return Err(GraphError::new(190, None));
+    }
+    Ok(id)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+async fn send(simulator: &Simulator, message: Message) -> Result<Response, GraphError> {
+    let (contact, masked) = (contact(&message), message.recipient.masked());
+    let lost = |when| simulator.problem(format!("fault: no answer for {masked}, {when}"));
+    match simulator.next_send() {
+        SendOutcome::Accepted => accept(simulator, message, None).map(|id| answer(&contact, &id)),
+        SendOutcome::Failed(code) => accept(simulator, message, Some(code)).map(|id| answer(&contact, &id)),
+        SendOutcome::Refused { code, status, retry_after } => {
+            simulator.problem(format!("fault: refused with code {code} for {masked}"));
+            Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
+        }
+        SendOutcome::LostBeforeAcceptance(hang) => {
+            lost("not accepted");
+            Ok(hang_up(simulator, hang).await)
+        }
+        SendOutcome::LostAfterAcceptance(hang) => {
+            accept(simulator, message, None)?;
+            lost("accepted");
+            Ok(hang_up(simulator, hang).await)
+        }
+    }
+}
+
+fn accept(simulator: &Simulator, message: Message, failed: Option<u32>) -> Result<String, GraphError> {
+    simulator.accept(message, failed).map_err(|error: JournalError| {
+        simulator.problem(format!("a message was refused: {}", error.explain()));
+        GraphError::new(131_000, None)
+    })
+}
+
+fn contact(message: &Message) -> Value {
+    match &message.recipient {
+        Address::Phone(wa_id) => json!({"input": message.input, "wa_id": wa_id}),
+        Address::UserId(user_id) => json!({"input": message.input, "user_id": user_id}),
+    }
+}
+
+fn answer(contact: &Value, id: &str) -> Response {
+    let answer = json!({"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": id}]});
+    Json(answer).into_response()
+}
+
+async fn hang_up(simulator: &Simulator, hang: Duration) -> Response {
+    tokio::select! {
+        () = tokio::time::sleep(hang) => {}
+        () = simulator.shutdown.cancelled() => {}
+    }
+    close_without_answer()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_two_numbers() {
+        assert_eq!(Version::parse("v26.0"), Some(Version(26, 0)));
+        assert!(Version::parse("v9.0") < Version::parse("v26.0"));
+        for text in ["26.0", "v26", "v26.", "v.0", "v+26.0", "v26.0.1", "v99999.0", ""] {
+            assert_eq!(Version::parse(text), None, "{text}");
+        }
+    }
+}

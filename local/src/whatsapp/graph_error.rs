@@ -1,0 +1,111 @@
+//! Errors in the shape of the Graph API.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use super::error_code;
+use super::world::random;
+
+/// An error answer of the Graph API (Meta, "Handle errors"): Meta asks its users to go by `code`.
+#[derive(Debug)]
+pub(super) struct GraphError {
+    pub(super) status: u16,
+    pub(super) code: u32,
+    subcode: Option<u32>,
+    kind: &'static str,
+    message: String,
+    details: Option<String>,
+    /// Seconds, for the `Retry-After` header.
+    retry_after: Option<u64>,
+}
+
+impl GraphError {
+    /// The error `code` with the status and title that Meta lists for it, and more about this case.
+    pub(super) fn new(code: u32, details: Option<String>) -> GraphError {
+        let (status, title) = error_code::describe(code);
+        // The general Graph errors are the ones that Meta writes without their number in front.
+        let message = if matches!(code, 0 | 1 | 2 | 190) { title.to_owned() } else { format!("(#{code}) {title}") };
+        // The codes of WhatsApp have six digits, and only they come with `error_data`.
+        let details = details.or_else(|| (code >= 100_000).then(|| title.to_owned()));
+        GraphError { status, code, subcode: None, kind: "OAuthException", message, details, retry_after: None }
+    }
+
+    /// A parameter that is missing or wrong, with Meta's own sentence.
+    pub(super) fn parameter(sentence: &str) -> GraphError {
+        GraphError { message: format!("(#100) {sentence}"), ..GraphError::new(100, None) }
+    }
+
+    /// An object that is not there, not visible with this token, or has no such operation: Meta
+    /// tells none of the three apart.
+    pub(super) fn unsupported(method: &str, object: &str) -> GraphError {
+        let method = method.to_lowercase();
+        GraphError {
+            subcode: Some(33),
+            kind: "GraphMethodException",
+            message: format!(
+                "Unsupported {method} request. Object with ID '{object}' does not exist, cannot be \
+                 loaded due to missing permissions, or does not support this operation. Please \
+                 read the Graph API documentation at https://developers.facebook.com/docs/graph-api"
+            ),
+            ..GraphError::new(100, None)
+        }
+    }
+
+    /// A path that is none of the Graph API.
+    pub(super) fn unknown_path(path: &str) -> GraphError {
+        GraphError { message: format!("Unknown path components: {path}"), ..GraphError::new(2500, None) }
+    }
+
+    /// A body over the size limit.
+    pub(super) fn too_large() -> GraphError {
+        GraphError { status: 413, ..GraphError::parameter("The request body is larger than 4 MB") }
+    }
+
+    /// The same error with another HTTP status, when one is given.
+    pub(super) fn with_status(self, status: Option<u16>) -> GraphError {
+        GraphError { status: status.unwrap_or(self.status), ..self }
+    }
+
+    /// The same error with a `Retry-After` header, when seconds are given.
+    pub(super) fn with_retry_after(self, retry_after: Option<u64>) -> GraphError {
+        GraphError { retry_after, ..self }
+    }
+}
+
+impl IntoResponse for GraphError {
+    fn into_response(self) -> Response {
+        let mut error = json!({
+            "message": self.message,
+            "type": self.kind,
+            "code": self.code,
+            "fbtrace_id": trace_id(),
+        });
+        if let Some(subcode) = self.subcode {
+            error["error_subcode"] = json!(subcode);
+        }
+        if let Some(details) = self.details {
+            error["error_data"] = json!({"messaging_product": "whatsapp", "details": details});
+        }
+        if self.code == 2 {
+            error["is_transient"] = json!(true);
+        }
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(json!({"error": error}))).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.code == 190 {
+            let challenge = HeaderValue::from_static(r#"OAuth "Facebook Platform" "invalid_token""#);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// The shape of Meta's support reference: `A` and 22 characters.
+fn trace_id() -> String {
+    format!("A{}", URL_SAFE_NO_PAD.encode(random().as_bytes()))
+}

@@ -1,0 +1,66 @@
+//! A phone scans a QR code: what a click-to-chat link says.
+
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+
+/// The number and the text of a click-to-chat link, `https://wa.me/<digits>?text=<text>` (WhatsApp
+/// Help Center, "How to use click to chat"), or a sentence on why `qr` is none.
+pub(super) fn parse(qr: &str) -> Result<(String, String), String> {
+    let link = Url::parse(qr).map_err(|error| format!("qr is not a link: {error}"))?;
+    if link.scheme() != "https" || link.host_str() != Some("wa.me") {
+        return Err("qr is not a link to https://wa.me/".to_owned());
+    }
+    let number = link.path().trim_start_matches('/');
+    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("qr names no phone number in digits".to_owned());
+    }
+    let text = query_value(link.query().unwrap_or_default(), "text")
+        .map_err(|()| "The text of qr is not percent-encoded UTF-8".to_owned())?
+        .filter(|text| !text.is_empty())
+        .ok_or("qr has no text to send")?;
+    Ok((number.to_owned(), text))
+}
+
+/// The first value of `key` in a query string; an error when it does not decode to UTF-8.
+pub(super) fn query_value(query: &str, key: &str) -> Result<Option<String>, ()> {
+    let Some(value) = query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')) else {
+        return Ok(None);
+    };
+    let value = value.replace('+', " ");
+    percent_decode_str(&value).decode_utf8().map(|text| Some(text.into_owned())).map_err(|_| ())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test panics")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_gives_its_number_and_text() {
+        for (qr, text) in [
+            ("https://wa.me/15550783881?text=Connect%20QASID-7F3K", "Connect QASID-7F3K"),
+            ("https://wa.me/15550783881?a=b&text=%D8%B3%F0%9F%91%8B+x%2B%26", "س👋 x+&"),
+            ("HTTPS://WA.ME/15550783881?text=A", "A"),
+        ] {
+            assert_eq!(parse(qr).unwrap(), ("15550783881".to_owned(), text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for (qr, named) in [
+            ("", "not a link"),
+            ("2@abc,def", "not a link"),
+            ("https://example.org/15550783881?text=x", "wa.me"),
+            ("http://wa.me/15550783881?text=x", "wa.me"),
+            ("https://wa.me/?text=x", "number"),
+            ("https://wa.me/message/ABC?text=x", "number"),
+            ("https://wa.me/15550783881", "no text"),
+            ("https://wa.me/15550783881?text=", "no text"),
+            ("https://wa.me/15550783881?text=%FF", "percent-encoded"),
+        ] {
+            let sentence = parse(qr).unwrap_err();
+            assert!(sentence.contains(named), "{qr}: {sentence}");
+        }
+    }
+}

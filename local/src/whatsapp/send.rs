@@ -1,0 +1,261 @@
+//! Reads a request to `/{phone number id}/messages` and finds the faults that Meta would find.
+
+use serde_json::{Map, Value};
+
+use super::address::Address;
+use super::graph_error::GraphError;
+
+const TYPES: [&str; 11] = [
+    "audio",
+    "contacts",
+    "document",
+    "image",
+    "interactive",
+    "location",
+    "reaction",
+    "sticker",
+    "template",
+    "text",
+    "video",
+];
+/// Meta, "Text messages".
+const LONGEST_TEXT: usize = 4096;
+/// Meta, changelog of the WhatsApp Business Platform.
+const LONGEST_CALLBACK_DATA: usize = 512;
+
+/// What the request asks for.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// A message to a user.
+    Message(Message),
+    /// A read receipt for a message of a user.
+    ReadReceipt,
+}
+
+/// A message that Meta would accept.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) recipient: Address,
+    /// `to` or `recipient` as it was given.
+    pub(super) input: String,
+    pub(super) kind: String,
+    pub(super) callback_data: Option<String>,
+    /// The whole request.
+    pub(super) body: Map<String, Value>,
+}
+
+/// Reads a request body. `business` is the `wa_id` of the sending number.
+pub(super) fn parse(body: &[u8], business: &str) -> Result<Request, GraphError> {
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| GraphError::new(100, Some(format!("The request body is not valid JSON: {error}"))))?;
+    let Value::Object(body) = body else {
+        return Err(GraphError::new(100, Some("The request body is not a JSON object".to_owned())));
+    };
+    match string(&body, "messaging_product")? {
+        Some("whatsapp") => {}
+        Some(other) => {
+            let sentence = format!("Param messaging_product must be one of {{WHATSAPP}} - got \"{other}\".");
+            return Err(GraphError::parameter(&sentence));
+        }
+        None => return Err(missing("messaging_product")),
+    }
+    if body.contains_key("status") {
+        read_receipt(&body)?;
+        return Ok(Request::ReadReceipt);
+    }
+    message(body, business).map(Request::Message)
+}
+
+fn read_receipt(body: &Map<String, Value>) -> Result<(), GraphError> {
+    if string(body, "status")? != Some("read") {
+        return Err(GraphError::parameter("Param status must be one of {READ}."));
+    }
+    match string(body, "message_id")? {
+        Some(id) if id.starts_with("wamid.") => {}
+        Some(_) => {
+            return Err(GraphError::new(131_009, Some("message_id is not the id of a message".to_owned())));
+        }
+        None => return Err(missing("message_id")),
+    }
+    match body.get("typing_indicator") {
+        None => Ok(()),
+        Some(indicator) if indicator["type"] == "text" => Ok(()),
+        Some(_) => Err(GraphError::parameter("Param typing_indicator['type'] must be one of {TEXT}.")),
+    }
+}
+
+fn message(body: Map<String, Value>, business: &str) -> Result<Message, GraphError> {
+    if let Some(recipient_type) = string(&body, "recipient_type")?
+        && recipient_type != "individual"
+    {
+        // Groups need an Official Business Account, which the simulated number has not.
+        return Err(GraphError::parameter("Param recipient_type must be one of {INDIVIDUAL}."));
+    }
+    let (recipient, input) = recipient(&body)?;
+    if recipient == Address::Phone(business.to_owned()) {
+        return Err(GraphError::new(131_021, Some("Sender and recipient phone number is the same.".to_owned())));
+    }
+    let kind = string(&body, "type")?.unwrap_or("text").to_owned();
+    if !TYPES.contains(&kind.as_str()) {
+        let listed = TYPES.join(", ").to_uppercase();
+        return Err(GraphError::parameter(&format!("Param type must be one of {{{listed}}} - got \"{kind}\".")));
+    }
+    check_content(&body, &kind)?;
+    if let Some(context) = body.get("context")
+        && !context["message_id"].is_string()
+    {
+        return Err(GraphError::parameter("The parameter context['message_id'] is required."));
+    }
+    let callback_data = string(&body, "biz_opaque_callback_data")?.map(str::to_owned);
+    if callback_data.as_ref().is_some_and(|data| data.chars().count() > LONGEST_CALLBACK_DATA) {
+        return Err(too_long("biz_opaque_callback_data", LONGEST_CALLBACK_DATA));
+    }
+    Ok(Message { recipient, input, kind, callback_data, body })
+}
+
+/// `to` wins over `recipient` when both are given (Meta, "Business-scoped user IDs").
+fn recipient(body: &Map<String, Value>) -> Result<(Address, String), GraphError> {
+    let (address, input) = match (string(body, "to")?, string(body, "recipient")?) {
+        (Some(to), _) => (Address::phone(to), to),
+        (None, Some(recipient)) => (Address::user_id(recipient), recipient),
+        (None, None) => return Err(missing("to")),
+    };
+    let address = address
+        .ok_or_else(|| GraphError::new(131_009, Some("The recipient is not a phone number or user id".to_owned())))?;
+    Ok((address, input.to_owned()))
+}
+
+/// The object that `type` names must be there. Only text is looked into: it is what the functions
+/// send.
+fn check_content(body: &Map<String, Value>, kind: &str) -> Result<(), GraphError> {
+    let content = body.get(kind).filter(|content| !content.is_null());
+    let Some(content) = content else {
+        let details = format!("The parameter {kind} is required for type {kind}.");
+        return Err(GraphError::new(131_008, Some(details)));
+    };
+    let has_shape = if kind == "contacts" { content.is_array() } else { content.is_object() };
+    if !has_shape {
+        return Err(GraphError::parameter(&format!("Param {kind} must be a JSON object or, for contacts, an array.")));
+    }
+    if kind == "text" {
+        match content["body"].as_str() {
+            Some(text) if text.chars().count() > LONGEST_TEXT => {
+                return Err(too_long("text['body']", LONGEST_TEXT));
+            }
+            Some(text) if !text.is_empty() => {}
+            _ => return Err(missing("text['body']")),
+        }
+    }
+    Ok(())
+}
+
+fn string<'a>(body: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, GraphError> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(GraphError::parameter(&format!("Param {name} must be a string."))),
+    }
+}
+
+fn missing(name: &str) -> GraphError {
+    GraphError::parameter(&format!("The parameter {name} is required."))
+}
+
+fn too_long(name: &str, limit: usize) -> GraphError {
+    GraphError::parameter(&format!("Param {name} must be at most {limit} characters long."))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const BUSINESS: &str = "15550783881";
+
+    fn with(change: Value) -> Value {
+        let mut body = json!({"messaging_product": "whatsapp", "to": "+20 100 123 4567",
+            "type": "text", "text": {"body": "hi"}});
+        for (key, value) in change.as_object().unwrap() {
+            if value.is_null() {
+                body.as_object_mut().unwrap().remove(key);
+            } else {
+                body[key] = value.clone();
+            }
+        }
+        body
+    }
+
+    fn accepted(body: &Value) -> Message {
+        match parse(body.to_string().as_bytes(), BUSINESS).unwrap() {
+            Request::Message(message) => message,
+            Request::ReadReceipt => panic!("not a message: {body}"),
+        }
+    }
+
+    #[test]
+    fn messages_are_accepted() {
+        let message = accepted(&with(json!({"biz_opaque_callback_data": "k".repeat(512)})));
+        assert_eq!(message.recipient, Address::Phone("201001234567".into()));
+        assert_eq!(message.input, "+20 100 123 4567");
+        assert_eq!(message.callback_data.unwrap().len(), 512);
+
+        assert_eq!(accepted(&with(json!({"type": null}))).kind, "text");
+        accepted(&with(json!({"text": {"body": "é".repeat(4096)}})));
+        accepted(&with(json!({"type": "image", "image": {"link": "https://example.org/a.png"}})));
+        accepted(&with(json!({"type": "contacts", "contacts": [{}]})));
+        accepted(&with(json!({"context": {"message_id": "wamid.1"}})));
+    }
+
+    #[test]
+    fn to_wins_over_recipient() {
+        let message = accepted(&with(json!({"recipient": "US.1"})));
+        assert_eq!(message.recipient, Address::Phone("201001234567".into()));
+        let message = accepted(&with(json!({"recipient": "US.1", "to": null})));
+        assert_eq!(message.recipient, Address::UserId("US.1".into()));
+    }
+
+    #[test]
+    fn a_read_receipt_is_told_from_a_message() {
+        let body = json!({"messaging_product": "whatsapp", "status": "read",
+            "message_id": "wamid.1", "typing_indicator": {"type": "text"}});
+        assert!(matches!(parse(body.to_string().as_bytes(), BUSINESS), Ok(Request::ReadReceipt)));
+        for (key, value) in [("status", json!("seen")), ("message_id", json!("7")), ("typing_indicator", json!({}))] {
+            let mut body = body.clone();
+            body[key] = value;
+            assert!(parse(body.to_string().as_bytes(), BUSINESS).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn bad_requests_get_the_code_that_meta_gives() {
+        for (change, code) in [
+            (json!({"messaging_product": null}), 100),
+            (json!({"messaging_product": "messenger"}), 100),
+            (json!({"to": null}), 100),
+            (json!({"to": 201_001_234_567_u64}), 100),
+            (json!({"to": "nobody"}), 131_009),
+            (json!({"to": null, "recipient": "nobody"}), 131_009),
+            (json!({"to": "+1 555 078 3881"}), 131_021),
+            (json!({"recipient_type": "group"}), 100),
+            (json!({"type": "hologram", "hologram": {}}), 100),
+            (json!({"type": "image"}), 131_008),
+            (json!({"text": "hi"}), 100),
+            (json!({"text": {}}), 100),
+            (json!({"text": {"body": ""}}), 100),
+            (json!({"text": {"body": "é".repeat(4097)}}), 100),
+            (json!({"context": {}}), 100),
+            (json!({"biz_opaque_callback_data": "k".repeat(513)}), 100),
+        ] {
+            let error = parse(with(change.clone()).to_string().as_bytes(), BUSINESS).unwrap_err();
+            assert_eq!(error.code, code, "{change}");
+            assert_eq!(error.status, 400, "{change}");
+        }
+        let deep = "[".repeat(10_000);
+        for body in ["", "{", "[]", "null", "\u{feff}{}", deep.as_str()] {
+            assert_eq!(parse(body.as_bytes(), BUSINESS).unwrap_err().code, 100);
+        }
+        assert_eq!(parse(b"\xff\xfe", BUSINESS).unwrap_err().code, 100);
+    }
+}

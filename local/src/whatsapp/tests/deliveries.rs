@@ -1,0 +1,126 @@
+//! Webhooks that are not answered with 200, held, or cut off by a restart.
+
+use super::*;
+
+fn write_from(from: &str) -> Value {
+    json!({"from": from, "name": "Mona", "text": "hi"})
+}
+
+#[tokio::test]
+async fn a_webhook_is_sent_again_until_it_is_answered_with_200() {
+    let mut receiver = Receiver::start().await;
+    // 204 and a redirect are failures to Meta.
+    receiver.answer(&[500, 204, 302]);
+    let simulator = Simulator::start(&receiver.url);
+    let (status, answer) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
+    assert_eq!(status, 200);
+    assert_eq!(answer["deliveries"], json!([{"status": 500}]));
+    let first = receiver.text().await;
+    for _ in 0..3 {
+        assert_eq!(receiver.text().await, first);
+    }
+    let counts = simulator.all_delivered().await;
+    assert_eq!(counts, json!({"queued": 1, "delivered": 1, "failedAttempts": 3, "givenUp": 0, "pending": 0}));
+    let lines = simulator.console.lines();
+    for expected in [
+        "webhook 1: answered 500 at attempt 1; again at once",
+        "webhook 1: answered 204 at attempt 2; again in 1 s",
+        "webhook 1: answered 302 at attempt 3; again in 2 s",
+        "webhook 1: delivered at attempt 4",
+    ] {
+        assert!(lines.iter().any(|line| line.ends_with(expected)), "{expected}: {lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_away_is_reported() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let simulator = Simulator::start(&format!("http://{closed}/webhook"));
+    let (status, answer) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
+    assert_eq!(status, 200);
+    assert_eq!(answer["deliveries"], json!([{"status": null, "error": "no connection to the webhook"}]));
+    assert_eq!(simulator.get("/simulator/webhooks").await["pending"], 1);
+    // A retry that is waiting must not hold up the shutdown.
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn held_webhooks_go_when_the_faults_are_cleared() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    simulator.faults(json!({"webhooks": {"hold": true}})).await;
+    let (_, answer) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
+    assert_eq!(answer["deliveries"], json!([]));
+    simulator.send_text("+201001234567").await;
+    let counts = simulator.get("/simulator/webhooks").await;
+    assert_eq!((&counts["queued"], &counts["pending"]), (&json!(4), &json!(4)));
+    assert!(receiver.bodies.try_recv().is_err());
+
+    simulator.client.delete(simulator.url("/simulator/faults")).send().await.unwrap();
+    assert_eq!(simulator.all_delivered().await["delivered"], 4);
+    for _ in 0..4 {
+        receiver.value().await;
+    }
+}
+
+#[tokio::test]
+async fn many_webhooks_are_under_way_at_once() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    simulator.faults(json!({"webhooks": {"duplicates": 19}})).await;
+    let (_, answer) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
+    assert_eq!(answer["deliveries"], json!(vec![json!({"status": 200}); 20]));
+    assert_eq!(answer["ids"].as_array().unwrap().len(), 1);
+    let first = receiver.text().await;
+    for _ in 1..20 {
+        assert_eq!(receiver.text().await, first);
+    }
+}
+
+#[tokio::test]
+async fn a_restart_loses_no_webhook_and_no_message() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Some(directory.path().join("whatsapp.jsonl"));
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let simulator = Simulator::start_with(&format!("http://{closed}/webhook"), journal.clone());
+    let id = simulator.send_text("+201001234567").await;
+    let (_, answer) = simulator.post("/simulator/messages", &write_from("+201007654321")).await;
+    let inbound_id = answer["ids"][0].clone();
+    simulator.stop().await;
+
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start_with(&receiver.url, journal.clone());
+    let mut arrived = Vec::new();
+    for _ in 0..4 {
+        let value = receiver.value().await;
+        let object = value["statuses"].get(0).or(value["messages"].get(0)).unwrap().clone();
+        arrived.push((object["id"].clone(), object["status"].clone()));
+    }
+    for expected in [
+        (json!(id), json!("sent")),
+        (json!(id), json!("delivered")),
+        (json!(id), json!("read")),
+        (inbound_id, Value::Null),
+    ] {
+        assert!(arrived.contains(&expected), "{expected:?}: {arrived:?}");
+    }
+    assert_eq!(simulator.get("/simulator/messages").await["messages"][0]["id"], id);
+    assert_eq!(simulator.all_delivered().await["delivered"], 4);
+    simulator.stop().await;
+
+    // Nothing comes a third time, and the customer's name is still known.
+    let simulator = Simulator::start_with(&receiver.url, journal);
+    assert_eq!(simulator.get("/simulator/webhooks").await["queued"], 0);
+    simulator.send_text("+201007654321").await;
+    assert_eq!(receiver.value().await["contacts"][0]["profile"]["name"], "Mona");
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_an_error_at_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("whatsapp.jsonl");
+    std::fs::write(&path, "nonsense\n").unwrap();
+    let simulator = Simulator::start_with("http://127.0.0.1:9/", Some(path));
+    let ended = tokio::time::timeout(PATIENCE, simulator.running).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(WhatsAppError::Journal(_))), "{ended:?}");
+}

@@ -1,0 +1,118 @@
+//! What sends suffer when a test asks for it.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+
+#[tokio::test]
+async fn a_refused_send_is_not_accepted() {
+    let receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    simulator.faults(json!({"sends": {"errorCode": 131056, "httpStatus": 429, "retryAfter": 6, "times": 1}})).await;
+    let url = simulator.url(&format!("/v26.0/{PHONE_NUMBER_ID}/messages"));
+    let answer = simulator.client.post(url).bearer_auth(TOKEN).json(&text_to("+201001234567")).send().await.unwrap();
+    assert_eq!(answer.status(), 429);
+    assert_eq!(answer.headers()["retry-after"], "6");
+    let error = &answer.json::<Value>().await.unwrap()["error"];
+    assert_eq!(error["code"], 131_056);
+    assert_eq!(error["message"], "(#131056) (Business Account, Consumer Account) pair rate limit hit");
+    assert!(error["error_data"]["details"].is_string());
+
+    let id = simulator.send_text("+201001234567").await;
+    let messages = simulator.get("/simulator/messages").await;
+    assert_eq!(messages["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(messages["messages"][0]["id"], id);
+}
+
+/// A connection of its own over which a text has been sent.
+async fn sending(simulator: &Simulator) -> TcpStream {
+    let body = text_to("+201001234567").to_string();
+    let head = format!(
+        "POST /v26.0/{PHONE_NUMBER_ID}/messages HTTP/1.1\r\nhost: localhost\r\n\
+         authorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(simulator.address).await.unwrap();
+    stream.write_all((head + &body).as_bytes()).await.unwrap();
+    stream
+}
+
+/// All that comes back until the connection is closed; an error when it is reset.
+async fn until_closed(mut stream: TcpStream) -> (Vec<u8>, std::io::Result<usize>) {
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    (answer, ended)
+}
+
+#[tokio::test]
+async fn a_dropped_connection_closes_without_a_byte() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    for (fault, accepted) in [
+        (json!({"dropBeforeAcceptance": true}), 0),
+        (json!({"timeoutBeforeAcceptance": 20}), 0),
+        (json!({"dropAfterAcceptance": true}), 1),
+        (json!({"timeoutAfterAcceptance": 20}), 2),
+    ] {
+        simulator.faults(json!({"sends": fault})).await;
+        let (answer, ended) = until_closed(sending(&simulator).await).await;
+        ended.unwrap();
+        assert_eq!(answer, b"", "{fault}");
+        let messages = simulator.get("/simulator/messages").await;
+        assert_eq!(messages["messages"].as_array().unwrap().len(), accepted, "{fault}");
+    }
+    // What was accepted has its statuses, though the sender never heard of it.
+    assert_eq!(simulator.all_delivered().await["delivered"], 6);
+    assert_eq!(receiver.status().await["biz_opaque_callback_data"], "key-1");
+
+    let answer = simulator.client.delete(simulator.url("/simulator/faults")).send().await.unwrap();
+    assert_eq!(answer.json::<Value>().await.unwrap()["sends"], Value::Null);
+    simulator.send_text("+201001234567").await;
+}
+
+#[tokio::test]
+async fn a_hanging_send_does_not_hold_up_the_shutdown() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    simulator.faults(json!({"sends": {"timeoutAfterAcceptance": 600_000}})).await;
+    let stream = sending(&simulator).await;
+    let accepted = async { while simulator.get("/simulator/messages").await["messages"] == json!([]) {} };
+    tokio::time::timeout(PATIENCE, accepted).await.unwrap();
+    simulator.stop().await;
+    // Closed or reset, but nothing was answered.
+    assert_eq!(until_closed(stream).await.0, b"");
+}
+
+#[tokio::test]
+async fn a_send_can_fail_after_it_was_accepted() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    simulator.faults(json!({"sends": {"failedStatus": 131047, "times": 1}})).await;
+    let id = simulator.send_text("+201001234567").await;
+    let value = receiver.value().await;
+    assert_eq!(value.get("contacts"), None);
+    let status = &value["statuses"][0];
+    assert_eq!((&status["id"], &status["status"]), (&json!(id), &json!("failed")));
+    assert_eq!(status["errors"][0]["code"], 131_047);
+    assert_eq!(simulator.all_delivered().await["queued"], 1);
+}
+
+#[tokio::test]
+async fn statuses_suffer_the_faults_of_webhooks() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    simulator.faults(json!({"webhooks": {"reorder": true, "withoutCallbackData": true}})).await;
+    simulator.send_text("+201001234567").await;
+    for expected in ["read", "delivered", "sent"] {
+        let status = receiver.status().await;
+        assert_eq!(status["status"], expected);
+        assert_eq!(status.get("biz_opaque_callback_data"), None);
+    }
+    simulator.faults(json!({"webhooks": {"noRead": true, "duplicates": 2}})).await;
+    simulator.send_text("+201001234567").await;
+    for expected in ["sent", "sent", "sent", "delivered", "delivered", "delivered"] {
+        assert_eq!(receiver.status().await["status"], expected);
+    }
+    assert_eq!(simulator.all_delivered().await["delivered"], 9);
+}

@@ -1,0 +1,115 @@
+//! Sending as the functions do it.
+
+use super::*;
+
+#[tokio::test]
+async fn an_accepted_message_is_sent_delivered_and_read() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    let (status, answer) = simulator.graph(&text_to("+20 100 123 4567")).await.unwrap();
+    assert_eq!(status, 200);
+    let id = answer["messages"][0]["id"].as_str().unwrap();
+    assert_eq!(
+        answer,
+        json!({"messaging_product": "whatsapp", "messages": [{"id": id}],
+            "contacts": [{"input": "+20 100 123 4567", "wa_id": "201001234567"}]})
+    );
+    for expected in ["sent", "delivered", "read"] {
+        let value = receiver.value().await;
+        assert_eq!(value["metadata"]["phone_number_id"], PHONE_NUMBER_ID);
+        assert_eq!(value["contacts"][0]["wa_id"], "201001234567");
+        let status = &value["statuses"][0];
+        assert_eq!(status["status"], expected);
+        assert_eq!(status["id"], id);
+        assert_eq!(status["recipient_id"], "201001234567");
+        assert_eq!(status["recipient_user_id"], value["contacts"][0]["user_id"]);
+        assert_eq!(status["biz_opaque_callback_data"], "key-1");
+        assert!(status["timestamp"].as_str().unwrap().parse::<i64>().unwrap() > 1_700_000_000);
+    }
+    let counts = simulator.all_delivered().await;
+    assert_eq!(counts, json!({"queued": 3, "delivered": 3, "failedAttempts": 0, "givenUp": 0, "pending": 0}));
+
+    let messages = simulator.get("/simulator/messages").await;
+    let message = &messages["messages"][0];
+    assert_eq!(message["id"], id);
+    assert_eq!(message["to"], "+20 100 123 4567");
+    assert_eq!(message["type"], "text");
+    assert_eq!(message["callbackData"], "key-1");
+    assert_eq!(message["body"], text_to("+20 100 123 4567"));
+    assert!(message["acceptedAt"].as_str().unwrap().ends_with('Z'));
+    let lines = simulator.console.lines().join("\n");
+    assert!(lines.contains("…4567") && !lines.contains("100123") && !lines.contains("Wie geht"), "{lines}");
+}
+
+#[tokio::test]
+async fn a_message_to_a_user_id_is_answered_without_a_phone_number() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    let body = json!({"messaging_product": "whatsapp", "recipient": "US.1349", "text": {"body": "hi"}});
+    let (_, answer) = simulator.graph(&body).await.unwrap();
+    assert_eq!(answer["contacts"], json!([{"input": "US.1349", "user_id": "US.1349"}]));
+    let status = receiver.status().await;
+    assert_eq!(status["recipient_user_id"], "US.1349");
+    assert_eq!(status.get("recipient_id"), None);
+    assert_eq!(simulator.get("/simulator/messages").await["messages"][0]["recipient"], "US.1349");
+}
+
+#[tokio::test]
+async fn a_read_receipt_succeeds() {
+    let receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    let body = json!({"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.1"});
+    assert_eq!(simulator.graph(&body).await.unwrap(), (StatusCode::OK, json!({"success": true})));
+    assert_eq!(simulator.get("/simulator/messages").await["messages"], json!([]));
+}
+
+#[tokio::test]
+async fn the_number_answers_with_its_fields() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let get = async |query: &str| -> Value {
+        let url = simulator.url(&format!("/v26.0/{PHONE_NUMBER_ID}{query}"));
+        simulator.client.get(url).bearer_auth(TOKEN).send().await.unwrap().json().await.unwrap()
+    };
+    assert_eq!(get("").await["display_phone_number"], "+15550783881");
+    assert_eq!(
+        get("?fields=verified_name,%20throughput").await,
+        json!({
+            "id": PHONE_NUMBER_ID,
+            "verified_name": "Local run",
+            "throughput": {"level": "STANDARD"},
+        })
+    );
+    assert_eq!(get("?fields=colour").await["error"]["code"], 100);
+    assert_eq!(get("?fields=%FF").await["error"]["code"], 100);
+}
+
+#[tokio::test]
+async fn bad_calls_get_errors_in_the_shape_of_meta() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let body = text_to("+201001234567").to_string();
+    let post = |path: &str| simulator.client.post(simulator.url(path)).header("content-type", "application/json");
+    let messages = format!("/v26.0/{PHONE_NUMBER_ID}/messages");
+    let cases = [
+        (post(&messages).body(body.clone()), 401, 190),
+        (post(&messages).bearer_auth("other").body(body.clone()), 401, 190),
+        (post("/v26.0/7/messages").bearer_auth(TOKEN).body(body.clone()), 400, 100),
+        (post(&format!("/v26.0/{PHONE_NUMBER_ID}")).bearer_auth(TOKEN).body(body.clone()), 400, 100),
+        (simulator.client.get(simulator.url(&messages)).bearer_auth(TOKEN), 400, 100),
+        (post(&format!("/v27.0/{PHONE_NUMBER_ID}/messages")).bearer_auth(TOKEN).body(body.clone()), 400, 2500),
+        (post(&format!("/v26/{PHONE_NUMBER_ID}/messages")).bearer_auth(TOKEN).body(body.clone()), 400, 2500),
+        (post("/v26.0/%FF/messages").bearer_auth(TOKEN).body(body.clone()), 400, 2500),
+        (post("/").bearer_auth(TOKEN).body(body.clone()), 400, 2500),
+        (post("/v26.0/1/2/3").bearer_auth(TOKEN).body(body.clone()), 400, 2500),
+        (post(&messages).bearer_auth(TOKEN).body("{"), 400, 100),
+        (post(&messages).bearer_auth(TOKEN).body("x".repeat(5 << 20)), 413, 100),
+        (simulator.client.post(simulator.url(&messages)).bearer_auth(TOKEN).body(body.clone()), 400, 100),
+    ];
+    for (index, (request, status, code)) in cases.into_iter().enumerate() {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "case {index}");
+        let error = &answer.json::<Value>().await.unwrap()["error"];
+        assert_eq!(error["code"], code, "case {index}: {error}");
+        assert!(error["message"].is_string() && error["type"].is_string() && error["fbtrace_id"].is_string());
+    }
+    assert_eq!(simulator.get("/simulator/messages").await["messages"], json!([]));
+}

@@ -1,0 +1,173 @@
+//! The simulated WhatsApp from outside, over HTTP, with a webhook receiver that answers as a test
+//! tells it to.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
+
+mod control;
+mod deliveries;
+mod faults;
+mod graph;
+
+use std::collections::VecDeque;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::delivery::http_client;
+use super::webhook::sign;
+use super::{Settings, WhatsAppError, serve};
+use crate::console::Console;
+
+const TOKEN: &str = "token";
+const SECRET: &str = "secret";
+const PHONE_NUMBER_ID: &str = "106540352242922";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Takes webhooks: the text of each body whose signature is right, in the order of arrival.
+struct Receiver {
+    url: String,
+    bodies: UnboundedReceiver<String>,
+    /// The statuses of the next answers; 200 when there are none left.
+    answers: Arc<Mutex<VecDeque<u16>>>,
+}
+
+impl Receiver {
+    async fn start() -> Receiver {
+        let (sender, bodies) = unbounded_channel();
+        let answers: Arc<Mutex<VecDeque<u16>>> = Arc::default();
+        let next = Arc::clone(&answers);
+        let handler = move |headers: HeaderMap, body: Bytes| async move {
+            let is_signed = headers["x-hub-signature-256"] == sign(SECRET, &body)
+                && headers["content-type"] == "application/json"
+                && headers["user-agent"] == "facebookexternalua";
+            if !is_signed {
+                return StatusCode::UNAUTHORIZED;
+            }
+            sender.send(String::from_utf8(body.to_vec()).unwrap()).unwrap();
+            StatusCode::from_u16(next.lock().unwrap().pop_front().unwrap_or(200)).unwrap()
+        };
+        let router = Router::new().route("/webhook", post(handler)).layer(axum::extract::DefaultBodyLimit::disable());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/webhook", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Receiver { url, bodies, answers }
+    }
+
+    fn answer(&self, statuses: &[u16]) {
+        self.answers.lock().unwrap().extend(statuses);
+    }
+
+    async fn text(&mut self) -> String {
+        tokio::time::timeout(PATIENCE, self.bodies.recv()).await.unwrap().unwrap()
+    }
+
+    /// The `value` of the next webhook.
+    async fn value(&mut self) -> Value {
+        let body: Value = serde_json::from_str(&self.text().await).unwrap();
+        assert_eq!(body["object"], "whatsapp_business_account");
+        body["entry"][0]["changes"][0]["value"].clone()
+    }
+
+    /// The next webhook's one status.
+    async fn status(&mut self) -> Value {
+        self.value().await["statuses"][0].clone()
+    }
+}
+
+/// A running simulator.
+struct Simulator {
+    address: SocketAddr,
+    client: reqwest::Client,
+    console: Console,
+    shutdown: CancellationToken,
+    running: JoinHandle<Result<(), WhatsAppError>>,
+}
+
+impl Simulator {
+    fn start(webhook_url: &str) -> Simulator {
+        Simulator::start_with(webhook_url, None)
+    }
+
+    fn start_with(webhook_url: &str, journal: Option<PathBuf>) -> Simulator {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let settings = Settings {
+            webhook_url: webhook_url.to_owned(),
+            phone_number_id: PHONE_NUMBER_ID.to_owned(),
+            display_phone_number: "15550783881".to_owned(),
+            waba_id: "102290129340398".to_owned(),
+            app_secret: SECRET.to_owned(),
+            access_token: TOKEN.to_owned(),
+            graph_api_version: "v26.0".to_owned(),
+            journal,
+        };
+        let (console, shutdown) = (Console::captured(), CancellationToken::new());
+        let running = tokio::spawn(serve(listener, settings, console.clone(), shutdown.clone()));
+        Simulator { address, client: http_client().unwrap(), console, shutdown, running }
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(PATIENCE, self.running).await.unwrap().unwrap().unwrap();
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request to the Graph API with the right token.
+    async fn graph(&self, body: &Value) -> Result<(StatusCode, Value), reqwest::Error> {
+        let url = self.url(&format!("/v26.0/{PHONE_NUMBER_ID}/messages"));
+        let answer = self.client.post(url).bearer_auth(TOKEN).json(body).send().await?;
+        Ok((answer.status(), answer.json().await?))
+    }
+
+    /// Sends a text and gives its id.
+    async fn send_text(&self, to: &str) -> String {
+        let (status, answer) = self.graph(&text_to(to)).await.unwrap();
+        assert_eq!(status, 200, "{answer}");
+        answer["messages"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let answer = self.client.post(self.url(path)).body(body.to_string()).send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.client.get(self.url(path)).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Sets faults that are known to be right.
+    async fn faults(&self, faults: Value) {
+        let (status, answer) = self.post("/simulator/faults", &faults).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Waits until every webhook has been delivered.
+    async fn all_delivered(&self) -> Value {
+        let settled = async {
+            loop {
+                let counts = self.get("/simulator/webhooks").await;
+                if counts["pending"] == 0 {
+                    return counts;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, settled).await.unwrap()
+    }
+}
+
+fn text_to(to: &str) -> Value {
+    json!({"messaging_product": "whatsapp", "to": to, "type": "text",
+        "text": {"body": "Wie geht's, Zoë?"}, "biz_opaque_callback_data": "key-1"})
+}
