@@ -14,7 +14,7 @@ use crate::console::{Console, Kind};
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// Cargo is not there.
-    #[error("cannot run {program}: {source}")]
+    #[error("cannot run {program}")]
     Cargo {
         /// What was run.
         program: String,

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     /// Something else listens there.
-    #[error("port {port} for {purpose} cannot be used ({source}); choose another with --port")]
+    #[error("cannot use port {port} for {purpose} (choose another with --port)")]
     Taken {
         /// The port.
         port: u16,

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -181,7 +182,11 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     tasks.spawn(async move {
         report(secrets::serve(secrets_listener, secret_id, &secret, its_stop).await, "Secrets Manager", &its_console);
     });
-    let simulator = whatsapp::serve(ports.whatsapp, settings, console.clone(), stop.clone());
+    let mut simulator = Box::pin(whatsapp::serve(ports.whatsapp, settings, console.clone(), stop.clone()));
+    // What is wrong with its settings or its journal comes back at once, and keeps the run from starting.
+    if let Some(Err(error)) = (&mut simulator).now_or_never() {
+        return Err(error.into());
+    }
     let failures = FailureQueue::default();
     for function in &template.functions {
         for mapping in &function.streams {

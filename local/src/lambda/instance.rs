@@ -69,6 +69,11 @@ impl Instance {
         &self.name
     }
 
+    /// The process's id; 0 once it has ended.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id().unwrap_or_default()
+    }
+
     /// Waits until the process asks for an event.
     pub(super) async fn ready(&mut self) -> Result<(), InvokeError> {
         let deadline = Instant::now() + INIT_LIMIT;

@@ -38,6 +38,17 @@ pub struct Invocation {
     pub duration: Duration,
 }
 
+/// A process that was started ahead of its first event.
+#[derive(Clone, Debug)]
+pub struct Provisioned {
+    /// The process's id.
+    pub pid: u32,
+    /// From the start of the process to its first request for an event.
+    pub init: Duration,
+    /// What it asked of DynamoDB meanwhile.
+    pub usage: Usage,
+}
+
 /// A function and where its binary is.
 #[derive(Clone, Debug)]
 pub struct Deployment {
@@ -125,6 +136,21 @@ impl Lambda {
             Backend::Double(answer) => (answer(function.to_owned(), event).await, Usage::default(), false),
         };
         Invocation { result, usage, cold, duration: started.elapsed() }
+    }
+
+    /// Starts a process of `function` that the next invocation finds waiting, as provisioned concurrency does.
+    ///
+    /// # Errors
+    /// As [`InvokeError`] says.
+    pub async fn provision(&self, function: &str) -> Result<Provisioned, InvokeError> {
+        match &self.backend {
+            Backend::Processes { pools, .. } => match pools.get(function) {
+                Some(pool) => pool.provision().await,
+                None => Err(InvokeError::Unknown { name: function.to_owned() }),
+            },
+            #[cfg(test)]
+            Backend::Double(_) => Err(InvokeError::Unknown { name: function.to_owned() }),
+        }
     }
 
     /// Ends every process and waits until they are gone. Invocations under way fail with [`InvokeError::Stopped`].

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::instance::Instance;
 use super::runtime_api::PAYLOAD_LIMIT;
-use super::{Deployment, InvokeError, Surroundings};
+use super::{Deployment, InvokeError, Provisioned, Surroundings};
 use crate::console::Kind;
 use crate::database::usage::Usage;
 
@@ -46,6 +47,17 @@ impl Pool {
             return (Err(error), Usage::default(), false);
         }
         self.run(event).await
+    }
+
+    /// Starts a process and leaves it idle.
+    pub(super) async fn provision(&self) -> Result<Provisioned, InvokeError> {
+        let started = Instant::now();
+        let instance = self.start_instance().await?;
+        let init = started.elapsed();
+        let usage = self.surroundings.meter.take(instance.name());
+        let provisioned = Provisioned { pid: instance.pid(), init, usage };
+        self.push_idle(instance);
+        Ok(provisioned)
     }
 
     pub(super) async fn kill_idle(&self) {
@@ -100,10 +112,14 @@ impl Pool {
                 }
             }
         }
+        Ok((self.start_instance().await?, true))
+    }
+
+    async fn start_instance(&self) -> Result<Instance, InvokeError> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let mut instance = Instance::spawn(&self.deployment, &self.surroundings, number)?;
         match self.unless_stopped(instance.ready()).await {
-            Ok(()) => Ok((instance, true)),
+            Ok(()) => Ok(instance),
             Err(error) => {
                 instance.kill().await;
                 Err(error)

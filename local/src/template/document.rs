@@ -68,7 +68,7 @@ pub(super) struct Known<'a> {
 }
 
 pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Result<Template, TemplateError> {
-    let document: Document = typed(document, "the template")?;
+    let document: Document = typed(document, "")?;
     if document.version.as_deref().is_some_and(|version| version != "2010-09-09") {
         return Err(TemplateError::at("AWSTemplateFormatVersion", "must be 2010-09-09"));
     }

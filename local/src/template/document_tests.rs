@@ -174,8 +174,8 @@ fn each_unknown_property_is_an_error_that_names_it() {
         ("#index", "Colour: red", "Resources.Table.Properties.GlobalSecondaryIndexes[0].Colour"),
         ("#resource", "Bucket: { Type: AWS::S3::Bucket }", "Resources.Bucket.Type: a local run cannot honour AWS::S3"),
         ("#resource", "Other: { Type: AWS::DynamoDB::Table }", "honours only one AWS::DynamoDB::Table"),
-        ("Conditions:", "Rules: {}\nConditions:", "Rules"),
-        ("Globals:", "Globals:\n  Api: {}", "Api"),
+        ("Conditions:", "Rules: {}\nConditions:", "Rules: a local run cannot honour Rules"),
+        ("Globals:", "Globals:\n  Api: {}", "Globals.Api: a local run cannot honour Api"),
     ] {
         let error = with(mark, text).unwrap_err();
         assert!(error.contains(wanted), "{text}: {error}");

@@ -15,7 +15,7 @@ mod values;
 mod yaml;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use model::*;
 
@@ -23,18 +23,13 @@ pub use model::*;
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error("cannot be read")]
+    Read(#[source] std::io::Error),
     /// It is no YAML.
-    #[error("the template is not valid YAML: {0}")]
+    #[error("is not valid YAML")]
     Yaml(#[from] saphyr::ScanError),
     /// It says something that is wrong, or that a local run cannot do.
-    #[error("{path}: {problem}")]
+    #[error("{}{problem}", if path.is_empty() { String::new() } else { format!("{path}: ") })]
     Invalid {
         /// Where, as `Resources.Table.Properties.KeySchema`.
         path: String,
@@ -55,8 +50,7 @@ impl Template {
     /// # Errors
     /// As [`Template::parse`], and when the file cannot be read.
     pub fn load(path: &Path, parameters: &BTreeMap<String, String>) -> Result<Template, TemplateError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| TemplateError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(TemplateError::Read)?;
         Template::parse(&text, parameters)
     }
 

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::TemplateError;
+use super::yaml::join;
 
 /// A string; numbers and booleans are written out.
 #[derive(Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub(super) fn text(value: &Value) -> Option<String> {
 pub(super) fn typed<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, TemplateError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let inner = error.path().to_string();
-        let path = if inner == "." { path.to_owned() } else { format!("{path}.{inner}") };
+        let path = if inner == "." { path.to_owned() } else { join(path, &inner) };
         let problem = error.into_inner().to_string();
         // serde lists every known name after this, which hides what is wrong.
         match problem.split_once("`, expected ").and_then(|(start, _)| start.strip_prefix("unknown field `")) {

@@ -34,8 +34,8 @@ pub(super) fn parse(text: &str) -> Result<Value, TemplateError> {
     check_depth(text)?;
     match Yaml::load_from_str(text)?.as_slice() {
         [document] => to_json(document, ""),
-        [] => Err(TemplateError::at("the template", "is empty")),
-        _ => Err(TemplateError::at("the template", "has more than one YAML document")),
+        [] => Err(TemplateError::at("", "is empty")),
+        _ => Err(TemplateError::at("", "has more than one YAML document")),
     }
 }
 
@@ -49,7 +49,7 @@ fn check_depth(text: &str) -> Result<(), TemplateError> {
             _ => {}
         }
         if depth > MAX_DEPTH {
-            return Err(TemplateError::at("the template", format!("is nested deeper than {MAX_DEPTH}")));
+            return Err(TemplateError::at("", format!("is nested deeper than {MAX_DEPTH}")));
         }
     }
     Ok(())
