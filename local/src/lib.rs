@@ -8,6 +8,7 @@ mod error;
 pub mod functions;
 pub mod gateway;
 pub mod lambda;
+pub mod lambda_api;
 mod ports;
 mod ready;
 pub mod schedule;

@@ -1,4 +1,4 @@
-//! The three public ports, taken before anything starts, so that every address is known.
+//! The ports, taken before anything starts, so that every address is known.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
@@ -15,8 +15,8 @@ pub enum PortError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The two ports after it do not exist.
-    #[error("--port {port} leaves no room for the two ports after it; the highest is 65533")]
+    /// The four ports after it do not exist.
+    #[error("--port {port} leaves no room for the four ports after it; the highest is 65531")]
     TooHigh {
         /// The port.
         port: u16,
@@ -28,19 +28,24 @@ pub(crate) struct Ports {
     pub(crate) api: TcpListener,
     pub(crate) whatsapp: TcpListener,
     pub(crate) dynamodb: TcpListener,
+    pub(crate) secrets: TcpListener,
+    pub(crate) lambda: TcpListener,
 }
 
-/// Binds `port`, `port + 1` and `port + 2`; or any three free ports when it is 0.
+/// Binds `port` and the four after it; or any five free ports when it is 0. The last two are for functions that are run
+/// by other tools, such as `cargo lambda watch`, against this system.
 pub(crate) fn bind(port: u16) -> Result<Ports, PortError> {
     let port_after = |offset: u16| match port {
         0 => Ok(0),
         _ => port.checked_add(offset).ok_or(PortError::TooHigh { port }),
     };
-    let (second, third) = (port_after(1)?, port_after(2)?);
+    let (second, third, fourth, fifth) = (port_after(1)?, port_after(2)?, port_after(3)?, port_after(4)?);
     Ok(Ports {
         api: listen(port, "the API")?,
         whatsapp: listen(second, "the simulated WhatsApp")?,
         dynamodb: listen(third, "DynamoDB")?,
+        secrets: listen(fourth, "Secrets Manager")?,
+        lambda: listen(fifth, "the Lambda API")?,
     })
 }
 
@@ -65,6 +70,6 @@ mod tests {
         let taken = first.api.local_addr().unwrap().port();
         let error = bind(taken).err().unwrap().to_string();
         assert!(error.contains(&format!("port {taken} for the API")), "{error}");
-        assert!(bind(65_534).err().unwrap().to_string().contains("65533"));
+        assert!(bind(65_532).err().unwrap().to_string().contains("65531"));
     }
 }

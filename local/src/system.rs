@@ -1,7 +1,6 @@
 //! The system as a whole: everything in the order it needs, and its end.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::ports::{self, url};
 use crate::secrets::{self, WhatsAppSecret};
 use crate::stream::{Checkpoints, EventSourceMapping, FailureQueue};
 use crate::template::Template;
-use crate::{Ready, StartError, gateway, schedule, whatsapp};
+use crate::{Ready, StartError, gateway, lambda_api, schedule, whatsapp};
 
 /// Meta's own example of an account, a number's id, and the number.
 const WABA_ID: &str = "102290129340398";
@@ -145,15 +144,17 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         }
     };
     let meter = UsageMeter::default();
-    let database = Database::start(ports.dynamodb, storage, &template.table, meter.clone(), console.clone()).await?;
+    let database =
+        Database::start(ports.dynamodb, storage, &template.table, &template.functions, meter.clone(), console.clone())
+            .await?;
     let stop = CancellationToken::new();
     let guard = stop.clone().drop_guard();
     let mut tasks = JoinSet::new();
 
-    let secrets_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let endpoints = BTreeMap::from([
         ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), dynamodb.clone()),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), url(&secrets_listener)?),
+        ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), url(&ports.lambda)?),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), url(&ports.secrets)?),
     ]);
     let lambda = Lambda::start(deployments, endpoints, meter, console.clone()).await?;
     let settings = whatsapp::Settings {
@@ -180,7 +181,13 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let secret_id = secret_id.clone();
     let (its_stop, its_console) = (stop.clone(), console.clone());
     tasks.spawn(async move {
-        report(secrets::serve(secrets_listener, secret_id, &secret, its_stop).await, "Secrets Manager", &its_console);
+        report(secrets::serve(ports.secrets, secret_id, &secret, its_stop).await, "Secrets Manager", &its_console);
+    });
+    let names = template.functions.iter().map(|function| function.name.clone()).collect();
+    let (its_lambda, its_console, its_stop) = (lambda.clone(), console.clone(), stop.clone());
+    tasks.spawn(async move {
+        let served = lambda_api::serve(ports.lambda, names, its_lambda, its_console.clone(), its_stop).await;
+        report(served, "the Lambda API", &its_console);
     });
     let mut simulator = Box::pin(whatsapp::serve(ports.whatsapp, settings, console.clone(), stop.clone()));
     // What is wrong with its settings or its journal comes back at once, and keeps the run from starting.

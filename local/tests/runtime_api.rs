@@ -117,6 +117,7 @@ async fn start(change: impl FnOnce(&mut Function)) -> System {
         json_logs: true,
         log_level: "INFO".into(),
         reserved_concurrency: None,
+        permissions: Vec::new(),
         routes: vec![],
         streams: vec![],
         schedules: vec![],

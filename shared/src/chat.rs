@@ -1,11 +1,13 @@
 //! A chat: everything between one session and one person or group.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ChatId, SessionId},
     identity::Address,
-    message::{Message, preview},
+    message::{Message, placeholder, preview},
     time::Timestamp,
 };
 
@@ -61,7 +63,22 @@ pub struct Chat {
     /// Where to send to, as WhatsApp last gave it: it may differ from what API callers dial, and only this form is
     /// sure to be delivered.
     pub wa_id: Option<String>,
+    /// Sort key of the last message that the business sent; the next one comes after it.
+    #[serde(default)]
+    pub last_outbound: Option<String>,
+    /// When the contact last wrote, by WhatsApp's clock: it opens the customer service window.
+    #[serde(default)]
+    pub last_inbound_at: Option<Timestamp>,
+    /// Until when a click on an advertisement keeps the window open.
+    #[serde(default)]
+    pub entry_point_until: Option<Timestamp>,
 }
+
+/// How long after the contact's last message anything may be sent (Meta: "Customer service windows").
+const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The same after a message that came from an advertisement.
+pub const ENTRY_POINT_WINDOW: Duration = Duration::from_secs(72 * 60 * 60);
 
 impl Chat {
     /// A chat without messages yet.
@@ -84,6 +101,9 @@ impl Chat {
             last_message_at: None,
             created_at: now,
             wa_id: phone,
+            last_outbound: None,
+            last_inbound_at: None,
+            entry_point_until: None,
         }
     }
 
@@ -94,10 +114,16 @@ impl Chat {
         self.is_unread = false;
         self.unread_count = 0;
         if self.shows(message.timestamp) {
-            self.last_message = message.body.as_deref().map(preview);
+            self.last_message = Some(message.body.as_deref().map_or_else(|| placeholder(message.kind), preview));
             self.last_message_at = Some(message.timestamp);
         }
         self
+    }
+
+    /// Until when the contact may be sent anything; `None` when no message of his is known, and WhatsApp decides.
+    pub fn window_until(&self) -> Option<Timestamp> {
+        let window = self.last_inbound_at.map(|at| at.after(WINDOW));
+        window.max(self.entry_point_until)
     }
 
     /// Whether a message of this time is the last one of the chat.

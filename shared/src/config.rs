@@ -1,6 +1,8 @@
 //! What a function is told by its environment. `template.yaml` sets every variable.
 
-use std::fmt;
+use std::{fmt, time::Duration};
+
+use crate::delivery::Settings;
 
 /// The environment of a function: a way to look up a variable, given by `main`.
 #[derive(Clone, Copy)]
@@ -18,6 +20,11 @@ impl fmt::Debug for Environment {
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {0} is not set")]
 pub struct MissingVariable(&'static str);
+
+/// A variable that has to be a number is not.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {0} is not a number")]
+pub struct InvalidVariable(&'static str);
 
 impl Environment {
     /// An environment that `lookup` answers for.
@@ -38,6 +45,11 @@ impl Environment {
         self.required("TABLE_NAME")
     }
 
+    /// `AWS_LAMBDA_FUNCTION_NAME`: the function itself. Lambda sets it.
+    pub fn function_name(self) -> Result<String, MissingVariable> {
+        self.required("AWS_LAMBDA_FUNCTION_NAME")
+    }
+
     /// `WHATSAPP_SECRET_ID`: name or ARN of the secret; see [`crate::secrets`].
     pub fn secret_id(self) -> Result<String, MissingVariable> {
         self.required("WHATSAPP_SECRET_ID")
@@ -55,6 +67,18 @@ impl Environment {
             phone_number_id: self.phone_number_id()?,
             display_phone_number: self.optional("DISPLAY_PHONE_NUMBER")?,
         })
+    }
+
+    /// `MESSAGES_PER_SECOND` and `UNKNOWN_DEADLINE_SECONDS`: how `deliver` sends.
+    pub fn delivery_settings(self) -> Result<Settings, InvalidVariable> {
+        Ok(Settings {
+            rate: self.number("MESSAGES_PER_SECOND")?,
+            unknown_deadline: Duration::from_secs(self.number("UNKNOWN_DEADLINE_SECONDS")?),
+        })
+    }
+
+    fn number<N: std::str::FromStr>(self, name: &'static str) -> Result<N, InvalidVariable> {
+        self.optional(name).and_then(|value| value.parse().ok()).ok_or(InvalidVariable(name))
     }
 
     /// `GRAPH_API_BASE_URL` and `GRAPH_API_VERSION`, joined: `https://graph.facebook.com/v26.0`.

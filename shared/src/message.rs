@@ -28,8 +28,12 @@ pub enum MessageStatus {
     Unknown,
     /// Accepted by WhatsApp.
     Sent,
-    /// Refused by WhatsApp, at once or later.
+    /// Not accepted by WhatsApp: refused, expired, or of unknown fate for too long. Should a receipt come after all, the
+    /// receipt is right.
     Failed,
+    /// Accepted by WhatsApp and not delivered, as it told later. Stored and answered as `failed`.
+    #[serde(rename(serialize = "failed", deserialize = "undelivered"))]
+    Undelivered,
     /// On the recipient's device.
     Delivered,
     /// Seen by the recipient.
@@ -51,6 +55,12 @@ pub enum DeliveryEvent {
     Accepted,
     /// WhatsApp refused the message for good.
     Rejected,
+    /// Nothing was heard of a message of unknown fate until its deadline, and it is given up.
+    GivenUp,
+    /// The same, and it is sent again.
+    Resent,
+    /// Its time was over before it could be sent.
+    Expired,
     /// A status webhook.
     Receipt(Receipt),
 }
@@ -82,6 +92,9 @@ impl MessageStatus {
             // From `unknown` when the answer comes after the lease has run out.
             (Self::Sending | Self::Unknown, E::Accepted) => Some(Self::Sent),
             (Self::Sending, E::Rejected) => Some(Self::Failed),
+            (Self::Unknown, E::GivenUp) => Some(Self::Failed),
+            (Self::Unknown, E::Resent) => Some(Self::Pending),
+            (Self::Pending, E::Expired) => Some(Self::Failed),
             (Self::Received, _) => None,
             // Webhooks come twice, out of order, and before the answer to the post: only forward, by rank.
             (from, E::Receipt(receipt)) => {
@@ -92,15 +105,21 @@ impl MessageStatus {
         }
     }
 
-    /// How far along a message is. `failed` lies between `sent` and `delivered`: it ends what was only sent, and a
+    /// Whether `deliver` has nothing left to do with it, whatever receipts may still come.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Pending | Self::Sending | Self::Unknown)
+    }
+
+    /// How far along a message is. `undelivered` lies between `sent` and `delivered`: it ends what was only sent, and a
     /// recipient with several devices can still produce a `delivered` after it.
     pub fn rank(self) -> u8 {
         match self {
             Self::Received | Self::Pending => 0,
             Self::Sending => 10,
             Self::Unknown => 20,
+            Self::Failed => 25,
             Self::Sent => 30,
-            Self::Failed => 40,
+            Self::Undelivered => 40,
             Self::Delivered => 50,
             Self::Read => 60,
             Self::Played => 70,
@@ -115,7 +134,7 @@ impl MessageStatus {
             Self::Sending => "sending",
             Self::Unknown => "unknown",
             Self::Sent => "sent",
-            Self::Failed => "failed",
+            Self::Failed | Self::Undelivered => "failed",
             Self::Delivered => "delivered",
             Self::Read => "read",
             Self::Played => "played",
@@ -143,20 +162,73 @@ impl Receipt {
             Self::Delivered => MessageStatus::Delivered,
             Self::Read => MessageStatus::Read,
             Self::Played => MessageStatus::Played,
-            Self::Failed => MessageStatus::Failed,
+            Self::Failed => MessageStatus::Undelivered,
         }
     }
 }
 
-/// What a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a message is. The names are the Cloud API's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the Cloud API's own words")]
 pub enum MessageType {
-    /// Text, in `body`.
     Text,
+    Image,
+    Video,
+    Audio,
+    Document,
+    Sticker,
+    Location,
+    Contacts,
+    Reaction,
+    Interactive,
+    Template,
     /// Something that is kept as WhatsApp sent it.
     Unsupported,
 }
+
+/// Who carries a session's messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// `deliver`, through the WhatsApp Cloud API.
+    #[default]
+    CloudApi,
+    /// A linked-device worker, which claims them.
+    Worker,
+}
+
+/// One try to send a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When it ended.
+    pub at: Timestamp,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// WhatsApp's error code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i64>,
+    /// WhatsApp's id of the request, which its support asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fbtrace_id: Option<String>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// How a try ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "see DeliveryEvent")]
+pub enum AttemptOutcome {
+    Accepted,
+    NotSent,
+    Unanswered,
+    Rejected,
+}
+
+/// The most attempts that a message remembers: the last ones.
+pub const ATTEMPTS_KEPT: usize = 20;
 
 /// A message as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -188,9 +260,32 @@ pub struct Message {
     pub timestamp: Timestamp,
     /// An inbound message's own JSON, as it came.
     pub raw: Option<String>,
+    /// What an outbound message sends: the Cloud API's object as JSON text, `{"type": "image", "image": {…}}`, with
+    /// `context` when it is a reply.
+    #[serde(default)]
+    pub content: Option<String>,
+    /// An outbound message is not sent after this time.
+    #[serde(default)]
+    pub valid_until: Option<Timestamp>,
+    /// Who carries it.
+    #[serde(default)]
+    pub channel: Channel,
+    /// Sort key of the chat's outbound message before this one: the chain that keeps the order of a chat.
+    #[serde(default)]
+    pub previous: Option<String>,
+    /// The tries to send it, oldest first; the last [`ATTEMPTS_KEPT`].
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
 }
 
 impl Message {
+    /// The attempts after one more, as many as are kept.
+    pub fn attempts_with(&self, new: Option<Attempt>) -> Vec<Attempt> {
+        let mut attempts: Vec<Attempt> = self.attempts.iter().cloned().chain(new).collect();
+        attempts.drain(..attempts.len().saturating_sub(ATTEMPTS_KEPT));
+        attempts
+    }
+
     /// The row as answers give it.
     pub fn row(&self) -> MessageRow {
         MessageRow {
@@ -212,8 +307,16 @@ impl Message {
 /// the inbox index, and is billed by the kilobyte.
 const PREVIEW_LIMIT: usize = 1000;
 
-/// What an inbox shows for a message that we do not understand.
-pub const UNSUPPORTED_PREVIEW: &str = "[unsupported message]";
+/// What an inbox shows for a message without text: `[image]`.
+pub fn placeholder(kind: MessageType) -> String {
+    match kind {
+        MessageType::Unsupported => "[unsupported message]".to_owned(),
+        kind => format!(
+            "[{}]",
+            serde_json::to_value(kind).ok().as_ref().and_then(|kind| kind.as_str()).unwrap_or("message")
+        ),
+    }
+}
 
 /// A text in a line of an inbox.
 pub fn preview(text: &str) -> String {
@@ -253,14 +356,16 @@ mod tests {
             Just(E::Unanswered),
             Just(E::Accepted),
             Just(E::Rejected),
+            Just(E::GivenUp),
+            Just(E::Expired),
             prop::sample::select(RECEIPTS.to_vec()).prop_map(E::Receipt),
         ]
     }
 
     #[test]
     fn a_delivered_message_can_follow_a_failed_one_but_not_a_sent_one() {
-        assert_eq!(S::Failed.on(E::Receipt(Receipt::Delivered)), Some(S::Delivered));
-        assert_eq!(S::Failed.on(E::Receipt(Receipt::Sent)), None);
+        assert_eq!(S::Undelivered.on(E::Receipt(Receipt::Delivered)), Some(S::Delivered));
+        assert_eq!(S::Undelivered.on(E::Receipt(Receipt::Sent)), None);
         assert_eq!(S::Delivered.on(E::Receipt(Receipt::Failed)), None);
     }
 
@@ -270,7 +375,110 @@ mod tests {
         assert_eq!(S::Sending.on(E::Receipt(Receipt::Read)), Some(S::Read));
     }
 
+    /// What can happen around one message, in any order and at any time.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Claim,
+        /// The post reaches WhatsApp, which takes it or not.
+        Arrive {
+            accepts: bool,
+        },
+        /// The answer comes back, or is lost.
+        Answer {
+            lost: bool,
+        },
+        /// `deliver` ends, and the lease runs out.
+        Crash,
+        Deadline,
+        Expire,
+        Receipt(Receipt),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            3 => Just(Step::Claim),
+            2 => any::<bool>().prop_map(|accepts| Step::Arrive { accepts }),
+            2 => any::<bool>().prop_map(|lost| Step::Answer { lost }),
+            1 => Just(Step::Crash),
+            1 => Just(Step::Deadline),
+            1 => Just(Step::Expire),
+            3 => prop::sample::select(RECEIPTS.to_vec()).prop_map(Step::Receipt),
+        ];
+        proptest::collection::vec(step, 0..60)
+    }
+
+    /// One message, and WhatsApp beside it.
+    #[derive(Debug)]
+    struct World {
+        status: S,
+        /// The post under way: not there yet, or taken, or refused.
+        post: Option<Option<bool>>,
+        copies: u32,
+        told: bool,
+        resends: bool,
+    }
+
+    impl World {
+        fn happens(&mut self, event: E) {
+            self.status = self.status.on(event).unwrap_or(self.status);
+        }
+
+        fn step(&mut self, step: Step) {
+            match (step, self.post) {
+                (Step::Claim, None) if self.status == S::Pending => {
+                    self.happens(E::Claimed);
+                    self.post = Some(None);
+                }
+                (Step::Arrive { accepts }, Some(None)) => {
+                    self.copies += u32::from(accepts);
+                    self.post = Some(Some(accepts));
+                }
+                (Step::Answer { lost }, Some(arrived)) => {
+                    self.happens(match arrived {
+                        _ if lost => E::Unanswered,
+                        Some(true) => E::Accepted,
+                        Some(false) => E::Rejected,
+                        None => E::NotSent,
+                    });
+                    self.post = None;
+                }
+                // Seen from outside, an ended process and a lost answer are one. The post may still arrive.
+                (Step::Crash, Some(arrived)) => {
+                    self.happens(E::Unanswered);
+                    self.copies += u32::from(arrived.is_none());
+                    self.post = None;
+                }
+                (Step::Deadline, None) => self.happens(if self.resends { E::Resent } else { E::GivenUp }),
+                (Step::Expire, None) => self.happens(E::Expired),
+                (Step::Receipt(receipt), _) if self.copies > 0 => {
+                    self.told |= receipt != Receipt::Failed;
+                    self.happens(E::Receipt(receipt));
+                }
+                _ => {}
+            }
+        }
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        /// Under the policy `fail` WhatsApp never gets a second copy, and nothing that it reported is reported failed.
+        #[test]
+        fn a_message_is_never_doubled_and_never_denied(steps in steps(), resends in any::<bool>()) {
+            let mut world = World { status: S::Pending, post: None, copies: 0, told: false, resends };
+            for step in steps {
+                let before = world.status;
+                world.step(step);
+                prop_assert!(resends || world.copies <= 1, "{world:?}");
+                prop_assert!(!(world.told && world.status == S::Failed), "{world:?}");
+                prop_assert!(!before.is_final() || world.status.is_final(), "{before:?} {world:?}");
+            }
+            // Whatever happened, it comes to an end.
+            for step in [Step::Answer { lost: true }, Step::Deadline, Step::Expire] {
+                world.step(step);
+            }
+            prop_assert!(world.status.is_final(), "{world:?}");
+        }
+
         /// Only a certain failure to reach WhatsApp makes a message sendable again.
         #[test]
         fn a_message_is_sent_again_only_when_it_was_not_sent(events in proptest::collection::vec(events(), 0..40)) {

@@ -15,7 +15,7 @@ use crate::{
     pairing::{PairingAttempt, pairing_attempt},
     startup::System,
     store::{Inbound, InboundBatch, Pairing, StatusUpdate, Store, StoreError, keys::MessageKey},
-    telemetry,
+    telemetry::{self, Metric},
     time::Timestamp,
 };
 
@@ -47,7 +47,7 @@ pub enum ReceiveError {
 /// One independent piece of work that a webhook gives.
 enum Task {
     Messages { phone_number_id: String, sender: Sender, messages: Vec<Inbound> },
-    Pair { phone_number_id: String, attempt: PairingAttempt, sent_at: Timestamp },
+    Pair { attempt: PairingAttempt, received: Received },
     Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
     Event { field: String, reason: Option<&'static str>, raw: String },
 }
@@ -80,11 +80,15 @@ impl Receiver {
             Task::Messages { phone_number_id, sender, messages } => {
                 self.store_messages(phone_number_id, sender, messages).await
             }
-            Task::Pair { phone_number_id, attempt, sent_at } => {
-                let outcome = self.store.pair(&attempt, &phone_number_id, sent_at).await?;
+            Task::Pair { attempt, received } => {
+                let Received { phone_number_id, sender, message } = received;
+                let outcome = self.store.pair(&attempt, &phone_number_id, message.timestamp).await?;
                 tracing::info!(session_id = %attempt.session_id, ?outcome, "pairing");
-                if outcome == Pairing::Paired {
-                    self.remember(&phone_number_id, attempt.session_id);
+                match outcome {
+                    Pairing::Paired => self.remember(&phone_number_id, attempt.session_id),
+                    Pairing::Refused(_) => {}
+                    // Not our code after all: a customer's text like any other.
+                    Pairing::UnknownSession => self.store_messages(phone_number_id, sender, vec![message]).await?,
                 }
                 Ok(())
             }
@@ -105,11 +109,16 @@ impl Receiver {
         messages: Vec<Inbound>,
     ) -> Result<(), StoreError> {
         let Some(session_id) = self.owner(&phone_number_id).await? else {
-            for message in &messages {
-                self.store.keep_unowned(&phone_number_id, message).await?;
-            }
-            tracing::warn!(phone_number_id, count = messages.len(), "messages for a number that no session owns");
-            telemetry::count("UnownedMessages", messages.len(), (self.system.now)());
+            let count = messages.len();
+            let number = phone_number_id.as_str();
+            let kept: Vec<_> = stream::iter(messages)
+                .map(|message| async move { self.store.keep_unowned(number, &message).await })
+                .buffer_unordered(PARALLEL)
+                .collect()
+                .await;
+            kept.into_iter().collect::<Result<(), StoreError>>()?;
+            tracing::warn!(phone_number_id, count, "messages for a number that no session owns");
+            telemetry::count(Metric::UnownedMessages, count as u64, (self.system.now)());
             return Ok(());
         };
         let Sender { addresses, name } = sender;
@@ -188,11 +197,11 @@ fn tasks(updates: Vec<Update>) -> Vec<Task> {
 }
 
 fn add_message(received: Received, tasks: &mut Vec<Task>, senders: &mut HashMap<String, usize>) {
-    let Received { phone_number_id, sender, message } = received;
-    if let Some(attempt) = message.body.as_deref().and_then(pairing_attempt) {
-        tasks.push(Task::Pair { phone_number_id, attempt, sent_at: message.timestamp });
+    if let Some(attempt) = received.message.body.as_deref().and_then(pairing_attempt) {
+        tasks.push(Task::Pair { attempt, received });
         return;
     }
+    let Received { phone_number_id, sender, message } = received;
     let who = format!("{phone_number_id}#{}", sender.addresses[0].identity());
     match senders.get(&who).and_then(|&at| tasks.get_mut(at)) {
         Some(Task::Messages { sender: known, messages, .. }) => {

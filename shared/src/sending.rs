@@ -1,21 +1,31 @@
-//! Sending: from a caller's request to a pending message that `deliver` will post.
+//! Sending: from a caller's request to a pending message that `deliver`, or a worker, will post.
+
+use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
     chat::{Chat, ChatRow},
+    content::{self, Content},
     http::{ApiError, JsonObject, read_session_id},
     id::{MessageId, SessionId},
     identity::{Address, Identity},
-    message::{Message, MessageRow, MessageStatus, MessageType, TEXT_LIMIT},
+    message::{Channel, Message, MessageRow, MessageStatus, MessageType},
+    retry::LIFETIME,
+    session::Session,
     startup::System,
-    store::{Outbound, Replay, SendContext, SendOutcome, Store},
+    store::{
+        Outbound, Replay, SendContext, SendOutcome, Store, StoreError,
+        keys::{Key, MessageKey},
+    },
+    time::Timestamp,
 };
 
-/// How often a send is built anew because the table changed between reading and writing: each time another writer got
-/// somewhere.
-const ROUNDS: usize = 20;
+/// How long a send is built anew because the table changed between reading and writing: each time another writer of the
+/// same chat got somewhere. Under the function's own timeout, so that the caller is told to come again.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// A caller's request to send a message, read and found to be in order.
 #[derive(Debug)]
@@ -24,7 +34,8 @@ pub struct SendRequest {
     /// As the caller gave it; the chat's name until the contact's own is known.
     to: String,
     address: Address,
-    text: String,
+    content: Content,
+    valid_until: Option<Timestamp>,
     idempotency_key: Option<String>,
 }
 
@@ -36,14 +47,14 @@ struct SendAnswer {
 }
 
 impl SendRequest {
-    /// Reads `{"sessionId", "to", "message"}`, or `{"sessionId", "to", "type": "text", "text": {"body"}}` in the Cloud
-    /// API's own shape.
+    /// Reads `{"sessionId", "to", "message"}`, or a typed message in the Cloud API's own shape in place of `message`;
+    /// with `validUntil`, after which it is not sent any more.
     pub fn read(body: &JsonObject, idempotency_key: Option<&str>) -> Result<Self, ApiError> {
         let session_id = body.string("sessionId")?;
         let to = body.string("to")?;
-        let typed = typed_text(body)?;
-        let text = body.string("message")?.or(typed.as_deref());
-        let (Some(session_id), Some(to), Some(text)) = (filled(session_id), filled(to), filled(text)) else {
+        let content =
+            content::read(body.fields()).map_err(|error| ApiError::bad_request(error.code(), error.to_string()))?;
+        let (Some(session_id), Some(to), Some(content)) = (filled(session_id), filled(to), content) else {
             return Err(ApiError::bad_request("missing_field", "sessionId, to, and message are required"));
         };
         let session_id = read_session_id(session_id)?;
@@ -51,20 +62,19 @@ impl SendRequest {
             let hint = "give a phone number with its country code, a business-scoped user id or a jid";
             ApiError::bad_request("invalid_recipient", format!("to is not a WhatsApp address: {hint}"))
         })?;
-        let length = text.chars().count();
-        if length > TEXT_LIMIT {
-            let message = format!("message has {length} characters: WhatsApp takes up to {TEXT_LIMIT}");
-            return Err(ApiError::bad_request("text_too_long", message));
-        }
+        let valid_until = body.string("validUntil")?.map(read_time).transpose()?;
         let idempotency_key = idempotency_key.map(read_idempotency_key).transpose()?;
-        Ok(Self { session_id, to: to.trim().to_owned(), address, text: text.to_owned(), idempotency_key })
+        Ok(Self { session_id, to: to.trim().to_owned(), address, content, valid_until, idempotency_key })
     }
 
     /// What makes two requests the same. The address counts as it was written, as a caller who repeats a request repeats
     /// its bytes.
     fn hash(&self) -> String {
         let mut hash = Sha256::new();
-        for part in [self.to.as_str(), self.text.as_str()] {
+        let content = self.content.json.to_string();
+        let valid_until = self.valid_until.map(|time| time.to_string()).unwrap_or_default();
+        let reply_to = self.content.reply_to.as_deref().unwrap_or_default();
+        for part in [self.to.as_str(), content.as_str(), reply_to, valid_until.as_str()] {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
@@ -76,15 +86,9 @@ fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-fn typed_text(body: &JsonObject) -> Result<Option<String>, ApiError> {
-    match body.string("type")? {
-        None => Ok(None),
-        Some("text") => match body.object("text")? {
-            Some(text) => Ok(text.string("body")?.map(str::to_owned)),
-            None => Ok(None),
-        },
-        Some(_) => Err(ApiError::bad_request("invalid_field", "type must be text")),
-    }
+fn read_time(text: &str) -> Result<Timestamp, ApiError> {
+    let message = "validUntil must be a time like 2026-11-23T12:00:00Z";
+    text.parse().map_err(|_| ApiError::bad_request("invalid_field", message))
 }
 
 fn read_idempotency_key(key: &str) -> Result<String, ApiError> {
@@ -98,25 +102,33 @@ fn read_idempotency_key(key: &str) -> Result<String, ApiError> {
 pub async fn send(store: &Store, system: System, request: SendRequest) -> Result<String, ApiError> {
     let identity = request.address.identity();
     let hash = request.hash();
-    for _ in 0..ROUNDS {
+    let started = (system.now)();
+    for round in 0.. {
+        if round > 0 {
+            store.pause(round).await;
+        }
+        if (system.now)().since(started) > PATIENCE {
+            break;
+        }
         let key = request.idempotency_key.as_deref();
         let context = store.send_context(request.session_id, &identity, key).await?;
         if let Some(replay) = &context.replay {
             return repeated(replay, &hash);
         }
-        let (message, chat, is_new_chat) = build(system, &request, &context)?;
+        let message = build(store, system, &request, &context).await?;
+        let chat = chat_after(&request, &context, &message);
         let answer = SendAnswer { success: true, chat: chat.row(), message: message.row() };
         let answer = serde_json::to_string(&answer).map_err(|error| ApiError::internal(&error))?;
         let idempotency = key.map(|key| (key, Replay::new(hash.clone(), answer.clone(), message.timestamp)));
         let bind: Option<&Identity> = (!context.is_bound).then_some(&identity);
-        let outbound = Outbound { message: &message, chat: &chat, is_new_chat, bind, idempotency };
+        let outbound = Outbound { message: &message, chat: &chat, known: context.chat.as_ref(), bind, idempotency };
         match store.store_outbound(&outbound).await? {
             SendOutcome::Stored => return Ok(answer),
             SendOutcome::Replayed(replay) => return repeated(&replay, &hash),
             SendOutcome::Changed => {}
         }
     }
-    Err(crate::store::StoreError::Contention { operation: "sending a message" }.into())
+    Err(StoreError::Contention { operation: "sending a message" }.into())
 }
 
 fn repeated(replay: &Replay, hash: &str) -> Result<String, ApiError> {
@@ -127,40 +139,110 @@ fn repeated(replay: &Replay, hash: &str) -> Result<String, ApiError> {
     Err(ApiError::conflict("idempotency_key_reused", message))
 }
 
-fn build(system: System, request: &SendRequest, context: &SendContext) -> Result<(Message, Chat, bool), ApiError> {
-    let Some(session) = &context.session else {
-        return Err(ApiError::session_not_found());
-    };
-    let Some(phone_number_id) = session.phone_number_id.as_ref().filter(|_| session.was_paired()) else {
-        let message = "Session is not connected: scan the QR code of GET /api/qr with WhatsApp and send its text";
-        return Err(ApiError::conflict("session_not_connected", message));
-    };
+async fn build(
+    store: &Store,
+    system: System,
+    request: &SendRequest,
+    context: &SendContext,
+) -> Result<Message, ApiError> {
+    let session = context.session.as_ref().ok_or_else(ApiError::session_not_found)?;
+    let phone_number_id = number_of(session)?;
     let now = (system.now)();
-    let is_new_chat = context.chat.is_none();
-    let chat = context
-        .chat
-        .clone()
-        .unwrap_or_else(|| Chat::new(context.chat_id, session.id, &request.address, request.to.clone(), now));
+    if request.valid_until.is_some_and(|until| until <= now) {
+        return Err(ApiError::bad_request("invalid_field", "validUntil has passed already"));
+    }
+    let chat = context.chat.as_ref();
+    if let Some(until) = chat.and_then(Chat::window_until)
+        && until <= now
+        && session.channel == Channel::CloudApi
+        && request.content.kind != MessageType::Template
+        && !matches!(request.address, Address::Group(_))
+    {
+        let message = "The contact's last message is over 24 hours old, and WhatsApp now takes templates only: \
+                       send a message of type template";
+        return Err(ApiError::conflict("outside_service_window", message));
+    }
+    let (timestamp, previous) = place_in_chain(chat, now);
     let to = match &request.address {
-        Address::Phone(digits) => chat.wa_id.as_ref().unwrap_or(digits).clone(),
+        Address::Phone(digits) => chat.and_then(|chat| chat.wa_id.as_ref()).unwrap_or(digits).clone(),
         Address::Bsuid(id) => id.clone(),
         Address::Group(_) => request.address.remote_id(),
     };
-    let message = Message {
+    Ok(Message {
         id: MessageId::from_uuid((system.ordered)()),
-        chat_id: chat.id,
+        chat_id: context.chat_id,
         session_id: session.id,
-        phone_number_id: phone_number_id.clone(),
-        kind: MessageType::Text,
-        body: Some(request.text.clone()),
+        phone_number_id: phone_number_id.to_owned(),
+        kind: request.content.kind,
+        body: request.content.body.clone(),
         from_me: true,
         status: MessageStatus::Pending,
         wamid: None,
         error: None,
         to: Some(to),
-        timestamp: now,
+        timestamp,
         raw: None,
+        content: Some(resolved(store, phone_number_id, &request.content).await?.to_string()),
+        valid_until: request.valid_until,
+        channel: session.channel,
+        previous,
+        attempts: Vec::new(),
+    })
+}
+
+fn number_of(session: &Session) -> Result<&str, ApiError> {
+    session.phone_number_id.as_deref().ok_or_else(|| {
+        let message = "Session is not connected: scan the QR code of GET /api/qr with WhatsApp and send its text";
+        ApiError::conflict("session_not_connected", message)
+    })
+}
+
+/// The message's time and the one that it comes after. Two computers' clocks differ, so that a message is given a time
+/// after the one before it. One that is older than a message is ever tried needs no waiting for.
+fn place_in_chain(chat: Option<&Chat>, now: Timestamp) -> (Timestamp, Option<String>) {
+    let last = chat.and_then(|chat| chat.last_outbound.as_ref());
+    let last_key = last.and_then(|sk| MessageKey::from_key(&Key::chat(chat?.id).pk, sk));
+    let Some((last, key)) = last.zip(last_key) else { return (now, None) };
+    let timestamp = now.max(key.time.after(Duration::from_millis(1)));
+    let is_recent = now.since(key.time) < LIFETIME + Duration::from_secs(60 * 60);
+    (timestamp, is_recent.then(|| last.clone()))
+}
+
+/// The content with the messages that it names as WhatsApp names them.
+async fn resolved(store: &Store, phone_number_id: &str, content: &Content) -> Result<Value, ApiError> {
+    let mut resolved = content.json.clone();
+    if let Some(id) = &content.reply_to {
+        resolved["context"] = json!({"message_id": wamid_of(store, phone_number_id, id, "context").await?});
+    }
+    if content.kind == MessageType::Reaction
+        && let Some(id) = resolved["reaction"]["message_id"].as_str().map(str::to_owned)
+    {
+        resolved["reaction"]["message_id"] = json!(wamid_of(store, phone_number_id, &id, "reaction").await?);
+    }
+    Ok(resolved)
+}
+
+/// What WhatsApp calls the message that the caller names by our id; anything else is WhatsApp's own id already.
+async fn wamid_of(store: &Store, phone_number_id: &str, id: &str, field: &str) -> Result<String, ApiError> {
+    let Ok(id) = id.parse::<MessageId>() else { return Ok(id.to_owned()) };
+    let known = match store.message_by_id(id).await? {
+        Some(key) => store.outbox_message(&key.key()).await?.map(|found| found.message),
+        None => None,
     };
-    let chat = chat.after_send(&message);
-    Ok((message, chat, is_new_chat))
+    let Some(message) = known.filter(|message| message.phone_number_id == phone_number_id) else {
+        let message = format!("{field}.message_id names no message of this session");
+        return Err(ApiError::bad_request("invalid_message", message));
+    };
+    message.wamid.ok_or_else(|| {
+        let message = format!("{field}.message_id names a message that WhatsApp has not accepted yet: try again later");
+        ApiError::conflict("message_not_accepted", message)
+    })
+}
+
+fn chat_after(request: &SendRequest, context: &SendContext, message: &Message) -> Chat {
+    let chat = context.chat.clone().unwrap_or_else(|| {
+        Chat::new(context.chat_id, message.session_id, &request.address, request.to.clone(), message.timestamp)
+    });
+    let last_outbound = Some(MessageKey::of(message).key().sk);
+    Chat { last_outbound, ..chat.after_send(message) }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::SessionId,
+    message::Channel,
     pairing::{PairingCode, pairing_link},
     time::Timestamp,
 };
@@ -15,6 +16,17 @@ pub const QR_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
 /// The largest owner id, in bytes of UTF-8.
 pub const OWNER_ID_LIMIT: usize = 256;
+
+/// What becomes of a message that may have been sent, when nothing is heard of it until its deadline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownPolicy {
+    /// It is failed: never a second copy, at the price of a message that may be missing.
+    #[default]
+    Fail,
+    /// It is sent again: never a missing message, at the price of a possible second copy.
+    Resend,
+}
 
 /// A session as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +47,17 @@ pub struct Session {
     pub pairing_code: Option<PairingCode>,
     /// Why the last attempt to pair was refused, as a sentence for the owner.
     pub pairing_error: Option<String>,
-    /// WhatsApp's id of the linked number.
+    /// WhatsApp's id of the linked number. A worker's session has its own id in its place.
     pub phone_number_id: Option<String>,
+    /// Who carries its messages.
+    #[serde(default)]
+    pub channel: Channel,
+    /// Why nothing is sent at present, as WhatsApp says it; until `POST /api/session/resume`.
+    #[serde(default)]
+    pub paused_reason: Option<String>,
+    /// What becomes of a message whose fate stays unknown.
+    #[serde(default)]
+    pub unknown_policy: UnknownPolicy,
     /// When the session was made.
     pub created_at: Timestamp,
     /// When the session last changed.
@@ -88,6 +109,9 @@ impl Session {
             pairing_code: None,
             pairing_error: None,
             phone_number_id: None,
+            channel: Channel::CloudApi,
+            paused_reason: None,
+            unknown_policy: UnknownPolicy::Fail,
             created_at: now,
             updated_at: now,
         };
@@ -125,6 +149,8 @@ impl Session {
             qr_expires_at: self.qr_expires_at,
             phone_number_id: self.phone_number_id.as_deref(),
             pairing_error: self.pairing_error.as_deref(),
+            paused_reason: self.paused_reason.as_deref(),
+            unknown_policy: self.unknown_policy,
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
@@ -143,6 +169,8 @@ pub struct SessionRow<'a> {
     pub qr_expires_at: Option<Timestamp>,
     pub phone_number_id: Option<&'a str>,
     pub pairing_error: Option<&'a str>,
+    pub paused_reason: Option<&'a str>,
+    pub unknown_policy: UnknownPolicy,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

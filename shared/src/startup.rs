@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::{Builder, tls};
 use uuid::Uuid;
 
-use crate::{config::Environment, secrets::Secrets, store::Store, time::Timestamp};
+use crate::{config::Environment, secrets::Secrets, store::Store, telemetry, time::Timestamp, waker::Waker};
 
 /// A function's failure to start.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -59,7 +59,11 @@ impl Startup {
             .timeout_config(timeouts)
             .load()
             .await;
-        Self { environment: Environment::new(|name| std::env::var(name).ok()), system: System::real(), aws }
+        let environment = Environment::new(|name| std::env::var(name).ok());
+        if let Ok(name) = environment.function_name() {
+            telemetry::name_function(name);
+        }
+        Self { environment, system: System::real(), aws }
     }
 
     /// The table.
@@ -72,5 +76,14 @@ impl Startup {
     pub fn secrets(&self) -> Result<Secrets, StartError> {
         let client = aws_sdk_secretsmanager::Client::new(&self.aws);
         Ok(Secrets::new(client, self.environment.secret_id()?))
+    }
+    /// What lets the function invoke itself.
+    pub fn waker(&self) -> Result<Waker, StartError> {
+        // One repeat, for a connection that was closed while the process was frozen. More would hold up the invocation
+        // for the sake of an event that the schedule makes up for.
+        let config = aws_sdk_lambda::config::Builder::from(&self.aws)
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .build();
+        Ok(Waker::new(aws_sdk_lambda::Client::from_conf(config), self.environment.function_name()?))
     }
 }

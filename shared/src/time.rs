@@ -38,11 +38,22 @@ impl Timestamp {
         self.milliseconds / 1000
     }
 
+    /// Microseconds since 1970.
+    pub fn microseconds(self) -> i64 {
+        self.milliseconds * 1000
+    }
+
     /// This time and then `duration`; stays at the last possible time instead of passing it.
     pub fn after(self, duration: Duration) -> Self {
         let added = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let milliseconds = self.milliseconds.saturating_add(added).min(LAST_SECOND * 1000 + 999);
         Self { milliseconds }
+    }
+
+    /// This time less `duration`; the start of 1970 at the earliest.
+    pub fn before(self, duration: Duration) -> Self {
+        let taken = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self { milliseconds: self.milliseconds.saturating_sub(taken).max(0) }
     }
 
     /// How long after `earlier` this is; zero when it is not after it.

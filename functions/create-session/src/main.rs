@@ -7,7 +7,7 @@ use shared::{
     http::{Answer, ApiError, Incoming, Method, serve},
     id::SessionId,
     pairing::PairingCode,
-    session::{OWNER_ID_LIMIT, Qr, Session},
+    session::{OWNER_ID_LIMIT, Qr, Session, UnknownPolicy},
     startup::{Startup, System},
     store::{Created, Store},
 };
@@ -44,12 +44,18 @@ async fn create(
         let message = "phoneNumberId is not a number of this deployment: leave it out to use the one that it has";
         return Err(ApiError::bad_request("invalid_field", message));
     }
+    let unknown_policy = match body.string("unknownPolicy")? {
+        None | Some("fail") => UnknownPolicy::Fail,
+        Some("resend") => UnknownPolicy::Resend,
+        Some(_) => return Err(ApiError::bad_request("invalid_field", "unknownPolicy must be fail or resend")),
+    };
     let now = (system.now)();
     let qr = number.map(|number| {
         let code = PairingCode::from_random((system.random)());
         Qr::new(SessionId::for_owner(owner_id), &number.display_phone_number, code, now)
     });
-    let (session, message) = match store.create_session(Session::new(owner_id.to_owned(), qr, now)).await? {
+    let session = Session { unknown_policy, ..Session::new(owner_id.to_owned(), qr, now) };
+    let (session, message) = match store.create_session(session).await? {
         Created::New(session) => (session, "Session created successfully"),
         Created::Existing(session) => (session, "Session already exists"),
     };

@@ -1,4 +1,4 @@
-//! Posts pending messages to WhatsApp: as the table's stream brings them, and once a minute what it did not bring.
+//! Posts pending messages to WhatsApp: as the table's stream brings them, and what is due at its time.
 
 use aws_lambda_events::{
     dynamodb::EventRecord,
@@ -8,9 +8,9 @@ use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::Value;
 use shared::{
     cloud_api::CloudApi,
-    delivery::Courier,
+    delivery::{Candidate, Courier},
     startup::Startup,
-    store::keys::{Key, MessageKey},
+    store::{OutboxMessage, keys::MessageKey},
     telemetry,
 };
 
@@ -18,7 +18,9 @@ use shared::{
 async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let cloud_api = CloudApi::new(startup.environment.graph_api_url()?)?;
-    let courier = Courier::new(startup.store()?, cloud_api, startup.secrets()?, startup.system);
+    let settings = startup.environment.delivery_settings()?;
+    let (store, secrets, waker) = (startup.store()?, startup.secrets()?, startup.waker()?);
+    let courier = Courier::new(store, cloud_api, secrets, waker, startup.system, settings);
     courier.warm_up().await;
     run_concurrent(service_fn(move |event: LambdaEvent<Value>| {
         let courier = courier.clone();
@@ -27,12 +29,12 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-/// A stream batch has `Records`; any other event is the schedule's.
+/// A stream batch has `Records`; any other event, the schedule's or our own, is to look after what is due.
 async fn handle(courier: &Courier, mut event: Value) -> Result<DynamoDbEventResponse, Error> {
     match event.get_mut("Records").map(Value::take) {
         Some(Value::Array(records)) => Ok(deliver_batch(courier, records).await),
         _ => {
-            courier.deliver_due().await?;
+            courier.keep().await?;
             Ok(DynamoDbEventResponse::default())
         }
     }
@@ -43,9 +45,10 @@ async fn handle(courier: &Courier, mut event: Value) -> Result<DynamoDbEventResp
 async fn deliver_batch(courier: &Courier, records: Vec<Value>) -> DynamoDbEventResponse {
     let mut messages = Vec::with_capacity(records.len());
     for record in records {
-        match serde_json::from_value::<EventRecord>(record).ok().as_ref().and_then(message_key) {
-            Some(message) => messages.push(message),
-            None => tracing::error!("a stream record names no message"),
+        match serde_json::from_value::<EventRecord>(record).ok().and_then(read) {
+            Some(Record::Message(sequence_number, candidate)) => messages.push((sequence_number, candidate)),
+            Some(Record::Resume) => courier.wake().await,
+            None => tracing::error!("a stream record names neither a message nor a session to resume"),
         }
     }
     let mut failed = Vec::new();
@@ -66,8 +69,22 @@ fn failure(sequence_number: Option<String>) -> DynamoDbBatchItemFailure {
     failure
 }
 
-fn message_key(record: &EventRecord) -> Option<(Option<String>, MessageKey)> {
-    let keys: std::collections::HashMap<String, Value> = serde_dynamo::from_item(record.change.keys.clone()).ok()?;
-    let (pk, sk) = (keys.get("pk")?.as_str()?, keys.get("sk")?.as_str()?);
-    Some((record.change.sequence_number.clone(), MessageKey::from_key(pk, sk)?))
+/// What the stream brings.
+enum Record {
+    /// A new message, with its sequence number.
+    Message(Option<String>, Candidate),
+    /// A session was resumed. The order is in the `due` index, where the next look finds it.
+    Resume,
+}
+
+/// A message is taken as it was when it was stored; where that cannot be read, it is read from the table.
+fn read(record: EventRecord) -> Option<Record> {
+    let keys: Value = serde_dynamo::from_item(record.change.keys).ok()?;
+    if keys["sk"] == "RESUME" {
+        return Some(Record::Resume);
+    }
+    let key = MessageKey::from_key(keys["pk"].as_str()?, keys["sk"].as_str()?)?;
+    let image = serde_dynamo::from_item::<_, OutboxMessage>(record.change.new_image).ok();
+    let candidate = image.map_or(Candidate::At(key), |found| Candidate::Read(Box::new(found)));
+    Some(Record::Message(record.change.sequence_number, candidate))
 }

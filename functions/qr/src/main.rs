@@ -5,6 +5,7 @@ use serde_json::json;
 use shared::{
     config::BusinessNumber,
     http::{Answer, ApiError, Incoming, Method, serve},
+    message::Channel,
     pairing::PairingCode,
     qr,
     session::{Qr, QrState, Session},
@@ -55,6 +56,7 @@ async fn code(
             &json!({"success": true, "connected": true, "qr": null, "message": "WhatsApp already connected"}),
         ),
         QrState::None => {
+            rotate(store, system, number, &session).await?;
             let body = json!({"success": false, "qr": null, "message": "QR not yet generated. Please wait..."});
             Ok(Answer::json(&body)?.retry_after(RETRY_AFTER))
         }
@@ -68,17 +70,17 @@ async fn code(
     }
 }
 
-/// A worker's code (no number is configured) is the worker's to replace.
+/// Makes the code that is not there yet, or in place of the one that has expired. A worker's is the worker's to make.
 async fn rotate(
     store: &Store,
     system: System,
     number: Option<&BusinessNumber>,
     session: &Session,
 ) -> Result<(), ApiError> {
-    if let (Some(number), Some(expired_at)) = (number, session.qr_expires_at) {
+    if let (Channel::CloudApi, Some(number)) = (session.channel, number) {
         let code = PairingCode::from_random((system.random)());
         let qr = Qr::new(session.id, &number.display_phone_number, code, (system.now)());
-        store.rotate_qr(session.id, expired_at, &qr).await?;
+        store.rotate_qr(session.id, session.qr_expires_at, &qr).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use shared::{
     receiving::{ReceiveError, Receiver},
     secrets::Secrets,
     startup::{Startup, System},
-    telemetry,
+    telemetry::{self, Metric},
 };
 use subtle::ConstantTimeEq;
 
@@ -59,6 +59,7 @@ async fn receive(
     let signature = request.headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
     let secrets = secrets.get((system.now)()).await?;
     if !signature.is_some_and(|signature| is_signed(body, signature, &secrets.app_secret)) {
+        telemetry::count(Metric::WebhookSignatureInvalid, 1, (system.now)());
         let message = "X-Hub-Signature-256 is missing, or is not the signature of this body under the app secret";
         return Err(ApiError::unauthorized("invalid_signature", message));
     }

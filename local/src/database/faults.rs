@@ -35,10 +35,25 @@ pub struct Injection {
     pub fault: Fault,
 }
 
+/// Faults that requests suffer by lot. The same seed draws the same lots for the same number of requests.
+#[derive(Clone, Debug)]
+pub struct Odds {
+    /// Where the draw begins.
+    pub seed: u64,
+    /// Of how many of 100 requests one fails.
+    pub percent: u32,
+    /// Only requests of these functions (package names).
+    pub functions: Vec<String>,
+    /// One of these happens, each as likely as the others. A read that draws [`Fault::TransactionConflict`] suffers
+    /// nothing, as only writes have it.
+    pub faults: Vec<Fault>,
+}
+
 /// A handle on the faults to come. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     injections: Arc<Mutex<Vec<Injection>>>,
+    odds: Arc<Mutex<Option<(Odds, fastrand::Rng)>>>,
 }
 
 impl Faults {
@@ -47,8 +62,15 @@ impl Faults {
         self.injections.lock().unwrap_or_else(PoisonError::into_inner).push(injection);
     }
 
+    /// Requests that no injection is for fail by these odds, until the faults are cleared.
+    pub fn draw(&self, odds: Odds) {
+        let chance = fastrand::Rng::with_seed(odds.seed);
+        *self.odds.lock().unwrap_or_else(PoisonError::into_inner) = Some((odds, chance));
+    }
+
     /// Takes back what has not happened yet.
     pub fn clear(&self) {
+        *self.odds.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.injections.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -60,8 +82,12 @@ impl Faults {
 
     /// The fault of this request. The access key of a function's instance is `<function>.<n>`.
     pub(super) fn next(&self, operation: &str, access_key: &str) -> Option<Fault> {
-        let mut injections = self.injections.lock().unwrap_or_else(PoisonError::into_inner);
         let function = access_key.rsplit_once('.').map_or(access_key, |(function, _)| function);
+        self.injected(operation, function).or_else(|| self.drawn(operation, function))
+    }
+
+    fn injected(&self, operation: &str, function: &str) -> Option<Fault> {
+        let mut injections = self.injections.lock().unwrap_or_else(PoisonError::into_inner);
         let injection = injections.iter_mut().find(|injection| {
             injection.times > 0
                 && injection.operation == operation
@@ -69,6 +95,17 @@ impl Faults {
         })?;
         injection.times -= 1;
         Some(injection.fault)
+    }
+
+    fn drawn(&self, operation: &str, function: &str) -> Option<Fault> {
+        let mut odds = self.odds.lock().unwrap_or_else(PoisonError::into_inner);
+        let (odds, chance) = odds.as_mut()?;
+        if !odds.functions.iter().any(|wanted| wanted == function) || chance.u32(0..100) >= odds.percent {
+            return None;
+        }
+        let is_read = matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan");
+        let fault = chance.choice(&odds.faults).copied();
+        fault.filter(|fault| !(is_read && *fault == Fault::TransactionConflict))
     }
 }
 
@@ -157,6 +194,28 @@ mod tests {
         assert_eq!(faults.next("Query", ""), Some(Fault::TransactionConflict));
         faults.clear();
         assert_eq!(faults.next("Query", "anyone"), None);
+    }
+
+    #[test]
+    fn odds_hit_their_share_of_the_requests_of_their_functions() {
+        let drawn = || {
+            let faults = Faults::default();
+            let (functions, kinds) = (vec!["deliver".to_owned()], vec![Fault::Throttled, Fault::TransactionConflict]);
+            faults.draw(Odds { seed: 7, percent: 20, functions, faults: kinds });
+            assert!((0..100).all(|_| faults.next("PutItem", "webhook.1").is_none()));
+            let writes: Vec<_> = (0..1000).map(|_| faults.next("PutItem", "deliver.1")).collect();
+            let reads: Vec<_> = (0..1000).map(|_| faults.next("Query", "deliver.2")).collect();
+            faults.clear();
+            assert!((0..100).all(|_| faults.next("PutItem", "deliver.1").is_none()));
+            (writes, reads)
+        };
+        let (writes, reads) = drawn();
+        let count = |of: &[Option<Fault>], wanted| of.iter().filter(|fault| **fault == wanted).count();
+        assert!((60..140).contains(&count(&writes, Some(Fault::Throttled))));
+        assert!((60..140).contains(&count(&writes, Some(Fault::TransactionConflict))));
+        assert!((60..140).contains(&count(&reads, Some(Fault::Throttled))));
+        assert_eq!(count(&reads, Some(Fault::TransactionConflict)), 0);
+        assert_eq!((writes, reads), drawn());
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 mod capacity;
 mod faults;
+mod permissions;
 mod proxy;
 mod table;
 pub mod usage;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,10 +17,11 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use faults::{Fault, Faults, Injection};
+pub use faults::{Fault, Faults, Injection, Odds};
 
 use crate::console::{Console, Kind};
-use crate::template::Table;
+use crate::template::{Function, Table};
+use permissions::Permissions;
 use usage::UsageMeter;
 
 /// DynamoDB deletes expired items "within a few days" (Developer Guide, "Using time to live"); here it is every minute.
@@ -82,7 +84,7 @@ pub struct Database {
 
 impl Database {
     /// Opens the database, makes sure of the table, and serves it at `listener` to clients that may sign with any key;
-    /// `meter` learns what each access key uses.
+    /// `meter` learns what each access key uses, and the keys of `functions` may do what the template allows them.
     ///
     /// # Errors
     /// As [`DatabaseError`] says.
@@ -90,6 +92,7 @@ impl Database {
         listener: std::net::TcpListener,
         storage: Storage,
         table: &Table,
+        functions: &[Function],
         meter: UsageMeter,
         console: Console,
     ) -> Result<Database, DatabaseError> {
@@ -111,10 +114,12 @@ impl Database {
         let public = TcpListener::from_std(listener).map_err(DatabaseError::Listen)?;
 
         let faults = Faults::default();
+        let public_router =
+            proxy::router(address, meter, faults.clone(), Permissions::new(table, functions), console.clone());
         let stop = CancellationToken::new();
         let servers = vec![
             tokio::spawn(serve_embedded(internal, embedded.clone(), stop.clone(), console.clone())),
-            tokio::spawn(serve_public(public, address, meter, faults.clone(), stop.clone(), console.clone())),
+            tokio::spawn(serve_public(public, public_router, stop.clone(), console.clone())),
             tokio::spawn(sweep(embedded.clone(), stop.clone(), console)),
         ];
         Ok(Database { embedded, table_name: table.name.clone(), faults, servers, stop: stop.drop_guard() })
@@ -169,17 +174,8 @@ async fn serve_embedded(
     }
 }
 
-async fn serve_public(
-    listener: TcpListener,
-    database: SocketAddr,
-    meter: UsageMeter,
-    faults: Faults,
-    stop: CancellationToken,
-    console: Console,
-) {
-    let served = axum::serve(listener, proxy::router(database, meter, faults))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await;
+async fn serve_public(listener: TcpListener, router: axum::Router, stop: CancellationToken, console: Console) {
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(problem) = served {
         console.line(Kind::Problem, format!("the DynamoDB endpoint stopped: {problem}"));
     }

@@ -1,4 +1,5 @@
-//! The public face of the database: passes requests on, counts what they cost by access key, and injects faults.
+//! The public face of the database: refuses what a function may not do, passes the rest on, counts what it costs by
+//! access key, and injects faults.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +17,9 @@ use serde_json::{Value, json};
 
 use super::capacity;
 use super::faults::{Fault, Faults};
+use super::permissions::Permissions;
 use super::usage::{Units, UsageMeter};
+use crate::console::{Console, Kind};
 
 /// DynamoDB's largest request ("Service, account, and table quotas": 16 MB for batches).
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -30,12 +33,20 @@ struct Proxy {
     database: SocketAddr,
     meter: UsageMeter,
     faults: Faults,
+    permissions: Permissions,
+    console: Console,
 }
 
 /// Serves everything that the database at `database` serves.
-pub(super) fn router(database: SocketAddr, meter: UsageMeter, faults: Faults) -> Router {
+pub(super) fn router(
+    database: SocketAddr,
+    meter: UsageMeter,
+    faults: Faults,
+    permissions: Permissions,
+    console: Console,
+) -> Router {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    Router::new().fallback(handle).with_state(Arc::new(Proxy { client, database, meter, faults }))
+    Router::new().fallback(handle).with_state(Arc::new(Proxy { client, database, meter, faults, permissions, console }))
 }
 
 async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
@@ -50,6 +61,11 @@ async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<B
         };
     };
     let access_key = access_key(&head.headers).to_owned();
+    if let Err(denied) = proxy.permissions.check(&access_key, &operation, &body) {
+        proxy.meter.record(&access_key, &operation, Units::default());
+        proxy.console.line(Kind::Problem, format!("the template lacks a permission: {denied}"));
+        return error(400, &denied.error());
+    }
     let fault = proxy.faults.next(&operation, &access_key);
     if fault == Some(Fault::Hang) {
         // Dropped with the connection, when the client gives up.

@@ -100,6 +100,7 @@ pub(crate) mod tests {
         Table {
             logical_id: "Table".to_owned(),
             name: "qasid".to_owned(),
+            arn: "arn:aws:dynamodb:us-east-1:000000000000:table/qasid".to_owned(),
             create: json!({
                 "BillingMode": "PAY_PER_REQUEST",
                 "AttributeDefinitions": [

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::net::SocketAddr;
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, StatusCode, request};
 use hyper_util::client::legacy::Client;
@@ -21,7 +23,7 @@ struct Harness {
 pub(crate) async fn start(storage: Storage, meter: UsageMeter) -> (Database, SocketAddr) {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let database = Database::start(listener, storage, &table(), meter, Console::captured()).await.unwrap();
+    let database = Database::start(listener, storage, &table(), &[], meter, Console::captured()).await.unwrap();
     (database, address)
 }
 
@@ -194,7 +196,7 @@ async fn a_folder_that_cannot_be_used_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let start = async |storage| {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        Database::start(listener, storage, &table(), UsageMeter::default(), Console::captured()).await.err()
+        Database::start(listener, storage, &table(), &[], UsageMeter::default(), Console::captured()).await.err()
     };
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();

@@ -38,6 +38,7 @@ fn template() -> Template {
         json_logs: true,
         log_level: "INFO".into(),
         reserved_concurrency: None,
+        permissions: Vec::new(),
         routes,
         streams: vec![],
         schedules: vec![],
@@ -46,7 +47,13 @@ fn template() -> Template {
     let route_throttles = BTreeMap::from([("ANY /closed".to_owned(), closed)]);
     Template {
         functions: vec![function],
-        table: Table { logical_id: "T".into(), name: "t".into(), create: json!({}), ttl_attribute: None },
+        table: Table {
+            logical_id: "T".into(),
+            name: "t".into(),
+            arn: String::new(),
+            create: json!({}),
+            ttl_attribute: None,
+        },
         http_api: HttpApi { route_throttles, ..HttpApi::default() },
         secrets: vec![],
         parameters: BTreeMap::new(),

@@ -9,6 +9,8 @@ pub(super) fn readable(line: &str) -> String {
         return line.to_owned();
     };
     if line_object.remove("_aws").is_some() {
+        // The console says at each line which function wrote it.
+        line_object.remove("FunctionName");
         return format!("METRIC{}", pairs(&line_object));
     }
     let (Some(Value::String(level)), Some(Value::Object(mut fields))) =
@@ -36,8 +38,8 @@ mod tests {
     fn json_lines_become_text() {
         let line = r#"{"level":"WARN","fields":{"message":"slow","took_ms":12,"chat":"c"},"span":{"name":"x"}}"#;
         assert_eq!(readable(line), "WARN slow chat=c took_ms=12");
-        let metric = r#"{"_aws":{"Timestamp":1},"SendUnknown":1}"#;
-        assert_eq!(readable(metric), "METRIC SendUnknown=1");
+        let metric = r#"{"_aws":{"Timestamp":1},"FunctionName":"deliver","MessagesUnknown":1}"#;
+        assert_eq!(readable(metric), "METRIC MessagesUnknown=1");
     }
 
     #[test]

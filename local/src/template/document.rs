@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::globals::{Globals, merge};
 use super::intrinsics::Scope;
+use super::policies::{self, Role};
 use super::values::{text, typed};
 use super::{Function, HttpApi, Table, Template, TemplateError, function, http_api, parameters, stand_in, table};
 
@@ -15,9 +16,9 @@ use super::{Function, HttpApi, Table, Template, TemplateError, function, http_ap
 const WITHOUT_MEANING: &[(&str, &str)] = &[
     ("AWS::CloudWatch::Alarm", "nothing is measured over time"),
     ("AWS::CloudWatch::Dashboard", "nothing is measured over time"),
-    ("AWS::IAM::Role", "no permission is checked"),
     ("AWS::Logs::LogGroup", "logs go to the console"),
     ("AWS::SecretsManager::Secret", "a stand-in answers for it with the values of this run"),
+    ("AWS::SNS::Topic", "only alarms publish, and there are none"),
     ("AWS::SQS::Queue", "a queue can only be the destination of failed batches, which the console shows"),
 ];
 
@@ -65,6 +66,7 @@ pub(super) struct Known<'a> {
     pub(super) http_api: &'a str,
     pub(super) table: &'a str,
     pub(super) resources: &'a BTreeMap<String, String>,
+    pub(super) roles: &'a [Role],
 }
 
 pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Result<Template, TemplateError> {
@@ -78,28 +80,40 @@ pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Res
     let parameters = parameters::resolve(&document.parameters, given)?;
     let resources = created(&document, &parameters)?;
     let scope = scope(&document, &parameters, &resources);
+    let properties = |id: &str, globals: &Map<String, Value>| {
+        let own = document.resources.get(id).map(|resource| resource.properties.clone()).unwrap_or_default();
+        let path = format!("Resources.{id}.Properties");
+        let evaluated = scope.evaluate(&Value::Object(merge(globals, own)), &path)?.unwrap_or_default();
+        Ok::<_, TemplateError>((evaluated, path))
+    };
+    let roles = roles(&resources, |id| properties(id, &Map::new()))?;
     let known = Known {
         http_api: the_only("AWS::Serverless::HttpApi", &resources)?,
         table: the_only("AWS::DynamoDB::Table", &resources)?,
         resources: &resources,
+        roles: &roles,
     };
     let mut functions = Vec::new();
     let (mut api, mut the_table, mut secrets) = (HttpApi::default(), None::<Table>, Vec::new());
     for (id, kind) in &resources {
         let Some(resource) = document.resources.get(id) else { continue };
-        let path = format!("Resources.{id}.Properties");
-        let properties = |globals: &Map<String, Value>| {
-            let merged = Value::Object(merge(globals, resource.properties.clone()));
-            Ok::<_, TemplateError>(scope.evaluate(&merged, &path)?.unwrap_or_default())
-        };
         match kind.as_str() {
             "AWS::Serverless::Function" => {
                 function::check_metadata(resource.metadata.as_ref(), &format!("Resources.{id}.Metadata"))?;
-                functions.push(function::read(id, properties(&document.globals.function)?, &path, &known)?);
+                let (properties, path) = properties(id, &document.globals.function)?;
+                functions.push(function::read(id, properties, &path, &known)?);
             }
-            "AWS::Serverless::HttpApi" => api = http_api::read(properties(&document.globals.http_api)?, &path)?,
-            "AWS::DynamoDB::Table" => the_table = Some(table::read(id, properties(&Map::new())?, &path)?),
+            "AWS::Serverless::HttpApi" => {
+                let (properties, path) = properties(id, &document.globals.http_api)?;
+                api = http_api::read(properties, &path)?;
+            }
+            "AWS::DynamoDB::Table" => {
+                let (properties, path) = properties(id, &Map::new())?;
+                the_table = Some(table::read(id, properties, &path)?);
+            }
             "AWS::SecretsManager::Secret" => secrets.extend(stand_in::reference(kind, id)),
+            // Read above, as functions refer to them.
+            "AWS::IAM::Role" | "AWS::IAM::RolePolicy" => {}
             _ if WITHOUT_MEANING.iter().any(|(known, _)| known == kind) => {}
             _ => {
                 let path = format!("Resources.{id}.Type");
@@ -144,6 +158,24 @@ fn created(
         }
     }
     Ok(created)
+}
+
+/// The roles with all their policies, which may stand anywhere in the template.
+fn roles(
+    resources: &BTreeMap<String, String>,
+    properties: impl Fn(&str) -> Result<(Value, String), TemplateError>,
+) -> Result<Vec<Role>, TemplateError> {
+    let of_kind = |kind| resources.iter().filter(move |(_, found)| *found == kind).map(|(id, _)| id.as_str());
+    let mut roles = Vec::new();
+    for id in of_kind("AWS::IAM::Role") {
+        let (properties, path) = properties(id)?;
+        roles.push(policies::role(id, properties, &path)?);
+    }
+    for id in of_kind("AWS::IAM::RolePolicy") {
+        let (properties, path) = properties(id)?;
+        policies::attach(&mut roles, properties, &path)?;
+    }
+    Ok(roles)
 }
 
 fn the_only<'a>(kind: &str, resources: &'a BTreeMap<String, String>) -> Result<&'a str, TemplateError> {

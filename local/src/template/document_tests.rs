@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::template::{StartingPosition, Throttle};
+use crate::template::{StartingPosition, Statement, Throttle};
 
 /// A template with one of each; `{…}` marks are where a test adds something.
 const TEMPLATE: &str = r#"
@@ -40,7 +40,7 @@ Resources:
     #attribute
     Properties:
       CodeUri: functions/qr/
-      Policies: [{ Statement: [{ Effect: Allow, Resource: !GetAtt Table.Arn }] }]
+      Policies: [{ Statement: [{ Effect: Allow, Action: dynamodb:GetItem, Resource: !GetAtt Table.Arn }] }]
       Environment: { Variables: { TABLE_NAME: !Ref Table } }
       Events:
         Route:
@@ -121,6 +121,9 @@ fn a_whole_template() {
     assert_eq!(qr.environment["TABLE_NAME"], "qasid-Table");
     assert_eq!(qr.environment["SHARED"], "1");
     assert!(qr.json_logs);
+    let table = "arn:aws:dynamodb:us-east-1:000000000000:table/qasid-Table";
+    assert_eq!(qr.permissions, [statement("dynamodb:GetItem", table)]);
+    assert_eq!((deliver.permissions.as_slice(), template.table.arn.as_str()), ([].as_slice(), table));
     assert_eq!(qr.routes[0].key(), "ANY /api/qr");
     assert_eq!((deliver.timeout, deliver.reserved_concurrency), (Duration::from_secs(60), Some(2)));
     let stream = &deliver.streams[0];
@@ -140,6 +143,82 @@ fn a_whole_template() {
     assert_eq!(template.secrets.len(), 1);
 }
 
+fn statement(action: &str, resource: &str) -> Statement {
+    Statement { actions: vec![action.to_owned()], resources: vec![resource.to_owned()] }
+}
+
+#[test]
+fn a_function_may_do_what_its_role_may() {
+    let role = |policies: &str| {
+        let role = format!(
+            "DeliverRole: {{ Type: AWS::IAM::Role, Properties: {{ AssumeRolePolicyDocument: {{}}, {policies} }} }}"
+        );
+        let beside = "Beside: { Type: AWS::IAM::RolePolicy, Properties: { RoleName: !Ref DeliverRole, PolicyName: b, \
+                      PolicyDocument: { Statement: { Effect: Allow, Action: lambda:Invoke, Resource: 'a:*' } } } }";
+        TEMPLATE.replacen("#resource", &format!("{role}\n  {beside}"), 1).replacen(
+            "Timeout: 60",
+            "Timeout: 60\n      Role: !GetAtt DeliverRole.Arn",
+            1,
+        )
+    };
+    let inline = "Policies: [{ PolicyName: a, PolicyDocument: { Version: '2012-10-17', \
+                  Statement: [{ Effect: Allow, Action: [dynamodb:Query], Resource: !Sub '${Table.Arn}/index/due' }] } }]";
+    let template = parse(&role(inline), &[]).unwrap();
+    let due = format!("{}/index/due", template.table.arn);
+    assert_eq!(
+        template.functions[0].permissions,
+        [statement("dynamodb:Query", &due), statement("lambda:Invoke", "a:*")]
+    );
+
+    for (policies, path) in [
+        ("ManagedPolicyArns: [a]", "Resources.DeliverRole.Properties.ManagedPolicyArns"),
+        ("PermissionsBoundary: a", "Resources.DeliverRole.Properties.PermissionsBoundary"),
+        (&inline.replace("Allow", "Deny"), "DeliverRole.Properties.Policies[0].PolicyDocument.Statement[0].Effect"),
+    ] {
+        let error = parse(&role(policies), &[]).unwrap_err();
+        assert!(error.contains(path), "{policies}: {error}");
+    }
+    let other = role(inline).replacen("RoleName: !Ref DeliverRole", "RoleName: other", 1);
+    assert!(parse(&other, &[]).unwrap_err().contains("Resources.Beside.Properties.RoleName"));
+    let other = role(inline).replacen("Role: !GetAtt DeliverRole.Arn", "Role: other", 1);
+    assert!(parse(&other, &[]).unwrap_err().contains("Resources.Deliver.Properties.Role: must be !GetAtt"));
+}
+
+#[test]
+fn a_policy_that_cannot_be_evaluated_is_an_error() {
+    const ALLOW: &str = "Effect: Allow, Action: dynamodb:GetItem, Resource: !GetAtt Table.Arn";
+    let changed = |old: &str, new: &str| with(ALLOW, &ALLOW.replacen(old, new, 1)).unwrap_err();
+    for (old, new, wanted) in [
+        ("Allow", "Deny", "Effect: unknown variant `Deny`"),
+        ("Action", "NotAction", "NotAction: a local run cannot honour NotAction"),
+        ("Resource", "NotResource", "NotResource: a local run cannot honour NotResource"),
+        ("Effect", "Condition: {}, Effect", "Condition: a local run cannot honour Condition"),
+        ("dynamodb:GetItem", "dynamodb:Get*", "Action: a local run cannot evaluate the pattern dynamodb:Get*"),
+        ("dynamodb:GetItem", "[dynamodb:GetIte?]", "Action: a local run cannot evaluate the pattern dynamodb:GetIte?"),
+        ("!GetAtt Table.Arn", "!Sub '${Table.Arn}/index/*'", "Resource: a local run cannot evaluate the pattern arn:"),
+        ("dynamodb:GetItem", "[{}]", "Action: expected text"),
+    ] {
+        let error = changed(old, new);
+        let path = "Resources.Qr.Properties.Policies[0].Statement[0].";
+        assert!(error.contains(&format!("{path}{wanted}")), "{new}: {error}");
+    }
+    for (policies, wanted) in [
+        ("AmazonDynamoDBFullAccess", "Policies[0]: a local run cannot evaluate a managed policy"),
+        ("[DynamoDBCrudPolicy: { TableName: t }]", "Policies[0].DynamoDBCrudPolicy: a local run cannot honour"),
+    ] {
+        let text = TEMPLATE.lines().map(|line| match line.split_once("Policies: [{ Statement") {
+            Some((indent, _)) => format!("{indent}Policies: {policies}\n"),
+            None => format!("{line}\n"),
+        });
+        let error = parse(&text.collect::<String>(), &[]).unwrap_err();
+        assert!(error.contains(&format!("Resources.Qr.Properties.{wanted}")), "{policies}: {error}");
+    }
+    let both = TEMPLATE.replacen("#qr", "Role: r", 1);
+    assert!(parse(&both, &[]).unwrap_err().contains("Resources.Qr.Properties.Policies: has no effect beside a Role"));
+    let boundary = TEMPLATE.replacen("#qr", "PermissionsBoundary: p", 1);
+    assert!(parse(&boundary, &[]).unwrap_err().contains("Resources.Qr.Properties.PermissionsBoundary"));
+}
+
 #[test]
 fn parameters_reach_the_resources() {
     let template = parse(TEMPLATE, &[("Rate", "7"), ("Origins", "https://a.example,https://b.example")]).unwrap();
@@ -154,6 +233,37 @@ fn the_projects_own_template() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let template = Template::load(&path, &BTreeMap::new()).unwrap();
     assert!(template.functions.iter().any(|function| function.name == "webhook"));
+    let deliver = template.functions.iter().find(|function| function.name == "deliver").unwrap();
+    assert_eq!(deliver.environment["MESSAGES_PER_SECOND"], "80");
+    assert_eq!(deliver.environment["UNKNOWN_DEADLINE_SECONDS"], "300");
+}
+
+#[test]
+fn the_projects_own_parameters_are_held_to_their_ranges() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let load = |name: &str, value: &str| Template::load(&path, &BTreeMap::from([(name.into(), value.into())]));
+    for (name, good, bad) in [
+        ("MessagesPerSecond", "1000", "1001"),
+        ("UnknownDeadlineSeconds", "30", "29"),
+        ("AlarmEmail", "ops@example.com", "ops"),
+    ] {
+        load(name, good).unwrap();
+        assert!(load(name, bad).unwrap_err().to_string().contains(&format!("Parameters.{name}")), "{name}");
+    }
+}
+
+#[test]
+fn what_has_no_meaning_on_a_laptop_is_left_out() {
+    let whole = parse(TEMPLATE, &[]).unwrap();
+    for resource in [
+        "Alarm: { Type: AWS::CloudWatch::Alarm, Properties: { AlarmActions: [!Ref Topic], Dimensions: [!Ref Qr] } }",
+        "Board: { Type: AWS::CloudWatch::Dashboard, Properties: { DashboardBody: !Sub '{\"a\":\"${Alarm.Arn}\"}' } }",
+        "Topic: { Type: AWS::SNS::Topic, Condition: HasOrigins, Properties: { Subscription: [{ Protocol: email }] } }",
+    ] {
+        let template = with("#resource", resource).unwrap();
+        assert_eq!(template.functions.len(), whole.functions.len(), "{resource}");
+        assert_eq!((template.table.name, template.secrets), (whole.table.name.clone(), whole.secrets.clone()));
+    }
 }
 
 #[test]

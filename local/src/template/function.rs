@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::document::Known;
 use super::events::{self, Event};
 use super::values::{Integer, Text, typed};
-use super::{Function, TemplateError};
+use super::{Function, TemplateError, policies};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -29,6 +29,8 @@ struct Properties {
     logging_config: LoggingConfig,
     #[serde(default)]
     events: BTreeMap<String, Event>,
+    policies: Option<Value>,
+    role: Option<String>,
 
     #[expect(dead_code, reason = "the laptop's own processor runs them")]
     architectures: Option<IgnoredAny>,
@@ -40,12 +42,8 @@ struct Properties {
     description: Option<IgnoredAny>,
     #[expect(dead_code, reason = "the laptop's own disk; like the memory, not limited")]
     ephemeral_storage: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "no permission is checked")]
-    policies: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "no permission is checked")]
-    permissions_boundary: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "no permission is checked")]
-    role: Option<IgnoredAny>,
+    #[expect(dead_code, reason = "the laptop looks for no loops of functions")]
+    recursive_loop: Option<IgnoredAny>,
     #[expect(dead_code, reason = "for bills and searches")]
     tags: Option<IgnoredAny>,
     #[expect(dead_code, reason = "for bills and searches")]
@@ -120,6 +118,7 @@ pub(super) fn read(
         }
         None => None,
     };
+    let permissions = policies::of_function(properties.role.as_deref(), properties.policies, known.roles, path)?;
     let events = events::read(properties.events, path, known)?;
     let logging = properties.logging_config;
     Ok(Function {
@@ -131,6 +130,7 @@ pub(super) fn read(
         json_logs: logging.log_format == Some(LogFormat::Json),
         log_level: logging.application_log_level.unwrap_or_else(|| "INFO".to_owned()),
         reserved_concurrency: reserved,
+        permissions,
         routes: events.routes,
         streams: events.streams,
         schedules: events.schedules,

@@ -9,6 +9,7 @@ mod http_api;
 mod intrinsics;
 mod model;
 mod parameters;
+mod policies;
 mod stand_in;
 mod table;
 mod values;

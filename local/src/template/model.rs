@@ -37,12 +37,23 @@ pub struct Function {
     pub log_level: String,
     /// `ReservedConcurrentExecutions`.
     pub reserved_concurrency: Option<usize>,
+    /// What it may do: the statements of its `Policies`, or of its `Role`.
+    pub permissions: Vec<Statement>,
     /// Its `HttpApi` events.
     pub routes: Vec<Route>,
     /// Its enabled `DynamoDB` events.
     pub streams: Vec<StreamMapping>,
     /// Its enabled `Schedule` events.
     pub schedules: Vec<Schedule>,
+}
+
+/// A statement of an IAM policy, all of which allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// `dynamodb:GetItem`…, in any case, or `*`.
+    pub actions: Vec<String>,
+    /// ARNs, or `*`.
+    pub resources: Vec<String>,
 }
 
 /// A route of the HTTP API.
@@ -72,6 +83,8 @@ pub struct Table {
     pub logical_id: String,
     /// What `!Ref` gives, and the name to create it by.
     pub name: String,
+    /// What `!GetAtt Table.Arn` gives.
+    pub arn: String,
     /// The members of a `CreateTable` request, without `TableName`: `AttributeDefinitions`, `KeySchema`,
     /// `GlobalSecondaryIndexes`, `LocalSecondaryIndexes`, `BillingMode`, `StreamSpecification`.
     pub create: serde_json::Value,

@@ -99,8 +99,10 @@ pub(super) fn read(logical_id: &str, properties: Value, path: &str) -> Result<Ta
         }
         _ => None,
     };
-    let name = stand_in::reference("AWS::DynamoDB::Table", logical_id).unwrap_or_default();
-    Ok(Table { logical_id: logical_id.to_owned(), name, create: Value::Object(create), ttl_attribute })
+    let kind = "AWS::DynamoDB::Table";
+    let name = stand_in::reference(kind, logical_id).unwrap_or_default();
+    let arn = stand_in::attribute(kind, logical_id, "Arn").unwrap_or_default();
+    Ok(Table { logical_id: logical_id.to_owned(), name, arn, create: Value::Object(create), ttl_attribute })
 }
 
 fn index(index: Index) -> Value {

@@ -14,6 +14,8 @@ pub(super) struct Faults {
     pub(super) sends: Option<SendFault>,
     /// What webhooks suffer.
     pub(super) webhooks: WebhookFaults,
+    /// Whether the customer service window is enforced: outside of it only templates are delivered.
+    pub(super) window: bool,
 }
 
 /// A change of the faults: a member that is there replaces what was in force, one that is not
@@ -25,6 +27,8 @@ pub(super) struct FaultsChange {
     sends: Option<Option<SendFault>>,
     #[serde(default, deserialize_with = "given")]
     webhooks: Option<WebhookFaults>,
+    #[serde(default)]
+    window: Option<bool>,
 }
 
 /// Tells a member that is `null` from one that is not there.
@@ -33,6 +37,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<Op
 }
 
 /// One way for a send to go wrong; exactly one of the ways is given. Hangs are in milliseconds.
+/// `mix` draws one of several ways for each send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct SendFault {
@@ -52,8 +57,27 @@ pub(super) struct SendFault {
     drop_after_acceptance: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_status: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mix: Option<Mix>,
     /// How many sends still suffer it; `None` means all, until the faults are cleared.
     times: Option<u32>,
+}
+
+/// Faults that are drawn by lot. The same seed draws the same faults for the same number of sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mix {
+    /// The state of the generator, which moves on with every send.
+    seed: u64,
+    faults: Vec<Share>,
+}
+
+/// One fault of a mix, and in how many of 100 sends it happens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Share {
+    percent: u32,
+    fault: SendFault,
 }
 
 /// What webhooks suffer, until the faults are cleared.
@@ -105,6 +129,7 @@ impl Faults {
         if let Some(faults) = change.webhooks {
             self.webhooks = faults;
         }
+        self.window = change.window.unwrap_or(self.window);
         Ok(())
     }
 
@@ -133,10 +158,11 @@ impl SendFault {
             self.drop_before_acceptance,
             self.drop_after_acceptance,
             self.failed_status.is_some(),
+            self.mix.is_some(),
         ];
         if ways.iter().filter(|given| **given).count() != 1 {
             let sentence = "sends must have exactly one of errorCode, timeoutBeforeAcceptance, \
-                timeoutAfterAcceptance, dropBeforeAcceptance, dropAfterAcceptance and failedStatus";
+                timeoutAfterAcceptance, dropBeforeAcceptance, dropAfterAcceptance, failedStatus and mix";
             return Err(sentence.to_owned());
         }
         if self.error_code.is_none() && (self.http_status.is_some() || self.retry_after.is_some()) {
@@ -158,11 +184,13 @@ impl SendFault {
         if self.times == Some(0) {
             return Err("sends.times must be at least 1, or null for no end".to_owned());
         }
-        Ok(())
+        self.mix.as_ref().map_or(Ok(()), Mix::check)
     }
 
-    fn outcome(&self) -> SendOutcome {
-        if let Some(code) = self.error_code {
+    fn outcome(&mut self) -> SendOutcome {
+        if let Some(mix) = &mut self.mix {
+            mix.draw()
+        } else if let Some(code) = self.error_code {
             SendOutcome::Refused { code, status: self.http_status, retry_after: self.retry_after }
         } else if let Some(code) = self.failed_status {
             SendOutcome::Failed(code)
@@ -175,6 +203,34 @@ impl SendFault {
         } else {
             SendOutcome::LostAfterAcceptance(Duration::ZERO)
         }
+    }
+}
+
+impl Mix {
+    fn check(&self) -> Result<(), String> {
+        let shares = self.faults.iter().map(|share| u64::from(share.percent));
+        if self.faults.is_empty() || shares.sum::<u64>() > 100 {
+            return Err(
+                "sends.mix.faults must have at least one fault, and their percents at most 100 in sum".to_owned()
+            );
+        }
+        if self.faults.iter().any(|share| share.fault.mix.is_some() || share.fault.times.is_some()) {
+            return Err("a fault of sends.mix cannot have a mix or times itself".to_owned());
+        }
+        self.faults.iter().try_for_each(|share| share.fault.check())
+    }
+
+    fn draw(&mut self) -> SendOutcome {
+        let mut chance = fastrand::Rng::with_seed(self.seed);
+        let mut lot = chance.u32(0..100);
+        self.seed = chance.get_seed();
+        for share in &mut self.faults {
+            match lot.checked_sub(share.percent) {
+                Some(rest) => lot = rest,
+                None => return share.fault.outcome(),
+            }
+        }
+        SendOutcome::Accepted
     }
 }
 
@@ -220,6 +276,22 @@ mod tests {
     }
 
     #[test]
+    fn a_mix_draws_each_fault_in_its_share_and_repeats() {
+        let drawn = || {
+            let mut faults = Faults::default();
+            let mix = json!([{"percent": 10, "fault": {"errorCode": 4}}, {"percent": 30, "fault": {"dropAfterAcceptance": true}}]);
+            changed(&mut faults, json!({"sends": {"mix": {"seed": 7, "faults": mix}}})).unwrap();
+            (0..1000).map(|_| faults.next_send()).collect::<Vec<_>>()
+        };
+        let sends = drawn();
+        let count = |wanted: SendOutcome| sends.iter().filter(|outcome| **outcome == wanted).count();
+        assert!((50..150).contains(&count(SendOutcome::Refused { code: 4, status: None, retry_after: None })));
+        assert!((240..360).contains(&count(SendOutcome::LostAfterAcceptance(Duration::ZERO))));
+        assert!((530..670).contains(&count(SendOutcome::Accepted)));
+        assert_eq!(sends, drawn());
+    }
+
+    #[test]
     fn a_bad_change_is_refused_and_changes_nothing() {
         for (change, named) in [
             (json!({"sends": {}}), "exactly one"),
@@ -231,6 +303,16 @@ mod tests {
             (json!({"sends": {"errorCode": 1, "times": 0}}), "times"),
             (json!({"sends": {"timeoutAfterAcceptance": 0}}), "timeoutAfterAcceptance"),
             (json!({"sends": {"errorcode": 1}}), "errorcode"),
+            (json!({"sends": {"mix": {"seed": 1, "faults": []}}}), "at least one"),
+            (
+                json!({"sends": {"mix": {"seed": 1, "faults": [{"percent": 101, "fault": {"errorCode": 1}}]}}}),
+                "percents",
+            ),
+            (json!({"sends": {"mix": {"seed": 1, "faults": [{"percent": 1, "fault": {}}]}}}), "exactly one"),
+            (
+                json!({"sends": {"mix": {"seed": 1, "faults": [{"percent": 1, "fault": {"errorCode": 1, "times": 2}}]}}}),
+                "times",
+            ),
             (json!({"webhooks": {"duplicates": 101}}), "duplicates"),
             (json!({"webhooks": {"holds": true}}), "holds"),
             (json!({"webhooks": null}), "null"),

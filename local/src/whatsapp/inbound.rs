@@ -36,6 +36,8 @@ enum Timestamp {
 pub(super) struct Inbound {
     pub(super) id: String,
     pub(super) person: Person,
+    /// When it was written, in Unix seconds.
+    pub(super) at: i64,
     /// The message without the sender, which depends on the faults in force.
     message: Map<String, Value>,
 }
@@ -70,7 +72,7 @@ pub(super) fn parse(request: Value, people: &People, now: i64) -> Result<Inbound
     message.insert("id".to_owned(), json!(id));
     message.insert("timestamp".to_owned(), json!(timestamp));
     message.insert("type".to_owned(), json!(kind));
-    Ok(Inbound { id, person: sender, message })
+    Ok(Inbound { id, person: sender, at: timestamp.parse().unwrap_or(now), message })
 }
 
 fn sender(request: &Request, people: &People) -> Result<Person, String> {

@@ -1,5 +1,6 @@
 //! The state of the simulated WhatsApp and what changes it.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -37,8 +38,16 @@ struct State {
     people: People,
     accepted: Vec<Accepted>,
     faults: Faults,
+    /// When each number and user id last wrote, in Unix seconds.
+    written: HashMap<String, i64>,
     last_webhook_id: u64,
 }
+
+/// How long after a customer's message anything may be sent to him (Meta: "Customer service windows"), in seconds.
+const WINDOW: i64 = 24 * 60 * 60;
+
+/// Over 24 hours since the customer last wrote (Meta: "Error codes").
+const RE_ENGAGEMENT: u32 = 131_047;
 
 /// Webhooks on their way to the business.
 #[derive(Debug)]
@@ -91,6 +100,7 @@ impl Simulator {
             people: recovered.people,
             accepted: recovered.accepted,
             faults: Faults::default(),
+            written: HashMap::new(),
             last_webhook_id: recovered.last_webhook_id,
         };
         Ok(Simulator {
@@ -124,6 +134,9 @@ impl Simulator {
             callback_data: message.callback_data.as_deref(),
             at: unix_now(),
         };
+        let is_open = state.written.get(message.recipient.as_str()).is_some_and(|at| unix_now() - at < WINDOW);
+        let refused = state.faults.window && !is_open && message.kind != "template";
+        let failed = failed.or(refused.then_some(RE_ENGAGEMENT));
         let faults = state.faults.webhooks.clone();
         let contents = match failed {
             Some(code) => vec![outcome.failed(code, &faults)],
@@ -142,7 +155,7 @@ impl Simulator {
             recipient,
             kind: message.kind,
             body: message.body,
-            accepted_at: format!("{:.3}", now()),
+            accepted_at: format!("{:.6}", now()),
             callback_data: message.callback_data,
         };
         let webhooks = steps.concat();
@@ -157,11 +170,17 @@ impl Simulator {
 
     /// Customers write to `number`, all in one webhook.
     pub(super) fn receive(&self, number: &Number, requests: Vec<Value>) -> Result<Sending, InboundError> {
-        let state = self.state();
+        let mut state = self.state();
         let now = unix_now();
         let mut messages: Vec<Inbound> = Vec::with_capacity(requests.len());
         for request in requests {
             messages.push(inbound::parse(request, &state.people, now).map_err(InboundError::Wrong)?);
+        }
+        for Inbound { person, at, .. } in &messages {
+            for name in person.wa_id.iter().chain([&person.user_id]) {
+                let last = state.written.entry(name.clone()).or_insert(*at);
+                *last = (*last).max(*at);
+            }
         }
         let content: Content = inbound::content(&messages, state.faults.webhooks.bsuid_only);
         let body = webhook::body(number, content);

@@ -38,8 +38,7 @@ async fn a_session_is_made_once_and_can_be_read() {
 async fn fifty_concurrent_creates_make_one_session() {
     let system = System::start().await;
     let body = json!({"userId": "ada"});
-    let answers =
-        futures_util::future::join_all((0..50).map(|_| system.post("/api/session/create", &body))).await;
+    let answers = futures_util::future::join_all((0..50).map(|_| system.post("/api/session/create", &body))).await;
     let created = answers.iter().filter(|a| a.json["message"] == "Session created successfully").count();
     let existing = answers.iter().filter(|a| a.json["message"] == "Session already exists").count();
     assert_eq!((created, existing), (1, 49));
@@ -137,28 +136,224 @@ async fn bad_input_is_refused_with_a_sentence() {
         ("GET", "/api/session/status?sessionId=".into(), vec![], 400, "sessionId is required"),
         ("GET", "/api/session/status?sessionId=ada".into(), vec![], 400, "sessionId must be a UUID"),
         ("GET", format!("/api/session/status?sessionId={unknown}"), vec![], 404, "Session not found"),
-        ("GET", format!("/api/session/status?sessionId={unknown}&sessionId={unknown}"), vec![], 400, "sessionId is given twice"),
+        (
+            "GET",
+            format!("/api/session/status?sessionId={unknown}&sessionId={unknown}"),
+            vec![],
+            400,
+            "sessionId is given twice",
+        ),
         ("GET", "/api/session/status?sessionId=%zz".into(), vec![], 400, "sessionId is not percent-encoded UTF-8"),
         ("GET", "/api/session/status?sessionId=%ff".into(), vec![], 400, "sessionId is not percent-encoded UTF-8"),
         ("GET", "/api/qr".into(), vec![], 400, "sessionId is required"),
         ("GET", format!("/api/qr?sessionId={unknown}"), vec![], 404, "Session not found"),
         ("GET", format!("/api/qr?sessionId={unknown}&format=gif"), vec![], 400, "format must be text, image or svg"),
         ("POST", send.into(), b"{}".to_vec(), 400, "sessionId, to, and message are required"),
-        ("POST", send.into(), json_body(json!({"sessionId": unknown, "to": "+201001234567"})), 400, "sessionId, to, and message are required"),
-        ("POST", send.into(), json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": " "})), 400, "sessionId, to, and message are required"),
-        ("POST", send.into(), json_body(json!({"sessionId": "x", "to": "+201001234567", "message": "hi"})), 400, "sessionId must be a UUID"),
-        ("POST", send.into(), json_body(json!({"sessionId": unknown, "to": 201001234567_u64, "message": "hi"})), 400, "to must be a string"),
-        ("POST", send.into(), json_body(json!({"sessionId": unknown, "to": "me", "message": "hi"})), 400, "to is not a WhatsApp address"),
-        ("POST", send.into(), json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": ["hi"]})), 400, "message must be a string"),
-        ("POST", send.into(), json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": long_text})), 400, "message has 4097 characters"),
-        ("POST", send.into(), json_body(json!({"sessionId": unknown, "to": "+201001234567", "type": "fax"})), 400, "type must be text"),
-        ("POST", send.into(), json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": "hi"})), 404, "Session not found"),
+        (
+            "POST",
+            send.into(),
+            json_body(json!({"sessionId": unknown, "to": "+201001234567"})),
+            400,
+            "sessionId, to, and message are required",
+        ),
+        (
+            "POST",
+            send.into(),
+            json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": " "})),
+            400,
+            "sessionId, to, and message are required",
+        ),
+        (
+            "POST",
+            send.into(),
+            json_body(json!({"sessionId": "x", "to": "+201001234567", "message": "hi"})),
+            400,
+            "sessionId must be a UUID",
+        ),
+        (
+            "POST",
+            send.into(),
+            json_body(json!({"sessionId": unknown, "to": 201001234567_u64, "message": "hi"})),
+            400,
+            "to must be a string",
+        ),
+        (
+            "POST",
+            send.into(),
+            json_body(json!({"sessionId": unknown, "to": "me", "message": "hi"})),
+            400,
+            "to is not a WhatsApp address",
+        ),
+        (
+            "POST",
+            send.into(),
+            json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": ["hi"]})),
+            400,
+            "message must be a string",
+        ),
+        (
+            "POST",
+            send.into(),
+            json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": long_text})),
+            400,
+            "message has 4097 characters",
+        ),
+        (
+            "POST",
+            send.into(),
+            json_body(json!({"sessionId": unknown, "to": "+201001234567", "type": "fax"})),
+            400,
+            "type must be one of text",
+        ),
+        (
+            "POST",
+            send.into(),
+            json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": "hi"})),
+            404,
+            "Session not found",
+        ),
         ("GET", create.into(), vec![], 405, "Use POST on this path"),
         ("DELETE", "/api/qr".into(), vec![], 405, "Use GET on this path"),
         ("PUT", "/api/webhook".into(), vec![], 405, "Use GET, POST on this path"),
         ("GET", "/api/nothing".into(), vec![], 404, "There is nothing at this path"),
         ("GET", "/".into(), vec![], 404, "There is nothing at this path"),
         ("GET", "/api/session/status/../../%2e%2e/etc?x=%".into(), vec![], 404, "There is nothing at this path"),
+        ("PUT", "/api/session/qr".into(), json_body(json!({"sessionId": unknown})), 400, "qr is required"),
+        (
+            "PUT",
+            "/api/session/qr".into(),
+            json_body(json!({"sessionId": unknown, "qr": "x".repeat(2001), "expiresInSeconds": 20})),
+            400,
+            "qr has 2001 bytes",
+        ),
+        (
+            "PUT",
+            "/api/session/qr".into(),
+            json_body(json!({"sessionId": unknown, "qr": "x"})),
+            400,
+            "expiresInSeconds is required",
+        ),
+        (
+            "PUT",
+            "/api/session/qr".into(),
+            json_body(json!({"sessionId": unknown, "qr": "x", "expiresInSeconds": 1.5})),
+            400,
+            "expiresInSeconds must be a whole number from 1 to 3600",
+        ),
+        (
+            "PUT",
+            "/api/session/qr".into(),
+            json_body(json!({"sessionId": unknown, "qr": "x", "expiresInSeconds": 20})),
+            404,
+            "Session not found",
+        ),
+        (
+            "PUT",
+            "/api/session/state".into(),
+            json_body(json!({"sessionId": unknown, "isReady": true})),
+            400,
+            "isConnected is required",
+        ),
+        (
+            "PUT",
+            "/api/session/state".into(),
+            json_body(json!({"sessionId": unknown, "isConnected": 1, "isReady": true})),
+            400,
+            "isConnected must be true or false",
+        ),
+        ("POST", "/api/outbox/claim".into(), b"{}".to_vec(), 400, "sessionId is required"),
+        (
+            "POST",
+            "/api/outbox/claim".into(),
+            json_body(json!({"sessionId": unknown, "limit": 0})),
+            400,
+            "limit must be a whole number from 1 to 100",
+        ),
+        (
+            "POST",
+            "/api/outbox/claim".into(),
+            json_body(json!({"sessionId": unknown, "leaseSeconds": "60"})),
+            400,
+            "leaseSeconds must be a whole number from 5 to 600",
+        ),
+        (
+            "POST",
+            "/api/outbox/settle".into(),
+            json_body(json!({"messageId": "x", "lease": unknown, "sent": {"id": "1"}})),
+            400,
+            "messageId must be a UUID",
+        ),
+        (
+            "POST",
+            "/api/outbox/settle".into(),
+            json_body(json!({"messageId": unknown, "lease": "x", "sent": {"id": "1"}})),
+            400,
+            "lease must be a UUID",
+        ),
+        (
+            "POST",
+            "/api/outbox/settle".into(),
+            json_body(json!({"messageId": unknown, "lease": unknown})),
+            400,
+            "Give either sent or failed",
+        ),
+        (
+            "POST",
+            "/api/outbox/settle".into(),
+            json_body(json!({"messageId": unknown, "lease": unknown, "sent": {}})),
+            400,
+            "sent.id must have 1 to 1024 bytes",
+        ),
+        (
+            "POST",
+            "/api/outbox/settle".into(),
+            json_body(json!({"messageId": unknown, "lease": unknown, "sent": {"id": "1"}})),
+            404,
+            "Message not found",
+        ),
+        (
+            "POST",
+            "/api/messages/receive".into(),
+            json_body(json!({"sessionId": unknown, "from": "201001234567", "timestamp": 1})),
+            400,
+            "id is required",
+        ),
+        (
+            "POST",
+            "/api/messages/receive".into(),
+            json_body(json!({"sessionId": unknown, "id": "1", "from": "me", "timestamp": 1})),
+            400,
+            "from is not a WhatsApp address",
+        ),
+        (
+            "POST",
+            "/api/messages/receive".into(),
+            json_body(json!({"sessionId": unknown, "id": "1", "from": "201001234567"})),
+            400,
+            "timestamp is required",
+        ),
+        (
+            "POST",
+            "/api/messages/receive".into(),
+            json_body(json!({"sessionId": unknown, "id": "1", "from": "201001234567", "timestamp": -1})),
+            400,
+            "timestamp must be",
+        ),
+        (
+            "POST",
+            "/api/messages/receive".into(),
+            json_body(json!({"sessionId": unknown, "id": "1", "from": "201001234567", "timestamp": 1, "text": 7})),
+            400,
+            "text must be a string, or an object with a body",
+        ),
+        ("GET", "/api/messages/%zz".into(), vec![], 400, "messageId is not percent-encoded UTF-8"),
+        ("GET", format!("/api/messages/{unknown}"), vec![], 404, "Message not found"),
+        ("GET", format!("/api/messages/wamid.x?sessionId={unknown}"), vec![], 404, "Session not found"),
+        ("GET", "/api/messages/".into(), vec![], 404, "There is nothing at this path"),
+        ("POST", format!("/api/messages/{unknown}"), vec![], 405, "Use GET on this path"),
+        ("GET", "/api/messages/receive".into(), vec![], 405, "Use POST on this path"),
+        ("POST", "/api/session/qr".into(), vec![], 405, "Use PUT on this path"),
+        ("POST", "/api/session/resume".into(), json_body(json!({"sessionId": unknown})), 404, "Session not found"),
     ];
     for (method, path, body, status, sentence) in cases {
         let answer = system.request(method, &path, &[], body).await;
@@ -166,7 +361,10 @@ async fn bad_input_is_refused_with_a_sentence() {
         assert_eq!(answer.status, status, "{case}");
         let error = answer.json["error"].as_str().unwrap_or_default();
         assert!(error.starts_with(sentence), "{case}");
-        assert!(answer.json["code"].as_str().is_some_and(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')), "{case}");
+        assert!(
+            answer.json["code"].as_str().is_some_and(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')),
+            "{case}"
+        );
         assert_eq!(answer.json["requestId"], answer.header("x-request-id"), "{case}");
         assert!(!answer.header("x-request-id").is_empty(), "{case}");
         assert_eq!(answer.header("cache-control"), "no-store", "{case}");

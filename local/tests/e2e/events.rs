@@ -20,7 +20,9 @@ fn events(function: &str) -> Vec<(String, Value, Option<Value>)> {
     let mut events: Vec<_> = std::fs::read_dir(folder().join(function))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "json") && !path.to_string_lossy().ends_with(".expect.json"))
+        .filter(|path| {
+            path.extension().is_some_and(|e| e == "json") && !path.to_string_lossy().ends_with(".expect.json")
+        })
         .map(|path| {
             let expected = path.with_extension("expect.json");
             (path.display().to_string(), read(&path), expected.exists().then(|| read(&expected)))
@@ -90,7 +92,17 @@ async fn events_that_meet_an_empty_table() {
 async fn events_that_meet_a_session() {
     let (system, _data) = system().await;
     system.create("ada").await;
-    for function in ["session-status", "qr", "send-message", "webhook"] {
+    for function in ["session-status", "qr", "send-message", "webhook", "session-resume", "message"] {
+        answers_as_expected(&system, function).await;
+    }
+}
+
+/// Each of these leaves the session as the next one needs it: a worker's, and connected.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_a_worker() {
+    let (system, _data) = system().await;
+    system.create("ada").await;
+    for function in ["session-qr", "session-state", "outbox-claim", "outbox-settle", "receive-message"] {
         answers_as_expected(&system, function).await;
     }
 }

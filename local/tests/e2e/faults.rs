@@ -56,19 +56,30 @@ async fn an_interrupted_deliver_never_sends_twice() {
     assert_eq!(system.accepted().await[0]["id"], row["wamid"]);
 }
 
-/// Kills the processes of a function with SIGKILL: those of this system, which its DynamoDB tells from other tests'.
+/// Kills the processes of a function with SIGKILL.
 fn kill(system: &System, function: &str) {
+    let processes = processes(system, function);
+    assert!(!processes.is_empty(), "{function} runs");
+    processes.into_iter().for_each(|pid| assert!(kill_process(pid)));
+}
+
+/// The processes of a function, oldest first: those of this system, which its DynamoDB tells from other tests'.
+pub fn processes(system: &System, function: &str) -> Vec<u32> {
     let table = format!("AWS_ENDPOINT_URL_DYNAMODB={}", system.ready.dynamodb);
     let name = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
-    let mut killed = 0;
+    let mut processes = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
         let has = |wanted: &str| environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes());
         if has(&table) && has(&name) {
-            let pid = entry.file_name();
-            assert!(std::process::Command::new("kill").arg("-9").arg(pid).status().unwrap().success());
-            killed += 1;
+            processes.extend(entry.file_name().to_str().and_then(|pid| pid.parse::<u32>().ok()));
         }
     }
-    assert!(killed > 0, "{function} runs");
+    processes.sort_unstable();
+    processes
+}
+
+/// Whether it was there to be killed.
+pub fn kill_process(pid: u32) -> bool {
+    std::process::Command::new("kill").arg("-9").arg(pid.to_string()).status().unwrap().success()
 }

@@ -2,15 +2,28 @@
 //! simulated WhatsApp) and drives it over HTTP, as a user would.
 
 #![allow(unreachable_pub, reason = "a test binary has no public face")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells its seed"
+)]
 #![allow(missing_docs, reason = "the names of tests say what they show")]
 
+#[cfg(target_os = "linux")]
+mod chaos;
 mod contract;
+mod delivery;
 mod events;
 #[cfg(target_os = "linux")]
 mod faults;
+mod messages;
+mod pacing;
 mod pairing;
+mod permissions;
 mod program;
 mod receiving;
 mod sending;
 mod system;
+mod worker;

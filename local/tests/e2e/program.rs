@@ -59,7 +59,10 @@ async fn ctrl_c_ends_every_process_and_the_data_stays() {
         let table = format!("AWS_ENDPOINT_URL_DYNAMODB={}", ready["dynamodb"].as_str().unwrap());
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            assert!(!environment.split(|byte| *byte == 0).any(|one| one == table.as_bytes()), "a function is left over");
+            assert!(
+                !environment.split(|byte| *byte == 0).any(|one| one == table.as_bytes()),
+                "a function is left over"
+            );
         }
     }
 
@@ -101,7 +104,14 @@ async fn a_start_that_cannot_work_says_why() {
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let unknown_property = write("property.yaml", &template.replacen("      Timeout: 25\n", "      Timeout: 25\n      SnapStart: { ApplyOn: PublishedVersions }\n", 1));
+    let unknown_property = write(
+        "property.yaml",
+        &template.replacen(
+            "      Timeout: 25\n",
+            "      Timeout: 25\n      SnapStart: { ApplyOn: PublishedVersions }\n",
+            1,
+        ),
+    );
     let unknown_resource = write("resource.yaml", &template.replacen("AWS::SQS::Queue", "AWS::SNS::Topic", 1));
     let no_yaml = write("no.yaml", "{ this is: [not yaml");
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

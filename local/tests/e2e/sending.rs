@@ -25,7 +25,10 @@ async fn a_message_is_sent_and_its_ticks_come_back() {
     assert_eq!(message["chat_id"], chat["id"]);
     assert_eq!((&message["body"], &message["type"]), (&json!("hello 👋"), &json!("text")));
     assert_eq!((&message["from_me"], &message["is_sent"]), (&json!(true), &json!(false)));
-    assert_eq!((&message["status"], &message["wamid"], &message["error"]), (&json!("pending"), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&message["status"], &message["wamid"], &message["error"]),
+        (&json!("pending"), &Value::Null, &Value::Null)
+    );
 
     let row = system.message_with("a read message", |row| row["status"] == "read").await;
     assert_eq!(row["id"], message["id"]);
@@ -51,7 +54,8 @@ async fn fifty_concurrent_sends_in_five_spellings_make_one_chat() {
     let bodies: Vec<Value> = (0..50)
         .map(|i| json!({"sessionId": session_id, "to": spellings[i % 5], "message": format!("message {i}")}))
         .collect();
-    let answers = futures_util::future::join_all(bodies.iter().map(|body| system.post("/api/messages/send", body))).await;
+    let answers =
+        futures_util::future::join_all(bodies.iter().map(|body| system.post("/api/messages/send", body))).await;
     assert!(answers.iter().all(|answer| answer.status == 200));
     let chats = system.items("chat").await;
     assert_eq!(chats.len(), 1);
@@ -116,10 +120,14 @@ async fn a_session_that_was_never_paired_cannot_send() {
 async fn the_cloud_apis_own_shape_of_a_text_is_taken() {
     let system = System::start().await;
     let session_id = system.connect("ada").await;
-    let body = json!({"sessionId": session_id, "to": "US.13491208655302741918", "type": "text", "text": {"body": "hi"}});
+    let body =
+        json!({"sessionId": session_id, "to": "US.13491208655302741918", "type": "text", "text": {"body": "hi"}});
     let answer = system.post("/api/messages/send", &body).await;
     assert_eq!(answer.json["message"]["body"], "hi");
-    assert_eq!((&answer.json["chat"]["remote_id"], &answer.json["chat"]["phone_jid"]), (&json!("US.13491208655302741918"), &Value::Null));
+    assert_eq!(
+        (&answer.json["chat"]["remote_id"], &answer.json["chat"]["phone_jid"]),
+        (&json!("US.13491208655302741918"), &Value::Null)
+    );
     system.until("it is accepted", async || system.accepted().await.len() == 1).await;
     assert_eq!(system.accepted().await[0]["body"]["recipient"], "US.13491208655302741918");
 }
@@ -169,7 +177,11 @@ async fn ticks_that_come_before_the_answer_are_not_lost() {
     system.function_table_fails("deliver", "UpdateItem", Fault::ConnectionLostAfterCommit, 2);
     system.faults(&json!({"webhooks": {"reorder": true, "duplicates": 2}})).await;
     system.send(&session_id, "+201001234567", "hello").await;
-    let row = system.message_with("a read message", |row| row["status"] == "read" && row["sent_at"].is_string() && row["delivered_at"].is_string()).await;
+    let row = system
+        .message_with("a read message", |row| {
+            row["status"] == "read" && row["sent_at"].is_string() && row["delivered_at"].is_string()
+        })
+        .await;
     assert_eq!(system.accepted().await.len(), 1);
     assert_eq!(system.accepted().await[0]["id"], row["wamid"]);
 }
@@ -191,7 +203,8 @@ async fn messages_of_a_chat_arrive_in_order() {
         system.send(&session_id, "+201001234567", &format!("{i}")).await;
     }
     system.until("all are accepted", async || system.accepted().await.len() == 20).await;
-    let texts: Vec<Value> = system.accepted().await.iter().map(|message| message["body"]["text"]["body"].clone()).collect();
+    let texts: Vec<Value> =
+        system.accepted().await.iter().map(|message| message["body"]["text"]["body"].clone()).collect();
     assert_eq!(texts, (0..20).map(|i| json!(i.to_string())).collect::<Vec<_>>());
 }
 

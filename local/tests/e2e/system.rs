@@ -207,6 +207,12 @@ impl System {
         items
     }
 
+    /// How much `deliver` still has to look at.
+    pub async fn due(&self) -> u64 {
+        let scan = json!({"TableName": self.ready.table, "IndexName": "due", "Select": "COUNT"});
+        self.dynamodb("Scan", &scan).await["Count"].as_u64().expect("a count")
+    }
+
     /// Sets a string attribute of an item.
     pub async fn set_string(&self, pk: &str, sk: &str, attribute: &str, value: &str) {
         let update = json!({
@@ -222,7 +228,8 @@ impl System {
     async fn dynamodb(&self, operation: &str, request: &Value) -> Value {
         let target = format!("DynamoDB_20120810.{operation}");
         let authorization = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
-        let headers = [("x-amz-target", target.as_str()), ("authorization", authorization), ("x-amz-date", "20260101T000000Z")];
+        let headers =
+            [("x-amz-target", target.as_str()), ("authorization", authorization), ("x-amz-date", "20260101T000000Z")];
         let answer = self.send_request("POST", &self.ready.dynamodb, &headers, request.to_string().into_bytes()).await;
         assert_eq!(answer.status, 200, "{}", answer.json);
         answer.json
@@ -250,7 +257,12 @@ impl System {
 
     /// Waits until `condition` holds.
     pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        self.until_within(PATIENCE, what, condition).await;
+    }
+
+    /// The same for what takes longer.
+    pub async fn until_within(&self, patience: Duration, what: &str, condition: impl AsyncFn() -> bool) {
+        let deadline = tokio::time::Instant::now() + patience;
         let mut ticks = tokio::time::interval(LOOK_AGAIN);
         loop {
             ticks.tick().await;

@@ -5,13 +5,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::errors::{GraphError, Meaning};
+use super::errors::{GraphError, Meaning, meaning};
 
 /// How long a post may take in all. Well under the lease of a claimed message.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The longest `Retry-After` that is believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A connection to the Cloud API.
 #[derive(Clone, Debug)]
@@ -30,12 +33,30 @@ pub enum Posted {
         /// Where WhatsApp says that the recipient is reached, when it says so.
         wa_id: Option<String>,
     },
-    /// It certainly was not sent, and may be tried again.
-    NotSent(String),
-    /// It may have been sent.
-    Unanswered(String),
-    /// WhatsApp refused it for good.
-    Refused(String),
+    /// WhatsApp did not accept it, or nobody knows.
+    Problem(Problem),
+}
+
+/// Why a message was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What it means for the message.
+    pub meaning: Meaning,
+    /// A sentence for whoever sent it.
+    pub error: String,
+    /// WhatsApp's code.
+    pub code: Option<i64>,
+    /// WhatsApp's id of the request.
+    pub fbtrace_id: Option<String>,
+    /// How long WhatsApp asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Problem {
+    /// A problem that WhatsApp has no code for.
+    pub fn new(meaning: Meaning, error: impl Into<String>) -> Self {
+        Self { meaning, error: error.into(), code: None, fbtrace_id: None, retry_after: None }
+    }
 }
 
 #[derive(Deserialize)]
@@ -63,7 +84,6 @@ struct Refused {
 
 impl CloudApi {
     /// A client for the Graph API at `url`, version included.
-    #[allow(clippy::disallowed_methods, reason = "called once, at init")]
     pub fn new(url: String) -> Result<Self, reqwest::Error> {
         // Fails only when a provider is installed already, which then is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -71,6 +91,8 @@ impl CloudApi {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
+            // A lost answer must not become a second post.
+            .retry(reqwest::retry::never())
             .user_agent(concat!("qasid/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { http, url })
@@ -84,17 +106,29 @@ impl CloudApi {
             Ok(response) => response,
             // No connection, no message. Any later failure leaves open whether WhatsApp has it.
             Err(error) if error.is_connect() || error.is_builder() => {
-                return Posted::NotSent(format!("WhatsApp could not be reached: {}", cause(&error)));
+                let sentence = format!("WhatsApp could not be reached: {}", cause(&error));
+                return Posted::Problem(Problem::new(Meaning::NotSent, sentence));
             }
-            Err(error) => return Posted::Unanswered(format!("WhatsApp did not answer: {}", cause(&error))),
+            Err(error) => return unanswered(format!("WhatsApp did not answer: {}", cause(&error))),
         };
         let status = response.status();
+        let retry_after = retry_after(&response);
         match response.bytes().await {
             Ok(body) if status.is_success() => accepted(&body),
-            Ok(body) => refused(status.as_u16(), &body),
-            Err(error) => Posted::Unanswered(format!("WhatsApp's answer broke off: {}", cause(&error))),
+            Ok(body) => refused(status.as_u16(), retry_after, &body),
+            Err(error) => unanswered(format!("WhatsApp's answer broke off: {}", cause(&error))),
         }
     }
+}
+
+fn unanswered(error: String) -> Posted {
+    Posted::Problem(Problem::new(Meaning::MaybeSent, error))
+}
+
+/// In seconds; WhatsApp does not use the form with a date.
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let seconds = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 
 fn accepted(body: &[u8]) -> Posted {
@@ -105,19 +139,21 @@ fn accepted(body: &[u8]) -> Posted {
                 wa_id: contacts.into_iter().next().and_then(|contact| contact.wa_id),
             }
         }
-        _ => Posted::Unanswered("WhatsApp's answer names no message".to_owned()),
+        _ => unanswered("WhatsApp's answer names no message".to_owned()),
     }
 }
 
-fn refused(status: u16, body: &[u8]) -> Posted {
+fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Posted {
     let Ok(Refused { error }) = serde_json::from_slice(body) else {
-        return Posted::Unanswered(format!("WhatsApp answered {status} without saying why"));
+        return unanswered(format!("WhatsApp answered {status} without saying why"));
     };
-    match error.meaning() {
-        Meaning::NotSent => Posted::NotSent(error.to_string()),
-        Meaning::MaybeSent => Posted::Unanswered(error.to_string()),
-        Meaning::Refused => Posted::Refused(error.to_string()),
-    }
+    Posted::Problem(Problem {
+        meaning: meaning(error.code),
+        error: error.to_string(),
+        code: error.code,
+        fbtrace_id: error.fbtrace_id,
+        retry_after,
+    })
 }
 
 /// The innermost cause, without the URL.
@@ -133,20 +169,43 @@ fn cause(error: &reqwest::Error) -> String {
 mod tests {
     use super::*;
 
+    fn meaning_of(posted: Posted) -> Meaning {
+        match posted {
+            Posted::Problem(problem) => problem.meaning,
+            Posted::Accepted { .. } => panic!("accepted"),
+        }
+    }
+
     #[test]
     fn codes_decide_what_an_error_means() {
-        let answer = |code: i64| refused(400, format!(r#"{{"error":{{"message":"m","code":{code}}}}}"#).as_bytes());
-        assert_eq!(answer(130_429), Posted::NotSent("m (130429)".to_owned()));
-        assert_eq!(answer(131_000), Posted::Unanswered("m (131000)".to_owned()));
-        assert_eq!(answer(131_026), Posted::Refused("m (131026)".to_owned()));
-        assert_eq!(answer(999_999), Posted::Refused("m (999999)".to_owned()));
+        let answer = |code: i64| {
+            let body = format!(r#"{{"error":{{"message":"m","code":{code},"fbtrace_id":"A"}}}}"#);
+            refused(400, None, body.as_bytes())
+        };
+        for (meaning, codes) in [
+            (Meaning::NotSent, &[4, 80007, 130_429, 131_057][..]),
+            (Meaning::RecipientLimit, &[131_056]),
+            (Meaning::MaybeSent, &[1, 2, 131_000, 131_016]),
+            (Meaning::AccountBlocked, &[0, 10, 190, 200, 299, 368, 131_031, 131_042]),
+            (Meaning::Refused, &[100, 131_026, 131_047, 132_001, 999_999, -1]),
+        ] {
+            for &code in codes {
+                assert_eq!(meaning_of(answer(code)), meaning, "{code}");
+            }
+        }
+        let Posted::Problem(problem) = answer(131_026) else { panic!() };
+        assert_eq!((problem.code, problem.fbtrace_id.as_deref()), (Some(131_026), Some("A")));
     }
 
     #[test]
     fn an_answer_that_says_nothing_leaves_it_open() {
-        assert!(matches!(refused(502, b"<html>"), Posted::Unanswered(_)));
-        assert!(matches!(refused(400, b"{\"error\":{}}"), Posted::Unanswered(_)));
-        assert!(matches!(accepted(b"{}"), Posted::Unanswered(_)));
-        assert!(matches!(accepted(b"{\"messages\":[]}"), Posted::Unanswered(_)));
+        for posted in [
+            refused(502, None, b"<html>"),
+            refused(400, None, b"{\"error\":{}}"),
+            accepted(b"{}"),
+            accepted(b"{\"messages\":[]}"),
+        ] {
+            assert_eq!(meaning_of(posted), Meaning::MaybeSent);
+        }
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct GraphError {
     #[serde(default)]
     pub(super) code: Option<i64>,
     #[serde(default)]
+    pub(super) fbtrace_id: Option<String>,
+    #[serde(default)]
     title: Option<String>,
     #[serde(default)]
     message: Option<String>,
@@ -23,23 +25,29 @@ pub(super) struct GraphError {
 
 /// What an error means for the message that was posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub enum Meaning {
     /// Rejected before it was processed: it can be posted again without doubling.
     NotSent,
+    /// The same, because this recipient was sent too much in too short a time.
+    RecipientLimit,
     /// It may have been processed.
     MaybeSent,
+    /// Refused for a reason that every message of the session shares: token, permission, account.
+    AccountBlocked,
     /// It was refused and will be refused again.
     Refused,
 }
 
-impl GraphError {
-    /// Codes decide, not HTTP status or title, as Meta asks. An unknown code is final.
-    pub(super) fn meaning(&self) -> Meaning {
-        match self.code {
-            Some(4 | 80007 | 130_429 | 131_056 | 131_057) => Meaning::NotSent,
-            Some(1 | 2 | 131_000 | 131_016 | 133_004) | None => Meaning::MaybeSent,
-            Some(_) => Meaning::Refused,
+/// Codes decide, not HTTP status or title, as Meta asks. An unknown code is final.
+pub(super) fn meaning(code: Option<i64>) -> Meaning {
+    match code {
+        Some(131_056) => Meaning::RecipientLimit,
+        Some(4 | 80007 | 130_429 | 131_057 | 134_101) => Meaning::NotSent,
+        Some(1 | 2 | 131_000 | 131_016 | 133_004) | None => Meaning::MaybeSent,
+        Some(0 | 3 | 10 | 190 | 200..=299 | 368 | 131_005 | 131_031 | 131_042 | 131_045 | 133_010) => {
+            Meaning::AccountBlocked
         }
+        Some(_) => Meaning::Refused,
     }
 }
 
@@ -47,6 +55,8 @@ impl GraphError {
 impl fmt::Display for GraphError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let title = self.title.as_deref().or(self.message.as_deref()).unwrap_or("WhatsApp refused the message");
+        // Answers to posts put the code into the words as well: `(#131026) Message undeliverable`.
+        let title = title.strip_prefix("(#").and_then(|rest| rest.split_once(") ")).map_or(title, |(_, words)| words);
         f.write_str(title)?;
         if let Some(code) = self.code {
             write!(f, " ({code})")?;
@@ -56,6 +66,6 @@ impl fmt::Display for GraphError {
             Some(Value::String(text)) => Some(text.as_str()),
             _ => self.details.as_deref(),
         };
-        details.map_or(Ok(()), |details| write!(f, ": {details}"))
+        details.filter(|details| *details != title).map_or(Ok(()), |details| write!(f, ": {details}"))
     }
 }

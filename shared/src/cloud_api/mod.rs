@@ -6,7 +6,8 @@ mod send;
 mod signature;
 mod webhook;
 
-pub use client::{CloudApi, Posted};
+pub use client::{CloudApi, Posted, Problem};
+pub use errors::Meaning;
 pub use send::send_request;
 pub use signature::is_signed;
 pub use webhook::{NotJson, Received, Sender, Update, updates};

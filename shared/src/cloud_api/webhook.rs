@@ -126,6 +126,8 @@ struct MessageHead {
     from_user_id: Option<String>,
     #[serde(default)]
     group_id: Option<String>,
+    #[serde(default)]
+    referral: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -222,7 +224,15 @@ fn read_message(number: &str, contacts: &[Contact], raw: &RawValue) -> Result<Re
     };
     let body = body.filter(|body| body.len() <= BODY_LIMIT);
     let kind = if body.is_some() { MessageType::Text } else { MessageType::Unsupported };
-    let message = Inbound { wamid: head.id, timestamp, kind, body, raw: raw.get().to_owned() };
+    let message = Inbound {
+        opens_window: head.kind.as_deref() != Some("system"),
+        has_referral: head.referral.is_some_and(|referral| referral.is_object()),
+        wamid: head.id,
+        timestamp,
+        kind,
+        body,
+        raw: raw.get().to_owned(),
+    };
     Ok(Received { phone_number_id: number.to_owned(), sender, message })
 }
 

@@ -1,6 +1,9 @@
 //! From an API Gateway event to a handler and back.
 
-use std::{collections::BTreeMap, future::Future};
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::Future,
+};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -14,13 +17,15 @@ use lambda_http::{
 };
 use serde::Deserialize;
 
-use super::{Answer, ApiError, Body, Query};
+use super::{Answer, ApiError, Body, Query, input::percent_decoded};
 
 /// A request as a handler sees it.
 #[derive(Debug)]
 pub struct Incoming {
     /// The method.
     pub method: Method,
+    /// The variables of the path.
+    path_parameters: QueryMap,
     /// The query string.
     pub query: Query,
     /// The headers.
@@ -30,6 +35,14 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// The value of a variable of the path. 400 when it is empty or its percent-encoding does not decode.
+    pub fn path_parameter(&self, name: &str) -> Result<String, ApiError> {
+        let value = self.path_parameters.first(name).filter(|value| !value.is_empty());
+        let value = value.ok_or_else(|| ApiError::bad_request("missing_field", format!("{name} is required")))?;
+        percent_decoded(value)
+            .ok_or_else(|| ApiError::bad_request("invalid_path", format!("{name} is not percent-encoded UTF-8")))
+    }
+
     /// A header's value; 400 when it is not plain text.
     pub fn header(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let Some(value) = self.headers.get(name) else { return Ok(None) };
@@ -62,15 +75,17 @@ where
 {
     let request_id = request_id(&request);
     let method = request.method().clone();
-    let path = request.raw_http_path().to_owned();
+    let route = route(&request);
     let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     let wrong_method = !methods.is_empty() && !methods.contains(&method);
     let result = if wrong_method {
         Err(ApiError::method_not_allowed(&allow))
     } else {
+        let path_parameters = request.path_parameters();
         let (parts, body) = request.into_parts();
         handler(Incoming {
             method: parts.method,
+            path_parameters,
             query: Query::new(parts.uri.query().unwrap_or_default()),
             headers: parts.headers,
             body: Body::new(body.to_vec()),
@@ -86,8 +101,16 @@ where
             error.into_answer(&request_id)
         }
     };
-    tracing::info!(request_id, %method, path, status = answer.status(), "request");
+    tracing::info!(request_id, %method, route, status = answer.status(), "request");
     answer.into_response(&request_id, wrong_method.then_some(allow.as_str()))
+}
+
+/// The template's path, not the caller's: that may hold a wamid, and a wamid a phone number.
+fn route(request: &Request) -> String {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),
+        _ => String::new(),
+    }
 }
 
 /// API Gateway's own id of the request, which its access log shows too; else Lambda's.
@@ -114,6 +137,8 @@ struct GatewayEvent {
     #[serde(default)]
     raw_query_string: String,
     #[serde(default)]
+    path_parameters: HashMap<String, String>,
+    #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
     body: Option<String>,
@@ -128,6 +153,8 @@ struct GatewayEvent {
 struct Context {
     #[serde(default)]
     request_id: Option<String>,
+    #[serde(default)]
+    route_key: Option<String>,
     #[serde(default)]
     http: Http,
 }
@@ -144,6 +171,7 @@ impl GatewayEvent {
         request.raw_path = Some(escaped(&self.raw_path));
         request.raw_query_string = Some(escaped(&self.raw_query_string));
         request.query_string_parameters = QueryMap::default();
+        request.path_parameters = self.path_parameters;
         request.headers = self
             .headers
             .iter()
@@ -157,6 +185,7 @@ impl GatewayEvent {
             self.is_base64_encoded && self.body.as_deref().is_some_and(|body| BASE64_STANDARD.decode(body).is_ok());
         request.body = self.body;
         request.request_context.request_id = self.request_context.request_id;
+        request.request_context.route_key = self.request_context.route_key;
         request.request_context.http.method = self.request_context.http.method.parse().unwrap_or_default();
         request
     }
@@ -191,12 +220,13 @@ mod tests {
         #[test]
         fn no_event_panics(path in any::<String>(), query in any::<String>(), header in any::<String>(), body in any::<String>(), base64 in any::<bool>(), method in any::<String>()) {
             let request = request(serde_json::json!({
-                "rawPath": format!("/{path}"), "rawQueryString": query,
+                "rawPath": format!("/{path}"), "rawQueryString": query, "pathParameters": {"messageId": path},
                 "headers": {"host": header, "x-forwarded-proto": header, "idempotency-key": header, header.clone(): "x"},
                 "body": body, "isBase64Encoded": base64,
                 "requestContext": {"requestId": header, "http": {"method": method}},
             }));
             Query::new(request.uri().query().unwrap_or_default()).one("sessionId").ok();
+            request.path_parameters().first("messageId").map(percent_decoded);
             super::request_id(&request);
         }
     }

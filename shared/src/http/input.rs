@@ -1,5 +1,7 @@
 //! What callers send: bodies and query strings, read strictly, with errors that tell what to change.
 
+use std::ops::RangeInclusive;
+
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
@@ -29,16 +31,19 @@ impl Body {
         Ok(&self.bytes)
     }
 
+    /// The body as text.
+    pub fn text(&self) -> Result<&str, ApiError> {
+        std::str::from_utf8(self.bytes(BODY_LIMIT)?)
+            .map_err(|_| ApiError::bad_request("invalid_json", "The body is not UTF-8: send a JSON object in UTF-8"))
+    }
+
     /// The body as a JSON object.
     pub fn object(&self) -> Result<JsonObject, ApiError> {
-        let bytes = self.bytes(BODY_LIMIT)?;
-        if bytes.iter().all(u8::is_ascii_whitespace) {
+        let text = self.text()?;
+        if text.trim_ascii().is_empty() {
             return Err(ApiError::bad_request("invalid_json", "The body is empty: send a JSON object"));
         }
-        if std::str::from_utf8(bytes).is_err() {
-            return Err(ApiError::bad_request("invalid_json", "The body is not UTF-8: send a JSON object in UTF-8"));
-        }
-        match serde_json::from_slice(bytes) {
+        match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => Ok(JsonObject { fields }),
             Ok(_) => Err(ApiError::bad_request("invalid_json", "The body must be a JSON object")),
             // The parser's message gives the place and never quotes the body.
@@ -54,6 +59,11 @@ pub struct JsonObject {
 }
 
 impl JsonObject {
+    /// All of them.
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     /// A field that must be a string if it is there.
     pub fn string(&self, field: &str) -> Result<Option<&str>, ApiError> {
         match self.fields.get(field) {
@@ -61,6 +71,43 @@ impl JsonObject {
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(ApiError::bad_request("invalid_field", format!("{field} must be a string"))),
         }
+    }
+
+    /// A field that must be `true` or `false` if it is there.
+    pub fn boolean(&self, field: &str) -> Result<Option<bool>, ApiError> {
+        match self.fields.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(*value)),
+            Some(_) => Err(ApiError::bad_request("invalid_field", format!("{field} must be true or false"))),
+        }
+    }
+
+    /// A field that must be a whole number within `range` if it is there.
+    pub fn whole_number(&self, field: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, ApiError> {
+        let value = match self.fields.get(field) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(value) => value.as_u64().and_then(|number| u32::try_from(number).ok()),
+        };
+        value.filter(|number| range.contains(number)).map(Some).ok_or_else(|| {
+            let message = format!("{field} must be a whole number from {} to {}", range.start(), range.end());
+            ApiError::bad_request("invalid_field", message)
+        })
+    }
+
+    /// A field as it came; `None` when it is `null`.
+    pub fn value(&self, field: &str) -> Option<&Value> {
+        self.fields.get(field).filter(|value| !value.is_null())
+    }
+
+    /// The session that the field `sessionId` names.
+    pub fn session_id(&self) -> Result<SessionId, ApiError> {
+        read_session_id(self.required("sessionId")?)
+    }
+
+    /// A string that must be there and not be blank.
+    pub fn required(&self, field: &str) -> Result<&str, ApiError> {
+        let text = self.string(field)?.filter(|text| !text.trim().is_empty());
+        text.ok_or_else(|| ApiError::bad_request("missing_field", format!("{field} is required")))
     }
 
     /// A field that must be an object if it is there.
@@ -118,8 +165,13 @@ pub fn read_session_id(text: &str) -> Result<SessionId, ApiError> {
     text.parse().map_err(|_| ApiError::bad_request("invalid_field", "sessionId must be a UUID"))
 }
 
-/// Percent-decoding as forms do it: `+` is a blank. `None` where an escape is cut off, or the bytes are no UTF-8.
+/// Percent-decoding as forms do it: `+` is a blank.
 fn decode(text: &str) -> Option<String> {
+    percent_decoded(&text.replace('+', " "))
+}
+
+/// Percent-decoding as paths do it. `None` where an escape is cut off, or the bytes are no UTF-8.
+pub(super) fn percent_decoded(text: &str) -> Option<String> {
     let whole = text.split('%').skip(1).all(|rest| {
         let digits = rest.as_bytes();
         digits.len() >= 2 && digits[..2].iter().all(u8::is_ascii_hexdigit)
@@ -127,8 +179,7 @@ fn decode(text: &str) -> Option<String> {
     if !whole {
         return None;
     }
-    let text = text.replace('+', " ");
-    percent_decode_str(&text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

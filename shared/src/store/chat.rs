@@ -67,12 +67,27 @@ pub(super) struct Summary<'a> {
     pub(super) unread: Unread,
     /// Whether the batch's last message is to be shown. Not when a later one is there already.
     pub(super) shows: bool,
-    /// Refuse when the chat is there already.
-    pub(super) must_be_new: bool,
+    /// What must be so for the update to happen, beside that `last_message_at` does not go back.
+    pub(super) expects: Expected<'a>,
+}
+
+/// What the writer takes the chat to be.
+pub(super) enum Expected<'a> {
+    /// Anything.
+    Anything,
+    /// Not there yet.
+    New,
+    /// There, and its last outbound message is still this one.
+    LastOutbound(Option<&'a str>),
 }
 
 pub(super) enum Unread {
-    Add(usize),
+    Add {
+        /// How many messages.
+        count: usize,
+        /// Whether the contact's own name came with them.
+        names: bool,
+    },
     Clear,
 }
 
@@ -92,9 +107,9 @@ impl Store {
         }
         let mut add = String::new();
         match summary.unread {
-            Unread::Add(count) => {
+            Unread::Add { count, names } => {
                 // Inbound: what the contact calls himself and where he writes from is the newest there is.
-                if summary.shows {
+                if summary.shows && names {
                     assign.set("name", string(&chat.name));
                 } else {
                     assign.set_once("name", string(&chat.name));
@@ -107,6 +122,12 @@ impl Store {
                 assign.set("is_unread", AttributeValue::Bool(true));
                 assign.bind("unread_count", number(count));
                 add = " ADD #unread_count :unread_count".to_owned();
+                if let Some(at) = chat.last_inbound_at.filter(|_| summary.shows) {
+                    assign.set("last_inbound_at", string(at.to_string()));
+                }
+                if let Some(until) = chat.entry_point_until {
+                    assign.set("entry_point_until", string(until.to_string()));
+                }
             }
             Unread::Clear => {
                 assign.set_once("name", string(&chat.name));
@@ -117,17 +138,27 @@ impl Store {
                 assign.set("inbox_key", string(inbox_key(chat.session_id, ChatStatus::Inbox)));
                 assign.set("is_unread", AttributeValue::Bool(false));
                 assign.set("unread_count", number(0));
+                if let Some(last) = &chat.last_outbound {
+                    assign.set("last_outbound", string(last));
+                }
             }
         }
-        let mut condition = None;
+        let mut conditions = Vec::new();
         if let (true, Some(last), Some(at)) = (summary.shows, &chat.last_message, chat.last_message_at) {
             assign.set("last_message", string(last));
             assign.set("last_message_at", string(at.to_string()));
-            condition = Some("attribute_not_exists(last_message_at) OR last_message_at <= :last_message_at".to_owned());
+            conditions.push("(attribute_not_exists(last_message_at) OR last_message_at <= :last_message_at)");
         }
-        if summary.must_be_new {
-            condition = Some("attribute_not_exists(pk)".to_owned());
+        match summary.expects {
+            Expected::Anything => {}
+            Expected::New => conditions.push("attribute_not_exists(pk)"),
+            Expected::LastOutbound(None) => conditions.push("attribute_not_exists(last_outbound)"),
+            Expected::LastOutbound(Some(last)) => {
+                assign.values.push((":expected_outbound".to_owned(), string(last)));
+                conditions.push("last_outbound = :expected_outbound");
+            }
         }
+        let condition = (!conditions.is_empty()).then(|| conditions.join(" AND "));
         let expression = assign.expression() + &add;
         let (names, values) = assign.bindings();
         let update = Update::builder()

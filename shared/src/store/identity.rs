@@ -47,7 +47,9 @@ impl Store {
             .iter()
             .find_map(|identity| known.get(identity).copied())
             .unwrap_or_else(|| ChatId::for_identity(session_id, &identities[0]));
-        let (bound, unbound) = identities.into_iter().partition(|identity| known.contains_key(identity));
+        let unbound = identities.iter().filter(|identity| !known.contains_key(*identity)).cloned().collect();
+        // One that points to another chat is left as it is.
+        let bound = identities.into_iter().filter(|identity| known.get(identity) == Some(&chat_id)).collect();
         Ok(Place { chat_id, unbound, bound })
     }
 

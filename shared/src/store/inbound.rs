@@ -4,16 +4,16 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{
     Store, StoreError,
-    chat::{Summary, Unread},
+    chat::{Expected, Summary, Unread},
     item::{self, number, string},
     keys::{Key, MessageKey, wamid_key},
     transaction::{Refusal, Transaction, put_action},
 };
 use crate::{
-    chat::Chat,
+    chat::{Chat, ENTRY_POINT_WINDOW},
     id::{ChatId, MessageId, SessionId},
     identity::{Address, Identity},
-    message::{Message, MessageStatus, MessageType},
+    message::{Channel, Message, MessageStatus, MessageType, placeholder, preview},
     time::Timestamp,
 };
 
@@ -39,6 +39,11 @@ pub struct Inbound {
     pub body: Option<String>,
     /// Its JSON, as it came.
     pub raw: String,
+    /// Whether it opens the customer service window, as anything that a person does, and nothing that WhatsApp tells of
+    /// him.
+    pub opens_window: bool,
+    /// Whether it came from an advertisement.
+    pub has_referral: bool,
 }
 
 /// Messages of one webhook from one sender, or in one group.
@@ -74,8 +79,9 @@ impl Store {
         for _ in 0..ROUNDS {
             let Some(last) = messages.iter().max_by_key(|message| message.timestamp) else { return Ok(0) };
             let place = self.place(batch.session_id, &batch.addresses).await?;
-            let chat = inbound_chat(batch, place.chat_id, last, (self.system.now)());
-            let summary = Summary { chat: &chat, unread: Unread::Add(messages.len()), shows, must_be_new: false };
+            let chat = inbound_chat(batch, place.chat_id, &messages, last, (self.system.now)());
+            let unread = Unread::Add { count: messages.len(), names: batch.name.is_some() };
+            let summary = Summary { chat: &chat, unread, shows, expects: Expected::Anything };
             let mut actions = vec![self.summarise(&summary)?];
             for identity in &place.unbound {
                 actions.push(self.bind_identity(batch.session_id, identity, place.chat_id)?);
@@ -91,6 +97,9 @@ impl Store {
             let refusals = match self.transact("storing inbound messages", actions).await? {
                 Transaction::Committed => {
                     self.remember(batch.session_id, &place);
+                    if let (false, Some(at)) = (shows, chat.last_inbound_at) {
+                        self.open_window(place.chat_id, at).await?;
+                    }
                     return Ok(messages.len());
                 }
                 Transaction::Refused(refusals) => refusals,
@@ -103,6 +112,19 @@ impl Store {
             messages.retain(|_| is_new.next().unwrap_or(true));
         }
         Err(StoreError::Contention { operation: "storing inbound messages" })
+    }
+
+    /// A message that is not the chat's last still opens the window, unless a later one of the contact did.
+    async fn open_window(&self, chat_id: ChatId, at: Timestamp) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::chat(chat_id).attributes()))
+            .update_expression("SET last_inbound_at = :at")
+            .condition_expression("attribute_not_exists(last_inbound_at) OR last_inbound_at < :at")
+            .expression_attribute_values(":at", string(at.to_string()));
+        self.unless_refused("opening a window", request).await.map(drop)
     }
 
     fn inbound_actions(
@@ -127,6 +149,11 @@ impl Store {
             to: None,
             timestamp: inbound.timestamp,
             raw: Some(raw),
+            content: None,
+            valid_until: None,
+            channel: Channel::CloudApi,
+            previous: None,
+            attempts: Vec::new(),
         };
         let key = MessageKey { chat_id, time: inbound.timestamp, message_id: id };
         let mut item = item::write(MESSAGE, &key.key(), &message)?;
@@ -163,20 +190,20 @@ fn chunk_length(messages: &[Inbound]) -> usize {
         .max(1)
 }
 
-fn inbound_chat(batch: &InboundBatch, id: ChatId, last: &Inbound, now: Timestamp) -> Chat {
+fn inbound_chat(batch: &InboundBatch, id: ChatId, messages: &[Inbound], last: &Inbound, now: Timestamp) -> Chat {
     let address = &batch.addresses[0];
     let name = match (&batch.name, address) {
         (Some(name), _) => name.clone(),
         (None, Address::Phone(digits)) => format!("+{digits}"),
         (None, Address::Bsuid(id) | Address::Group(id)) => id.clone(),
     };
-    let preview = match &last.body {
-        Some(body) => crate::message::preview(body),
-        None => crate::message::UNSUPPORTED_PREVIEW.to_owned(),
-    };
+    let preview = last.body.as_deref().map_or_else(|| placeholder(last.kind), preview);
+    let latest = |wanted: fn(&&Inbound) -> bool| messages.iter().filter(wanted).map(|message| message.timestamp).max();
     Chat {
         last_message: Some(preview),
         last_message_at: Some(last.timestamp),
+        last_inbound_at: latest(|message| message.opens_window),
+        entry_point_until: latest(|message| message.has_referral).map(|at| at.after(ENTRY_POINT_WINDOW)),
         ..Chat::new(id, batch.session_id, address, name, now)
     }
 }
@@ -199,7 +226,15 @@ mod tests {
     fn inbound(bytes: usize) -> Inbound {
         let timestamp = Timestamp::from_seconds(0).unwrap();
         let raw = "x".repeat(bytes);
-        Inbound { wamid: "w".to_owned(), timestamp, kind: MessageType::Text, body: None, raw }
+        Inbound {
+            wamid: "w".to_owned(),
+            timestamp,
+            kind: MessageType::Text,
+            body: None,
+            raw,
+            opens_window: true,
+            has_referral: false,
+        }
     }
 
     #[test]

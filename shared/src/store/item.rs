@@ -25,6 +25,12 @@ pub(super) fn read<T: DeserializeOwned>(kind: &'static str, item: Item) -> Resul
     from_item(item).map_err(|source| StoreError::Item { kind, source: source.into() })
 }
 
+/// Anything as an attribute.
+pub(super) fn value<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(value)
+        .map_err(|source| StoreError::Item { kind: "attribute", source: source.into() })
+}
+
 /// A string attribute.
 pub(super) fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())

@@ -8,7 +8,7 @@ use crate::{
     chat::ChatStatus,
     id::{ChatId, MessageId, SessionId},
     identity::Identity,
-    message::Receipt,
+    message::{Message, Receipt},
     time::Timestamp,
 };
 
@@ -59,6 +59,21 @@ impl Key {
         Self::new(wamid_pk(phone_number_id, wamid), format!("STATUS#{}", receipt.status().as_str()))
     }
 
+    /// The slots in which a number sends.
+    pub(crate) fn pace(phone_number_id: &str) -> Self {
+        Self::new(format!("PACE#{phone_number_id}"), "PACE")
+    }
+
+    /// The lease of the one `deliver` that looks after what is due.
+    pub(crate) fn keeper() -> Self {
+        Self::new("KEEPER", "KEEPER")
+    }
+
+    /// The order to look at every waiting message of a session again.
+    pub(crate) fn resume(session_id: SessionId) -> Self {
+        Self::new(format!("RESUME#{session_id}"), "RESUME")
+    }
+
     /// A message for a number that no session owns.
     pub(crate) fn unowned(phone_number_id: &str, time: Timestamp, id: MessageId) -> Self {
         Self::new(format!("UNOWNED#{phone_number_id}"), format!("MESSAGE#{time}#{id}"))
@@ -96,6 +111,11 @@ pub struct MessageKey {
 }
 
 impl MessageKey {
+    /// Where a message is.
+    pub fn of(message: &Message) -> Self {
+        Self { chat_id: message.chat_id, time: message.timestamp, message_id: message.id }
+    }
+
     /// The item's key. Messages of a chat sort by time.
     pub fn key(&self) -> Key {
         Key::new(chat_pk(self.chat_id), format!("MESSAGE#{}#{}", self.time, self.message_id))
@@ -156,6 +176,11 @@ pub(crate) fn wamid_key(phone_number_id: &str, wamid: &str) -> String {
 /// Partition key of the `due` index; its sort key is the time to look again.
 pub(crate) fn due_key(shard: u8) -> String {
     format!("DUE#{shard}")
+}
+
+/// Partition key of the `due` index for messages that a worker claims; its sort key is the message's own time.
+pub(crate) fn worker_due_key(session_id: SessionId) -> String {
+    format!("WORKER#{session_id}")
 }
 
 pub(crate) fn wamid_pk(phone_number_id: &str, wamid: &str) -> String {

@@ -2,16 +2,20 @@
 
 mod chat;
 mod delivery;
+mod due;
 mod event;
 mod identity;
 mod inbound;
 mod item;
 pub mod keys;
+mod lookup;
 mod outbound;
 mod raw;
+mod resume;
 mod session;
 mod status;
 mod transaction;
+mod worker;
 
 use std::{
     error::Error,
@@ -22,11 +26,15 @@ use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata};
 
 use crate::startup::System;
 
-pub use delivery::{Claim, Settlement};
+pub use delivery::{Change, Claim, Lease, OutboxMessage};
+pub use due::{Agenda, Due, Slots};
 pub use inbound::{Inbound, InboundBatch};
+pub use lookup::StatusTimes;
 pub use outbound::{Outbound, Replay, SendContext, SendOutcome};
+pub use resume::Resumed;
 pub use session::{Created, Pairing};
 pub use status::StatusUpdate;
+pub use worker::{OutboxPage, WorkerMessage};
 
 /// The table behind all functions.
 #[derive(Clone, Debug)]

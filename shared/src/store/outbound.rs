@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError,
-    chat::{CHAT, IDENTITY, Summary, Unread},
+    chat::{CHAT, Expected, IDENTITY, Summary, Unread},
     inbound::MESSAGE,
     item::{self, number, string},
-    keys::{DUE_SHARDS, Key, MessageKey, due_key},
+    keys::{DUE_SHARDS, Key, MessageKey, due_key, worker_due_key},
     transaction::{Transaction, put_action},
 };
 use crate::{
     chat::Chat,
     id::{ChatId, SessionId},
     identity::Identity,
-    message::Message,
+    message::{Channel, Message},
     session::Session,
     time::Timestamp,
 };
@@ -63,8 +63,8 @@ pub struct Outbound<'a> {
     pub message: &'a Message,
     /// The chat after it.
     pub chat: &'a Chat,
-    /// Whether the chat has to be made.
-    pub is_new_chat: bool,
+    /// The chat as it was read; `None` when it has to be made.
+    pub known: Option<&'a Chat>,
     /// The identity that is to point to the chat.
     pub bind: Option<&'a Identity>,
     /// The caller's idempotency key and what is to be kept for it.
@@ -132,16 +132,22 @@ impl Store {
     /// Stores a message of the business, its chat and its idempotency key, or nothing.
     pub async fn store_outbound(&self, outbound: &Outbound<'_>) -> Result<SendOutcome, StoreError> {
         let message = outbound.message;
-        let key = MessageKey { chat_id: message.chat_id, time: message.timestamp, message_id: message.id };
-        let mut item = item::write(MESSAGE, &key.key(), message)?;
+        let mut item = item::write(MESSAGE, &MessageKey::of(message).key(), message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
-        item.insert("due_key".to_owned(), string(due_key(message.chat_id.shard(DUE_SHARDS))));
-        item.insert("due_at".to_owned(), string(message.timestamp.after(GRACE).to_string()));
+        let (due_key, due_at) = match message.channel {
+            Channel::CloudApi => (due_key(message.chat_id.shard(DUE_SHARDS)), message.timestamp.after(GRACE)),
+            Channel::Worker => (worker_due_key(message.session_id), message.timestamp),
+        };
+        item.insert("due_key".to_owned(), string(due_key));
+        item.insert("due_at".to_owned(), string(due_at.to_string()));
         let summary = Summary {
             chat: outbound.chat,
             unread: Unread::Clear,
             shows: outbound.chat.last_message_at == Some(message.timestamp),
-            must_be_new: outbound.is_new_chat,
+            expects: match outbound.known {
+                None => Expected::New,
+                Some(known) => Expected::LastOutbound(known.last_outbound.as_deref()),
+            },
         };
         let mut actions = vec![put_action(self.put(item, "attribute_not_exists(pk)")), self.summarise(&summary)?];
         if let Some((caller_key, replay)) = &outbound.idempotency {

@@ -19,7 +19,7 @@ use crate::{
     time::Timestamp,
 };
 
-const SESSION: &str = "session";
+pub(super) const SESSION: &str = "session";
 const NUMBER: &str = "number";
 
 /// What creating a session found.
@@ -95,36 +95,27 @@ impl Store {
         Ok(item.map(|item| item::read::<Number>(NUMBER, item)).transpose()?.map(|number| number.session_id))
     }
 
-    /// Gives a session a new QR code in place of the one that expired at `expired_at`. When several callers ask at once,
-    /// one of them does it.
-    pub async fn rotate_qr(&self, id: SessionId, expired_at: Timestamp, qr: &Qr) -> Result<(), StoreError> {
-        let now = (self.system.now)();
-        let result = self
-            .past_conflicts(|| {
-                self.client
-                    .update_item()
-                    .table_name(&self.table)
-                    .set_key(Some(Key::session(id).attributes()))
-                    .update_expression(
-                        "SET qr = :qr, qr_expires_at = :expires, pairing_code = :code, updated_at = :now",
-                    )
-                    .condition_expression("qr_expires_at = :expired AND is_connected = :false")
-                    .expression_attribute_values(":qr", string(&qr.link))
-                    .expression_attribute_values(":expires", string(qr.expires_at.to_string()))
-                    .expression_attribute_values(":code", string(qr.code.as_str()))
-                    .expression_attribute_values(":now", string(now.to_string()))
-                    .expression_attribute_values(":expired", string(expired_at.to_string()))
-                    .expression_attribute_values(":false", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
-                    .send()
-            })
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(StoreError::request("rotating a QR code")(error)),
-            },
-        }
+    /// Gives a session a new QR code in place of the one that expired at `expired_at`, or of none. When several callers
+    /// ask at once, one of them does it.
+    pub async fn rotate_qr(&self, id: SessionId, expired_at: Option<Timestamp>, qr: &Qr) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::session(id).attributes()))
+            .update_expression("SET qr = :qr, qr_expires_at = :expires, pairing_code = :code, updated_at = :now")
+            .expression_attribute_values(":qr", string(&qr.link))
+            .expression_attribute_values(":expires", string(qr.expires_at.to_string()))
+            .expression_attribute_values(":code", string(qr.code.as_str()))
+            .expression_attribute_values(":now", string((self.system.now)().to_string()))
+            .expression_attribute_values(":false", aws_sdk_dynamodb::types::AttributeValue::Bool(false));
+        let request = match expired_at {
+            Some(expired_at) => request
+                .condition_expression("is_connected = :false AND qr_expires_at = :expired")
+                .expression_attribute_values(":expired", string(expired_at.to_string())),
+            None => request.condition_expression("is_connected = :false AND attribute_not_exists(qr_expires_at)"),
+        };
+        self.unless_refused("rotating a QR code", request).await.map(drop)
     }
 
     /// Links the session that the attempt names to the number that received it, if the code is the session's own and
@@ -177,6 +168,20 @@ impl Store {
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .build()
             .map_err(|source| StoreError::Request { operation: "pairing", source: source.into() })
+    }
+
+    /// Stops a session's outbox, with the reason that its status then shows. The first reason stays.
+    pub async fn pause_session(&self, id: SessionId, reason: &str) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::session(id).attributes()))
+            .update_expression("SET paused_reason = :reason, updated_at = :now")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(paused_reason)")
+            .expression_attribute_values(":reason", string(reason))
+            .expression_attribute_values(":now", string((self.system.now)().to_string()));
+        self.unless_refused("pausing a session", request).await.map(drop)
     }
 
     async fn note_refusal(&self, id: SessionId, reason: PairingRefusal) -> Result<(), StoreError> {

@@ -163,7 +163,7 @@ fn time_attribute(status: MessageStatus) -> &'static str {
         MessageStatus::Delivered => "delivered_at",
         MessageStatus::Read => "read_at",
         MessageStatus::Played => "played_at",
-        MessageStatus::Failed => "failed_at",
+        MessageStatus::Failed | MessageStatus::Undelivered => "failed_at",
         MessageStatus::Received | MessageStatus::Pending | MessageStatus::Sending | MessageStatus::Unknown => {
             "noted_at"
         }

@@ -55,7 +55,7 @@ impl Store {
 
     /// Waits before another try: up to 25 ms, doubling up to 800 ms, with full jitter so that writers who collided once
     /// do not collide again (AWS Architecture Blog: "Exponential Backoff And Jitter").
-    pub(super) async fn pause(&self, attempt: u32) {
+    pub async fn pause(&self, attempt: u32) {
         let ceiling = 25_u64 << attempt.min(5);
         let random = u64::from((self.system.random)().as_bytes()[0]);
         tokio::time::sleep(Duration::from_millis(ceiling * random / 255)).await;

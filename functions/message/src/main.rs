@@ -1,0 +1,79 @@
+//! `GET /api/messages/{messageId}`: what became of a message.
+
+use lambda_http::Error;
+use serde::Serialize;
+use serde_json::{json, value::RawValue};
+use shared::{
+    http::{Answer, ApiError, Incoming, Method, read_session_id, serve},
+    id::SessionId,
+    message::{Attempt, Message, MessageRow},
+    startup::Startup,
+    store::{StatusTimes, Store, keys::MessageKey},
+    time::Timestamp,
+};
+
+#[derive(Serialize)]
+
+struct Details<'a> {
+    #[serde(flatten)]
+    row: MessageRow,
+    to: Option<&'a str>,
+    /// The Cloud API's object that was sent.
+    content: Option<&'a RawValue>,
+    valid_until: Option<Timestamp>,
+    attempts: &'a [Attempt],
+    statuses: StatusTimes,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let store = startup.store()?;
+    let number = startup.environment.phone_number_id();
+    store.warm_up().await;
+    serve(&[Method::GET], move |request| {
+        let (store, number) = (store.clone(), number.clone());
+        async move { message(&store, number, &request).await }
+    })
+    .await
+}
+
+async fn message(store: &Store, number: Option<String>, request: &Incoming) -> Result<Answer, ApiError> {
+    let id = request.path_parameter("messageId")?;
+    let session_id = request.query.one("sessionId")?.map(|text| read_session_id(&text)).transpose()?;
+    let not_found = || ApiError::not_found("message_not_found", "Message not found");
+    let key = find(store, number, &id, session_id).await?.ok_or_else(not_found)?;
+    let found = store.message(&key).await?;
+    let wanted = |message: &Message| session_id.is_none_or(|session_id| session_id == message.session_id);
+    let (message, statuses) = found.filter(|(message, _)| wanted(message)).ok_or_else(not_found)?;
+    let content = message.content.as_deref().map(serde_json::from_str).transpose();
+    let details = Details {
+        row: message.row(),
+        to: message.to.as_deref(),
+        content: content.map_err(|error| ApiError::internal(&error))?,
+        valid_until: message.valid_until,
+        attempts: &message.attempts,
+        statuses,
+    };
+    Answer::json(&json!({"success": true, "message": details}))
+}
+
+/// By our id, else by WhatsApp's, which is unique within one number: the session's, or the deployment's own.
+async fn find(
+    store: &Store,
+    number: Option<String>,
+    id: &str,
+    session_id: Option<SessionId>,
+) -> Result<Option<MessageKey>, ApiError> {
+    if let Ok(id) = id.parse()
+        && let Some(key) = store.message_by_id(id).await?
+    {
+        return Ok(Some(key));
+    }
+    let number = match session_id {
+        Some(session_id) => store.session(session_id).await?.ok_or_else(ApiError::session_not_found)?.phone_number_id,
+        None => number,
+    };
+    let Some(number) = number else { return Ok(None) };
+    Ok(store.message_by_wamid(&number, id).await?)
+}

@@ -1,0 +1,25 @@
+//! `POST /api/outbox/settle`: a linked-device worker says what became of a message.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    http::{Answer, Method, serve},
+    startup::Startup,
+    worker::{SettleRequest, settle},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let store = startup.store()?;
+    store.warm_up().await;
+    serve(&[Method::POST], move |request| {
+        let store = store.clone();
+        async move {
+            let request = SettleRequest::read(&request.body.object()?)?;
+            let message = settle(&store, &request).await?;
+            Answer::json(&json!({"success": true, "message": message}))
+        }
+    })
+    .await
+}

@@ -1,0 +1,25 @@
+//! `POST /api/messages/receive`: a linked-device worker hands in what its device received.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    http::{Answer, Method, serve},
+    startup::Startup,
+    worker::{ReceiveRequest, receive},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let store = startup.store()?;
+    store.warm_up().await;
+    serve(&[Method::POST], move |request| {
+        let store = store.clone();
+        async move {
+            let request = ReceiveRequest::read(&request.body)?;
+            let duplicate = receive(&store, request).await?;
+            Answer::json(&json!({"success": true, "duplicate": duplicate}))
+        }
+    })
+    .await
+}

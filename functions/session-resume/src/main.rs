@@ -1,0 +1,31 @@
+//! `POST /api/session/resume`: lets the messages of a paused session go on.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    http::{Answer, ApiError, Incoming, Method, serve},
+    startup::Startup,
+    store::{Resumed, Store},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let store = startup.store()?;
+    store.warm_up().await;
+    serve(&[Method::POST], move |request| {
+        let store = store.clone();
+        async move { resume(&store, &request).await }
+    })
+    .await
+}
+
+async fn resume(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+    let session_id = request.body.object()?.session_id()?;
+    let (session, message) = match store.resume(session_id).await? {
+        Resumed::Resumed(session) => (session, "Session resumed"),
+        Resumed::NotPaused(session) => (session, "Session was not paused"),
+        Resumed::Missing => return Err(ApiError::session_not_found()),
+    };
+    Answer::json(&json!({"success": true, "session": session.row(), "message": message}))
+}

@@ -1,0 +1,39 @@
+//! `PUT /api/session/state`: a linked-device worker says whether it is connected.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    http::{Answer, ApiError, Incoming, JsonObject, Method, serve},
+    message::Channel,
+    startup::Startup,
+    store::Store,
+    worker::paired_over_cloud_api,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let store = startup.store()?;
+    store.warm_up().await;
+    serve(&[Method::PUT], move |request| {
+        let store = store.clone();
+        async move { set(&store, &request).await }
+    })
+    .await
+}
+
+async fn set(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+    let body = request.body.object()?;
+    let session_id = body.session_id()?;
+    let (is_connected, is_ready) = (required(&body, "isConnected")?, required(&body, "isReady")?);
+    let session = store.set_worker_state(session_id, is_connected, is_ready).await?;
+    let session = session.ok_or_else(ApiError::session_not_found)?;
+    if session.channel == Channel::CloudApi && session.phone_number_id.is_some() {
+        return Err(paired_over_cloud_api());
+    }
+    Answer::json(&json!({"success": true, "session": session.row()}))
+}
+
+fn required(body: &JsonObject, field: &str) -> Result<bool, ApiError> {
+    body.boolean(field)?.ok_or_else(|| ApiError::bad_request("missing_field", format!("{field} is required")))
+}

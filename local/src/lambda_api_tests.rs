@@ -1,0 +1,166 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use aws_sdk_lambda::config::{BehaviorVersion, Region, retry::RetryConfig};
+use aws_sdk_lambda::error::ProvideErrorMetadata;
+use aws_sdk_lambda::types::InvocationType;
+use aws_sdk_lambda::{Client, primitives::Blob};
+use futures_util::FutureExt;
+use serde_json::Value;
+use shared::time::Timestamp;
+use shared::waker::Waker;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::DropGuard;
+
+use super::*;
+
+const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:deliver";
+
+/// A running stand-in, seen through the SDK that the functions use.
+struct Harness {
+    client: Client,
+    console: Console,
+    /// What the functions were invoked with.
+    invocations: UnboundedReceiver<(String, Value)>,
+    stop: CancellationToken,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    _guard: DropGuard,
+}
+
+/// The function echoes its event; `{"fail": …}` fails, and `{"wait": …}` answers when `open` is cancelled.
+fn start(open: &CancellationToken) -> Harness {
+    let (seen, invocations) = unbounded_channel();
+    let open = open.clone();
+    let lambda = Lambda::double(move |name, event| {
+        let (seen, open) = (seen.clone(), open.clone());
+        async move {
+            let value: Value = serde_json::from_slice(&event).unwrap();
+            seen.send((name, value.clone())).unwrap();
+            if value.get("wait").is_some() {
+                open.cancelled().await;
+            }
+            match value.get("fail") {
+                Some(_) => Err(InvokeError::Handled { error_type: "E".to_owned(), message: "no".to_owned() }),
+                None => Ok(event),
+            }
+        }
+        .boxed()
+    });
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = aws_sdk_lambda::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .region(Region::new("us-east-1"))
+        .retry_config(RetryConfig::disabled())
+        .allow_no_auth()
+        .build();
+    let (console, stop) = (Console::captured(), CancellationToken::new());
+    let names = vec!["deliver".to_owned(), "webhook".to_owned()];
+    let serving = tokio::spawn(serve(listener, names, lambda, console.clone(), stop.clone()));
+    let client = Client::from_conf(config);
+    Harness { client, console, invocations, _guard: stop.clone().drop_guard(), stop, serving }
+}
+
+impl Harness {
+    /// The status and the body, or the error's code.
+    async fn invoke(&self, function: &str, kind: InvocationType, event: impl ToString) -> Result<(i32, Value), String> {
+        let event = Blob::new(event.to_string());
+        let request = self.client.invoke().function_name(function).invocation_type(kind).payload(event);
+        let output = request.send().await.map_err(|error| error.code().unwrap_or("none").to_owned())?;
+        let mut body = output.payload().map_or(Value::Null, |body| serde_json::from_slice(body.as_ref()).unwrap());
+        if let Some(error) = output.function_error() {
+            body = json!({error: body});
+        }
+        Ok((output.status_code(), body))
+    }
+
+    /// Ends it, and waits for what it had begun.
+    async fn end(self) -> Console {
+        self.stop.cancel();
+        self.serving.await.unwrap().unwrap();
+        self.console
+    }
+}
+
+#[tokio::test]
+async fn a_synchronous_invocation_brings_the_answer() {
+    let harness = start(&CancellationToken::new());
+    for name in ["deliver", "deliver:$LATEST", "000000000000:function:deliver", ARN] {
+        let answer = harness.invoke(name, InvocationType::RequestResponse, json!({"a": 1})).await;
+        assert_eq!(answer, Ok((200, json!({"a": 1}))), "{name}");
+    }
+    let failed = harness.invoke("deliver", InvocationType::RequestResponse, json!({"fail": 1})).await;
+    assert_eq!(failed, Ok((200, json!({"Unhandled": {"errorType": "E", "errorMessage": "no"}}))));
+    let empty = harness.client.invoke().function_name("deliver").send().await.unwrap();
+    assert_eq!(empty.payload().unwrap().as_ref(), b"{}");
+    assert_eq!(empty.executed_version(), Some("$LATEST"));
+    harness.end().await;
+}
+
+#[tokio::test]
+async fn an_asynchronous_invocation_runs_behind_and_reports_its_failure() {
+    let open = CancellationToken::new();
+    let mut harness = start(&open);
+    let waiting = harness.invoke("deliver", InvocationType::Event, json!({"wait": 1, "fail": 1})).await;
+    assert_eq!(waiting, Ok((202, Value::Null)));
+    assert_eq!(harness.invocations.recv().await.unwrap().0, "deliver");
+    assert!(harness.console.lines().is_empty());
+    open.cancel();
+    let lines = harness.end().await.lines();
+    assert!(lines.len() == 1 && lines[0].contains("deliver invoked asynchronously: E: no"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn no_function_has_more_pending_than_the_limit() {
+    let open = CancellationToken::new();
+    let harness = start(&open);
+    for _ in 0..PENDING_LIMIT {
+        let accepted = harness.invoke(ARN, InvocationType::Event, json!({"wait": 1})).await;
+        assert_eq!(accepted, Ok((202, Value::Null)));
+    }
+    let refused = harness.invoke("deliver", InvocationType::Event, json!({})).await;
+    assert_eq!(refused, Err("TooManyRequestsException".to_owned()));
+    let other = harness.invoke("webhook", InvocationType::Event, json!({})).await;
+    assert_eq!(other, Ok((202, Value::Null)));
+    open.cancel();
+    let lines = harness.end().await.lines();
+    assert_eq!(lines.iter().filter(|line| line.contains("deliver invoked asynchronously")).count(), PENDING_LIMIT);
+}
+
+#[tokio::test]
+async fn everything_else_is_refused() {
+    let harness = start(&CancellationToken::new());
+    let long = json!("x".repeat(EVENT_LIMIT));
+    for (name, kind, event, wanted) in [
+        ("other", InvocationType::Event, json!({}).to_string(), "ResourceNotFoundException"),
+        ("other", InvocationType::RequestResponse, json!({}).to_string(), "ResourceNotFoundException"),
+        ("deliver:live", InvocationType::Event, json!({}).to_string(), "ResourceNotFoundException"),
+        ("deliver", InvocationType::Event, "{".to_owned(), "InvalidRequestContentException"),
+        ("deliver", InvocationType::Event, long.to_string(), "RequestTooLargeException"),
+        ("deliver", InvocationType::DryRun, json!({}).to_string(), "InvalidParameterValueException"),
+    ] {
+        let refused = harness.invoke(name, kind, event).await;
+        assert_eq!(refused, Err(wanted.to_owned()), "{name}");
+    }
+    let answer = harness.invoke("deliver", InvocationType::RequestResponse, &long).await;
+    assert_eq!(answer, Ok((200, long)));
+    harness.end().await;
+}
+
+#[tokio::test]
+async fn a_function_wakes_itself_once_in_five_seconds_and_goes_on_when_it_cannot() {
+    let mut harness = start(&CancellationToken::new());
+    let at = |milliseconds| Timestamp::from_milliseconds(milliseconds).unwrap();
+    let waker = Waker::new(harness.client.clone(), "deliver".to_owned());
+    for milliseconds in [1_000, 1_000, 5_999, 6_000] {
+        waker.clone().wake(at(milliseconds)).await;
+    }
+    Waker::new(harness.client.clone(), "other".to_owned()).wake(at(0)).await;
+    harness.stop.cancel();
+    harness.serving.await.unwrap().unwrap();
+    for _ in 0..2 {
+        let wake = harness.invocations.try_recv().unwrap();
+        assert_eq!(wake, ("deliver".to_owned(), json!({"source": "qasid.wake"})));
+    }
+    assert!(harness.invocations.try_recv().is_err());
+}

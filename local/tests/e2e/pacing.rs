@@ -1,0 +1,69 @@
+//! A number sends nearly as fast as it may, and never faster.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use crate::system::System;
+
+/// What WhatsApp takes from a number in a second.
+const RATE: usize = 80;
+
+const SECOND: i64 = 1_000_000;
+
+/// `QASID_PACING_MESSAGES` says how many messages are sent; 1,600 take 20 seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_uses_its_rate_and_never_exceeds_it() {
+    let messages = std::env::var("QASID_PACING_MESSAGES").map_or(1_600, |number| number.parse().unwrap());
+    let parameters = [("MessagesPerSecond", "80"), ("ApiRateLimit", "10000"), ("ApiBurstLimit", "5000")];
+    let system = System::start_with(&parameters).await;
+    let session_id = system.connect("ada").await;
+    // Statuses do not count, and would only take time from the processes on this machine that are measured.
+    system.faults(&json!({"webhooks": {"hold": true}})).await;
+    // They are stored while nothing is sent, and go out at once when the session is resumed: a laptop may well store
+    // fewer in a second than it sends.
+    system.faults(&json!({"sends": {"errorCode": 190, "times": 1}})).await;
+    system.send(&session_id, "+201000000000", "hello").await;
+    system
+        .until("the session is paused", async || system.items("session").await[0].get("paused_reason").is_some())
+        .await;
+    // Four for each recipient, so that the pace for one recipient does not matter.
+    stream::iter(1..messages)
+        .for_each_concurrent(16, async |message| {
+            let to = format!("+20100{:07}", message / 4);
+            assert_eq!(system.send(&session_id, &to, "hello").await.status, 200);
+        })
+        .await;
+    let resumed = system.post("/api/session/resume", &json!({"sessionId": session_id})).await;
+    assert_eq!(resumed.status, 200, "{}", resumed.json);
+    let deliver = system.running().lambda().invoke("deliver", r#"{"source":"qasid.wake"}"#.into());
+    deliver.await.unwrap();
+    let patience = Duration::from_secs(60 + messages as u64 / 40);
+    system.until_within(patience, "all are accepted", async || system.accepted().await.len() >= messages).await;
+    judge(&system.accepted().await, messages);
+}
+
+fn judge(accepted: &[Value], messages: usize) {
+    assert_eq!(accepted.len(), messages, "each is accepted once");
+    let mut times: Vec<i64> = accepted.iter().map(accepted_at).collect();
+    times.sort_unstable();
+    let mut seconds: BTreeMap<i64, usize> = BTreeMap::new();
+    for time in &times {
+        *seconds.entry(time / SECOND).or_default() += 1;
+    }
+    // One more than the rate within less than a second, wherever that second begins.
+    let crowded = times.windows(RATE + 1).map(|window| window[RATE] - window[0]).min().unwrap();
+    assert!(crowded >= SECOND, "{} messages in {crowded} µs; by the second: {seconds:?}", RATE + 1);
+    // The first and the last second are begun or ended within.
+    let (first, last) = (*seconds.keys().next().unwrap(), *seconds.keys().next_back().unwrap());
+    let whole: usize = (first + 1..last).map(|second| seconds.get(&second).copied().unwrap_or_default()).sum();
+    let possible = RATE * usize::try_from(last - first - 1).unwrap();
+    assert!(whole * 100 >= possible * 95, "{whole} of {possible} possible; by the second: {seconds:?}");
+}
+
+/// In microseconds since 1970.
+fn accepted_at(accepted: &Value) -> i64 {
+    let at: jiff::Timestamp = accepted["acceptedAt"].as_str().unwrap().parse().unwrap();
+    at.as_microsecond()
+}

@@ -1,0 +1,34 @@
+//! Contact cards.
+
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::{ContentError, object::ANY, object::Object, object::UNSTATED};
+
+/// One card (Meta: "Contacts messages").
+pub(super) fn contact(mut object: Object<'_>) -> Result<Value, ContentError> {
+    object.object("name", |mut name| {
+        name.text("formatted_name", UNSTATED)?;
+        texts(name, &["first_name", "last_name", "middle_name", "prefix", "suffix"])
+    })?;
+    if let Some(birthday) = object.optional_text("birthday", UNSTATED)?
+        && !birthday.parse::<Date>().is_ok_and(|date| date.year() > 0 && date.to_string() == birthday)
+    {
+        return Err(object.invalid("birthday", "a date as YYYY-MM-DD"));
+    }
+    object.optional_object("org", |org| texts(org, &["company", "department", "title"]))?;
+    object.optional_list("phones", ANY, |phone| texts(phone, &["phone", "type", "wa_id"]))?;
+    object.optional_list("emails", ANY, |email| texts(email, &["email", "type"]))?;
+    object.optional_list("urls", ANY, |url| texts(url, &["url", "type"]))?;
+    object.optional_list("addresses", ANY, |address| {
+        texts(address, &["street", "city", "state", "zip", "country", "country_code", "type"])
+    })?;
+    object.close()
+}
+
+fn texts(mut object: Object<'_>, names: &[&'static str]) -> Result<Value, ContentError> {
+    for name in names {
+        object.optional_text(name, UNSTATED)?;
+    }
+    object.close()
+}

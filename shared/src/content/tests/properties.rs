@@ -1,0 +1,169 @@
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use super::*;
+
+/// The words that the reader looks for, so that arbitrary JSON gets past the first of them.
+const NAMES: [&str; 32] = [
+    "type",
+    "message",
+    "text",
+    "body",
+    "image",
+    "link",
+    "id",
+    "caption",
+    "document",
+    "filename",
+    "audio",
+    "voice",
+    "location",
+    "latitude",
+    "longitude",
+    "contacts",
+    "name",
+    "formatted_name",
+    "reaction",
+    "message_id",
+    "emoji",
+    "interactive",
+    "header",
+    "action",
+    "buttons",
+    "sections",
+    "template",
+    "language",
+    "code",
+    "components",
+    "parameters",
+    "context",
+];
+
+/// The words that it compares with, and values at the edge of what it takes.
+const VALUES: [&str; 16] = [
+    "text",
+    "image",
+    "document",
+    "audio",
+    "sticker",
+    "location",
+    "contacts",
+    "reaction",
+    "interactive",
+    "template",
+    "button",
+    "body",
+    "reply",
+    "👍",
+    "https://example.org",
+    "",
+];
+
+fn json() -> impl Strategy<Value = Value> {
+    let name = prop_oneof![9 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned), 1 => ".{0,8}"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-200.0..200.0).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from),
+        prop::sample::select(&VALUES[..]).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(name.clone(), inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// A message that is in order, made of arbitrary parts.
+fn message() -> impl Strategy<Value = Value> {
+    let text = "[^\\s]\\PC{0,19}";
+    let asset = prop_oneof![
+        text.prop_map(|id| json!({"id": id})),
+        "[a-z]{1,9}".prop_map(|path| json!({"link": format!("https://example.org/{path}")})),
+    ];
+    prop_oneof![
+        (text, any::<bool>()).prop_map(|(body, preview)| {
+            let text = json!({"body": body, "preview_url": preview});
+            json!({"type": "text", "text": text})
+        }),
+        asset.prop_map(|asset| json!({"type": "image", "image": asset})),
+        (-90.0..=90.0_f64, -180.0..=180.0_f64).prop_map(|(latitude, longitude)| {
+            let location = json!({"latitude": latitude, "longitude": longitude.to_string()});
+            json!({"type": "location", "location": location})
+        }),
+        prop::collection::vec(text, 1..9).prop_map(|names| {
+            let cards: Value = names.iter().map(|name| json!({"name": {"formatted_name": name}})).collect();
+            json!({"type": "contacts", "contacts": cards})
+        }),
+        prop::collection::btree_set(text, 1..4).prop_map(|ids| {
+            let button = |id| json!({"type": "reply", "reply": {"id": id, "title": id}});
+            let buttons: Value = ids.iter().map(button).collect();
+            let interactive = json!({"type": "button", "body": {"text": "B"}, "action": {"buttons": buttons}});
+            json!({"type": "interactive", "interactive": interactive})
+        }),
+        prop::collection::vec(".{0,20}", 0..9).prop_map(|texts| {
+            let parameters: Value = texts.iter().map(|text| json!({"type": "text", "text": text})).collect();
+            let components = json!([{"type": "body", "parameters": parameters}]);
+            json!({"type": "template", "template": {"name": "n", "language": {"code": "en"}, "components": components}})
+        }),
+    ]
+}
+
+/// What was read is read again as the same.
+fn settles(request: &Map<String, Value>) -> Result<(), TestCaseError> {
+    if let Ok(Some(first)) = read(request) {
+        let again = read(first.json.as_object().unwrap()).unwrap().unwrap();
+        prop_assert_eq!(&again.json, &first.json);
+        prop_assert_eq!((again.kind, again.body), (first.kind, first.body));
+    }
+    Ok(())
+}
+
+/// Every member of this name gets another value.
+fn damage(target: &mut Value, name: &str, value: &Value) {
+    match target {
+        Value::Object(members) => {
+            for (member, inner) in members.iter_mut() {
+                if member == name { *inner = value.clone() } else { damage(inner, name, value) }
+            }
+        }
+        Value::Array(entries) => entries.iter_mut().for_each(|entry| damage(entry, name, value)),
+        _ => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_json_is_read_or_refused(value in json()) {
+        let mut request = Map::new();
+        for kind in VALUES {
+            request.insert("type".to_owned(), kind.into());
+            request.insert(kind.to_owned(), value.clone());
+            settles(&request)?;
+        }
+        if let Value::Object(request) = value {
+            settles(&request)?;
+        }
+    }
+
+    #[test]
+    fn what_is_in_order_goes_to_whatsapp_as_it_is(message in message()) {
+        let read = read_value(&message).unwrap().unwrap();
+        prop_assert_eq!(read.json, message);
+    }
+
+    #[test]
+    fn a_damaged_message_is_read_or_refused(
+        message in message(),
+        name in prop::sample::select(&NAMES[..]),
+        value in json(),
+    ) {
+        let mut damaged = message;
+        damage(&mut damaged, name, &value);
+        settles(damaged.as_object().unwrap())?;
+    }
+}

@@ -1,0 +1,130 @@
+//! The keeper looks after what is due: retries, paced messages, messages of unknown fate, and what the stream did not
+//! bring. One at a time does so, for as long as something is due soon.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use tokio::task::JoinSet;
+
+use super::{Candidate, Courier, DeliveryError, SOON};
+use crate::{
+    id::ChatId,
+    store::Due,
+    telemetry::{self, Metric},
+    time::Timestamp,
+};
+
+/// How long a keeper stays. The rest of the function's timeout is for the posts that it has begun.
+const STAY: Duration = Duration::from_secs(45);
+
+/// How long a keeper's lease lasts without a sign of life.
+const LEASE: Duration = Duration::from_secs(15);
+
+/// How often a keeper looks for what has become due.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// The most entries that are read of each shard at once.
+const LIMIT: i32 = 64;
+
+/// Chats that a keeper is at work on. One that is slow does not keep it from the others.
+#[derive(Default)]
+struct Work {
+    tasks: JoinSet<ChatId>,
+    chats: HashSet<ChatId>,
+}
+
+impl Courier {
+    /// Delivers what is due, and stays while more is due soon. An idle table costs one empty page.
+    pub async fn keep(&self) -> Result<(), DeliveryError> {
+        let mut work = Work::default();
+        let result = self.keep_with(&mut work).await;
+        while work.tasks.join_next().await.is_some() {}
+        self.metrics.write((self.system.now)());
+        result
+    }
+
+    async fn keep_with(&self, work: &mut Work) -> Result<(), DeliveryError> {
+        let keeper = (self.system.random)();
+        let started = (self.system.now)();
+        let end = started.after(STAY);
+        let mut is_keeper = false;
+        loop {
+            let now = (self.system.now)();
+            let agenda = self.store.agenda(now, LIMIT).await?;
+            let next = agenda.due.first().map(|_| now).or(agenda.next);
+            let is_busy = next.is_some_and(|next| next <= now.after(SOON)) || !work.chats.is_empty();
+            if !is_busy {
+                break;
+            }
+            is_keeper = self.store.take_keeper_lease(keeper, now.after(LEASE)).await?;
+            if !is_keeper {
+                return Ok(());
+            }
+            if now >= end {
+                // Another process goes on, as this one's time is over.
+                self.store.take_keeper_lease(keeper, started).await?;
+                self.waker.wake(now).await;
+                return Ok(());
+            }
+            if let Some(oldest) = oldest(&agenda.due) {
+                self.metrics.add(Metric::OldestPendingSeconds, now.since(oldest).as_secs());
+            }
+            self.begin(agenda.due, work).await?;
+            let wait = next.map_or(LOOK_AGAIN, |next| next.since(now)).clamp(Duration::from_millis(20), LOOK_AGAIN);
+            let wait = if next.is_some_and(|next| next <= now) { LOOK_AGAIN / 5 } else { wait };
+            tokio::time::sleep(wait).await;
+            while let Some(done) = work.tasks.try_join_next() {
+                if let Ok(chat_id) = done {
+                    work.chats.remove(&chat_id);
+                }
+            }
+        }
+        // Whoever wants to be the keeper next need not wait for the lease to run out.
+        if is_keeper {
+            self.store.take_keeper_lease(keeper, started).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts on what is due and not being worked on.
+    async fn begin(&self, due: Vec<Due>, work: &mut Work) -> Result<(), DeliveryError> {
+        let mut chats: HashMap<ChatId, Vec<Candidate>> = HashMap::new();
+        for due in due {
+            match due {
+                Due::Message(key) if !work.chats.contains(&key.chat_id) => {
+                    chats.entry(key.chat_id).or_default().push(Candidate::At(key));
+                }
+                Due::Message(_) => {}
+                Due::Resume(session_id) => {
+                    self.sessions.forget(session_id);
+                    self.store.wake_session(session_id).await?;
+                }
+            }
+        }
+        for (chat_id, mut candidates) in chats {
+            candidates.sort_by_key(|candidate| candidate.key().key().sk);
+            let courier = self.clone();
+            work.chats.insert(chat_id);
+            work.tasks.spawn(async move {
+                for outcome in courier.deliver_chat(candidates).await {
+                    if let Err(error) = outcome {
+                        tracing::error!(error = telemetry::chain(&error), "a due message could not be delivered");
+                    }
+                }
+                chat_id
+            });
+        }
+        Ok(())
+    }
+}
+
+fn oldest(due: &[Due]) -> Option<Timestamp> {
+    due.iter()
+        .filter_map(|due| match due {
+            Due::Message(key) => Some(key.time),
+            Due::Resume(_) => None,
+        })
+        .min()
+}

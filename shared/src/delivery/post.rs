@@ -1,0 +1,146 @@
+//! One post: claim, call, settle.
+
+use super::{Courier, DeliveryError, LEASE, PAUSED, Step, after_unknown};
+use crate::{
+    cloud_api::{Meaning, Posted, Problem, send_request},
+    message::{Attempt, AttemptOutcome, DeliveryEvent},
+    retry::{backoff, expires_at},
+    session::UnknownPolicy,
+    store::{Change, Claim, Lease, OutboxMessage, StoreError, keys::MessageKey},
+    telemetry::Metric,
+    time::Timestamp,
+};
+
+impl Courier {
+    /// Claims, posts and settles a message whose turn it is.
+    pub(super) async fn post(
+        &self,
+        found: &OutboxMessage,
+        pair_tat: Timestamp,
+        policy: UnknownPolicy,
+    ) -> Result<Step, DeliveryError> {
+        let secrets = self.secrets.get((self.system.now)()).await?;
+        let now = (self.system.now)();
+        let until = now.after(LEASE);
+        // The row says already when it was to be looked at first; only a later claim has to say it anew.
+        let due_at = found.due_at.is_none_or(|due_at| due_at < until).then_some(until);
+        let lease = Lease { id: (self.system.random)(), now, until, pair_tat, due_at };
+        let claimed = match self.store.claim(&MessageKey::of(&found.message), &lease).await? {
+            Claim::Claimed(claimed) => claimed,
+            Claim::Taken => return Ok(Step::Held),
+            Claim::Missing => {
+                tracing::warn!(message_id = %found.message.id, "a message to deliver is not in the table");
+                return Ok(Step::Done { wakes: false, pair_tat: None });
+            }
+        };
+        let message = &claimed.message;
+        let posted = match send_request(message) {
+            Some(request) => self.cloud_api.post(&message.phone_number_id, &secrets.access_token, &request).await,
+            None => {
+                let error = "The message has no address or no content";
+                Posted::Problem(Problem::new(Meaning::Refused, error))
+            }
+        };
+        match posted {
+            Posted::Accepted { wamid, wa_id } => {
+                let wakes = self.accepted(&claimed, &lease, wamid, wa_id).await?;
+                Ok(Step::Done { wakes, pair_tat: Some(pair_tat) })
+            }
+            Posted::Problem(problem) => self.not_accepted(&claimed, &lease, problem, policy).await,
+        }
+    }
+
+    async fn accepted(
+        &self,
+        claimed: &OutboxMessage,
+        lease: &Lease,
+        wamid: String,
+        wa_id: Option<String>,
+    ) -> Result<bool, StoreError> {
+        let message = &claimed.message;
+        let now = (self.system.now)();
+        let attempt = Attempt { at: now, outcome: AttemptOutcome::Accepted, code: None, fbtrace_id: None, error: None };
+        let change = Change {
+            event: DeliveryEvent::Accepted,
+            wamid: Some(wamid.clone()),
+            error: None,
+            due_at: None,
+            holds: false,
+            attempt: Some(attempt),
+        };
+        let wakes = self.store.settle(claimed, lease.id, &change).await?;
+        // The wamid is left out: it holds the recipient's number in base64.
+        tracing::info!(message_id = %message.id, "message sent");
+        self.metrics.add(Metric::MessagesSent, 1);
+        let taken = now.since(message.timestamp).as_millis();
+        self.metrics.add(Metric::AcceptedToSentMilliseconds, u64::try_from(taken).unwrap_or(u64::MAX));
+        for status in self.store.parked_statuses(&message.phone_number_id, &wamid).await? {
+            self.store.apply_status(&MessageKey::of(message), &status).await?;
+        }
+        match wa_id {
+            Some(wa_id) if message.to.as_ref() != Some(&wa_id) => {
+                self.store.learn_wa_id(message.chat_id, &wa_id).await?;
+            }
+            _ => {}
+        }
+        Ok(wakes)
+    }
+
+    async fn not_accepted(
+        &self,
+        claimed: &OutboxMessage,
+        lease: &Lease,
+        problem: Problem,
+        policy: UnknownPolicy,
+    ) -> Result<Step, DeliveryError> {
+        let message = &claimed.message;
+        let now = (self.system.now)();
+        let Problem { meaning, error, code, fbtrace_id, retry_after } = problem;
+        let in_a_row = message.attempts.iter().rev().take_while(|one| one.outcome == AttemptOutcome::NotSent).count();
+        let failures = u32::try_from(in_a_row + 1).unwrap_or(u32::MAX);
+        let (event, outcome, due_at) = match meaning {
+            Meaning::Refused => (DeliveryEvent::Rejected, AttemptOutcome::Rejected, None),
+            Meaning::MaybeSent => {
+                let deadline = now.after(self.settings.unknown_deadline);
+                (DeliveryEvent::Unanswered, AttemptOutcome::Unanswered, Some(deadline))
+            }
+            Meaning::NotSent | Meaning::RecipientLimit => {
+                let wait = backoff(meaning, failures, retry_after, (self.system.random)());
+                let then = now.after(wait).min(expires_at(message));
+                (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(then))
+            }
+            Meaning::AccountBlocked => {
+                self.sessions.pause(message.session_id, &error).await?;
+                let then = now.after(PAUSED).min(expires_at(message));
+                (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(then))
+            }
+        };
+        tracing::warn!(message_id = %message.id, ?meaning, code, fbtrace_id, "message not sent");
+        self.metrics.add(
+            match event {
+                DeliveryEvent::Rejected => Metric::FailedRejected,
+                DeliveryEvent::Unanswered => Metric::MessagesUnknown,
+                _ => Metric::MessagesRetried,
+            },
+            1,
+        );
+        let attempt = Attempt { at: now, outcome, code, fbtrace_id, error: Some(error.clone()) };
+        let change = Change {
+            event,
+            wamid: None,
+            error: Some(error),
+            due_at,
+            holds: event == DeliveryEvent::NotSent,
+            attempt: Some(attempt),
+        };
+        let wakes = self.store.settle(claimed, lease.id, &change).await?;
+        if let Some(due_at) = due_at {
+            self.note(due_at);
+        }
+        Ok(match event {
+            DeliveryEvent::Rejected => Step::Done { wakes, pair_tat: claimed.pair_tat },
+            DeliveryEvent::Unanswered => after_unknown(wakes, claimed.pair_tat, policy),
+            _ => Step::Held,
+        })
+    }
+}

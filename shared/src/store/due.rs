@@ -1,0 +1,234 @@
+//! What has a time: messages to be looked at again, sessions to be resumed, the keeper's lease, and the slots in which a
+//! number sends.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnValue},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use uuid::Uuid;
+
+use super::{
+    Store, StoreError,
+    item::{Item, number, string},
+    keys::{DUE_SHARDS, Key, MessageKey, due_key},
+};
+use crate::{id::SessionId, message::MessageStatus, time::Timestamp};
+
+/// Something with a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// A message to look at.
+    Message(MessageKey),
+    /// A session whose waiting messages are to be looked at.
+    Resume(SessionId),
+}
+
+/// What the `due` index holds next.
+#[derive(Debug, Default)]
+pub struct Agenda {
+    /// What is due, oldest first.
+    pub due: Vec<Due>,
+    /// When the next thing after these is due.
+    pub next: Option<Timestamp>,
+}
+
+/// Slots that were reserved for posts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slots {
+    /// The first slot, in microseconds since 1970; the others follow at the number's interval.
+    From(i64),
+    /// The number is busy until this time, in microseconds since 1970.
+    BusyUntil(i64),
+}
+
+impl Store {
+    /// Reads up to `limit` entries of each shard. An idle table answers with one empty page, whatever the number of
+    /// shards.
+    pub async fn agenda(&self, now: Timestamp, limit: i32) -> Result<Agenda, StoreError> {
+        let scan = self.client.scan().table_name(&self.table).index_name("due").limit(1);
+        let first = scan.send().await.map_err(StoreError::request("looking for due messages"))?;
+        if first.items().is_empty() && first.last_evaluated_key().is_none() {
+            return Ok(Agenda::default());
+        }
+        let shards: Vec<Vec<Item>> = stream::iter(0..DUE_SHARDS)
+            .map(|shard| self.shard(shard, limit))
+            .buffer_unordered(usize::from(DUE_SHARDS))
+            .try_collect()
+            .await?;
+        let mut entries: Vec<(Timestamp, Due)> = shards.iter().flatten().filter_map(entry).collect();
+        entries.sort_by_key(|(due_at, _)| *due_at);
+        let next = entries.iter().map(|(due_at, _)| *due_at).find(|due_at| *due_at > now);
+        let due = entries.into_iter().take_while(|(due_at, _)| *due_at <= now).map(|(_, due)| due).collect();
+        Ok(Agenda { due, next })
+    }
+
+    async fn shard(&self, shard: u8, limit: i32) -> Result<Vec<Item>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("due")
+            .key_condition_expression("due_key = :shard")
+            .expression_attribute_values(":shard", string(due_key(shard)))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(StoreError::request("reading due messages"))?;
+        Ok(output.items.unwrap_or_default())
+    }
+
+    /// Makes every waiting message of a session due, and forgets the order to do so.
+    pub async fn wake_session(&self, session_id: SessionId) -> Result<(), StoreError> {
+        let now = (self.system.now)();
+        for shard in 0..DUE_SHARDS {
+            let mut start = None;
+            loop {
+                let output = self
+                    .client
+                    .query()
+                    .table_name(&self.table)
+                    .index_name("due")
+                    .key_condition_expression("due_key = :shard AND due_at > :now")
+                    .filter_expression("session_id = :session")
+                    .expression_attribute_values(":shard", string(due_key(shard)))
+                    .expression_attribute_values(":now", string(now.to_string()))
+                    .expression_attribute_values(":session", string(session_id.to_string()))
+                    .set_exclusive_start_key(start)
+                    .send()
+                    .await
+                    .map_err(StoreError::request("reading a session's messages"))?;
+                let keys: Vec<Key> = output.items().iter().filter_map(Key::from_item).collect();
+                stream::iter(keys).map(Ok).try_for_each_concurrent(16, |key| self.make_due(key, now)).await?;
+                start = output.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::resume(session_id).attributes()))
+            .send()
+            .await
+            .map(drop)
+            .map_err(StoreError::request("ending a resumption"))
+    }
+
+    async fn make_due(&self, key: Key, now: Timestamp) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .update_expression("SET due_at = :now REMOVE not_before")
+            .condition_expression("#status = :pending")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
+            .expression_attribute_values(":now", string(now.to_string()));
+        self.unless_refused("waking a message", request).await.map(drop)
+    }
+
+    /// Takes the lease of the keeper, or prolongs one's own. Whether it is ours.
+    pub async fn take_keeper_lease(&self, keeper: Uuid, until: Timestamp) -> Result<bool, StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::keeper().attributes()))
+            .update_expression("SET lease = :lease, lease_until = :until, entity = :entity")
+            .condition_expression("attribute_not_exists(pk) OR lease_until < :now OR lease = :lease")
+            .expression_attribute_values(":lease", string(keeper.to_string()))
+            .expression_attribute_values(":until", string(until.to_string()))
+            .expression_attribute_values(":entity", string("keeper"))
+            .expression_attribute_values(":now", string((self.system.now)().to_string()));
+        self.unless_refused("taking the keeper's lease", request).await
+    }
+
+    /// Reserves `count` slots of `interval` for posts from a number, unless it is busy for longer than `horizon`.
+    /// One conditional write for many posts, so that the item is written a few times a second at most.
+    pub async fn reserve_slots(
+        &self,
+        phone_number_id: &str,
+        count: u32,
+        interval: Duration,
+        horizon: Duration,
+    ) -> Result<Slots, StoreError> {
+        let span = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).saturating_mul(i64::from(count));
+        let horizon = i64::try_from(horizon.as_micros()).unwrap_or(i64::MAX);
+        for attempt in 0..12 {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let now = (self.system.now)().microseconds();
+            // From now on, when the last slot that is taken has passed: the usual case, and one write …
+            let start = self
+                .pace(phone_number_id)
+                .update_expression("SET next_slot = :next, entity = :entity")
+                .condition_expression("attribute_not_exists(pk) OR next_slot < :now")
+                .expression_attribute_values(":next", number(now + span))
+                .expression_attribute_values(":entity", string("pace"))
+                .expression_attribute_values(":now", number(now));
+            let next = match self.past_conflicts(|| start.clone().send()).await {
+                Ok(_) => return Ok(Slots::From(now)),
+                Err(error) => match error.as_service_error() {
+                    Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                        refused.item().and_then(next_slot).unwrap_or(now)
+                    }
+                    _ => return Err(StoreError::request("reserving slots")(error)),
+                },
+            };
+            if next > now + horizon {
+                return Ok(Slots::BusyUntil(next));
+            }
+            // … else behind it.
+            let queue = self
+                .pace(phone_number_id)
+                .update_expression("SET next_slot = next_slot + :span")
+                .condition_expression("next_slot >= :now AND next_slot <= :horizon")
+                .expression_attribute_values(":span", number(span))
+                .expression_attribute_values(":now", number(now))
+                .expression_attribute_values(":horizon", number(now + horizon))
+                .return_values(ReturnValue::UpdatedOld);
+            match self.past_conflicts(|| queue.clone().send()).await {
+                Ok(output) => return Ok(Slots::From(output.attributes.as_ref().and_then(next_slot).unwrap_or(next))),
+                Err(error) => match error.as_service_error() {
+                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => {}
+                    _ => return Err(StoreError::request("reserving slots")(error)),
+                },
+            }
+        }
+        Err(StoreError::Contention { operation: "reserving slots" })
+    }
+
+    fn pace(
+        &self,
+        phone_number_id: &str,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::pace(phone_number_id).attributes()))
+            .return_values_on_condition_check_failure(
+                aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
+            )
+    }
+}
+
+fn next_slot(item: &Item) -> Option<i64> {
+    item.get("next_slot")?.as_n().ok()?.parse().ok()
+}
+
+fn entry(item: &Item) -> Option<(Timestamp, Due)> {
+    let text = |name: &str| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok());
+    let due_at = text("due_at")?.parse().ok()?;
+    let (pk, sk) = (text("pk")?, text("sk")?);
+    let due = match pk.strip_prefix("RESUME#") {
+        Some(session_id) => Due::Resume(session_id.parse().ok()?),
+        None => Due::Message(MessageKey::from_key(pk, sk)?),
+    };
+    Some((due_at, due))
+}

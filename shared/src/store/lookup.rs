@@ -1,0 +1,47 @@
+//! One message, by our id or by WhatsApp's.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Store, StoreError,
+    inbound::MESSAGE,
+    item::{self, string},
+    keys::{Key, MessageKey},
+};
+use crate::{id::MessageId, message::Message, time::Timestamp};
+
+/// When a message reached each status; `None` for one that it has not reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct StatusTimes {
+    pub accepted_at: Option<Timestamp>,
+    pub sent_at: Option<Timestamp>,
+    pub delivered_at: Option<Timestamp>,
+    pub read_at: Option<Timestamp>,
+    pub played_at: Option<Timestamp>,
+    pub failed_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// The message with this id of ours. The index follows the table by a moment.
+    pub async fn message_by_id(&self, id: MessageId) -> Result<Option<MessageKey>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_id")
+            .key_condition_expression("id = :id")
+            .expression_attribute_values(":id", string(id.to_string()))
+            .send()
+            .await
+            .map_err(StoreError::request("finding a message by its id"))?;
+        // Sessions and chats have ids too; their keys are no message keys.
+        Ok(output.items().iter().filter_map(Key::from_item).find_map(|key| MessageKey::from_key(&key.pk, &key.sk)))
+    }
+
+    /// A message with the times of its statuses.
+    pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, StatusTimes)>, StoreError> {
+        let Some(item) = self.get("reading a message", &key.key()).await? else { return Ok(None) };
+        Ok(Some((item::read(MESSAGE, item.clone())?, item::read(MESSAGE, item)?)))
+    }
+}
