@@ -1,4 +1,4 @@
-//! A number sends nearly as fast as it may, and never faster.
+//! A number never sends faster than it may; and, where that is asked for, nearly as fast.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,10 +12,12 @@ const RATE: usize = 80;
 
 const SECOND: i64 = 1_000_000;
 
-/// `QASID_PACING_MESSAGES` says how many messages are sent; 1,600 take 20 seconds.
+/// `QASID_PACING_MESSAGES` says how many messages are sent, and asks for 95 % of the rate as well: for a release build on
+/// a machine that does nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_number_uses_its_rate_and_never_exceeds_it() {
-    let messages = std::env::var("QASID_PACING_MESSAGES").map_or(1_600, |number| number.parse().unwrap());
+    let asked = std::env::var("QASID_PACING_MESSAGES").ok().map(|number| number.parse().unwrap());
+    let messages = asked.unwrap_or(320);
     let parameters = [("MessagesPerSecond", "80"), ("ApiRateLimit", "10000"), ("ApiBurstLimit", "5000")];
     let system = System::start_with(&parameters).await;
     let session_id = system.connect("ada").await;
@@ -41,10 +43,10 @@ async fn a_number_uses_its_rate_and_never_exceeds_it() {
     deliver.await.unwrap();
     let patience = Duration::from_secs(60 + messages as u64 / 40);
     system.until_within(patience, "all are accepted", async || system.accepted().await.len() >= messages).await;
-    judge(&system.accepted().await, messages);
+    judge(&system.accepted().await, messages, asked.is_some());
 }
 
-fn judge(accepted: &[Value], messages: usize) {
+fn judge(accepted: &[Value], messages: usize, in_full: bool) {
     assert_eq!(accepted.len(), messages, "each is accepted once");
     let mut times: Vec<i64> = accepted.iter().map(accepted_at).collect();
     times.sort_unstable();
@@ -55,6 +57,9 @@ fn judge(accepted: &[Value], messages: usize) {
     // One more than the rate within less than a second, wherever that second begins.
     let crowded = times.windows(RATE + 1).map(|window| window[RATE] - window[0]).min().unwrap();
     assert!(crowded >= SECOND, "{} messages in {crowded} µs; by the second: {seconds:?}", RATE + 1);
+    if !in_full {
+        return;
+    }
     // The first and the last second are begun or ended within.
     let (first, last) = (*seconds.keys().next().unwrap(), *seconds.keys().next_back().unwrap());
     let whole: usize = (first + 1..last).map(|second| seconds.get(&second).copied().unwrap_or_default()).sum();

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// How long a claimed message is ours. Longer than a post can take, so that an expired lease means an ended process.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(30);
 
 /// Chats that are worked on at once; the messages of one chat go one after the other.
 const PARALLEL: usize = 64;
@@ -299,7 +299,7 @@ impl Courier {
             Err(allowed_from) => return self.hold(&key, allowed_from.min(expires_at)).await,
         };
         match self.slots.wait(&found.message.phone_number_id).await? {
-            Ok(()) => self.post(&found, pair_tat, session.unknown_policy).await,
+            Ok(slot) => self.post(&found, slot, pair_tat, session.unknown_policy).await,
             Err(busy_until) => self.hold(&key, busy_until.min(expires_at)).await,
         }
     }

@@ -1,6 +1,6 @@
 //! One post: claim, call, settle.
 
-use super::{Courier, DeliveryError, LEASE, PAUSED, Step, after_unknown};
+use super::{Courier, DeliveryError, LEASE, PAUSED, Step, after_unknown, slots::Slot};
 use crate::{
     cloud_api::{Meaning, Posted, Problem, send_request},
     message::{Attempt, AttemptOutcome, DeliveryEvent},
@@ -16,6 +16,7 @@ impl Courier {
     pub(super) async fn post(
         &self,
         found: &OutboxMessage,
+        slot: Slot,
         pair_tat: Timestamp,
         policy: UnknownPolicy,
     ) -> Result<Step, DeliveryError> {
@@ -34,6 +35,7 @@ impl Courier {
             }
         };
         let message = &claimed.message;
+        self.slots.turn(&message.phone_number_id, slot).await;
         let posted = match send_request(message) {
             Some(request) => self.cloud_api.post(&message.phone_number_id, &secrets.access_token, &request).await,
             None => {

@@ -23,6 +23,13 @@ const MOST_AT_ONCE: u32 = 16;
 /// holds nobody up.
 const HORIZON: Duration = Duration::from_secs(4);
 
+/// How long before its slot a message is claimed, in microseconds.
+const LEAD: i64 = 30_000;
+
+/// A time in which one message may be posted, in microseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot(i64);
+
 #[derive(Clone, Debug)]
 pub(super) struct SlotBook {
     store: Store,
@@ -89,33 +96,29 @@ impl SlotBook {
         Self { store, system, interval, window, books: Arc::default(), turns: Arc::default() }
     }
 
-    /// Waits for a slot; or tells when to come again, where that is too far ahead.
-    pub(super) async fn wait(&self, phone_number_id: &str) -> Result<Result<(), Timestamp>, StoreError> {
-        loop {
-            let slot = match self.next(phone_number_id).await? {
-                Ok(slot) => slot,
-                Err(busy_until) => return Ok(Err(busy_until)),
-            };
-            self.sleep_until(slot).await;
-            if self.take_turn(phone_number_id, slot).await {
-                return Ok(Ok(()));
-            }
-        }
+    /// Waits until a slot is near; or tells when to come again, where it is too far ahead. What has to be done before
+    /// the post can then be done in time.
+    pub(super) async fn wait(&self, phone_number_id: &str) -> Result<Result<Slot, Timestamp>, StoreError> {
+        let slot = match self.next(phone_number_id).await? {
+            Ok(slot) => slot,
+            Err(busy_until) => return Ok(Err(busy_until)),
+        };
+        self.sleep_until(slot - LEAD).await;
+        Ok(Ok(Slot(slot)))
     }
 
-    /// Waits until a post in `slot` crowds nobody. `false` when the slot has lapsed.
-    async fn take_turn(&self, phone_number_id: &str, slot: i64) -> bool {
+    /// Waits for the slot itself, and until a post in it crowds nobody. One that has lapsed crowds nobody either, once
+    /// the posts of the last second leave room for it.
+    pub(super) async fn turn(&self, phone_number_id: &str, Slot(slot): Slot) {
+        self.sleep_until(slot).await;
         loop {
             let now = (self.system.now)().microseconds();
-            if slot <= now - self.window {
-                return false;
-            }
             let taken = {
                 let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
                 turns.entry(phone_number_id.to_owned()).or_default().take(now, self.window)
             };
             match taken {
-                Ok(()) => return true,
+                Ok(()) => return,
                 Err(again) => self.sleep_until(again).await,
             }
         }

@@ -23,7 +23,7 @@ use crate::{
 
 /// How long a message waits for the stream before the schedule looks at it. Longer than a `deliver` holds a message, so
 /// that the index entry is written once and not moved by the claim.
-pub(crate) const GRACE: Duration = Duration::from_secs(120);
+pub(crate) const GRACE: Duration = Duration::from_secs(45);
 
 /// How long an idempotency key is kept.
 const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
