@@ -1,0 +1,207 @@
+//! Invocation events: those of `events/`, with another body or query.
+
+use axum::body::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use local::functions;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use shared::store::keys::MessageKey;
+
+use crate::Result;
+
+pub(crate) const WABA_ID: &str = "102290129340398";
+
+fn load(path: &str) -> Result<Value> {
+    let text = std::fs::read(functions::workspace().join("events").join(path))?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
+fn bytes(event: &Value) -> Bytes {
+    event.to_string().into()
+}
+
+fn with_body(path: &str, body: &Value) -> Result<Bytes> {
+    let mut event = load(path)?;
+    event["body"] = body.to_string().into();
+    Ok(bytes(&event))
+}
+
+fn with_session(path: &str, session_id: &str) -> Result<Bytes> {
+    let mut event = load(path)?;
+    event["queryStringParameters"]["sessionId"] = session_id.into();
+    let format = event["queryStringParameters"]["format"].as_str().map(|format| format!("&format={format}"));
+    event["rawQueryString"] = format!("sessionId={session_id}{}", format.unwrap_or_default()).into();
+    Ok(bytes(&event))
+}
+
+pub(crate) fn create_session(owner: &str) -> Result<Bytes> {
+    with_body("create-session/new.json", &json!({"userId": owner}))
+}
+
+pub(crate) fn session_status(session_id: &str) -> Result<Bytes> {
+    with_session("session-status/session.json", session_id)
+}
+
+pub(crate) fn qr_text(session_id: &str) -> Result<Bytes> {
+    with_session("qr/text.json", session_id)
+}
+
+pub(crate) fn qr_image(session_id: &str) -> Result<Bytes> {
+    with_session("qr/image.json", session_id)
+}
+
+pub(crate) fn session_resume(session_id: &str) -> Result<Bytes> {
+    with_body("session-resume/not-paused.json", &json!({"sessionId": session_id}))
+}
+
+pub(crate) fn session_qr(session_id: &str) -> Result<Bytes> {
+    let body = json!({"sessionId": session_id, "qr": "2@Wx3mZJ0b7vQ1n,8yq2Qm9Jx0c=,kT5w2A==", "expiresInSeconds": 20});
+    with_body("session-qr/code.json", &body)
+}
+
+pub(crate) fn session_state(session_id: &str) -> Result<Bytes> {
+    let body = json!({"sessionId": session_id, "isConnected": true, "isReady": true});
+    with_body("session-state/connected.json", &body)
+}
+
+pub(crate) fn outbox_claim(session_id: &str, limit: usize) -> Result<Bytes> {
+    let body = json!({"sessionId": session_id, "limit": limit, "leaseSeconds": 600});
+    with_body("outbox-claim/nothing-to-send.json", &body)
+}
+
+/// Settles one of the messages in a claim's answer as sent.
+pub(crate) fn outbox_settle(claimed: &Value) -> Result<Bytes> {
+    let sent = json!({"id": format!("3EB0{}", claimed["id"].as_str().unwrap_or_default())});
+    let body = json!({"messageId": claimed["id"], "lease": claimed["lease"], "sent": sent});
+    with_body("outbox-settle/unknown-message.json", &body)
+}
+
+pub(crate) fn receive_message(session_id: &str, n: usize, from: &str) -> Result<Bytes> {
+    let body = json!({
+        "sessionId": session_id,
+        "id": format!("3EB0{n:016}"),
+        "from": format!("{from}@s.whatsapp.net"),
+        "timestamp": yesterday() + n as i64,
+        "name": "Grace",
+        "type": "text",
+        "text": {"body": "Is it in stock?"},
+    });
+    with_body("receive-message/text.json", &body)
+}
+
+/// What became of a message: `id` is ours.
+pub(crate) fn message_details(id: &str) -> Result<Bytes> {
+    let mut event = load("message/unknown-id.json")?;
+    event["pathParameters"]["messageId"] = id.into();
+    event["rawPath"] = format!("/api/messages/{id}").into();
+    Ok(bytes(&event))
+}
+
+pub(crate) fn not_found() -> Result<Bytes> {
+    Ok(bytes(&load("not-found/unknown-path.json")?))
+}
+
+pub(crate) fn schedule() -> Result<Bytes> {
+    Ok(bytes(&load("deliver/schedule.json")?))
+}
+
+pub(crate) fn send(session_id: &str, to: &str, idempotency_key: Option<&str>) -> Result<Bytes> {
+    let body = json!({"sessionId": session_id, "to": to, "message": "Your order is on its way 🚚"});
+    let mut event = load("send-message/text.json")?;
+    event["body"] = body.to_string().into();
+    if let Some(key) = idempotency_key {
+        event["headers"]["idempotency-key"] = key.into();
+    }
+    Ok(bytes(&event))
+}
+
+/// Where the message of a send's answer is.
+pub(crate) fn message_key(answer: &Value) -> Result<MessageKey> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or("an answer without its message");
+    Ok(MessageKey {
+        chat_id: text(&answer["chat"]["id"])?.parse()?,
+        time: text(&answer["message"]["timestamp"])?.parse()?,
+        message_id: text(&answer["message"]["id"])?.parse()?,
+    })
+}
+
+/// A batch of the stream with one record for each of these items, which are typed as DynamoDB types them.
+pub(crate) fn stream_batch(items: &[Value]) -> Result<Bytes> {
+    let mut event = load("deliver/pending-message.json")?;
+    let template = event["Records"][0].clone();
+    let record = |item: &Value| {
+        let mut record = template.clone();
+        for key in ["pk", "sk"] {
+            record["dynamodb"]["Keys"][key] = item[key].clone();
+        }
+        record["dynamodb"]["NewImage"] = item.clone();
+        record
+    };
+    event["Records"] = items.iter().map(record).collect();
+    Ok(bytes(&event))
+}
+
+/// The `n`th contact's phone number.
+pub(crate) fn phone(n: usize) -> String {
+    format!("2010{n:08}")
+}
+
+/// A contact and his text as WhatsApp writes them, named by phone number and user id. Messages with a higher `n` are
+/// later ones.
+pub(crate) fn message(n: usize, from: &str, text: &str) -> (Value, Value) {
+    let user_id = format!("EG.{from}");
+    let contact = json!({"profile": {"name": "Nadia"}, "wa_id": from, "user_id": user_id});
+    let message = json!({
+        "from": from,
+        "from_user_id": user_id,
+        "id": format!("wamid.{n:060}"),
+        "timestamp": (yesterday() + n as i64).to_string(),
+        "type": "text",
+        "text": {"body": text},
+    });
+    (contact, message)
+}
+
+/// Inbound messages must be older than the answers to them, which have the clock's time.
+#[allow(clippy::disallowed_methods, reason = "messages are dated as a phone would date them")]
+fn yesterday() -> i64 {
+    Timestamp::now().as_second() - 24 * 60 * 60
+}
+
+pub(crate) fn webhook(messages: &[(Value, Value)], app_secret: &str) -> Result<Bytes> {
+    let (contacts, messages): (Vec<_>, Vec<_>) = messages.iter().cloned().unzip();
+    signed(&json!({"contacts": contacts, "messages": messages}), app_secret)
+}
+
+/// A status, with our key as WhatsApp echoes it, or without.
+pub(crate) fn status(wamid: &str, status: &str, key: Option<&MessageKey>, app_secret: &str) -> Result<Bytes> {
+    let mut update = json!({
+        "id": wamid,
+        "status": status,
+        "timestamp": yesterday().to_string(),
+        "recipient_id": phone(0),
+    });
+    if let Some(key) = key {
+        update["biz_opaque_callback_data"] = key.to_string().into();
+    }
+    signed(&json!({"statuses": [update]}), app_secret)
+}
+
+fn signed(members: &Value, app_secret: &str) -> Result<Bytes> {
+    let mut event = load("webhook/text-message.json")?;
+    let example: Value = serde_json::from_str(event["body"].as_str().unwrap_or_default())?;
+    let mut value = members.clone();
+    for name in ["messaging_product", "metadata"] {
+        value[name] = example["entry"][0]["changes"][0]["value"][name].clone();
+    }
+    let change = json!({"value": value, "field": "messages"});
+    let body =
+        json!({"object": "whatsapp_business_account", "entry": [{"id": WABA_ID, "changes": [change]}]}).to_string();
+    let mut mac = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes())?;
+    mac.update(body.as_bytes());
+    let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    event["headers"]["x-hub-signature-256"] = format!("sha256={signature}").into();
+    event["body"] = body.into();
+    Ok(bytes(&event))
+}

@@ -1,0 +1,36 @@
+//! What Linux tells of a process.
+
+use std::time::Duration;
+
+use crate::Result;
+
+/// Resident memory in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Resident {
+    /// Now.
+    pub(crate) now: u64,
+    /// The most so far.
+    pub(crate) peak: u64,
+}
+
+/// `VmRSS` and `VmHWM` (proc_pid_status(5)).
+pub(crate) fn resident(pid: u32) -> Result<Resident> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let bytes = |name: &str| -> Result<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(|| format!("no {name}"))?;
+        let kibibytes = line.split_whitespace().next().ok_or("an empty value")?;
+        Ok(kibibytes.parse::<u64>()? * 1024)
+    };
+    Ok(Resident { now: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
+}
+
+/// Time that the threads of the process have spent on a processor: the first number of each one's `schedstat`, in
+/// nanoseconds (Linux documentation, "Scheduler Statistics").
+pub(crate) fn processor_time(pid: u32) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let schedstat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        nanoseconds += schedstat.split_whitespace().next().ok_or("an empty schedstat")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}

@@ -1,0 +1,188 @@
+//! The functions with all that they call, and nothing that would call them: no gateway, no stream and no schedule, so
+//! that every invocation is the tool's own.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::routing::post;
+use local::console::Console;
+use local::database::usage::{Usage, UsageMeter};
+use local::database::{Database, Storage};
+use local::lambda::{Deployment, Lambda};
+use local::secrets::{self, WhatsAppSecret};
+use local::template::Template;
+use local::{functions, whatsapp};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use shared::store::keys::{Key, MessageKey};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Result, events};
+
+/// The number of the events in `events/`.
+const PHONE_NUMBER_ID: &str = "106540352242922";
+const DISPLAY_PHONE_NUMBER: &str = "15550783881";
+
+/// The system. Its servers end with the process.
+pub(crate) struct Rig {
+    pub(crate) database: Database,
+    pub(crate) app_secret: String,
+    deployments: Vec<Deployment>,
+    endpoints: BTreeMap<String, String>,
+    meter: UsageMeter,
+    console: Console,
+}
+
+impl Rig {
+    /// Builds the functions, and starts all that they call, with an empty table.
+    pub(crate) async fn start() -> Result<Rig> {
+        let console = Console::captured();
+        let (dynamodb, dynamodb_url) = listen()?;
+        let (secrets_manager, secrets_url) = listen()?;
+        let (graph_api, graph_url) = listen()?;
+        let (sink, sink_url) = listen()?;
+        let parameters = BTreeMap::from([
+            ("PhoneNumberId".to_owned(), PHONE_NUMBER_ID.to_owned()),
+            ("DisplayPhoneNumber".to_owned(), DISPLAY_PHONE_NUMBER.to_owned()),
+            ("GraphApiBaseUrl".to_owned(), graph_url),
+            // So that pacing does not decide how fast messages go out.
+            ("MessagesPerSecond".to_owned(), "1000".to_owned()),
+        ]);
+        let mut template = Template::load(&functions::workspace().join("template.yaml"), &parameters)?;
+        let binaries = functions::build(&console).await?;
+        let deployment = |function: &local::template::Function| -> Result<Deployment> {
+            let binary: &PathBuf =
+                binaries.get(&function.name).ok_or_else(|| format!("no binary {}", function.name))?;
+            Ok(Deployment { function: function.clone(), binary: binary.clone() })
+        };
+        let deployments = template.functions.iter().map(deployment).collect::<Result<Vec<_>>>()?;
+
+        // Nobody reads the stream here, and the embedded database looks at every record of it whenever it adds one,
+        // which DynamoDB does not.
+        if let Some(create) = template.table.create.as_object_mut() {
+            create.remove("StreamSpecification");
+        }
+        let meter = UsageMeter::default();
+        let (table, functions) = (&template.table, &template.functions);
+        let database =
+            Database::start(dynamodb, Storage::Memory, table, functions, meter.clone(), console.clone()).await?;
+        let secret = WhatsAppSecret::random();
+        let app_secret = secret.app_secret.clone();
+        let settings = whatsapp::Settings {
+            webhook_url: sink_url.clone(),
+            phone_number_id: PHONE_NUMBER_ID.to_owned(),
+            display_phone_number: DISPLAY_PHONE_NUMBER.to_owned(),
+            waba_id: events::WABA_ID.to_owned(),
+            app_secret: app_secret.clone(),
+            access_token: secret.access_token.clone(),
+            graph_api_version: template.parameters.get("GraphApiVersion").cloned().unwrap_or_default(),
+            journal: None,
+        };
+        let secret_id = template.secrets.first().cloned().unwrap_or_default();
+        let forever = CancellationToken::new();
+        tokio::spawn(whatsapp::serve(graph_api, settings, console.clone(), forever.clone()));
+        tokio::spawn(async move { secrets::serve(secrets_manager, secret_id, &secret, forever).await });
+        // The simulated WhatsApp's own webhooks end here, and so does what `deliver` asks of Lambda, to be invoked again:
+        // what is measured is made by the tool.
+        sink.set_nonblocking(true)?;
+        let sink = tokio::net::TcpListener::from_std(sink)?;
+        let invoke = post(async || StatusCode::ACCEPTED);
+        let nowhere = Router::new().route("/2015-03-31/functions/{*name}", invoke).fallback(async || ());
+        tokio::spawn(async move { axum::serve(sink, nowhere).await });
+        let endpoints = BTreeMap::from([
+            ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), dynamodb_url),
+            ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), sink_url),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url),
+        ]);
+        Ok(Rig { database, app_secret, deployments, endpoints, meter, console })
+    }
+
+    /// The functions, none of which has a process yet.
+    pub(crate) async fn functions(&self) -> Result<Functions> {
+        let (deployments, endpoints) = (self.deployments.clone(), self.endpoints.clone());
+        let lambda = Lambda::start(deployments, endpoints, self.meter.clone(), self.console.clone()).await?;
+        Ok(Functions { lambda })
+    }
+
+    pub(crate) fn function_names(&self) -> impl Iterator<Item = &str> {
+        self.deployments.iter().map(|deployment| deployment.function.name.as_str())
+    }
+
+    pub(crate) fn binary(&self, function: &str) -> Result<&PathBuf> {
+        let found = self.deployments.iter().find(|deployment| deployment.function.name == function);
+        Ok(&found.ok_or_else(|| format!("no function {function}"))?.binary)
+    }
+
+    /// A session that is linked to the number; its id, and what the pairing webhook cost.
+    pub(crate) async fn connect(&self, functions: &Functions) -> Result<(String, Usage)> {
+        let (answer, _) = functions.json("create-session", events::create_session("owner")?).await?;
+        let session = &answer["session"];
+        let link = session["qr"].as_str().ok_or("a session without a QR")?;
+        let (_, text) = link.split_once("text=").ok_or("a link without a text")?;
+        let text = percent_decode_str(text).decode_utf8()?;
+        let webhook = events::webhook(&[events::message(0, "201009999999", &text)], &self.app_secret)?;
+        let usage = functions.invoke("webhook", webhook).await?;
+        Ok((session["id"].as_str().ok_or("a session without an id")?.to_owned(), usage))
+    }
+
+    /// A session that is connected through a linked-device worker.
+    pub(crate) async fn connect_worker(&self, functions: &Functions) -> Result<String> {
+        let (answer, _) = functions.json("create-session", events::create_session("owner of a device")?).await?;
+        let session_id = answer["session"]["id"].as_str().ok_or("a session without an id")?.to_owned();
+        functions.invoke("session-qr", events::session_qr(&session_id)?).await?;
+        functions.invoke("session-state", events::session_state(&session_id)?).await?;
+        Ok(session_id)
+    }
+
+    /// A new pending message to `to`: its key, and its item as the stream brings it.
+    pub(crate) async fn send(&self, functions: &Functions, session_id: &str, to: &str) -> Result<(MessageKey, Value)> {
+        let (answer, _) = functions.json("send-message", events::send(session_id, to, None)?).await?;
+        let message = events::message_key(&answer)?;
+        let Key { pk, sk } = message.key();
+        let request = json!({"TableName": self.database.table_name(), "Key": {"pk": {"S": pk}, "sk": {"S": sk}}});
+        let found = self.database.embedded().get_item(serde_json::from_value(request)?)?;
+        Ok((message, serde_json::to_value(found.item)?))
+    }
+}
+
+/// Processes of all functions, which end when this is dropped.
+pub(crate) struct Functions {
+    pub(crate) lambda: Lambda,
+}
+
+impl Functions {
+    /// Invokes a function, which must succeed; an HTTP answer must be 200.
+    pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Usage> {
+        Ok(self.json(function, event).await?.1)
+    }
+
+    /// The same, with the answer: the body of an HTTP answer, or the whole of any other.
+    pub(crate) async fn json(&self, function: &str, event: Bytes) -> Result<(Value, Usage)> {
+        let (answer, usage) = self.answer(function, event).await?;
+        match answer["statusCode"].as_u64() {
+            Some(200) => {
+                Ok((serde_json::from_str(answer["body"].as_str().unwrap_or("null")).unwrap_or_default(), usage))
+            }
+            Some(_) => Err(format!("{function} answered {answer}").into()),
+            None if answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty) => Ok((answer, usage)),
+            None => Err(format!("{function} failed: {answer}").into()),
+        }
+    }
+
+    /// The answer of an invocation, whatever it says.
+    pub(crate) async fn answer(&self, function: &str, event: Bytes) -> Result<(Value, Usage)> {
+        let invocation = self.lambda.invoke_measured(function, event).await;
+        let answer = serde_json::from_slice(&invocation.result?).unwrap_or(json!(null));
+        Ok((answer, invocation.usage))
+    }
+}
+
+fn listen() -> Result<(TcpListener, String)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    Ok((listener, url))
+}
