@@ -9,6 +9,7 @@ use local::{
 };
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How long anything may take. Only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,10 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// Systems that run at once, however many tests do. Each has many processes, and the functions' own timeouts are real:
+/// on a machine that runs sixteen systems on two cores they would run out.
+static ROOM: Semaphore = Semaphore::const_new(3);
+
 pub struct System {
     pub ready: Ready,
     running: Running,
     http: reqwest::Client,
+    _room: SemaphorePermit<'static>,
 }
 
 /// An answer; `json` is null when the body is no JSON.
@@ -51,8 +57,9 @@ impl System {
     }
 
     pub async fn start_from(options: Options) -> Self {
+        let room = ROOM.acquire().await.expect("it is never closed");
         let running = local::start(options).await.expect("the system starts");
-        Self { ready: running.ready().clone(), running, http: client() }
+        Self { ready: running.ready().clone(), running, http: client(), _room: room }
     }
 
     pub async fn stop(self) {
