@@ -294,3 +294,32 @@ async fn whatsapps_own_window_is_a_clear_failure_on_the_message() {
     system.send(&session_id, "+201001234567", "welcome").await;
     system.message_with("a read message", |row| row["body"] == "welcome" && row["status"] == "read").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_that_wait_for_a_message_go_out_with_it_whichever_are_due() {
+    let system = System::start().await;
+    let session_id = system.connect("ada").await;
+    system.faults(&json!({"sends": {"errorCode": 130_429, "retryAfter": 3600, "times": 1}})).await;
+    system.send(&session_id, "+201001234567", "1").await;
+    system.message_with("the first to wait", |row| row["not_before"].is_string()).await;
+    for text in ["2", "3", "4"] {
+        system.send(&session_id, "+201001234567", text).await;
+    }
+    let waits = |body: &'static str| move |row: &Value| row["body"] == body && row["waiting"] == true;
+    system.message_with("the second to be waited for", waits("2")).await;
+    // The first and the last are due, and those between them are not.
+    for (body, attributes, time) in [
+        ("2", &["due_at"][..], "2099-01-01T00:00:00.000Z"),
+        ("3", &["due_at"], "2099-01-01T00:00:00.000Z"),
+        ("4", &["due_at"], "2020-01-01T00:00:00.000Z"),
+        ("1", &["not_before", "due_at"], "2020-01-01T00:00:00.000Z"),
+    ] {
+        let row = system.message_with("the message", |row| row["body"] == body).await;
+        for attribute in attributes {
+            system.set_string(row["pk"].as_str().unwrap(), row["sk"].as_str().unwrap(), attribute, time).await;
+        }
+    }
+    look_after_what_is_due(&system).await;
+    system.until("all are accepted", async || system.accepted().await.len() == 4).await;
+    assert_eq!(texts(&system).await, ["1", "2", "3", "4"]);
+}

@@ -22,8 +22,14 @@ const STAY: Duration = Duration::from_secs(45);
 /// How long a keeper's lease lasts without a sign of life.
 const LEASE: Duration = Duration::from_secs(15);
 
-/// How often a keeper looks for what has become due.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How often a keeper shows that it is there: well within its lease, and no write for every look.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// How often a keeper looks for what has become due. Each look is a request for each shard of the index.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The same while what is due waits for work on its chat to end.
+const LOOK_AT_ONCE: Duration = Duration::from_millis(100);
 
 /// The most entries that are read of each shard at once.
 const LIMIT: i32 = 64;
@@ -49,7 +55,7 @@ impl Courier {
         let keeper = (self.system.random)();
         let started = (self.system.now)();
         let end = started.after(STAY);
-        let mut is_keeper = false;
+        let mut kept_at = None;
         loop {
             let now = (self.system.now)();
             let agenda = self.store.agenda(now, LIMIT).await?;
@@ -58,9 +64,11 @@ impl Courier {
             if !is_busy {
                 break;
             }
-            is_keeper = self.store.take_keeper_lease(keeper, now.after(LEASE)).await?;
-            if !is_keeper {
-                return Ok(());
+            if kept_at.is_none_or(|kept_at| now.since(kept_at) >= SIGN_OF_LIFE) {
+                if !self.store.take_keeper_lease(keeper, now.after(LEASE)).await? {
+                    return Ok(());
+                }
+                kept_at = Some(now);
             }
             if now >= end {
                 // Another process goes on, as this one's time is over.
@@ -72,9 +80,8 @@ impl Courier {
                 self.metrics.add(Metric::OldestPendingSeconds, now.since(oldest).as_secs());
             }
             self.begin(agenda.due, work).await?;
-            let wait = next.map_or(LOOK_AGAIN, |next| next.since(now)).clamp(Duration::from_millis(20), LOOK_AGAIN);
-            let wait = if next.is_some_and(|next| next <= now) { LOOK_AGAIN / 5 } else { wait };
-            tokio::time::sleep(wait).await;
+            let wait = next.map_or(LOOK_AGAIN, |next| next.since(now));
+            tokio::time::sleep(wait.clamp(LOOK_AT_ONCE, LOOK_AGAIN)).await;
             while let Some(done) = work.tasks.try_join_next() {
                 if let Ok(chat_id) = done {
                     work.chats.remove(&chat_id);
@@ -82,7 +89,7 @@ impl Courier {
             }
         }
         // Whoever wants to be the keeper next need not wait for the lease to run out.
-        if is_keeper {
+        if kept_at.is_some() {
             self.store.take_keeper_lease(keeper, started).await?;
         }
         Ok(())

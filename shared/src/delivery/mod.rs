@@ -195,10 +195,8 @@ impl Courier {
             match self.deliver_one(candidate, before.take()).await {
                 Ok(Step::Done { wakes, pair_tat }) => {
                     before = Some(Before { sk: key.key().sk, pair_tat });
-                    outcomes.push(match (wakes, rest.peek()) {
-                        (true, None) => self.deliver_followers(key, pair_tat).await,
-                        _ => Ok(()),
-                    });
+                    // Also when more candidates follow: there may be messages between them that are not due by themselves.
+                    outcomes.push(if wakes { self.deliver_followers(key, pair_tat).await } else { Ok(()) });
                 }
                 Ok(Step::Held) => {
                     outcomes.push(Ok(()));
