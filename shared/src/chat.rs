@@ -72,7 +72,29 @@ pub struct Chat {
     /// Until when a click on an advertisement keeps the window open.
     #[serde(default)]
     pub entry_point_until: Option<Timestamp>,
+    /// The chats that turned out to be with the same person. Their messages stay where they are, and belong to this chat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<Merged>,
+    /// The chat that this one turned out to be; then this row is only a pointer to it.
+    #[serde(default)]
+    pub merged_into: Option<ChatId>,
+    /// When this chat was merged into another.
+    #[serde(default)]
+    pub merged_at: Option<Timestamp>,
 }
+
+/// A chat whose messages belong to another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    /// The chat that was.
+    pub chat_id: ChatId,
+    /// When it was merged.
+    pub at: Timestamp,
+}
+
+/// The most chats that may be merged into one. It bounds what reading a chat's messages takes, and how many steps lead
+/// from a merged chat to the one that it is part of.
+pub const MOST_MERGED: usize = 50;
 
 /// How long after the contact's last message anything may be sent (Meta: "Customer service windows").
 const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -104,7 +126,15 @@ impl Chat {
             last_outbound: None,
             last_inbound_at: None,
             entry_point_until: None,
+            merged: Vec::new(),
+            merged_into: None,
+            merged_at: None,
         }
+    }
+
+    /// The chats whose messages are this chat's: itself, and those that were merged into it.
+    pub fn partitions(&self) -> impl Iterator<Item = ChatId> + '_ {
+        std::iter::once(self.id).chain(self.merged.iter().map(|merged| merged.chat_id))
     }
 
     /// The chat after a person of the business sent `message`: in the inbox, read, and showing the message unless a

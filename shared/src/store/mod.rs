@@ -9,6 +9,7 @@ mod inbound;
 mod item;
 pub mod keys;
 mod lookup;
+mod merge;
 mod outbound;
 mod raw;
 mod resume;
