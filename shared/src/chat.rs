@@ -81,6 +81,9 @@ pub struct Chat {
     /// When this chat was merged into another.
     #[serde(default)]
     pub merged_at: Option<Timestamp>,
+    /// When a person of the business last wrote, through the API or from the phone app. Auto-replies do not count.
+    #[serde(default)]
+    pub answered_at: Option<Timestamp>,
 }
 
 /// A chat whose messages belong to another one.
@@ -129,6 +132,7 @@ impl Chat {
             merged: Vec::new(),
             merged_into: None,
             merged_at: None,
+            answered_at: None,
         }
     }
 
@@ -143,6 +147,7 @@ impl Chat {
         self.status = ChatStatus::Inbox;
         self.is_unread = false;
         self.unread_count = 0;
+        self.answered_at = self.answered_at.max(Some(message.timestamp));
         if self.shows(message.timestamp) {
             self.last_message = Some(message.body.as_deref().map_or_else(|| placeholder(message.kind), preview));
             self.last_message_at = Some(message.timestamp);

@@ -198,6 +198,22 @@ pub enum Channel {
     Worker,
 }
 
+/// How a message came to be in its chat, where that is neither a live webhook message nor a send through the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Sent by the business from the WhatsApp Business app.
+    Echo,
+    /// From the time before the number was connected.
+    History,
+    /// Seen while another application had control of the conversation.
+    Standby,
+    /// Received through a linked-device worker.
+    Device,
+    /// Written by an auto-reply rule.
+    AutoReply,
+}
+
 /// One try to send a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -270,6 +286,9 @@ pub struct Message {
     /// Who carries it.
     #[serde(default)]
     pub channel: Channel,
+    /// How it came to be here; `None` for a live webhook message or a send through the API.
+    #[serde(default)]
+    pub source: Option<Source>,
     /// Sort key of the chat's outbound message before this one: the chain that keeps the order of a chat.
     #[serde(default)]
     pub previous: Option<String>,

@@ -185,6 +185,7 @@ async fn build(
         content: Some(resolved(store, phone_number_id, &request.content).await?.to_string()),
         valid_until: request.valid_until,
         channel: session.channel,
+        source: None,
         previous,
         attempts: Vec::new(),
     })

@@ -141,6 +141,9 @@ impl Store {
                 if let Some(last) = &chat.last_outbound {
                     assign.set("last_outbound", string(last));
                 }
+                if let Some(at) = chat.answered_at {
+                    assign.set("answered_at", string(at.to_string()));
+                }
             }
         }
         let mut conditions = Vec::new();

@@ -152,6 +152,7 @@ impl Store {
             content: None,
             valid_until: None,
             channel: Channel::CloudApi,
+            source: None,
             previous: None,
             attempts: Vec::new(),
         };
