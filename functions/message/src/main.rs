@@ -1,29 +1,15 @@
 //! `GET /api/messages/{messageId}`: what became of a message.
 
 use lambda_http::Error;
-use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde_json::json;
 use shared::{
+    details::MessageDetails,
     http::{Answer, ApiError, Incoming, Method, read_session_id, serve},
     id::SessionId,
-    message::{Attempt, Message, MessageRow},
+    message::Message,
     startup::Startup,
-    store::{StatusTimes, Store, keys::MessageKey},
-    time::Timestamp,
+    store::{Store, keys::MessageKey},
 };
-
-#[derive(Serialize)]
-
-struct Details<'a> {
-    #[serde(flatten)]
-    row: MessageRow,
-    to: Option<&'a str>,
-    /// The Cloud API's object that was sent.
-    content: Option<&'a RawValue>,
-    valid_until: Option<Timestamp>,
-    attempts: &'a [Attempt],
-    statuses: StatusTimes,
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -46,15 +32,7 @@ async fn message(store: &Store, number: Option<String>, request: &Incoming) -> R
     let found = store.message(&key).await?;
     let wanted = |message: &Message| session_id.is_none_or(|session_id| session_id == message.session_id);
     let (message, statuses) = found.filter(|(message, _)| wanted(message)).ok_or_else(not_found)?;
-    let content = message.content.as_deref().map(serde_json::from_str).transpose();
-    let details = Details {
-        row: message.row(),
-        to: message.to.as_deref(),
-        content: content.map_err(|error| ApiError::internal(&error))?,
-        valid_until: message.valid_until,
-        attempts: &message.attempts,
-        statuses,
-    };
+    let details = MessageDetails::new(message, statuses).map_err(|error| ApiError::internal(&error))?;
     Answer::json(&json!({"success": true, "message": details}))
 }
 
