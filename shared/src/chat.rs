@@ -31,6 +31,26 @@ pub enum ChatStatus {
     Archived,
 }
 
+impl ChatStatus {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Inbox, Self::Pending, Self::Resolved, Self::Archived];
+
+    /// The word that is stored and answered.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbox => "INBOX",
+            Self::Pending => "PENDING",
+            Self::Resolved => "RESOLVED",
+            Self::Archived => "ARCHIVED",
+        }
+    }
+
+    /// Whether the business is done with the chat, until the contact writes again.
+    pub fn is_closed(self) -> bool {
+        matches!(self, Self::Resolved | Self::Archived)
+    }
+}
+
 /// A chat as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chat {
@@ -44,6 +64,9 @@ pub struct Chat {
     pub phone_jid: Option<String>,
     /// The contact's own name where known, else the address as first given.
     pub name: String,
+    /// What the business calls the contact, in place of his own name.
+    #[serde(default)]
+    pub custom_name: Option<String>,
     /// Person or group.
     #[serde(rename = "type")]
     pub kind: ChatType,
@@ -69,6 +92,9 @@ pub struct Chat {
     /// When the contact last wrote, by WhatsApp's clock: it opens the customer service window.
     #[serde(default)]
     pub last_inbound_at: Option<Timestamp>,
+    /// WhatsApp's id of that message: marking it as read marks all before it.
+    #[serde(default)]
+    pub last_inbound_wamid: Option<String>,
     /// Until when a click on an advertisement keeps the window open.
     #[serde(default)]
     pub entry_point_until: Option<Timestamp>,
@@ -118,6 +144,7 @@ impl Chat {
             remote_id: address.remote_id(),
             phone_jid: phone.is_some().then(|| address.remote_id()),
             name,
+            custom_name: None,
             kind: if matches!(address, Address::Group(_)) { ChatType::Group } else { ChatType::Individual },
             status: ChatStatus::Inbox,
             is_unread: false,
@@ -128,6 +155,7 @@ impl Chat {
             wa_id: phone,
             last_outbound: None,
             last_inbound_at: None,
+            last_inbound_wamid: None,
             entry_point_until: None,
             merged: Vec::new(),
             merged_into: None,
@@ -173,7 +201,7 @@ impl Chat {
             session_id: self.session_id,
             remote_id: self.remote_id.clone(),
             phone_jid: self.phone_jid.clone(),
-            name: self.name.clone(),
+            name: self.custom_name.as_ref().unwrap_or(&self.name).clone(),
             kind: self.kind,
             status: self.status,
             is_unread: self.is_unread,

@@ -77,6 +77,11 @@ impl Environment {
         })
     }
 
+    /// `INBOX_SHARDS`: into how many partitions the inbox index is spread.
+    pub fn inbox_shards(self) -> Result<u8, InvalidVariable> {
+        self.number("INBOX_SHARDS")
+    }
+
     fn number<N: std::str::FromStr>(self, name: &'static str) -> Result<N, InvalidVariable> {
         self.optional(name).and_then(|value| value.parse().ok()).ok_or(InvalidVariable(name))
     }

@@ -69,7 +69,8 @@ impl Startup {
     /// The table.
     pub fn store(&self) -> Result<Store, StartError> {
         let client = aws_sdk_dynamodb::Client::new(&self.aws);
-        Ok(Store::new(client, self.environment.table_name()?, self.system))
+        let store = Store::new(client, self.environment.table_name()?, self.system);
+        Ok(store.with_inbox_shards(self.environment.inbox_shards()?))
     }
 
     /// The secrets of the Meta app.

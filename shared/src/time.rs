@@ -33,6 +33,11 @@ impl Timestamp {
         Self::from_milliseconds(seconds.checked_mul(1000)?)
     }
 
+    /// Milliseconds since 1970.
+    pub fn milliseconds(self) -> i64 {
+        self.milliseconds
+    }
+
     /// Whole seconds since 1970, rounded down; the unit of DynamoDB's TTL.
     pub fn seconds(self) -> i64 {
         self.milliseconds / 1000

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{
 use super::{
     Store, StoreError,
     item::{self, number, string},
-    keys::{Key, inbox_key},
+    keys::{Key, inbox_key, inbox_position},
     transaction::{put_action, update_action},
 };
 use crate::{
@@ -67,6 +67,8 @@ pub(super) struct Summary<'a> {
     pub(super) unread: Unread,
     /// Whether the batch's last message is to be shown. Not when a later one is there already.
     pub(super) shows: bool,
+    /// Whether an inbound message finds the chat resolved or archived, and takes it back to the inbox.
+    pub(super) reopens: bool,
     /// What must be so for the update to happen, beside that `last_message_at` does not go back.
     pub(super) expects: Expected<'a>,
 }
@@ -106,6 +108,8 @@ impl Store {
             assign.set_once("phone_jid", string(jid));
         }
         let mut add = String::new();
+        let mut conditions = Vec::new();
+        let in_inbox = string(inbox_key(chat.session_id, ChatStatus::Inbox, chat.id.shard(self.inbox_shards)));
         match summary.unread {
             Unread::Add { count, names } => {
                 // Inbound: what the contact calls himself and where he writes from is the newest there is.
@@ -117,13 +121,27 @@ impl Store {
                 if let Some(wa_id) = chat.wa_id.as_ref().filter(|_| summary.shows) {
                     assign.set("wa_id", string(wa_id));
                 }
-                assign.set_once("status", string("INBOX"));
-                assign.set_once("inbox_key", string(inbox_key(chat.session_id, ChatStatus::Inbox)));
+                // An update cannot choose by what it finds, so it says what it takes for granted, and is made anew in
+                // its other form when that was wrong.
+                assign.values.push((":resolved".to_owned(), string(ChatStatus::Resolved.as_str())));
+                assign.values.push((":archived".to_owned(), string(ChatStatus::Archived.as_str())));
+                if summary.reopens {
+                    assign.set("status", string(ChatStatus::Inbox.as_str()));
+                    assign.set("inbox_key", in_inbox);
+                    conditions.push("#status IN (:resolved, :archived)");
+                } else {
+                    assign.set_once("status", string(ChatStatus::Inbox.as_str()));
+                    assign.set_once("inbox_key", in_inbox);
+                    conditions.push("(attribute_not_exists(#status) OR NOT #status IN (:resolved, :archived))");
+                }
                 assign.set("is_unread", AttributeValue::Bool(true));
                 assign.bind("unread_count", number(count));
                 add = " ADD #unread_count :unread_count".to_owned();
                 if let Some(at) = chat.last_inbound_at.filter(|_| summary.shows) {
                     assign.set("last_inbound_at", string(at.to_string()));
+                    if let Some(wamid) = &chat.last_inbound_wamid {
+                        assign.set("last_inbound_wamid", string(wamid));
+                    }
                 }
                 if let Some(until) = chat.entry_point_until {
                     assign.set("entry_point_until", string(until.to_string()));
@@ -134,8 +152,8 @@ impl Store {
                 if let Some(wa_id) = &chat.wa_id {
                     assign.set_once("wa_id", string(wa_id));
                 }
-                assign.set("status", string("INBOX"));
-                assign.set("inbox_key", string(inbox_key(chat.session_id, ChatStatus::Inbox)));
+                assign.set("status", string(ChatStatus::Inbox.as_str()));
+                assign.set("inbox_key", in_inbox);
                 assign.set("is_unread", AttributeValue::Bool(false));
                 assign.set("unread_count", number(0));
                 if let Some(last) = &chat.last_outbound {
@@ -146,10 +164,10 @@ impl Store {
                 }
             }
         }
-        let mut conditions = Vec::new();
         if let (true, Some(last), Some(at)) = (summary.shows, &chat.last_message, chat.last_message_at) {
             assign.set("last_message", string(last));
             assign.set("last_message_at", string(at.to_string()));
+            assign.set("inbox_position", string(inbox_position(at, chat.id)));
             conditions.push("(attribute_not_exists(last_message_at) OR last_message_at <= :last_message_at)");
         }
         match summary.expects {

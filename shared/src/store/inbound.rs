@@ -1,16 +1,17 @@
 //! Inbound messages: each is stored once, in the right chat, in the same transaction as its chat's summary.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use serde::Deserialize;
 
 use super::{
     Store, StoreError,
-    chat::{Expected, Summary, Unread},
+    chat::{CHAT, Expected, Summary, Unread},
     item::{self, number, string},
     keys::{Key, MessageKey, wamid_key},
     transaction::{Refusal, Transaction, put_action},
 };
 use crate::{
-    chat::{Chat, ENTRY_POINT_WINDOW},
+    chat::{Chat, ChatStatus, ENTRY_POINT_WINDOW},
     id::{ChatId, MessageId, SessionId},
     identity::{Address, Identity},
     message::{Channel, Message, MessageStatus, MessageType, placeholder, preview},
@@ -61,6 +62,13 @@ pub struct InboundBatch {
     pub messages: Vec<Inbound>,
 }
 
+/// What decides how a chat is updated, as a refused update found it.
+#[derive(Deserialize)]
+struct Found {
+    status: Option<ChatStatus>,
+    last_message_at: Option<Timestamp>,
+}
+
 impl Store {
     /// Stores the messages that are not there yet, and counts them as unread. How many were new.
     pub async fn receive(&self, batch: InboundBatch) -> Result<usize, StoreError> {
@@ -75,13 +83,13 @@ impl Store {
     }
 
     async fn receive_chunk(&self, batch: &InboundBatch, mut messages: Vec<Inbound>) -> Result<usize, StoreError> {
-        let mut shows = true;
+        let (mut shows, mut reopens) = (true, false);
         for _ in 0..ROUNDS {
             let Some(last) = messages.iter().max_by_key(|message| message.timestamp) else { return Ok(0) };
             let place = self.place(batch.session_id, &batch.addresses).await?;
             let chat = inbound_chat(batch, place.chat_id, &messages, last, (self.system.now)());
             let unread = Unread::Add { count: messages.len(), names: batch.name.is_some() };
-            let summary = Summary { chat: &chat, unread, shows, expects: Expected::Anything };
+            let summary = Summary { chat: &chat, unread, shows, reopens, expects: Expected::Anything };
             let mut actions = vec![self.summarise(&summary)?];
             for identity in &place.unbound {
                 actions.push(self.bind_identity(batch.session_id, identity, place.chat_id)?);
@@ -97,14 +105,18 @@ impl Store {
             let refusals = match self.transact("storing inbound messages", actions).await? {
                 Transaction::Committed => {
                     self.remember(batch.session_id, &place);
-                    if let (false, Some(at)) = (shows, chat.last_inbound_at) {
-                        self.open_window(place.chat_id, at).await?;
+                    if !shows {
+                        self.open_window(&chat).await?;
                     }
                     return Ok(messages.len());
                 }
                 Transaction::Refused(refusals) => refusals,
             };
-            shows &= !refusals.first().is_some_and(|chat| chat.failed);
+            if let Some(item) = refusals.first().and_then(|chat| chat.item.clone()) {
+                let found: Found = item::read(CHAT, item)?;
+                shows &= found.last_message_at.is_none_or(|at| at <= last.timestamp);
+                reopens = found.status.is_some_and(ChatStatus::is_closed);
+            }
             if refusals.iter().take(first_message).skip(1).any(|identity| identity.failed) {
                 self.forget(batch.session_id, &batch.addresses);
             }
@@ -115,15 +127,17 @@ impl Store {
     }
 
     /// A message that is not the chat's last still opens the window, unless a later one of the contact did.
-    async fn open_window(&self, chat_id: ChatId, at: Timestamp) -> Result<(), StoreError> {
+    async fn open_window(&self, chat: &Chat) -> Result<(), StoreError> {
+        let (Some(at), Some(wamid)) = (chat.last_inbound_at, &chat.last_inbound_wamid) else { return Ok(()) };
         let request = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(Key::chat(chat_id).attributes()))
-            .update_expression("SET last_inbound_at = :at")
+            .set_key(Some(Key::chat(chat.id).attributes()))
+            .update_expression("SET last_inbound_at = :at, last_inbound_wamid = :wamid")
             .condition_expression("attribute_not_exists(last_inbound_at) OR last_inbound_at < :at")
-            .expression_attribute_values(":at", string(at.to_string()));
+            .expression_attribute_values(":at", string(at.to_string()))
+            .expression_attribute_values(":wamid", string(wamid));
         self.unless_refused("opening a window", request).await.map(drop)
     }
 
@@ -199,12 +213,15 @@ fn inbound_chat(batch: &InboundBatch, id: ChatId, messages: &[Inbound], last: &I
         (None, Address::Bsuid(id) | Address::Group(id)) => id.clone(),
     };
     let preview = last.body.as_deref().map_or_else(|| placeholder(last.kind), preview);
-    let latest = |wanted: fn(&&Inbound) -> bool| messages.iter().filter(wanted).map(|message| message.timestamp).max();
+    let latest = |wanted: fn(&&Inbound) -> bool| messages.iter().filter(wanted).max_by_key(|message| message.timestamp);
+    let opening = latest(|message| message.opens_window);
     Chat {
         last_message: Some(preview),
         last_message_at: Some(last.timestamp),
-        last_inbound_at: latest(|message| message.opens_window),
-        entry_point_until: latest(|message| message.has_referral).map(|at| at.after(ENTRY_POINT_WINDOW)),
+        last_inbound_at: opening.map(|message| message.timestamp),
+        last_inbound_wamid: opening.map(|message| message.wamid.clone()),
+        entry_point_until: latest(|message| message.has_referral)
+            .map(|message| message.timestamp.after(ENTRY_POINT_WINDOW)),
         ..Chat::new(id, batch.session_id, address, name, now)
     }
 }

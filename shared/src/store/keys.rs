@@ -156,16 +156,16 @@ impl FromStr for MessageKey {
 #[error("not a message key")]
 pub struct NotOurs;
 
-/// Partition key of the `inbox` index; its sort key is the chat's `last_message_at`. It ends in a shard because one
-/// partition carries about 500 moving entries a second: a number with WhatsApp's default throughput needs one.
-pub(crate) fn inbox_key(session_id: SessionId, status: ChatStatus) -> String {
-    let status = match status {
-        ChatStatus::Inbox => "INBOX",
-        ChatStatus::Pending => "PENDING",
-        ChatStatus::Resolved => "RESOLVED",
-        ChatStatus::Archived => "ARCHIVED",
-    };
-    format!("{session_id}#{status}#0")
+/// Partition key of the `inbox` index. It ends in a shard because one partition carries about 500 moving entries a
+/// second: a number with WhatsApp's default throughput needs one, a raised one needs more.
+pub(crate) fn inbox_key(session_id: SessionId, status: ChatStatus, shard: u8) -> String {
+    format!("{session_id}#{}#{shard}", status.as_str())
+}
+
+/// Sort key of the `inbox` index: the chat's place among the others. WhatsApp's times are whole seconds, so many chats
+/// share one; the id makes each place one chat's own, and a reader can go on after it without losing or repeating any.
+pub(crate) fn inbox_position(last_message_at: Timestamp, chat_id: ChatId) -> String {
+    format!("{last_message_at}#{chat_id}")
 }
 
 /// Key of the `wamid` index. Ids of WhatsApp are unique within one business number.

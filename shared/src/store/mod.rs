@@ -43,6 +43,7 @@ pub struct Store {
     client: Client,
     table: String,
     system: System,
+    inbox_shards: u8,
     remembered: Arc<Mutex<identity::Remembered>>,
 }
 
@@ -88,7 +89,12 @@ impl StoreError {
 impl Store {
     /// The table of this name.
     pub fn new(client: Client, table: String, system: System) -> Self {
-        Self { client, table, system, remembered: Arc::default() }
+        Self { client, table, system, inbox_shards: 1, remembered: Arc::default() }
+    }
+
+    /// Spreads each list of a session's inbox over this many partitions of the index.
+    pub fn with_inbox_shards(self, inbox_shards: u8) -> Self {
+        Self { inbox_shards: inbox_shards.max(1), ..self }
     }
 
     /// Opens the connection with one cheap request, whose result does not matter.

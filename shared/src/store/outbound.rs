@@ -144,6 +144,7 @@ impl Store {
             chat: outbound.chat,
             unread: Unread::Clear,
             shows: outbound.chat.last_message_at == Some(message.timestamp),
+            reopens: false,
             expects: match outbound.known {
                 None => Expected::New,
                 Some(known) => Expected::LastOutbound(known.last_outbound.as_deref()),
