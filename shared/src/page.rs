@@ -124,7 +124,7 @@ mod tests {
             lists in lists(), ascending in any::<bool>(), limit in 1usize..20, most in 1usize..20, modulus in 1u128..5,
         ) {
             let order = if ascending { Order::Ascending } else { Order::Descending };
-            let wanted = |at: &Position| at.id.as_u128() % modulus == 0;
+            let wanted = |at: &Position| at.id.as_u128().is_multiple_of(modulus);
             let mut expected: Vec<Position> = lists.iter().flatten().copied().filter(wanted).collect();
             expected.sort();
             if !ascending {
