@@ -2,6 +2,7 @@
 
 mod capacity;
 mod faults;
+mod open;
 mod permissions;
 mod proxy;
 mod table;
@@ -55,6 +56,14 @@ pub enum DatabaseError {
         /// Why not.
         source: DynoxideError,
     },
+    /// The index that the stream is read with could not be made.
+    #[error("cannot prepare the database {location}")]
+    Prepare {
+        /// The file, or `in memory`.
+        location: String,
+        /// Why not.
+        source: rusqlite::Error,
+    },
     /// The database refused the table.
     #[error("the template's table is refused")]
     Table {
@@ -99,7 +108,7 @@ impl Database {
         let opening = {
             let table = table.clone();
             move || -> Result<dynoxide::Database, DatabaseError> {
-                let embedded = open(&storage)?;
+                let embedded = open::open(&storage)?;
                 table::ensure(&embedded, &table)?;
                 Ok(embedded)
             }
@@ -148,19 +157,6 @@ impl Database {
             let _ = server.await;
         }
     }
-}
-
-fn open(storage: &Storage) -> Result<dynoxide::Database, DatabaseError> {
-    let (location, opened) = match storage {
-        Storage::Memory => ("in memory".to_owned(), dynoxide::Database::memory()),
-        Storage::Directory(path) => {
-            std::fs::create_dir_all(path).map_err(|source| DatabaseError::Directory { path: path.clone(), source })?;
-            let file = path.join("qasid.db").display().to_string();
-            let opened = dynoxide::Database::new(&file);
-            (file, opened)
-        }
-    };
-    opened.map_err(|source| DatabaseError::Open { location, source })
 }
 
 async fn serve_embedded(
