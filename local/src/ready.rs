@@ -15,6 +15,10 @@ pub struct Ready {
     pub whatsapp: String,
     /// The embedded DynamoDB.
     pub dynamodb: String,
+    /// Secrets Manager, for the one secret.
+    pub secrets_manager: String,
+    /// The ARN of that secret.
+    pub secret_id: String,
     /// WhatsApp's id of the business number.
     pub phone_number_id: String,
     /// The business number, digits only.

@@ -1,8 +1,9 @@
-//! A stand-in for Secrets Manager that knows one secret and one operation, `GetSecretValue`.
+//! A stand-in for Secrets Manager that knows one secret and two operations, `GetSecretValue` and `PutSecretValue`. A value
+//! that is put lasts as long as the run.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -83,15 +84,21 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let stored = Stored { id, value: serde_json::to_string(secret)?, version: Uuid::new_v4() };
+    let current = Version { id: Uuid::new_v4(), value: serde_json::to_string(secret)? };
+    let stored = Stored { id, current: Mutex::new(current) };
     let app = Router::new().fallback(handle).with_state(Arc::new(stored));
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
 struct Stored {
     id: String,
+    current: Mutex<Version>,
+}
+
+#[derive(Clone)]
+struct Version {
+    id: Uuid,
     value: String,
-    version: Uuid,
 }
 
 #[derive(Deserialize)]
@@ -102,27 +109,38 @@ struct GetSecretValue {
     version_stage: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PutSecretValue {
+    secret_id: Option<String>,
+    secret_string: Option<String>,
+}
+
 async fn handle(State(stored): State<Arc<Stored>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let (status, answer) = if target == Some("secretsmanager.GetSecretValue") {
-        stored.get(&body)
-    } else {
-        (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException"}))
+    let (status, answer) = match target {
+        Some("secretsmanager.GetSecretValue") => stored.get(&body),
+        Some("secretsmanager.PutSecretValue") => stored.put(&body),
+        _ => (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException"})),
     };
     (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], answer.to_string()).into_response()
+}
+
+fn refuse(kind: &str, message: &str) -> (StatusCode, Value) {
+    (StatusCode::BAD_REQUEST, json!({"__type": kind, "Message": message}))
 }
 
 impl Stored {
     /// As "GetSecretValue" in the Secrets Manager API Reference.
     fn get(&self, body: &[u8]) -> (StatusCode, Value) {
-        let refuse = |kind: &str, message: &str| (StatusCode::BAD_REQUEST, json!({"__type": kind, "Message": message}));
         let Ok(request) = serde_json::from_slice::<GetSecretValue>(body) else {
             return refuse("SerializationException", "The request body is not a GetSecretValue request.");
         };
         let Some(id) = request.secret_id else {
             return refuse("InvalidParameterException", "You must provide a value for the SecretId parameter.");
         };
-        let this_version = request.version_id.is_none_or(|version| version == self.version.to_string());
+        let current = self.current();
+        let this_version = request.version_id.is_none_or(|version| version == current.id.to_string());
         let this_stage = request.version_stage.is_none_or(|stage| stage == "AWSCURRENT");
         if !self.is(&id) {
             return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
@@ -134,11 +152,39 @@ impl Stored {
         let answer = json!({
             "ARN": self.arn(),
             "Name": self.name(),
-            "VersionId": self.version,
-            "SecretString": self.value,
+            "VersionId": current.id,
+            "SecretString": current.value,
             "VersionStages": ["AWSCURRENT"],
         });
         (StatusCode::OK, answer)
+    }
+
+    /// As "PutSecretValue" in the Secrets Manager API Reference, for text.
+    #[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
+    fn put(&self, body: &[u8]) -> (StatusCode, Value) {
+        let Ok(request) = serde_json::from_slice::<PutSecretValue>(body) else {
+            return refuse("SerializationException", "The request body is not a PutSecretValue request.");
+        };
+        let (Some(id), Some(value)) = (request.secret_id, request.secret_string) else {
+            let message = "You must provide a value for the SecretId and the SecretString parameters.";
+            return refuse("InvalidParameterException", message);
+        };
+        if !self.is(&id) {
+            return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+        }
+        let version = Version { id: Uuid::new_v4(), value };
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = version.clone();
+        let answer = json!({
+            "ARN": self.arn(),
+            "Name": self.name(),
+            "VersionId": version.id,
+            "VersionStages": ["AWSCURRENT"],
+        });
+        (StatusCode::OK, answer)
+    }
+
+    fn current(&self) -> Version {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A secret answers to its name, its ARN, and its ARN without the hyphen and six characters at the end.
@@ -178,7 +224,7 @@ mod tests {
     const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:qasid-WhatsApp-AAAAAA";
 
     fn stored(id: &str) -> Stored {
-        Stored { id: id.to_owned(), value: "{}".to_owned(), version: Uuid::nil() }
+        Stored { id: id.to_owned(), current: Mutex::new(Version { id: Uuid::nil(), value: "{}".to_owned() }) }
     }
 
     fn get(stored: &Stored, request: Value) -> (StatusCode, Value) {
@@ -214,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn serves_get_secret_value_and_nothing_else() {
+    async fn a_value_that_is_put_is_got() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let secret = WhatsAppSecret::random();
@@ -224,17 +270,25 @@ mod tests {
             tokio::spawn(async move { serve(listener, ARN.to_owned(), &secret, shutdown).await })
         };
         let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-        let call = async |target: &str| {
-            let body = Body::from(json!({"SecretId": ARN}).to_string());
-            let request = Request::post(&url).header("x-amz-target", target).body(body).unwrap();
+        let call = async |target: &str, body: Value| {
+            let request =
+                Request::post(&url).header("x-amz-target", target).body(Body::from(body.to_string())).unwrap();
             let answer =
                 to_bytes(Body::new(client.request(request).await.unwrap().into_body()), usize::MAX).await.unwrap();
             serde_json::from_slice::<Value>(&answer).unwrap()
         };
-        let answer = call("secretsmanager.GetSecretValue").await;
-        let string = answer["SecretString"].as_str().unwrap();
+        let first = call("secretsmanager.GetSecretValue", json!({"SecretId": ARN})).await;
+        let string = first["SecretString"].as_str().unwrap();
         assert!(serde_json::from_str::<WhatsAppSecret>(string).unwrap() == secret);
-        assert_eq!(call("secretsmanager.PutSecretValue").await, json!({"__type": "UnknownOperationException"}));
+        for wrong in [json!({"SecretId": ARN}), json!({"SecretId": "other", "SecretString": "{}"}), json!(7)] {
+            assert!(call("secretsmanager.PutSecretValue", wrong).await["__type"].is_string());
+        }
+        call("secretsmanager.PutSecretValue", json!({"SecretId": ARN, "SecretString": "{\"a\":1}"})).await;
+        let second = call("secretsmanager.GetSecretValue", json!({"SecretId": ARN})).await;
+        assert_eq!(second["SecretString"], "{\"a\":1}");
+        assert_ne!(second["VersionId"], first["VersionId"]);
+        let other = call("secretsmanager.DeleteSecret", json!({"SecretId": ARN})).await;
+        assert_eq!(other, json!({"__type": "UnknownOperationException"}));
         shutdown.cancel();
         serving.await.unwrap().unwrap();
     }

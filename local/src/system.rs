@@ -114,6 +114,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     // The ports come first: the simulated WhatsApp's is a parameter of the template.
     let ports = ports::bind(port)?;
     let (api, whatsapp_url, dynamodb) = (url(&ports.api)?, url(&ports.whatsapp)?, url(&ports.dynamodb)?);
+    let secrets_manager = url(&ports.secrets)?;
     let mut given = BTreeMap::from([
         ("PhoneNumberId".to_owned(), PHONE_NUMBER_ID.to_owned()),
         ("DisplayPhoneNumber".to_owned(), DISPLAY_PHONE_NUMBER.to_owned()),
@@ -154,7 +155,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let endpoints = BTreeMap::from([
         ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), dynamodb.clone()),
         ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), url(&ports.lambda)?),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), url(&ports.secrets)?),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_manager.clone()),
     ]);
     let lambda = Lambda::start(deployments, endpoints, meter, console.clone()).await?;
     let settings = whatsapp::Settings {
@@ -171,6 +172,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         api,
         whatsapp: whatsapp_url,
         dynamodb,
+        secrets_manager,
+        secret_id: secret_id.clone(),
         phone_number_id,
         display_phone_number,
         app_secret: secret.app_secret.clone(),

@@ -1,10 +1,12 @@
 //! Everything that two function binaries could need: the domain (plain types and rules that know no AWS), the store
 //! (DynamoDB), the Cloud API (WhatsApp), and the edges of a Lambda function (HTTP, configuration, start-up, telemetry).
 
+mod cached;
 pub mod chat;
 pub mod cloud_api;
 pub mod config;
 pub mod content;
+pub mod credentials;
 pub mod cursor;
 pub mod delivery;
 pub mod details;

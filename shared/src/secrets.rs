@@ -1,25 +1,23 @@
 //! The secrets of the Meta app, kept in AWS Secrets Manager.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use serde::Deserialize;
-use tokio::sync::RwLock;
+use serde::{Deserialize, Deserializer};
+use subtle::ConstantTimeEq;
 
-use crate::time::Timestamp;
+use crate::{cached::Cached, time::Timestamp};
 
-/// How long a value is used before it is asked for again, so that a changed secret is taken up without a deployment.
-const LIFETIME: Duration = Duration::from_secs(4 * 60);
-
-/// The secret's JSON: `{"appSecret", "verifyToken", "accessToken"}`. An empty value never matches anything.
-#[derive(Clone, Deserialize)]
+/// The secret's JSON: `{"appSecret", "verifyToken", "accessToken"}`. The first two may each be a list, so that the old
+/// value and the new one both hold while one replaces the other.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WhatsAppSecrets {
-    /// Signs webhooks.
+    /// Sign webhooks.
     #[serde(default)]
-    pub app_secret: String,
-    /// Proves Meta's request to subscribe.
+    pub app_secret: Values,
+    /// Prove Meta's request to subscribe.
     #[serde(default)]
-    pub verify_token: String,
+    pub verify_token: Values,
     /// Authorises sends.
     #[serde(default)]
     pub access_token: String,
@@ -28,6 +26,49 @@ pub struct WhatsAppSecrets {
 impl std::fmt::Debug for WhatsAppSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("WhatsAppSecrets(…)")
+    }
+}
+
+/// One secret value, or several that hold at the same time. An empty one is none, and never matches anything.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Values(Vec<String>);
+
+impl Values {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Whether `text` is one of them. Compares in constant time.
+    pub fn contain(&self, text: &str) -> bool {
+        self.iter().any(|value| value.as_bytes().ct_eq(text.as_bytes()).into())
+    }
+}
+
+impl std::fmt::Debug for Values {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Values(…)")
+    }
+}
+
+impl FromIterator<String> for Values {
+    fn from_iter<I: IntoIterator<Item = String>>(values: I) -> Self {
+        Self(values.into_iter().filter(|value| !value.is_empty()).collect())
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum OneOrMore {
+            One(String),
+            More(Vec<String>),
+        }
+        Ok(match OneOrMore::deserialize(deserializer)? {
+            OneOrMore::One(value) => Self::from_iter([value]),
+            OneOrMore::More(values) => Self::from_iter(values),
+        })
     }
 }
 
@@ -43,43 +84,28 @@ pub enum SecretsError {
     Format,
 }
 
-/// A value and when it was fetched.
-type Fetched = (Timestamp, Arc<WhatsAppSecrets>);
-
 /// A reader that keeps the value while it is fresh.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     client: aws_sdk_secretsmanager::Client,
     secret_id: String,
-    current: Arc<RwLock<Option<Fetched>>>,
+    current: Cached<WhatsAppSecrets>,
 }
 
 impl Secrets {
     /// A reader of the secret with this name or ARN.
     pub fn new(client: aws_sdk_secretsmanager::Client, secret_id: String) -> Self {
-        Self { client, secret_id, current: Arc::default() }
+        Self { client, secret_id, current: Cached::new("secret") }
     }
 
     /// The current value. When Secrets Manager does not answer, an older value goes on being used.
     pub async fn get(&self, now: Timestamp) -> Result<Arc<WhatsAppSecrets>, SecretsError> {
-        let known = self.current.read().await.clone();
-        if let Some((fetched_at, secrets)) = &known
-            && now.since(*fetched_at) < LIFETIME
-        {
-            return Ok(Arc::clone(secrets));
-        }
-        match (self.fetch().await, known) {
-            (Ok(secrets), _) => {
-                let secrets = Arc::new(secrets);
-                *self.current.write().await = Some((now, Arc::clone(&secrets)));
-                Ok(secrets)
-            }
-            (Err(error), Some((_, secrets))) => {
-                tracing::warn!(error = crate::telemetry::chain(&error), "keeping the last known secret");
-                Ok(secrets)
-            }
-            (Err(error), None) => Err(error),
-        }
+        self.current.get(now, self.fetch()).await
+    }
+
+    /// A newer value than `used`, which did not work, if there is one.
+    pub async fn other_than(&self, used: &Arc<WhatsAppSecrets>, now: Timestamp) -> Option<Arc<WhatsAppSecrets>> {
+        self.current.other_than(used, now, self.fetch()).await
     }
 
     async fn fetch(&self) -> Result<WhatsAppSecrets, SecretsError> {
@@ -91,5 +117,39 @@ impl Secrets {
             .await
             .map_err(|error| SecretsError::Fetch(error.into()))?;
         value.secret_string().and_then(|text| serde_json::from_str(text).ok()).ok_or(SecretsError::Format)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<WhatsAppSecrets> {
+        serde_json::from_str(json).ok()
+    }
+
+    #[test]
+    fn a_secret_is_one_value_or_several() {
+        let secrets = read(r#"{"appSecret": "a", "verifyToken": ["b", "c"], "accessToken": "d", "other": 1}"#).unwrap();
+        assert_eq!(secrets.app_secret.iter().collect::<Vec<_>>(), ["a"]);
+        assert!(secrets.verify_token.contain("b") && secrets.verify_token.contain("c"));
+        assert!(!secrets.verify_token.contain("a") && !secrets.verify_token.contain("bc"));
+        assert_eq!(secrets.access_token, "d");
+    }
+
+    #[test]
+    fn an_empty_value_matches_nothing() {
+        for json in ["{}", r#"{"verifyToken": ""}"#, r#"{"verifyToken": ["", ""]}"#, r#"{"verifyToken": []}"#] {
+            let secrets = read(json).unwrap();
+            assert_eq!(secrets.verify_token.iter().count(), 0, "{json}");
+            assert!(!secrets.verify_token.contain(""), "{json}");
+        }
+        assert!(read(r#"{"appSecret": 1}"#).is_none() && read(r#"{"appSecret": [1]}"#).is_none());
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let shown = format!("{:?}", read(r#"{"appSecret": "hunter2", "accessToken": "hunter2"}"#).unwrap());
+        assert!(!shown.contains("hunter2"));
     }
 }

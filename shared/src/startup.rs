@@ -7,7 +7,10 @@ use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::Timeou
 use aws_smithy_http_client::{Builder, tls};
 use uuid::Uuid;
 
-use crate::{config::Environment, secrets::Secrets, store::Store, telemetry, time::Timestamp, waker::Waker};
+use crate::{
+    config::Environment, credentials::Credentials, secrets::Secrets, store::Store, telemetry, time::Timestamp,
+    waker::Waker,
+};
 
 /// A function's failure to start.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -73,11 +76,12 @@ impl Startup {
         Ok(store.with_inbox_shards(self.environment.inbox_shards()?))
     }
 
-    /// The secrets of the Meta app.
-    pub fn secrets(&self) -> Result<Secrets, StartError> {
+    /// What WhatsApp knows us by.
+    pub fn credentials(&self) -> Result<Credentials, StartError> {
         let client = aws_sdk_secretsmanager::Client::new(&self.aws);
-        Ok(Secrets::new(client, self.environment.secret_id()?))
+        Ok(Credentials::new(Secrets::new(client, self.environment.secret_id()?), self.system))
     }
+
     /// What lets the function invoke itself.
     pub fn waker(&self) -> Result<Waker, StartError> {
         // One repeat, for a connection that was closed while the process was frozen. More would hold up the invocation

@@ -19,8 +19,8 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let cloud_api = CloudApi::new(startup.environment.graph_api_url()?)?;
     let settings = startup.environment.delivery_settings()?;
-    let (store, secrets, waker) = (startup.store()?, startup.secrets()?, startup.waker()?);
-    let courier = Courier::new(store, cloud_api, secrets, waker, startup.system, settings);
+    let (store, credentials, waker) = (startup.store()?, startup.credentials()?, startup.waker()?);
+    let courier = Courier::new(store, cloud_api, credentials, waker, startup.system, settings);
     courier.warm_up().await;
     run_concurrent(service_fn(move |event: LambdaEvent<Value>| {
         let courier = courier.clone();

@@ -7,6 +7,7 @@
 //!   Answers with the ids and what came of the first attempt to deliver; retries go on behind.
 //! - `POST /simulator/scan`: `{"qr", "from", "name"?}`, a phone scans a QR code and sends its text.
 //! - `GET /simulator/messages`: what was accepted, in order; `GET /simulator/webhooks`: counts.
+//! - `POST /simulator/numbers`: another business number, or other credentials (see [`super::lines`]).
 //! - `GET`, `POST`, `DELETE /simulator/faults` (see [`super::faults`]).
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
     Router::new()
         .route("/simulator/messages", get(accepted).post(write))
         .route("/simulator/scan", post(scan_qr))
+        .route("/simulator/numbers", post(change_line))
         .route("/simulator/webhooks", get(webhooks))
         .route("/simulator/faults", get(faults).post(change_faults).delete(clear_faults))
         .method_not_allowed_fallback(wrong_method)
@@ -88,6 +90,11 @@ async fn wrong_method() -> ControlError {
 
 async fn accepted(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
     Json(json!({"messages": simulator.accepted()}))
+}
+
+async fn change_line(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
+    simulator.lines.change(read(&bytes(body)?)?);
+    Ok(Json(json!({"success": true})))
 }
 
 async fn webhooks(State(simulator): State<Arc<Simulator>>) -> Json<Counts> {
@@ -145,10 +152,11 @@ fn number(simulator: &Simulator, members: &mut Map<String, Value>) -> Result<Num
         Some(Value::String(text)) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => Ok(Some(text)),
         Some(_) => Err(ControlError::bad_request(format!("{name} must be a string of digits"))),
     };
-    let mut number = simulator.number.clone();
-    if let Some(phone_number_id) = digits("phoneNumberId")? {
-        number.phone_number_id = phone_number_id;
-    }
+    let line = match digits("phoneNumberId")? {
+        Some(phone_number_id) => simulator.lines.or_own(&phone_number_id),
+        None => simulator.lines.own(),
+    };
+    let mut number = line.number;
     if let Some(display_phone_number) = digits("displayPhoneNumber")? {
         number.display_phone_number = display_phone_number;
     }
@@ -167,16 +175,14 @@ struct Scan {
 async fn scan_qr(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     let Scan { qr, from, name } = read(&bytes(body)?)?;
     let (number, text) = scan::parse(&qr).map_err(ControlError::bad_request)?;
-    if number != simulator.number.display_phone_number {
-        let sentence =
-            format!("qr leads to another number than the simulated one, {}", simulator.number.display_phone_number);
-        return Err(ControlError::bad_request(sentence));
-    }
+    let Some(line) = simulator.lines.with_display(&number) else {
+        return Err(ControlError::bad_request("qr leads to another number than the simulated ones"));
+    };
     let mut message = json!({"from": from, "text": text});
     if let Some(name) = name {
         message["name"] = json!(name);
     }
-    Ok(delivered(simulator.receive(&simulator.number, vec![message])?).await)
+    Ok(delivered(simulator.receive(&line.number, vec![message])?).await)
 }
 
 /// The answer, when the first attempts have been answered; held webhooks are not waited for.

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::WhatsAppError;
 use super::journal::{Journal, Record, Webhook};
+use super::lines::Lines;
 use super::webhook::sign;
 use super::world::unix_now;
 use crate::console::{Console, Kind};
@@ -63,7 +64,7 @@ pub(super) struct Courier {
 struct Inner {
     client: reqwest::Client,
     url: String,
-    app_secret: String,
+    lines: Arc<Lines>,
     journal: Journal,
     console: Console,
     held: watch::Sender<bool>,
@@ -79,7 +80,7 @@ struct Inner {
 impl Courier {
     pub(super) fn new(
         url: String,
-        app_secret: String,
+        lines: Arc<Lines>,
         journal: Journal,
         console: Console,
         shutdown: CancellationToken,
@@ -88,7 +89,7 @@ impl Courier {
         let inner = Inner {
             client,
             url,
-            app_secret,
+            lines,
             journal,
             console,
             held: watch::Sender::new(false),
@@ -211,7 +212,7 @@ impl Courier {
             .post(&self.inner.url)
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, "facebookexternalua")
-            .header("X-Hub-Signature-256", sign(&self.inner.app_secret, webhook.body.as_bytes()))
+            .header("X-Hub-Signature-256", sign(&self.inner.lines.app_secret(&webhook.body), webhook.body.as_bytes()))
             .body(webhook.body.clone());
         match request.send().await {
             Ok(answer) => {

@@ -17,10 +17,12 @@ use super::address::Address;
 use super::faults::SendOutcome;
 use super::graph_error::GraphError;
 use super::journal::JournalError;
+use super::lines::Line;
 use super::scan::query_value;
 use super::send::{self, Message, Request};
 use super::server::close_without_answer;
 use super::simulator::Simulator;
+use super::webhook::Number;
 
 /// A version of the Graph API, such as `v26.0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,20 +55,20 @@ async fn node(
     path: ObjectPath,
     headers: HeaderMap,
 ) -> Result<Response, GraphError> {
-    let id = authorize(&simulator, &uri, path, &headers)?;
-    if method != Method::GET || id != simulator.number.phone_number_id {
+    let (id, line) = authorize(&simulator, &uri, path, &headers)?;
+    let Some(line) = line.filter(|_| method == Method::GET) else {
         return Err(GraphError::unsupported(method.as_str(), &id));
-    }
+    };
     let fields = query_value(uri.query().unwrap_or_default(), "fields")
         .map_err(|()| GraphError::parameter("Param fields must be percent-encoded UTF-8."))?;
-    number_fields(&simulator, fields.as_deref()).map(|fields| Json(fields).into_response())
+    number_fields(&line.number, fields.as_deref()).map(|fields| Json(fields).into_response())
 }
 
-fn number_fields(simulator: &Simulator, fields: Option<&str>) -> Result<Value, GraphError> {
+fn number_fields(number: &Number, fields: Option<&str>) -> Result<Value, GraphError> {
     // What Meta answers when no fields are asked for.
     let all = json!({
-        "id": simulator.number.phone_number_id,
-        "display_phone_number": format!("+{}", simulator.number.display_phone_number),
+        "id": number.phone_number_id,
+        "display_phone_number": format!("+{}", number.display_phone_number),
         "verified_name": "Local run",
         "code_verification_status": "VERIFIED",
         "quality_rating": "GREEN",
@@ -94,10 +96,10 @@ async fn messages(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, GraphError> {
-    let id = authorize(&simulator, &uri, path, &headers)?;
-    if method != Method::POST || id != simulator.number.phone_number_id {
+    let (id, line) = authorize(&simulator, &uri, path, &headers)?;
+    let Some(Line { number, .. }) = line.filter(|_| method == Method::POST) else {
         return Err(GraphError::unsupported(method.as_str(), &id));
-    }
+    };
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => GraphError::too_large(),
         _ => GraphError::new(100, Some("The request body could not be read".to_owned())),
@@ -106,18 +108,23 @@ async fn messages(
         // Meta reads such a body as a form, and does not find what it looks for first.
         return Err(GraphError::parameter("The parameter messaging_product is required."));
     }
-    match send::parse(&body, &simulator.number.display_phone_number)? {
+    match send::parse(&body, &number.display_phone_number)? {
         Request::ReadReceipt => {
             simulator.note("accepted: read receipt");
             Ok(Json(json!({"success": true})).into_response())
         }
-        Request::Message(message) => send(&simulator, message).await,
+        Request::Message(message) => send(&simulator, &number, message).await,
     }
 }
 
 /// Every call needs a version that exists and the access token. Gives the id of the object in the
-/// path.
-fn authorize(simulator: &Simulator, uri: &Uri, path: ObjectPath, headers: &HeaderMap) -> Result<String, GraphError> {
+/// path, and the number that it is of.
+fn authorize(
+    simulator: &Simulator,
+    uri: &Uri,
+    path: ObjectPath,
+    headers: &HeaderMap,
+) -> Result<(String, Option<Line>), GraphError> {
     // A path that is not percent-encoded UTF-8 is rejected here too.
     let Ok(Path((version, id))) = path else {
         return Err(GraphError::unknown_path(uri.path()));
@@ -127,10 +134,12 @@ fn authorize(simulator: &Simulator, uri: &Uri, path: ObjectPath, headers: &Heade
     }
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-    if token != Some(simulator.access_token.as_str()) {
+    let line = simulator.lines.get(&id);
+    let expected = line.clone().unwrap_or_else(|| simulator.lines.own()).access_token;
+    if token != Some(expected.as_str()) {
         return Err(GraphError::new(190, None));
     }
-    Ok(id)
+    Ok((id, line))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -138,12 +147,12 @@ fn is_json(headers: &HeaderMap) -> bool {
     content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-async fn send(simulator: &Simulator, message: Message) -> Result<Response, GraphError> {
+async fn send(simulator: &Simulator, number: &Number, message: Message) -> Result<Response, GraphError> {
     let (contact, masked) = (contact(&message), message.recipient.masked());
     let lost = |when| simulator.problem(format!("fault: no answer for {masked}, {when}"));
     match simulator.next_send() {
-        SendOutcome::Accepted => accept(simulator, message, None).map(|id| answer(&contact, &id)),
-        SendOutcome::Failed(code) => accept(simulator, message, Some(code)).map(|id| answer(&contact, &id)),
+        SendOutcome::Accepted => accept(simulator, number, message, None).map(|id| answer(&contact, &id)),
+        SendOutcome::Failed(code) => accept(simulator, number, message, Some(code)).map(|id| answer(&contact, &id)),
         SendOutcome::Refused { code, status, retry_after } => {
             simulator.problem(format!("fault: refused with code {code} for {masked}"));
             Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
@@ -153,15 +162,15 @@ async fn send(simulator: &Simulator, message: Message) -> Result<Response, Graph
             Ok(hang_up(simulator, hang).await)
         }
         SendOutcome::LostAfterAcceptance(hang) => {
-            accept(simulator, message, None)?;
+            accept(simulator, number, message, None)?;
             lost("accepted");
             Ok(hang_up(simulator, hang).await)
         }
     }
 }
 
-fn accept(simulator: &Simulator, message: Message, failed: Option<u32>) -> Result<String, GraphError> {
-    simulator.accept(message, failed).map_err(|error: JournalError| {
+fn accept(simulator: &Simulator, number: &Number, message: Message, failed: Option<u32>) -> Result<String, GraphError> {
+    simulator.accept(number, message, failed).map_err(|error: JournalError| {
         simulator.problem(format!("a message was refused: {}", error.explain()));
         GraphError::new(131_000, None)
     })

@@ -11,6 +11,7 @@ mod graph;
 mod graph_error;
 mod inbound;
 mod journal;
+mod lines;
 mod scan;
 mod send;
 mod server;

@@ -1,7 +1,7 @@
 //! The state of the simulated WhatsApp and what changes it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -13,6 +13,7 @@ use super::faults::{Faults, FaultsChange, SendOutcome};
 use super::graph::Version;
 use super::inbound::{self, Inbound};
 use super::journal::{Accepted, Journal, JournalError, Record, Recovered, Webhook};
+use super::lines::{Line, Lines};
 use super::send::Message;
 use super::status::{Content, Outcome};
 use super::wamid::{self, Direction};
@@ -21,10 +22,9 @@ use super::world::{now, unix_now};
 use super::{Settings, WhatsAppError};
 use crate::console::{Console, Kind};
 
-/// The simulated WhatsApp: one business number, and every user in the world.
+/// The simulated WhatsApp: business numbers, and every user in the world.
 pub(super) struct Simulator {
-    pub(super) number: Number,
-    pub(super) access_token: String,
+    pub(super) lines: Arc<Lines>,
     pub(super) newest_version: Version,
     pub(super) shutdown: CancellationToken,
     console: Console,
@@ -79,23 +79,20 @@ impl Simulator {
             Some(path) => Journal::open(path)?,
             None => (Journal::default(), Recovered::default()),
         };
-        let courier = Courier::new(
-            settings.webhook_url,
-            settings.app_secret,
-            journal.clone(),
-            console.clone(),
-            shutdown.clone(),
-        )?;
-        if !recovered.pending.is_empty() {
-            let text = format!("{} undelivered webhooks of the last run are sent again", recovered.pending.len());
-            console.line(Kind::WhatsApp, text);
-            drop(courier.dispatch(vec![recovered.pending]));
-        }
         let number = Number {
             waba_id: settings.waba_id,
             phone_number_id: settings.phone_number_id,
             display_phone_number: settings.display_phone_number,
         };
+        let own = Line { number, app_secret: settings.app_secret, access_token: settings.access_token };
+        let lines = Arc::new(Lines::new(own));
+        let courier =
+            Courier::new(settings.webhook_url, Arc::clone(&lines), journal.clone(), console.clone(), shutdown.clone())?;
+        if !recovered.pending.is_empty() {
+            let text = format!("{} undelivered webhooks of the last run are sent again", recovered.pending.len());
+            console.line(Kind::WhatsApp, text);
+            drop(courier.dispatch(vec![recovered.pending]));
+        }
         let state = State {
             people: recovered.people,
             accepted: recovered.accepted,
@@ -103,16 +100,7 @@ impl Simulator {
             written: HashMap::new(),
             last_webhook_id: recovered.last_webhook_id,
         };
-        Ok(Simulator {
-            number,
-            access_token: settings.access_token,
-            newest_version,
-            shutdown,
-            console,
-            courier,
-            journal,
-            state: Mutex::new(state),
-        })
+        Ok(Simulator { lines, newest_version, shutdown, console, courier, journal, state: Mutex::new(state) })
     }
 
     /// What the send that has just come suffers.
@@ -120,9 +108,14 @@ impl Simulator {
         self.state().faults.next_send()
     }
 
-    /// Accepts a message, keeps it, and sends its statuses: `failed` with that code, or all of
-    /// them. Gives its id.
-    pub(super) fn accept(&self, message: Message, failed: Option<u32>) -> Result<String, JournalError> {
+    /// Accepts a message of `number`, keeps it, and sends its statuses: `failed` with that code, or
+    /// all of them. Gives its id.
+    pub(super) fn accept(
+        &self,
+        number: &Number,
+        message: Message,
+        failed: Option<u32>,
+    ) -> Result<String, JournalError> {
         let mut state = self.state();
         let id = wamid::fresh(message.recipient.as_str(), Direction::Outbound);
         let person = state.people.get(&message.recipient);
@@ -142,7 +135,7 @@ impl Simulator {
             Some(code) => vec![outcome.failed(code, &faults)],
             None => outcome.read_at_once(&faults),
         };
-        let bodies = contents.into_iter().map(|content| webhook::body(&self.number, content)).collect();
+        let bodies = contents.into_iter().map(|content| webhook::body(number, content)).collect();
         let steps = state.queue(bodies);
         let text = format!("accepted: {} message for {}", message.kind, message.recipient.masked());
         let (to, recipient) = match message.recipient {

@@ -14,6 +14,7 @@
 #[cfg(target_os = "linux")]
 mod chaos;
 mod contract;
+mod credentials;
 mod delivery;
 mod events;
 #[cfg(target_os = "linux")]

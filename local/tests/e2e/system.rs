@@ -178,6 +178,14 @@ impl System {
         format!("sha256={hex}")
     }
 
+    /// Puts another value into the secret of the Meta app.
+    pub async fn put_secret(&self, value: &Value) {
+        let request = json!({"SecretId": self.ready.secret_id, "SecretString": value.to_string()}).to_string();
+        let headers = [("x-amz-target", "secretsmanager.PutSecretValue")];
+        let answer = self.send_request("POST", &self.ready.secrets_manager, &headers, request.into_bytes()).await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+    }
+
     /// The next `times` requests of any function for this DynamoDB operation suffer `fault`.
     pub fn table_fails(&self, operation: &str, fault: Fault, times: u32) {
         let injection = Injection { operation: operation.to_owned(), function: None, times, fault };

@@ -37,6 +37,13 @@ pub enum Posted {
     Problem(Problem),
 }
 
+impl Posted {
+    /// Whether WhatsApp did not take the access token (Meta: "Error codes", 190).
+    pub fn is_token_refused(&self) -> bool {
+        matches!(self, Self::Problem(Problem { code: Some(190), .. }))
+    }
+}
+
 /// Why a message was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

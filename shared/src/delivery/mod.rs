@@ -17,10 +17,11 @@ use futures_util::{StreamExt, stream};
 use self::{sessions::Sessions, slots::SlotBook};
 use crate::{
     cloud_api::CloudApi,
+    credentials::Credentials,
     message::{Attempt, AttemptOutcome, Channel, DeliveryEvent, MessageStatus},
     pacing,
     retry::expires_at,
-    secrets::{Secrets, SecretsError},
+    secrets::SecretsError,
     session::UnknownPolicy,
     startup::System,
     store::{
@@ -58,7 +59,7 @@ pub struct Settings {
 pub struct Courier {
     store: Store,
     cloud_api: CloudApi,
-    secrets: Secrets,
+    credentials: Credentials,
     waker: Waker,
     system: System,
     settings: Settings,
@@ -120,7 +121,7 @@ impl Courier {
     pub fn new(
         store: Store,
         cloud_api: CloudApi,
-        secrets: Secrets,
+        credentials: Credentials,
         waker: Waker,
         system: System,
         settings: Settings,
@@ -130,7 +131,7 @@ impl Courier {
         Self {
             store,
             cloud_api,
-            secrets,
+            credentials,
             waker,
             system,
             settings,
@@ -143,10 +144,7 @@ impl Courier {
 
     /// Opens the connections and reads the token, so that the first event finds them.
     pub async fn warm_up(&self) {
-        let (secrets, ()) = tokio::join!(self.secrets.get((self.system.now)()), self.store.warm_up());
-        if let Err(error) = secrets {
-            tracing::warn!(error = crate::telemetry::chain(&error), "the secret could not be read yet");
-        }
+        tokio::join!(self.credentials.warm_up(), self.store.warm_up());
     }
 
     /// Has what is due looked after, soon and elsewhere.

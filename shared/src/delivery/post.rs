@@ -1,8 +1,11 @@
 //! One post: claim, call, settle.
 
+use serde_json::Value;
+
 use super::{Courier, DeliveryError, LEASE, PAUSED, Step, after_unknown, slots::Slot};
 use crate::{
     cloud_api::{Meaning, Posted, Problem, send_request},
+    credentials::AccessToken,
     message::{Attempt, AttemptOutcome, DeliveryEvent},
     retry::{backoff, expires_at},
     session::UnknownPolicy,
@@ -20,7 +23,7 @@ impl Courier {
         pair_tat: Timestamp,
         policy: UnknownPolicy,
     ) -> Result<Step, DeliveryError> {
-        let secrets = self.secrets.get((self.system.now)()).await?;
+        let token = self.credentials.access_token().await?;
         let now = (self.system.now)();
         let until = now.after(LEASE);
         // The row says already when it was to be looked at first; only a later claim has to say it anew.
@@ -37,7 +40,7 @@ impl Courier {
         let message = &claimed.message;
         self.slots.turn(&message.phone_number_id, slot).await;
         let posted = match send_request(message) {
-            Some(request) => self.cloud_api.post(&message.phone_number_id, &secrets.access_token, &request).await,
+            Some(request) => self.call(&message.phone_number_id, token, &request).await,
             None => {
                 let error = "The message has no address or no content";
                 Posted::Problem(Problem::new(Meaning::Refused, error))
@@ -49,6 +52,19 @@ impl Courier {
                 Ok(Step::Done { wakes, pair_tat: Some(pair_tat) })
             }
             Posted::Problem(problem) => self.not_accepted(&claimed, &lease, problem, policy).await,
+        }
+    }
+
+    /// A token that is refused may have been replaced a moment ago. WhatsApp has done nothing with the message then, so
+    /// that one more post with the new token cannot double it.
+    async fn call(&self, phone_number_id: &str, token: AccessToken, request: &Value) -> Posted {
+        let posted = self.cloud_api.post(phone_number_id, token.as_str(), request).await;
+        if !posted.is_token_refused() {
+            return posted;
+        }
+        match self.credentials.other_access_token(&token).await {
+            Some(token) => self.cloud_api.post(phone_number_id, token.as_str(), request).await,
+            None => posted,
         }
     }
 
