@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
     let courier = Courier::new(store, cloud_api, credentials, waker, startup.system, settings);
     courier.warm_up().await;
     run_concurrent(service_fn(move |event: LambdaEvent<Value>| {
-        let courier = courier.clone();
+        let courier = courier.until(event.context.deadline);
         async move { handle(&courier, event.payload).await }
     }))
     .await

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{StreamExt, stream};
+use local::Options;
 use serde_json::{Value, json};
 
 use crate::system::System;
@@ -51,6 +52,30 @@ async fn a_number_uses_its_rate_and_never_exceeds_it() {
     } else {
         judge(&times, rate);
     }
+}
+
+/// More than one invocation can post in its time: none may be ended with a message in its hands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_invocation_has_no_time_for_is_left_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = std::fs::read_to_string(local::functions::workspace().join("template.yaml")).unwrap();
+    let short = template.replacen("Timeout: 60", "Timeout: 17", 1);
+    assert_ne!(template, short);
+    let path = folder.path().join("template.yaml");
+    std::fs::write(&path, short).unwrap();
+    let parameters = [("MessagesPerSecond".to_owned(), "2".to_owned())].into();
+    let system = System::start_from(Options { template: path, parameters, ..Options::default() }).await;
+    let session_id = system.connect("ada").await;
+    for message in 0..16 {
+        let to = format!("+20100000000{}", message % 4);
+        assert_eq!(system.send(&session_id, &to, "hello").await.status, 200);
+    }
+    system.until("nothing is left to do", async || system.due().await == 0).await;
+    assert_eq!(system.accepted().await.len(), 16);
+    for row in system.items("message").await.into_iter().filter(|row| row["from_me"] == true) {
+        assert_eq!(row["attempts"].as_array().unwrap().len(), 1, "{row:#}");
+    }
+    assert!(!system.lines().iter().any(|line| line.contains("timed out")), "{:?}", system.lines());
 }
 
 /// Over no time is it ahead of its rate by more than one second's worth.

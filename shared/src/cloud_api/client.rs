@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::errors::{GraphError, Meaning, meaning};
 
 /// How long a post may take in all. Well under the lease of a claimed message.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

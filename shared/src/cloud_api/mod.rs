@@ -6,7 +6,7 @@ mod send;
 mod signature;
 mod webhook;
 
-pub use client::{CloudApi, Posted, Problem};
+pub use client::{CloudApi, Posted, Problem, TIMEOUT};
 pub use errors::Meaning;
 pub use send::send_request;
 pub use signature::is_signed;

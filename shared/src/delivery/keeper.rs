@@ -16,7 +16,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// How long a keeper stays. The rest of the function's timeout is for the posts that it has begun.
+/// How long a keeper stays at most.
 const STAY: Duration = Duration::from_secs(45);
 
 /// How long a keeper's lease lasts without a sign of life.
@@ -54,7 +54,7 @@ impl Courier {
     async fn keep_with(&self, work: &mut Work) -> Result<(), DeliveryError> {
         let keeper = (self.system.random)();
         let started = (self.system.now)();
-        let end = started.after(STAY);
+        let end = started.after(STAY).min(self.last_claim());
         let mut kept_at = None;
         loop {
             let now = (self.system.now)();

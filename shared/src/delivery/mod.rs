@@ -16,7 +16,7 @@ use futures_util::{StreamExt, stream};
 
 use self::{sessions::Sessions, slots::SlotBook};
 use crate::{
-    cloud_api::CloudApi,
+    cloud_api::{self, CloudApi},
     credentials::Credentials,
     message::{Attempt, AttemptOutcome, Channel, DeliveryEvent, MessageStatus},
     pacing,
@@ -35,6 +35,13 @@ use crate::{
 
 /// How long a claimed message is ours. Longer than a post can take, so that an expired lease means an ended process.
 const LEASE: Duration = Duration::from_secs(30);
+
+/// The end of an invocation in which no message is claimed any more: what is claimed by then can be posted, or given
+/// back, and settled before the process is ended.
+const WRAP_UP: Duration = Duration::from_secs(15);
+
+/// The end of a lease or an invocation in which nothing is posted any more: as long as a post and its settling take.
+const LAST_POST: Duration = Duration::from_secs(cloud_api::TIMEOUT.as_secs() + 2);
 
 /// Chats that are worked on at once; the messages of one chat go one after the other.
 const PARALLEL: usize = 64;
@@ -66,6 +73,8 @@ pub struct Courier {
     sessions: Sessions,
     slots: SlotBook,
     metrics: Metrics,
+    /// When the process is ended, whatever it is doing.
+    deadline: Timestamp,
     /// The soonest time that this process has set for a message to be looked at.
     soonest: Arc<Mutex<Option<Timestamp>>>,
 }
@@ -138,8 +147,22 @@ impl Courier {
             sessions,
             slots,
             metrics: Metrics::default(),
+            deadline: (system.now)().after(Duration::MAX),
             soonest: Arc::default(),
         }
+    }
+
+    /// The same courier for one invocation, which is ended at `deadline`, in milliseconds since 1970. It claims nothing
+    /// that it might not finish by then. A deadline that has passed already is none: `cargo lambda watch` gives such.
+    pub fn until(&self, deadline: u64) -> Self {
+        let given = i64::try_from(deadline).ok().and_then(Timestamp::from_milliseconds);
+        let deadline = given.filter(|deadline| *deadline > (self.system.now)()).unwrap_or(self.deadline);
+        Self { deadline, ..self.clone() }
+    }
+
+    /// The last moment to claim a message.
+    fn last_claim(&self) -> Timestamp {
+        self.deadline.before(WRAP_UP)
     }
 
     /// Opens the connections and reads the token, so that the first event finds them.
@@ -294,7 +317,11 @@ impl Courier {
             Ok(pair_tat) => pair_tat,
             Err(allowed_from) => return self.hold(&key, allowed_from.min(expires_at)).await,
         };
+        if now > self.last_claim() {
+            return self.leave(&found).await;
+        }
         match self.slots.wait(&found.message.phone_number_id).await? {
+            Ok(_) if (self.system.now)() > self.last_claim() => self.leave(&found).await,
             Ok(slot) => self.post(&found, slot, pair_tat, session.unknown_policy).await,
             Err(busy_until) => self.hold(&key, busy_until.min(expires_at)).await,
         }
@@ -328,6 +355,16 @@ impl Courier {
         self.store.wait_until(key, until).await?;
         self.note(until);
         Ok(Step::Held)
+    }
+
+    /// Leaves a message to the next invocation.
+    async fn leave(&self, found: &OutboxMessage) -> Result<Step, DeliveryError> {
+        let now = (self.system.now)();
+        if found.due_at.is_some_and(|due_at| due_at <= now) {
+            self.note(now);
+            return Ok(Step::Held);
+        }
+        self.hold(&MessageKey::of(&found.message), now).await
     }
 
     fn note(&self, due_at: Timestamp) {

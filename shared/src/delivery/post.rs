@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Courier, DeliveryError, LEASE, PAUSED, Step, after_unknown, slots::Slot};
+use super::{Courier, DeliveryError, LAST_POST, LEASE, PAUSED, Step, after_unknown, slots::Slot};
 use crate::{
     cloud_api::{Meaning, Posted, Problem, send_request},
     credentials::AccessToken,
@@ -39,8 +39,12 @@ impl Courier {
         };
         let message = &claimed.message;
         self.slots.turn(&message.phone_number_id, slot).await;
+        let last_post = until.min(self.deadline).before(LAST_POST);
+        if (self.system.now)() > last_post {
+            return self.give_back(&claimed, &lease).await;
+        }
         let posted = match send_request(message) {
-            Some(request) => self.call(&message.phone_number_id, token, &request).await,
+            Some(request) => self.call(&message.phone_number_id, token, &request, last_post).await,
             None => {
                 let error = "The message has no address or no content";
                 Posted::Problem(Problem::new(Meaning::Refused, error))
@@ -57,15 +61,33 @@ impl Courier {
 
     /// A token that is refused may have been replaced a moment ago. WhatsApp has done nothing with the message then, so
     /// that one more post with the new token cannot double it.
-    async fn call(&self, phone_number_id: &str, token: AccessToken, request: &Value) -> Posted {
+    async fn call(&self, phone_number_id: &str, token: AccessToken, request: &Value, last_post: Timestamp) -> Posted {
         let posted = self.cloud_api.post(phone_number_id, token.as_str(), request).await;
-        if !posted.is_token_refused() {
+        if !posted.is_token_refused() || (self.system.now)() > last_post {
             return posted;
         }
         match self.credentials.other_access_token(&token).await {
             Some(token) => self.cloud_api.post(phone_number_id, token.as_str(), request).await,
             None => posted,
         }
+    }
+
+    /// Lets go of a message that was claimed and not posted: the machine was too busy to post it in time. An answer after
+    /// the lease would come when another process has decided without it.
+    async fn give_back(&self, claimed: &OutboxMessage, lease: &Lease) -> Result<Step, DeliveryError> {
+        tracing::warn!(message_id = %claimed.message.id, "no time was left to post a message");
+        let now = (self.system.now)();
+        let change = Change {
+            event: DeliveryEvent::NotSent,
+            wamid: None,
+            error: None,
+            due_at: Some(now),
+            holds: false,
+            attempt: None,
+        };
+        self.store.settle(claimed, lease.id, &change).await?;
+        self.note(now);
+        Ok(Step::Held)
     }
 
     async fn accepted(
