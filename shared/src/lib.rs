@@ -10,6 +10,8 @@ pub mod credentials;
 pub mod cursor;
 pub mod delivery;
 pub mod details;
+pub mod effect;
+pub mod events;
 pub mod http;
 pub mod id;
 pub mod identity;

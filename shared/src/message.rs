@@ -183,8 +183,28 @@ pub enum MessageType {
     Reaction,
     Interactive,
     Template,
+    /// A tap on a quick-reply button of a template.
+    Button,
+    Order,
+    /// WhatsApp itself tells of the contact: a new number, a new user id.
+    System,
+    /// A new text or caption for an earlier message, which shows it as well.
+    Edit,
+    /// An earlier message was deleted by its sender.
+    Revoke,
+    /// The contact opened the chat for the first time.
+    RequestWelcome,
+    /// A picture, film or document of the past whose content WhatsApp tells later, or never.
+    MediaPlaceholder,
     /// Something that is kept as WhatsApp sent it.
     Unsupported,
+}
+
+impl MessageType {
+    /// Whether somebody should look at it. The others tell of another message, or of the contact.
+    pub fn counts(self) -> bool {
+        !matches!(self, Self::Reaction | Self::Edit | Self::Revoke | Self::System)
+    }
 }
 
 /// Who carries a session's messages.
@@ -274,10 +294,10 @@ pub struct Message {
     pub to: Option<String>,
     /// When an inbound message was sent, by WhatsApp's clock; when an outbound one was accepted by the API.
     pub timestamp: Timestamp,
-    /// An inbound message's own JSON, as it came.
+    /// A message's own JSON, as it came from WhatsApp.
     pub raw: Option<String>,
-    /// What an outbound message sends: the Cloud API's object as JSON text, `{"type": "image", "image": {…}}`, with
-    /// `context` when it is a reply.
+    /// The Cloud API's object as JSON text, `{"type": "image", "image": {…}}`, with `context` when it is a reply: what
+    /// an outbound message sends, or what was understood of one that came from WhatsApp. `None` when that is `body`.
     #[serde(default)]
     pub content: Option<String>,
     /// An outbound message is not sent after this time.

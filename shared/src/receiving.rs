@@ -7,15 +7,21 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    cloud_api::{NotJson, Received, Sender, Update, updates},
-    id::SessionId,
+    cloud_api::{Event, NotJson, Received, Sender, Update, updates},
+    effect::Effect,
+    id::ChatId,
+    message::{Receipt, Source},
     pairing::{PairingAttempt, pairing_attempt},
     startup::System,
-    store::{Inbound, InboundBatch, Pairing, StatusUpdate, Store, StoreError, keys::MessageKey},
-    telemetry::{self, Metric},
+    store::{
+        Applied, EventOwner, Inbound, InboundBatch, NumberOwner, Pairing, ParkedEffect, StatusUpdate, Store,
+        StoreError, keys::MessageKey,
+    },
+    telemetry::{self, Metric, Metrics},
     time::Timestamp,
 };
 
@@ -30,7 +36,17 @@ const OWNER_LIFETIME: Duration = Duration::from_secs(60);
 pub struct Receiver {
     store: Store,
     system: System,
-    owners: Arc<Mutex<HashMap<String, (SessionId, Timestamp)>>>,
+    owners: Arc<Mutex<HashMap<String, Known>>>,
+    metrics: Metrics,
+}
+
+/// What a process knows of a number.
+#[derive(Clone, Debug)]
+struct Known {
+    owner: NumberOwner,
+    at: Timestamp,
+    /// Whether this process has noted the number's account.
+    has_noted: bool,
 }
 
 /// A webhook body was not taken in.
@@ -46,24 +62,48 @@ pub enum ReceiveError {
 
 /// One independent piece of work that a webhook gives.
 enum Task {
-    Messages { phone_number_id: String, sender: Sender, messages: Vec<Inbound> },
-    Pair { attempt: PairingAttempt, received: Received },
+    Messages(Conversation),
+    Pair { attempt: PairingAttempt, received: Box<Received> },
     Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
-    Event { field: String, reason: Option<&'static str>, raw: String },
+    Event(Event),
+}
+
+/// Messages with one person that came the same way.
+struct Conversation {
+    phone_number_id: String,
+    waba_id: Option<String>,
+    sender: Sender,
+    source: Option<Source>,
+    messages: Vec<Inbound>,
+}
+
+impl From<Received> for Conversation {
+    fn from(received: Received) -> Self {
+        let Received { phone_number_id, waba_id, sender, source, message } = received;
+        Self { phone_number_id, waba_id, sender, source, messages: vec![message] }
+    }
 }
 
 impl Receiver {
     /// A receiver that stores into `store`.
     pub fn new(store: Store, system: System) -> Self {
-        Self { store, system, owners: Arc::default() }
+        Self { store, system, owners: Arc::default(), metrics: Metrics::default() }
     }
 
     /// Makes durable what `body` tells. When it returns an error, some of it may be stored; sending the same body again
-    /// stores the rest.
+    /// stores the rest. A body that is no JSON is kept as well, and refused.
     pub async fn receive(&self, body: &[u8]) -> Result<(), ReceiveError> {
-        let tasks = tasks(updates(body)?);
+        let tasks = match updates(body) {
+            Ok(updates) => tasks(updates),
+            Err(error) => {
+                self.keep_unreadable(body).await?;
+                self.metrics.write((self.system.now)());
+                return Err(error.into());
+            }
+        };
         let results: Vec<Result<(), StoreError>> =
             stream::iter(tasks).map(|task| self.run(task)).buffer_unordered(PARALLEL).collect().await;
+        self.metrics.write((self.system.now)());
         // One that failed does not keep the others from being tried.
         Ok(results.into_iter().collect::<Result<(), StoreError>>()?)
     }
@@ -77,18 +117,19 @@ impl Receiver {
 
     async fn run(&self, task: Task) -> Result<(), StoreError> {
         match task {
-            Task::Messages { phone_number_id, sender, messages } => {
-                self.store_messages(phone_number_id, sender, messages).await
-            }
+            Task::Messages(conversation) => self.store_messages(conversation).await,
             Task::Pair { attempt, received } => {
-                let Received { phone_number_id, sender, message } = received;
-                let outcome = self.store.pair(&attempt, &phone_number_id, message.timestamp).await?;
+                let outcome = self.store.pair(&attempt, &received.phone_number_id, received.message.timestamp).await?;
                 tracing::info!(session_id = %attempt.session_id, ?outcome, "pairing");
                 match outcome {
-                    Pairing::Paired => self.remember(&phone_number_id, attempt.session_id),
+                    Pairing::Paired => {
+                        self.forget(&received.phone_number_id);
+                        let owner = self.owner(&received.phone_number_id).await?;
+                        self.note_account(&received.phone_number_id, received.waba_id, owner.as_ref()).await?;
+                    }
                     Pairing::Refused(_) => {}
                     // Not our code after all: a customer's text like any other.
-                    Pairing::UnknownSession => self.store_messages(phone_number_id, sender, vec![message]).await?,
+                    Pairing::UnknownSession => self.store_messages((*received).into()).await?,
                 }
                 Ok(())
             }
@@ -98,77 +139,195 @@ impl Receiver {
                 }
                 Ok(())
             }
-            Task::Event { field, reason, raw } => self.store.keep_event(&field, reason, &raw).await,
+            Task::Event(event) => self.keep(event).await,
         }
     }
 
-    async fn store_messages(
-        &self,
-        phone_number_id: String,
-        sender: Sender,
-        messages: Vec<Inbound>,
-    ) -> Result<(), StoreError> {
-        let Some(session_id) = self.owner(&phone_number_id).await? else {
-            let count = messages.len();
-            let number = phone_number_id.as_str();
-            let kept: Vec<_> = stream::iter(messages)
-                .map(|message| async move { self.store.keep_unowned(number, &message).await })
-                .buffer_unordered(PARALLEL)
-                .collect()
-                .await;
-            kept.into_iter().collect::<Result<(), StoreError>>()?;
-            tracing::warn!(phone_number_id, count, "messages for a number that no session owns");
-            telemetry::count(Metric::UnownedMessages, count as u64, (self.system.now)());
-            return Ok(());
-        };
-        let Sender { addresses, name } = sender;
-        let batch = InboundBatch { session_id, phone_number_id, addresses, name, messages };
-        let count = batch.messages.len();
-        let stored = self.store.receive(batch).await?;
-        tracing::info!(%session_id, stored, duplicates = count - stored, "messages received");
+    async fn store_messages(&self, conversation: Conversation) -> Result<(), StoreError> {
+        let number = conversation.phone_number_id.as_str();
+        let Some(owner) = self.owner(number).await? else { return self.keep_unowned(conversation).await };
+        self.note_account(number, conversation.waba_id, Some(&owner)).await?;
+        let Conversation { phone_number_id, sender, source, messages, .. } = conversation;
+        let (session_id, Sender { addresses, name }) = (owner.session_id, sender);
+        let effects: Vec<Effect> = messages.iter().filter_map(|message| message.effect.clone()).collect();
+        let count = messages.len();
+        let messages = self.unknown_ones(&phone_number_id, messages).await?;
+        let number = phone_number_id.clone();
+        let batch = InboundBatch { session_id, phone_number_id, addresses, name, source, messages };
+        let receipts = self.store.receive(batch).await?;
+        let stored = receipts.stored;
+        tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");
+        for (wamid, key) in &receipts.awaited {
+            let applied = self.store.apply_parked(&number, wamid, key).await?;
+            applied.into_iter().for_each(|applied| self.count(applied));
+        }
+        for effect in effects {
+            self.take_effect(&number, effect, receipts.chat_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out what the business sent and is stored already, mostly because the API sent it: its row has another key
+    /// than an echo's would have.
+    async fn unknown_ones(&self, number: &str, messages: Vec<Inbound>) -> Result<Vec<Inbound>, StoreError> {
+        let looked: Vec<Result<Option<Inbound>, StoreError>> = stream::iter(messages)
+            .map(|message| async move {
+                let is_known = match &message {
+                    message if !message.from_me => false,
+                    message => self.is_known(number, message).await?,
+                };
+                Ok((!is_known).then_some(message))
+            })
+            .buffered(PARALLEL)
+            .collect()
+            .await;
+        let looked: Vec<Option<Inbound>> = looked.into_iter().collect::<Result<_, _>>()?;
+        Ok(looked.into_iter().flatten().collect())
+    }
+
+    async fn is_known(&self, number: &str, message: &Inbound) -> Result<bool, StoreError> {
+        if let Some(key) = message.ours {
+            let update = StatusUpdate::sent(number, &message.wamid, message.timestamp);
+            if self.store.apply_status(&key, &update).await? != Applied::Missing {
+                return Ok(true);
+            }
+        }
+        Ok(self.store.message_by_wamid(number, &message.wamid).await?.is_some())
+    }
+
+    async fn keep_unowned(&self, conversation: Conversation) -> Result<(), StoreError> {
+        let Conversation { phone_number_id, source, messages, .. } = conversation;
+        let (number, count) = (phone_number_id.as_str(), messages.len());
+        let kept: Vec<_> = stream::iter(messages)
+            .map(|message| async move { self.store.keep_unowned(number, &message, source).await })
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        kept.into_iter().collect::<Result<(), StoreError>>()?;
+        tracing::warn!(phone_number_id, count, "messages for a number that no session owns");
+        self.metrics.add(Metric::UnownedMessages, count as u64);
         Ok(())
     }
 
     /// A status finds its row by our key, which WhatsApp echoes, else by the wamid. One that finds none waits for it:
     /// it may be for a message that another application sent, or come before the send has been settled.
     async fn apply(&self, update: &StatusUpdate, key: Option<MessageKey>) -> Result<(), StoreError> {
-        if let Some(key) = key
-            && self.store.apply_status(&key, update).await?
-        {
-            return Ok(());
-        }
-        if let Some(key) = self.store.message_by_wamid(&update.phone_number_id, &update.wamid).await? {
-            self.store.apply_status(&key, update).await?;
-            return Ok(());
-        }
-        self.store.park_status(update).await?;
-        // The row may have got its wamid between the two; whoever settles it looks for parked statuses after writing.
-        if let Some(key) = self.store.message_by_wamid(&update.phone_number_id, &update.wamid).await? {
-            self.store.apply_status(&key, update).await?;
+        for look in [Look::Key(key), Look::Wamid, Look::Park, Look::Wamid] {
+            let key = match look {
+                Look::Key(key) => key,
+                Look::Wamid => self.store.message_by_wamid(&update.phone_number_id, &update.wamid).await?,
+                Look::Park => {
+                    self.store.park_status(update).await?;
+                    None
+                }
+            };
+            if let Some(key) = key {
+                let applied = self.store.apply_status(&key, update).await?;
+                if applied != Applied::Missing {
+                    self.count(applied);
+                    return Ok(());
+                }
+            }
         }
         Ok(())
     }
 
-    async fn owner(&self, phone_number_id: &str) -> Result<Option<SessionId>, StoreError> {
+    /// The same for a reaction, an edit or a deletion: it is applied however often it comes, and changes nothing then.
+    async fn take_effect(&self, number: &str, effect: Effect, chat_id: Option<ChatId>) -> Result<(), StoreError> {
+        if self.apply_effect(number, &effect).await? {
+            return Ok(());
+        }
+        let Some(chat_id) = chat_id else { return Ok(()) };
+        let parked = ParkedEffect::new(number, effect, chat_id, (self.system.now)());
+        self.store.park_effect(&parked).await?;
+        // The message may have been stored between the two; whoever stores it later finds what is parked.
+        self.apply_effect(number, &parked.effect).await.map(drop)
+    }
+
+    async fn apply_effect(&self, number: &str, effect: &Effect) -> Result<bool, StoreError> {
+        match self.store.message_by_wamid(number, &effect.target).await? {
+            Some(key) => self.store.apply_effect(number, &key, effect).await,
+            None => Ok(false),
+        }
+    }
+
+    fn count(&self, applied: Applied) {
+        if applied == Applied::Moved(Receipt::Failed) {
+            self.metrics.add(Metric::FailedUndelivered, 1);
+        }
+    }
+
+    /// An event belongs to the number that it names, else to the account, if that is known. What could not be understood
+    /// may hold a customer's words, and goes to nobody but the number's owner.
+    async fn keep(&self, event: Event) -> Result<(), StoreError> {
+        if event.reason.is_some() {
+            self.metrics.add(Metric::WebhookNotUnderstood, 1);
+        }
+        let owner = match (&event.phone_number_id, &event.waba_id) {
+            (Some(number), _) => EventOwner::Number(number.clone()),
+            (None, Some(account)) if event.reason.is_none() && self.store.knows_account(account).await? => {
+                EventOwner::Account(account.clone())
+            }
+            _ => EventOwner::Nobody,
+        };
+        self.store.keep_event(&event, &owner, None).await
+    }
+
+    async fn keep_unreadable(&self, body: &[u8]) -> Result<(), StoreError> {
+        let (raw, encoding) = match std::str::from_utf8(body) {
+            Ok(text) => (text.to_owned(), None),
+            Err(_) => (BASE64_STANDARD.encode(body), Some("base64")),
+        };
+        let reason = Some("the body is not JSON");
+        let event = Event { field: "webhook".to_owned(), reason, raw, ..Event::default() };
+        self.metrics.add(Metric::WebhookNotUnderstood, 1);
+        self.store.keep_event(&event, &EventOwner::Nobody, encoding).await
+    }
+
+    async fn owner(&self, phone_number_id: &str) -> Result<Option<NumberOwner>, StoreError> {
         let now = (self.system.now)();
         if let Ok(owners) = self.owners.lock()
-            && let Some((session_id, learned_at)) = owners.get(phone_number_id)
-            && now.since(*learned_at) < OWNER_LIFETIME
+            && let Some(known) = owners.get(phone_number_id)
+            && now.since(known.at) < OWNER_LIFETIME
         {
-            return Ok(Some(*session_id));
+            return Ok(Some(known.owner.clone()));
         }
         let owner = self.store.number_owner(phone_number_id).await?;
-        if let Some(session_id) = owner {
-            self.remember(phone_number_id, session_id);
+        if let (Some(owner), Ok(mut owners)) = (&owner, self.owners.lock()) {
+            let known = Known { owner: owner.clone(), at: now, has_noted: false };
+            owners.insert(phone_number_id.to_owned(), known);
         }
         Ok(owner)
     }
 
-    fn remember(&self, phone_number_id: &str, session_id: SessionId) {
+    fn forget(&self, phone_number_id: &str) {
         if let Ok(mut owners) = self.owners.lock() {
-            owners.insert(phone_number_id.to_owned(), (session_id, (self.system.now)()));
+            owners.remove(phone_number_id);
         }
     }
+
+    /// Learns from a message to which account its number belongs. One write, when it is new.
+    async fn note_account(
+        &self,
+        number: &str,
+        account: Option<String>,
+        owner: Option<&NumberOwner>,
+    ) -> Result<(), StoreError> {
+        let Some(account) = account.filter(|account| owner.is_some_and(|o| o.waba_id.as_ref() != Some(account))) else {
+            return Ok(());
+        };
+        let is_first = self.owners.lock().is_ok_and(|mut owners| {
+            owners.get_mut(number).is_some_and(|known| !std::mem::replace(&mut known.has_noted, true))
+        });
+        if is_first { self.store.learn_account(number, &account).await } else { Ok(()) }
+    }
+}
+
+/// Where the message of a status is looked for, in this order.
+enum Look {
+    Key(Option<MessageKey>),
+    Wamid,
+    Park,
 }
 
 /// Puts together what touches the same items, so that the tasks can run at once: messages by sender, statuses by
@@ -183,43 +342,44 @@ fn tasks(updates: Vec<Update>) -> Vec<Task> {
             Update::Status(update, key) => {
                 let row = format!("{}#{}", update.phone_number_id, update.wamid);
                 match rows.get(&row).and_then(|&at| tasks.get_mut(at)) {
-                    Some(Task::Statuses { updates }) => updates.push((update, key)),
+                    Some(Task::Statuses { updates }) => updates.push((*update, key)),
                     _ => {
                         rows.insert(row, tasks.len());
-                        tasks.push(Task::Statuses { updates: vec![(update, key)] });
+                        tasks.push(Task::Statuses { updates: vec![(*update, key)] });
                     }
                 }
             }
-            Update::Event { field, reason, raw } => tasks.push(Task::Event { field, reason, raw }),
+            Update::Event(event) => tasks.push(Task::Event(event)),
         }
     }
     tasks
 }
 
 fn add_message(received: Received, tasks: &mut Vec<Task>, senders: &mut HashMap<String, usize>) {
-    if let Some(attempt) = received.message.body.as_deref().and_then(pairing_attempt) {
-        tasks.push(Task::Pair { attempt, received });
+    let is_live = received.source.is_none() && !received.message.from_me;
+    if let Some(attempt) = received.message.body.as_deref().filter(|_| is_live).and_then(pairing_attempt) {
+        tasks.push(Task::Pair { attempt, received: Box::new(received) });
         return;
     }
-    let Received { phone_number_id, sender, message } = received;
-    let who = format!("{phone_number_id}#{}", sender.addresses[0].identity());
+    let identity = received.sender.addresses[0].identity();
+    let who = format!("{}#{identity}#{:?}", received.phone_number_id, received.source);
     match senders.get(&who).and_then(|&at| tasks.get_mut(at)) {
-        Some(Task::Messages { sender: known, messages, .. }) => {
-            for address in sender.addresses {
-                if !known.addresses.contains(&address) {
-                    known.addresses.push(address);
+        Some(Task::Messages(known)) => {
+            for address in received.sender.addresses {
+                if !known.sender.addresses.contains(&address) {
+                    known.sender.addresses.push(address);
                 }
             }
-            if sender.name.is_some() {
-                known.name = sender.name;
+            if received.sender.name.is_some() {
+                known.sender.name = received.sender.name;
             }
-            if messages.iter().all(|other| other.wamid != message.wamid) {
-                messages.push(message);
+            if known.messages.iter().all(|other| other.wamid != received.message.wamid) {
+                known.messages.push(received.message);
             }
         }
         _ => {
             senders.insert(who, tasks.len());
-            tasks.push(Task::Messages { phone_number_id, sender, messages: vec![message] });
+            tasks.push(Task::Messages(received.into()));
         }
     }
 }

@@ -46,6 +46,8 @@ pub enum Metric {
     FailedExpired,
     /// Failed because it stayed unknown whether WhatsApp had accepted them.
     FailedUnconfirmed,
+    /// Failed because WhatsApp could not deliver what it had accepted.
+    FailedUndelivered,
     /// Posts after which it is not known whether WhatsApp accepted the message.
     MessagesUnknown,
     /// Posts that WhatsApp certainly did not accept, to be tried again.
@@ -56,6 +58,8 @@ pub enum Metric {
     AcceptedToSentMilliseconds,
     /// Inbound messages for a number that no session owns.
     UnownedMessages,
+    /// Pieces of webhooks that could not be understood, and are kept as events.
+    WebhookNotUnderstood,
     /// Webhook requests whose signature is not that of their body.
     WebhookSignatureInvalid,
 }
@@ -68,11 +72,13 @@ impl Metric {
             Self::FailedRejected => "FailedRejected",
             Self::FailedExpired => "FailedExpired",
             Self::FailedUnconfirmed => "FailedUnconfirmed",
+            Self::FailedUndelivered => "FailedUndelivered",
             Self::MessagesUnknown => "MessagesUnknown",
             Self::MessagesRetried => "MessagesRetried",
             Self::OldestPendingSeconds => "OldestPendingSeconds",
             Self::AcceptedToSentMilliseconds => "AcceptedToSentMilliseconds",
             Self::UnownedMessages => "UnownedMessages",
+            Self::WebhookNotUnderstood => "WebhookNotUnderstood",
             Self::WebhookSignatureInvalid => "WebhookSignatureInvalid",
         }
     }
@@ -86,7 +92,7 @@ impl Metric {
     }
 
     fn is_failure_class(self) -> bool {
-        matches!(self, Self::FailedRejected | Self::FailedExpired | Self::FailedUnconfirmed)
+        matches!(self, Self::FailedRejected | Self::FailedExpired | Self::FailedUnconfirmed | Self::FailedUndelivered)
     }
 }
 

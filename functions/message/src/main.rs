@@ -27,31 +27,36 @@ async fn main() -> Result<(), Error> {
 async fn message(store: &Store, number: Option<String>, request: &Incoming) -> Result<Answer, ApiError> {
     let id = request.path_parameter("messageId")?;
     let session_id = request.query.one("sessionId")?.map(|text| read_session_id(&text)).transpose()?;
-    let not_found = || ApiError::not_found("message_not_found", "Message not found");
-    let key = find(store, number, &id, session_id).await?.ok_or_else(not_found)?;
-    let found = store.message(&key).await?;
-    let wanted = |message: &Message| session_id.is_none_or(|session_id| session_id == message.session_id);
-    let (message, statuses) = found.filter(|(message, _)| wanted(message)).ok_or_else(not_found)?;
-    let details = MessageDetails::new(message, statuses).map_err(|error| ApiError::internal(&error))?;
-    Answer::json(&json!({"success": true, "message": details}))
-}
-
-/// By our id, else by WhatsApp's, which is unique within one number: the session's, or the deployment's own.
-async fn find(
-    store: &Store,
-    number: Option<String>,
-    id: &str,
-    session_id: Option<SessionId>,
-) -> Result<Option<MessageKey>, ApiError> {
     if let Ok(id) = id.parse()
         && let Some(key) = store.message_by_id(id).await?
+        && let Some(answer) = stored(store, &key, session_id).await?
     {
-        return Ok(Some(key));
+        return Ok(answer);
     }
+    // WhatsApp's ids are unique within one number: the session's, or the deployment's own.
     let number = match session_id {
         Some(session_id) => store.session(session_id).await?.ok_or_else(ApiError::session_not_found)?.phone_number_id,
         None => number,
     };
-    let Some(number) = number else { return Ok(None) };
-    Ok(store.message_by_wamid(&number, id).await?)
+    let not_found = || ApiError::not_found("message_not_found", "Message not found");
+    let number = number.ok_or_else(not_found)?;
+    if let Some(key) = store.message_by_wamid(&number, &id).await?
+        && let Some(answer) = stored(store, &key, session_id).await?
+    {
+        return Ok(answer);
+    }
+    let trace = store.trace(&number, &id).await?;
+    if trace.is_empty() {
+        return Err(not_found());
+    }
+    Answer::json(&json!({"success": true, "message": null, "trace": trace}))
+}
+
+async fn stored(store: &Store, key: &MessageKey, session_id: Option<SessionId>) -> Result<Option<Answer>, ApiError> {
+    let wanted = |message: &Message| session_id.is_none_or(|session_id| session_id == message.session_id);
+    let Some((message, facts)) = store.message(key).await?.filter(|(message, _)| wanted(message)) else {
+        return Ok(None);
+    };
+    let details = MessageDetails::new(message, facts).map_err(|error| ApiError::internal(&error))?;
+    Answer::json(&json!({"success": true, "message": details})).map(Some)
 }

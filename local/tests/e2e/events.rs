@@ -92,7 +92,7 @@ async fn events_that_meet_an_empty_table() {
 async fn events_that_meet_a_session() {
     let (system, _data) = system().await;
     system.create("ada").await;
-    for function in ["session-status", "qr", "send-message", "webhook", "session-resume", "message"] {
+    for function in ["session-status", "qr", "send-message", "webhook", "session-resume", "message", "events"] {
         answers_as_expected(&system, function).await;
     }
 }

@@ -131,7 +131,7 @@ async fn every_entry_change_and_message_is_handled() {
     let messages = system.items("message").await;
     assert_eq!(messages.len(), 6);
     let image = messages.iter().find(|message| message["wamid"] == "c.image").unwrap();
-    assert_eq!(image["type"], "unsupported");
+    assert_eq!(image["type"], "image");
     assert_eq!(serde_json::from_str::<Value>(image["raw"].as_str().unwrap()).unwrap()["image"]["id"], "7");
     let events = system.items("event").await;
     let fields: Vec<&Value> = events.iter().map(|event| &event["field"]).collect();
@@ -197,6 +197,8 @@ async fn messages_for_a_number_without_a_session_are_kept_and_counted() {
     }
     let kept = system.items("unowned_message").await;
     assert_eq!((kept.len(), &kept[0]["wamid"]), (1, &json!("wamid.1")));
+    let answer = system.get("/api/messages/wamid.1").await;
+    assert_eq!((answer.status, &answer.json["trace"][0]["outcome"]), (200, &json!("no_session")));
     assert!(system.items("chat").await.is_empty());
     system
         .until("the count is logged", async || system.lines().iter().any(|line| line.contains("UnownedMessages")))

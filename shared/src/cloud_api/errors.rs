@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// An error as it stands in answers and in webhooks. Every member may be missing.
@@ -21,6 +21,38 @@ pub(super) struct GraphError {
     error_data: Option<Value>,
     #[serde(default)]
     details: Option<String>,
+}
+
+/// An error as rows keep it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhatsAppError {
+    /// WhatsApp's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i64>,
+    /// What it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What WhatsApp says about this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+}
+
+impl From<&GraphError> for WhatsAppError {
+    fn from(error: &GraphError) -> Self {
+        let title = error.title.as_ref().or(error.message.as_ref()).cloned();
+        Self { code: error.code, title, details: error.details().map(str::to_owned) }
+    }
+}
+
+impl GraphError {
+    /// `error_data.details`, or `details` beside the title.
+    fn details(&self) -> Option<&str> {
+        match &self.error_data {
+            Some(Value::Object(data)) => data.get("details").and_then(Value::as_str),
+            Some(Value::String(text)) => Some(text.as_str()),
+            _ => self.details.as_deref(),
+        }
+    }
 }
 
 /// What an error means for the message that was posted.
@@ -61,11 +93,6 @@ impl fmt::Display for GraphError {
         if let Some(code) = self.code {
             write!(f, " ({code})")?;
         }
-        let details = match &self.error_data {
-            Some(Value::Object(data)) => data.get("details").and_then(Value::as_str),
-            Some(Value::String(text)) => Some(text.as_str()),
-            _ => self.details.as_deref(),
-        };
-        details.filter(|details| *details != title).map_or(Ok(()), |details| write!(f, ": {details}"))
+        self.details().filter(|details| *details != title).map_or(Ok(()), |details| write!(f, ": {details}"))
     }
 }

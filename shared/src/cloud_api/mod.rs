@@ -7,7 +7,7 @@ mod signature;
 mod webhook;
 
 pub use client::{CloudApi, Posted, Problem, TIMEOUT};
-pub use errors::Meaning;
+pub use errors::{Meaning, WhatsAppError};
 pub use send::send_request;
 pub use signature::is_signed;
-pub use webhook::{NotJson, Received, Sender, Update, updates};
+pub use webhook::{Event, NotJson, Received, Sender, Update, updates};

@@ -108,6 +108,10 @@ impl Courier {
                     self.sessions.forget(session_id);
                     self.store.wake_session(session_id).await?;
                 }
+                Due::Parked(key) => {
+                    let applied = self.store.look_again(&key).await?;
+                    self.count_undelivered(applied);
+                }
             }
         }
         for (chat_id, mut candidates) in chats {
@@ -131,7 +135,7 @@ fn oldest(due: &[Due]) -> Option<Timestamp> {
     due.iter()
         .filter_map(|due| match due {
             Due::Message(key) => Some(key.time),
-            Due::Resume(_) => None,
+            Due::Resume(_) | Due::Parked(_) => None,
         })
         .min()
 }

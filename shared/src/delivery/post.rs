@@ -6,10 +6,10 @@ use super::{Courier, DeliveryError, LAST_POST, LEASE, PAUSED, Step, after_unknow
 use crate::{
     cloud_api::{Meaning, Posted, Problem, send_request},
     credentials::AccessToken,
-    message::{Attempt, AttemptOutcome, DeliveryEvent},
+    message::{Attempt, AttemptOutcome, DeliveryEvent, Receipt},
     retry::{backoff, expires_at},
     session::UnknownPolicy,
-    store::{Change, Claim, Lease, OutboxMessage, StoreError, keys::MessageKey},
+    store::{Applied, Change, Claim, Lease, OutboxMessage, StoreError, keys::MessageKey},
     telemetry::Metric,
     time::Timestamp,
 };
@@ -114,9 +114,8 @@ impl Courier {
         self.metrics.add(Metric::MessagesSent, 1);
         let taken = now.since(message.timestamp).as_millis();
         self.metrics.add(Metric::AcceptedToSentMilliseconds, u64::try_from(taken).unwrap_or(u64::MAX));
-        for status in self.store.parked_statuses(&message.phone_number_id, &wamid).await? {
-            self.store.apply_status(&MessageKey::of(message), &status).await?;
-        }
+        let applied = self.store.apply_parked(&message.phone_number_id, &wamid, &MessageKey::of(message)).await?;
+        self.count_undelivered(applied);
         match wa_id {
             Some(wa_id) if message.to.as_ref() != Some(&wa_id) => {
                 self.store.learn_wa_id(message.chat_id, &wa_id).await?;
@@ -124,6 +123,14 @@ impl Courier {
             _ => {}
         }
         Ok(wakes)
+    }
+
+    /// Counts the messages that turned out not to be delivered.
+    pub(super) fn count_undelivered(&self, applied: impl IntoIterator<Item = Applied>) {
+        let failed = applied.into_iter().filter(|applied| *applied == Applied::Moved(Receipt::Failed)).count();
+        if failed > 0 {
+            self.metrics.add(Metric::FailedUndelivered, failed as u64);
+        }
     }
 
     async fn not_accepted(

@@ -77,6 +77,8 @@ pub(super) struct Summary<'a> {
 pub(super) enum Expected<'a> {
     /// Anything.
     Anything,
+    /// Without anything that waits for one of its messages: see [`Store::park_effect`].
+    NothingAwaited,
     /// Not there yet.
     New,
     /// There, and its last outbound message is still this one.
@@ -87,6 +89,11 @@ pub(super) enum Unread {
     Add {
         /// How many messages.
         count: usize,
+        /// Whether the contact's own name came with them.
+        names: bool,
+    },
+    /// Nothing is new to anybody: the chat stays as it is.
+    Keep {
         /// Whether the contact's own name came with them.
         names: bool,
     },
@@ -111,32 +118,41 @@ impl Store {
         let mut conditions = Vec::new();
         let in_inbox = string(inbox_key(chat.session_id, ChatStatus::Inbox, chat.id.shard(self.inbox_shards)));
         match summary.unread {
-            Unread::Add { count, names } => {
+            Unread::Add { names, .. } | Unread::Keep { names } => {
                 // Inbound: what the contact calls himself and where he writes from is the newest there is.
                 if summary.shows && names {
                     assign.set("name", string(&chat.name));
                 } else {
                     assign.set_once("name", string(&chat.name));
                 }
-                if let Some(wa_id) = chat.wa_id.as_ref().filter(|_| summary.shows) {
-                    assign.set("wa_id", string(wa_id));
+                match &chat.wa_id {
+                    Some(wa_id) if summary.shows => assign.set("wa_id", string(wa_id)),
+                    Some(wa_id) => assign.set_once("wa_id", string(wa_id)),
+                    None => {}
                 }
-                // An update cannot choose by what it finds, so it says what it takes for granted, and is made anew in
-                // its other form when that was wrong.
-                assign.values.push((":resolved".to_owned(), string(ChatStatus::Resolved.as_str())));
-                assign.values.push((":archived".to_owned(), string(ChatStatus::Archived.as_str())));
-                if summary.reopens {
-                    assign.set("status", string(ChatStatus::Inbox.as_str()));
-                    assign.set("inbox_key", in_inbox);
-                    conditions.push("#status IN (:resolved, :archived)");
+                if let Unread::Add { count, .. } = summary.unread {
+                    // An update cannot choose by what it finds, so it says what it takes for granted, and is made anew
+                    // in its other form when that was wrong.
+                    assign.values.push((":resolved".to_owned(), string(ChatStatus::Resolved.as_str())));
+                    assign.values.push((":archived".to_owned(), string(ChatStatus::Archived.as_str())));
+                    if summary.reopens {
+                        assign.set("status", string(ChatStatus::Inbox.as_str()));
+                        assign.set("inbox_key", in_inbox);
+                        conditions.push("#status IN (:resolved, :archived)");
+                    } else {
+                        assign.set_once("status", string(ChatStatus::Inbox.as_str()));
+                        assign.set_once("inbox_key", in_inbox);
+                        conditions.push("(attribute_not_exists(#status) OR NOT #status IN (:resolved, :archived))");
+                    }
+                    assign.set("is_unread", AttributeValue::Bool(true));
+                    assign.bind("unread_count", number(count));
+                    add = " ADD #unread_count :unread_count".to_owned();
                 } else {
                     assign.set_once("status", string(ChatStatus::Inbox.as_str()));
                     assign.set_once("inbox_key", in_inbox);
-                    conditions.push("(attribute_not_exists(#status) OR NOT #status IN (:resolved, :archived))");
+                    assign.set_once("is_unread", AttributeValue::Bool(false));
+                    assign.set_once("unread_count", number(0));
                 }
-                assign.set("is_unread", AttributeValue::Bool(true));
-                assign.bind("unread_count", number(count));
-                add = " ADD #unread_count :unread_count".to_owned();
                 if let Some(at) = chat.last_inbound_at.filter(|_| summary.shows) {
                     assign.set("last_inbound_at", string(at.to_string()));
                     if let Some(wamid) = &chat.last_inbound_wamid {
@@ -169,9 +185,15 @@ impl Store {
             assign.set("last_message_at", string(at.to_string()));
             assign.set("inbox_position", string(inbox_position(at, chat.id)));
             conditions.push("(attribute_not_exists(last_message_at) OR last_message_at <= :last_message_at)");
+        } else if let (Some(last), Some(at)) = (&chat.last_message, chat.last_message_at) {
+            // A chat that begins with what is not shown, such as a reaction, still has its place in the inbox.
+            assign.set_once("last_message", string(last));
+            assign.set_once("last_message_at", string(at.to_string()));
+            assign.set_once("inbox_position", string(inbox_position(at, chat.id)));
         }
         match summary.expects {
             Expected::Anything => {}
+            Expected::NothingAwaited => conditions.push("attribute_not_exists(awaits)"),
             Expected::New => conditions.push("attribute_not_exists(pk)"),
             Expected::LastOutbound(None) => conditions.push("attribute_not_exists(last_outbound)"),
             Expected::LastOutbound(Some(last)) => {

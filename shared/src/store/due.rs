@@ -24,6 +24,8 @@ pub enum Due {
     Message(MessageKey),
     /// A session whose waiting messages are to be looked at.
     Resume(SessionId),
+    /// Something that came before its message, to be looked at once more.
+    Parked(Key),
 }
 
 /// What the `due` index holds next.
@@ -226,9 +228,10 @@ fn entry(item: &Item) -> Option<(Timestamp, Due)> {
     let text = |name: &str| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok());
     let due_at = text("due_at")?.parse().ok()?;
     let (pk, sk) = (text("pk")?, text("sk")?);
-    let due = match pk.strip_prefix("RESUME#") {
-        Some(session_id) => Due::Resume(session_id.parse().ok()?),
-        None => Due::Message(MessageKey::from_key(pk, sk)?),
+    let due = match pk.split_once('#')?.0 {
+        "RESUME" => Due::Resume(pk.strip_prefix("RESUME#")?.parse().ok()?),
+        "WAMID" => Due::Parked(Key { pk: pk.clone(), sk: sk.clone() }),
+        _ => Due::Message(MessageKey::from_key(pk, sk)?),
     };
     Some((due_at, due))
 }

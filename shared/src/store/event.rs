@@ -1,39 +1,169 @@
-//! What WhatsApp sends beside messages and statuses, and what could not be read: kept as it came.
+//! What WhatsApp sends beside messages and statuses, and what could not be read: kept as it came, and listed newest first.
 
-use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::TransactWriteItem};
-use serde_json::json;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     Store, StoreError,
-    item::{self, Item},
-    keys::Key,
-    transaction::{Transaction, put_action},
+    item::{self, Item, number, string},
+    keys::{Key, events_key, wamid_key},
 };
-use crate::id::content_id;
+use crate::{
+    cloud_api::Event,
+    cursor::Position,
+    id::content_id,
+    page::{Lane, Order, Page, merge},
+    time::Timestamp,
+};
+
+/// How long what could not be understood is kept: it may hold what a customer wrote.
+pub(super) const UNREAD_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How long account events are kept.
+const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+const EVENT: &str = "event";
+
+/// Whose event it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventOwner {
+    /// Of one number.
+    Number(String),
+    /// Of an account, and so of each of its numbers.
+    Account(String),
+    /// It names nobody that is known.
+    Nobody,
+}
+
+/// An event as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventRow {
+    /// Derived from what it is.
+    pub id: Uuid,
+    /// The webhook field, such as `account_update`.
+    pub field: String,
+    /// Why it is no message and no status, where it should have been one.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// When it was stored.
+    pub received_at: Timestamp,
+    /// When WhatsApp says that it happened.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// The number that it is about.
+    #[serde(default)]
+    pub phone_number_id: Option<String>,
+    /// The account that it is about.
+    #[serde(default)]
+    pub waba_id: Option<String>,
+    /// The message that it would have been.
+    #[serde(default)]
+    pub wamid: Option<String>,
+    /// `base64` where the bytes are no text.
+    #[serde(default)]
+    pub encoding: Option<String>,
+    /// It as it came, or its first part.
+    pub raw: String,
+    /// How many parts it has in all.
+    #[serde(default = "one")]
+    pub parts: usize,
+}
+
+fn one() -> usize {
+    1
+}
 
 impl Store {
-    /// Keeps `raw`, once, with what it is (a webhook field such as `account_update`) and what was wrong with it.
-    pub async fn keep_event(&self, field: &str, reason: Option<&str>, raw: &str) -> Result<(), StoreError> {
-        let id = content_id(raw);
-        let (own, parts) = self.keep_raw(id.to_string(), raw)?;
-        let received_at = (self.system.now)();
-        let row = json!({"field": field, "reason": reason, "raw": own, "received_at": received_at});
-        self.keep("keeping an event", item::write("event", &Key::event(id), &row)?, parts).await
+    /// Keeps an event, once, however often it is delivered.
+    pub async fn keep_event(
+        &self,
+        event: &Event,
+        owner: &EventOwner,
+        encoding: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let place = [event.field.as_str(), event.waba_id.as_deref().unwrap_or_default()];
+        let time = event.time.as_deref().unwrap_or_default();
+        let id = content_id(&format!("{}\n{}\n{time}\n{}", place[0], place[1], event.raw));
+        let lifetime = if event.reason.is_some() { UNREAD_LIFETIME } else { LIFETIME };
+        let kept = self.keep_raw(&id.to_string(), &event.raw, Some(lifetime)).await?;
+        let now = (self.system.now)();
+        let row = EventRow {
+            id,
+            field: event.field.clone(),
+            reason: event.reason.map(str::to_owned),
+            received_at: now,
+            at: event.time.as_deref().and_then(|time| Timestamp::from_seconds(time.parse().ok()?)),
+            phone_number_id: event.phone_number_id.clone(),
+            waba_id: event.waba_id.clone(),
+            wamid: event.wamid.clone(),
+            encoding: encoding.map(str::to_owned),
+            raw: kept.own.to_owned(),
+            parts: kept.parts,
+        };
+        let mut item = item::write(EVENT, &Key::event(id), &row)?;
+        // The id of the item is its key; the index by id is for messages.
+        item.remove("id");
+        item.insert("event_id".to_owned(), string(id.to_string()));
+        item.insert("expires_at".to_owned(), number(now.after(lifetime).seconds()));
+        item.insert("inbox_key".to_owned(), string(events_key(owner)));
+        item.insert("inbox_position".to_owned(), string(Position { at: now, id }.to_string()));
+        if let (Some(number), Some(wamid)) = (&event.phone_number_id, &event.wamid) {
+            item.insert("wamid_key".to_owned(), string(wamid_key(number, wamid)));
+        }
+        self.keep("keeping an event", item).await
     }
 
-    /// Writes an item and its parts unless it is there already.
-    pub(super) async fn keep(
+    /// A page of the events of these owners, newest first.
+    pub async fn events(
         &self,
-        operation: &'static str,
-        item: Item,
-        parts: Vec<TransactWriteItem>,
-    ) -> Result<(), StoreError> {
-        if !parts.is_empty() {
-            let own = put_action(self.put(item, "attribute_not_exists(pk)"));
-            return match self.transact(operation, std::iter::once(own).chain(parts).collect()).await? {
-                Transaction::Committed | Transaction::Refused(_) => Ok(()),
-            };
+        owners: &[EventOwner],
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<EventRow>, StoreError> {
+        let mut lanes = Vec::with_capacity(owners.len());
+        for owner in owners {
+            lanes.push(self.events_of(owner, after, limit).await?);
         }
+        Ok(merge(lanes, Order::Descending, limit, |_| true))
+    }
+
+    async fn events_of(
+        &self,
+        owner: &EventOwner,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Lane<EventRow>, StoreError> {
+        let before = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("inbox")
+            .key_condition_expression("inbox_key = :owner AND inbox_position < :before")
+            .expression_attribute_values(":owner", string(events_key(owner)))
+            .expression_attribute_values(":before", string(before))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(StoreError::request("reading events"))?;
+        let position = |item: &Item| Position::parse(item.get("inbox_position")?.as_s().ok()?);
+        let reached = output.last_evaluated_key().and_then(position);
+        let mut items = Vec::new();
+        for mut item in output.items.unwrap_or_default() {
+            let Some(position) = position(&item) else { continue };
+            let id = AttributeValue::S(position.id.to_string());
+            item.insert("id".to_owned(), id);
+            items.push((position, item::read(EVENT, item)?));
+        }
+        Ok(Lane { items, reached })
+    }
+
+    /// Writes an item unless it is there already.
+    pub(super) async fn keep(&self, operation: &'static str, item: Item) -> Result<(), StoreError> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         match put.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(()),

@@ -4,9 +4,10 @@ use std::{collections::HashMap, fmt, str::FromStr};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::EventOwner;
 use crate::{
     chat::ChatStatus,
-    id::{ChatId, MessageId, SessionId},
+    id::{ChatId, MessageId, SessionId, content_id},
     identity::Identity,
     message::{Message, Receipt},
     time::Timestamp,
@@ -55,8 +56,21 @@ impl Key {
         Self::new(format!("RAW#{id}"), format!("RAW#{part:04}"))
     }
 
-    pub(crate) fn parked_status(phone_number_id: &str, wamid: &str, receipt: Receipt) -> Self {
-        Self::new(wamid_pk(phone_number_id, wamid), format!("STATUS#{}", receipt.status().as_str()))
+    /// A status that waits for its message; in a group, one for each participant.
+    pub(crate) fn parked_status(
+        phone_number_id: &str,
+        wamid: &str,
+        receipt: Receipt,
+        participant: Option<&str>,
+    ) -> Self {
+        let status = receipt.status().as_str();
+        let sk = participant.map_or_else(|| format!("STATUS#{status}"), |of| format!("STATUS#{status}#{of}"));
+        Self::new(wamid_pk(phone_number_id, wamid), sk)
+    }
+
+    /// What a message does to another that is not there yet.
+    pub(crate) fn parked_effect(phone_number_id: &str, target: &str, wamid: &str) -> Self {
+        Self::new(wamid_pk(phone_number_id, target), format!("EFFECT#{wamid}"))
     }
 
     /// The slots in which a number sends.
@@ -75,8 +89,13 @@ impl Key {
     }
 
     /// A message for a number that no session owns.
-    pub(crate) fn unowned(phone_number_id: &str, time: Timestamp, id: MessageId) -> Self {
-        Self::new(format!("UNOWNED#{phone_number_id}"), format!("MESSAGE#{time}#{id}"))
+    pub(crate) fn unowned(phone_number_id: &str, wamid: &str) -> Self {
+        Self::new(wamid_pk(phone_number_id, wamid), "UNOWNED")
+    }
+
+    /// An account, by the id that WhatsApp gives it.
+    pub(crate) fn account(waba_id: &str) -> Self {
+        Self::new(format!("ACCOUNT#{waba_id}"), "ACCOUNT")
     }
 
     /// Something WhatsApp sent that is neither a message nor a status, or that could not be read.
@@ -168,6 +187,15 @@ pub(crate) fn inbox_position(last_message_at: Timestamp, chat_id: ChatId) -> Str
     format!("{last_message_at}#{chat_id}")
 }
 
+/// Partition key of the `inbox` index for events, which are listed like chats.
+pub(crate) fn events_key(owner: &EventOwner) -> String {
+    match owner {
+        EventOwner::Number(id) => format!("EVENTS#NUMBER#{id}"),
+        EventOwner::Account(id) => format!("EVENTS#ACCOUNT#{id}"),
+        EventOwner::Nobody => "EVENTS#NOBODY".to_owned(),
+    }
+}
+
 /// Key of the `wamid` index. Ids of WhatsApp are unique within one business number.
 pub(crate) fn wamid_key(phone_number_id: &str, wamid: &str) -> String {
     format!("{phone_number_id}#{wamid}")
@@ -176,6 +204,11 @@ pub(crate) fn wamid_key(phone_number_id: &str, wamid: &str) -> String {
 /// Partition key of the `due` index; its sort key is the time to look again.
 pub(crate) fn due_key(shard: u8) -> String {
     format!("DUE#{shard}")
+}
+
+/// The same for an item that is in no chat: an even spread by the item's own partition key.
+pub(crate) fn due_shard(pk: &str) -> String {
+    due_key(content_id(pk).as_bytes()[15] % DUE_SHARDS)
 }
 
 /// Partition key of the `due` index for messages that a worker claims; its sort key is the message's own time.

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     Store, StoreError,
     inbound::MESSAGE,
-    item::{self, string},
+    item::{self, Item, string},
     keys::{Key, MessageKey},
 };
-use crate::{id::MessageId, message::Message, time::Timestamp};
+use crate::{cloud_api::WhatsAppError, effect::Notes, id::MessageId, message::Message, time::Timestamp};
 
 /// When a message reached each status; `None` for one that it has not reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct StatusTimes {
     pub accepted_at: Option<Timestamp>,
@@ -20,6 +20,37 @@ pub struct StatusTimes {
     pub read_at: Option<Timestamp>,
     pub played_at: Option<Timestamp>,
     pub failed_at: Option<Timestamp>,
+}
+
+/// What else a row knows of its message.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Facts {
+    /// When it reached each status.
+    #[serde(skip)]
+    pub statuses: StatusTimes,
+    /// What was done to it.
+    #[serde(default)]
+    pub notes: Notes,
+    /// What WhatsApp charges for it, as its JSON.
+    pub pricing: Option<String>,
+    /// The conversation that is charged, as its JSON.
+    pub conversation: Option<String>,
+    /// Why it failed, as WhatsApp says it.
+    #[serde(default)]
+    pub errors: Vec<WhatsAppError>,
+    /// When it was first received.
+    pub received_at: Option<Timestamp>,
+    /// How often it was delivered again.
+    #[serde(default)]
+    pub duplicates: u64,
+}
+
+impl Facts {
+    /// Reads a message's row.
+    pub(super) fn read(item: Item) -> Result<Self, StoreError> {
+        let statuses = item::read(MESSAGE, item.clone())?;
+        Ok(Self { statuses, ..item::read(MESSAGE, item)? })
+    }
 }
 
 impl Store {
@@ -39,9 +70,9 @@ impl Store {
         Ok(output.items().iter().filter_map(Key::from_item).find_map(|key| MessageKey::from_key(&key.pk, &key.sk)))
     }
 
-    /// A message with the times of its statuses.
-    pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, StatusTimes)>, StoreError> {
+    /// A message with what is known of it.
+    pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, Facts)>, StoreError> {
         let Some(item) = self.get("reading a message", &key.key()).await? else { return Ok(None) };
-        Ok(Some((item::read(MESSAGE, item.clone())?, item::read(MESSAGE, item)?)))
+        Ok(Some((item::read(MESSAGE, item.clone())?, Facts::read(item)?)))
     }
 }

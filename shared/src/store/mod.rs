@@ -3,14 +3,17 @@
 mod chat;
 mod delivery;
 mod due;
+mod effect;
 mod event;
 mod identity;
 mod inbound;
 mod item;
 pub mod keys;
+mod ledger;
 mod lookup;
 mod merge;
 mod outbound;
+mod parked;
 mod raw;
 mod resume;
 mod session;
@@ -29,12 +32,15 @@ use crate::startup::System;
 
 pub use delivery::{Change, Claim, Lease, OutboxMessage};
 pub use due::{Agenda, Due, Slots};
-pub use inbound::{Inbound, InboundBatch};
-pub use lookup::StatusTimes;
+pub use event::{EventOwner, EventRow};
+pub use inbound::{Inbound, InboundBatch, Receipts};
+pub use ledger::Trace;
+pub use lookup::{Facts, StatusTimes};
 pub use outbound::{Outbound, Replay, SendContext, SendOutcome};
+pub use parked::{Parked, ParkedEffect};
 pub use resume::Resumed;
-pub use session::{Created, Pairing};
-pub use status::StatusUpdate;
+pub use session::{Created, NumberOwner, Pairing};
+pub use status::{Applied, StatusUpdate};
 pub use worker::{OutboxPage, WorkerMessage};
 
 /// The table behind all functions.

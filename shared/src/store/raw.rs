@@ -1,13 +1,19 @@
-//! JSON kept as it came, however large. An item holds 400 KB and a webhook 3 MB, so what is long is cut into parts that
-//! are written in the same transaction.
+//! What came is kept as it came, however long. An item holds 400 KB and a webhook 4 MB, so what is long is cut into parts,
+//! which are written before the item that they belong to: one without the other would be cut off.
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
-use super::{Store, StoreError, item, keys::Key, transaction::put_action};
+use super::{
+    Store, StoreError,
+    item::{self, number},
+    keys::Key,
+};
 
-/// The most of one JSON text that an item holds, in bytes; the rest of the item needs little.
-const PART: usize = 300 * 1024;
+/// The most of one text that an item holds, in bytes. What was understood of it is beside it in the same item.
+pub(super) const PART: usize = 128 * 1024;
 
 /// Cuts `raw` where it does not fit into one item.
 fn parts(raw: &str) -> Vec<&str> {
@@ -22,20 +28,37 @@ fn parts(raw: &str) -> Vec<&str> {
     parts
 }
 
+/// What is to be kept in an item itself.
+pub(super) struct Kept<'a> {
+    /// The first part.
+    pub(super) own: &'a str,
+    /// How many parts there are in all.
+    pub(super) parts: usize,
+}
+
 impl Store {
-    /// The text to keep in the item itself, and the actions that write the rest beside it under `id`.
-    pub(super) fn keep_raw(&self, id: String, raw: &str) -> Result<(String, Vec<TransactWriteItem>), StoreError> {
-        let mut parts = parts(raw).into_iter();
-        let own = parts.next().unwrap_or_default().to_owned();
-        let rest = parts
-            .enumerate()
-            .map(|(index, part)| {
-                let item = item::write("raw", &Key::raw_part(&id, index + 1), &json!({"raw": part}))?;
-                // Written again by a repeated delivery with the same content.
-                Ok(put_action(self.put(item, "attribute_not_exists(pk) OR attribute_exists(pk)")))
+    /// The text to keep in the item itself, after the rest was written beside it under `id`, to stay for as long.
+    pub(super) async fn keep_raw<'a>(
+        &self,
+        id: &str,
+        raw: &'a str,
+        lifetime: Option<Duration>,
+    ) -> Result<Kept<'a>, StoreError> {
+        let parts = parts(raw);
+        let (own, rest) = parts.split_first().map_or(("", &[][..]), |(own, rest)| (*own, rest));
+        stream::iter(rest.iter().zip(1..))
+            .map(Ok)
+            .try_for_each_concurrent(4, |(part, index)| async move {
+                let mut item = item::write("raw", &Key::raw_part(id, index), &json!({"raw": part}))?;
+                if let Some(lifetime) = lifetime {
+                    item.insert("expires_at".to_owned(), number((self.system.now)().after(lifetime).seconds()));
+                }
+                // Written again, with the same content, when it is delivered again.
+                let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+                put.send().await.map(drop).map_err(StoreError::request("keeping a long text"))
             })
-            .collect::<Result<_, StoreError>>()?;
-        Ok((own, rest))
+            .await?;
+        Ok(Kept { own, parts: parts.len() })
     }
 }
 

@@ -49,6 +49,16 @@ struct Number {
     linked_at: Timestamp,
 }
 
+/// Who owns a number.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct NumberOwner {
+    /// The session.
+    pub session_id: SessionId,
+    /// The account that the number belongs to, once a webhook has named it.
+    #[serde(default)]
+    pub waba_id: Option<String>,
+}
+
 impl Store {
     /// Makes the session unless its owner has one: one conditional put, whose failure brings the existing row.
     pub async fn create_session(&self, session: Session) -> Result<Created, StoreError> {
@@ -89,10 +99,30 @@ impl Store {
         self.get("reading a session", &Key::session(id)).await?.map(|item| item::read(SESSION, item)).transpose()
     }
 
-    /// The session that owns a number.
-    pub async fn number_owner(&self, phone_number_id: &str) -> Result<Option<SessionId>, StoreError> {
+    /// Who owns a number.
+    pub async fn number_owner(&self, phone_number_id: &str) -> Result<Option<NumberOwner>, StoreError> {
         let item = self.get("reading a number", &Key::number(phone_number_id)).await?;
-        Ok(item.map(|item| item::read::<Number>(NUMBER, item)).transpose()?.map(|number| number.session_id))
+        item.map(|item| item::read(NUMBER, item)).transpose()
+    }
+
+    /// Notes which account a number belongs to, and that the account is known: its events find the number's session.
+    pub async fn learn_account(&self, phone_number_id: &str, waba_id: &str) -> Result<(), StoreError> {
+        let row = serde_json::json!({"waba_id": waba_id, "received_at": (self.system.now)()});
+        self.keep("noting an account", item::write("account", &Key::account(waba_id), &row)?).await?;
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::number(phone_number_id).attributes()))
+            .update_expression("SET waba_id = :account")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":account", string(waba_id));
+        self.unless_refused("noting a number's account", request).await.map(drop)
+    }
+
+    /// Whether an account is that of a number which a session owns.
+    pub async fn knows_account(&self, waba_id: &str) -> Result<bool, StoreError> {
+        Ok(self.get("reading an account", &Key::account(waba_id)).await?.is_some())
     }
 
     /// Gives a session a new QR code in place of the one that expired at `expired_at`, or of none. When several callers

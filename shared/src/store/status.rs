@@ -1,7 +1,5 @@
 //! What became of messages that went out: WhatsApp's statuses, applied forward only, whatever order they come in.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure},
@@ -11,15 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     Store, StoreError,
     item::{self, Item, number, string},
-    keys::{Key, MessageKey, wamid_key, wamid_pk},
+    keys::{Key, MessageKey, wamid_key},
 };
 use crate::{
-    message::{MessageStatus, Receipt},
+    cloud_api::WhatsAppError,
+    effect::ParticipantReceipt,
+    message::{Message, MessageStatus, Receipt},
     time::Timestamp,
 };
-
-/// How long a status waits for its message. WhatsApp repeats webhooks for 7 days.
-const PARKED_LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// One status of one message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,19 +29,70 @@ pub struct StatusUpdate {
     pub receipt: Receipt,
     /// When, by WhatsApp's clock.
     pub at: Timestamp,
-    /// Why it failed.
+    /// Why it failed, in a sentence.
     pub error: Option<String>,
+    /// The same as WhatsApp says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<WhatsAppError>,
+    /// What WhatsApp charges, as its JSON.
+    #[serde(default)]
+    pub pricing: Option<String>,
+    /// The conversation that is charged, as its JSON.
+    #[serde(default)]
+    pub conversation: Option<String>,
+    /// The member of a group that it is about; then it says nothing of the others.
+    #[serde(default)]
+    pub participant: Option<String>,
+}
+
+/// What applying a status found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// There is no such message of this number.
+    Missing,
+    /// The message is at this status now.
+    Moved(Receipt),
+    /// The message was there or further already.
+    Known,
 }
 
 impl Store {
-    /// Applies a status to the message at `key`. `false` when there is no such message of this number.
-    pub async fn apply_status(&self, key: &MessageKey, update: &StatusUpdate) -> Result<bool, StoreError> {
+    /// Applies a status to the message at `key`.
+    pub async fn apply_status(&self, key: &MessageKey, update: &StatusUpdate) -> Result<Applied, StoreError> {
+        let Some(participant) = &update.participant else { return self.advance(key, update).await };
+        let receipt = ParticipantReceipt {
+            participant: participant.clone(),
+            receipt: update.receipt,
+            at: update.at,
+            errors: update.errors.clone(),
+        };
+        let is_ours = |message: &Message| message.from_me && message.phone_number_id == update.phone_number_id;
+        let noted = self.annotate(key, |notes, message| is_ours(message) && notes.take_receipt(&receipt)).await?;
+        if !noted.is_some_and(|noted| is_ours(&noted.before)) {
+            return Ok(Applied::Missing);
+        }
+        // What one member of a group has got was sent to the group, and no more is said of the whole.
+        match update.receipt {
+            Receipt::Failed => Ok(Applied::Known),
+            _ => {
+                let sent = StatusUpdate { receipt: Receipt::Sent, participant: None, ..update.clone() };
+                self.advance(key, &sent).await
+            }
+        }
+    }
+
+    async fn advance(&self, key: &MessageKey, update: &StatusUpdate) -> Result<Applied, StoreError> {
         let status = update.receipt.status();
+        // `settled_by` lets the stream tell a message that only its status settled: others may be waiting for it.
         let mut set = format!(
-            "SET #status = :status, status_rank = :rank, {0} = if_not_exists({0}, :at), \
+            "SET #status = :status, status_rank = :rank, settled_by = :by, {0} = if_not_exists({0}, :at), \
              wamid = if_not_exists(wamid, :wamid), wamid_key = if_not_exists(wamid_key, :wamid_key)",
             time_attribute(status),
         );
+        let details = update.details()?;
+        for (name, _) in &details {
+            set += &format!(", {name} = if_not_exists({name}, :{name})");
+        }
         let mut remove = "REMOVE due_key, due_at, lease, lease_until".to_owned();
         if update.error.is_some() {
             set += ", #error = :error";
@@ -68,12 +116,16 @@ impl Store {
             .expression_attribute_values(":wamid_key", string(wamid_key(&update.phone_number_id, &update.wamid)))
             .expression_attribute_values(":number", string(&update.phone_number_id))
             .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":by", string("status"))
             .return_values_on_condition_check_failure(OnFailure::AllOld);
+        for (name, value) in details {
+            request = request.expression_attribute_values(format!(":{name}"), value);
+        }
         if let Some(error) = &update.error {
             request = request.expression_attribute_values(":error", string(error));
         }
         match self.past_conflicts(|| request.clone().send()).await {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(Applied::Moved(update.receipt)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                     self.note_passed_status(key, update, refused.item()).await
@@ -89,30 +141,31 @@ impl Store {
         key: &MessageKey,
         update: &StatusUpdate,
         row: Option<&Item>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Applied, StoreError> {
         let attribute = time_attribute(update.receipt.status());
-        let Some(row) = row else { return Ok(false) };
+        let Some(row) = row else { return Ok(Applied::Missing) };
         let is_ours = row.get("phone_number_id") == Some(&string(&update.phone_number_id))
             && row.get("from_me") == Some(&AttributeValue::Bool(true));
         if !is_ours {
-            return Ok(false);
+            return Ok(Applied::Missing);
         }
         if row.contains_key(attribute) {
-            return Ok(true);
+            return Ok(Applied::Known);
         }
-        self.past_conflicts(|| {
-            self.client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(key.key().attributes()))
-                .update_expression(format!("SET {attribute} = if_not_exists({attribute}, :at)"))
-                .condition_expression("attribute_exists(pk)")
-                .expression_attribute_values(":at", string(update.at.to_string()))
-                .send()
-        })
-        .await
-        .map(|_| true)
-        .map_err(StoreError::request("noting the time of a status"))
+        let mut set = format!("SET {attribute} = if_not_exists({attribute}, :at)");
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key.key().attributes()))
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":at", string(update.at.to_string()));
+        for (name, value) in update.details()? {
+            set += &format!(", {name} = if_not_exists({name}, :{name})");
+            request = request.expression_attribute_values(format!(":{name}"), value);
+        }
+        let request = request.update_expression(set);
+        self.unless_refused("noting the time of a status", request).await.map(|_| Applied::Known)
     }
 
     /// The message that WhatsApp knows by this id.
@@ -124,35 +177,43 @@ impl Store {
             .index_name("wamid")
             .key_condition_expression("wamid_key = :key")
             .expression_attribute_values(":key", string(wamid_key(phone_number_id, wamid)))
-            .limit(1)
             .send()
             .await
             .map_err(StoreError::request("finding a message by its wamid"))?;
-        Ok(output.items().first().and_then(Key::from_item).and_then(|key| MessageKey::from_key(&key.pk, &key.sk)))
+        // A piece of a webhook that could not be understood may have had the same id.
+        Ok(output.items().iter().filter_map(Key::from_item).find_map(|key| MessageKey::from_key(&key.pk, &key.sk)))
+    }
+}
+
+impl StatusUpdate {
+    /// What an echo of a message says: WhatsApp has it.
+    pub fn sent(phone_number_id: &str, wamid: &str, at: Timestamp) -> Self {
+        Self {
+            phone_number_id: phone_number_id.to_owned(),
+            wamid: wamid.to_owned(),
+            receipt: Receipt::Sent,
+            at,
+            error: None,
+            errors: Vec::new(),
+            pricing: None,
+            conversation: None,
+            participant: None,
+        }
     }
 
-    /// Keeps a status until its message is known. Once per message and status.
-    pub async fn park_status(&self, update: &StatusUpdate) -> Result<(), StoreError> {
-        let key = Key::parked_status(&update.phone_number_id, &update.wamid, update.receipt);
-        let mut item = item::write("parked_status", &key, update)?;
-        let expires_at = (self.system.now)().after(PARKED_LIFETIME).seconds();
-        item.insert("expires_at".to_owned(), number(expires_at));
-        self.keep("parking a status", item, Vec::new()).await
-    }
-
-    /// The statuses that wait for a message.
-    pub async fn parked_statuses(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<StatusUpdate>, StoreError> {
-        let output = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", string(wamid_pk(phone_number_id, wamid)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::request("reading parked statuses"))?;
-        output.items.unwrap_or_default().into_iter().map(|item| item::read("parked status", item)).collect()
+    /// What a row keeps beside status and time, by attribute; the first that comes.
+    fn details(&self) -> Result<Vec<(&'static str, AttributeValue)>, StoreError> {
+        let mut details = Vec::new();
+        if let Some(pricing) = &self.pricing {
+            details.push(("pricing", string(pricing)));
+        }
+        if let Some(conversation) = &self.conversation {
+            details.push(("conversation", string(conversation)));
+        }
+        if !self.errors.is_empty() {
+            details.push(("errors", item::value(&self.errors)?));
+        }
+        Ok(details)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     http::{ApiError, Body, JsonObject},
     id::SessionId,
     identity::Address,
-    message::MessageType,
+    message::{MessageStatus, MessageType, Source},
     store::{Inbound, InboundBatch, Store},
     time::Timestamp,
 };
@@ -51,6 +51,11 @@ impl ReceiveRequest {
                 timestamp,
                 kind: if text.is_some() { MessageType::Text } else { MessageType::Unsupported },
                 body: text,
+                content: None,
+                from_me: false,
+                status: MessageStatus::Received,
+                effect: None,
+                ours: None,
                 raw: body.text()?.to_owned(),
             },
             from,
@@ -96,8 +101,10 @@ pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, Api
     if store.message_by_wamid(&phone_number_id, &message.wamid).await?.is_some() {
         return Ok(true);
     }
-    let batch = InboundBatch { session_id, phone_number_id, addresses: vec![from], name, messages: vec![message] };
-    let stored = store.receive(batch).await?;
+    let (addresses, messages) = (vec![from], vec![message]);
+    let source = Some(Source::Device);
+    let batch = InboundBatch { session_id, phone_number_id, addresses, name, source, messages };
+    let stored = store.receive(batch).await?.stored;
     tracing::info!(%session_id, stored, "message received from a worker");
     Ok(stored == 0)
 }

@@ -1,7 +1,20 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::{
+    effect::Act,
+    message::{MessageStatus, MessageType, Receipt},
+};
+
+fn is_refused(update: &Update) -> bool {
+    matches!(update, Update::Event(Event { reason: Some(_), .. }))
+}
+
+fn only_message(updates: Vec<Update>) -> Received {
+    let [Update::Message(received)] = <[Update; 1]>::try_from(updates).unwrap() else { panic!("no message") };
+    *received
+}
 
 fn body(messages: &Value) -> Vec<u8> {
     let value = json!({
@@ -25,19 +38,244 @@ fn a_broken_message_never_costs_its_neighbours() {
     for broken in broken {
         let updates = updates(&body(&json!([text("a"), broken, text("b")]))).unwrap();
         assert!(matches!(updates[0], Update::Message(_)));
-        assert!(matches!(updates[1], Update::Event { reason: Some(_), .. }), "{broken}");
+        assert!(is_refused(&updates[1]), "{broken}");
         assert!(matches!(updates[2], Update::Message(_)));
     }
 }
 
 #[test]
 fn an_unknown_type_is_kept_as_it_came() {
-    let image =
-        json!({"from": "201001234567", "id": "a", "timestamp": 1749416383, "type": "image", "image": {"id": "9"}});
-    let updates = updates(&body(&json!([image]))).unwrap();
-    let [Update::Message(received)] = &updates[..] else { panic!("{updates:?}") };
-    assert_eq!(received.message.kind, MessageType::Unsupported);
-    assert_eq!(serde_json::from_str::<Value>(&received.message.raw).unwrap(), image);
+    for odd in [
+        json!({"type": "hologram", "hologram": {"id": "9"}}),
+        json!({"type": "unsupported", "errors": [{"code": 131_051}], "unsupported": {"type": "poll_creation"}}),
+        json!({"type": "image", "image": "no object"}),
+        json!({"type": "image"}),
+        json!({"type": 7}),
+        json!({}),
+    ] {
+        let mut message = json!({"from": "201001234567", "id": "a", "timestamp": 1_749_416_383});
+        message.as_object_mut().unwrap().extend(odd.as_object().unwrap().clone());
+        let received = only_message(updates(&body(&json!([message]))).unwrap());
+        assert_eq!(received.message.kind, MessageType::Unsupported, "{odd}");
+        assert_eq!(serde_json::from_str::<Value>(&received.message.raw).unwrap(), message);
+    }
+}
+
+/// Each documented type: what of it becomes the body, and what its content keeps.
+#[test]
+fn every_type_is_understood() {
+    let media = |extra: Value| {
+        let mut media = json!({"id": "7", "mime_type": "x/y", "sha256": "c2hh"});
+        media.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        media
+    };
+    let tap = |kind: &str, reply: Value| json!({"type": kind, kind: reply});
+    for (kind, object, expected, text) in [
+        ("image", media(json!({"caption": "a cat"})), MessageType::Image, Some("a cat")),
+        ("video", media(json!({})), MessageType::Video, None),
+        ("audio", media(json!({"voice": true})), MessageType::Audio, None),
+        ("document", media(json!({"filename": "bill.pdf"})), MessageType::Document, Some("bill.pdf")),
+        (
+            "document",
+            media(json!({"filename": "bill.pdf", "caption": "the bill"})),
+            MessageType::Document,
+            Some("the bill"),
+        ),
+        ("sticker", media(json!({"animated": true})), MessageType::Sticker, None),
+        (
+            "location",
+            json!({"latitude": 30.04, "longitude": 31.2, "name": "Tahrir"}),
+            MessageType::Location,
+            Some("Tahrir"),
+        ),
+        (
+            "contacts",
+            json!([{"name": {"formatted_name": "Mona"}, "phones": [{"phone": "+20"}]}, {"name": {"formatted_name": "Ali"}}]),
+            MessageType::Contacts,
+            Some("Mona, Ali"),
+        ),
+        ("button", json!({"payload": "yes-1", "text": "Yes"}), MessageType::Button, Some("Yes")),
+        ("interactive", tap("button_reply", json!({"id": "1", "title": "Yes"})), MessageType::Interactive, Some("Yes")),
+        (
+            "interactive",
+            tap("list_reply", json!({"id": "1", "title": "Red", "description": "x"})),
+            MessageType::Interactive,
+            Some("Red"),
+        ),
+        (
+            "interactive",
+            tap("call_permission_reply", json!({"response": "accept"})),
+            MessageType::Interactive,
+            Some("accept"),
+        ),
+        ("interactive", tap("something_new", json!({"a": 1})), MessageType::Interactive, None),
+        (
+            "order",
+            json!({"catalog_id": "1", "text": "please", "product_items": []}),
+            MessageType::Order,
+            Some("please"),
+        ),
+        (
+            "system",
+            json!({"type": "user_changed_number", "body": "moved", "wa_id": "2"}),
+            MessageType::System,
+            Some("moved"),
+        ),
+        ("request_welcome", Value::Null, MessageType::RequestWelcome, None),
+    ] {
+        let message = json!({"from": "201001234567", "id": "a", "timestamp": "1", "type": kind, kind: object});
+        let received = only_message(updates(&body(&json!([message]))).unwrap()).message;
+        assert_eq!((received.kind, received.body.as_deref()), (expected, text), "{object}");
+        let content = received.content.map(|content| serde_json::from_str::<Value>(&content).unwrap());
+        let expected = (!object.is_null()).then(|| json!({"type": kind, kind: object}));
+        assert_eq!(content, expected);
+        assert!(received.effect.is_none());
+    }
+}
+
+#[test]
+fn a_flows_answer_is_taken_out_of_its_text() {
+    let reply = json!({"name": "flow", "body": "Sent", "response_json": "{\"rating\": 5}"});
+    let interactive = json!({"type": "nfm_reply", "nfm_reply": reply});
+    let message =
+        json!({"from": "201001234567", "id": "a", "timestamp": "1", "type": "interactive", "interactive": interactive});
+    let received = only_message(updates(&body(&json!([message]))).unwrap()).message;
+    let content: Value = serde_json::from_str(&received.content.unwrap()).unwrap();
+    let expected = json!({"name": "flow", "body": "Sent", "response": {"rating": 5}});
+    assert_eq!((&content["interactive"]["nfm_reply"], received.body.as_deref()), (&expected, Some("Sent")));
+}
+
+#[test]
+fn what_surrounds_a_message_is_kept_with_it() {
+    let mut message = text("a");
+    message["context"] = json!({"from": "1", "id": "wamid.q", "forwarded": true});
+    message["referral"] = json!({"source_type": "ad", "source_id": "7"});
+    message["errors"] = json!([{"code": 400, "title": "Media download failed", "details": "throttled"}]);
+    let received = only_message(updates(&body(&json!([message]))).unwrap()).message;
+    let content: Value = serde_json::from_str(&received.content.unwrap()).unwrap();
+    assert_eq!(content["context"], message["context"]);
+    assert_eq!(content["referral"], message["referral"]);
+    assert_eq!(content["errors"], message["errors"]);
+    assert!(received.has_referral);
+
+    let mut message = text("a");
+    message["group_id"] = json!("120363@g.us");
+    let received = only_message(updates(&body(&json!([message]))).unwrap());
+    assert_eq!(received.sender.addresses, [Address::Group("120363".to_owned())]);
+    let content: Value = serde_json::from_str(&received.message.content.unwrap()).unwrap();
+    assert_eq!(content["author"], json!({"name": "Ada", "phone": "201001234567", "user_id": "EG.1"}));
+}
+
+#[test]
+fn reactions_edits_and_deletions_name_their_message() {
+    let new = json!({"type": "text", "text": {"body": "better"}});
+    for (kind, object, act) in [
+        ("reaction", json!({"message_id": "t", "emoji": "👍"}), Act::React(Some("👍".to_owned()))),
+        ("reaction", json!({"message_id": "t", "emoji": ""}), Act::React(None)),
+        ("reaction", json!({"message_id": "t"}), Act::React(None)),
+        (
+            "edit",
+            json!({"original_message_id": "t", "message": new}),
+            Act::Edit { body: Some("better".to_owned()), content: None },
+        ),
+        ("revoke", json!({"original_message_id": "t"}), Act::Revoke),
+    ] {
+        let message = json!({"from": "201001234567", "id": "a", "timestamp": "9", "type": kind, kind: object});
+        let effect = only_message(updates(&body(&json!([message]))).unwrap()).message.effect.unwrap();
+        assert_eq!((effect.target.as_str(), effect.by.as_str(), effect.act), ("t", "contact", act));
+        assert_eq!((effect.wamid.as_str(), effect.at.seconds(), effect.from_me), ("a", 9, false));
+    }
+    let lost =
+        json!({"from": "201001234567", "id": "a", "timestamp": "9", "type": "reaction", "reaction": {"emoji": "x"}});
+    assert_eq!(only_message(updates(&body(&json!([lost]))).unwrap()).message.kind, MessageType::Unsupported);
+}
+
+fn change(field: &str, value: &Value) -> Vec<Update> {
+    let mut value = value.clone();
+    value["metadata"] = json!({"display_phone_number": "+1 555-078-3881", "phone_number_id": "1065"});
+    let change = json!({"field": field, "value": value});
+    updates(json!({"entry": [{"id": "77", "changes": [change]}]}).to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn an_echo_is_what_the_business_sent_from_its_phone() {
+    let echo = json!({"from": "15550783881", "to": "201001234567", "id": "e", "timestamp": "9", "type": "text", "text": {"body": "hello"}});
+    let received = only_message(change("smb_message_echoes", &json!({"message_echoes": [echo]})));
+    assert_eq!(received.sender.addresses, [Address::Phone("201001234567".to_owned())]);
+    assert_eq!((received.source, received.waba_id.as_deref()), (Some(Source::Echo), Some("77")));
+    let message = received.message;
+    assert_eq!((message.from_me, message.status, message.body.as_deref()), (true, MessageStatus::Sent, Some("hello")));
+    assert!(!message.opens_window);
+}
+
+#[test]
+fn standby_holds_the_usual_lists_and_echoes_as_they_were_sent() {
+    let request =
+        json!({"to": "201001234567", "type": "text", "text": {"body": "hello"}, "context": {"message_id": "q"}});
+    let standby = json!({
+        "messages": [text("a")],
+        "message_echoes": [{"id": "e", "timestamp": "9", "message": request}],
+        "statuses": [{"id": "w", "status": "read", "timestamp": "9"}],
+    });
+    let updates = change("standby", &json!({"standby": standby}));
+    let [Update::Message(echo), Update::Message(message), Update::Status(..)] = &updates[..] else {
+        panic!("{updates:?}")
+    };
+    assert!([echo, message].iter().all(|one| one.source == Some(Source::Standby)));
+    assert_eq!((echo.message.from_me, message.message.from_me), (true, false));
+    let content: Value = serde_json::from_str(echo.message.content.as_ref().unwrap()).unwrap();
+    assert_eq!(content["context"], json!({"id": "q"}));
+}
+
+#[test]
+fn history_has_both_sides() {
+    let threads = json!([{"id": "201001234567", "messages": [
+        {"from": "15550783881", "id": "a", "timestamp": "1", "type": "text", "text": {"body": "hi"}, "history_context": {"status": "READ"}},
+        {"from": "15550783881", "id": "b", "timestamp": "2", "type": "media_placeholder", "history_context": {"status": "PENDING"}},
+        {"from": "201001234567", "id": "c", "timestamp": "3", "type": "text", "text": {"body": "yes"}, "history_context": {"status": "READ"}},
+        7,
+    ]}]);
+    let refusal = json!({"errors": [{"code": 2_593_109, "title": "History sync is turned off"}]});
+    let updates = change("history", &json!({"history": [{"metadata": {"phase": 0}, "threads": threads}, refusal]}));
+    let found: Vec<_> = updates
+        .iter()
+        .filter_map(|update| match update {
+            Update::Message(one) => Some((one.message.from_me, one.message.status, one.source)),
+            _ => None,
+        })
+        .collect();
+    let past = Some(Source::History);
+    let (read, unknown, received) = (MessageStatus::Read, MessageStatus::Unknown, MessageStatus::Received);
+    assert_eq!(found, [(true, read, past), (true, unknown, past), (false, received, past)]);
+    assert!(is_refused(&updates[3]));
+    assert!(matches!(&updates[4], Update::Event(event) if event.field == "history" && event.reason.is_none()));
+}
+
+#[test]
+fn a_groups_status_is_of_one_participant() {
+    let status = json!({
+        "id": "w", "status": "read", "timestamp": "9", "recipient_type": "group", "participant_recipient_id": "201001234567",
+        "conversation": {"id": "c", "pricing": {"billable": true}},
+    });
+    let updates = change("messages", &json!({"statuses": [status]}));
+    let [Update::Status(update, None)] = &updates[..] else { panic!("{updates:?}") };
+    assert_eq!((update.participant.as_deref(), update.receipt), (Some("201001234567"), Receipt::Read));
+    assert_eq!(update.pricing.as_deref(), Some(r#"{"billable":true}"#));
+}
+
+#[test]
+fn without_a_number_each_piece_is_kept_by_itself() {
+    let value = json!({"messages": [text("a"), text("b")], "statuses": [{"id": "w", "status": "read", "timestamp": "1"}], "user_actions": [1]});
+    let body = json!({"entry": [{"id": "7", "changes": [{"value": value}]}]});
+    let updates = updates(body.to_string().as_bytes()).unwrap();
+    let wamids: Vec<_> = updates
+        .iter()
+        .map(|update| match update {
+            Update::Event(event) => (event.wamid.as_deref(), event.reason.is_some()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(wamids, [(Some("a"), true), (Some("b"), true), (Some("w"), true), (None, false)]);
 }
 
 #[test]
@@ -72,11 +310,13 @@ fn other_fields_and_odd_shapes_are_events() {
         json!(7),
     ] {
         let updates = updates(odd.to_string().as_bytes()).unwrap();
-        assert!(matches!(updates[..], [Update::Event { reason: Some(_), .. }]), "{odd}");
+        assert!(updates.len() == 1 && is_refused(&updates[0]), "{odd}");
     }
     let other = json!({"entry": [{"changes": [{"field": "account_update", "value": {"event": "X"}}]}]});
     let updates = updates(other.to_string().as_bytes()).unwrap();
-    assert!(matches!(&updates[..], [Update::Event { field, reason: None, .. }] if field == "account_update"));
+    assert!(
+        matches!(&updates[..], [Update::Event(event)] if event.field == "account_update" && event.reason.is_none())
+    );
 }
 
 #[test]

@@ -1,0 +1,111 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn effect(second: i64, wamid: &str, by: &str, act: Act) -> Effect {
+    let at = Timestamp::from_seconds(second).unwrap();
+    Effect { target: "t".to_owned(), wamid: wamid.to_owned(), at, from_me: false, by: by.to_owned(), act }
+}
+
+fn react(second: i64, wamid: &str, emoji: Option<&str>) -> Effect {
+    effect(second, wamid, "contact", Act::React(emoji.map(str::to_owned)))
+}
+
+fn emoji(notes: &Notes) -> Option<&str> {
+    notes.reactions.get("contact").and_then(|reaction| reaction.emoji.as_deref())
+}
+
+#[test]
+fn a_reaction_that_was_taken_back_does_not_return() {
+    let mut notes = Notes::default();
+    assert!(notes.take(&react(2, "b", None), None, None));
+    assert!(!notes.take(&react(1, "a", Some("👍")), None, None));
+    assert_eq!(emoji(&notes), None);
+}
+
+#[test]
+fn within_one_second_the_later_arrival_counts_and_a_repetition_does_not() {
+    let mut notes = Notes::default();
+    assert!(notes.take(&react(1, "a", Some("👍")), None, None));
+    assert!(notes.take(&react(1, "b", Some("❤")), None, None));
+    assert!(!notes.take(&react(1, "a", Some("👍")), None, None));
+    assert_eq!(emoji(&notes), Some("❤"));
+}
+
+#[test]
+fn the_text_before_the_first_edit_is_kept() {
+    let edit = |second, wamid| effect(second, wamid, "contact", Act::Edit { body: None, content: None });
+    let mut notes = Notes::default();
+    assert!(notes.take(&edit(1, "a"), Some("first"), None));
+    assert!(notes.take(&edit(2, "b"), Some("second"), None));
+    assert!(!notes.take(&edit(1, "a"), Some("third"), None));
+    assert_eq!(notes.edit.unwrap().original_body.as_deref(), Some("first"));
+}
+
+#[test]
+fn a_new_caption_keeps_its_picture() {
+    let before = r#"{"context":{"id":"q"},"image":{"caption":"old","id":"7"},"type":"image"}"#;
+    let new = r#"{"image":{"caption":"new"},"type":"image"}"#;
+    let merged = merged_content(Some(before), Some(new)).unwrap();
+    assert_eq!(merged, r#"{"context":{"id":"q"},"image":{"caption":"new","id":"7"},"type":"image"}"#);
+    assert_eq!(merged_content(Some(before), None).as_deref(), Some(before));
+    assert_eq!(merged_content(None, None), None);
+}
+
+fn effects() -> impl Strategy<Value = Vec<Effect>> {
+    let act = prop_oneof![
+        prop::option::of("[ab]").prop_map(Act::React),
+        "[ab]".prop_map(|body| Act::Edit { body: Some(body), content: None }),
+        Just(Act::Revoke),
+    ];
+    let by = prop::sample::select(vec!["me", "contact"]);
+    prop::collection::vec((by, act), 1..12).prop_map(|acts| {
+        let numbered = acts.into_iter().zip(1..);
+        numbered.map(|((by, act), second)| effect(second, &second.to_string(), by, act)).collect()
+    })
+}
+
+/// One message and what its text becomes.
+fn run(effects: &[Effect]) -> (Notes, Option<String>) {
+    let (mut notes, mut body) = (Notes::default(), Some("original".to_owned()));
+    for effect in effects {
+        if notes.take(effect, body.as_deref(), None)
+            && let Act::Edit { body: new, .. } = &effect.act
+        {
+            body.clone_from(new);
+        }
+    }
+    (notes, body)
+}
+
+proptest! {
+    #[test]
+    fn any_order_and_any_repetition_end_alike(
+        (ordered, shuffled) in effects().prop_flat_map(|effects| {
+            let doubled = [effects.clone(), effects.clone()].concat();
+            (Just(effects), Just(doubled).prop_shuffle())
+        })
+    ) {
+        prop_assert_eq!(run(&ordered), run(&shuffled));
+    }
+
+    #[test]
+    fn participants_end_alike_in_any_order(
+        receipts in prop::collection::vec((0..3u8, 0..5usize), 1..12).prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()))
+    ) {
+        let run = |receipts: &[(u8, usize)]| {
+            let mut notes = Notes::default();
+            for (participant, receipt) in receipts {
+                let receipt = [Receipt::Sent, Receipt::Delivered, Receipt::Read, Receipt::Played, Receipt::Failed][*receipt];
+                notes.take_receipt(&ParticipantReceipt {
+                    participant: participant.to_string(),
+                    receipt,
+                    at: Timestamp::from_seconds(7).unwrap(),
+                    errors: Vec::new(),
+                });
+            }
+            notes
+        };
+        prop_assert_eq!(run(&receipts.0), run(&receipts.1));
+    }
+}

@@ -1,0 +1,195 @@
+//! What came before the message that it is about: it waits under the message's wamid, and whoever stores the message, or
+//! learns its wamid, looks there afterwards.
+//!
+//! The `wamid` index, by which messages are found, follows the table by a moment. Something that was parked in that
+//! moment, by one who did not see the message yet, is looked at once more a little later, by the keeper.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Applied, StatusUpdate, Store, StoreError,
+    item::{self, Item, number, string},
+    keys::{Key, MessageKey, due_shard, wamid_pk},
+};
+use crate::{effect::Effect, id::ChatId, time::Timestamp};
+
+/// How long something waits for its message. WhatsApp repeats webhooks for 7 days.
+const LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// When it is looked at once more. The index takes a second at most, as a rule.
+const SECOND_LOOK: Duration = Duration::from_secs(60);
+
+const STATUS: &str = "parked_status";
+const EFFECT: &str = "parked_effect";
+
+/// Something that waits for its message.
+#[derive(Clone, Debug)]
+pub enum Parked {
+    /// A status.
+    Status(StatusUpdate),
+    /// A reaction, an edit or a deletion.
+    Effect(ParkedEffect),
+}
+
+/// An effect that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedEffect {
+    /// The number that it came to.
+    pub phone_number_id: String,
+    /// The chat that its message should come to.
+    pub chat_id: ChatId,
+    /// Until when it waits.
+    pub until: Timestamp,
+    /// The effect.
+    #[serde(flatten)]
+    pub effect: Effect,
+}
+
+impl ParkedEffect {
+    /// An effect that waits from now on.
+    pub fn new(phone_number_id: &str, effect: Effect, chat_id: ChatId, now: Timestamp) -> Self {
+        let phone_number_id = phone_number_id.to_owned();
+        Self { phone_number_id, chat_id, until: now.after(LIFETIME), effect }
+    }
+}
+
+impl Parked {
+    fn message(&self) -> (&str, &str) {
+        match self {
+            Self::Status(update) => (&update.phone_number_id, &update.wamid),
+            Self::Effect(parked) => (&parked.phone_number_id, &parked.effect.target),
+        }
+    }
+
+    fn read(item: Item) -> Result<Option<Self>, StoreError> {
+        let entity = item.get("entity").and_then(|entity| entity.as_s().ok()).map(String::as_str);
+        Ok(match entity {
+            Some(STATUS) => Some(Self::Status(item::read(STATUS, item)?)),
+            Some(EFFECT) => Some(Self::Effect(item::read(EFFECT, item)?)),
+            _ => None,
+        })
+    }
+}
+
+impl Store {
+    /// Keeps a status until its message is known. Once per message, status and participant.
+    pub async fn park_status(&self, update: &StatusUpdate) -> Result<(), StoreError> {
+        let participant = update.participant.as_deref();
+        let key = Key::parked_status(&update.phone_number_id, &update.wamid, update.receipt, participant);
+        self.park(STATUS, &key, update).await
+    }
+
+    /// Keeps an effect until its message is known, and notes on the chat that one of its messages is awaited, so that
+    /// whoever stores the next one looks. In that order: who sees the note finds what is parked.
+    pub async fn park_effect(&self, parked: &ParkedEffect) -> Result<(), StoreError> {
+        let ParkedEffect { phone_number_id, chat_id, until, effect } = parked;
+        let key = Key::parked_effect(phone_number_id, &effect.target, &effect.wamid);
+        self.park(EFFECT, &key, parked).await?;
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::chat(*chat_id).attributes()))
+            .update_expression("SET awaits = :until")
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(awaits) OR awaits < :until)")
+            .expression_attribute_values(":until", string(until.to_string()));
+        self.unless_refused("noting that a message is awaited", request).await.map(drop)
+    }
+
+    async fn park<T: Serialize>(&self, entity: &'static str, key: &Key, row: &T) -> Result<(), StoreError> {
+        let mut item = item::write(entity, key, row)?;
+        let now = (self.system.now)();
+        item.insert("expires_at".to_owned(), number(now.after(LIFETIME).seconds()));
+        item.insert("received_at".to_owned(), string(now.to_string()));
+        item.insert("due_key".to_owned(), string(due_shard(&key.pk)));
+        item.insert("due_at".to_owned(), string(now.after(SECOND_LOOK).to_string()));
+        self.keep("parking", item).await
+    }
+
+    /// Applies what waits for the message at `key`, which WhatsApp knows as `wamid`.
+    pub async fn apply_parked(
+        &self,
+        phone_number_id: &str,
+        wamid: &str,
+        key: &MessageKey,
+    ) -> Result<Vec<Applied>, StoreError> {
+        let mut applied = Vec::new();
+        for parked in self.parked(phone_number_id, wamid).await? {
+            applied.push(self.apply_one(&parked, key).await?);
+        }
+        Ok(applied)
+    }
+
+    async fn apply_one(&self, parked: &Parked, key: &MessageKey) -> Result<Applied, StoreError> {
+        match parked {
+            Parked::Status(update) => self.apply_status(key, update).await,
+            Parked::Effect(ParkedEffect { phone_number_id, chat_id, until, effect }) => {
+                let found = self.apply_effect(phone_number_id, key, effect).await?;
+                if !found {
+                    return Ok(Applied::Missing);
+                }
+                self.end_waiting(*chat_id, *until).await?;
+                Ok(Applied::Known)
+            }
+        }
+    }
+
+    /// Takes the note off a chat that one of its messages is awaited until this time.
+    pub(super) async fn end_waiting(&self, chat_id: ChatId, until: Timestamp) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::chat(chat_id).attributes()))
+            .update_expression("REMOVE awaits")
+            .condition_expression("awaits = :until")
+            .expression_attribute_values(":until", string(until.to_string()));
+        self.unless_refused("noting that no message is awaited", request).await.map(drop)
+    }
+
+    /// What waits for a message.
+    async fn parked(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<Parked>, StoreError> {
+        let items = self.under_wamid(phone_number_id, wamid).await?;
+        let parked: Result<Vec<Option<Parked>>, StoreError> = items.into_iter().map(Parked::read).collect();
+        Ok(parked?.into_iter().flatten().collect())
+    }
+
+    /// Everything that is kept under a wamid.
+    pub(super) async fn under_wamid(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", string(wamid_pk(phone_number_id, wamid)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::request("reading what waits for a message"))?;
+        Ok(output.items.unwrap_or_default())
+    }
+
+    /// The second look at something that waits: it is applied if its message can be found by now, and stays for whoever
+    /// brings the message if not.
+    pub async fn look_again(&self, key: &Key) -> Result<Option<Applied>, StoreError> {
+        let Some(item) = self.get("reading what waits", key).await? else { return Ok(None) };
+        let mut applied = None;
+        if let Some(parked) = Parked::read(item)? {
+            let (phone_number_id, wamid) = parked.message();
+            if let Some(message) = self.message_by_wamid(phone_number_id, wamid).await? {
+                applied = Some(self.apply_one(&parked, &message).await?);
+            }
+        }
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .update_expression("REMOVE due_key, due_at")
+            .condition_expression("attribute_exists(pk)");
+        self.unless_refused("ending a second look", request).await?;
+        Ok(applied)
+    }
+}
