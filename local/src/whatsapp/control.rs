@@ -6,7 +6,8 @@
 //!   `phoneNumberId` and `displayPhoneNumber` write to another number than the simulated one.
 //!   Answers with the ids and what came of the first attempt to deliver; retries go on behind.
 //! - `POST /simulator/scan`: `{"qr", "from", "name"?}`, a phone scans a QR code and sends its text.
-//! - `GET /simulator/messages`: what was accepted, in order; `GET /simulator/webhooks`: counts.
+//! - `GET /simulator/messages`: what was accepted, in order; `GET /simulator/receipts`: which messages of
+//!   customers the business has marked as read; `GET /simulator/webhooks`: counts.
 //! - `POST /simulator/numbers`: another business number, or other credentials (see [`super::lines`]).
 //! - `GET`, `POST`, `DELETE /simulator/faults` (see [`super::faults`]).
 
@@ -37,6 +38,7 @@ const MOST_MESSAGES: usize = 1000;
 pub(super) fn routes() -> Router<Arc<Simulator>> {
     Router::new()
         .route("/simulator/messages", get(accepted).post(write))
+        .route("/simulator/receipts", get(receipts))
         .route("/simulator/scan", post(scan_qr))
         .route("/simulator/numbers", post(change_line))
         .route("/simulator/webhooks", get(webhooks))
@@ -95,6 +97,10 @@ async fn accepted(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
 async fn change_line(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     simulator.lines.change(read(&bytes(body)?)?);
     Ok(Json(json!({"success": true})))
+}
+
+async fn receipts(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    Json(json!({"receipts": simulator.read_receipts()}))
 }
 
 async fn webhooks(State(simulator): State<Arc<Simulator>>) -> Json<Counts> {

@@ -109,11 +109,26 @@ async fn messages(
         return Err(GraphError::parameter("The parameter messaging_product is required."));
     }
     match send::parse(&body, &number.display_phone_number)? {
-        Request::ReadReceipt => {
-            simulator.note("accepted: read receipt");
-            Ok(Json(json!({"success": true})).into_response())
-        }
+        Request::ReadReceipt(id) => read_receipt(&simulator, id).await,
         Request::Message(message) => send(&simulator, &number, message).await,
+    }
+}
+
+/// It suffers what a send would.
+async fn read_receipt(simulator: &Simulator, id: String) -> Result<Response, GraphError> {
+    let done = || Json(json!({"success": true})).into_response();
+    let accept = |id| simulator.accept_read_receipt(id);
+    match simulator.next_send() {
+        SendOutcome::Accepted | SendOutcome::Failed(_) => accept(id).map(|()| done()),
+        SendOutcome::Refused { code, status, retry_after } => {
+            simulator.problem(format!("fault: a read receipt refused with code {code}"));
+            Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
+        }
+        SendOutcome::LostBeforeAcceptance(hang) => Ok(hang_up(simulator, hang).await),
+        SendOutcome::LostAfterAcceptance(hang) => {
+            accept(id)?;
+            Ok(hang_up(simulator, hang).await)
+        }
     }
 }
 

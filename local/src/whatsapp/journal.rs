@@ -30,6 +30,15 @@ pub(super) struct Accepted {
     pub(super) callback_data: Option<String>,
 }
 
+/// The business has read a customer's message, and all before it; `GET /simulator/receipts` shows it in this form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ReadReceipt {
+    pub(super) message_id: String,
+    /// RFC 3339 in UTC.
+    pub(super) accepted_at: String,
+}
+
 /// A webhook that is to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +58,8 @@ pub(super) struct Webhook {
 pub(super) enum Record {
     /// A message of the business was accepted.
     Accepted { message: Accepted, webhooks: Vec<Webhook> },
+    /// The business has read a message.
+    Read { receipt: ReadReceipt },
     /// Users wrote.
     Inbound { people: Vec<Person>, webhooks: Vec<Webhook> },
     /// A webhook needs no more delivery: it was answered with 200, or given up.
@@ -62,6 +73,7 @@ pub(super) enum Record {
 pub(super) struct Recovered {
     pub(super) people: People,
     pub(super) accepted: Vec<Accepted>,
+    pub(super) read: Vec<ReadReceipt>,
     /// Undelivered webhooks in the order of their ids.
     pub(super) pending: Vec<Webhook>,
     pub(super) last_webhook_id: u64,
@@ -188,6 +200,10 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
                 recovered.accepted.push(message);
                 webhooks
             }
+            Record::Read { receipt } => {
+                recovered.read.push(receipt);
+                Vec::new()
+            }
             Record::Inbound { people, webhooks } => {
                 people.iter().for_each(|person| recovered.people.learn(person));
                 webhooks
@@ -214,6 +230,9 @@ fn compact(recovered: &Recovered) -> Result<Vec<u8>, JournalError> {
     let mut lines = encode(&Record::People { people: recovered.people.clone() })?;
     for message in &recovered.accepted {
         lines.extend(encode(&Record::Accepted { message: message.clone(), webhooks: Vec::new() })?);
+    }
+    for receipt in &recovered.read {
+        lines.extend(encode(&Record::Read { receipt: receipt.clone() })?);
     }
     for webhook in &recovered.pending {
         lines.extend(encode(&Record::Inbound { people: Vec::new(), webhooks: vec![webhook.clone()] })?);
@@ -256,6 +275,8 @@ mod tests {
         let webhooks = vec![webhook(2), webhook(3)];
         journal.append(&Record::Accepted { message: accepted("wamid.1"), webhooks }).unwrap();
         journal.append(&Record::Settled { id: 2 }).unwrap();
+        let receipt = ReadReceipt { message_id: "wamid.2".to_owned(), accepted_at: "2026-01-01T00:00:00Z".to_owned() };
+        journal.append(&Record::Read { receipt: receipt.clone() }).unwrap();
         drop(journal);
 
         let mut people = People::default();
@@ -263,6 +284,7 @@ mod tests {
         let expected = Recovered {
             people,
             accepted: vec![accepted("wamid.1")],
+            read: vec![receipt],
             pending: vec![webhook(1), webhook(3)],
             last_webhook_id: 3,
         };

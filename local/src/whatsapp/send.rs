@@ -28,8 +28,8 @@ const LONGEST_CALLBACK_DATA: usize = 512;
 pub(super) enum Request {
     /// A message to a user.
     Message(Message),
-    /// A read receipt for a message of a user.
-    ReadReceipt,
+    /// A read receipt for the message of a user that has this id.
+    ReadReceipt(String),
 }
 
 /// A message that Meta would accept.
@@ -60,26 +60,25 @@ pub(super) fn parse(body: &[u8], business: &str) -> Result<Request, GraphError> 
         None => return Err(missing("messaging_product")),
     }
     if body.contains_key("status") {
-        read_receipt(&body)?;
-        return Ok(Request::ReadReceipt);
+        return read_receipt(&body).map(Request::ReadReceipt);
     }
     message(body, business).map(Request::Message)
 }
 
-fn read_receipt(body: &Map<String, Value>) -> Result<(), GraphError> {
+fn read_receipt(body: &Map<String, Value>) -> Result<String, GraphError> {
     if string(body, "status")? != Some("read") {
         return Err(GraphError::parameter("Param status must be one of {READ}."));
     }
-    match string(body, "message_id")? {
-        Some(id) if id.starts_with("wamid.") => {}
+    let id = match string(body, "message_id")? {
+        Some(id) if id.starts_with("wamid.") => id.to_owned(),
         Some(_) => {
             return Err(GraphError::new(131_009, Some("message_id is not the id of a message".to_owned())));
         }
         None => return Err(missing("message_id")),
-    }
+    };
     match body.get("typing_indicator") {
-        None => Ok(()),
-        Some(indicator) if indicator["type"] == "text" => Ok(()),
+        None => Ok(id),
+        Some(indicator) if indicator["type"] == "text" => Ok(id),
         Some(_) => Err(GraphError::parameter("Param typing_indicator['type'] must be one of {TEXT}.")),
     }
 }
@@ -190,7 +189,7 @@ mod tests {
     fn accepted(body: &Value) -> Message {
         match parse(body.to_string().as_bytes(), BUSINESS).unwrap() {
             Request::Message(message) => message,
-            Request::ReadReceipt => panic!("not a message: {body}"),
+            Request::ReadReceipt(_) => panic!("not a message: {body}"),
         }
     }
 
@@ -220,7 +219,7 @@ mod tests {
     fn a_read_receipt_is_told_from_a_message() {
         let body = json!({"messaging_product": "whatsapp", "status": "read",
             "message_id": "wamid.1", "typing_indicator": {"type": "text"}});
-        assert!(matches!(parse(body.to_string().as_bytes(), BUSINESS), Ok(Request::ReadReceipt)));
+        assert!(matches!(parse(body.to_string().as_bytes(), BUSINESS), Ok(Request::ReadReceipt(_))));
         for (key, value) in [("status", json!("seen")), ("message_id", json!("7")), ("typing_indicator", json!({}))] {
             let mut body = body.clone();
             body[key] = value;

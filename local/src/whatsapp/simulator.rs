@@ -11,8 +11,9 @@ use super::address::{Address, People, Person};
 use super::delivery::{Attempt, Counts, Courier};
 use super::faults::{Faults, FaultsChange, SendOutcome};
 use super::graph::Version;
+use super::graph_error::GraphError;
 use super::inbound::{self, Inbound};
-use super::journal::{Accepted, Journal, JournalError, Record, Recovered, Webhook};
+use super::journal::{Accepted, Journal, JournalError, ReadReceipt, Record, Recovered, Webhook};
 use super::lines::{Line, Lines};
 use super::send::Message;
 use super::status::{Content, Outcome};
@@ -37,6 +38,7 @@ pub(super) struct Simulator {
 struct State {
     people: People,
     accepted: Vec<Accepted>,
+    read: Vec<ReadReceipt>,
     faults: Faults,
     /// When each number and user id last wrote, in Unix seconds.
     written: HashMap<String, i64>,
@@ -96,6 +98,7 @@ impl Simulator {
         let state = State {
             people: recovered.people,
             accepted: recovered.accepted,
+            read: recovered.read,
             faults: Faults::default(),
             written: HashMap::new(),
             last_webhook_id: recovered.last_webhook_id,
@@ -161,6 +164,23 @@ impl Simulator {
         Ok(id)
     }
 
+    /// Keeps a read receipt. It is for a message of a customer, not for one of the business.
+    pub(super) fn accept_read_receipt(&self, message_id: String) -> Result<(), GraphError> {
+        let mut state = self.state();
+        if state.accepted.iter().any(|accepted| accepted.id == message_id) {
+            return Err(GraphError::new(131_009, Some("message_id is not a message that was received".to_owned())));
+        }
+        let receipt = ReadReceipt { message_id, accepted_at: format!("{:.6}", now()) };
+        self.journal.append(&Record::Read { receipt: receipt.clone() }).map_err(|error| {
+            self.problem(format!("a read receipt was refused: {}", error.explain()));
+            GraphError::new(131_000, None)
+        })?;
+        state.read.push(receipt);
+        drop(state);
+        self.note("accepted: read receipt");
+        Ok(())
+    }
+
     /// Customers write to `number`, all in one webhook.
     pub(super) fn receive(&self, number: &Number, requests: Vec<Value>) -> Result<Sending, InboundError> {
         let mut state = self.state();
@@ -210,6 +230,11 @@ impl Simulator {
     /// The messages accepted so far, oldest first.
     pub(super) fn accepted(&self) -> Vec<Accepted> {
         self.state().accepted.clone()
+    }
+
+    /// The read receipts so far, oldest first.
+    pub(super) fn read_receipts(&self) -> Vec<ReadReceipt> {
+        self.state().read.clone()
     }
 
     pub(super) fn webhook_counts(&self) -> Counts {

@@ -61,6 +61,13 @@ async fn a_read_receipt_succeeds() {
     let body = json!({"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.1"});
     assert_eq!(simulator.graph(&body).await.unwrap(), (StatusCode::OK, json!({"success": true})));
     assert_eq!(simulator.get("/simulator/messages").await["messages"], json!([]));
+    assert_eq!(simulator.get("/simulator/receipts").await["receipts"][0]["messageId"], "wamid.1");
+
+    // Nobody reads his own messages.
+    let (_, answer) = simulator.graph(&text_to("+201001234567")).await.unwrap();
+    let body = json!({"messaging_product": "whatsapp", "status": "read", "message_id": answer["messages"][0]["id"]});
+    assert_eq!(simulator.graph(&body).await.unwrap().1["error"]["code"], 131_009);
+    assert_eq!(simulator.get("/simulator/receipts").await["receipts"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
