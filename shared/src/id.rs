@@ -19,6 +19,13 @@ macro_rules! uuid_ids {
         #[serde(transparent)]
         pub struct $name(Uuid);
 
+        impl $name {
+            /// The id as what it is.
+            pub fn to_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.hyphenated().fmt(f)

@@ -15,6 +15,7 @@ pub mod events;
 pub mod http;
 pub mod id;
 pub mod identity;
+pub mod inbox;
 pub mod message;
 pub mod pacing;
 pub mod page;

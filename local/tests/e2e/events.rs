@@ -92,6 +92,10 @@ async fn events_that_meet_an_empty_table() {
 async fn events_that_meet_a_session() {
     let (system, _data) = system().await;
     system.create("ada").await;
+    // The lists before the functions that fill them.
+    for function in ["chats", "chat", "chat-read", "chat-messages"] {
+        answers_as_expected(&system, function).await;
+    }
     for function in ["session-status", "qr", "send-message", "webhook", "session-resume", "message", "events"] {
         answers_as_expected(&system, function).await;
     }

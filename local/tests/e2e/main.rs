@@ -19,6 +19,8 @@ mod delivery;
 mod events;
 #[cfg(target_os = "linux")]
 mod faults;
+mod inbox;
+mod inbox_cost;
 mod messages;
 mod pacing;
 mod pairing;

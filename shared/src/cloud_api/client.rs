@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::errors::{GraphError, Meaning, meaning};
 
 /// How long a post may take in all. Well under the lease of a claimed message.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same for a read receipt, which a caller waits for.
+const RECEIPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -38,9 +41,9 @@ pub enum Posted {
 }
 
 impl Posted {
-    /// Whether WhatsApp did not take the access token (Meta: "Error codes", 190).
+    /// Whether WhatsApp did not take the access token.
     pub fn is_token_refused(&self) -> bool {
-        matches!(self, Self::Problem(Problem { code: Some(190), .. }))
+        matches!(self, Self::Problem(problem) if problem.is_token_refused())
     }
 }
 
@@ -60,6 +63,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Whether WhatsApp did not take the access token (Meta: "Error codes", 190).
+    pub fn is_token_refused(&self) -> bool {
+        self.code == Some(190)
+    }
+
     /// A problem that WhatsApp has no code for.
     pub fn new(meaning: Meaning, error: impl Into<String>) -> Self {
         Self { meaning, error: error.into(), code: None, fbtrace_id: None, retry_after: None }
@@ -107,29 +115,49 @@ impl CloudApi {
 
     /// Posts a message once. Never tries again by itself: whoever calls decides by the outcome.
     pub async fn post(&self, phone_number_id: &str, access_token: &str, request: &Value) -> Posted {
+        match self.call(phone_number_id, access_token, request, TIMEOUT).await {
+            Ok(body) => accepted(&body),
+            Err(problem) => Posted::Problem(problem),
+        }
+    }
+
+    /// Marks a message of a customer as read, and with it every earlier one (Meta: "Mark messages as read").
+    pub async fn mark_read(&self, phone_number_id: &str, access_token: &str, wamid: &str) -> Result<(), Problem> {
+        let request = json!({"messaging_product": "whatsapp", "status": "read", "message_id": wamid});
+        self.call(phone_number_id, access_token, &request, RECEIPT_TIMEOUT).await.map(drop)
+    }
+
+    /// The body of an answer that says success.
+    async fn call(
+        &self,
+        phone_number_id: &str,
+        access_token: &str,
+        request: &Value,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, Problem> {
         let url = format!("{}/{phone_number_id}/messages", self.url);
-        let response = self.http.post(url).bearer_auth(access_token).json(request).send().await;
+        let response = self.http.post(url).bearer_auth(access_token).json(request).timeout(timeout).send().await;
         let response = match response {
             Ok(response) => response,
             // No connection, no message. Any later failure leaves open whether WhatsApp has it.
             Err(error) if error.is_connect() || error.is_builder() => {
                 let sentence = format!("WhatsApp could not be reached: {}", cause(&error));
-                return Posted::Problem(Problem::new(Meaning::NotSent, sentence));
+                return Err(Problem::new(Meaning::NotSent, sentence));
             }
-            Err(error) => return unanswered(format!("WhatsApp did not answer: {}", cause(&error))),
+            Err(error) => return Err(unanswered(format!("WhatsApp did not answer: {}", cause(&error)))),
         };
         let status = response.status();
         let retry_after = retry_after(&response);
         match response.bytes().await {
-            Ok(body) if status.is_success() => accepted(&body),
-            Ok(body) => refused(status.as_u16(), retry_after, &body),
-            Err(error) => unanswered(format!("WhatsApp's answer broke off: {}", cause(&error))),
+            Ok(body) if status.is_success() => Ok(body.into()),
+            Ok(body) => Err(refused(status.as_u16(), retry_after, &body)),
+            Err(error) => Err(unanswered(format!("WhatsApp's answer broke off: {}", cause(&error)))),
         }
     }
 }
 
-fn unanswered(error: String) -> Posted {
-    Posted::Problem(Problem::new(Meaning::MaybeSent, error))
+fn unanswered(error: String) -> Problem {
+    Problem::new(Meaning::MaybeSent, error)
 }
 
 /// In seconds; WhatsApp does not use the form with a date.
@@ -146,21 +174,21 @@ fn accepted(body: &[u8]) -> Posted {
                 wa_id: contacts.into_iter().next().and_then(|contact| contact.wa_id),
             }
         }
-        _ => unanswered("WhatsApp's answer names no message".to_owned()),
+        _ => Posted::Problem(unanswered("WhatsApp's answer names no message".to_owned())),
     }
 }
 
-fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Posted {
+fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Problem {
     let Ok(Refused { error }) = serde_json::from_slice(body) else {
         return unanswered(format!("WhatsApp answered {status} without saying why"));
     };
-    Posted::Problem(Problem {
+    Problem {
         meaning: meaning(error.code),
         error: error.to_string(),
         code: error.code,
         fbtrace_id: error.fbtrace_id,
         retry_after,
-    })
+    }
 }
 
 /// The innermost cause, without the URL.
@@ -176,13 +204,6 @@ fn cause(error: &reqwest::Error) -> String {
 mod tests {
     use super::*;
 
-    fn meaning_of(posted: Posted) -> Meaning {
-        match posted {
-            Posted::Problem(problem) => problem.meaning,
-            Posted::Accepted { .. } => panic!("accepted"),
-        }
-    }
-
     #[test]
     fn codes_decide_what_an_error_means() {
         let answer = |code: i64| {
@@ -197,22 +218,20 @@ mod tests {
             (Meaning::Refused, &[100, 131_026, 131_047, 132_001, 999_999, -1]),
         ] {
             for &code in codes {
-                assert_eq!(meaning_of(answer(code)), meaning, "{code}");
+                assert_eq!(answer(code).meaning, meaning, "{code}");
             }
         }
-        let Posted::Problem(problem) = answer(131_026) else { panic!() };
+        let problem = answer(131_026);
         assert_eq!((problem.code, problem.fbtrace_id.as_deref()), (Some(131_026), Some("A")));
     }
 
     #[test]
     fn an_answer_that_says_nothing_leaves_it_open() {
-        for posted in [
-            refused(502, None, b"<html>"),
-            refused(400, None, b"{\"error\":{}}"),
-            accepted(b"{}"),
-            accepted(b"{\"messages\":[]}"),
-        ] {
-            assert_eq!(meaning_of(posted), Meaning::MaybeSent);
+        assert_eq!(refused(502, None, b"<html>").meaning, Meaning::MaybeSent);
+        assert_eq!(refused(400, None, b"{\"error\":{}}").meaning, Meaning::MaybeSent);
+        for body in ["{}", "{\"messages\":[]}"] {
+            let Posted::Problem(problem) = accepted(body.as_bytes()) else { panic!("accepted") };
+            assert_eq!(problem.meaning, Meaning::MaybeSent);
         }
     }
 }

@@ -117,6 +117,11 @@ impl ApiError {
         Self::not_found("session_not_found", "Session not found")
     }
 
+    /// 404: no such chat.
+    pub fn chat_not_found() -> Self {
+        Self::not_found("chat_not_found", "Chat not found")
+    }
+
     /// 405: the path knows other methods.
     pub fn method_not_allowed(allow: &str) -> Self {
         Self::new(405, "method_not_allowed", format!("Use {allow} on this path"))

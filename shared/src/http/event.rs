@@ -18,6 +18,7 @@ use lambda_http::{
 use serde::Deserialize;
 
 use super::{Answer, ApiError, Body, Query, input::percent_decoded};
+use crate::id::ChatId;
 
 /// A request as a handler sees it.
 #[derive(Debug)]
@@ -41,6 +42,11 @@ impl Incoming {
         let value = value.ok_or_else(|| ApiError::bad_request("missing_field", format!("{name} is required")))?;
         percent_decoded(value)
             .ok_or_else(|| ApiError::bad_request("invalid_path", format!("{name} is not percent-encoded UTF-8")))
+    }
+
+    /// The chat that the path names. An id that is none names no chat: 404.
+    pub fn chat_id(&self) -> Result<ChatId, ApiError> {
+        self.path_parameter("chatId")?.parse().map_err(|_| ApiError::chat_not_found())
     }
 
     /// A header's value; 400 when it is not plain text.

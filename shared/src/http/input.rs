@@ -151,6 +151,26 @@ impl Query {
         Ok(found.filter(|value| !value.is_empty()))
     }
 
+    /// A parameter that must be one of these words if it is there, and what the word means.
+    pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, ApiError> {
+        let Some(word) = self.one(name)? else { return Ok(None) };
+        let found = choices.iter().find(|(choice, _)| *choice == word);
+        found.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| {
+            let words: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+            ApiError::bad_request("invalid_query", format!("{name} must be one of: {}", words.join(", ")))
+        })
+    }
+
+    /// A parameter that must be a whole number within `range` if it is there.
+    pub fn whole_number(&self, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, ApiError> {
+        let Some(text) = self.one(name)? else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.map(Some).ok_or_else(|| {
+            let message = format!("{name} must be a whole number from {} to {}", range.start(), range.end());
+            ApiError::bad_request("invalid_query", message)
+        })
+    }
+
     /// The session that `sessionId` names.
     pub fn session_id(&self) -> Result<SessionId, ApiError> {
         match self.one("sessionId")? {

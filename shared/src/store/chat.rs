@@ -23,6 +23,7 @@ pub(super) const IDENTITY: &str = "identity";
 #[derive(Default)]
 pub(super) struct Assignments {
     set: Vec<String>,
+    remove: Vec<String>,
     names: Vec<(String, String)>,
     values: Vec<(String, AttributeValue)>,
 }
@@ -40,14 +41,22 @@ impl Assignments {
         self.bind(attribute, value);
     }
 
+    /// Takes the attribute away.
+    pub(super) fn remove(&mut self, attribute: &str) {
+        self.remove.push(format!("#{attribute}"));
+        self.names.push((format!("#{attribute}"), attribute.to_owned()));
+    }
+
     fn bind(&mut self, attribute: &str, value: AttributeValue) {
         self.names.push((format!("#{attribute}"), attribute.to_owned()));
         self.values.push((format!(":{attribute}"), value));
     }
 
-    /// `SET …`
+    /// `SET … REMOVE …`
     pub(super) fn expression(&self) -> String {
-        format!("SET {}", self.set.join(", "))
+        let clause = |word: &str, parts: &[String]| (!parts.is_empty()).then(|| format!("{word} {}", parts.join(", ")));
+        let clauses = [clause("SET", &self.set), clause("REMOVE", &self.remove)];
+        clauses.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// The names and values of the expression.

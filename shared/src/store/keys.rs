@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::EventOwner;
 use crate::{
     chat::ChatStatus,
+    cursor::Position,
     id::{ChatId, MessageId, SessionId, content_id},
     identity::Identity,
     message::{Message, Receipt},
@@ -137,7 +138,7 @@ impl MessageKey {
 
     /// The item's key. Messages of a chat sort by time.
     pub fn key(&self) -> Key {
-        Key::new(chat_pk(self.chat_id), format!("MESSAGE#{}#{}", self.time, self.message_id))
+        message_key(self.chat_id, Position { at: self.time, id: self.message_id.to_uuid() })
     }
 
     /// The inverse of [`MessageKey::key`].
@@ -170,6 +171,16 @@ impl FromStr for MessageKey {
     }
 }
 
+/// The key of a message at this place of a chat.
+pub(crate) fn message_key(chat_id: ChatId, position: Position) -> Key {
+    Key::new(chat_pk(chat_id), format!("MESSAGE#{position}"))
+}
+
+/// The place that a message's sort key says.
+pub(crate) fn message_position(sk: &str) -> Option<Position> {
+    Position::parse(sk.strip_prefix("MESSAGE#")?)
+}
+
 /// The text is no message key of ours.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a message key")]
@@ -184,7 +195,7 @@ pub(crate) fn inbox_key(session_id: SessionId, status: ChatStatus, shard: u8) ->
 /// Sort key of the `inbox` index: the chat's place among the others. WhatsApp's times are whole seconds, so many chats
 /// share one; the id makes each place one chat's own, and a reader can go on after it without losing or repeating any.
 pub(crate) fn inbox_position(last_message_at: Timestamp, chat_id: ChatId) -> String {
-    format!("{last_message_at}#{chat_id}")
+    Position { at: last_message_at, id: chat_id.to_uuid() }.to_string()
 }
 
 /// Partition key of the `inbox` index for events, which are listed like chats.

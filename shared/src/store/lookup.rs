@@ -73,6 +73,11 @@ impl Store {
     /// A message with what is known of it.
     pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, Facts)>, StoreError> {
         let Some(item) = self.get("reading a message", &key.key()).await? else { return Ok(None) };
-        Ok(Some((item::read(MESSAGE, item.clone())?, Facts::read(item)?)))
+        read_message(item).map(Some)
     }
+}
+
+/// A message and what is known of it, which are attributes of the same item.
+pub(super) fn read_message(item: Item) -> Result<(Message, Facts), StoreError> {
+    Ok((item::read(MESSAGE, item.clone())?, Facts::read(item)?))
 }

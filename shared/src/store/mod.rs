@@ -7,6 +7,7 @@ mod effect;
 mod event;
 mod identity;
 mod inbound;
+mod inbox;
 mod item;
 pub mod keys;
 mod ledger;

@@ -1,0 +1,34 @@
+//! `GET /api/chats/{chatId}/messages`: what was said in a chat, page by page.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    details::MessageDetails,
+    http::{Answer, ApiError, Incoming, Method, serve},
+    inbox::MessageList,
+    startup::Startup,
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let store = startup.store()?;
+    store.warm_up().await;
+    serve(&[Method::GET], move |request| {
+        let store = store.clone();
+        async move { messages(&store, &request).await }
+    })
+    .await
+}
+
+async fn messages(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+    let chat_id = request.chat_id()?;
+    let list = MessageList::read(chat_id, &request.query)?;
+    let chat = store.chat(chat_id).await?.ok_or_else(ApiError::chat_not_found)?;
+    let page = store.messages(&chat, &list).await?;
+    let messages = page.items.into_iter().map(|(message, facts)| MessageDetails::new(message, facts));
+    let messages = messages.collect::<Result<Vec<_>, _>>().map_err(|error| ApiError::internal(&error))?;
+    let next = page.next.map(|next| list.cursor(next));
+    Answer::json(&json!({"success": true, "messages": messages, "nextCursor": next}))
+}

@@ -1,0 +1,33 @@
+//! `GET /api/chats`: a session's inbox, page by page.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    http::{Answer, ApiError, Incoming, Method, serve},
+    inbox::{ChatDetails, ChatList},
+    startup::Startup,
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let store = startup.store()?;
+    store.warm_up().await;
+    serve(&[Method::GET], move |request| {
+        let store = store.clone();
+        async move { chats(&store, &request).await }
+    })
+    .await
+}
+
+async fn chats(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+    let list = ChatList::read(&request.query)?;
+    // Both at once: a session that there is not has no chats, and asking for them does no harm.
+    let (session, page) = tokio::join!(store.session(list.session_id), store.chats(&list));
+    session?.ok_or_else(ApiError::session_not_found)?;
+    let page = page?;
+    let chats: Vec<ChatDetails> = page.items.iter().map(ChatDetails::from).collect();
+    let next = page.next.map(|next| list.cursor(next));
+    Answer::json(&json!({"success": true, "chats": chats, "nextCursor": next}))
+}
