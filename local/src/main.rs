@@ -94,26 +94,30 @@ fn announce(ready: &Ready, file: Option<&std::path::Path>) -> Result<(), Box<dyn
 
 /// The addresses, and a command to paste for each endpoint.
 fn guide(ready: &Ready) -> String {
-    let Ready { api, whatsapp, dynamodb, verify_token, table, .. } = ready;
+    let Ready { api, api_key, whatsapp, dynamodb, verify_token, table, .. } = ready;
     let session = SessionId::for_owner("owner-1");
     let json = "-H 'content-type: application/json' -d";
-    let read_qr = format!("$(curl -s '{api}/api/qr?sessionId={session}' | sed 's/.*\"qr\":\"\\([^\"]*\\)\".*/\\1/')");
+    let key = r#"-H "Authorization: Bearer $KEY""#;
+    let read_qr =
+        format!("$(curl -s {key} '{api}/api/qr?sessionId={session}' | sed 's/.*\"qr\":\"\\([^\"]*\\)\".*/\\1/')");
     format!(
         r#"
 API        {api}
 WhatsApp   {whatsapp}  (simulated)
 DynamoDB   {dynamodb}  (table {table})
 
+The key of this run, for every call of the API but the webhook's:
+  export KEY={api_key}
 Create a session, look at it, and get its QR as text and as an image:
-  curl {api}/api/session/create {json} '{{"userId":"owner-1"}}'
-  curl '{api}/api/session/status?sessionId={session}'
-  curl '{api}/api/qr?sessionId={session}'
-  curl '{api}/api/qr?sessionId={session}&format=image' -o qr.png
+  curl {api}/api/session/create {key} {json} '{{"userId":"owner-1"}}'
+  curl {key} '{api}/api/session/status?sessionId={session}'
+  curl {key} '{api}/api/qr?sessionId={session}'
+  curl {key} '{api}/api/qr?sessionId={session}&format=image' -o qr.png
 Scan the QR with the owner's phone, which connects the session:
   curl {whatsapp}/simulator/scan {json} "{{\"qr\":\"{read_qr}\",\"from\":\"201001234567\"}}"
 A customer writes, and gets an answer:
   curl {whatsapp}/simulator/messages {json} '{{"from":"201007654321","name":"Mona","text":"Hello"}}'
-  curl {api}/api/messages/send {json} '{{"sessionId":"{session}","to":"201007654321","message":"Welcome"}}'
+  curl {api}/api/messages/send {key} {json} '{{"sessionId":"{session}","to":"201007654321","message":"Welcome"}}'
   curl {whatsapp}/simulator/messages
 Verify the webhook as Meta does:
   curl '{api}/api/webhook?hub.mode=subscribe&hub.verify_token={verify_token}&hub.challenge=1158201444'

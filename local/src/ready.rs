@@ -15,10 +15,12 @@ pub struct Ready {
     pub whatsapp: String,
     /// The embedded DynamoDB.
     pub dynamodb: String,
-    /// Secrets Manager, for the one secret.
+    /// Secrets Manager, for the template's secrets.
     pub secrets_manager: String,
-    /// The ARN of that secret.
+    /// The ARN of WhatsApp's secret.
     pub secret_id: String,
+    /// A key of the API that may do everything, for `Authorization: Bearer`.
+    pub api_key: String,
     /// WhatsApp's id of the business number.
     pub phone_number_id: String,
     /// The business number, digits only.

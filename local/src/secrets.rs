@@ -1,6 +1,7 @@
-//! A stand-in for Secrets Manager that knows one secret and two operations, `GetSecretValue` and `PutSecretValue`. A value
+//! A stand-in for Secrets Manager that knows the template's secrets and two operations, `GetSecretValue` and `PutSecretValue`. A value
 //! that is put lasts as long as the run.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,26 @@ pub struct WhatsAppSecret {
     pub verify_token: String,
     /// Authorizes sends.
     pub access_token: String,
+}
+
+/// The operator's key; the JSON is the secret's `SecretString`. It is made anew for each run.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorSecret {
+    operator_key: String,
+}
+
+impl OperatorSecret {
+    /// A new random value, of 244 random bits.
+    #[allow(clippy::disallowed_methods, reason = "the local run is where randomness comes in")]
+    pub fn random() -> OperatorSecret {
+        OperatorSecret { operator_key: format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()) }
+    }
+
+    /// The key as the API takes it.
+    pub fn api_key(&self) -> String {
+        format!("qk_{}", self.operator_key)
+    }
 }
 
 /// Why the secrets of the data folder cannot be used.
@@ -71,22 +92,23 @@ fn create(directory: &Path, path: &Path, secret: &WhatsAppSecret) -> std::io::Re
     Ok(())
 }
 
-/// Serves `secret` as the current version of the secret `id`, its name or its ARN, until `shutdown`.
+/// Serves each value as the current version of the secret that it has the id of, name or ARN, until `shutdown`.
 ///
 /// # Errors
 /// When the listener cannot be used.
 #[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
 pub async fn serve(
     listener: std::net::TcpListener,
-    id: String,
-    secret: &WhatsAppSecret,
+    secrets: BTreeMap<String, Value>,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let current = Version { id: Uuid::new_v4(), value: serde_json::to_string(secret)? };
-    let stored = Stored { id, current: Mutex::new(current) };
-    let app = Router::new().fallback(handle).with_state(Arc::new(stored));
+    let stored = secrets.into_iter().map(|(id, value)| {
+        let current = Version { id: Uuid::new_v4(), value: value.to_string() };
+        Stored { id, current: Mutex::new(current) }
+    });
+    let app = Router::new().fallback(handle).with_state(Arc::new(stored.collect::<Vec<_>>()));
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
@@ -116,11 +138,11 @@ struct PutSecretValue {
     secret_string: Option<String>,
 }
 
-async fn handle(State(stored): State<Arc<Stored>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(stored): State<Arc<Vec<Stored>>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let (status, answer) = match target {
-        Some("secretsmanager.GetSecretValue") => stored.get(&body),
-        Some("secretsmanager.PutSecretValue") => stored.put(&body),
+        Some("secretsmanager.GetSecretValue") => get(&stored, &body),
+        Some("secretsmanager.PutSecretValue") => put(&stored, &body),
         _ => (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException"})),
     };
     (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], answer.to_string()).into_response()
@@ -130,59 +152,59 @@ fn refuse(kind: &str, message: &str) -> (StatusCode, Value) {
     (StatusCode::BAD_REQUEST, json!({"__type": kind, "Message": message}))
 }
 
+fn missing() -> (StatusCode, Value) {
+    refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+}
+
+/// As "GetSecretValue" in the Secrets Manager API Reference.
+fn get(stored: &[Stored], body: &[u8]) -> (StatusCode, Value) {
+    let Ok(request) = serde_json::from_slice::<GetSecretValue>(body) else {
+        return refuse("SerializationException", "The request body is not a GetSecretValue request.");
+    };
+    let Some(id) = request.secret_id else {
+        return refuse("InvalidParameterException", "You must provide a value for the SecretId parameter.");
+    };
+    let Some(secret) = stored.iter().find(|secret| secret.is(&id)) else { return missing() };
+    let current = secret.current();
+    let this_version = request.version_id.is_none_or(|version| version == current.id.to_string());
+    let this_stage = request.version_stage.is_none_or(|stage| stage == "AWSCURRENT");
+    if !this_version || !this_stage {
+        let message = "Secrets Manager can't find the specified secret value for that version or staging label.";
+        return refuse("ResourceNotFoundException", message);
+    }
+    let answer = json!({
+        "ARN": secret.arn(),
+        "Name": secret.name(),
+        "VersionId": current.id,
+        "SecretString": current.value,
+        "VersionStages": ["AWSCURRENT"],
+    });
+    (StatusCode::OK, answer)
+}
+
+/// As "PutSecretValue" in the Secrets Manager API Reference, for text.
+#[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
+fn put(stored: &[Stored], body: &[u8]) -> (StatusCode, Value) {
+    let Ok(request) = serde_json::from_slice::<PutSecretValue>(body) else {
+        return refuse("SerializationException", "The request body is not a PutSecretValue request.");
+    };
+    let (Some(id), Some(value)) = (request.secret_id, request.secret_string) else {
+        let message = "You must provide a value for the SecretId and the SecretString parameters.";
+        return refuse("InvalidParameterException", message);
+    };
+    let Some(secret) = stored.iter().find(|secret| secret.is(&id)) else { return missing() };
+    let version = Version { id: Uuid::new_v4(), value };
+    *secret.current.lock().unwrap_or_else(PoisonError::into_inner) = version.clone();
+    let answer = json!({
+        "ARN": secret.arn(),
+        "Name": secret.name(),
+        "VersionId": version.id,
+        "VersionStages": ["AWSCURRENT"],
+    });
+    (StatusCode::OK, answer)
+}
+
 impl Stored {
-    /// As "GetSecretValue" in the Secrets Manager API Reference.
-    fn get(&self, body: &[u8]) -> (StatusCode, Value) {
-        let Ok(request) = serde_json::from_slice::<GetSecretValue>(body) else {
-            return refuse("SerializationException", "The request body is not a GetSecretValue request.");
-        };
-        let Some(id) = request.secret_id else {
-            return refuse("InvalidParameterException", "You must provide a value for the SecretId parameter.");
-        };
-        let current = self.current();
-        let this_version = request.version_id.is_none_or(|version| version == current.id.to_string());
-        let this_stage = request.version_stage.is_none_or(|stage| stage == "AWSCURRENT");
-        if !self.is(&id) {
-            return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
-        }
-        if !this_version || !this_stage {
-            let message = "Secrets Manager can't find the specified secret value for that version or staging label.";
-            return refuse("ResourceNotFoundException", message);
-        }
-        let answer = json!({
-            "ARN": self.arn(),
-            "Name": self.name(),
-            "VersionId": current.id,
-            "SecretString": current.value,
-            "VersionStages": ["AWSCURRENT"],
-        });
-        (StatusCode::OK, answer)
-    }
-
-    /// As "PutSecretValue" in the Secrets Manager API Reference, for text.
-    #[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
-    fn put(&self, body: &[u8]) -> (StatusCode, Value) {
-        let Ok(request) = serde_json::from_slice::<PutSecretValue>(body) else {
-            return refuse("SerializationException", "The request body is not a PutSecretValue request.");
-        };
-        let (Some(id), Some(value)) = (request.secret_id, request.secret_string) else {
-            let message = "You must provide a value for the SecretId and the SecretString parameters.";
-            return refuse("InvalidParameterException", message);
-        };
-        if !self.is(&id) {
-            return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
-        }
-        let version = Version { id: Uuid::new_v4(), value };
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = version.clone();
-        let answer = json!({
-            "ARN": self.arn(),
-            "Name": self.name(),
-            "VersionId": version.id,
-            "VersionStages": ["AWSCURRENT"],
-        });
-        (StatusCode::OK, answer)
-    }
-
     fn current(&self) -> Version {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -227,15 +249,15 @@ mod tests {
         Stored { id: id.to_owned(), current: Mutex::new(Version { id: Uuid::nil(), value: "{}".to_owned() }) }
     }
 
-    fn get(stored: &Stored, request: Value) -> (StatusCode, Value) {
-        stored.get(request.to_string().as_bytes())
+    fn ask(stored: Stored, request: Value) -> (StatusCode, Value) {
+        get(&[stored], request.to_string().as_bytes())
     }
 
     #[test]
     fn a_secret_is_found_by_name_and_by_arn() {
         for id in [ARN, "qasid-WhatsApp"] {
             for asked in [ARN, "qasid-WhatsApp", ARN.strip_suffix("-AAAAAA").unwrap()] {
-                let (status, answer) = get(&stored(id), json!({"SecretId": asked}));
+                let (status, answer) = ask(stored(id), json!({"SecretId": asked}));
                 assert_eq!(status, StatusCode::OK, "{id} {asked}");
                 assert_eq!((&answer["ARN"], &answer["Name"]), (&json!(ARN), &json!("qasid-WhatsApp")));
                 assert_eq!(answer["VersionStages"], json!(["AWSCURRENT"]));
@@ -254,7 +276,7 @@ mod tests {
             (json!({"SecretId": 7}), "SerializationException"),
             (json!("text"), "SerializationException"),
         ] {
-            let (status, answer) = get(&stored(ARN), request.clone());
+            let (status, answer) = ask(stored(ARN), request.clone());
             assert_eq!((status, &answer["__type"]), (StatusCode::BAD_REQUEST, &json!(kind)), "{request}");
         }
     }
@@ -266,8 +288,8 @@ mod tests {
         let secret = WhatsAppSecret::random();
         let shutdown = CancellationToken::new();
         let serving = {
-            let (secret, shutdown) = (secret.clone(), shutdown.clone());
-            tokio::spawn(async move { serve(listener, ARN.to_owned(), &secret, shutdown).await })
+            let secrets = BTreeMap::from([(ARN.to_owned(), json!(secret))]);
+            tokio::spawn(serve(listener, secrets, shutdown.clone()))
         };
         let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
         let call = async |target: &str, body: Value| {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -14,7 +15,7 @@ use crate::database::{Database, Storage};
 use crate::functions::{self, BuildError};
 use crate::lambda::{Deployment, Lambda};
 use crate::ports::{self, url};
-use crate::secrets::{self, WhatsAppSecret};
+use crate::secrets::{self, OperatorSecret, WhatsAppSecret};
 use crate::stream::{Checkpoints, EventSourceMapping, FailureQueue};
 use crate::template::Template;
 use crate::{Ready, StartError, gateway, lambda_api, schedule, whatsapp};
@@ -129,10 +130,11 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     };
     let (phone_number_id, display_phone_number) = (parameter("PhoneNumberId")?, parameter("DisplayPhoneNumber")?);
     let graph_api_version = parameter("GraphApiVersion")?;
-    let [secret_id] = template.secrets.as_slice() else {
-        let problem = "a local run needs one AWS::SecretsManager::Secret, WhatsApp's".to_owned();
-        return Err(StartError::Unfit { path, problem });
+    let secret_id = |name: &str| match template.secrets.get(name) {
+        Some(id) => Ok(id.clone()),
+        None => Err(StartError::Unfit { path: path.clone(), problem: format!("there is no secret {name}") }),
     };
+    let (whatsapp_secret_id, operator_secret_id) = (secret_id("WhatsAppSecret")?, secret_id("OperatorSecret")?);
     let deployments = deployments(&template, functions::build(&console).await?)?;
 
     let (secret, checkpoints, journal) = match &storage {
@@ -168,12 +170,14 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         graph_api_version,
         journal,
     };
+    let operator = OperatorSecret::random();
     let ready = Ready {
         api,
+        api_key: operator.api_key(),
         whatsapp: whatsapp_url,
         dynamodb,
         secrets_manager,
-        secret_id: secret_id.clone(),
+        secret_id: whatsapp_secret_id.clone(),
         phone_number_id,
         display_phone_number,
         app_secret: secret.app_secret.clone(),
@@ -181,10 +185,10 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         table: template.table.name.clone(),
     };
 
-    let secret_id = secret_id.clone();
+    let secrets = BTreeMap::from([(whatsapp_secret_id, json!(secret)), (operator_secret_id, json!(operator))]);
     let (its_stop, its_console) = (stop.clone(), console.clone());
     tasks.spawn(async move {
-        report(secrets::serve(ports.secrets, secret_id, &secret, its_stop).await, "Secrets Manager", &its_console);
+        report(secrets::serve(ports.secrets, secrets, its_stop).await, "Secrets Manager", &its_console);
     });
     let names = template.functions.iter().map(|function| function.name.clone()).collect();
     let (its_lambda, its_console, its_stop) = (lambda.clone(), console.clone(), stop.clone());

@@ -55,6 +55,11 @@ impl Environment {
         self.required("WHATSAPP_SECRET_ID")
     }
 
+    /// `OPERATOR_SECRET_ID`: name or ARN of the secret with the operator's key; see [`crate::secrets`].
+    pub fn operator_secret_id(self) -> Result<String, MissingVariable> {
+        self.required("OPERATOR_SECRET_ID")
+    }
+
     /// `PHONE_NUMBER_ID`: Meta's id of this deployment's number.
     pub fn phone_number_id(self) -> Option<String> {
         self.optional("PHONE_NUMBER_ID")

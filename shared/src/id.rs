@@ -58,6 +58,8 @@ uuid_ids! {
     ChatId,
     /// A message, inbound or outbound.
     MessageId,
+    /// An API key.
+    KeyId,
 }
 
 impl SessionId {
@@ -98,6 +100,23 @@ impl MessageId {
     /// An outbound message, from a UUID of version 7: ids made later sort later.
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
+    }
+}
+
+impl KeyId {
+    /// The key whose secret has this hash.
+    pub fn for_hash(hash: &str) -> Self {
+        Self(derive(&NAMESPACE, &["key", hash]))
+    }
+
+    /// The key with this id.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The id itself.
+    pub fn uuid(self) -> Uuid {
+        self.0
     }
 }
 

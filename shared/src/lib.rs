@@ -1,6 +1,7 @@
 //! Everything that two function binaries could need: the domain (plain types and rules that know no AWS), the store
 //! (DynamoDB), the Cloud API (WhatsApp), and the edges of a Lambda function (HTTP, configuration, start-up, telemetry).
 
+pub mod access;
 mod cached;
 pub mod chat;
 pub mod cloud_api;

@@ -1,8 +1,8 @@
-//! The secrets of the Meta app, kept in AWS Secrets Manager.
+//! The deployment's secrets, kept in AWS Secrets Manager: those of the Meta app, and the operator's key.
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use subtle::ConstantTimeEq;
 
 use crate::{cached::Cached, time::Timestamp};
@@ -26,6 +26,21 @@ pub struct WhatsAppSecrets {
 impl std::fmt::Debug for WhatsAppSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("WhatsAppSecrets(…)")
+    }
+}
+
+/// The secret's JSON: `{"operatorKey"}`, one or a list. With `qk_` before it, it is the key that makes the first API key.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorSecret {
+    /// Made by the deployment.
+    #[serde(default)]
+    pub operator_key: Values,
+}
+
+impl std::fmt::Debug for OperatorSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OperatorSecret(…)")
     }
 }
 
@@ -78,37 +93,43 @@ pub enum SecretsError {
     /// Secrets Manager refused or did not answer.
     #[error("the secret could not be fetched")]
     Fetch(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The value is no text, or not the JSON described at [`WhatsAppSecrets`]. The cause is left out: it could quote
+    /// The value is no text, or not the JSON described at its type. The cause is left out: it could quote
     /// the secret.
     #[error("the secret is not the JSON that it should be")]
     Format,
 }
 
 /// A reader that keeps the value while it is fresh.
-#[derive(Clone, Debug)]
-pub struct Secrets {
+#[derive(Debug)]
+pub struct Secrets<T = WhatsAppSecrets> {
     client: aws_sdk_secretsmanager::Client,
     secret_id: String,
-    current: Cached<WhatsAppSecrets>,
+    current: Cached<T>,
 }
 
-impl Secrets {
+impl<T> Clone for Secrets<T> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), secret_id: self.secret_id.clone(), current: self.current.clone() }
+    }
+}
+
+impl<T: DeserializeOwned + PartialEq> Secrets<T> {
     /// A reader of the secret with this name or ARN.
     pub fn new(client: aws_sdk_secretsmanager::Client, secret_id: String) -> Self {
         Self { client, secret_id, current: Cached::new("secret") }
     }
 
     /// The current value. When Secrets Manager does not answer, an older value goes on being used.
-    pub async fn get(&self, now: Timestamp) -> Result<Arc<WhatsAppSecrets>, SecretsError> {
+    pub async fn get(&self, now: Timestamp) -> Result<Arc<T>, SecretsError> {
         self.current.get(now, self.fetch()).await
     }
 
     /// A newer value than `used`, which did not work, if there is one.
-    pub async fn other_than(&self, used: &Arc<WhatsAppSecrets>, now: Timestamp) -> Option<Arc<WhatsAppSecrets>> {
+    pub async fn other_than(&self, used: &Arc<T>, now: Timestamp) -> Option<Arc<T>> {
         self.current.other_than(used, now, self.fetch()).await
     }
 
-    async fn fetch(&self) -> Result<WhatsAppSecrets, SecretsError> {
+    async fn fetch(&self) -> Result<T, SecretsError> {
         let value = self
             .client
             .get_secret_value()

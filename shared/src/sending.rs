@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    access::Caller,
     chat::{Chat, ChatRow},
     content::{self, Content},
     http::{ApiError, JsonObject, read_session_id},
@@ -48,8 +49,8 @@ struct SendAnswer {
 
 impl SendRequest {
     /// Reads `{"sessionId", "to", "message"}`, or a typed message in the Cloud API's own shape in place of `message`;
-    /// with `validUntil`, after which it is not sent any more.
-    pub fn read(body: &JsonObject, idempotency_key: Option<&str>) -> Result<Self, ApiError> {
+    /// with `validUntil`, after which it is not sent any more. 404 for a session that is not the caller's.
+    pub fn read(body: &JsonObject, idempotency_key: Option<&str>, caller: &Caller) -> Result<Self, ApiError> {
         let session_id = body.string("sessionId")?;
         let to = body.string("to")?;
         let content =
@@ -57,7 +58,7 @@ impl SendRequest {
         let (Some(session_id), Some(to), Some(content)) = (filled(session_id), filled(to), content) else {
             return Err(ApiError::bad_request("missing_field", "sessionId, to, and message are required"));
         };
-        let session_id = read_session_id(session_id)?;
+        let session_id = caller.session(read_session_id(session_id)?)?;
         let address = Address::parse(to).ok_or_else(|| {
             let hint = "give a phone number with its country code, a business-scoped user id or a jid";
             ApiError::bad_request("invalid_recipient", format!("to is not a WhatsApp address: {hint}"))
@@ -182,7 +183,7 @@ async fn build(
         to: Some(to),
         timestamp,
         raw: None,
-        content: Some(resolved(store, phone_number_id, &request.content).await?.to_string()),
+        content: Some(resolved(store, session, &request.content).await?.to_string()),
         valid_until: request.valid_until,
         channel: session.channel,
         source: None,
@@ -210,27 +211,29 @@ fn place_in_chain(chat: Option<&Chat>, now: Timestamp) -> (Timestamp, Option<Str
 }
 
 /// The content with the messages that it names as WhatsApp names them.
-async fn resolved(store: &Store, phone_number_id: &str, content: &Content) -> Result<Value, ApiError> {
+async fn resolved(store: &Store, session: &Session, content: &Content) -> Result<Value, ApiError> {
     let mut resolved = content.json.clone();
     if let Some(id) = &content.reply_to {
-        resolved["context"] = json!({"message_id": wamid_of(store, phone_number_id, id, "context").await?});
+        resolved["context"] = json!({"message_id": wamid_of(store, session, id, "context").await?});
     }
     if content.kind == MessageType::Reaction
         && let Some(id) = resolved["reaction"]["message_id"].as_str().map(str::to_owned)
     {
-        resolved["reaction"]["message_id"] = json!(wamid_of(store, phone_number_id, &id, "reaction").await?);
+        resolved["reaction"]["message_id"] = json!(wamid_of(store, session, &id, "reaction").await?);
     }
     Ok(resolved)
 }
 
 /// What WhatsApp calls the message that the caller names by our id; anything else is WhatsApp's own id already.
-async fn wamid_of(store: &Store, phone_number_id: &str, id: &str, field: &str) -> Result<String, ApiError> {
+async fn wamid_of(store: &Store, session: &Session, id: &str, field: &str) -> Result<String, ApiError> {
     let Ok(id) = id.parse::<MessageId>() else { return Ok(id.to_owned()) };
     let known = match store.message_by_id(id).await? {
         Some(key) => store.outbox_message(&key.key()).await?.map(|found| found.message),
         None => None,
     };
-    let Some(message) = known.filter(|message| message.phone_number_id == phone_number_id) else {
+    let Some(message) = known.filter(|message| {
+        message.session_id == session.id && Some(&message.phone_number_id) == session.phone_number_id.as_ref()
+    }) else {
         let message = format!("{field}.message_id names no message of this session");
         return Err(ApiError::bad_request("invalid_message", message));
     };

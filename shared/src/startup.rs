@@ -8,7 +8,12 @@ use aws_smithy_http_client::{Builder, tls};
 use uuid::Uuid;
 
 use crate::{
-    config::Environment, credentials::Credentials, secrets::Secrets, store::Store, telemetry, time::Timestamp,
+    config::Environment,
+    credentials::Credentials,
+    secrets::{OperatorSecret, Secrets},
+    store::Store,
+    telemetry,
+    time::Timestamp,
     waker::Waker,
 };
 
@@ -80,6 +85,12 @@ impl Startup {
     pub fn credentials(&self) -> Result<Credentials, StartError> {
         let client = aws_sdk_secretsmanager::Client::new(&self.aws);
         Ok(Credentials::new(Secrets::new(client, self.environment.secret_id()?), self.system))
+    }
+
+    /// The operator's key.
+    pub fn operator_secret(&self) -> Result<Secrets<OperatorSecret>, StartError> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.aws);
+        Ok(Secrets::new(client, self.environment.operator_secret_id()?))
     }
 
     /// What lets the function invoke itself.

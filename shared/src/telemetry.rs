@@ -62,6 +62,8 @@ pub enum Metric {
     WebhookNotUnderstood,
     /// Webhook requests whose signature is not that of their body.
     WebhookSignatureInvalid,
+    /// Credentials that the authorizer refused. One that comes again within the authorizer's cache is not counted again.
+    AuthenticationFailed,
 }
 
 impl Metric {
@@ -80,6 +82,7 @@ impl Metric {
             Self::UnownedMessages => "UnownedMessages",
             Self::WebhookNotUnderstood => "WebhookNotUnderstood",
             Self::WebhookSignatureInvalid => "WebhookSignatureInvalid",
+            Self::AuthenticationFailed => "AuthenticationFailed",
         }
     }
 

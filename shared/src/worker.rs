@@ -7,6 +7,7 @@ mod receive;
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     http::{ApiError, JsonObject},
     id::{MessageId, SessionId},
     message::{Channel, MessageRow},
@@ -93,11 +94,12 @@ impl SettleRequest {
     }
 }
 
-/// Writes what became of a message. Saying the same again changes nothing.
-pub async fn settle(store: &Store, request: &SettleRequest) -> Result<MessageRow, ApiError> {
+/// Writes what became of a message of the caller's. Saying the same again changes nothing.
+pub async fn settle(store: &Store, caller: &Caller, request: &SettleRequest) -> Result<MessageRow, ApiError> {
     let not_found = || ApiError::not_found("message_not_found", "Message not found");
     let key = store.message_by_id(request.message_id).await?.ok_or_else(not_found)?;
-    let row = store.worker_messages(vec![key.key()]).await?.remove(&key.key()).ok_or_else(not_found)?;
+    let row = store.worker_messages(vec![key.key()]).await?.remove(&key.key());
+    let row = row.filter(|row| caller.may_use(row.message.session_id)).ok_or_else(not_found)?;
     let lease = request.lease.to_string();
     let row = match row.settled_lease {
         Some(_) => row,

@@ -3,8 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
+    access::paths::CHAT_MESSAGES,
     details::MessageDetails,
-    http::{Answer, ApiError, Incoming, Method, serve},
+    http::{Answer, ApiError, Incoming, serve},
     inbox::MessageList,
     startup::Startup,
     store::Store,
@@ -15,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let store = startup.store()?;
     store.warm_up().await;
-    serve(&[Method::GET], move |request| {
+    serve(&CHAT_MESSAGES, move |request| {
         let store = store.clone();
         async move { messages(&store, &request).await }
     })
@@ -25,7 +26,7 @@ async fn main() -> Result<(), Error> {
 async fn messages(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
     let chat_id = request.chat_id()?;
     let list = MessageList::read(chat_id, &request.query)?;
-    let chat = store.chat(chat_id).await?.ok_or_else(ApiError::chat_not_found)?;
+    let chat = request.caller()?.chat(store, chat_id).await?;
     let page = store.messages(&chat, &list).await?;
     let messages = page.items.into_iter().map(|(message, facts)| MessageDetails::new(message, facts));
     let messages = messages.collect::<Result<Vec<_>, _>>().map_err(|error| ApiError::internal(&error))?;

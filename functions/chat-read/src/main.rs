@@ -3,9 +3,10 @@
 use lambda_http::Error;
 use serde::Serialize;
 use shared::{
+    access::paths::CHAT_READ,
     cloud_api::CloudApi,
     credentials::Credentials,
-    http::{Answer, ApiError, Incoming, Method, serve},
+    http::{Answer, ApiError, Incoming, serve},
     inbox::{ChatChange, ChatDetails, ReadReceipt, send_read_receipt},
     startup::Startup,
     store::Store,
@@ -33,7 +34,7 @@ async fn main() -> Result<(), Error> {
     let (store, credentials) = (startup.store()?, startup.credentials()?);
     tokio::join!(store.warm_up(), credentials.warm_up());
     let reader = Reader { store, cloud_api, credentials };
-    serve(&[Method::POST], move |request| {
+    serve(&CHAT_READ, move |request| {
         let reader = reader.clone();
         async move { reader.read(&request).await }
     })
@@ -43,7 +44,7 @@ async fn main() -> Result<(), Error> {
 impl Reader {
     /// The table first: the chat is read whatever WhatsApp says.
     async fn read(&self, request: &Incoming) -> Result<Answer, ApiError> {
-        let chat = self.store.chat(request.chat_id()?).await?.ok_or_else(ApiError::chat_not_found)?;
+        let chat = request.caller()?.chat(&self.store, request.chat_id()?).await?;
         let (session, changed) =
             tokio::join!(self.store.session(chat.session_id), self.store.change_chat(&chat, &ChatChange::READ));
         let (session, chat) = (session?, changed?.ok_or_else(ApiError::chat_not_found)?);

@@ -3,6 +3,7 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
+    access::paths::CHAT,
     chat::Chat,
     http::{Answer, ApiError, Incoming, Method, serve},
     inbox::{ChatChange, ChatDetails},
@@ -15,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let store = startup.store()?;
     store.warm_up().await;
-    serve(&[Method::GET, Method::PATCH], move |request| {
+    serve(&CHAT, move |request| {
         let store = store.clone();
         async move { answer(&store, &request).await }
     })
@@ -28,7 +29,7 @@ async fn answer(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
         Method::PATCH => Some(ChatChange::read(&request.body.object()?)?),
         _ => None,
     };
-    let chat = store.chat(chat_id).await?.ok_or_else(ApiError::chat_not_found)?;
+    let chat = request.caller()?.chat(store, chat_id).await?;
     let chat = match change {
         Some(change) => changed(store, &chat, &change).await?,
         None => chat,

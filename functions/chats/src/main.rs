@@ -3,7 +3,8 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::{Answer, ApiError, Incoming, Method, serve},
+    access::paths::CHATS,
+    http::{Answer, ApiError, Incoming, serve},
     inbox::{ChatDetails, ChatList},
     startup::Startup,
     store::Store,
@@ -14,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let store = startup.store()?;
     store.warm_up().await;
-    serve(&[Method::GET], move |request| {
+    serve(&CHATS, move |request| {
         let store = store.clone();
         async move { chats(&store, &request).await }
     })
@@ -23,6 +24,7 @@ async fn main() -> Result<(), Error> {
 
 async fn chats(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
     let list = ChatList::read(&request.query)?;
+    request.caller()?.session(list.session_id)?;
     // Both at once: a session that there is not has no chats, and asking for them does no harm.
     let (session, page) = tokio::join!(store.session(list.session_id), store.chats(&list));
     session?.ok_or_else(ApiError::session_not_found)?;

@@ -3,8 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
+    access::paths::CREATE_SESSION,
     config::BusinessNumber,
-    http::{Answer, ApiError, Incoming, Method, serve},
+    http::{Answer, ApiError, Incoming, serve},
     id::SessionId,
     pairing::PairingCode,
     session::{OWNER_ID_LIMIT, Qr, Session, UnknownPolicy},
@@ -18,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let (store, system) = (startup.store()?, startup.system);
     let number = startup.environment.business_number();
     store.warm_up().await;
-    serve(&[Method::POST], move |request| {
+    serve(&CREATE_SESSION, move |request| {
         let (store, number) = (store.clone(), number.clone());
         async move { create(&store, system, number, &request).await }
     })
@@ -38,6 +39,7 @@ async fn create(
         let message = format!("userId has {} bytes: it may have up to {OWNER_ID_LIMIT}", owner_id.len());
         return Err(ApiError::bad_request("invalid_field", message));
     }
+    request.caller()?.act_for(owner_id)?;
     if let Some(wanted) = body.string("phoneNumberId")?
         && number.as_ref().is_none_or(|number| number.phone_number_id != wanted)
     {

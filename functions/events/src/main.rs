@@ -3,9 +3,10 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
+    access::{Caller, paths::EVENTS},
     cursor::Position,
     events::EventAnswer,
-    http::{Answer, ApiError, Incoming, Method, serve},
+    http::{Answer, ApiError, Incoming, serve},
     session::Session,
     startup::Startup,
     store::{EventOwner, Store, StoreError},
@@ -20,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let store = startup.store()?;
     let number = startup.environment.phone_number_id();
     store.warm_up().await;
-    serve(&[Method::GET], move |request| {
+    serve(&EVENTS, move |request| {
         let (store, number) = (store.clone(), number.clone());
         async move { events(&store, number.as_deref(), &request).await }
     })
@@ -28,26 +29,32 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn events(store: &Store, own_number: Option<&str>, request: &Incoming) -> Result<Answer, ApiError> {
-    let session_id = request.query.session_id()?;
+    let caller = request.caller()?;
+    let session_id = caller.session(request.query.session_id()?)?;
     let list = format!("events/{session_id}");
     let cursor = request.query.one("cursor")?.map(|cursor| Position::from_cursor(&cursor, &list)).transpose();
     let after = cursor.map_err(|error| ApiError::bad_request("invalid_cursor", error.to_string()))?;
     let session = store.session(session_id).await?.ok_or_else(ApiError::session_not_found)?;
-    let page = store.events(&owners(store, &session, own_number).await?, after, PAGE).await?;
+    let page = store.events(&owners(store, caller, &session, own_number).await?, after, PAGE).await?;
     let events: Vec<EventAnswer> = page.items.into_iter().map(EventAnswer::from).collect();
     let next = page.next.map(|next| next.cursor(&list));
     Answer::json(&json!({"success": true, "events": events, "nextCursor": next}))
 }
 
 /// Whose events are the session's: its number's, those of the number's account, and where it has the deployment's own
-/// number, those that name nobody.
-async fn owners(store: &Store, session: &Session, own_number: Option<&str>) -> Result<Vec<EventOwner>, StoreError> {
+/// number, those that name nobody: for an administrator only, because they may be about any owner's customers.
+async fn owners(
+    store: &Store,
+    caller: &Caller,
+    session: &Session,
+    own_number: Option<&str>,
+) -> Result<Vec<EventOwner>, StoreError> {
     let Some(number) = &session.phone_number_id else { return Ok(Vec::new()) };
     let owner = store.number_owner(number).await?.filter(|owner| owner.session_id == session.id);
     let Some(owner) = owner else { return Ok(Vec::new()) };
     let mut owners = vec![EventOwner::Number(number.clone())];
     owners.extend(owner.waba_id.map(EventOwner::Account));
-    if own_number == Some(number) {
+    if own_number == Some(number) && caller.own_session().is_none() {
         owners.push(EventOwner::Nobody);
     }
     Ok(owners)

@@ -3,8 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
+    access::{Caller, paths::MESSAGE},
     details::MessageDetails,
-    http::{Answer, ApiError, Incoming, Method, read_session_id, serve},
+    http::{Answer, ApiError, Incoming, read_session_id, serve},
     id::SessionId,
     message::Message,
     startup::Startup,
@@ -17,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let store = startup.store()?;
     let number = startup.environment.phone_number_id();
     store.warm_up().await;
-    serve(&[Method::GET], move |request| {
+    serve(&MESSAGE, move |request| {
         let (store, number) = (store.clone(), number.clone());
         async move { message(&store, number, &request).await }
     })
@@ -26,7 +27,7 @@ async fn main() -> Result<(), Error> {
 
 async fn message(store: &Store, number: Option<String>, request: &Incoming) -> Result<Answer, ApiError> {
     let id = request.path_parameter("messageId")?;
-    let session_id = request.query.one("sessionId")?.map(|text| read_session_id(&text)).transpose()?;
+    let session_id = asked_for(request.caller()?, request.query.one("sessionId")?)?;
     if let Ok(id) = id.parse()
         && let Some(key) = store.message_by_id(id).await?
         && let Some(answer) = stored(store, &key, session_id).await?
@@ -52,6 +53,15 @@ async fn message(store: &Store, number: Option<String>, request: &Incoming) -> R
     Answer::json(&json!({"success": true, "message": null, "trace": trace}))
 }
 
+/// The session to look in: the one that is named, else the caller's own; `None` for every one.
+fn asked_for(caller: &Caller, session_id: Option<String>) -> Result<Option<SessionId>, ApiError> {
+    match session_id {
+        Some(text) => caller.session(read_session_id(&text)?).map(Some),
+        None => Ok(caller.own_session()),
+    }
+}
+
+/// A message, unless it is of another session: then it is as good as none.
 async fn stored(store: &Store, key: &MessageKey, session_id: Option<SessionId>) -> Result<Option<Answer>, ApiError> {
     let wanted = |message: &Message| session_id.is_none_or(|session_id| session_id == message.session_id);
     let Some((message, facts)) = store.message(key).await?.filter(|(message, _)| wanted(message)) else {

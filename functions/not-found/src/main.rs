@@ -1,10 +1,11 @@
-//! Every path that the API does not know: 404 in the API's own shape.
+//! Every method and path that no other function has: 405 or 404 in the API's own shape, and the questions of browsers
+//! which methods a path takes.
 
 use lambda_http::Error;
-use shared::http::{ApiError, serve};
+use shared::http::serve_the_rest;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_http::tracing::init_default_subscriber();
-    serve(&[], |_| async { Err(ApiError::not_found("path_not_found", "There is nothing at this path")) }).await
+    serve_the_rest().await
 }

@@ -3,7 +3,8 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::{Answer, Method, serve},
+    access::paths::OUTBOX_CLAIM,
+    http::{Answer, serve},
     startup::Startup,
     worker::{ClaimRequest, claim},
 };
@@ -13,10 +14,10 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let (store, system) = (startup.store()?, startup.system);
     store.warm_up().await;
-    serve(&[Method::POST], move |request| {
+    serve(&OUTBOX_CLAIM, move |request| {
         let store = store.clone();
         async move {
-            let request = ClaimRequest::read(&request.body.object()?)?;
+            let request = ClaimRequest::read(&request.body.object()?, request.caller()?)?;
             let messages = claim(&store, system, &request).await?;
             Answer::json(&json!({"success": true, "messages": messages}))
         }

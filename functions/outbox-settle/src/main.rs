@@ -3,7 +3,8 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::{Answer, Method, serve},
+    access::paths::OUTBOX_SETTLE,
+    http::{Answer, serve},
     startup::Startup,
     worker::{SettleRequest, settle},
 };
@@ -13,11 +14,11 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let store = startup.store()?;
     store.warm_up().await;
-    serve(&[Method::POST], move |request| {
+    serve(&OUTBOX_SETTLE, move |request| {
         let store = store.clone();
         async move {
-            let request = SettleRequest::read(&request.body.object()?)?;
-            let message = settle(&store, &request).await?;
+            let settling = SettleRequest::read(&request.body.object()?)?;
+            let message = settle(&store, request.caller()?, &settling).await?;
             Answer::json(&json!({"success": true, "message": message}))
         }
     })

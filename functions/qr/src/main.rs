@@ -3,8 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
+    access::paths::QR,
     config::BusinessNumber,
-    http::{Answer, ApiError, Incoming, Method, serve},
+    http::{Answer, ApiError, Incoming, serve},
     message::Channel,
     pairing::PairingCode,
     qr,
@@ -30,7 +31,7 @@ async fn main() -> Result<(), Error> {
     let (store, system) = (startup.store()?, startup.system);
     let number = startup.environment.business_number();
     store.warm_up().await;
-    serve(&[Method::GET], move |request| {
+    serve(&QR, move |request| {
         let (store, number) = (store.clone(), number.clone());
         async move { code(&store, system, number.as_ref(), &request).await }
     })
@@ -43,7 +44,7 @@ async fn code(
     number: Option<&BusinessNumber>,
     request: &Incoming,
 ) -> Result<Answer, ApiError> {
-    let session_id = request.query.session_id()?;
+    let session_id = request.caller()?.session(request.query.session_id()?)?;
     let format = match request.query.one("format")?.as_deref() {
         None | Some("text") => Format::Text,
         Some("image") => Format::Image,

@@ -3,7 +3,8 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::{Answer, Method, serve},
+    access::paths::RECEIVE_MESSAGE,
+    http::{Answer, serve},
     startup::Startup,
     worker::{ReceiveRequest, receive},
 };
@@ -13,10 +14,10 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let store = startup.store()?;
     store.warm_up().await;
-    serve(&[Method::POST], move |request| {
+    serve(&RECEIVE_MESSAGE, move |request| {
         let store = store.clone();
         async move {
-            let request = ReceiveRequest::read(&request.body)?;
+            let request = ReceiveRequest::read(&request.body, request.caller()?)?;
             let duplicate = receive(&store, request).await?;
             Answer::json(&json!({"success": true, "duplicate": duplicate}))
         }

@@ -2,7 +2,8 @@
 
 use lambda_http::Error;
 use shared::{
-    http::{Answer, Method, serve},
+    access::paths::SEND_MESSAGE,
+    http::{Answer, serve},
     sending::{SendRequest, send},
     startup::Startup,
 };
@@ -12,11 +13,11 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let (store, system) = (startup.store()?, startup.system);
     store.warm_up().await;
-    serve(&[Method::POST], move |request| {
+    serve(&SEND_MESSAGE, move |request| {
         let store = store.clone();
         async move {
             let key = request.header("idempotency-key")?;
-            let request = SendRequest::read(&request.body.object()?, key)?;
+            let request = SendRequest::read(&request.body.object()?, key, request.caller()?)?;
             send(&store, system, request).await.map(Answer::written_json)
         }
     })

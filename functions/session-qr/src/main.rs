@@ -5,7 +5,8 @@ use std::time::Duration;
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::{Answer, ApiError, Incoming, Method, serve},
+    access::paths::SESSION_QR,
+    http::{Answer, ApiError, Incoming, serve},
     session::Session,
     startup::Startup,
     store::Store,
@@ -20,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let store = startup.store()?;
     store.warm_up().await;
-    serve(&[Method::PUT], move |request| {
+    serve(&SESSION_QR, move |request| {
         let store = store.clone();
         async move { set(&store, &request).await }
     })
@@ -29,7 +30,7 @@ async fn main() -> Result<(), Error> {
 
 async fn set(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
     let body = request.body.object()?;
-    let session_id = body.session_id()?;
+    let session_id = request.caller()?.session(body.session_id()?)?;
     let qr = body.required("qr")?;
     if qr.len() > QR_LIMIT {
         let message = format!("qr has {} bytes: it may have up to {QR_LIMIT}", qr.len());

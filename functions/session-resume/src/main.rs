@@ -3,7 +3,8 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::{Answer, ApiError, Incoming, Method, serve},
+    access::paths::SESSION_RESUME,
+    http::{Answer, ApiError, Incoming, serve},
     startup::Startup,
     store::{Resumed, Store},
 };
@@ -13,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let store = startup.store()?;
     store.warm_up().await;
-    serve(&[Method::POST], move |request| {
+    serve(&SESSION_RESUME, move |request| {
         let store = store.clone();
         async move { resume(&store, &request).await }
     })
@@ -21,7 +22,7 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn resume(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
-    let session_id = request.body.object()?.session_id()?;
+    let session_id = request.caller()?.session(request.body.object()?.session_id()?)?;
     let (session, message) = match store.resume(session_id).await? {
         Resumed::Resumed(session) => (session, "Session resumed"),
         Resumed::NotPaused(session) => (session, "Session was not paused"),

@@ -3,7 +3,8 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::{Answer, ApiError, Incoming, JsonObject, Method, serve},
+    access::paths::SESSION_STATE,
+    http::{Answer, ApiError, Incoming, JsonObject, serve},
     message::Channel,
     startup::Startup,
     store::Store,
@@ -15,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let store = startup.store()?;
     store.warm_up().await;
-    serve(&[Method::PUT], move |request| {
+    serve(&SESSION_STATE, move |request| {
         let store = store.clone();
         async move { set(&store, &request).await }
     })
@@ -24,7 +25,7 @@ async fn main() -> Result<(), Error> {
 
 async fn set(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
     let body = request.body.object()?;
-    let session_id = body.session_id()?;
+    let session_id = request.caller()?.session(body.session_id()?)?;
     let (is_connected, is_ready) = (required(&body, "isConnected")?, required(&body, "isReady")?);
     let session = store.set_worker_state(session_id, is_connected, is_ready).await?;
     let session = session.ok_or_else(ApiError::session_not_found)?;

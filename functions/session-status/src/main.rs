@@ -3,7 +3,8 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::{Answer, ApiError, Incoming, Method, serve},
+    access::paths::SESSION_STATUS,
+    http::{Answer, ApiError, Incoming, serve},
     session::QrState,
     startup::{Startup, System},
     store::Store,
@@ -14,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let (store, system) = (startup.store()?, startup.system);
     store.warm_up().await;
-    serve(&[Method::GET], move |request| {
+    serve(&SESSION_STATUS, move |request| {
         let store = store.clone();
         async move { status(&store, system, &request).await }
     })
@@ -22,7 +23,8 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn status(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
-    let session = store.session(request.query.session_id()?).await?;
+    let session_id = request.caller()?.session(request.query.session_id()?)?;
+    let session = store.session(session_id).await?;
     let session = session.ok_or_else(ApiError::session_not_found)?;
     let mut row = serde_json::to_value(session.row()).map_err(|error| ApiError::internal(&error))?;
     row["qr_expired"] = json!(session.qr_state((system.now)()) == QrState::Expired);

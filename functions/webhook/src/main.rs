@@ -2,6 +2,7 @@
 
 use lambda_http::Error;
 use shared::{
+    access::paths::WEBHOOK,
     credentials::Credentials,
     http::{Answer, ApiError, Incoming, Method, serve},
     receiving::{ReceiveError, Receiver},
@@ -19,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let receiver = Receiver::new(startup.store()?, system);
     let phone_number_id = startup.environment.phone_number_id().unwrap_or_default();
     tokio::join!(credentials.warm_up(), receiver.warm_up(&phone_number_id));
-    serve(&[Method::GET, Method::POST], move |request| {
+    serve(&WEBHOOK, move |request| {
         let (receiver, credentials) = (receiver.clone(), credentials.clone());
         async move {
             match request.method {

@@ -13,7 +13,7 @@ use local::console::Console;
 use local::database::usage::{Usage, UsageMeter};
 use local::database::{Database, Storage};
 use local::lambda::{Deployment, Lambda};
-use local::secrets::{self, WhatsAppSecret};
+use local::secrets::{self, OperatorSecret, WhatsAppSecret};
 use local::template::Template;
 use local::{functions, whatsapp};
 use percent_encoding::percent_decode_str;
@@ -82,10 +82,12 @@ impl Rig {
             graph_api_version: template.parameters.get("GraphApiVersion").cloned().unwrap_or_default(),
             journal: None,
         };
-        let secret_id = template.secrets.first().cloned().unwrap_or_default();
+        let values = [("WhatsAppSecret", json!(secret)), ("OperatorSecret", json!(OperatorSecret::random()))];
+        let values = values.into_iter().filter_map(|(name, value)| Some((template.secrets.get(name)?.clone(), value)));
+        let values = values.collect();
         let forever = CancellationToken::new();
         tokio::spawn(whatsapp::serve(graph_api, settings, console.clone(), forever.clone()));
-        tokio::spawn(async move { secrets::serve(secrets_manager, secret_id, &secret, forever).await });
+        tokio::spawn(secrets::serve(secrets_manager, values, forever));
         // The simulated WhatsApp's own webhooks end here, and so does what `deliver` asks of Lambda, to be invoked again:
         // what is measured is made by the tool.
         sink.set_nonblocking(true)?;

@@ -16,8 +16,8 @@ use serde_json::{Map, Value, json};
 
 use super::routes::Match;
 
-const ACCOUNT: &str = "000000000000";
-const API_ID: &str = "local";
+pub(super) const ACCOUNT: &str = "000000000000";
+pub(super) const API_ID: &str = "local";
 
 /// Headers about the one connection, which API Gateway does not pass on.
 const OF_THE_CONNECTION: [HeaderName; 6] = [CONNECTION, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
@@ -38,7 +38,8 @@ pub(super) fn decoded_path(path: &str) -> String {
     decoded.split('?').next().unwrap_or_default().to_owned()
 }
 
-pub(super) fn build(request: &Parts, body: &[u8], found: &Match<'_>, context: &Context<'_>) -> Vec<u8> {
+/// The event without its body, which [`add_body`] adds: authorizers see none.
+pub(super) fn build(request: &Parts, found: &Match<'_>, context: &Context<'_>) -> Value {
     let headers = headers(&request.headers, context);
     let domain = headers.get("host").cloned().unwrap_or_default();
     let user_agent = text(request.headers.get(USER_AGENT).map(|value| value.as_bytes()).unwrap_or_default());
@@ -86,6 +87,15 @@ pub(super) fn build(request: &Parts, body: &[u8], found: &Match<'_>, context: &C
     if !found.parameters.is_empty() {
         event["pathParameters"] = json!(found.parameters);
     }
+    event
+}
+
+/// Adds what the authorizer said, where there was one.
+pub(super) fn add_authorizer(event: &mut Value, context: Map<String, Value>) {
+    event["requestContext"]["authorizer"] = json!({"lambda": context});
+}
+
+pub(super) fn add_body(event: &mut Value, request: &Parts, body: &[u8]) {
     if !body.is_empty() {
         let content_type = text(request.headers.get(CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default());
         match std::str::from_utf8(body) {
@@ -96,7 +106,6 @@ pub(super) fn build(request: &Parts, body: &[u8], found: &Match<'_>, context: &C
             }
         }
     }
-    event.to_string().into_bytes()
 }
 
 /// Names in lower case, equal ones joined by commas, cookies apart, and what API Gateway adds.

@@ -10,8 +10,8 @@ use crate::template::Route;
 
 fn event(request: axum::http::request::Builder, body: &[u8], parameters: &[(&str, &str)]) -> Value {
     let (parts, _) = request.body(Body::empty()).unwrap().into_parts();
-    let route =
-        Route { method: "ANY".into(), path: "/api/qr".into(), timeout: Duration::from_secs(30), throttle: None };
+    let timeout = Duration::from_secs(30);
+    let route = Route { method: "ANY".into(), path: "/api/qr".into(), timeout, throttle: None, authorizer: None };
     let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let found = Match { function: "qr", route: &route, parameters };
     let path = decoded_path(parts.uri.path());
@@ -22,7 +22,9 @@ fn event(request: axum::http::request::Builder, body: &[u8], parameters: &[(&str
         now: Timestamp::from_millisecond(1_795_348_800_123).unwrap(),
         path: &path,
     };
-    serde_json::from_slice(&build(&parts, body, &found, &context)).unwrap()
+    let mut event = build(&parts, &found, &context);
+    add_body(&mut event, &parts, body);
+    event
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! Lambda proxy integrations for HTTP APIs").
 
 mod answer;
+mod authorizer;
 mod cors;
 mod event;
 mod routes;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 use crate::console::{Console, Kind};
 use crate::lambda::{Invocation, InvokeError, Lambda};
 use crate::template::Template;
+use authorizer::Authorizers;
 use cors::CorsRules;
 use routes::{Match, Routes};
 use throttle::Throttles;
@@ -39,6 +41,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
 struct Gateway {
     routes: Routes,
     throttles: Throttles,
+    authorizers: Authorizers,
     cors: Option<CorsRules>,
     port: u16,
     lambda: Lambda,
@@ -61,6 +64,7 @@ pub async fn serve(
     let gateway = Arc::new(Gateway {
         routes: Routes::new(&template.functions),
         throttles: Throttles::new(&template.http_api),
+        authorizers: Authorizers::new(&template.http_api, lambda.clone()),
         cors: template.http_api.cors.clone().map(CorsRules::new),
         port: listener.local_addr()?.port(),
         lambda,
@@ -115,17 +119,29 @@ impl Gateway {
         if headers_size(&request) > HEADERS_LIMIT {
             return Outcome::refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large");
         }
-        if let Some(response) = self.cors.as_ref().and_then(|cors| cors.preflight(&request)) {
+        let path = event::decoded_path(request.uri().path());
+        let found = self.routes.find(request.method().as_str(), &path);
+        // A preflight brings no credentials. One that meets a route with an authorizer fails, as on AWS (API Gateway
+        // developer guide, "Configure CORS for HTTP APIs", on the $default route).
+        let is_open = found.as_ref().is_none_or(|found| found.route.authorizer.is_none());
+        if let Some(response) = self.cors.as_ref().filter(|_| is_open).and_then(|cors| cors.preflight(&request)) {
             return Outcome { response, detail: "  CORS preflight".to_owned() };
         }
-        let path = event::decoded_path(request.uri().path());
-        let Some(found) = self.routes.find(request.method().as_str(), &path) else {
+        let Some(found) = found else {
             return Outcome::refusal(StatusCode::NOT_FOUND, "no route");
         };
         if !self.throttles.admit(&found.route.key(), Instant::now()) {
             return Outcome::refusal(StatusCode::TOO_MANY_REQUESTS, "throttled");
         }
         let (parts, body) = request.into_parts();
+        let context = event::Context { client, port: self.port, request_id, now: Timestamp::now(), path: &path };
+        let mut event = event::build(&parts, &found, &context);
+        if let Some(authorizer) = &found.route.authorizer {
+            match self.authorizers.ask(authorizer, &event, Instant::now()).await {
+                Ok(context) => event::add_authorizer(&mut event, context),
+                Err(status) => return Outcome::refusal(status, authorizer),
+            }
+        }
         let body = match Limited::new(body, BODY_LIMIT).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
@@ -133,9 +149,8 @@ impl Gateway {
             }
             Err(_) => return Outcome::refusal(StatusCode::BAD_REQUEST, "body ended early"),
         };
-        let context = event::Context { client, port: self.port, request_id, now: Timestamp::now(), path: &path };
-        let event = event::build(&parts, &body, &found, &context);
-        let invocation = self.lambda.invoke_measured(found.function, event.into());
+        event::add_body(&mut event, &parts, &body);
+        let invocation = self.lambda.invoke_measured(found.function, event.to_string().into());
         match tokio::time::timeout(found.route.timeout, invocation).await {
             Ok(invocation) => from_invocation(&found, invocation),
             Err(_) => {

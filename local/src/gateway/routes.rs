@@ -91,7 +91,13 @@ mod tests {
     fn routes(keys: &[&str]) -> Routes {
         let route = |key: &str| {
             let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
-            Route { method: method.into(), path: path.into(), timeout: Duration::from_secs(30), throttle: None }
+            Route {
+                method: method.into(),
+                path: path.into(),
+                timeout: Duration::from_secs(30),
+                throttle: None,
+                authorizer: None,
+            }
         };
         Routes { routes: keys.iter().map(|key| ((*key).to_owned(), route(key))).collect() }
     }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::template::{Function, HttpApi, Route, Table, Throttle};
+use crate::template::{Authorizer, Cors, Function, HttpApi, Route, Table, Throttle};
 
 struct Running {
     address: SocketAddr,
@@ -21,13 +21,20 @@ struct Running {
 }
 
 fn template() -> Template {
-    let route = |path: &str, timeout| Route { method: "ANY".into(), path: path.into(), timeout, throttle: None };
+    let route = |path: &str, timeout| Route {
+        method: "ANY".into(),
+        path: path.into(),
+        timeout,
+        throttle: None,
+        authorizer: None,
+    };
     let routes = vec![
         route("/ok", Duration::from_secs(30)),
         route("/closed", Duration::from_secs(30)),
         route("/slow", Duration::from_millis(50)),
         route("/fail", Duration::from_secs(30)),
         route("/odd", Duration::from_secs(30)),
+        Route { authorizer: Some("Keys".into()), ..route("/guarded", Duration::from_secs(30)) },
     ];
     let function = Function {
         logical_id: "F".into(),
@@ -54,8 +61,20 @@ fn template() -> Template {
             create: json!({}),
             ttl_attribute: None,
         },
-        http_api: HttpApi { route_throttles, ..HttpApi::default() },
-        secrets: vec![],
+        http_api: HttpApi {
+            route_throttles,
+            cors: Some(Cors { allow_origins: vec!["https://app.example".into()], ..Cors::default() }),
+            authorizers: BTreeMap::from([(
+                "Keys".to_owned(),
+                Authorizer {
+                    function: "guard".into(),
+                    headers: vec!["Authorization".into()],
+                    keep: Duration::from_secs(60),
+                },
+            )]),
+            ..HttpApi::default()
+        },
+        secrets: BTreeMap::new(),
         parameters: BTreeMap::new(),
     }
 }
@@ -63,8 +82,17 @@ fn template() -> Template {
 async fn start() -> Running {
     let events = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&events);
-    let lambda = Lambda::double(move |_, event| {
+    let lambda = Lambda::double(move |function, event| {
         let event: Value = serde_json::from_slice(&event).unwrap();
+        if function == "guard" {
+            let answer = match event["identitySource"][0].as_str().unwrap() {
+                "good" => json!({"isAuthorized": true, "context": {"owner": "ada"}}),
+                "bad" => json!({"isAuthorized": false, "context": {"owner": "ada"}}),
+                _ => json!({"isAuthorized": "perhaps"}),
+            };
+            seen.lock().unwrap().push(event);
+            return Box::pin(async move { Ok(Bytes::from(answer.to_string())) });
+        }
         let path = event["rawPath"].as_str().unwrap().to_owned();
         seen.lock().unwrap().push(event);
         Box::pin(async move {
@@ -125,6 +153,52 @@ async fn refusals_are_api_gateways() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         assert!(answer.contains("\r\ncontent-type: application/json\r\n"), "{answer}");
         assert!(answer.ends_with(&format!("\r\n\r\n{{\"message\":\"{message}\"}}")), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_authorizer_lets_pass_or_not_and_its_word_is_kept() {
+    let running = start().await;
+    let call = async |header: &str| {
+        let request = format!("GET /guarded?a=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n");
+        running.send(request.as_bytes()).await
+    };
+    for (header, status, end, invocations) in [
+        ("", "401", "{\"message\":\"Unauthorized\"}", 0),
+        ("Authorization:\r\n", "401", "{\"message\":\"Unauthorized\"}", 0),
+        ("Authorization: bad\r\n", "403", "{\"message\":\"Forbidden\"}", 1),
+        ("Authorization: bad\r\n", "403", "{\"message\":\"Forbidden\"}", 0),
+        ("authorization: good\r\n", "200", "fine", 2),
+        ("Authorization: good\r\n", "200", "fine", 1),
+        // What is no answer is not kept.
+        ("Authorization: odd\r\n", "500", "{\"message\":\"Internal Server Error\"}", 1),
+        ("Authorization: odd\r\n", "500", "{\"message\":\"Internal Server Error\"}", 1),
+    ] {
+        let before = running.events.lock().unwrap().len();
+        let answer = call(header).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.ends_with(end), "{header}: {answer}");
+        assert_eq!(running.events.lock().unwrap().len() - before, invocations, "{header}");
+    }
+    let events = running.events.lock().unwrap();
+    let asked = &events[1];
+    assert_eq!((&asked["type"], &asked["version"]), (&json!("REQUEST"), &json!("2.0")));
+    assert_eq!((&asked["routeKey"], &asked["identitySource"]), (&json!("ANY /guarded"), &json!(["good"])));
+    assert!(asked["routeArn"].as_str().unwrap().ends_with("/$default/GET/guarded"));
+    assert_eq!(events[2]["requestContext"]["authorizer"], json!({"lambda": {"owner": "ada"}}));
+}
+
+#[tokio::test]
+async fn a_preflight_meets_the_authorizer_of_its_route() {
+    let running = start().await;
+    let preflight = async |path: &str| {
+        let headers =
+            "Host: x\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: GET\r\nConnection: close";
+        running.send(format!("OPTIONS {path} HTTP/1.1\r\n{headers}\r\n\r\n").as_bytes()).await
+    };
+    for (path, status) in [("/ok", "204"), ("/nowhere", "204"), ("/guarded", "401")] {
+        let answer = preflight(path).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+        assert!(answer.contains("access-control-allow-origin: https://app.example"), "{path}: {answer}");
     }
 }
 

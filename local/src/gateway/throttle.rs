@@ -50,7 +50,7 @@ mod tests {
         let api = HttpApi {
             default_throttle: Some(Throttle { rate: 2.0, burst: 3 }),
             route_throttles: BTreeMap::from([("closed".to_owned(), Throttle { rate: 0.0, burst: 0 })]),
-            cors: None,
+            ..HttpApi::default()
         };
         Throttles::new(&api)
     }

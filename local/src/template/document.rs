@@ -94,7 +94,7 @@ pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Res
         roles: &roles,
     };
     let mut functions = Vec::new();
-    let (mut api, mut the_table, mut secrets) = (HttpApi::default(), None::<Table>, Vec::new());
+    let (mut api, mut the_table, mut secrets) = (HttpApi::default(), None::<Table>, BTreeMap::new());
     for (id, kind) in &resources {
         let Some(resource) = document.resources.get(id) else { continue };
         match kind.as_str() {
@@ -105,13 +105,15 @@ pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Res
             }
             "AWS::Serverless::HttpApi" => {
                 let (properties, path) = properties(id, &document.globals.http_api)?;
-                api = http_api::read(properties, &path)?;
+                api = http_api::read(properties, &path, &known)?;
             }
             "AWS::DynamoDB::Table" => {
                 let (properties, path) = properties(id, &Map::new())?;
                 the_table = Some(table::read(id, properties, &path)?);
             }
-            "AWS::SecretsManager::Secret" => secrets.extend(stand_in::reference(kind, id)),
+            "AWS::SecretsManager::Secret" => {
+                secrets.extend(stand_in::reference(kind, id).map(|reference| (id.clone(), reference)));
+            }
             // Read above, as functions refer to them.
             "AWS::IAM::Role" | "AWS::IAM::RolePolicy" => {}
             _ if WITHOUT_MEANING.iter().any(|(known, _)| known == kind) => {}
@@ -123,6 +125,7 @@ pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Res
     }
     let api_path = format!("Resources.{}.Properties", known.http_api);
     check_functions(&functions, &mut api, &api_path)?;
+    assign_authorizers(&mut functions, &mut api)?;
     let table = the_table.ok_or_else(|| TemplateError::at("Resources", "has no AWS::DynamoDB::Table"))?;
     let parameters = parameters.iter().map(|(name, value)| (name.clone(), parameter_text(value))).collect();
     Ok(Template { functions, table, http_api: api, secrets, parameters })
@@ -209,6 +212,29 @@ fn check_functions(functions: &[Function], api: &mut HttpApi, api_path: &str) ->
         Some(key) => Err(TemplateError::at(format!("{api_path}.RouteSettings"), format!("there is no route {key}"))),
         None => Ok(()),
     }
+}
+
+/// Gives each route the authorizer that it names, or the default one, and each authorizer its function's package.
+fn assign_authorizers(functions: &mut [Function], api: &mut HttpApi) -> Result<(), TemplateError> {
+    for authorizer in api.authorizers.values_mut() {
+        if let Some(function) = functions.iter().find(|function| function.logical_id == authorizer.function) {
+            authorizer.function.clone_from(&function.name);
+        }
+    }
+    for function in functions {
+        for route in &mut function.routes {
+            route.authorizer = match route.authorizer.take() {
+                None => api.default_authorizer.clone(),
+                Some(none) if none == "NONE" => None,
+                Some(name) if api.authorizers.contains_key(&name) => Some(name),
+                Some(name) => {
+                    let path = format!("Resources.{}.Properties.Events", function.logical_id);
+                    return Err(TemplateError::at(path, format!("there is no authorizer {name}")));
+                }
+            };
+        }
+    }
+    Ok(())
 }
 
 fn parameter_text(value: &Value) -> String {

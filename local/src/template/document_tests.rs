@@ -148,6 +148,44 @@ fn statement(action: &str, resource: &str) -> Statement {
 }
 
 #[test]
+fn a_route_has_the_authorizer_that_it_names_or_the_default_one() {
+    const LAMBDA: &str = "{ FunctionArn: !GetAtt Deliver.Arn, AuthorizerPayloadFormatVersion: '2.0', \
+                          EnableSimpleResponses: true, EnableFunctionDefaultPermissions: true, \
+                          Identity: { Headers: [Authorization], ReauthorizeEvery: 60 } }";
+    let auth = |authorizer: &str, default: &str, route: &str| {
+        let auth = format!("Auth: {{ Authorizers: {{ Keys: {authorizer} }} {default} }}");
+        parse(&TEMPLATE.replacen("#api", &auth, 1).replacen("#route", route, 1), &[])
+    };
+    let by_default = ", DefaultAuthorizer: Keys";
+    for (default, route, wanted) in [
+        ("", "", None),
+        ("", "Auth: { Authorizer: Keys }", Some("Keys")),
+        (by_default, "", Some("Keys")),
+        (by_default, "Auth: { Authorizer: NONE }", None),
+    ] {
+        let template = auth(LAMBDA, default, route).unwrap();
+        let qr = template.functions.iter().find(|function| function.name == "qr").unwrap();
+        assert_eq!(qr.routes[0].authorizer.as_deref(), wanted, "{default} {route}");
+        let keys = &template.http_api.authorizers["Keys"];
+        assert_eq!((keys.function.as_str(), keys.keep), ("deliver", Duration::from_secs(60)));
+        assert_eq!(keys.headers, ["Authorization"]);
+    }
+    assert!(auth(LAMBDA, ", DefaultAuthorizer: X", "").unwrap_err().contains("Auth.DefaultAuthorizer: there is no X"));
+    assert!(auth(LAMBDA, "", "Auth: { Authorizer: X }").unwrap_err().contains("there is no authorizer X"));
+    for (old, new, wanted) in [
+        ("'2.0'", "'1.0'", "Authorizers.Keys: a local run honours only payload format 2.0"),
+        ("EnableSimpleResponses: true", "EnableSimpleResponses: false", "with simple responses"),
+        ("Permissions: true", "Permissions: false", "EnableFunctionDefaultPermissions: must be true"),
+        ("!GetAtt Deliver.Arn", "!GetAtt Table.Arn", "FunctionArn: must be !GetAtt of the Arn of a function"),
+        ("ReauthorizeEvery: 60", "ReauthorizeEvery: 3601", "Identity: needs Headers"),
+        ("Headers: [Authorization]", "QueryStrings: [key]", "Identity.QueryStrings: a local run cannot honour"),
+    ] {
+        let error = auth(&LAMBDA.replacen(old, new, 1), "", "").unwrap_err();
+        assert!(error.contains(wanted), "{new}: {error}");
+    }
+}
+
+#[test]
 fn a_function_may_do_what_its_role_may() {
     let role = |policies: &str| {
         let role = format!(
@@ -269,14 +307,18 @@ fn what_has_no_meaning_on_a_laptop_is_left_out() {
 #[test]
 fn each_unknown_property_is_an_error_that_names_it() {
     for (mark, text, wanted) in [
-        ("#api", "Auth: { DefaultAuthorizer: X }", "Resources.Api.Properties.Auth: a local run cannot honour Auth"),
+        (
+            "#api",
+            "Auth: { EnableIamAuthorizer: true }",
+            "Properties.Auth.EnableIamAuthorizer: a local run cannot honour",
+        ),
         ("#api", "StageVariables: { A: b }", "Resources.Api.Properties.StageVariables"),
         ("#qr", "SnapStart: { ApplyOn: PublishedVersions }", "Resources.Qr.Properties.SnapStart"),
         ("#qr", "VpcConfig: {}", "Resources.Qr.Properties.VpcConfig"),
         ("#qr", "FunctionName: x", "Resources.Qr.Properties.FunctionName"),
         ("#qr", "EventInvokeConfig: {}", "Resources.Qr.Properties.EventInvokeConfig"),
         ("#attribute", "Connectors: {}", "Connectors"),
-        ("#route", "Auth: {}", "Resources.Qr.Properties.Events.Route.Properties.Auth"),
+        ("#route", "Auth: { Scopes: [a] }", "Resources.Qr.Properties.Events.Route.Properties.Auth"),
         ("#stream", "TumblingWindowInSeconds: 5", "Events.Pending.Properties.TumblingWindowInSeconds"),
         ("#schedule", "Input: '{}'", "Resources.Deliver.Properties.Events.Minute.Properties.Input"),
         ("#table", "TableName: x", "Resources.Table.Properties.TableName"),

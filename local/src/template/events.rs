@@ -37,6 +37,13 @@ struct HttpApiEvent {
     payload_format_version: Option<String>,
     timeout_in_millis: Option<Integer>,
     route_settings: Option<RouteSettings>,
+    auth: Option<EventAuth>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct EventAuth {
+    authorizer: String,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +168,8 @@ fn route(event: HttpApiEvent, path: &str, known: &Known<'_>) -> Result<Route, Te
     let timeout = bounded(event.timeout_in_millis, 30_000, 50..=30_000, path, "TimeoutInMillis")?;
     let throttle = event.route_settings.map(|settings| throttle(settings, &format!("{path}.RouteSettings")));
     let throttle = throttle.transpose()?.flatten();
-    Ok(Route { method, path: route_path, timeout: Duration::from_millis(timeout), throttle })
+    let authorizer = event.auth.map(|auth| auth.authorizer);
+    Ok(Route { method, path: route_path, timeout: Duration::from_millis(timeout), throttle, authorizer })
 }
 
 fn check_route_path(path: &str, method: &str) -> Result<(), String> {

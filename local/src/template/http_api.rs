@@ -1,13 +1,15 @@
 //! `AWS::Serverless::HttpApi` (SAM specification).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::document::Known;
 use super::values::{Decimal, Flag, Integer, typed};
-use super::{Cors, HttpApi, TemplateError, Throttle};
+use super::{Authorizer, Cors, HttpApi, TemplateError, Throttle, stand_in};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -17,6 +19,7 @@ struct Properties {
     default_route_settings: Option<RouteSettings>,
     #[serde(default)]
     route_settings: BTreeMap<String, RouteSettings>,
+    auth: Option<Auth>,
 
     #[expect(dead_code, reason = "the console shows each request")]
     access_log_settings: Option<IgnoredAny>,
@@ -56,7 +59,32 @@ struct CorsConfiguration {
     allow_credentials: Option<Flag>,
 }
 
-pub(super) fn read(properties: Value, path: &str) -> Result<HttpApi, TemplateError> {
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Auth {
+    #[serde(default)]
+    authorizers: BTreeMap<String, LambdaAuthorizer>,
+    default_authorizer: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct LambdaAuthorizer {
+    function_arn: String,
+    authorizer_payload_format_version: String,
+    enable_simple_responses: Flag,
+    enable_function_default_permissions: Flag,
+    identity: Identity,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Identity {
+    headers: Vec<String>,
+    reauthorize_every: Integer,
+}
+
+pub(super) fn read(properties: Value, path: &str, known: &Known<'_>) -> Result<HttpApi, TemplateError> {
     let properties: Properties = typed(properties, path)?;
     if properties.stage_name.as_deref().unwrap_or("$default") != "$default" {
         return Err(TemplateError::at(format!("{path}.StageName"), "a local run honours only $default"));
@@ -71,7 +99,50 @@ pub(super) fn read(properties: Value, path: &str) -> Result<HttpApi, TemplateErr
         let path = format!("{path}.RouteSettings.{key}");
         route_throttles.extend(throttle(settings, &path)?.map(|throttle| (key, throttle)));
     }
-    Ok(HttpApi { default_throttle, route_throttles, cors: properties.cors_configuration.map(cors) })
+    let auth = properties.auth.unwrap_or_default();
+    let mut authorizers = BTreeMap::new();
+    for (name, properties) in auth.authorizers {
+        let path = format!("{path}.Auth.Authorizers.{name}");
+        authorizers.insert(name, authorizer(properties, &path, known)?);
+    }
+    if let Some(name) = auth.default_authorizer.as_ref().filter(|name| !authorizers.contains_key(*name)) {
+        return Err(TemplateError::at(format!("{path}.Auth.DefaultAuthorizer"), format!("there is no {name}")));
+    }
+    Ok(HttpApi {
+        default_throttle,
+        route_throttles,
+        cors: properties.cors_configuration.map(cors),
+        authorizers,
+        default_authorizer: auth.default_authorizer,
+    })
+}
+
+/// `function` is the logical id for now: packages are known when every function has been read.
+fn authorizer(properties: LambdaAuthorizer, path: &str, known: &Known<'_>) -> Result<Authorizer, TemplateError> {
+    let kind = "AWS::Serverless::Function";
+    let mut functions = known.resources.iter().filter(|(_, found)| *found == kind).map(|(id, _)| id);
+    let function = functions.find(|id| stand_in::attribute(kind, id, "Arn").as_ref() == Some(&properties.function_arn));
+    let function = function.ok_or_else(|| {
+        TemplateError::at(format!("{path}.FunctionArn"), "must be !GetAtt of the Arn of a function of this template")
+    })?;
+    if properties.authorizer_payload_format_version != "2.0" || !properties.enable_simple_responses.0 {
+        let problem = "a local run honours only payload format 2.0 with simple responses";
+        return Err(TemplateError::at(path, problem));
+    }
+    if !properties.enable_function_default_permissions.0 {
+        let path = format!("{path}.EnableFunctionDefaultPermissions");
+        return Err(TemplateError::at(path, "must be true, or API Gateway may not invoke the function"));
+    }
+    // API Gateway developer guide, "Control access to HTTP APIs with AWS Lambda authorizers": up to an hour.
+    if properties.identity.headers.is_empty() || properties.identity.reauthorize_every.0 > 3_600 {
+        let problem = "needs Headers, and a ReauthorizeEvery of up to 3600 seconds";
+        return Err(TemplateError::at(format!("{path}.Identity"), problem));
+    }
+    Ok(Authorizer {
+        function: function.clone(),
+        headers: properties.identity.headers,
+        keep: Duration::from_secs(properties.identity.reauthorize_every.0),
+    })
 }
 
 /// None when neither limit is set.

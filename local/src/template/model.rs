@@ -12,8 +12,8 @@ pub struct Template {
     pub table: Table,
     /// The one HTTP API.
     pub http_api: HttpApi,
-    /// The ids by which functions ask for the template's secrets.
-    pub secrets: Vec<String>,
+    /// The ids by which functions ask for the template's secrets, by the secrets' names in the template.
+    pub secrets: BTreeMap<String, String>,
     /// The values of the parameters, as text.
     pub parameters: BTreeMap<String, String>,
 }
@@ -67,6 +67,8 @@ pub struct Route {
     pub timeout: Duration,
     /// The event's own `RouteSettings`.
     pub throttle: Option<Throttle>,
+    /// The authorizer that lets a request pass; `None` when every request does.
+    pub authorizer: Option<String>,
 }
 
 impl Route {
@@ -101,6 +103,21 @@ pub struct HttpApi {
     pub route_throttles: BTreeMap<String, Throttle>,
     /// `CorsConfiguration`.
     pub cors: Option<Cors>,
+    /// `Auth.Authorizers`, by name.
+    pub authorizers: BTreeMap<String, Authorizer>,
+    /// `Auth.DefaultAuthorizer`: of the routes that name none.
+    pub default_authorizer: Option<String>,
+}
+
+/// A Lambda authorizer of payload format 2.0 with simple responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorizer {
+    /// The package of its function.
+    pub function: String,
+    /// The headers that it decides by; a request without one of them is refused without asking.
+    pub headers: Vec<String>,
+    /// `ReauthorizeEvery`: how long its answer is kept.
+    pub keep: Duration,
 }
 
 /// `ThrottlingRateLimit` and `ThrottlingBurstLimit`: a token bucket.

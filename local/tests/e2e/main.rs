@@ -11,6 +11,7 @@
 )]
 #![allow(missing_docs, reason = "the names of tests say what they show")]
 
+mod access;
 #[cfg(target_os = "linux")]
 mod chaos;
 mod contract;

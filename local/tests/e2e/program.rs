@@ -38,8 +38,12 @@ async fn interrupt(mut child: Child) -> std::process::ExitStatus {
     tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("it ends").unwrap()
 }
 
-async fn post(url: String, body: Value) -> Value {
-    let request = client().post(url).header("content-type", "application/json").body(body.to_string());
+async fn post(ready: &Value, url: String, body: Value) -> Value {
+    let request = client()
+        .post(url)
+        .bearer_auth(ready["apiKey"].as_str().unwrap())
+        .header("content-type", "application/json")
+        .body(body.to_string());
     let bytes = request.send().await.unwrap().bytes().await.unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
@@ -49,7 +53,7 @@ async fn ctrl_c_ends_every_process_and_the_data_stays() {
     let data = tempfile::tempdir().unwrap();
     let (child, ready) = start(data.path()).await;
     let create = format!("{}/api/session/create", ready["api"].as_str().unwrap());
-    let made = post(create, json!({"userId": "ada"})).await;
+    let made = post(&ready, create, json!({"userId": "ada"})).await;
     assert_eq!(made["message"], "Session created successfully");
     assert!(interrupt(child).await.success());
     let refused = client().get(ready["api"].as_str().unwrap()).send().await;
@@ -69,7 +73,7 @@ async fn ctrl_c_ends_every_process_and_the_data_stays() {
     let (child, again) = start(data.path()).await;
     assert_eq!(again["appSecret"], ready["appSecret"], "a Meta app's secret stays what it is");
     let create = format!("{}/api/session/create", again["api"].as_str().unwrap());
-    assert_eq!(post(create, json!({"userId": "ada"})).await["message"], "Session already exists");
+    assert_eq!(post(&again, create, json!({"userId": "ada"})).await["message"], "Session already exists");
     interrupt(child).await;
 }
 

@@ -75,9 +75,34 @@ impl System {
         self.running.console().lines()
     }
 
+    /// A request with the run's own key, unless `headers` have an `authorization`.
     pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let key = format!("Bearer {}", self.ready.api_key);
+        let mut headers = headers.to_vec();
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            headers.push(("authorization", &key));
+        }
+        self.anonymous(method, path, &headers, body).await
+    }
+
+    /// A request with these headers and no key.
+    pub async fn anonymous(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let url = format!("{}{path}", self.ready.api);
         self.send_request(method, &url, headers, body).await
+    }
+
+    /// A request with this key.
+    pub async fn with_key(&self, key: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        self.request(method, path, &[("authorization", &format!("Bearer {key}"))], body).await
+    }
+
+    /// A new key of an owner: its row, and the secret.
+    pub async fn key(&self, owner: &str, scopes: &[&str]) -> (Value, String) {
+        let body = json!({"name": format!("{owner}'s"), "ownerId": owner, "scopes": scopes});
+        let answer = self.post("/api/keys", &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+        (answer.json["key"].clone(), answer.json["secret"].as_str().unwrap().to_owned())
     }
 
     async fn send_request(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
@@ -168,7 +193,7 @@ impl System {
 
     pub async fn webhook_bytes(&self, body: Vec<u8>) -> Answer {
         let signature = self.signature(&body);
-        self.request("POST", "/api/webhook", &[("X-Hub-Signature-256", &signature)], body).await
+        self.anonymous("POST", "/api/webhook", &[("X-Hub-Signature-256", &signature)], body).await
     }
 
     pub fn signature(&self, body: &[u8]) -> String {
@@ -180,7 +205,12 @@ impl System {
 
     /// Puts another value into the secret of the Meta app.
     pub async fn put_secret(&self, value: &Value) {
-        let request = json!({"SecretId": self.ready.secret_id, "SecretString": value.to_string()}).to_string();
+        self.put_secret_of(&self.ready.secret_id, value).await;
+    }
+
+    /// Puts another value into a secret, named by its id.
+    pub async fn put_secret_of(&self, id: &str, value: &Value) {
+        let request = json!({"SecretId": id, "SecretString": value.to_string()}).to_string();
         let headers = [("x-amz-target", "secretsmanager.PutSecretValue")];
         let answer = self.send_request("POST", &self.ready.secrets_manager, &headers, request.into_bytes()).await;
         assert_eq!(answer.status, 200, "{}", answer.json);

@@ -18,6 +18,8 @@ pub struct Answer {
     content_type: &'static str,
     cache_control: &'static str,
     retry_after: Option<u32>,
+    /// The methods that the path knows, where the answer is about them.
+    allow: Option<String>,
     body: Body,
 }
 
@@ -48,13 +50,18 @@ impl Answer {
         Self { cache_control: "no-store, no-cache, must-revalidate", ..Self::new(content_type, body) }
     }
 
+    /// 204 that tells which methods a path knows.
+    pub(super) fn no_content(allow: &str) -> Self {
+        Self { status: 204, allow: Some(allow.to_owned()), ..Self::new("text/plain; charset=utf-8", Body::Empty) }
+    }
+
     /// Asks the caller to come again after `seconds`.
     pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 
     fn new(content_type: &'static str, body: Body) -> Self {
-        Self { status: 200, content_type, cache_control: "no-store", retry_after: None, body }
+        Self { status: 200, content_type, cache_control: "no-store", retry_after: None, allow: None, body }
     }
 
     /// The HTTP status.
@@ -62,7 +69,7 @@ impl Answer {
         self.status
     }
 
-    pub(super) fn into_response(self, request_id: &str, allow: Option<&str>) -> Response<Body> {
+    pub(super) fn into_response(self, request_id: &str) -> Response<Body> {
         let mut response = Response::new(self.body);
         *response.status_mut() = lambda_http::http::StatusCode::from_u16(self.status).unwrap_or_default();
         let headers = response.headers_mut();
@@ -74,7 +81,7 @@ impl Answer {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(Ok(allow)) = allow.map(HeaderValue::from_str) {
+        if let Some(Ok(allow)) = self.allow.as_deref().map(HeaderValue::from_str) {
             headers.insert(header::ALLOW, allow);
         }
         response
@@ -87,6 +94,8 @@ pub struct ApiError {
     status: u16,
     code: &'static str,
     message: String,
+    /// The methods that the path knows, of a 405.
+    allow: Option<String>,
     /// What went wrong inside, for the log alone.
     cause: Option<String>,
 }
@@ -124,7 +133,8 @@ impl ApiError {
 
     /// 405: the path knows other methods.
     pub fn method_not_allowed(allow: &str) -> Self {
-        Self::new(405, "method_not_allowed", format!("Use {allow} on this path"))
+        let message = format!("Use {allow} on this path");
+        Self { allow: Some(allow.to_owned()), ..Self::new(405, "method_not_allowed", message) }
     }
 
     /// 409: right in itself, and wrong in the present state.
@@ -149,7 +159,7 @@ impl ApiError {
     }
 
     fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), cause: None }
+        Self { status, code, message: message.into(), allow: None, cause: None }
     }
 
     /// What the log should say about it.
@@ -165,7 +175,7 @@ impl ApiError {
             json!({"error": self.message, "code": self.code, "requestId": request_id})
         };
         let retry_after = (self.status == 503).then_some(1);
-        Answer { status: self.status, retry_after, ..Answer::written_json(body.to_string()) }
+        Answer { status: self.status, retry_after, allow: self.allow, ..Answer::written_json(body.to_string()) }
     }
 }
 

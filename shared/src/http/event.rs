@@ -5,7 +5,7 @@ use std::{
     future::Future,
 };
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequest};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use lambda_http::{
     Adapter, LambdaEvent, Request, RequestExt,
@@ -18,13 +18,18 @@ use lambda_http::{
 use serde::Deserialize;
 
 use super::{Answer, ApiError, Body, Query, input::percent_decoded};
-use crate::id::ChatId;
+use crate::{
+    access::{Access, Caller, Route, route_of},
+    id::ChatId,
+};
 
 /// A request as a handler sees it.
 #[derive(Debug)]
 pub struct Incoming {
     /// The method.
     pub method: Method,
+    /// Who calls; nobody at the paths that are open.
+    caller: Option<Caller>,
     /// The variables of the path.
     path_parameters: QueryMap,
     /// The query string.
@@ -36,6 +41,11 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// Who calls. 401 when the request did not come through the authorizer.
+    pub fn caller(&self) -> Result<&Caller, ApiError> {
+        self.caller.as_ref().ok_or_else(unauthenticated)
+    }
+
     /// The value of a variable of the path. 400 when it is empty or its percent-encoding does not decode.
     pub fn path_parameter(&self, name: &str) -> Result<String, ApiError> {
         let value = self.path_parameters.first(name).filter(|value| !value.is_empty());
@@ -57,16 +67,46 @@ impl Incoming {
     }
 }
 
-/// Serves HTTP requests until Lambda ends the process. `methods` are those that the path knows, the first one first in
-/// the `Allow` of a 405; no methods means that the path itself is unknown, and every one goes to the handler.
-pub async fn serve<H, F>(methods: &'static [Method], handler: H) -> Result<(), lambda_runtime::Error>
+/// Serves a path's requests until Lambda ends the process. The handler sees those whose method the path knows, and whose
+/// caller has the scope that the method needs.
+pub async fn serve<H, F>(route: &'static Route, handler: H) -> Result<(), lambda_runtime::Error>
 where
     H: Fn(Incoming) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Answer, ApiError>> + Send + 'static,
 {
+    run(move |request| {
+        let handler = handler.clone();
+        async move {
+            match admit(route, request) {
+                Ok(incoming) => handler(incoming).await,
+                Err(refusal) => Err(refusal),
+            }
+        }
+    })
+    .await
+}
+
+/// Serves what no other function does, until Lambda ends the process: methods that a path does not know, paths that the
+/// API does not know, and the questions of browsers which methods there are.
+pub async fn serve_the_rest() -> Result<(), lambda_runtime::Error> {
+    run(|request| async move {
+        match route_of(request.uri().path()).map(Route::allow) {
+            Some(allow) if request.method() == Method::OPTIONS => Ok(Answer::no_content(&allow)),
+            Some(allow) => Err(ApiError::method_not_allowed(&allow)),
+            None => Err(ApiError::not_found("path_not_found", "There is nothing at this path")),
+        }
+    })
+    .await
+}
+
+async fn run<H, F>(handler: H) -> Result<(), lambda_runtime::Error>
+where
+    H: Fn(Request) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+{
     let service = service_fn(move |request: Request| {
         let handler = handler.clone();
-        async move { Ok::<_, std::convert::Infallible>(respond(methods, handler, request).await) }
+        async move { Ok::<_, std::convert::Infallible>(respond(handler, request).await) }
     });
     lambda_runtime::run_concurrent(MapRequest::new(Adapter::from(service), |event: LambdaEvent<GatewayEvent>| {
         LambdaEvent::new(LambdaRequest::ApiGatewayV2(event.payload.tidied()), event.context)
@@ -74,31 +114,15 @@ where
     .await
 }
 
-async fn respond<H, F>(methods: &[Method], handler: H, request: Request) -> lambda_http::Response<lambda_http::Body>
+async fn respond<H, F>(handler: H, request: Request) -> lambda_http::Response<lambda_http::Body>
 where
-    H: Fn(Incoming) -> F,
+    H: Fn(Request) -> F,
     F: Future<Output = Result<Answer, ApiError>>,
 {
     let request_id = request_id(&request);
     let method = request.method().clone();
-    let route = route(&request);
-    let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-    let wrong_method = !methods.is_empty() && !methods.contains(&method);
-    let result = if wrong_method {
-        Err(ApiError::method_not_allowed(&allow))
-    } else {
-        let path_parameters = request.path_parameters();
-        let (parts, body) = request.into_parts();
-        handler(Incoming {
-            method: parts.method,
-            path_parameters,
-            query: Query::new(parts.uri.query().unwrap_or_default()),
-            headers: parts.headers,
-            body: Body::new(body.to_vec()),
-        })
-        .await
-    };
-    let answer = match result {
+    let (route, caller) = (route(&request), caller(&request));
+    let answer = match handler(request).await {
         Ok(answer) => answer,
         Err(error) => {
             if let Some(cause) = error.cause() {
@@ -107,8 +131,47 @@ where
             error.into_answer(&request_id)
         }
     };
-    tracing::info!(request_id, %method, route, status = answer.status(), "request");
-    answer.into_response(&request_id, wrong_method.then_some(allow.as_str()))
+    let key_id = caller.map(|caller| caller.key_id);
+    tracing::info!(request_id, %method, route, key_id, status = answer.status(), "request");
+    answer.into_response(&request_id)
+}
+
+/// The request, when the path knows its method and its caller may use it.
+fn admit(route: &Route, request: Request) -> Result<Incoming, ApiError> {
+    // API Gateway takes GET /api/messages/send for a message, because that path has no GET of its own.
+    if let Some(other) = route_of(request.uri().path()).filter(|other| other.path != route.path) {
+        return Err(ApiError::method_not_allowed(&other.allow()));
+    }
+    let caller = match route.access(request.method()) {
+        None => return Err(ApiError::method_not_allowed(&route.allow())),
+        Some(Access::Open) => None,
+        Some(Access::Needs(scope)) => {
+            let caller = caller(&request).ok_or_else(unauthenticated)?;
+            caller.require(scope)?;
+            Some(caller)
+        }
+    };
+    let path_parameters = request.path_parameters();
+    let (parts, body) = request.into_parts();
+    Ok(Incoming {
+        method: parts.method,
+        caller,
+        path_parameters,
+        query: Query::new(parts.uri.query().unwrap_or_default()),
+        headers: parts.headers,
+        body: Body::new(body.to_vec()),
+    })
+}
+
+/// API Gateway answers such a request by itself; only a function that is invoked without it gets here.
+fn unauthenticated() -> ApiError {
+    ApiError::unauthorized("unauthenticated", "This needs an API key: send the header Authorization: Bearer <key>")
+}
+
+/// Who calls, in the authorizer's words.
+fn caller(request: &Request) -> Option<Caller> {
+    let context = request.request_context_ref()?.authorizer()?;
+    Caller::from_context(&context.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// The template's path, not the caller's: that may hold a wamid, and a wamid a phone number.
@@ -163,6 +226,8 @@ struct Context {
     route_key: Option<String>,
     #[serde(default)]
     http: Http,
+    #[serde(default)]
+    authorizer: Option<ApiGatewayRequestAuthorizer>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -192,6 +257,7 @@ impl GatewayEvent {
         request.body = self.body;
         request.request_context.request_id = self.request_context.request_id;
         request.request_context.route_key = self.request_context.route_key;
+        request.request_context.authorizer = self.request_context.authorizer;
         request.request_context.http.method = self.request_context.http.method.parse().unwrap_or_default();
         request
     }

@@ -5,6 +5,6 @@ mod event;
 mod input;
 
 pub use answer::{Answer, ApiError};
-pub use event::{Incoming, serve};
+pub use event::{Incoming, serve, serve_the_rest};
 pub use input::{Body, JsonObject, Query, read_session_id};
 pub use lambda_http::http::Method;

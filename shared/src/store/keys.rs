@@ -8,7 +8,7 @@ use super::EventOwner;
 use crate::{
     chat::ChatStatus,
     cursor::Position,
-    id::{ChatId, MessageId, SessionId, content_id},
+    id::{ChatId, KeyId, MessageId, SessionId, content_id},
     identity::Identity,
     message::{Message, Receipt},
     time::Timestamp,
@@ -17,6 +17,9 @@ use crate::{
 /// Into how many partitions the `due` index is spread: one partition takes about 1,000 writes a second, and every
 /// outbound message writes its entry twice (AWS: "DynamoDB: Best practices for designing partition keys").
 pub(crate) const DUE_SHARDS: u8 = 16;
+
+/// Partition key of the list of API keys; its sort key begins with the time at which a key was made.
+pub(crate) const API_KEYS: &str = "KEYS";
 
 /// The primary key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +53,17 @@ impl Key {
 
     pub(crate) fn idempotency(session_id: SessionId, key: &str) -> Self {
         Self::new(format!("IDEMPOTENCY#{session_id}#{key}"), "IDEMPOTENCY")
+    }
+
+    /// An API key.
+    pub(crate) fn api_key(id: KeyId) -> Self {
+        Self::new(format!("KEY#{id}"), "KEY")
+    }
+
+    /// An API key's place in the list of all. Only whoever manages keys reads or writes here: keys are looked up by the
+    /// thousand, and one partition would not carry that.
+    pub(crate) fn api_key_entry(place: Position) -> Self {
+        Self::new(API_KEYS, place.to_string())
     }
 
     /// A part of JSON that does not fit into the item of what it belongs to.

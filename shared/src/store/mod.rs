@@ -1,5 +1,6 @@
 //! The table. Every change of state is a conditional write; nothing is looked for first and made then.
 
+mod api_key;
 mod chat;
 mod delivery;
 mod due;
@@ -31,6 +32,7 @@ use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata};
 
 use crate::startup::System;
 
+pub use api_key::KeyPage;
 pub use delivery::{Change, Claim, Lease, OutboxMessage};
 pub use due::{Agenda, Due, Slots};
 pub use event::{EventOwner, EventRow};

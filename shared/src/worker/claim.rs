@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::require_worker;
 use crate::{
+    access::Caller,
     http::{ApiError, JsonObject},
     id::{ChatId, SessionId},
     message::{Message, MessageRow, MessageStatus},
@@ -48,9 +49,9 @@ pub struct Claimed {
 }
 
 impl ClaimRequest {
-    /// Reads `{"sessionId", "limit"?, "leaseSeconds"?}`.
-    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
-        let session_id = body.session_id()?;
+    /// Reads `{"sessionId", "limit"?, "leaseSeconds"?}`. 404 for a session that is not the caller's.
+    pub fn read(body: &JsonObject, caller: &Caller) -> Result<Self, ApiError> {
+        let session_id = caller.session(body.session_id()?)?;
         let limit = body.whole_number("limit", 1..=100)?.unwrap_or(10);
         let lease = body.whole_number("leaseSeconds", 5..=600)?.unwrap_or(60);
         Ok(Self { session_id, limit: limit as usize, lease: Duration::from_secs(lease.into()) })

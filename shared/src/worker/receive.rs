@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{ID_LIMIT, require_worker, worker_number};
 use crate::{
+    access::Caller,
     http::{ApiError, Body, JsonObject},
     id::SessionId,
     identity::Address,
@@ -24,9 +25,10 @@ pub struct ReceiveRequest {
 impl ReceiveRequest {
     /// Reads `{"sessionId", "id", "from", "timestamp", "name"?, "type"?, "text"?, …}`. The text is a string or
     /// `{"body"}`; a message without one is kept as it came, and so is what else the object has.
-    pub fn read(body: &Body) -> Result<Self, ApiError> {
+    /// 404 for a session that is not the caller's.
+    pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
         let object = body.object()?;
-        let session_id = object.session_id()?;
+        let session_id = caller.session(object.session_id()?)?;
         let invalid = |message: &str| ApiError::bad_request("invalid_field", message);
         let id = object.required("id")?;
         if id.len() > ID_LIMIT {

@@ -1,0 +1,52 @@
+//! The Lambda authorizer in front of the API: who calls. What the caller may do is decided behind it.
+
+mod authentication;
+
+use authentication::{Authentication, Refused};
+use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::{
+    access::Caller,
+    startup::Startup,
+    telemetry::{self, Metric},
+};
+
+/// What we read of an authorizer's event (API Gateway developer guide, "Control access to HTTP APIs with AWS Lambda
+/// authorizers", payload format 2.0).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    /// The value of the `Authorization` header. API Gateway keeps our answer under it, for every route, so nothing else
+    /// of the request may count.
+    #[serde(default)]
+    identity_source: Vec<String>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let (store, system) = (startup.store()?, startup.system);
+    let authentication = Authentication::new(store.clone(), startup.operator_secret()?, system);
+    store.warm_up().await;
+    run_concurrent(service_fn(move |event: LambdaEvent<Event>| {
+        let authentication = authentication.clone();
+        async move {
+            let authorization = event.payload.identity_source.first().map(String::as_str).unwrap_or_default();
+            let outcome = authentication.authenticate(authorization).await?;
+            if let Err(reason) = &outcome {
+                telemetry::count(Metric::AuthenticationFailed, 1, (system.now)());
+                tracing::info!(reason = reason.to_string(), "authentication failed");
+            }
+            Ok::<_, Error>(answer(outcome))
+        }
+    }))
+    .await
+}
+
+fn answer(outcome: Result<Caller, Refused>) -> Value {
+    match outcome {
+        Ok(caller) => json!({"isAuthorized": true, "context": caller.context()}),
+        Err(_) => json!({"isAuthorized": false}),
+    }
+}
