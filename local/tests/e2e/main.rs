@@ -30,4 +30,5 @@ mod program;
 mod receiving;
 mod sending;
 mod system;
+mod walk;
 mod worker;
