@@ -8,6 +8,7 @@ use crate::{
     id::{ChatId, SessionId},
     identity::Address,
     message::{Message, placeholder, preview},
+    store::keys::MessageKey,
     time::Timestamp,
 };
 
@@ -110,6 +111,15 @@ pub struct Chat {
     /// When a person of the business last wrote, through the API or from the phone app. Auto-replies do not count.
     #[serde(default)]
     pub answered_at: Option<Timestamp>,
+    /// Sort key of the first message that the contact ever wrote, by the order in which they were stored.
+    #[serde(default)]
+    pub first_inbound: Option<String>,
+    /// Whether the contact wants no automatic replies: his last word on it was STOP.
+    #[serde(default)]
+    pub opted_out: bool,
+    /// When he last said STOP or START, by WhatsApp's clock.
+    #[serde(default)]
+    pub consent_at: Option<Timestamp>,
 }
 
 /// A chat whose messages belong to another one.
@@ -161,6 +171,9 @@ impl Chat {
             merged_into: None,
             merged_at: None,
             answered_at: None,
+            first_inbound: None,
+            opted_out: false,
+            consent_at: None,
         }
     }
 
@@ -169,13 +182,19 @@ impl Chat {
         std::iter::once(self.id).chain(self.merged.iter().map(|merged| merged.chat_id))
     }
 
-    /// The chat after a person of the business sent `message`: in the inbox, read, and showing the message unless a
-    /// later one is there already.
+    /// The chat after a person of the business sent `message`: in the inbox, read, and else as after a reply.
     pub fn after_send(mut self, message: &Message) -> Self {
         self.status = ChatStatus::Inbox;
         self.is_unread = false;
         self.unread_count = 0;
         self.answered_at = self.answered_at.max(Some(message.timestamp));
+        self.after_reply(message)
+    }
+
+    /// The chat after an automatic reply: it shows the message unless a later one is there already. Nobody has looked at
+    /// the chat, and its status and unread count stay.
+    pub fn after_reply(mut self, message: &Message) -> Self {
+        self.last_outbound = Some(MessageKey::of(message).key().sk);
         if self.shows(message.timestamp) {
             self.last_message = Some(message.body.as_deref().map_or_else(|| placeholder(message.kind), preview));
             self.last_message_at = Some(message.timestamp);

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::delivery::Settings;
+use crate::{auto_reply::Limits, delivery::Settings};
 
 /// The environment of a function: a way to look up a variable, given by `main`.
 #[derive(Clone, Copy)]
@@ -85,6 +85,15 @@ impl Environment {
     /// `INBOX_SHARDS`: into how many partitions the inbox index is spread.
     pub fn inbox_shards(self) -> Result<u8, InvalidVariable> {
         self.number("INBOX_SHARDS")
+    }
+
+    /// `AUTO_REPLY_QUIET_MINUTES` and `AUTO_REPLIES_PER_HOUR`: what keeps automatic replies back.
+    pub fn auto_reply_limits(self) -> Result<Limits, InvalidVariable> {
+        let minutes: u32 = self.number("AUTO_REPLY_QUIET_MINUTES")?;
+        Ok(Limits {
+            quiet: Duration::from_secs(u64::from(minutes) * 60),
+            per_hour: self.number("AUTO_REPLIES_PER_HOUR")?,
+        })
     }
 
     fn number<N: std::str::FromStr>(self, name: &'static str) -> Result<N, InvalidVariable> {

@@ -60,6 +60,8 @@ uuid_ids! {
     MessageId,
     /// An API key.
     KeyId,
+    /// An auto-reply rule.
+    RuleId,
 }
 
 impl SessionId {
@@ -97,6 +99,11 @@ impl MessageId {
         Self(derive(&NAMESPACE, &["inbound", phone_number_id, wamid]))
     }
 
+    /// The automatic reply to an inbound message: there is never more than one.
+    pub fn for_reply(inbound: Self) -> Self {
+        Self(derive(&NAMESPACE, &["reply", &inbound.to_string()]))
+    }
+
     /// An outbound message, from a UUID of version 7: ids made later sort later.
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
@@ -117,6 +124,13 @@ impl KeyId {
     /// The id itself.
     pub fn uuid(self) -> Uuid {
         self.0
+    }
+}
+
+impl RuleId {
+    /// A rule, from a UUID of version 7: the ids of a session's rules sort by age.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
     }
 }
 

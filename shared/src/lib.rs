@@ -2,6 +2,7 @@
 //! (DynamoDB), the Cloud API (WhatsApp), and the edges of a Lambda function (HTTP, configuration, start-up, telemetry).
 
 pub mod access;
+pub mod auto_reply;
 mod cached;
 pub mod chat;
 pub mod cloud_api;
@@ -23,6 +24,7 @@ pub mod page;
 pub mod pairing;
 pub mod qr;
 pub mod receiving;
+pub mod responding;
 pub mod retry;
 pub mod secrets;
 pub mod sending;

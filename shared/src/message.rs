@@ -205,6 +205,17 @@ impl MessageType {
     pub fn counts(self) -> bool {
         !matches!(self, Self::Reaction | Self::Edit | Self::Revoke | Self::System)
     }
+
+    /// Whether a person wrote it to somebody: what a rule may answer. The others tell of a message or of the contact, or
+    /// are not known to be written.
+    pub fn is_written(self) -> bool {
+        match self {
+            Self::Text | Self::Image | Self::Video | Self::Audio | Self::Document | Self::Sticker => true,
+            Self::Location | Self::Contacts | Self::Interactive | Self::Button | Self::Order => true,
+            Self::Reaction | Self::Edit | Self::Revoke | Self::System | Self::RequestWelcome => false,
+            Self::Template | Self::MediaPlaceholder | Self::Unsupported => false,
+        }
+    }
 }
 
 /// Who carries a session's messages.

@@ -201,7 +201,7 @@ fn number_of(session: &Session) -> Result<&str, ApiError> {
 
 /// The message's time and the one that it comes after. Two computers' clocks differ, so that a message is given a time
 /// after the one before it. One that is older than a message is ever tried needs no waiting for.
-fn place_in_chain(chat: Option<&Chat>, now: Timestamp) -> (Timestamp, Option<String>) {
+pub(crate) fn place_in_chain(chat: Option<&Chat>, now: Timestamp) -> (Timestamp, Option<String>) {
     let last = chat.and_then(|chat| chat.last_outbound.as_ref());
     let last_key = last.and_then(|sk| MessageKey::from_key(&Key::chat(chat?.id).pk, sk));
     let Some((last, key)) = last.zip(last_key) else { return (now, None) };
@@ -247,6 +247,5 @@ fn chat_after(request: &SendRequest, context: &SendContext, message: &Message) -
     let chat = context.chat.clone().unwrap_or_else(|| {
         Chat::new(context.chat_id, message.session_id, &request.address, request.to.clone(), message.timestamp)
     });
-    let last_outbound = Some(MessageKey::of(message).key().sk);
-    Chat { last_outbound, ..chat.after_send(message) }
+    chat.after_send(message)
 }

@@ -64,6 +64,20 @@ pub enum Metric {
     WebhookSignatureInvalid,
     /// Credentials that the authorizer refused. One that comes again within the authorizer's cache is not counted again.
     AuthenticationFailed,
+    /// Messages that a rule has answered.
+    AutoReplies,
+    /// Messages that a rule would have answered and did not, whatever the reason. Each reason adds to it by itself.
+    AutoRepliesSuppressed,
+    /// Suppressed because the message was too old.
+    SuppressedTooOld,
+    /// Suppressed because the contact had said STOP.
+    SuppressedOptedOut,
+    /// Suppressed because a person had answered a short time ago.
+    SuppressedAnswered,
+    /// Suppressed because the rule had answered a short time ago.
+    SuppressedCooldown,
+    /// Suppressed because the chat had all its automatic replies of the hour.
+    SuppressedHourlyLimit,
 }
 
 impl Metric {
@@ -83,6 +97,13 @@ impl Metric {
             Self::WebhookNotUnderstood => "WebhookNotUnderstood",
             Self::WebhookSignatureInvalid => "WebhookSignatureInvalid",
             Self::AuthenticationFailed => "AuthenticationFailed",
+            Self::AutoReplies => "AutoReplies",
+            Self::AutoRepliesSuppressed => "AutoRepliesSuppressed",
+            Self::SuppressedTooOld => "SuppressedTooOld",
+            Self::SuppressedOptedOut => "SuppressedOptedOut",
+            Self::SuppressedAnswered => "SuppressedAnswered",
+            Self::SuppressedCooldown => "SuppressedCooldown",
+            Self::SuppressedHourlyLimit => "SuppressedHourlyLimit",
         }
     }
 
@@ -94,8 +115,19 @@ impl Metric {
         }
     }
 
-    fn is_failure_class(self) -> bool {
-        matches!(self, Self::FailedRejected | Self::FailedExpired | Self::FailedUnconfirmed | Self::FailedUndelivered)
+    /// The metric that counts all classes of its kind.
+    fn total(self) -> Option<Self> {
+        match self {
+            Self::FailedRejected | Self::FailedExpired | Self::FailedUnconfirmed | Self::FailedUndelivered => {
+                Some(Self::MessagesFailed)
+            }
+            Self::SuppressedTooOld
+            | Self::SuppressedOptedOut
+            | Self::SuppressedAnswered
+            | Self::SuppressedCooldown
+            | Self::SuppressedHourlyLimit => Some(Self::AutoRepliesSuppressed),
+            _ => None,
+        }
     }
 }
 
@@ -119,9 +151,7 @@ impl Metrics {
             }
         };
         add(metric);
-        if metric.is_failure_class() {
-            add(Metric::MessagesFailed);
-        }
+        metric.total().into_iter().for_each(add);
     }
 
     /// Writes what was added since the last time; nothing when that is nothing.

@@ -14,6 +14,7 @@ use crate::{
     chat::{Chat, ChatStatus, ChatType},
     id::{ChatId, SessionId},
     identity::Identity,
+    time::Timestamp,
 };
 
 pub(super) const CHAT: &str = "chat";
@@ -92,6 +93,9 @@ pub(super) enum Expected<'a> {
     New,
     /// There, and its last outbound message is still this one.
     LastOutbound(Option<&'a str>),
+    /// The same, and nothing keeps automatic replies away: the contact wants them, and nobody of the business wrote after
+    /// this time.
+    Quiet(Option<&'a str>, Timestamp),
 }
 
 pub(super) enum Unread {
@@ -107,6 +111,8 @@ pub(super) enum Unread {
         names: bool,
     },
     Clear,
+    /// An automatic reply: nobody has looked, and nobody has written.
+    Leave,
 }
 
 impl Store {
@@ -171,6 +177,9 @@ impl Store {
                 if let Some(until) = chat.entry_point_until {
                     assign.set("entry_point_until", string(until.to_string()));
                 }
+                if let Some(first) = &chat.first_inbound {
+                    assign.set_once("first_inbound", string(first));
+                }
             }
             Unread::Clear => {
                 assign.set_once("name", string(&chat.name));
@@ -181,13 +190,14 @@ impl Store {
                 assign.set("inbox_key", in_inbox);
                 assign.set("is_unread", AttributeValue::Bool(false));
                 assign.set("unread_count", number(0));
-                if let Some(last) = &chat.last_outbound {
-                    assign.set("last_outbound", string(last));
-                }
                 if let Some(at) = chat.answered_at {
                     assign.set("answered_at", string(at.to_string()));
                 }
             }
+            Unread::Leave => {}
+        }
+        if let (Unread::Clear | Unread::Leave, Some(last)) = (&summary.unread, &chat.last_outbound) {
+            assign.set("last_outbound", string(last));
         }
         if let (true, Some(last), Some(at)) = (summary.shows, &chat.last_message, chat.last_message_at) {
             assign.set("last_message", string(last));
@@ -204,11 +214,20 @@ impl Store {
             Expected::Anything => {}
             Expected::NothingAwaited => conditions.push("attribute_not_exists(awaits)"),
             Expected::New => conditions.push("attribute_not_exists(pk)"),
-            Expected::LastOutbound(None) => conditions.push("attribute_not_exists(last_outbound)"),
-            Expected::LastOutbound(Some(last)) => {
+            Expected::LastOutbound(None) | Expected::Quiet(None, _) => {
+                conditions.push("attribute_not_exists(last_outbound)");
+            }
+            Expected::LastOutbound(Some(last)) | Expected::Quiet(Some(last), _) => {
                 assign.values.push((":expected_outbound".to_owned(), string(last)));
                 conditions.push("last_outbound = :expected_outbound");
             }
+        }
+        if let Expected::Quiet(_, since) = summary.expects {
+            assign.values.push((":quiet_since".to_owned(), string(since.to_string())));
+            assign.values.push((":false".to_owned(), AttributeValue::Bool(false)));
+            conditions.push("attribute_exists(pk) AND attribute_not_exists(merged_into)");
+            conditions.push("(attribute_not_exists(opted_out) OR opted_out = :false)");
+            conditions.push("(attribute_not_exists(answered_at) OR answered_at <= :quiet_since)");
         }
         let condition = (!conditions.is_empty()).then(|| conditions.join(" AND "));
         let expression = assign.expression() + &add;

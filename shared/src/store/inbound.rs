@@ -180,6 +180,7 @@ impl Store {
                 self.remember(batch.session_id, place);
                 if !shows {
                     self.open_window(&chat).await?;
+                    self.note_answer(&chat).await?;
                 }
                 return Ok(None);
             }
@@ -202,6 +203,20 @@ impl Store {
             .expression_attribute_values(":at", string(at.to_string()))
             .expression_attribute_values(":wamid", string(wamid));
         self.unless_refused("opening a window", request).await.map(drop)
+    }
+
+    /// A person of the business who wrote before the chat's last message wrote all the same.
+    async fn note_answer(&self, chat: &Chat) -> Result<(), StoreError> {
+        let Some(at) = chat.answered_at else { return Ok(()) };
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::chat(chat.id).attributes()))
+            .update_expression("SET answered_at = :at")
+            .condition_expression("attribute_not_exists(answered_at) OR answered_at < :at")
+            .expression_attribute_values(":at", string(at.to_string()));
+        self.unless_refused("noting an answer", request).await.map(drop)
     }
 
     async fn inbound_action(
@@ -233,8 +248,7 @@ impl Store {
             previous: None,
             attempts: Vec::new(),
         };
-        let key = MessageKey { chat_id, time: inbound.timestamp, message_id: id };
-        let mut item = item::write(MESSAGE, &key.key(), &message)?;
+        let mut item = item::write(MESSAGE, &key_of(batch, chat_id, inbound).key(), &message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
         item.insert("received_at".to_owned(), string((self.system.now)().to_string()));
@@ -345,6 +359,8 @@ fn inbound_chat(batch: &InboundBatch, id: ChatId, messages: &[Inbound], now: Tim
     let opening = latest(|message| message.opens_window).filter(|_| is_live);
     let advertised = latest(|message| message.has_referral).filter(|_| is_live);
     let answer = latest(|message| message.from_me).filter(|_| batch.source == Some(Source::Echo));
+    let is_written = |message: &&Inbound| !message.from_me && message.kind.is_written();
+    let first = messages.iter().filter(is_written).min_by_key(|message| message.timestamp);
     Chat {
         last_message: shown.map(preview),
         last_message_at: shown.map(|shown| shown.timestamp),
@@ -352,6 +368,7 @@ fn inbound_chat(batch: &InboundBatch, id: ChatId, messages: &[Inbound], now: Tim
         last_inbound_wamid: opening.map(|message| message.wamid.clone()),
         entry_point_until: advertised.map(|message| message.timestamp.after(ENTRY_POINT_WINDOW)),
         answered_at: answer.map(|message| message.timestamp),
+        first_inbound: first.map(|first| key_of(batch, id, first).key().sk),
         ..Chat::new(id, batch.session_id, address, name, now)
     }
 }

@@ -8,7 +8,7 @@ use super::EventOwner;
 use crate::{
     chat::ChatStatus,
     cursor::Position,
-    id::{ChatId, KeyId, MessageId, SessionId, content_id},
+    id::{ChatId, KeyId, MessageId, RuleId, SessionId, content_id},
     identity::Identity,
     message::{Message, Receipt},
     time::Timestamp,
@@ -101,6 +101,21 @@ impl Key {
     /// The order to look at every waiting message of a session again.
     pub(crate) fn resume(session_id: SessionId) -> Self {
         Self::new(format!("RESUME#{session_id}"), "RESUME")
+    }
+
+    /// An auto-reply rule. Below its session, and sorted before it, so that one query reads both.
+    pub(crate) fn rule(session_id: SessionId, id: RuleId) -> Self {
+        Self::new(Self::session(session_id).pk, format!("RULE#{id}"))
+    }
+
+    /// Whether it is the key of a rule.
+    pub(crate) fn is_rule(&self) -> bool {
+        self.pk.starts_with("SESSION#") && self.sk.starts_with("RULE#")
+    }
+
+    /// The automatic replies of a chat.
+    pub(crate) fn replies(chat_id: ChatId) -> Self {
+        Self::new(chat_pk(chat_id), "REPLIES")
     }
 
     /// A message for a number that no session owns.

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod chat;
+mod consent;
 mod delivery;
 mod due;
 mod effect;
@@ -17,7 +18,9 @@ mod merge;
 mod outbound;
 mod parked;
 mod raw;
+mod reply;
 mod resume;
+mod rule;
 mod session;
 mod status;
 mod transaction;
@@ -41,7 +44,9 @@ pub use ledger::Trace;
 pub use lookup::{Facts, StatusTimes};
 pub use outbound::{Outbound, Replay, SendContext, SendOutcome};
 pub use parked::{Parked, ParkedEffect};
+pub use reply::{Reply, ReplyContext, ReplyOutcome};
 pub use resume::Resumed;
+pub use rule::RuleCreated;
 pub use session::{Created, NumberOwner, Pairing};
 pub use status::{Applied, StatusUpdate};
 pub use worker::{OutboxPage, WorkerMessage};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -129,9 +130,8 @@ impl Store {
         Ok(SendContext { session, chat_id, chat, is_bound: bound.is_some(), replay })
     }
 
-    /// Stores a message of the business, its chat and its idempotency key, or nothing.
-    pub async fn store_outbound(&self, outbound: &Outbound<'_>) -> Result<SendOutcome, StoreError> {
-        let message = outbound.message;
+    /// The action that makes a pending message, in the `due` index of whoever carries it.
+    pub(super) fn put_pending(&self, message: &Message) -> Result<TransactWriteItem, StoreError> {
         let mut item = item::write(MESSAGE, &MessageKey::of(message).key(), message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         let (due_key, due_at) = match message.channel {
@@ -140,6 +140,12 @@ impl Store {
         };
         item.insert("due_key".to_owned(), string(due_key));
         item.insert("due_at".to_owned(), string(due_at.to_string()));
+        Ok(put_action(self.put(item, "attribute_not_exists(pk)")))
+    }
+
+    /// Stores a message of the business, its chat and its idempotency key, or nothing.
+    pub async fn store_outbound(&self, outbound: &Outbound<'_>) -> Result<SendOutcome, StoreError> {
+        let message = outbound.message;
         let summary = Summary {
             chat: outbound.chat,
             unread: Unread::Clear,
@@ -150,7 +156,7 @@ impl Store {
                 Some(known) => Expected::LastOutbound(known.last_outbound.as_deref()),
             },
         };
-        let mut actions = vec![put_action(self.put(item, "attribute_not_exists(pk)")), self.summarise(&summary)?];
+        let mut actions = vec![self.put_pending(message)?, self.summarise(&summary)?];
         if let Some((caller_key, replay)) = &outbound.idempotency {
             let key = Key::idempotency(message.session_id, caller_key);
             let mut put =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 
 use super::{Store, StoreError, item::Item};
@@ -117,6 +117,11 @@ fn refusals<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<Refus
 /// An action.
 pub(super) fn put_action(put: Put) -> TransactWriteItem {
     TransactWriteItem::builder().put(put).build()
+}
+
+/// An action.
+pub(super) fn delete_action(delete: Delete) -> TransactWriteItem {
+    TransactWriteItem::builder().delete(delete).build()
 }
 
 /// An action.

@@ -1,0 +1,126 @@
+//! Automatic replies: at most one to a message, and no more than the limits allow, by the conditions of one transaction.
+
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure as OnFailure, Update};
+use serde_json::json;
+
+use super::{
+    Store, StoreError,
+    chat::{CHAT, Expected, Summary, Unread},
+    item::{self, number, string},
+    keys::{Key, MessageKey},
+    transaction::{Transaction, put_action, update_action},
+};
+use crate::{
+    auto_reply::History,
+    chat::{Chat, MOST_MERGED},
+    id::{ChatId, MessageId, RuleId},
+    message::Message,
+    time::Timestamp,
+};
+
+const REPLIES: &str = "replies";
+
+/// What a decision has to know of a chat.
+#[derive(Debug)]
+pub struct ReplyContext {
+    /// The chat, or the one that it was merged into.
+    pub chat: Chat,
+    /// Its automatic replies.
+    pub history: History,
+}
+
+/// A reply to store.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    /// The reply, pending.
+    pub message: &'a Message,
+    /// What it answers.
+    pub inbound: MessageKey,
+    /// The rule that answers.
+    pub rule_id: RuleId,
+    /// The chat as it was read.
+    pub chat: &'a Chat,
+    /// The last automatic reply of the chat as it was read.
+    pub last_reply: Option<MessageId>,
+    /// The automatic replies after this one.
+    pub history: &'a History,
+    /// When they do not matter any more.
+    pub history_expires_at: Timestamp,
+    /// Nobody of the business may have written after this time.
+    pub quiet_since: Timestamp,
+}
+
+/// What became of a reply.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ReplyOutcome {
+    /// It is durable.
+    Stored,
+    /// The message has been answered already, or is gone.
+    Settled,
+    /// The chat is not as it was read: decide again.
+    Changed,
+}
+
+impl Store {
+    /// A chat and its automatic replies, in one round trip unless the chat was merged; `None` when there is no such chat.
+    pub async fn reply_context(&self, chat_id: ChatId) -> Result<Option<ReplyContext>, StoreError> {
+        let mut chat_id = chat_id;
+        for _ in 0..=MOST_MERGED {
+            let (chat_key, history_key) = (Key::chat(chat_id), Key::replies(chat_id));
+            let mut items = self.get_all("reading a chat", vec![chat_key.clone(), history_key.clone()]).await?;
+            let Some(chat) = items.remove(&chat_key) else { return Ok(None) };
+            let chat: Chat = item::read(CHAT, chat)?;
+            if let Some(into) = chat.merged_into {
+                chat_id = into;
+                continue;
+            }
+            let history = items.remove(&history_key).map(|item| item::read(REPLIES, item)).transpose()?;
+            return Ok(Some(ReplyContext { chat, history: history.unwrap_or_default() }));
+        }
+        Err(StoreError::Contention { operation: "following merged chats" })
+    }
+
+    /// Stores a reply, or nothing. The message that it answers is marked in the same transaction, so a second one finds
+    /// the mark; the chat's conditions are those under which the rules were asked.
+    pub async fn store_reply(&self, reply: &Reply<'_>) -> Result<ReplyOutcome, StoreError> {
+        let chat = reply.chat.clone().after_reply(reply.message);
+        let summary = Summary {
+            chat: &chat,
+            unread: Unread::Leave,
+            reopens: false,
+            shows: chat.last_message_at == Some(reply.message.timestamp),
+            expects: Expected::Quiet(reply.chat.last_outbound.as_deref(), reply.quiet_since),
+        };
+        let mut history = item::write(REPLIES, &Key::replies(chat.id), reply.history)?;
+        history.insert("expires_at".to_owned(), number(reply.history_expires_at.seconds()));
+        let history = match reply.last_reply {
+            None => self.put(history, "attribute_not_exists(pk)"),
+            Some(last) => {
+                let mut put = self.put(history, "last_reply = :last");
+                put.expression_attribute_values = Some([(":last".to_owned(), string(last.to_string()))].into());
+                put
+            }
+        };
+        let mark = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(reply.inbound.key().attributes()))
+            .update_expression("SET auto_reply = :reply")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(auto_reply)")
+            .expression_attribute_values(
+                ":reply",
+                item::value(&json!({"rule_id": reply.rule_id, "message_id": reply.message.id}))?,
+            )
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
+            .build()
+            .map_err(|source| StoreError::Request { operation: "storing a reply", source: source.into() })?;
+        let actions =
+            vec![update_action(mark), self.put_pending(reply.message)?, self.summarise(&summary)?, put_action(history)];
+        match self.transact("storing a reply", actions).await? {
+            Transaction::Committed => Ok(ReplyOutcome::Stored),
+            Transaction::Refused(refusals) if refusals.first().is_some_and(|mark| mark.failed) => {
+                Ok(ReplyOutcome::Settled)
+            }
+            Transaction::Refused(_) => Ok(ReplyOutcome::Changed),
+        }
+    }
+}
