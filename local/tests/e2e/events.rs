@@ -107,7 +107,18 @@ async fn events_that_meet_a_session() {
     for function in ["chats", "chat", "chat-read", "chat-messages"] {
         answers_as_expected(&system, function).await;
     }
-    for function in ["session-status", "qr", "send-message", "webhook", "session-resume", "message", "events"] {
+    for function in [
+        "session-status",
+        "qr",
+        "send-message",
+        "webhook",
+        "session-resume",
+        "message",
+        "events",
+        "auto-replies",
+        "auto-reply",
+        "auto-reply-dry-run",
+    ] {
         answers_as_expected(&system, function).await;
     }
 }
@@ -123,10 +134,12 @@ async fn events_of_a_worker() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_of_deliver() {
+async fn events_of_the_stream() {
     let (system, _data) = system().await;
-    for (name, event, _) in events("deliver") {
-        let answer = invoke(&system, "deliver", &event).await;
-        assert_eq!(answer, json!({"batchItemFailures": []}), "{name}");
+    for function in ["deliver", "respond"] {
+        for (name, event, _) in events(function) {
+            let answer = invoke(&system, function, &event).await;
+            assert_eq!(answer, json!({"batchItemFailures": []}), "{name}");
+        }
     }
 }

@@ -13,6 +13,8 @@
 
 mod access;
 #[cfg(target_os = "linux")]
+mod auto_reply;
+#[cfg(target_os = "linux")]
 mod chaos;
 mod contract;
 mod credentials;

@@ -252,6 +252,13 @@ impl System {
         items
     }
 
+    /// One item, as DynamoDB writes it.
+    pub async fn item(&self, pk: &str, sk: &str) -> Value {
+        let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
+        let get = json!({"TableName": self.ready.table, "Key": key, "ConsistentRead": true});
+        self.dynamodb("GetItem", &get).await["Item"].clone()
+    }
+
     /// How much `deliver` still has to look at.
     pub async fn due(&self) -> u64 {
         let scan = json!({"TableName": self.ready.table, "IndexName": "due", "Select": "COUNT"});

@@ -16,13 +16,21 @@ struct Ids {
     chat: String,
     message: String,
     key: String,
+    rule: String,
 }
 
 impl Ids {
     /// Well-formed ids that nothing has.
     fn of_nothing() -> Self {
         let nothing = |n: u8| format!("00000000-0000-4000-8000-0000000000{n:02}");
-        Self { owner: "nobody".to_owned(), session: nothing(1), chat: nothing(4), message: nothing(2), key: nothing(3) }
+        Self {
+            owner: "nobody".to_owned(),
+            session: nothing(1),
+            chat: nothing(4),
+            message: nothing(2),
+            key: nothing(3),
+            rule: nothing(5),
+        }
     }
 }
 
@@ -39,10 +47,11 @@ enum Refusal {
 
 /// A good request to the route, for the things with these ids, and how a tenant who does not own them is refused.
 fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
-    let Ids { owner, session, chat, message, key } = ids;
+    let Ids { owner, session, chat, message, key, rule } = ids;
     let to = "201001234567";
     let lease = "00000000-0000-4000-8000-000000000009";
     let now = jiff::Timestamp::UNIX_EPOCH.to_string();
+    let auto_reply = json!({"name": "x", "trigger": {"type": "any"}, "reply": {"message": "x"}});
     let (path, body, refusal) = match route {
         "POST /api/session/create" => ("".to_owned(), json!({"userId": owner}), Refusal::OtherOwner),
         "GET /api/session/status" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
@@ -69,6 +78,15 @@ fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
         "GET /api/chats/{chatId}" | "GET /api/chats/{chatId}/messages" => (chat.clone(), Value::Null, Refusal::Missing),
         "PATCH /api/chats/{chatId}" => (chat.clone(), json!({"status": "ARCHIVED"}), Refusal::Missing),
         "POST /api/chats/{chatId}/read" => (chat.clone(), Value::Null, Refusal::Missing),
+        "GET /api/auto-replies" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
+        "POST /api/auto-replies" => (format!("?sessionId={session}"), auto_reply, Refusal::Missing),
+        "POST /api/auto-replies/dry-run" => {
+            ("".to_owned(), json!({"sessionId": session, "text": "hello", "chatId": chat}), Refusal::Missing)
+        }
+        "GET /api/auto-replies/{ruleId}" | "DELETE /api/auto-replies/{ruleId}" => {
+            (rule.clone(), Value::Null, Refusal::Missing)
+        }
+        "PUT /api/auto-replies/{ruleId}" => (rule.clone(), auto_reply, Refusal::Missing),
         "GET /api/events" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "POST /api/keys" => {
             ("".to_owned(), json!({"name": "x", "ownerId": owner, "scopes": ["sessions"]}), Refusal::AdminsOnly)
@@ -151,19 +169,22 @@ async fn nothing_of_another_tenant_is_reached() {
     system.request("PUT", "/api/session/state", &[], state.to_string().into_bytes()).await;
     let sent = system.send(&session, "201001234567", "private").await.json;
     let (key, _) = system.key("ada", &["sessions"]).await;
+    let rule = json!({"name": "private", "trigger": {"type": "any"}, "reply": {"message": "private"}});
+    let rule = system.post(&format!("/api/auto-replies?sessionId={session}"), &rule).await.json["rule"].clone();
     let victim = Ids {
         owner: "ada".to_owned(),
         session: session.clone(),
         chat: sent["chat"]["id"].as_str().unwrap().to_owned(),
         message: sent["message"]["id"].as_str().unwrap().to_owned(),
         key: key["id"].as_str().unwrap().to_owned(),
+        rule: rule["id"].as_str().unwrap().to_owned(),
     };
     let nothing = Ids::of_nothing();
     // One attacker has a session of his own, and one has none.
     system.create("mallory").await;
     let (_, with_session) = system.key("mallory", &EVERY_SCOPE_OF_A_TENANT).await;
     let (_, without) = system.key("trudy", &EVERY_SCOPE_OF_A_TENANT).await;
-    let kinds = ["session", "chat", "message", "api_key_entry"];
+    let kinds = ["session", "chat", "message", "api_key_entry", "rule"];
     let everything = async || futures_util::future::join_all(kinds.map(|kind| system.items(kind))).await;
     let before = everything().await;
 

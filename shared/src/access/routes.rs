@@ -58,7 +58,7 @@ macro_rules! paths {
     ($($(#[$doc:meta])* $name:ident $path:literal: $($method:ident $access:expr),+;)+) => {
         /// Every path of the API.
         pub mod paths {
-            use super::{Access::{Needs, Open}, Method, Route, Scope::{Admin, MessagesRead, MessagesSend, Sessions, Worker}};
+            use super::{Access::{Needs, Open}, Method, Route, Scope::{Admin, MessagesRead, MessagesSend, Rules, Sessions, Worker}};
 
             $($(#[$doc])* pub static $name: Route = Route { path: $path, methods: &[$((Method::$method, $access)),+] };)+
 
@@ -99,6 +99,12 @@ paths! {
     CHAT_READ "/api/chats/{chatId}/read": POST Needs(MessagesRead);
     /// A chat's messages.
     CHAT_MESSAGES "/api/chats/{chatId}/messages": GET Needs(MessagesRead);
+    /// The auto-reply rules of a session.
+    AUTO_REPLIES "/api/auto-replies": GET Needs(Rules), POST Needs(Rules);
+    /// What rules would make of a text.
+    AUTO_REPLY_DRY_RUN "/api/auto-replies/dry-run": POST Needs(Rules);
+    /// One auto-reply rule.
+    AUTO_REPLY "/api/auto-replies/{ruleId}": GET Needs(Rules), PUT Needs(Rules), DELETE Needs(Rules);
     /// Account events, and what could not be understood.
     EVENTS "/api/events": GET Needs(MessagesRead);
     /// The API's keys.

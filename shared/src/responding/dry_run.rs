@@ -18,7 +18,8 @@ const SOMEBODY: &str = "Customer";
 /// A text that a contact might write.
 #[derive(Debug)]
 pub struct DryRun {
-    session_id: SessionId,
+    /// Whose rules.
+    pub session_id: SessionId,
     text: String,
     /// `None` for now.
     at: Option<Timestamp>,
@@ -68,7 +69,7 @@ pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun
 
 async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Result<ReplyContext, ApiError> {
     let context = store.reply_context(chat_id).await?.filter(|context| context.chat.session_id == session_id);
-    context.ok_or_else(|| ApiError::not_found("chat_not_found", "Chat not found"))
+    context.ok_or_else(ApiError::chat_not_found)
 }
 
 fn answer(decision: &Decision<'_>) -> Value {

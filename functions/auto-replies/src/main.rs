@@ -1,0 +1,54 @@
+//! `GET`, `POST /api/auto-replies`: the auto-reply rules of a session, and a new one.
+
+use std::cmp::Reverse;
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    access::paths::AUTO_REPLIES,
+    auto_reply::{MOST_RULES, Rule, RuleFields},
+    http::{Answer, ApiError, Incoming, Method, serve},
+    id::RuleId,
+    startup::{Startup, System},
+    store::{RuleCreated, Store},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let (store, system) = (startup.store()?, startup.system);
+    store.warm_up().await;
+    serve(&AUTO_REPLIES, move |request| {
+        let store = store.clone();
+        async move {
+            match request.method {
+                Method::GET => list(&store, &request).await,
+                _ => create(&store, system, &request).await,
+            }
+        }
+    })
+    .await
+}
+
+/// In the order in which the rules are asked.
+async fn list(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+    let session_id = request.caller()?.session(request.query.session_id()?)?;
+    let (_, mut rules) = store.session_with_rules(session_id).await?.ok_or_else(ApiError::session_not_found)?;
+    rules.sort_by_key(|rule| (Reverse(rule.priority), rule.id));
+    let rows: Vec<_> = rules.iter().map(Rule::row).collect();
+    Answer::json(&json!({"success": true, "rules": rows}))
+}
+
+async fn create(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
+    let session_id = request.caller()?.session(request.query.session_id()?)?;
+    let fields = RuleFields::read(&request.body.object()?)?;
+    let rule = Rule::new(RuleId::from_uuid((system.ordered)()), session_id, fields, (system.now)());
+    match store.create_rule(&rule).await? {
+        RuleCreated::Created => Answer::json(&json!({"success": true, "rule": rule.row()})),
+        RuleCreated::NoSession => Err(ApiError::session_not_found()),
+        RuleCreated::TooMany => {
+            let message = format!("The session has {MOST_RULES} auto-replies, the most there can be: delete one first");
+            Err(ApiError::conflict("too_many_auto_replies", message))
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `POST /api/auto-replies/dry-run`: which rule would answer a text, with what, and why the others would not.
+
+use lambda_http::Error;
+use shared::{
+    access::paths::AUTO_REPLY_DRY_RUN,
+    http::{Answer, serve},
+    responding::{DryRun, dry_run},
+    startup::Startup,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let (store, system) = (startup.store()?, startup.system);
+    let limits = startup.environment.auto_reply_limits()?;
+    store.warm_up().await;
+    serve(&AUTO_REPLY_DRY_RUN, move |request| {
+        let store = store.clone();
+        async move {
+            let run = DryRun::read(&request.body.object()?)?;
+            request.caller()?.session(run.session_id)?;
+            Answer::json(&dry_run(&store, system, limits, &run).await?)
+        }
+    })
+    .await
+}

@@ -1,0 +1,55 @@
+//! `GET`, `PUT`, `DELETE /api/auto-replies/{ruleId}`: one auto-reply rule.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    access::paths::AUTO_REPLY,
+    auto_reply::{Rule, RuleFields},
+    http::{Answer, ApiError, Incoming, Method, serve},
+    startup::{Startup, System},
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let (store, system) = (startup.store()?, startup.system);
+    store.warm_up().await;
+    serve(&AUTO_REPLY, move |request| {
+        let store = store.clone();
+        async move {
+            match request.method {
+                Method::GET => show(&find(&store, &request).await?),
+                Method::PUT => replace(&store, system, &request).await,
+                _ => delete(&store, &request).await,
+            }
+        }
+    })
+    .await
+}
+
+async fn replace(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
+    let fields = RuleFields::read(&request.body.object()?)?;
+    let rule = find(store, request).await?.changed(fields, (system.now)());
+    if store.replace_rule(&rule).await? { show(&rule) } else { Err(not_found()) }
+}
+
+async fn delete(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+    let rule = find(store, request).await?;
+    if store.delete_rule(&rule).await? { Answer::json(&json!({"success": true})) } else { Err(not_found()) }
+}
+
+async fn find(store: &Store, request: &Incoming) -> Result<Rule, ApiError> {
+    let id = request.path_parameter("ruleId")?;
+    let id = id.parse().map_err(|_| ApiError::bad_request("invalid_path", "ruleId must be a UUID"))?;
+    let caller = request.caller()?;
+    store.rule(id).await?.filter(|rule| caller.may_use(rule.session_id)).ok_or_else(not_found)
+}
+
+fn show(rule: &Rule) -> Result<Answer, ApiError> {
+    Answer::json(&json!({"success": true, "rule": rule.row()}))
+}
+
+fn not_found() -> ApiError {
+    ApiError::not_found("auto_reply_not_found", "Auto-reply not found")
+}
