@@ -87,7 +87,14 @@ pub struct Chat {
     /// Where to send to, as WhatsApp last gave it: it may differ from what API callers dial, and only this form is
     /// sure to be delivered.
     pub wa_id: Option<String>,
-    /// Sort key of the last message that the business sent; the next one comes after it.
+    /// The contact's business-scoped user id as WhatsApp last gave it: where to send to when no number is known.
+    #[serde(default)]
+    pub user_id: Option<String>,
+    /// When the contact last changed to the address that he has, by WhatsApp's clock.
+    #[serde(default)]
+    pub moved_at: Option<Timestamp>,
+    /// The last message that the business sent, as [`crate::store::keys::MessageKey::link_from`] names
+    /// it; the next one comes after it.
     #[serde(default)]
     pub last_outbound: Option<String>,
     /// When the contact last wrote, by WhatsApp's clock: it opens the customer service window.
@@ -120,6 +127,10 @@ pub struct Chat {
     /// When he last said STOP or START, by WhatsApp's clock.
     #[serde(default)]
     pub consent_at: Option<Timestamp>,
+    /// Until when something waits for one of its messages that has not come yet; see
+    /// [`crate::store::Store::park_effect`].
+    #[serde(default)]
+    pub awaits: Option<Timestamp>,
 }
 
 /// A chat whose messages belong to another one.
@@ -129,6 +140,8 @@ pub struct Merged {
     pub chat_id: ChatId,
     /// When it was merged.
     pub at: Timestamp,
+    /// No message that it holds has a later time.
+    pub newest: Timestamp,
 }
 
 /// The most chats that may be merged into one. It bounds what reading a chat's messages takes, and how many steps lead
@@ -163,6 +176,11 @@ impl Chat {
             last_message_at: None,
             created_at: now,
             wa_id: phone,
+            user_id: match address {
+                Address::Bsuid(id) => Some(id.clone()),
+                Address::Phone(_) | Address::Group(_) => None,
+            },
+            moved_at: None,
             last_outbound: None,
             last_inbound_at: None,
             last_inbound_wamid: None,
@@ -174,7 +192,55 @@ impl Chat {
             first_inbound: None,
             opted_out: false,
             consent_at: None,
+            awaits: None,
         }
+    }
+
+    /// Where to send to, when anything is known of it.
+    pub fn destination(&self) -> Option<&str> {
+        self.wa_id.as_deref().or(self.user_id.as_deref())
+    }
+
+    /// The chat with what it lacks of where its person is reached. What was told before he moved is not news.
+    pub fn learned(mut self, addresses: &[Address], at: Timestamp) -> Self {
+        if self.moved_at.is_some_and(|moved_at| at <= moved_at) {
+            return self;
+        }
+        for address in addresses {
+            match address {
+                Address::Phone(digits) => {
+                    self.wa_id.get_or_insert_with(|| digits.clone());
+                    self.phone_jid.get_or_insert_with(|| address.remote_id());
+                }
+                Address::Bsuid(id) if !address.is_parent() => {
+                    self.user_id.get_or_insert_with(|| id.clone());
+                }
+                Address::Bsuid(_) | Address::Group(_) => {}
+            }
+        }
+        self
+    }
+
+    /// The chat after its person gave up some addresses for others, unless he has changed to others since. Where he wrote
+    /// from after that is where he is.
+    pub fn moved(mut self, from: &[Address], to: &[Address], at: Timestamp) -> Self {
+        if self.moved_at.is_some_and(|moved_at| at <= moved_at) {
+            return self;
+        }
+        let has_written = self.last_inbound_at.is_some_and(|heard_at| heard_at > at);
+        let is_kept = |address: Option<Address>| {
+            has_written && address.is_some_and(|address| from.iter().all(|left| left.identity() != address.identity()))
+        };
+        self.wa_id = self.wa_id.filter(|number| is_kept(Address::from_wa_id(number)));
+        self.user_id = self.user_id.filter(|user_id| is_kept(Address::from_user_id(user_id)));
+        self.phone_jid = self.wa_id.as_deref().and_then(Address::from_wa_id).map(|address| address.remote_id());
+        let mut moved = self.learned(to, at);
+        let reached_at = moved.wa_id.as_deref().and_then(Address::from_wa_id);
+        let reached_at = reached_at.or_else(|| moved.user_id.as_deref().and_then(Address::from_user_id));
+        if let Some(address) = reached_at {
+            moved.remote_id = address.remote_id();
+        }
+        Self { moved_at: Some(at), ..moved }
     }
 
     /// The chats whose messages are this chat's: itself, and those that were merged into it.

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::identity::Identity;
+use crate::{identity::Identity, time::Timestamp};
 
 /// The namespace of every id derived here. Changing it would give every owner a second session and every contact a
 /// second chat.
@@ -85,6 +85,11 @@ impl ChatId {
     /// The chat that `identity` has in a session when nothing says otherwise.
     pub fn for_identity(session_id: SessionId, identity: &Identity) -> Self {
         Self(derive(&session_id.0, &["chat", &identity.to_string()]))
+    }
+
+    /// The chat of whoever has `identity` after its former owner gave it up at `time`.
+    pub fn for_successor(session_id: SessionId, identity: &Identity, time: Timestamp) -> Self {
+        Self(derive(&session_id.0, &["chat", &identity.to_string(), &time.to_string()]))
     }
 
     /// An even spread of chats over `shards` shards, the same for ever for one chat.

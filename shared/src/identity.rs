@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// How a person or group is addressed, as it was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// A phone number: country code and number, digits only.
     Phone(String),
@@ -102,6 +102,12 @@ impl Address {
             Self::Bsuid(id) => Identity::Bsuid(id.clone()),
             Self::Group(id) => Identity::Group(id.clone()),
         }
+    }
+
+    /// Whether this is the user id that several linked businesses share (`US.ENT.…`). It names a person as well as his
+    /// own one does, and can be sent to, but it is not there for every business.
+    pub fn is_parent(&self) -> bool {
+        matches!(self, Self::Bsuid(id) if id.get(2..).is_some_and(|rest| rest.starts_with(".ENT.")))
     }
 
     /// The jid form that answers keep: `201001234567@s.whatsapp.net`, `…@g.us`. A BSUID has none and stands for itself.

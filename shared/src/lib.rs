@@ -22,6 +22,7 @@ pub mod message;
 pub mod pacing;
 pub mod page;
 pub mod pairing;
+pub mod person;
 pub mod qr;
 pub mod receiving;
 pub mod responding;

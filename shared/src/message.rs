@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ChatId, MessageId, SessionId},
+    store::keys::MessageKey,
     time::Timestamp,
 };
 
@@ -320,7 +321,8 @@ pub struct Message {
     /// How it came to be here; `None` for a live webhook message or a send through the API.
     #[serde(default)]
     pub source: Option<Source>,
-    /// Sort key of the chat's outbound message before this one: the chain that keeps the order of a chat.
+    /// The chat's outbound message before this one, as [`MessageKey::link_from`] names it: the chain that keeps the order
+    /// of a chat.
     #[serde(default)]
     pub previous: Option<String>,
     /// The tries to send it, oldest first; the last [`ATTEMPTS_KEPT`].
@@ -329,6 +331,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// Where the chat's outbound message before this one is.
+    pub fn predecessor(&self) -> Option<MessageKey> {
+        MessageKey::linked(self.chat_id, self.previous.as_deref()?)
+    }
+
     /// The attempts after one more, as many as are kept.
     pub fn attempts_with(&self, new: Option<Attempt>) -> Vec<Attempt> {
         let mut attempts: Vec<Attempt> = self.attempts.iter().cloned().chain(new).collect();

@@ -2,7 +2,7 @@
 //! again. Storing anything twice changes nothing.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -11,7 +11,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    cloud_api::{Event, NotJson, Received, Sender, Update, updates},
+    cloud_api::{Event, NotJson, Received, Sender, Told, Update, updates},
     effect::Effect,
     id::ChatId,
     message::{Receipt, Source},
@@ -66,6 +66,14 @@ enum Task {
     Pair { attempt: PairingAttempt, received: Box<Received> },
     Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
     Event(Event),
+    Person { phone_number_id: String, told: Told },
+}
+
+impl Task {
+    /// Whether it is about people whose chats the other tasks may be making.
+    fn comes_last(&self) -> bool {
+        matches!(self, Self::Person { .. })
+    }
 }
 
 /// Messages with one person that came the same way.
@@ -101,8 +109,12 @@ impl Receiver {
                 return Err(error.into());
             }
         };
-        let results: Vec<Result<(), StoreError>> =
-            stream::iter(tasks).map(|task| self.run(task)).buffer_unordered(PARALLEL).collect().await;
+        let (last, first): (Vec<Task>, Vec<Task>) = tasks.into_iter().partition(Task::comes_last);
+        let mut results: Vec<Result<(), StoreError>> = Vec::new();
+        for tasks in [first, last] {
+            let run = stream::iter(tasks).map(|task| self.run(task)).buffer_unordered(PARALLEL);
+            results.extend(run.collect::<Vec<_>>().await);
+        }
         self.metrics.write((self.system.now)());
         // One that failed does not keep the others from being tried.
         Ok(results.into_iter().collect::<Result<(), StoreError>>()?)
@@ -140,6 +152,13 @@ impl Receiver {
                 Ok(())
             }
             Task::Event(event) => self.keep(event).await,
+            Task::Person { phone_number_id, told } => {
+                let Some(owner) = self.owner(&phone_number_id).await? else { return Ok(()) };
+                match told {
+                    Told::Together { addresses, at } => self.store.learn(owner.session_id, &addresses, at).await,
+                    Told::Moved { from, to, at } => self.store.move_person(owner.session_id, &from, &to, at).await,
+                }
+            }
         }
     }
 
@@ -336,6 +355,7 @@ fn tasks(updates: Vec<Update>) -> Vec<Task> {
     let mut tasks: Vec<Task> = Vec::new();
     let mut senders: HashMap<String, usize> = HashMap::new();
     let mut rows: HashMap<String, usize> = HashMap::new();
+    let mut people: HashSet<(String, Told)> = HashSet::new();
     for update in updates {
         match update {
             Update::Message(received) => add_message(*received, &mut tasks, &mut senders),
@@ -350,6 +370,12 @@ fn tasks(updates: Vec<Update>) -> Vec<Task> {
                 }
             }
             Update::Event(event) => tasks.push(Task::Event(event)),
+            Update::Person { phone_number_id, told } => {
+                // Many statuses tell the same of one person.
+                if people.insert((phone_number_id.clone(), told.clone())) {
+                    tasks.push(Task::Person { phone_number_id, told });
+                }
+            }
         }
     }
     tasks

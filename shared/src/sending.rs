@@ -12,15 +12,12 @@ use crate::{
     content::{self, Content},
     http::{ApiError, JsonObject, read_session_id},
     id::{MessageId, SessionId},
-    identity::{Address, Identity},
+    identity::Address,
     message::{Channel, Message, MessageRow, MessageStatus, MessageType},
     retry::LIFETIME,
     session::Session,
     startup::System,
-    store::{
-        Outbound, Replay, SendContext, SendOutcome, Store, StoreError,
-        keys::{Key, MessageKey},
-    },
+    store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError, keys::MessageKey},
     time::Timestamp,
 };
 
@@ -121,7 +118,7 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
         let answer = SendAnswer { success: true, chat: chat.row(), message: message.row() };
         let answer = serde_json::to_string(&answer).map_err(|error| ApiError::internal(&error))?;
         let idempotency = key.map(|key| (key, Replay::new(hash.clone(), answer.clone(), message.timestamp)));
-        let bind: Option<&Identity> = (!context.is_bound).then_some(&identity);
+        let bind = context.bind.as_ref();
         let outbound = Outbound { message: &message, chat: &chat, known: context.chat.as_ref(), bind, idempotency };
         match store.store_outbound(&outbound).await? {
             SendOutcome::Stored => return Ok(answer),
@@ -165,8 +162,7 @@ async fn build(
     }
     let (timestamp, previous) = place_in_chain(chat, now);
     let to = match &request.address {
-        Address::Phone(digits) => chat.and_then(|chat| chat.wa_id.as_ref()).unwrap_or(digits).clone(),
-        Address::Bsuid(id) => id.clone(),
+        Address::Phone(given) | Address::Bsuid(given) => chat.and_then(Chat::destination).unwrap_or(given).to_owned(),
         Address::Group(_) => request.address.remote_id(),
     };
     Ok(Message {
@@ -202,12 +198,11 @@ fn number_of(session: &Session) -> Result<&str, ApiError> {
 /// The message's time and the one that it comes after. Two computers' clocks differ, so that a message is given a time
 /// after the one before it. One that is older than a message is ever tried needs no waiting for.
 pub(crate) fn place_in_chain(chat: Option<&Chat>, now: Timestamp) -> (Timestamp, Option<String>) {
-    let last = chat.and_then(|chat| chat.last_outbound.as_ref());
-    let last_key = last.and_then(|sk| MessageKey::from_key(&Key::chat(chat?.id).pk, sk));
-    let Some((last, key)) = last.zip(last_key) else { return (now, None) };
-    let timestamp = now.max(key.time.after(Duration::from_millis(1)));
-    let is_recent = now.since(key.time) < LIFETIME + Duration::from_secs(60 * 60);
-    (timestamp, is_recent.then(|| last.clone()))
+    let last = chat.and_then(|chat| MessageKey::linked(chat.id, chat.last_outbound.as_deref()?));
+    let Some(last) = last else { return (now, None) };
+    let timestamp = now.max(last.time.after(Duration::from_millis(1)));
+    let is_recent = now.since(last.time) < LIFETIME + Duration::from_secs(60 * 60);
+    (timestamp, chat.filter(|_| is_recent).map(|chat| last.link_from(chat.id)))
 }
 
 /// The content with the messages that it names as WhatsApp names them.

@@ -35,6 +35,8 @@ pub enum Posted {
         wamid: String,
         /// Where WhatsApp says that the recipient is reached, when it says so.
         wa_id: Option<String>,
+        /// The recipient's business-scoped user id, when it says so.
+        user_id: Option<String>,
     },
     /// WhatsApp did not accept it, or nobody knows.
     Problem(Problem),
@@ -90,6 +92,8 @@ struct AcceptedMessage {
 struct AcceptedContact {
     #[serde(default)]
     wa_id: Option<String>,
+    #[serde(default)]
+    user_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -169,9 +173,12 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
 fn accepted(body: &[u8]) -> Posted {
     match serde_json::from_slice::<Accepted>(body) {
         Ok(Accepted { messages, contacts }) if messages.first().is_some_and(|message| !message.id.is_empty()) => {
+            let (wa_id, user_id) =
+                contacts.into_iter().next().map_or((None, None), |contact| (contact.wa_id, contact.user_id));
             Posted::Accepted {
                 wamid: messages.into_iter().next().map(|message| message.id).unwrap_or_default(),
-                wa_id: contacts.into_iter().next().and_then(|contact| contact.wa_id),
+                wa_id,
+                user_id,
             }
         }
         _ => Posted::Problem(unanswered("WhatsApp's answer names no message".to_owned())),

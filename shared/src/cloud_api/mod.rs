@@ -10,4 +10,4 @@ pub use client::{CloudApi, Posted, Problem, TIMEOUT};
 pub use errors::{Meaning, WhatsAppError};
 pub use send::send_request;
 pub use signature::is_signed;
-pub use webhook::{Event, NotJson, Received, Sender, Update, updates};
+pub use webhook::{Event, NotJson, Received, Sender, Told, Update, updates};

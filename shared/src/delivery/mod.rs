@@ -24,10 +24,7 @@ use crate::{
     secrets::SecretsError,
     session::UnknownPolicy,
     startup::System,
-    store::{
-        Change, OutboxMessage, Store, StoreError,
-        keys::{Key, MessageKey},
-    },
+    store::{Change, OutboxMessage, Store, StoreError, keys::MessageKey},
     telemetry::{Metric, Metrics},
     time::Timestamp,
     waker::Waker,
@@ -111,7 +108,7 @@ enum Step {
 /// The message before, when this process has just seen it final.
 #[derive(Clone, Debug)]
 struct Before {
-    sk: String,
+    key: MessageKey,
     pair_tat: Option<Timestamp>,
 }
 
@@ -215,7 +212,7 @@ impl Courier {
             let key = candidate.key();
             match self.deliver_one(candidate, before.take()).await {
                 Ok(Step::Done { wakes, pair_tat }) => {
-                    before = Some(Before { sk: key.key().sk, pair_tat });
+                    before = Some(Before { key, pair_tat });
                     // Also when more candidates follow: there may be messages between them that are not due by themselves.
                     outcomes.push(if wakes { self.deliver_followers(key, pair_tat).await } else { Ok(()) });
                 }
@@ -261,7 +258,7 @@ impl Courier {
             }
             for follower in followers {
                 let next = MessageKey::of(&follower.message);
-                let before = Before { sk: key.key().sk, pair_tat };
+                let before = Before { key, pair_tat };
                 match self.deliver_one(Candidate::Read(Box::new(follower)), Some(before)).await? {
                     Step::Done { pair_tat: tat, .. } => (key, pair_tat) = (next, tat),
                     Step::Held => return self.store.wait_for(&next.key()).await.map(drop).map_err(Into::into),
@@ -334,11 +331,11 @@ impl Courier {
         found: &OutboxMessage,
         known: Option<Before>,
     ) -> Result<Result<Option<Timestamp>, Timestamp>, DeliveryError> {
-        let Some(previous) = &found.message.previous else { return Ok(Ok(None)) };
-        if let Some(known) = known.filter(|known| known.sk == *previous) {
+        let Some(previous) = found.message.predecessor() else { return Ok(Ok(None)) };
+        if let Some(known) = known.filter(|known| known.key == previous) {
             return Ok(Ok(known.pair_tat));
         }
-        let key = Key { pk: MessageKey::of(&found.message).key().pk, sk: previous.clone() };
+        let key = previous.key();
         let Some(before) = self.store.outbox_message(&key).await? else { return Ok(Ok(None)) };
         let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
         if is_out_of_the_way(before.message.status, policy) || !self.store.wait_for(&key).await? {

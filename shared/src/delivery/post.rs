@@ -6,7 +6,8 @@ use super::{Courier, DeliveryError, LAST_POST, LEASE, PAUSED, Step, after_unknow
 use crate::{
     cloud_api::{Meaning, Posted, Problem, send_request},
     credentials::AccessToken,
-    message::{Attempt, AttemptOutcome, DeliveryEvent, Receipt},
+    identity::Address,
+    message::{Attempt, AttemptOutcome, DeliveryEvent, Message, Receipt},
     retry::{backoff, expires_at},
     session::UnknownPolicy,
     store::{Applied, Change, Claim, Lease, OutboxMessage, StoreError, keys::MessageKey},
@@ -51,8 +52,9 @@ impl Courier {
             }
         };
         match posted {
-            Posted::Accepted { wamid, wa_id } => {
-                let wakes = self.accepted(&claimed, &lease, wamid, wa_id).await?;
+            Posted::Accepted { wamid, wa_id, user_id } => {
+                let wakes = self.accepted(&claimed, &lease, wamid).await?;
+                self.learn_recipient(message, wa_id, user_id).await?;
                 Ok(Step::Done { wakes, pair_tat: Some(pair_tat) })
             }
             Posted::Problem(problem) => self.not_accepted(&claimed, &lease, problem, policy).await,
@@ -90,13 +92,7 @@ impl Courier {
         Ok(Step::Held)
     }
 
-    async fn accepted(
-        &self,
-        claimed: &OutboxMessage,
-        lease: &Lease,
-        wamid: String,
-        wa_id: Option<String>,
-    ) -> Result<bool, StoreError> {
+    async fn accepted(&self, claimed: &OutboxMessage, lease: &Lease, wamid: String) -> Result<bool, StoreError> {
         let message = &claimed.message;
         let now = (self.system.now)();
         let attempt = Attempt { at: now, outcome: AttemptOutcome::Accepted, code: None, fbtrace_id: None, error: None };
@@ -116,13 +112,30 @@ impl Courier {
         self.metrics.add(Metric::AcceptedToSentMilliseconds, u64::try_from(taken).unwrap_or(u64::MAX));
         let applied = self.store.apply_parked(&message.phone_number_id, &wamid, &MessageKey::of(message)).await?;
         self.count_undelivered(applied);
-        match wa_id {
-            Some(wa_id) if message.to.as_ref() != Some(&wa_id) => {
-                self.store.learn_wa_id(message.chat_id, &wa_id).await?;
-            }
-            _ => {}
-        }
         Ok(wakes)
+    }
+
+    /// Notes who WhatsApp says that the recipient is, beside how he was addressed.
+    async fn learn_recipient(
+        &self,
+        message: &Message,
+        wa_id: Option<String>,
+        user_id: Option<String>,
+    ) -> Result<(), StoreError> {
+        let named = message.to.as_deref().and_then(Address::parse);
+        if matches!(named, Some(Address::Group(_))) {
+            return Ok(());
+        }
+        let number = wa_id.as_deref().and_then(Address::from_wa_id);
+        let forms: Vec<Address> =
+            [named, number, user_id.as_deref().and_then(Address::from_user_id)].into_iter().flatten().collect();
+        if forms.iter().any(|form| form.identity() != forms[0].identity()) {
+            self.store.learn(message.session_id, &forms, (self.system.now)()).await?;
+        }
+        match wa_id {
+            Some(wa_id) if message.to.as_ref() != Some(&wa_id) => self.store.learn_wa_id(message.chat_id, &wa_id).await,
+            _ => Ok(()),
+        }
     }
 
     /// Counts the messages that turned out not to be delivered.

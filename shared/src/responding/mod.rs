@@ -215,8 +215,8 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, answer: &Answer<'_>,
         status: MessageStatus::Pending,
         wamid: None,
         error: None,
-        // Who is known by no number is addressed by the id that the chat is called by.
-        to: Some(chat.wa_id.clone().unwrap_or_else(|| chat.remote_id.clone())),
+        // A group has no other address than the one that the chat is called by.
+        to: Some(chat.destination().unwrap_or(&chat.remote_id).to_owned()),
         timestamp,
         raw: None,
         content: Some(answer.content.json.to_string()),

@@ -6,14 +6,12 @@ use aws_sdk_dynamodb::types::{
 
 use super::{
     Store, StoreError,
-    item::{self, number, string},
+    item::{number, string},
     keys::{Key, inbox_key, inbox_position},
-    transaction::{put_action, update_action},
+    transaction::update_action,
 };
 use crate::{
     chat::{Chat, ChatStatus, ChatType},
-    id::{ChatId, SessionId},
-    identity::Identity,
     time::Timestamp,
 };
 
@@ -79,6 +77,8 @@ pub(super) struct Summary<'a> {
     pub(super) shows: bool,
     /// Whether an inbound message finds the chat resolved or archived, and takes it back to the inbox.
     pub(super) reopens: bool,
+    /// How many chats the writer takes to be merged into this one, where that matters to him.
+    pub(super) merged: Option<usize>,
     /// What must be so for the update to happen, beside that `last_message_at` does not go back.
     pub(super) expects: Expected<'a>,
 }
@@ -130,7 +130,16 @@ impl Store {
             assign.set_once("phone_jid", string(jid));
         }
         let mut add = String::new();
-        let mut conditions = Vec::new();
+        // Whoever still takes a merged chat for the person's is to ask again.
+        let mut conditions = vec!["attribute_not_exists(merged_into)"];
+        match summary.merged {
+            None => {}
+            Some(0) => conditions.push("attribute_not_exists(merged)"),
+            Some(count) => {
+                assign.values.push((":merged_count".to_owned(), number(count)));
+                conditions.push("size(merged) = :merged_count");
+            }
+        }
         let in_inbox = string(inbox_key(chat.session_id, ChatStatus::Inbox, chat.id.shard(self.inbox_shards)));
         match summary.unread {
             Unread::Add { names, .. } | Unread::Keep { names } => {
@@ -140,10 +149,12 @@ impl Store {
                 } else {
                     assign.set_once("name", string(&chat.name));
                 }
-                match &chat.wa_id {
-                    Some(wa_id) if summary.shows => assign.set("wa_id", string(wa_id)),
-                    Some(wa_id) => assign.set_once("wa_id", string(wa_id)),
-                    None => {}
+                for (attribute, value) in [("wa_id", &chat.wa_id), ("user_id", &chat.user_id)] {
+                    match value {
+                        Some(value) if summary.shows => assign.set(attribute, string(value)),
+                        Some(value) => assign.set_once(attribute, string(value)),
+                        None => {}
+                    }
                 }
                 if let Unread::Add { count, .. } = summary.unread {
                     // An update cannot choose by what it finds, so it says what it takes for granted, and is made anew
@@ -183,8 +194,10 @@ impl Store {
             }
             Unread::Clear => {
                 assign.set_once("name", string(&chat.name));
-                if let Some(wa_id) = &chat.wa_id {
-                    assign.set_once("wa_id", string(wa_id));
+                for (attribute, value) in [("wa_id", &chat.wa_id), ("user_id", &chat.user_id)] {
+                    if let Some(value) = value {
+                        assign.set_once(attribute, string(value));
+                    }
                 }
                 assign.set("status", string(ChatStatus::Inbox.as_str()));
                 assign.set("inbox_key", in_inbox);
@@ -225,37 +238,22 @@ impl Store {
         if let Expected::Quiet(_, since) = summary.expects {
             assign.values.push((":quiet_since".to_owned(), string(since.to_string())));
             assign.values.push((":false".to_owned(), AttributeValue::Bool(false)));
-            conditions.push("attribute_exists(pk) AND attribute_not_exists(merged_into)");
+            conditions.push("attribute_exists(pk)");
             conditions.push("(attribute_not_exists(opted_out) OR opted_out = :false)");
             conditions.push("(attribute_not_exists(answered_at) OR answered_at <= :quiet_since)");
         }
-        let condition = (!conditions.is_empty()).then(|| conditions.join(" AND "));
         let expression = assign.expression() + &add;
         let (names, values) = assign.bindings();
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::chat(chat.id).attributes()))
             .update_expression(expression)
-            .set_condition_expression(condition)
+            .condition_expression(conditions.join(" AND "))
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .build()
             .map_err(|source| StoreError::Request { operation: "writing a chat", source: source.into() })?;
         Ok(update_action(update))
-    }
-
-    /// Binds an identity to a chat, unless it is bound to another.
-    pub(super) fn bind_identity(
-        &self,
-        session_id: SessionId,
-        identity: &Identity,
-        chat_id: ChatId,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let row = serde_json::json!({"session_id": session_id, "chat_id": chat_id});
-        let item = item::write(IDENTITY, &Key::identity(session_id, identity), &row)?;
-        let mut put = self.put(item, "attribute_not_exists(pk) OR chat_id = :chat");
-        put.expression_attribute_values = Some([(":chat".to_owned(), string(chat_id.to_string()))].into());
-        Ok(put_action(put))
     }
 }

@@ -354,15 +354,13 @@ impl Store {
 
     /// Notes where WhatsApp says that a contact is reached.
     pub async fn learn_wa_id(&self, chat_id: ChatId, wa_id: &str) -> Result<(), StoreError> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::chat(chat_id).attributes()))
-            .update_expression("SET wa_id = :wa_id")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":wa_id", string(wa_id));
-        self.unless_refused("noting a wa_id", request).await.map(drop)
+        self.on_open_chat("noting a wa_id", chat_id, |update| {
+            update
+                .update_expression("SET wa_id = :wa_id")
+                .condition_expression("attribute_exists(pk) AND attribute_not_exists(merged_into)")
+                .expression_attribute_values(":wa_id", string(wa_id))
+        })
+        .await
     }
 
     fn update_message(&self, key: &MessageKey, status: MessageStatus) -> UpdateItemFluentBuilder {

@@ -3,92 +3,261 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
-use serde::Deserialize;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
 
 use super::{
     Store, StoreError,
     chat::IDENTITY,
-    inbound::identities,
-    item::{self, Item},
+    inbound::Inbound,
+    item::{self, Item, string},
     keys::Key,
+    transaction::{Transaction, put_action},
 };
 use crate::{
+    chat::{Chat, Merged},
     id::{ChatId, SessionId},
     identity::{Address, Identity},
+    person::{self, Bind, Binding, Form, Merges},
+    time::Timestamp,
 };
 
 /// The most identities that a process remembers; about 100 bytes each.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// Identities whose chat is known, so that only the first message of a contact has to ask.
-pub(super) type Remembered = HashMap<(SessionId, Identity), ChatId>;
+/// How often a person's forms are read anew because others wrote of him.
+const ROUNDS: u32 = 20;
+
+/// What the table has confirmed, so that only the first message of a contact has to ask. It may be out of date: whoever
+/// writes by it is refused then, and asks.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    /// Identities that lead to a chat whatever the time.
+    chats: HashMap<(SessionId, Identity), ChatId>,
+    /// Chats that others were merged into.
+    merged: HashMap<ChatId, Vec<Merged>>,
+}
 
 /// Where a person's messages go.
 pub(super) struct Place {
     pub(super) chat_id: ChatId,
-    /// Identities that do not point to the chat yet.
-    pub(super) unbound: Vec<Identity>,
-    bound: Vec<Identity>,
+    /// What is to be written for every form of the person to lead there.
+    pub(super) binds: Vec<Bind>,
+    /// The chats that were merged into it, as far as known.
+    pub(super) merged: Vec<Merged>,
+    forms: Vec<Form>,
 }
 
-#[derive(Deserialize)]
-struct Bound {
-    chat_id: ChatId,
+impl Place {
+    /// The merged chats that may hold this message already: those that are not older than it.
+    pub(super) fn partitions_of(&self, message: &Inbound) -> impl Iterator<Item = ChatId> + '_ {
+        let at = message.timestamp;
+        self.merged.iter().filter(move |merged| at <= merged.newest).map(|merged| merged.chat_id)
+    }
+
+    /// How many actions storing these messages takes.
+    pub(super) fn actions(&self, messages: &[Inbound]) -> usize {
+        let of_messages = messages.iter().map(|message| 1 + self.partitions_of(message).count());
+        1 + self.binds.len() + of_messages.sum::<usize>()
+    }
+
+    /// Those of the addresses that the person has not given up.
+    pub(super) fn current(&self, addresses: &[Address]) -> Vec<Address> {
+        let is_over = |form: &Form| form.binding.as_ref().is_some_and(|binding| binding.ends_at.is_some());
+        let over: Vec<&Identity> = self.forms.iter().filter(|form| is_over(form)).map(|form| &form.identity).collect();
+        addresses.iter().filter(|address| !over.contains(&&address.identity())).cloned().collect()
+    }
 }
 
 impl Store {
-    /// Finds the chat of a person who is named by these addresses: the one that an identity points to, in the order of
-    /// the addresses, else the one that the first identity derives.
-    pub(super) async fn place(&self, session_id: SessionId, addresses: &[Address]) -> Result<Place, StoreError> {
-        let identities = identities(addresses);
-        let known = self.known(session_id, &identities).await?;
-        let chat_id = identities
-            .iter()
-            .find_map(|identity| known.get(identity).copied())
-            .unwrap_or_else(|| ChatId::for_identity(session_id, &identities[0]));
-        let unbound = identities.iter().filter(|identity| !known.contains_key(*identity)).cloned().collect();
-        // One that points to another chat is left as it is.
-        let bound = identities.into_iter().filter(|identity| known.get(identity) == Some(&chat_id)).collect();
-        Ok(Place { chat_id, unbound, bound })
+    /// Finds the chat of a person who is named by these addresses at a time: the one that they lead to, else a new one
+    /// of the first. Chats that they show to be one person's are merged.
+    pub(super) async fn place(
+        &self,
+        session_id: SessionId,
+        addresses: &[Address],
+        at: Timestamp,
+        merges: &mut Merges,
+    ) -> Result<Place, StoreError> {
+        let mut forms = self.forms(session_id, &identities(addresses)).await?;
+        let chats = person::chats(&forms, merges, at);
+        let chat_id = match chats[..] {
+            [] => person::new_chat(session_id, &forms[0]),
+            [chat_id] => chat_id,
+            [..] => {
+                let chat_id = self.join(&chats, merges).await?;
+                // What was remembered may have been the chat that ended.
+                self.forget(session_id, addresses);
+                forms = self.stored_forms(session_id, &identities(addresses)).await?;
+                chat_id
+            }
+        };
+        let binds = person::binds(&forms, merges, at, chat_id);
+        let merged = self.remembered.lock().ok().and_then(|known| known.merged.get(&chat_id).cloned());
+        Ok(Place { chat_id, binds, merged: merged.unwrap_or_default(), forms })
     }
 
-    async fn known(
+    /// Notes that a person has these addresses, if he has a chat.
+    pub async fn learn(&self, session_id: SessionId, addresses: &[Address], at: Timestamp) -> Result<(), StoreError> {
+        let forms = self.remembered_forms(session_id, &identities(addresses));
+        if forms.iter().all(|form| form.binding.is_some()) && person::chats(&forms, &Merges::default(), at).len() == 1 {
+            return Ok(());
+        }
+        self.settle_person(session_id, addresses, &[], at).await
+    }
+
+    /// Notes that a person changed from some addresses to others, if he has a chat.
+    pub async fn move_person(
+        &self,
+        session_id: SessionId,
+        from: &[Address],
+        to: &[Address],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.settle_person(session_id, from, to, at).await?;
+        self.forget(session_id, from);
+        Ok(())
+    }
+
+    /// Makes all these addresses lead to one chat, and tells the chat where its person is reached. With some to move to,
+    /// the others are given up.
+    async fn settle_person(
+        &self,
+        session_id: SessionId,
+        addresses: &[Address],
+        to: &[Address],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut merges = Merges::default();
+        let mut former = identities(addresses);
+        let new = identities(to);
+        for round in 0..ROUNDS {
+            if round > 0 {
+                self.pause(round).await;
+            }
+            let mut forms = self.stored_forms(session_id, &[&former[..], &new[..]].concat()).await?;
+            let chats = person::chats(&forms, &merges, at);
+            let Some(first) = chats.first().copied() else { return Ok(()) };
+            let chat_id = if chats.len() > 1 { self.join(&chats, &mut merges).await? } else { first };
+            let Some((item, chat)) = self.chat_row(chat_id).await? else { return Ok(()) };
+            merges.note(chat_id, chat.id);
+            let new_forms = forms.split_off(former.len());
+            let (after, binds) = if to.is_empty() {
+                (chat.clone().learned(addresses, at), person::binds(&forms, &merges, at, chat.id))
+            } else {
+                if let Some(left) = left_behind(&chat, &former, &new, at) {
+                    former.push(left);
+                    continue;
+                }
+                (chat.clone().moved(addresses, to, at), person::moves(&forms, &new_forms, &merges, at, chat.id))
+            };
+            if binds.is_empty() && after == chat {
+                self.remember_forms(session_id, chat.id, &forms, &binds);
+                return Ok(());
+            }
+            let mut actions = vec![self.replace_chat(&item, &after)?];
+            for bind in &binds {
+                actions.push(self.bind(session_id, bind)?);
+            }
+            if let Transaction::Committed = self.transact("learning where a person is reached", actions).await? {
+                self.remember_forms(session_id, chat.id, &forms, &binds);
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contention { operation: "learning where a person is reached" })
+    }
+
+    /// Merges these chats; the one that goes on, or the first of them when they are too many.
+    async fn join(&self, chats: &[ChatId], merges: &mut Merges) -> Result<ChatId, StoreError> {
+        let mut survivor = chats[0];
+        for chat_id in &chats[1..] {
+            if let Some(merged) = self.merge(survivor, *chat_id).await? {
+                merges.note(survivor, merged);
+                merges.note(*chat_id, merged);
+                survivor = merged;
+            }
+        }
+        Ok(survivor)
+    }
+
+    /// Binds a form, if the table still says of it what was found, or says it already.
+    pub(super) fn bind(&self, session_id: SessionId, bind: &Bind) -> Result<TransactWriteItem, StoreError> {
+        let mut row = item::write(IDENTITY, &Key::identity(session_id, &bind.identity), &bind.binding)?;
+        row.insert("session_id".to_owned(), string(session_id.to_string()));
+        let mut values = HashMap::new();
+        let found = match &bind.found {
+            Some(found) => same(found, "found", &mut values),
+            None => "attribute_not_exists(pk)".to_owned(),
+        };
+        let condition = format!("{found} OR {}", same(&bind.binding, "new", &mut values));
+        let mut put = self.put(row, &condition);
+        put.expression_attribute_values = Some(values);
+        Ok(put_action(put))
+    }
+
+    /// What is known of some forms, from memory where that says it.
+    async fn forms(&self, session_id: SessionId, identities: &[Identity]) -> Result<Vec<Form>, StoreError> {
+        let forms = self.remembered_forms(session_id, identities);
+        let unknown: Vec<Identity> =
+            forms.iter().filter(|form| form.binding.is_none()).map(|form| form.identity.clone()).collect();
+        if unknown.is_empty() {
+            return Ok(forms);
+        }
+        let mut stored = self.stored_forms(session_id, &unknown).await?.into_iter();
+        let read = |form: Form| if form.binding.is_none() { stored.next().unwrap_or(form) } else { form };
+        Ok(forms.into_iter().map(read).collect())
+    }
+
+    fn remembered_forms(&self, session_id: SessionId, identities: &[Identity]) -> Vec<Form> {
+        let remembered = self.remembered.lock().ok();
+        let binding = |identity: &Identity| {
+            let chat_id = remembered.as_ref()?.chats.get(&(session_id, identity.clone()))?;
+            Some(Binding::to(*chat_id))
+        };
+        identities.iter().map(|identity| Form { identity: identity.clone(), binding: binding(identity) }).collect()
+    }
+
+    /// What the table says of some forms, in their order.
+    pub(super) async fn stored_forms(
         &self,
         session_id: SessionId,
         identities: &[Identity],
-    ) -> Result<HashMap<Identity, ChatId>, StoreError> {
-        let mut known = HashMap::new();
-        if let Ok(remembered) = self.remembered.lock() {
-            for identity in identities {
-                if let Some(chat_id) = remembered.get(&(session_id, identity.clone())) {
-                    known.insert(identity.clone(), *chat_id);
-                }
-            }
-        }
-        let asked: Vec<&Identity> = identities.iter().filter(|identity| !known.contains_key(*identity)).collect();
-        if asked.is_empty() {
-            return Ok(known);
-        }
-        let keys = asked.iter().map(|identity| Key::identity(session_id, identity)).collect();
+    ) -> Result<Vec<Form>, StoreError> {
+        let keys = identities.iter().map(|identity| Key::identity(session_id, identity)).collect();
         let mut items = self.get_all("reading identities", keys).await?;
-        for identity in asked {
-            if let Some(item) = items.remove(&Key::identity(session_id, identity)) {
-                known.insert(identity.clone(), item::read::<Bound>(IDENTITY, item)?.chat_id);
-            }
-        }
-        Ok(known)
+        let read = |identity: &Identity| {
+            let item = items.remove(&Key::identity(session_id, identity));
+            let binding = item.map(|item| item::read(IDENTITY, item)).transpose()?;
+            Ok(Form { identity: identity.clone(), binding })
+        };
+        identities.iter().map(read).collect()
     }
 
-    /// Keeps a place that the table has confirmed.
+    /// Keeps a place that the table has confirmed. A form that came to its person or left him at a known time is asked
+    /// for every time.
     pub(super) fn remember(&self, session_id: SessionId, place: &Place) {
-        if let Ok(mut remembered) = self.remembered.lock() {
-            if remembered.len() >= MOST_REMEMBERED {
-                remembered.clear();
+        self.remember_forms(session_id, place.chat_id, &place.forms, &place.binds);
+    }
+
+    fn remember_forms(&self, session_id: SessionId, chat_id: ChatId, forms: &[Form], binds: &[Bind]) {
+        let Ok(mut remembered) = self.remembered.lock() else { return };
+        if remembered.chats.len() >= MOST_REMEMBERED {
+            *remembered = Remembered::default();
+        }
+        for form in forms {
+            let written = binds.iter().find(|bind| bind.identity == form.identity).map(|bind| &bind.binding);
+            if written.or(form.binding.as_ref()) == Some(&Binding::to(chat_id)) {
+                remembered.chats.insert((session_id, form.identity.clone()), chat_id);
             }
-            for identity in place.bound.iter().chain(&place.unbound) {
-                remembered.insert((session_id, identity.clone()), place.chat_id);
-            }
+        }
+    }
+
+    /// Keeps which chats were merged into one.
+    pub(super) fn remember_merged(&self, chat_id: ChatId, merged: &[Merged]) {
+        let Ok(mut remembered) = self.remembered.lock() else { return };
+        if merged.is_empty() {
+            remembered.merged.remove(&chat_id);
+        } else {
+            remembered.merged.insert(chat_id, merged.to_vec());
         }
     }
 
@@ -96,7 +265,7 @@ impl Store {
     pub(super) fn forget(&self, session_id: SessionId, addresses: &[Address]) {
         if let Ok(mut remembered) = self.remembered.lock() {
             for identity in identities(addresses) {
-                remembered.remove(&(session_id, identity));
+                remembered.chats.remove(&(session_id, identity));
             }
         }
     }
@@ -141,4 +310,42 @@ impl Store {
         }
         Err(StoreError::Contention { operation })
     }
+}
+
+/// The identities behind several addresses of one person, each once.
+pub(super) fn identities(addresses: &[Address]) -> Vec<Identity> {
+    let mut identities = Vec::with_capacity(addresses.len());
+    for identity in addresses.iter().map(Address::identity) {
+        if !identities.contains(&identity) {
+            identities.push(identity);
+        }
+    }
+    identities
+}
+
+/// The number under which a person was reached until he moved, when the news of it does not name it.
+fn left_behind(chat: &Chat, former: &[Identity], new: &[Identity], at: Timestamp) -> Option<Identity> {
+    let is_news = chat.moved_at.max(chat.last_inbound_at).is_none_or(|known_at| at > known_at);
+    let number = Address::from_wa_id(chat.wa_id.as_deref().filter(|_| is_news)?)?.identity();
+    (!former.contains(&number) && !new.contains(&number)).then_some(number)
+}
+
+/// The condition that a row says this binding.
+fn same(
+    binding: &Binding,
+    prefix: &str,
+    values: &mut HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
+) -> String {
+    values.insert(format!(":{prefix}_chat"), string(binding.chat_id.to_string()));
+    let mut condition = format!("(chat_id = :{prefix}_chat");
+    for (name, time) in [("begins_at", binding.begins_at), ("ends_at", binding.ends_at)] {
+        match time {
+            Some(time) => {
+                values.insert(format!(":{prefix}_{name}"), string(time.to_string()));
+                condition += &format!(" AND {name} = :{prefix}_{name}");
+            }
+            None => condition += &format!(" AND attribute_not_exists({name})"),
+        }
+    }
+    condition + ")"
 }

@@ -2,23 +2,23 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures_util::{StreamExt, stream};
-use serde::Deserialize;
 
 use super::{
     Store, StoreError,
     chat::{CHAT, Expected, Summary, Unread},
     identity::Place,
     item::{self, number, string},
-    keys::{Key, MessageKey, wamid_key},
+    keys::{MessageKey, wamid_key},
     raw::PART,
-    transaction::{Refusal, Transaction, put_action},
+    transaction::{Refusal, TRANSACTION_LIMIT, Transaction, put_action},
 };
 use crate::{
-    chat::{Chat, ChatStatus, ENTRY_POINT_WINDOW},
+    chat::{Chat, ENTRY_POINT_WINDOW},
     effect::Effect,
     id::{ChatId, MessageId, SessionId},
-    identity::{Address, Identity},
+    identity::Address,
     message::{Channel, Message, MessageStatus, MessageType, Source, placeholder, preview},
+    person::Merges,
     telemetry,
     time::Timestamp,
 };
@@ -80,14 +80,6 @@ pub struct InboundBatch {
     pub messages: Vec<Inbound>,
 }
 
-/// What decides how a chat is updated, as a refused update found it.
-#[derive(Deserialize)]
-struct Found {
-    status: Option<ChatStatus>,
-    last_message_at: Option<Timestamp>,
-    awaits: Option<Timestamp>,
-}
-
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct Receipts {
@@ -119,25 +111,40 @@ impl Store {
         receipts: &mut Receipts,
     ) -> Result<(), StoreError> {
         let all = messages.clone();
+        let Some(at) = all.iter().map(|message| message.timestamp).max() else { return Ok(()) };
         let mut seen = Seen { shows: true, reopens: false, awaits: batch.source == Some(Source::Echo) };
+        let mut merges = Merges::default();
         let mut duplicates = Vec::new();
         for _ in 0..ROUNDS {
-            let place = self.place(batch.session_id, &batch.addresses).await?;
+            let place = self.place(batch.session_id, &batch.addresses, at, &mut merges).await?;
             receipts.chat_id = Some(place.chat_id);
+            if messages.len() > 1 && place.actions(&messages) > TRANSACTION_LIMIT {
+                let halves = all.split_at(all.len() / 2);
+                Box::pin(self.receive_chunk(batch, halves.0.to_vec(), receipts)).await?;
+                return Box::pin(self.receive_chunk(batch, halves.1.to_vec(), receipts)).await;
+            }
             if !messages.is_empty()
-                && let Some((actions, rows)) = self.receive_round(batch, &messages, &place, seen).await?
+                && let Some((actions, is_known)) = self.receive_round(batch, &messages, &place, seen).await?
             {
-                if let Some(item) = actions.first().and_then(|chat| chat.item.clone()) {
-                    let mut found: Found = item::read(CHAT, item)?;
-                    if let Some(until) = found.awaits.take_if(|until| *until < (self.system.now)()) {
-                        self.end_waiting(place.chat_id, until).await?;
+                if let Some(refusal) = actions.first().filter(|chat| chat.failed) {
+                    match self.chat_as_refused(refusal).await? {
+                        Some(mut found) => {
+                            if found.id != place.chat_id {
+                                self.forget(batch.session_id, &batch.addresses);
+                                merges.note(place.chat_id, found.id);
+                            }
+                            if let Some(until) = found.awaits.take_if(|until| *until < (self.system.now)()) {
+                                self.end_waiting(found.id, until).await?;
+                            }
+                            seen = seen.after(&found, &messages);
+                        }
+                        None => self.remember_merged(place.chat_id, &[]),
                     }
-                    seen = seen.after(found, &messages);
                 }
                 if actions.iter().skip(1).any(|identity| identity.failed) {
                     self.forget(batch.session_id, &batch.addresses);
                 }
-                let (new, known) = split(messages, &rows);
+                let (new, known) = split(messages, &is_known);
                 duplicates.extend(known.iter().map(|message| key_of(batch, place.chat_id, message)));
                 messages = new;
                 continue;
@@ -153,8 +160,19 @@ impl Store {
         Err(StoreError::Contention { operation: "storing inbound messages" })
     }
 
+    /// The chat as a refused update found it, or the one that it was merged into.
+    async fn chat_as_refused(&self, refusal: &Refusal) -> Result<Option<Chat>, StoreError> {
+        let Some(item) = refusal.item.clone() else { return Ok(None) };
+        let found: Chat = item::read(CHAT, item)?;
+        let found = if found.merged_into.is_some() { self.chat(found.id).await? } else { Some(found) };
+        if let Some(chat) = &found {
+            self.remember_merged(chat.id, &chat.merged);
+        }
+        Ok(found)
+    }
+
     /// One transaction: the chat's summary, its identities, and the messages. `None` when all of it is durable; else what
-    /// the actions on chat and identities found, and what those on the messages did.
+    /// the actions on chat and identities found, and which of the messages were there.
     #[allow(clippy::type_complexity, reason = "the two parts of one list")]
     async fn receive_round(
         &self,
@@ -162,18 +180,22 @@ impl Store {
         messages: &[Inbound],
         place: &Place,
         seen: Seen,
-    ) -> Result<Option<(Vec<Refusal>, Vec<Refusal>)>, StoreError> {
-        let chat = inbound_chat(batch, place.chat_id, messages, (self.system.now)());
+    ) -> Result<Option<(Vec<Refusal>, Vec<bool>)>, StoreError> {
+        let chat = inbound_chat(batch, place, messages, (self.system.now)());
         let shows = seen.shows && last_shown(messages).is_some();
-        let unread = unread(batch, messages, shows);
-        let summary = Summary { chat: &chat, unread, shows, reopens: seen.reopens, expects: expected(seen) };
+        let (unread, merged) = (unread(batch, messages, shows), Some(place.merged.len()));
+        let summary = Summary { chat: &chat, unread, shows, reopens: seen.reopens, merged, expects: expected(seen) };
         let mut actions = vec![self.summarise(&summary)?];
-        for identity in &place.unbound {
-            actions.push(self.bind_identity(batch.session_id, identity, place.chat_id)?);
+        for bind in &place.binds {
+            actions.push(self.bind(batch.session_id, bind)?);
         }
         let first_message = actions.len();
         for message in messages {
             actions.push(self.inbound_action(batch, place.chat_id, message).await?);
+            // A message that was stored before its chat was merged into this one has its key in another partition.
+            for merged in place.partitions_of(message) {
+                actions.push(self.absent(&key_of(batch, merged, message).key())?);
+            }
         }
         let mut refusals = match self.transact("storing inbound messages", actions).await? {
             Transaction::Committed => {
@@ -186,37 +208,43 @@ impl Store {
             }
             Transaction::Refused(refusals) => refusals,
         };
-        let rows = refusals.split_off(first_message.min(refusals.len()));
-        Ok(Some((refusals, rows)))
+        let mut rows = refusals.split_off(first_message.min(refusals.len())).into_iter();
+        let is_known = |message: &Inbound| {
+            let own = rows.by_ref().take(1 + place.partitions_of(message).count());
+            own.filter(|row| row.failed).count() > 0
+        };
+        let is_known = messages.iter().map(is_known).collect();
+        Ok(Some((refusals, is_known)))
     }
 
     /// A message that is not the chat's last still opens the window, unless a later one of the contact did.
     async fn open_window(&self, chat: &Chat) -> Result<(), StoreError> {
         let (Some(at), Some(wamid)) = (chat.last_inbound_at, &chat.last_inbound_wamid) else { return Ok(()) };
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::chat(chat.id).attributes()))
-            .update_expression("SET last_inbound_at = :at, last_inbound_wamid = :wamid")
-            .condition_expression("attribute_not_exists(last_inbound_at) OR last_inbound_at < :at")
-            .expression_attribute_values(":at", string(at.to_string()))
-            .expression_attribute_values(":wamid", string(wamid));
-        self.unless_refused("opening a window", request).await.map(drop)
+        self.on_open_chat("opening a window", chat.id, |update| {
+            update
+                .update_expression("SET last_inbound_at = :at, last_inbound_wamid = :wamid")
+                .condition_expression(
+                    "attribute_not_exists(merged_into) AND \
+                     (attribute_not_exists(last_inbound_at) OR last_inbound_at < :at)",
+                )
+                .expression_attribute_values(":at", string(at.to_string()))
+                .expression_attribute_values(":wamid", string(wamid))
+        })
+        .await
     }
 
     /// A person of the business who wrote before the chat's last message wrote all the same.
     async fn note_answer(&self, chat: &Chat) -> Result<(), StoreError> {
         let Some(at) = chat.answered_at else { return Ok(()) };
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::chat(chat.id).attributes()))
-            .update_expression("SET answered_at = :at")
-            .condition_expression("attribute_not_exists(answered_at) OR answered_at < :at")
-            .expression_attribute_values(":at", string(at.to_string()));
-        self.unless_refused("noting an answer", request).await.map(drop)
+        self.on_open_chat("noting an answer", chat.id, |update| {
+            update
+                .update_expression("SET answered_at = :at")
+                .condition_expression(
+                    "attribute_not_exists(merged_into) AND (attribute_not_exists(answered_at) OR answered_at < :at)",
+                )
+                .expression_attribute_values(":at", string(at.to_string()))
+        })
+        .await
     }
 
     async fn inbound_action(
@@ -288,11 +316,10 @@ struct Seen {
 
 impl Seen {
     /// What is known after an update was refused because the chat was like this.
-    fn after(self, found: Found, messages: &[Inbound]) -> Self {
-        let shown = last_shown(messages).map(|shown| shown.timestamp);
+    fn after(self, found: &Chat, messages: &[Inbound]) -> Self {
         Self {
-            shows: self.shows && shown.is_none_or(|shown| found.last_message_at.is_none_or(|last| last <= shown)),
-            reopens: found.status.is_some_and(ChatStatus::is_closed),
+            shows: last_shown(messages).is_none_or(|shown| found.shows(shown.timestamp)),
+            reopens: found.status.is_closed(),
             awaits: self.awaits || found.awaits.is_some(),
         }
     }
@@ -319,9 +346,9 @@ fn key_of(batch: &InboundBatch, chat_id: ChatId, message: &Inbound) -> MessageKe
 }
 
 /// The messages that are new, and those whose rows were there.
-fn split(messages: Vec<Inbound>, rows: &[Refusal]) -> (Vec<Inbound>, Vec<Inbound>) {
-    let mut is_new = rows.iter().map(|row| !row.failed);
-    messages.into_iter().partition(|_| is_new.next().unwrap_or(true))
+fn split(messages: Vec<Inbound>, is_known: &[bool]) -> (Vec<Inbound>, Vec<Inbound>) {
+    let mut is_known = is_known.iter();
+    messages.into_iter().partition(|_| !is_known.next().copied().unwrap_or_default())
 }
 
 /// The last message that an inbox would show.
@@ -344,13 +371,15 @@ fn chunk_length(messages: &[Inbound]) -> usize {
         .max(1)
 }
 
-fn inbound_chat(batch: &InboundBatch, id: ChatId, messages: &[Inbound], now: Timestamp) -> Chat {
+fn inbound_chat(batch: &InboundBatch, place: &Place, messages: &[Inbound], now: Timestamp) -> Chat {
     let address = &batch.addresses[0];
     let name = match (&batch.name, address) {
         (Some(name), _) => name.clone(),
         (None, Address::Phone(digits)) => format!("+{digits}"),
         (None, Address::Bsuid(id) | Address::Group(id)) => id.clone(),
     };
+    // Where the sender is reached is what is current of his addresses, which may not be the one that names the chat.
+    let chat = Chat { wa_id: None, user_id: None, ..Chat::new(place.chat_id, batch.session_id, address, name, now) };
     let shown = last_shown(messages).or(messages.last());
     let preview = |shown: &Inbound| shown.body.as_deref().map_or_else(|| placeholder(shown.kind), preview);
     let latest = |wanted: fn(&&Inbound) -> bool| messages.iter().filter(wanted).max_by_key(|message| message.timestamp);
@@ -368,20 +397,9 @@ fn inbound_chat(batch: &InboundBatch, id: ChatId, messages: &[Inbound], now: Tim
         last_inbound_wamid: opening.map(|message| message.wamid.clone()),
         entry_point_until: advertised.map(|message| message.timestamp.after(ENTRY_POINT_WINDOW)),
         answered_at: answer.map(|message| message.timestamp),
-        first_inbound: first.map(|first| key_of(batch, id, first).key().sk),
-        ..Chat::new(id, batch.session_id, address, name, now)
+        first_inbound: first.map(|first| key_of(batch, place.chat_id, first).key().sk),
+        ..chat.learned(&place.current(&batch.addresses), now)
     }
-}
-
-/// The identities behind several addresses of one person, each once.
-pub(super) fn identities(addresses: &[Address]) -> Vec<Identity> {
-    let mut identities = Vec::with_capacity(addresses.len());
-    for identity in addresses.iter().map(Address::identity) {
-        if !identities.contains(&identity) {
-            identities.push(identity);
-        }
-    }
-    identities
 }
 
 #[cfg(test)]

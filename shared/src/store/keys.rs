@@ -170,6 +170,17 @@ impl MessageKey {
         message_key(self.chat_id, Position { at: self.time, id: self.message_id.to_uuid() })
     }
 
+    /// How a chat's row or a message of the chat names this message: by its sort key within the same partition, else by
+    /// all of its key. A chat into which another was merged has messages in both.
+    pub fn link_from(&self, chat_id: ChatId) -> String {
+        if self.chat_id == chat_id { self.key().sk } else { self.to_string() }
+    }
+
+    /// The inverse of [`MessageKey::link_from`].
+    pub fn linked(chat_id: ChatId, link: &str) -> Option<Self> {
+        Self::from_key(&chat_pk(chat_id), link).or_else(|| link.parse().ok())
+    }
+
     /// The inverse of [`MessageKey::key`].
     pub fn from_key(pk: &str, sk: &str) -> Option<Self> {
         let (time, message_id) = sk.strip_prefix("MESSAGE#")?.split_once('#')?;

@@ -1,24 +1,191 @@
 //! Chats that turned out to be with the same person: nothing is moved, one row points to the other.
 
-use super::{Store, StoreError, chat::CHAT, item, keys::Key};
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::{
+    operation::update_item::builders::UpdateItemFluentBuilder,
+    types::{
+        AttributeValue, ConditionCheck, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
+    },
+};
+
+use super::{
+    Store, StoreError,
+    chat::CHAT,
+    item::{self, Item, string},
+    keys::{Key, inbox_key, inbox_position},
+    transaction::{Transaction, update_action},
+};
 use crate::{
     chat::{Chat, MOST_MERGED},
     id::ChatId,
+    person,
 };
+
+/// How often two chats are read anew because others wrote to them.
+const ROUNDS: u32 = 20;
 
 impl Store {
     /// The chat with this id, or the one that it was merged into; `None` when there is no such chat. Its messages are in
     /// all its [`Chat::partitions`].
     pub async fn chat(&self, id: ChatId) -> Result<Option<Chat>, StoreError> {
+        Ok(self.chat_row(id).await?.map(|(_, chat)| chat))
+    }
+
+    /// The same with the row as it was read.
+    pub(super) async fn chat_row(&self, id: ChatId) -> Result<Option<(Item, Chat)>, StoreError> {
         let mut id = id;
         for _ in 0..=MOST_MERGED {
             let Some(item) = self.get("reading a chat", &Key::chat(id)).await? else { return Ok(None) };
-            let chat: Chat = item::read(CHAT, item)?;
+            let chat: Chat = item::read(CHAT, item.clone())?;
             match chat.merged_into {
                 Some(into) => id = into,
-                None => return Ok(Some(chat)),
+                None => return Ok(Some((item, chat))),
             }
         }
         Err(StoreError::Contention { operation: "following merged chats" })
+    }
+
+    /// Runs an update of a chat's row, or of the row of the chat that goes on for it. The update's condition says that
+    /// the chat is not merged; when it refuses for another reason, that is the end of it.
+    pub(super) async fn on_open_chat(
+        &self,
+        operation: &'static str,
+        mut chat_id: ChatId,
+        update: impl Fn(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+    ) -> Result<(), StoreError> {
+        loop {
+            let request = self.client.update_item().table_name(&self.table);
+            let request = update(request.set_key(Some(Key::chat(chat_id).attributes())));
+            if self.unless_refused(operation, request).await? {
+                return Ok(());
+            }
+            match self.chat(chat_id).await? {
+                Some(survivor) if survivor.id != chat_id => chat_id = survivor.id,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Merges two chats of one person; the one that goes on. `None` when that would be more chats than one can hold, and
+    /// they stay two.
+    pub(super) async fn merge(&self, one: ChatId, other: ChatId) -> Result<Option<ChatId>, StoreError> {
+        for round in 0..ROUNDS {
+            if round > 0 {
+                self.pause(round).await;
+            }
+            let (found_one, found_other) = (self.chat_row(one).await?, self.chat_row(other).await?);
+            let (Some((one_item, one)), Some((other_item, other))) = (&found_one, &found_other) else {
+                let there = found_one.or(found_other);
+                return Ok(Some(there.map_or(one, |(_, chat)| chat.id)));
+            };
+            if one.id == other.id {
+                return Ok(Some(one.id));
+            }
+            let Some(merge) = person::merge(one, other, (self.system.now)()) else {
+                tracing::warn!(one = %one.id, other = %other.id, "a person has more chats than can be merged");
+                return Ok(None);
+            };
+            let before = |chat: &Chat| if chat.id == one.id { one_item } else { other_item };
+            let actions = vec![
+                self.replace_chat(before(&merge.survivor), &merge.survivor)?,
+                self.replace_chat(before(&merge.ended), &merge.ended)?,
+            ];
+            if let Transaction::Committed = self.transact("merging chats", actions).await? {
+                tracing::info!(survivor = %merge.survivor.id, ended = %merge.ended.id, "chats merged");
+                return Ok(Some(merge.survivor.id));
+            }
+        }
+        Err(StoreError::Contention { operation: "merging chats" })
+    }
+
+    /// Makes of a chat's row another, under the condition that it is still as it was read.
+    pub(super) fn replace_chat(&self, found: &Item, chat: &Chat) -> Result<TransactWriteItem, StoreError> {
+        let wanted = self.chat_attributes(chat)?;
+        let mut condition = Condition::default();
+        let names: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
+        let (mut set, mut remove) = (Vec::new(), Vec::new());
+        for name in names.into_iter().filter(|name| !matches!(name.as_str(), "pk" | "sk")) {
+            let placeholder = condition.expect(name, found.get(name));
+            match wanted.get(name) {
+                // What only another version of this program knows stays as it is.
+                None => {}
+                Some(None) if found.contains_key(name) => remove.push(placeholder),
+                Some(Some(value)) if found.get(name) != Some(value) => {
+                    let new = placeholder.replacen('#', ":new_", 1);
+                    condition.values.insert(new.clone(), value.clone());
+                    set.push(format!("{placeholder} = {new}"));
+                }
+                Some(_) => {}
+            }
+        }
+        let clauses = [("SET", set), ("REMOVE", remove)];
+        let clauses = clauses.into_iter().filter(|(_, list)| !list.is_empty());
+        let expression =
+            clauses.map(|(word, list)| format!("{word} {}", list.join(", "))).collect::<Vec<_>>().join(" ");
+        let key = Some(Key::chat(chat.id).attributes());
+        let operation = "replacing a chat's row";
+        if expression.is_empty() {
+            let check = ConditionCheck::builder()
+                .table_name(&self.table)
+                .set_key(key)
+                .condition_expression(condition.clauses.join(" AND "))
+                .set_expression_attribute_names(Some(condition.names))
+                .set_expression_attribute_values(Some(condition.values))
+                .build()
+                .map_err(|source| StoreError::Request { operation, source: source.into() })?;
+            return Ok(TransactWriteItem::builder().condition_check(check).build());
+        }
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(key)
+            .update_expression(expression)
+            .condition_expression(condition.clauses.join(" AND "))
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(Some(condition.values))
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
+            .build()
+            .map_err(|source| StoreError::Request { operation, source: source.into() })?;
+        Ok(update_action(update))
+    }
+
+    /// Every attribute of a chat's row, `None` for one that it is not to have. A merged chat is in no list.
+    fn chat_attributes(&self, chat: &Chat) -> Result<HashMap<String, Option<AttributeValue>>, StoreError> {
+        let row: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(chat)
+            .map_err(|source| StoreError::Item { kind: CHAT, source: source.into() })?;
+        let mut attributes: HashMap<String, Option<AttributeValue>> =
+            row.into_iter().map(|(name, value)| (name, (!value.is_null()).then_some(value))).collect();
+        // An empty list is not written, and one that somebody else has begun is not overlooked.
+        attributes.entry("merged".to_owned()).or_insert(None);
+        let listed = chat.last_message_at.filter(|_| chat.merged_into.is_none());
+        let shard = chat.id.shard(self.inbox_shards);
+        let in_list = listed.map(|_| string(inbox_key(chat.session_id, chat.status, shard)));
+        attributes.insert("inbox_key".to_owned(), in_list);
+        attributes.insert("inbox_position".to_owned(), listed.map(|at| string(inbox_position(at, chat.id))));
+        Ok(attributes)
+    }
+}
+
+/// That an item is still as it was read.
+#[derive(Default)]
+struct Condition {
+    clauses: Vec<String>,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Condition {
+    /// The placeholder of the attribute's name.
+    fn expect(&mut self, name: &str, value: Option<&AttributeValue>) -> String {
+        let placeholder = format!("#{name}");
+        self.names.insert(placeholder.clone(), name.to_owned());
+        match value {
+            Some(value) => {
+                self.clauses.push(format!("{placeholder} = :{name}"));
+                self.values.insert(format!(":{name}"), value.clone());
+            }
+            None => self.clauses.push(format!("attribute_not_exists({placeholder})")),
+        }
+        placeholder
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     id::{ChatId, SessionId},
     identity::Identity,
     message::{Channel, Message},
+    person::{Bind, Binding},
     session::Session,
     time::Timestamp,
 };
@@ -40,8 +41,8 @@ pub struct SendContext {
     pub chat_id: ChatId,
     /// The chat.
     pub chat: Option<Chat>,
-    /// Whether the identity points to the chat already.
-    pub is_bound: bool,
+    /// What is to be written for the identity to lead to the chat, when it does not yet.
+    pub bind: Option<Bind>,
     /// The first answer to the same idempotency key.
     pub replay: Option<Replay>,
 }
@@ -66,8 +67,8 @@ pub struct Outbound<'a> {
     pub chat: &'a Chat,
     /// The chat as it was read; `None` when it has to be made.
     pub known: Option<&'a Chat>,
-    /// The identity that is to point to the chat.
-    pub bind: Option<&'a Identity>,
+    /// What is to be written for the identity to lead to the chat.
+    pub bind: Option<&'a Bind>,
     /// The caller's idempotency key and what is to be kept for it.
     pub idempotency: Option<(&'a str, Replay)>,
 }
@@ -90,14 +91,10 @@ impl Replay {
     }
 }
 
-#[derive(Deserialize)]
-struct Bound {
-    chat_id: ChatId,
-}
-
 impl Store {
     /// Reads all that a send has to know. One round trip; a second one when the person's chat is not the one that the
-    /// identity derives.
+    /// identity derives, and a third when that was merged into another. A number that its person gave up still leads to
+    /// him, until somebody else is seen under it.
     pub async fn send_context(
         &self,
         session_id: SessionId,
@@ -112,12 +109,25 @@ impl Store {
         let mut items = self.get_all("reading what a send needs", keys).await?;
 
         let session = items.remove(&Key::session(session_id)).map(|item| item::read("session", item)).transpose()?;
-        let bound = items.remove(&identity_key).map(|item| item::read::<Bound>(IDENTITY, item)).transpose()?;
-        let chat_id = bound.as_ref().map_or(derived, |bound| bound.chat_id);
-        let chat = if chat_id == derived {
-            items.remove(&Key::chat(chat_id))
+        let found: Option<Binding> = items.remove(&identity_key).map(|item| item::read(IDENTITY, item)).transpose()?;
+        let mut chat_id = found.as_ref().map_or(derived, |found| found.chat_id);
+        let mut chat: Option<Chat> = if chat_id == derived {
+            items.remove(&Key::chat(chat_id)).map(|item| item::read(CHAT, item)).transpose()?
         } else {
-            self.get("reading a chat", &Key::chat(chat_id)).await?
+            self.chat(chat_id).await?
+        };
+        if let Some(survivor) = chat.as_ref().and_then(|chat| chat.merged_into) {
+            chat = self.chat(survivor).await?;
+        }
+        if let Some(chat) = &chat {
+            chat_id = chat.id;
+        }
+        let bind = match found {
+            Some(found) if found.chat_id == chat_id => None,
+            found => {
+                let binding = Binding { chat_id, ..found.clone().unwrap_or(Binding::to(chat_id)) };
+                Some(Bind { identity: identity.clone(), found, binding })
+            }
         };
         let now = (self.system.now)().seconds();
         let replay = replay_key
@@ -126,8 +136,7 @@ impl Store {
             .transpose()?
             // DynamoDB deletes what has expired when it has time.
             .filter(|replay| replay.expires_at > now);
-        let chat = chat.map(|item| item::read(CHAT, item)).transpose()?;
-        Ok(SendContext { session, chat_id, chat, is_bound: bound.is_some(), replay })
+        Ok(SendContext { session, chat_id, chat, bind, replay })
     }
 
     /// The action that makes a pending message, in the `due` index of whoever carries it.
@@ -151,6 +160,7 @@ impl Store {
             unread: Unread::Clear,
             shows: outbound.chat.last_message_at == Some(message.timestamp),
             reopens: false,
+            merged: None,
             expects: match outbound.known {
                 None => Expected::New,
                 Some(known) => Expected::LastOutbound(known.last_outbound.as_deref()),
@@ -165,8 +175,8 @@ impl Store {
             put.expression_attribute_values = Some([(":now".to_owned(), now)].into());
             actions.push(put_action(put));
         }
-        if let Some(identity) = outbound.bind {
-            actions.push(self.bind_identity(message.session_id, identity, message.chat_id)?);
+        if let Some(bind) = outbound.bind {
+            actions.push(self.bind(message.session_id, bind)?);
         }
         let refusals = match self.transact("storing an outbound message", actions).await? {
             Transaction::Committed => return Ok(SendOutcome::Stored),

@@ -87,15 +87,16 @@ impl Store {
         let ParkedEffect { phone_number_id, chat_id, until, effect } = parked;
         let key = Key::parked_effect(phone_number_id, &effect.target, &effect.wamid);
         self.park(EFFECT, &key, parked).await?;
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::chat(*chat_id).attributes()))
-            .update_expression("SET awaits = :until")
-            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(awaits) OR awaits < :until)")
-            .expression_attribute_values(":until", string(until.to_string()));
-        self.unless_refused("noting that a message is awaited", request).await.map(drop)
+        self.on_open_chat("noting that a message is awaited", *chat_id, |update| {
+            update
+                .update_expression("SET awaits = :until")
+                .condition_expression(
+                    "attribute_exists(pk) AND attribute_not_exists(merged_into) AND \
+                     (attribute_not_exists(awaits) OR awaits < :until)",
+                )
+                .expression_attribute_values(":until", string(until.to_string()))
+        })
+        .await
     }
 
     async fn park<T: Serialize>(&self, entity: &'static str, key: &Key, row: &T) -> Result<(), StoreError> {
@@ -138,15 +139,13 @@ impl Store {
 
     /// Takes the note off a chat that one of its messages is awaited until this time.
     pub(super) async fn end_waiting(&self, chat_id: ChatId, until: Timestamp) -> Result<(), StoreError> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::chat(chat_id).attributes()))
-            .update_expression("REMOVE awaits")
-            .condition_expression("awaits = :until")
-            .expression_attribute_values(":until", string(until.to_string()));
-        self.unless_refused("noting that no message is awaited", request).await.map(drop)
+        self.on_open_chat("noting that no message is awaited", chat_id, |update| {
+            update
+                .update_expression("REMOVE awaits")
+                .condition_expression("attribute_not_exists(merged_into) AND awaits = :until")
+                .expression_attribute_values(":until", string(until.to_string()))
+        })
+        .await
     }
 
     /// What waits for a message.

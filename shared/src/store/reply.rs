@@ -88,6 +88,7 @@ impl Store {
             chat: &chat,
             unread: Unread::Leave,
             reopens: false,
+            merged: None,
             shows: chat.last_message_at == Some(reply.message.timestamp),
             expects: Expected::Quiet(reply.chat.last_outbound.as_deref(), reply.quiet_since),
         };

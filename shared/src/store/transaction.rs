@@ -5,14 +5,17 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 
-use super::{Store, StoreError, item::Item};
+use super::{Store, StoreError, item::Item, keys::Key};
 
 /// How often a transaction, or a write that collides with one, is tried in all. With the pauses between them that is
 /// about four seconds, well under every function's timeout.
 const ATTEMPTS: u32 = 12;
+
+/// The most actions that DynamoDB takes in one transaction.
+pub(super) const TRANSACTION_LIMIT: usize = 100;
 
 /// What became of a transaction.
 pub(super) enum Transaction {
@@ -77,6 +80,17 @@ impl Store {
                 result => return result,
             }
         }
+    }
+
+    /// An action that changes nothing, and is refused when there is such an item.
+    pub(super) fn absent(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(|source| StoreError::Request { operation: "looking for an item", source: source.into() })?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     /// An action that makes an item under a condition.

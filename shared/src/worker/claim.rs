@@ -198,6 +198,5 @@ impl Round<'_> {
 
 /// Where the message before this one in its chat is.
 fn predecessor(message: &Message) -> Option<Key> {
-    let sk = message.previous.clone()?;
-    Some(Key { pk: MessageKey::of(message).key().pk, sk })
+    message.predecessor().map(|before| before.key())
 }

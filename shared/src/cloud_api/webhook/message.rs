@@ -7,6 +7,7 @@ use super::{
     content::{self, Understood},
     json::Members,
     people::{self, Person},
+    told,
 };
 use crate::{
     effect::{Act, Effect},
@@ -28,8 +29,7 @@ type Read = Result<(Sender, Inbound), &'static str>;
 /// A customer's message.
 pub(super) fn inbound(raw: &RawValue, people: &[Person]) -> Read {
     let message = Members::read(raw).ok_or("a message that is no object")?;
-    let (phone, user_id) = (message.text("from"), message.text("from_user_id"));
-    let writer = people::sender(phone, user_id, people);
+    let writer = people::sender(people::named(&message, "from", ["from_user_id", "from_parent_user_id"]), people);
     if let Some(group_id) = message.text("group_id") {
         let group = Address::from_group_id(&group_id).ok_or("a group id that is none")?;
         let by =
@@ -37,16 +37,16 @@ pub(super) fn inbound(raw: &RawValue, people: &[Person]) -> Read {
         let inbound = read(raw, &message, &message, Direction::In { by: &by, author: writer.as_ref() })?;
         return Ok((Sender { addresses: vec![group], name: None }, inbound));
     }
-    let sender = writer.or_else(|| told_of(&message)).ok_or("no sender that we could answer")?;
+    // A change of user id names no sender: it is filed under the forms that the person had, else those that he has.
+    let about = || people::sender(told::about(&message)?, &[]);
+    let sender = writer.or_else(about).or_else(|| told_of(&message)).ok_or("no sender that we could answer")?;
     let inbound = read(raw, &message, &message, Direction::In { by: CONTACT, author: None })?;
     Ok((sender, inbound))
 }
 
-/// Whom a system message without a sender is about: the old address where it is told, else the new one.
+/// Whom a system message without a sender is about, when it does not say who he was.
 fn told_of(message: &Members<'_>) -> Option<Sender> {
-    let system = message.members("system")?;
-    people::sender(None, system.text("previous_user_id"), &[])
-        .or_else(|| people::sender(system.text("wa_id"), system.text("user_id"), &[]))
+    people::sender(people::named(&message.members("system")?, "wa_id", ["user_id", "parent_user_id"]), &[])
 }
 
 /// What the business sent by other means (Meta: "smb_message_echoes webhook reference"). In `standby` the message is the
@@ -55,12 +55,15 @@ pub(super) fn echo(raw: &RawValue, people: &[Person]) -> Read {
     let echo = Members::read(raw).ok_or("an echo that is no object")?;
     let request = echo.members("message");
     let message = request.as_ref().unwrap_or(&echo);
-    let user_id = message.text("to_user_id").or_else(|| message.text("recipient"));
+    let recipient = || people::named(message, "", ["recipient", ""]);
     let sender = match (message.text("to"), message.text("recipient_type").as_deref()) {
         (Some(group_id), Some("group")) => {
             Address::from_group_id(&group_id).map(|group| Sender { addresses: vec![group], name: None })
         }
-        (phone, _) => people::sender(phone, user_id, people),
+        _ => {
+            let named = people::named(message, "to", ["to_user_id", "to_parent_user_id"]);
+            people::sender(people::joined(named, [recipient()]), people)
+        }
     };
     let sender = sender.ok_or("no recipient that we know how to reach")?;
     let inbound = read(raw, &echo, message, Direction::Out(MessageStatus::Sent))?;
@@ -71,9 +74,11 @@ pub(super) fn echo(raw: &RawValue, people: &[Person]) -> Read {
 pub(super) fn past(raw: &RawValue, thread: &Members<'_>, display_number: Option<&str>) -> Read {
     let message = Members::read(raw).ok_or("a message that is no object")?;
     let context = thread.members("context").unwrap_or_default();
-    let peer = context.text("wa_id").or_else(|| thread.text("id"));
-    let user_id = context.text("user_id").or_else(|| thread.text("id"));
-    let mut sender = people::sender(peer, user_id, &[]).ok_or("a thread with nobody that we know how to reach")?;
+    let mut peer = people::named(&context, "wa_id", ["user_id", "parent_user_id"]);
+    if peer.is_empty() {
+        peer = people::named(thread, "id", ["id", ""]);
+    }
+    let mut sender = people::sender(peer, &[]).ok_or("a thread with nobody that we know how to reach")?;
     sender.name = context.text("username");
     let from = message.text("from").map(|from| from.trim_start_matches('+').to_owned());
     // The business is the one that writes to somebody; where that is not said, the one whose number it is.
@@ -170,8 +175,8 @@ fn named(author: &Sender) -> Value {
     for address in &author.addresses {
         match address {
             Address::Phone(digits) => named["phone"] = json!(digits),
-            Address::Bsuid(id) => named["user_id"] = json!(id),
-            Address::Group(_) => {}
+            Address::Bsuid(id) if !address.is_parent() => named["user_id"] = json!(id),
+            Address::Bsuid(_) | Address::Group(_) => {}
         }
     }
     named

@@ -8,6 +8,7 @@ mod json;
 mod message;
 mod people;
 mod status;
+mod told;
 
 use serde_json::value::RawValue;
 
@@ -18,6 +19,8 @@ use crate::{
     store::{Inbound, StatusUpdate, keys::MessageKey},
 };
 
+pub use told::Told;
+
 /// One thing that a webhook tells.
 #[derive(Debug)]
 pub enum Update {
@@ -25,6 +28,13 @@ pub enum Update {
     Message(Box<Received>),
     /// Something became of a message that went out; with the key of its row where it is one of ours.
     Status(Box<StatusUpdate>, Option<MessageKey>),
+    /// Something about how a person is reached, told to a business number.
+    Person {
+        /// The number.
+        phone_number_id: String,
+        /// What was told.
+        told: Told,
+    },
     /// Anything else, to be kept as it came.
     Event(Event),
 }
@@ -132,7 +142,12 @@ impl Reader {
             "smb_message_echoes" | "message_echoes" => self.conversation(&value, Some(Source::Echo)),
             "standby" => value.members("standby").is_some_and(|value| self.conversation(&value, Some(Source::Standby))),
             "history" => self.history(&value),
-            _ => {
+            field => {
+                if field == "user_id_update" {
+                    let updates = value.list("user_id_update").unwrap_or_default();
+                    let told = updates.into_iter().filter_map(|raw| told::by_update(&Members::read(raw)?));
+                    told.for_each(|told| self.person(Some(told)));
+                }
                 self.event(None, raw, None);
                 true
             }
@@ -156,12 +171,18 @@ impl Reader {
                 continue;
             };
             match name {
-                "messages" => list.iter().for_each(|raw| self.message(message::inbound(raw, &people), source, raw)),
+                "messages" => list.iter().for_each(|raw| {
+                    self.message(message::inbound(raw, &people), source, raw);
+                    self.person(Members::read(raw).and_then(|message| told::by_message(&message, &people)));
+                }),
                 "message_echoes" => {
                     let source = source.or(Some(Source::Echo));
                     list.iter().for_each(|raw| self.message(message::echo(raw, &people), source, raw));
                 }
-                "statuses" => list.iter().for_each(|raw| self.status(raw)),
+                "statuses" => list.iter().for_each(|raw| {
+                    self.status(raw);
+                    self.person(Members::read(raw).and_then(|status| told::by_status(&status, &people)));
+                }),
                 "contacts" => continue,
                 _ => self.member(name, value),
             }
@@ -218,6 +239,11 @@ impl Reader {
                 self.event(Some(reason), raw, wamid);
             }
         }
+    }
+
+    fn person(&mut self, told: Option<Told>) {
+        let told = told.zip(self.number.clone());
+        self.updates.extend(told.map(|(told, phone_number_id)| Update::Person { phone_number_id, told }));
     }
 
     /// A member beside the messages that is kept by itself: `errors`, `user_actions`, …

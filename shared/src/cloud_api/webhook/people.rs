@@ -1,4 +1,4 @@
-//! Who a message is from or to.
+//! Who a message is from or to: every form in which a person is named.
 
 use serde_json::value::RawValue;
 
@@ -7,8 +7,7 @@ use crate::identity::Address;
 
 /// One entry of `contacts`.
 pub(super) struct Person {
-    wa_id: Option<String>,
-    user_id: Option<String>,
+    addresses: Vec<Address>,
     name: Option<String>,
 }
 
@@ -17,23 +16,50 @@ pub(super) fn read(raw: Option<&RawValue>) -> Vec<Person> {
     let list: Vec<&RawValue> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     let person = |raw| {
         let contact = Members::read(raw)?;
-        let name = contact.members("profile").and_then(|profile| profile.text("name"));
-        let name = name.filter(|name| !name.trim().is_empty());
-        Some(Person { wa_id: contact.text("wa_id"), user_id: contact.text("user_id"), name })
+        let profile = contact.members("profile").unwrap_or_default();
+        // What he calls himself: his name, or else the name that he is found by.
+        let names = ["name", "username"].into_iter().filter_map(|name| profile.text(name));
+        let name = names.into_iter().find(|name| !name.trim().is_empty());
+        Some(Person { addresses: named(&contact, "wa_id", ["user_id", "parent_user_id"]), name })
     };
     list.into_iter().filter_map(person).collect()
 }
 
-/// A person by phone number and user id, with what `people` adds. Contacts are matched by what they say of themselves;
-/// their order is no promise. `None` when nothing names anybody that could be answered.
-pub(super) fn sender(phone: Option<String>, user_id: Option<String>, people: &[Person]) -> Option<Sender> {
-    let number = |wa_id: &Option<String>| wa_id.as_deref().and_then(Address::from_wa_id).map(|a| a.identity());
-    let by_user_id = |person: &&Person| person.user_id.is_some() && person.user_id == user_id;
-    let by_number = |person: &&Person| person.wa_id.is_some() && number(&person.wa_id) == number(&phone);
-    let person = people.iter().find(by_user_id).or_else(|| people.iter().find(by_number));
-    let phone = phone.or_else(|| person.and_then(|person| person.wa_id.clone()));
-    let user_id = user_id.or_else(|| person.and_then(|person| person.user_id.clone()));
-    let forms = [phone.as_deref().and_then(Address::from_wa_id), user_id.as_deref().and_then(Address::from_user_id)];
-    let addresses: Vec<Address> = forms.into_iter().flatten().collect();
-    (!addresses.is_empty()).then(|| Sender { addresses, name: person.and_then(|person| person.name.clone()) })
+/// The addresses that these members of an object hold: the phone number, the user id, and that of a parent account
+/// (Meta: "Business-scoped user IDs").
+pub(super) fn named(object: &Members<'_>, phone: &str, user_ids: [&str; 2]) -> Vec<Address> {
+    let phone = object.text(phone).as_deref().and_then(Address::from_wa_id);
+    let user_ids = user_ids.into_iter().filter_map(|name| Address::from_user_id(&object.text(name)?));
+    phone.into_iter().chain(user_ids).collect()
+}
+
+/// Those forms of a person, and the others that `people` adds. Contacts are matched by what they say of themselves;
+/// their order is no promise.
+pub(super) fn complete(named: Vec<Address>, people: &[Person]) -> Vec<Address> {
+    joined(named.clone(), find(&named, people).map(|person| person.addresses.clone()))
+}
+
+/// Forms of one person, each identity once.
+pub(super) fn joined(named: Vec<Address>, more: impl IntoIterator<Item = Vec<Address>>) -> Vec<Address> {
+    let mut addresses: Vec<Address> = Vec::with_capacity(named.len());
+    for address in named.into_iter().chain(more.into_iter().flatten()) {
+        if addresses.iter().all(|known| known.identity() != address.identity()) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+/// A person who is named so, with what `people` adds. `None` when nothing names anybody that could be answered.
+pub(super) fn sender(named: Vec<Address>, people: &[Person]) -> Option<Sender> {
+    let name = find(&named, people).and_then(|person| person.name.clone());
+    let mut addresses = complete(named, people);
+    // The phone number first: it is what the chat is called by.
+    addresses.sort_by_key(|address| !matches!(address, Address::Phone(_)));
+    (!addresses.is_empty()).then_some(Sender { addresses, name })
+}
+
+fn find<'p>(named: &[Address], people: &'p [Person]) -> Option<&'p Person> {
+    let is_named = |address: &Address| named.iter().any(|known| known.identity() == address.identity());
+    people.iter().find(|person| person.addresses.iter().any(is_named))
 }

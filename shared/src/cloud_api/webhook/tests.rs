@@ -11,7 +11,8 @@ fn is_refused(update: &Update) -> bool {
     matches!(update, Update::Event(Event { reason: Some(_), .. }))
 }
 
-fn only_message(updates: Vec<Update>) -> Received {
+fn only_message(mut updates: Vec<Update>) -> Received {
+    updates.retain(|update| !matches!(update, Update::Person { .. }));
     let [Update::Message(received)] = <[Update; 1]>::try_from(updates).unwrap() else { panic!("no message") };
     *received
 }

@@ -1,0 +1,126 @@
+use serde_json::{Value, json, value::RawValue};
+
+use super::{super::people, *};
+
+fn raw(value: &Value) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).unwrap()
+}
+
+fn by(message: &Value) -> Option<Told> {
+    by_message(&Members::read(&raw(message)).unwrap(), &[])
+}
+
+fn together(told: Option<Told>) -> Option<Vec<Address>> {
+    match told {
+        Some(Told::Together { addresses, .. }) => Some(addresses),
+        _ => None,
+    }
+}
+
+fn phone(digits: &str) -> Address {
+    Address::Phone(digits.to_owned())
+}
+
+fn bsuid(id: &str) -> Address {
+    Address::Bsuid(id.to_owned())
+}
+
+#[test]
+fn every_form_of_a_change_is_read() {
+    let at = "1749416383";
+    for (message, from, to) in [
+        (
+            json!({"from": "201001234567", "timestamp": at, "system": {"type": "user_changed_number",
+                "wa_id": "491511234567", "user_id": "DE.8", "previous_user_id": "EG.7"}}),
+            vec![phone("201001234567"), bsuid("EG.7")],
+            vec![phone("491511234567"), bsuid("DE.8")],
+        ),
+        (
+            json!({"from": "201001234567", "timestamp": at, "system": {"type": "user_changed_number",
+                "new_wa_id": "491511234567"}}),
+            vec![phone("201001234567")],
+            vec![phone("491511234567")],
+        ),
+        (
+            json!({"timestamp": at, "system": {"type": "customer_changed_number", "customer": "201001234567",
+                "wa_id": "491511234567"}}),
+            vec![phone("201001234567")],
+            vec![phone("491511234567")],
+        ),
+        (
+            json!({"timestamp": at, "system": {"type": "user_changed_user_id", "user_id": "US.2",
+                "parent_user_id": "US.ENT.2", "previous_user_id": "US.1", "previous_parent_user_id": "US.ENT.1"}}),
+            vec![bsuid("US.1"), bsuid("US.ENT.1")],
+            vec![bsuid("US.2"), bsuid("US.ENT.2")],
+        ),
+        (
+            json!({"timestamp": at, "system": {"type": "user_changed_user_id", "user_id": "US.2",
+                "body": "User I changed from US.9 to US.8 changed from US.1 to US.2"}}),
+            vec![bsuid("US.1")],
+            vec![bsuid("US.2")],
+        ),
+    ] {
+        let Some(Told::Moved { from: had, to: has, .. }) = by(&message) else { panic!("{message}") };
+        assert_eq!((had, has), (from, to), "{message}");
+    }
+}
+
+#[test]
+fn what_is_no_change_moves_nobody() {
+    for system in [
+        json!({"type": "customer_identity_changed", "wa_id": "491511234567", "user_id": "DE.8"}),
+        json!({"type": "user_changed_number", "new_wa_id": "NEW_PHONE_NUMBER"}),
+        json!({"type": "user_changed_number"}),
+        json!({"type": 7, "wa_id": "491511234567"}),
+        json!("moved"),
+    ] {
+        let message = json!({"from": "201001234567", "timestamp": "1", "system": system});
+        assert_eq!(by(&message), None, "{message}");
+    }
+    // A name that looks like a change is not one: the new form is another than the message's.
+    let body = "User x changed from US.1 to US.3";
+    let message =
+        json!({"timestamp": "1", "system": {"type": "user_changed_user_id", "user_id": "US.2", "body": body}});
+    assert_eq!(by(&message), None);
+}
+
+#[test]
+fn a_withdrawn_field_is_still_read() {
+    let update = json!({"wa_id": "16505551234", "timestamp": "1749416383",
+        "user_id": {"previous": "US.1", "current": "US.2"},
+        "parent_user_id": {"previous": "US.ENT.1", "current": "US.ENT.2"}});
+    let raw = raw(&update);
+    let Some(Told::Moved { from, to, .. }) = by_update(&Members::read(&raw).unwrap()) else { panic!() };
+    assert_eq!(from, [bsuid("US.1"), bsuid("US.ENT.1")]);
+    assert_eq!(to, [phone("16505551234"), bsuid("US.2"), bsuid("US.ENT.2")]);
+}
+
+#[test]
+fn statuses_show_the_forms_of_a_recipient() {
+    let seen = |status: Value, contacts: Value| {
+        let (status, contacts) = (raw(&status), raw(&contacts));
+        together(by_status(&Members::read(&status).unwrap(), &people::read(Some(&contacts))))
+    };
+    let recipient = json!({"timestamp": "1", "recipient_id": "201001234567", "recipient_user_id": "EG.7",
+        "parent_recipient_user_id": "EG.ENT.7"});
+    assert_eq!(seen(recipient, json!([])), Some(vec![phone("201001234567"), bsuid("EG.7"), bsuid("EG.ENT.7")]));
+    let hidden = json!({"timestamp": "1", "recipient_user_id": "EG.7"});
+    assert_eq!(seen(hidden.clone(), json!([])), None);
+    let contacts = json!([{"user_id": "EG.8", "wa_id": "1"}, {"user_id": "EG.7", "wa_id": "201001234567"}, 7]);
+    assert_eq!(seen(hidden, contacts), Some(vec![bsuid("EG.7"), phone("201001234567")]));
+    // In a group the recipient is the group, and the person is the participant.
+    let group = json!({"timestamp": "1", "recipient_id": "12036@g.us", "recipient_type": "group",
+        "recipient_participant_id": "201001234567", "recipient_participant_user_id": "EG.7"});
+    assert_eq!(seen(group, json!([])), Some(vec![phone("201001234567"), bsuid("EG.7")]));
+}
+
+#[test]
+fn only_ones_own_card_is_about_its_sender() {
+    let message = |origin: &str| {
+        json!({"timestamp": "1", "from_user_id": "US.1", "type": "contacts",
+            "contacts": [{"origin": origin, "phones": [{"phone": "+1 (555) 123-4567"}]}]})
+    };
+    let seen = |origin: &str| together(by(&message(origin)));
+    assert_eq!(seen("contact_request"), Some(vec![bsuid("US.1"), phone("15551234567")]));
+    assert_eq!(seen("other"), None);
+}
