@@ -25,6 +25,7 @@ mod faults;
 mod identity;
 mod inbox;
 mod inbox_cost;
+mod logs;
 mod messages;
 mod pacing;
 mod pairing;
