@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::database::DatabaseError;
 use crate::functions::BuildError;
+use crate::kms::KeyError;
 use crate::ports::PortError;
 use crate::secrets::SecretError;
 use crate::stream::{CheckpointError, StreamError};
@@ -49,6 +50,9 @@ pub enum StartError {
     /// The secret of an earlier run cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The KMS key of an earlier run cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The stream's place of an earlier run cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -7,6 +7,7 @@ pub mod database;
 mod error;
 pub mod functions;
 pub mod gateway;
+pub mod kms;
 pub mod lambda;
 pub mod lambda_api;
 mod ports;

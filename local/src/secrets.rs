@@ -1,5 +1,5 @@
-//! A stand-in for Secrets Manager that knows the template's secrets and two operations, `GetSecretValue` and `PutSecretValue`. A value
-//! that is put lasts as long as the run.
+//! A stand-in for Secrets Manager that knows the template's secrets and two operations, `GetSecretValue` and
+//! `PutSecretValue`. A value that is put lasts as long as the run. KMS answers at the same address.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::kms::Kms;
 
 /// What the functions and the simulated WhatsApp share; the JSON is the secret's `SecretString`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +94,8 @@ fn create(directory: &Path, path: &Path, secret: &WhatsAppSecret) -> std::io::Re
     Ok(())
 }
 
-/// Serves each value as the current version of the secret that it has the id of, name or ARN, until `shutdown`.
+/// Serves each value as the current version of the secret that it has the id of, name or ARN, and the keys of `kms`, until
+/// `shutdown`.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -100,6 +103,7 @@ fn create(directory: &Path, path: &Path, secret: &WhatsAppSecret) -> std::io::Re
 pub async fn serve(
     listener: std::net::TcpListener,
     secrets: BTreeMap<String, Value>,
+    kms: Kms,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -108,7 +112,7 @@ pub async fn serve(
         let current = Version { id: Uuid::new_v4(), value: value.to_string() };
         Stored { id, current: Mutex::new(current) }
     });
-    let app = Router::new().fallback(handle).with_state(Arc::new(stored.collect::<Vec<_>>()));
+    let app = Router::new().fallback(handle).with_state(Arc::new((stored.collect::<Vec<_>>(), kms)));
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
@@ -138,11 +142,13 @@ struct PutSecretValue {
     secret_string: Option<String>,
 }
 
-async fn handle(State(stored): State<Arc<Vec<Stored>>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(services): State<Arc<(Vec<Stored>, Kms)>>, headers: HeaderMap, body: Bytes) -> Response {
+    let (stored, kms) = &*services;
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let (status, answer) = match target {
-        Some("secretsmanager.GetSecretValue") => get(&stored, &body),
-        Some("secretsmanager.PutSecretValue") => put(&stored, &body),
+        Some("secretsmanager.GetSecretValue") => get(stored, &body),
+        Some("secretsmanager.PutSecretValue") => put(stored, &body),
+        Some(target) if target.starts_with("TrentService.") => kms.answer(&target["TrentService.".len()..], &body),
         _ => (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException"})),
     };
     (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], answer.to_string()).into_response()
@@ -289,7 +295,7 @@ mod tests {
         let shutdown = CancellationToken::new();
         let serving = {
             let secrets = BTreeMap::from([(ARN.to_owned(), json!(secret))]);
-            tokio::spawn(serve(listener, secrets, shutdown.clone()))
+            tokio::spawn(serve(listener, secrets, Kms::new(Vec::new(), None).unwrap(), shutdown.clone()))
         };
         let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
         let call = async |target: &str, body: Value| {

@@ -13,6 +13,7 @@ use crate::console::{Console, Kind};
 use crate::database::usage::UsageMeter;
 use crate::database::{Database, Storage};
 use crate::functions::{self, BuildError};
+use crate::kms::Kms;
 use crate::lambda::{Deployment, Lambda};
 use crate::ports::{self, url};
 use crate::secrets::{self, OperatorSecret, WhatsAppSecret};
@@ -120,6 +121,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         ("PhoneNumberId".to_owned(), PHONE_NUMBER_ID.to_owned()),
         ("DisplayPhoneNumber".to_owned(), DISPLAY_PHONE_NUMBER.to_owned()),
         ("GraphApiBaseUrl".to_owned(), whatsapp_url.clone()),
+        ("NumbersKey".to_owned(), "Yes".to_owned()),
     ]);
     given.extend(parameters);
     let template =
@@ -137,13 +139,16 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let (whatsapp_secret_id, operator_secret_id) = (secret_id("WhatsAppSecret")?, secret_id("OperatorSecret")?);
     let deployments = deployments(&template, functions::build(&console).await?)?;
 
-    let (secret, checkpoints, journal) = match &storage {
-        Storage::Memory => (WhatsAppSecret::random(), Checkpoints::memory(), None),
+    let (secret, kms, checkpoints, journal) = match &storage {
+        Storage::Memory => {
+            (WhatsAppSecret::random(), Kms::new(template.keys.clone(), None)?, Checkpoints::memory(), None)
+        }
         Storage::Directory(folder) => {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StartError::DataFolder { path: folder.clone(), source })?;
             let secret = WhatsAppSecret::load_or_create(folder)?;
-            (secret, Checkpoints::directory(folder)?, Some(folder.join("whatsapp.jsonl")))
+            let kms = Kms::new(template.keys.clone(), Some(folder))?;
+            (secret, kms, Checkpoints::directory(folder)?, Some(folder.join("whatsapp.jsonl")))
         }
     };
     let meter = UsageMeter::default();
@@ -156,6 +161,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 
     let endpoints = BTreeMap::from([
         ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), dynamodb.clone()),
+        ("AWS_ENDPOINT_URL_KMS".to_owned(), secrets_manager.clone()),
         ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), url(&ports.lambda)?),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_manager.clone()),
     ]);
@@ -188,7 +194,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let secrets = BTreeMap::from([(whatsapp_secret_id, json!(secret)), (operator_secret_id, json!(operator))]);
     let (its_stop, its_console) = (stop.clone(), console.clone());
     tasks.spawn(async move {
-        report(secrets::serve(ports.secrets, secrets, its_stop).await, "Secrets Manager", &its_console);
+        report(secrets::serve(ports.secrets, secrets, kms, its_stop).await, "Secrets Manager", &its_console);
     });
     let names = template.functions.iter().map(|function| function.name.clone()).collect();
     let (its_lambda, its_console, its_stop) = (lambda.clone(), console.clone(), stop.clone());

@@ -9,9 +9,9 @@ use crate::{telemetry, time::Timestamp};
 /// How long a value is used before it is asked for again, so that a change is taken up within five minutes.
 const LIFETIME: Duration = Duration::from_secs(4 * 60);
 
-/// The shortest time between two questions, whoever wants them: strangers can make a webhook's signature fail as often as
-/// they like, and a service that is down is not asked with every request.
-const PAUSE: Duration = Duration::from_secs(10);
+/// How old a value must be for strangers to have it asked for again, who can make a webhook's signature fail as often as they
+/// like; and the time between two questions when the first has failed.
+pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 
 /// The last known value. Clones share it.
 pub(crate) struct Cached<T> {
@@ -23,6 +23,17 @@ struct Known<T> {
     value: Arc<T>,
     fetched_at: Timestamp,
     asked_at: Timestamp,
+}
+
+/// What there is in place of a value that did not work.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Newer<T> {
+    /// Another value.
+    Value(Arc<T>),
+    /// None: it was asked for, and is what it was.
+    Same,
+    /// Nobody knows: the question failed.
+    NotYet,
 }
 
 impl<T> Clone for Cached<T> {
@@ -61,20 +72,28 @@ impl<T: PartialEq> Cached<T> {
         Ok(value)
     }
 
-    /// Another value than `used`, which did not work: the one known by now, or one that is asked for ahead of its time.
+    /// Another value than `used`, which did not work: the one known by now, or one that is asked for ahead of its time,
+    /// unless that was done less than `age` ago.
     pub(crate) async fn other_than<E: Error + 'static>(
         &self,
         used: &Arc<T>,
+        age: Duration,
         now: Timestamp,
         fetch: impl Future<Output = Result<T, E>>,
-    ) -> Option<Arc<T>> {
+    ) -> Newer<T> {
         // Held while asking: whoever fails at the same time waits for this answer.
         let mut known = self.known.lock().await;
-        let known = known.as_mut()?;
-        if known.value == *used && now.since(known.asked_at) >= PAUSE {
+        let Some(known) = known.as_mut() else { return Newer::NotYet };
+        if known.value == *used && now.since(known.asked_at) >= age {
             self.ask(known, now, fetch).await;
         }
-        (known.value != *used).then(|| Arc::clone(&known.value))
+        if known.value != *used {
+            Newer::Value(Arc::clone(&known.value))
+        } else if known.fetched_at == now || now.since(known.fetched_at) < age {
+            Newer::Same
+        } else {
+            Newer::NotYet
+        }
     }
 
     async fn ask<E: Error + 'static>(
@@ -95,7 +114,7 @@ impl<T: PartialEq> Cached<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, fmt::Error as Down};
+    use std::fmt::Error as Down;
 
     use super::*;
 
@@ -128,16 +147,15 @@ mod tests {
     #[tokio::test]
     async fn a_value_that_did_not_work_is_asked_for_early_and_not_too_often() {
         let cached = Cached::new("test");
-        let first = cached.get(at(0), async { Ok::<_, Infallible>(1) }).await.unwrap();
-        let other = async |used: &Arc<u8>, seconds, answer| {
-            let other = cached.other_than(used, at(seconds), async { Ok::<_, Infallible>(answer) }).await;
-            other.map(|value| *value)
-        };
-        assert_eq!(other(&first, 9, 2).await, None);
-        assert_eq!(other(&first, 10, 1).await, None);
-        assert_eq!(other(&first, 19, 2).await, None);
-        assert_eq!(other(&first, 20, 2).await, Some(2));
+        let first = cached.get(at(0), async { Ok::<_, Down>(1) }).await.unwrap();
+        let other =
+            async |used: &Arc<u8>, seconds, answer| cached.other_than(used, PAUSE, at(seconds), async { answer }).await;
+        assert_eq!(other(&first, 9, Ok(2)).await, Newer::Same);
+        assert_eq!(other(&first, 10, Ok(1)).await, Newer::Same);
+        assert_eq!(other(&first, 19, Ok(2)).await, Newer::Same);
+        assert_eq!(other(&first, 20, Err(Down)).await, Newer::NotYet);
+        assert_eq!(other(&first, 30, Ok(2)).await, Newer::Value(Arc::new(2)));
         // Who still has the old one gets what is known, without a question.
-        assert_eq!(other(&first, 21, 3).await, Some(2));
+        assert_eq!(other(&first, 31, Ok(3)).await, Newer::Value(Arc::new(2)));
     }
 }

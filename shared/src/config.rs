@@ -60,6 +60,11 @@ impl Environment {
         self.required("OPERATOR_SECRET_ID")
     }
 
+    /// `NUMBERS_KEY_ID`: ARN of the KMS key over the credentials of numbers; `None` when the deployment has none.
+    pub fn numbers_key_id(self) -> Option<String> {
+        self.optional("NUMBERS_KEY_ID")
+    }
+
     /// `PHONE_NUMBER_ID`: Meta's id of this deployment's number.
     pub fn phone_number_id(self) -> Option<String> {
         self.optional("PHONE_NUMBER_ID")

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     chat::{Chat, ChatRow, ChatStatus, ChatType},
     cloud_api::{CloudApi, Problem},
-    credentials::Credentials,
+    credentials::{Credentials, Replacement},
     cursor::Position,
     http::{ApiError, JsonObject, Query},
     id::{ChatId, SessionId},
@@ -189,7 +189,7 @@ pub async fn send_read_receipt(
     if session.channel == crate::message::Channel::Worker {
         return ReadReceipt::NONE;
     }
-    let token = match credentials.access_token().await {
+    let token = match credentials.access_token(number).await {
         Ok(token) => token,
         Err(error) => {
             tracing::error!(error = telemetry::chain(&error), "no access token for a read receipt");
@@ -198,7 +198,7 @@ pub async fn send_read_receipt(
     };
     let mut marked = cloud_api.mark_read(number, token.as_str(), wamid).await;
     if marked.as_ref().is_err_and(Problem::is_token_refused)
-        && let Some(newer) = credentials.other_access_token(&token).await
+        && let Replacement::Token(newer) = credentials.replacement(number, &token).await
     {
         marked = cloud_api.mark_read(number, newer.as_str(), wamid).await;
     }

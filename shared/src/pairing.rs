@@ -50,6 +50,11 @@ pub fn pairing_link(display_phone_number: &str, session_id: SessionId, code: &Pa
     format!("https://wa.me/{display_phone_number}?text=Link%20{PREFIX}{}-{}", session_id.to_hex(), code.0)
 }
 
+/// The number that a link leads to, digits only.
+pub fn number_of_link(link: &str) -> Option<&str> {
+    link.strip_prefix("https://wa.me/")?.split_once('?').map(|(number, _)| number)
+}
+
 /// Finds the pairing token in a message's text; `None` for any other message.
 ///
 /// The owner may have changed the words around it, and a phone may have changed its case.
@@ -73,6 +78,9 @@ pub enum PairingRefusal {
     /// One number belongs to one session.
     #[error("This WhatsApp number is already linked to another session.")]
     NumberTaken,
+    /// The number is set to be another owner's.
+    #[error("This WhatsApp number belongs to another owner.")]
+    OtherOwner,
 }
 
 #[cfg(test)]
@@ -96,6 +104,13 @@ mod tests {
         let (attempt, text) = attempt();
         assert_eq!(pairing_attempt(&text), Some(attempt.clone()));
         assert_eq!(pairing_attempt(&format!("hello {}!", text.to_uppercase())), Some(attempt));
+    }
+
+    #[test]
+    fn a_link_names_its_number() {
+        let link = pairing_link("15550001111", SessionId::for_owner("ada"), &attempt().0.code);
+        assert_eq!(number_of_link(&link), Some("15550001111"));
+        assert_eq!(number_of_link("2@kV3"), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     cloud_api::{Event, NotJson, Received, Sender, Told, Update, updates},
+    credentials::Signer,
     effect::Effect,
     id::ChatId,
     message::{Receipt, Source},
@@ -100,9 +101,9 @@ impl Receiver {
 
     /// Makes durable what `body` tells. When it returns an error, some of it may be stored; sending the same body again
     /// stores the rest. A body that is no JSON is kept as well, and refused.
-    pub async fn receive(&self, body: &[u8]) -> Result<(), ReceiveError> {
+    pub async fn receive(&self, body: &[u8], signer: &Signer) -> Result<(), ReceiveError> {
         let tasks = match updates(body) {
-            Ok(updates) => tasks(updates),
+            Ok(updates) => tasks(self.believed(updates, signer).await?),
             Err(error) => {
                 self.keep_unreadable(body).await?;
                 self.metrics.write((self.system.now)());
@@ -118,6 +119,38 @@ impl Receiver {
         self.metrics.write((self.system.now)());
         // One that failed does not keep the others from being tried.
         Ok(results.into_iter().collect::<Result<(), StoreError>>()?)
+    }
+
+    /// What the signer may tell of. A number's own app may be a customer's, and could tell anything of somebody else's
+    /// number or account. Messages of other numbers are kept like those for a number that nobody owns, their statuses are
+    /// nothing, and no account is taken from it.
+    async fn believed(&self, updates: Vec<Update>, signer: &Signer) -> Result<Vec<Update>, StoreError> {
+        if *signer == Signer::Deployment {
+            return Ok(updates);
+        }
+        let mut believed = Vec::with_capacity(updates.len());
+        for update in updates {
+            match update {
+                Update::Message(received) if signer.vouches_for(&received.phone_number_id) => {
+                    believed.push(Update::Message(Box::new(Received { waba_id: None, ..*received })));
+                }
+                Update::Message(received) => self.keep_unowned((*received).into()).await?,
+                Update::Status(status, key) if signer.vouches_for(&status.phone_number_id) => {
+                    believed.push(Update::Status(status, key));
+                }
+                Update::Person { phone_number_id, told } if signer.vouches_for(&phone_number_id) => {
+                    believed.push(Update::Person { phone_number_id, told });
+                }
+                Update::Status(..) | Update::Person { .. } => {
+                    tracing::warn!("an update of a number that its signer may not speak for");
+                }
+                Update::Event(event) => {
+                    let phone_number_id = event.phone_number_id.filter(|number| signer.vouches_for(number));
+                    believed.push(Update::Event(Event { phone_number_id, waba_id: None, ..event }));
+                }
+            }
+        }
+        Ok(believed)
     }
 
     /// Opens the table's connection, and remembers who owns the deployment's own number.

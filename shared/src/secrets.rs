@@ -1,11 +1,14 @@
 //! The deployment's secrets, kept in AWS Secrets Manager: those of the Meta app, and the operator's key.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use subtle::ConstantTimeEq;
 
-use crate::{cached::Cached, time::Timestamp};
+use crate::{
+    cached::{Cached, Newer, PAUSE},
+    time::Timestamp,
+};
 
 /// The secret's JSON: `{"appSecret", "verifyToken", "accessToken"}`. The first two may each be a list, so that the old
 /// value and the new one both hold while one replaces the other.
@@ -124,9 +127,17 @@ impl<T: DeserializeOwned + PartialEq> Secrets<T> {
         self.current.get(now, self.fetch()).await
     }
 
-    /// A newer value than `used`, which did not work, if there is one.
+    /// A newer value than `used`, which did not work, if there is one. Asked for only now and then, whoever makes it fail.
     pub async fn other_than(&self, used: &Arc<T>, now: Timestamp) -> Option<Arc<T>> {
-        self.current.other_than(used, now, self.fetch()).await
+        match self.newer_than(used, PAUSE, now).await {
+            Newer::Value(newer) => Some(newer),
+            Newer::Same | Newer::NotYet => None,
+        }
+    }
+
+    /// What there is in place of `used`, which did not work; asked for unless that was done less than `age` ago.
+    pub(crate) async fn newer_than(&self, used: &Arc<T>, age: Duration, now: Timestamp) -> Newer<T> {
+        self.current.other_than(used, age, now, self.fetch()).await
     }
 
     async fn fetch(&self) -> Result<T, SecretsError> {

@@ -14,6 +14,7 @@ use crate::{
     store::Store,
     telemetry,
     time::Timestamp,
+    vault::Vault,
     waker::Waker,
 };
 
@@ -84,7 +85,14 @@ impl Startup {
     /// What WhatsApp knows us by.
     pub fn credentials(&self) -> Result<Credentials, StartError> {
         let client = aws_sdk_secretsmanager::Client::new(&self.aws);
-        Ok(Credentials::new(Secrets::new(client, self.environment.secret_id()?), self.system))
+        let secrets = Secrets::new(client, self.environment.secret_id()?);
+        Ok(Credentials::new(secrets, self.store()?, self.vault(), self.system))
+    }
+
+    /// What encrypts the credentials of numbers; `None` where the deployment has no key for them.
+    pub fn vault(&self) -> Option<Vault> {
+        let key_id = self.environment.numbers_key_id()?;
+        Some(Vault::new(aws_sdk_kms::Client::new(&self.aws), key_id))
     }
 
     /// The operator's key.

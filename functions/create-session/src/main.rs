@@ -7,6 +7,7 @@ use shared::{
     config::BusinessNumber,
     http::{Answer, ApiError, Incoming, serve},
     id::SessionId,
+    number::read_phone_number_id,
     pairing::PairingCode,
     session::{OWNER_ID_LIMIT, Qr, Session, UnknownPolicy},
     startup::{Startup, System},
@@ -40,12 +41,10 @@ async fn create(
         return Err(ApiError::bad_request("invalid_field", message));
     }
     request.caller()?.act_for(owner_id)?;
-    if let Some(wanted) = body.string("phoneNumberId")?
-        && number.as_ref().is_none_or(|number| number.phone_number_id != wanted)
-    {
-        let message = "phoneNumberId is not a number of this deployment: leave it out to use the one that it has";
-        return Err(ApiError::bad_request("invalid_field", message));
-    }
+    let number = match body.string("phoneNumberId")? {
+        Some(wanted) => Some(chosen(store, number, wanted, owner_id).await?),
+        None => number,
+    };
     let unknown_policy = match body.string("unknownPolicy")? {
         None | Some("fail") => UnknownPolicy::Fail,
         Some("resend") => UnknownPolicy::Resend,
@@ -62,4 +61,30 @@ async fn create(
         Created::Existing(session) => (session, "Session already exists"),
     };
     Answer::json(&json!({"success": true, "session": session.row(), "message": message}))
+}
+
+/// The number that the caller names, where it is this owner's to pair. One of another owner is not told from one that does
+/// not exist.
+async fn chosen(
+    store: &Store,
+    own: Option<BusinessNumber>,
+    wanted: &str,
+    owner_id: &str,
+) -> Result<BusinessNumber, ApiError> {
+    let own = own.filter(|own| own.phone_number_id == wanted);
+    let number = match read_phone_number_id(wanted) {
+        Ok(id) => store.number(id).await?,
+        Err(_) => None,
+    };
+    let found = match number {
+        Some(number) => number.is_for(owner_id).then_some(BusinessNumber {
+            phone_number_id: number.phone_number_id,
+            display_phone_number: number.display_phone_number,
+        }),
+        None => own,
+    };
+    found.ok_or_else(|| {
+        let message = "phoneNumberId is not a number of this deployment: leave it out to use the one that it has";
+        ApiError::bad_request("invalid_field", message)
+    })
 }

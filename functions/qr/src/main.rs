@@ -7,7 +7,7 @@ use shared::{
     config::BusinessNumber,
     http::{Answer, ApiError, Incoming, serve},
     message::Channel,
-    pairing::PairingCode,
+    pairing::{PairingCode, number_of_link},
     qr,
     session::{Qr, QrState, Session},
     startup::{Startup, System},
@@ -71,16 +71,19 @@ async fn code(
     }
 }
 
-/// Makes the code that is not there yet, or in place of the one that has expired. A worker's is the worker's to make.
+/// Makes the code that is not there yet, or in place of the one that has expired, which led to the number that the session
+/// was made for. A worker's is the worker's to make.
 async fn rotate(
     store: &Store,
     system: System,
     number: Option<&BusinessNumber>,
     session: &Session,
 ) -> Result<(), ApiError> {
+    let before = session.qr.as_deref().and_then(number_of_link);
+    let number = before.or(number.map(|number| number.display_phone_number.as_str()));
     if let (Channel::CloudApi, Some(number)) = (session.channel, number) {
         let code = PairingCode::from_random((system.random)());
-        let qr = Qr::new(session.id, &number.display_phone_number, code, (system.now)());
+        let qr = Qr::new(session.id, number, code, (system.now)());
         store.rotate_qr(session.id, session.qr_expires_at, &qr).await?;
     }
     Ok(())

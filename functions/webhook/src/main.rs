@@ -51,16 +51,16 @@ async fn receive(
 ) -> Result<Answer, ApiError> {
     let body = request.body.bytes(BODY_LIMIT)?;
     let signature = request.headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
-    let is_signed = match signature {
-        Some(signature) => credentials.signed(body, signature).await?,
-        None => false,
+    let signer = match signature {
+        Some(signature) => credentials.signer(body, signature).await?,
+        None => None,
     };
-    if !is_signed {
+    let Some(signer) = signer else {
         telemetry::count(Metric::WebhookSignatureInvalid, 1, (system.now)());
         let message = "X-Hub-Signature-256 is missing, or is not the signature of this body under the app secret";
         return Err(ApiError::unauthorized("invalid_signature", message));
-    }
-    match receiver.receive(body).await {
+    };
+    match receiver.receive(body, &signer).await {
         Ok(()) => Ok(Answer::written_json(r#"{"success":true}"#.to_owned())),
         Err(ReceiveError::NotJson(_)) => Err(ApiError::bad_request("invalid_json", "The body is not valid JSON")),
         Err(ReceiveError::Store(error)) => Err(error.into()),

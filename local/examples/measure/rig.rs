@@ -12,6 +12,7 @@ use axum::routing::post;
 use local::console::Console;
 use local::database::usage::{Usage, UsageMeter};
 use local::database::{Database, Storage};
+use local::kms::Kms;
 use local::lambda::{Deployment, Lambda};
 use local::secrets::{self, OperatorSecret, WhatsAppSecret};
 use local::template::Template;
@@ -85,9 +86,10 @@ impl Rig {
         let values = [("WhatsAppSecret", json!(secret)), ("OperatorSecret", json!(OperatorSecret::random()))];
         let values = values.into_iter().filter_map(|(name, value)| Some((template.secrets.get(name)?.clone(), value)));
         let values = values.collect();
+        let kms = Kms::new(template.keys.clone(), None)?;
         let forever = CancellationToken::new();
         tokio::spawn(whatsapp::serve(graph_api, settings, console.clone(), forever.clone()));
-        tokio::spawn(secrets::serve(secrets_manager, values, forever));
+        tokio::spawn(secrets::serve(secrets_manager, values, kms, forever));
         // The simulated WhatsApp's own webhooks end here, and so does what `deliver` asks of Lambda, to be invoked again:
         // what is measured is made by the tool.
         sink.set_nonblocking(true)?;
@@ -97,6 +99,7 @@ impl Rig {
         tokio::spawn(async move { axum::serve(sink, nowhere).await });
         let endpoints = BTreeMap::from([
             ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), dynamodb_url),
+            ("AWS_ENDPOINT_URL_KMS".to_owned(), secrets_url.clone()),
             ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), sink_url),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url),
         ]);

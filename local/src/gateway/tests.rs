@@ -53,6 +53,7 @@ fn template() -> Template {
     let closed = Throttle { rate: 0.0, burst: 0 };
     let route_throttles = BTreeMap::from([("ANY /closed".to_owned(), closed)]);
     Template {
+        keys: Vec::new(),
         functions: vec![function],
         table: Table {
             logical_id: "T".into(),

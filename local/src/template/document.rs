@@ -94,7 +94,8 @@ pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Res
         roles: &roles,
     };
     let mut functions = Vec::new();
-    let (mut api, mut the_table, mut secrets) = (HttpApi::default(), None::<Table>, BTreeMap::new());
+    let (mut api, mut the_table) = (HttpApi::default(), None::<Table>);
+    let (mut secrets, mut keys) = (BTreeMap::new(), Vec::new());
     for (id, kind) in &resources {
         let Some(resource) = document.resources.get(id) else { continue };
         match kind.as_str() {
@@ -114,6 +115,7 @@ pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Res
             "AWS::SecretsManager::Secret" => {
                 secrets.extend(stand_in::reference(kind, id).map(|reference| (id.clone(), reference)));
             }
+            "AWS::KMS::Key" => keys.extend(stand_in::attribute(kind, id, "Arn")),
             // Read above, as functions refer to them.
             "AWS::IAM::Role" | "AWS::IAM::RolePolicy" => {}
             _ if WITHOUT_MEANING.iter().any(|(known, _)| known == kind) => {}
@@ -128,7 +130,7 @@ pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Res
     assign_authorizers(&mut functions, &mut api)?;
     let table = the_table.ok_or_else(|| TemplateError::at("Resources", "has no AWS::DynamoDB::Table"))?;
     let parameters = parameters.iter().map(|(name, value)| (name.clone(), parameter_text(value))).collect();
-    Ok(Template { functions, table, http_api: api, secrets, parameters })
+    Ok(Template { functions, table, http_api: api, secrets, keys, parameters })
 }
 
 fn scope<'a>(

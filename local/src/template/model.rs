@@ -14,6 +14,8 @@ pub struct Template {
     pub http_api: HttpApi,
     /// The ids by which functions ask for the template's secrets, by the secrets' names in the template.
     pub secrets: BTreeMap<String, String>,
+    /// The ARNs of the template's KMS keys.
+    pub keys: Vec<String>,
     /// The values of the parameters, as text.
     pub parameters: BTreeMap<String, String>,
 }

@@ -33,6 +33,7 @@ pub(super) fn attribute(kind: &str, logical_id: &str, attribute: &str) -> Option
         ("AWS::SQS::Queue", "Arn") => format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"),
         ("AWS::SQS::Queue", "QueueName") => name,
         ("AWS::SecretsManager::Secret", "Id") => secret_arn(logical_id),
+        ("AWS::KMS::Key", "Arn") => format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}"),
         ("AWS::Logs::LogGroup", "Arn") => format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"),
         ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
         _ => return None,

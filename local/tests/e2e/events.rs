@@ -115,6 +115,8 @@ async fn events_that_meet_a_session() {
         "session-resume",
         "message",
         "events",
+        "number",
+        "numbers",
         "auto-replies",
         "auto-reply",
         "auto-reply-dry-run",

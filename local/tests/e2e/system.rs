@@ -125,6 +125,10 @@ impl System {
         self.request("POST", path, &[], body.to_string().into_bytes()).await
     }
 
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.request("PUT", path, &[], body.to_string().into_bytes()).await
+    }
+
     /// A new session.
     pub async fn create(&self, owner: &str) -> Value {
         let answer = self.post("/api/session/create", &json!({"userId": owner})).await;
@@ -197,10 +201,7 @@ impl System {
     }
 
     pub fn signature(&self, body: &[u8]) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.ready.app_secret.as_bytes()).unwrap();
-        mac.update(body);
-        let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("sha256={hex}")
+        sign(&self.ready.app_secret, body)
     }
 
     /// Puts another value into the secret of the Meta app.
@@ -329,6 +330,14 @@ impl System {
 pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(PATIENCE).build().unwrap()
+}
+
+/// A webhook's signature under an app secret.
+pub fn sign(app_secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes()).unwrap();
+    mac.update(body);
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={hex}")
 }
 
 /// A customer's text as WhatsApp writes it.

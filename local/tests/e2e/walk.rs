@@ -49,6 +49,7 @@ enum Refusal {
 fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
     let Ids { owner, session, chat, message, key, rule } = ids;
     let to = "201001234567";
+    let number = "106540352242922";
     let lease = "00000000-0000-4000-8000-000000000009";
     let now = jiff::Timestamp::UNIX_EPOCH.to_string();
     let auto_reply = json!({"name": "x", "trigger": {"type": "any"}, "reply": {"message": "x"}});
@@ -93,6 +94,13 @@ fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
         }
         "GET /api/keys" => ("".to_owned(), Value::Null, Refusal::AdminsOnly),
         "DELETE /api/keys/{keyId}" => (key.clone(), Value::Null, Refusal::AdminsOnly),
+        "GET /api/numbers" => ("".to_owned(), Value::Null, Refusal::AdminsOnly),
+        "GET /api/numbers/{phoneNumberId}" | "DELETE /api/numbers/{phoneNumberId}" => {
+            (number.to_owned(), Value::Null, Refusal::AdminsOnly)
+        }
+        "PUT /api/numbers/{phoneNumberId}" => {
+            (number.to_owned(), json!({"displayPhoneNumber": "15550783881", "ownerId": owner}), Refusal::AdminsOnly)
+        }
         _ => return None,
     };
     let pattern = route.split_once(' ')?.1;

@@ -111,6 +111,10 @@ paths! {
     KEYS "/api/keys": POST Needs(Admin), GET Needs(Admin);
     /// One of the API's keys.
     KEY "/api/keys/{keyId}": DELETE Needs(Admin);
+    /// The numbers beside the deployment's own.
+    NUMBERS "/api/numbers": GET Needs(Admin);
+    /// One of these numbers.
+    NUMBER "/api/numbers/{phoneNumberId}": GET Needs(Admin), PUT Needs(Admin), DELETE Needs(Admin);
     /// What WhatsApp calls.
     WEBHOOK "/api/webhook": GET Open, POST Open;
 }

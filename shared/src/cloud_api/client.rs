@@ -42,13 +42,6 @@ pub enum Posted {
     Problem(Problem),
 }
 
-impl Posted {
-    /// Whether WhatsApp did not take the access token.
-    pub fn is_token_refused(&self) -> bool {
-        matches!(self, Self::Problem(problem) if problem.is_token_refused())
-    }
-}
-
 /// Why a message was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

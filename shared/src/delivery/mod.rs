@@ -17,11 +17,10 @@ use futures_util::{StreamExt, stream};
 use self::{sessions::Sessions, slots::SlotBook};
 use crate::{
     cloud_api::{self, CloudApi},
-    credentials::Credentials,
+    credentials::{Credentials, CredentialsError},
     message::{Attempt, AttemptOutcome, Channel, DeliveryEvent, MessageStatus},
     pacing,
     retry::expires_at,
-    secrets::SecretsError,
     session::UnknownPolicy,
     startup::System,
     store::{Change, OutboxMessage, Store, StoreError, keys::MessageKey},
@@ -84,7 +83,7 @@ pub enum DeliveryError {
     Store(#[from] StoreError),
     /// The access token could not be read.
     #[error(transparent)]
-    Secrets(#[from] SecretsError),
+    Credentials(#[from] CredentialsError),
 }
 
 /// A message to deliver: as it was read, or where to read it.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Courier, DeliveryError, LAST_POST, LEASE, PAUSED, Step, after_unknown, slots::Slot};
 use crate::{
     cloud_api::{Meaning, Posted, Problem, send_request},
-    credentials::AccessToken,
+    credentials::{AccessToken, Replacement},
     identity::Address,
     message::{Attempt, AttemptOutcome, DeliveryEvent, Message, Receipt},
     retry::{backoff, expires_at},
@@ -24,7 +24,7 @@ impl Courier {
         pair_tat: Timestamp,
         policy: UnknownPolicy,
     ) -> Result<Step, DeliveryError> {
-        let token = self.credentials.access_token().await?;
+        let token = self.credentials.access_token(&found.message.phone_number_id).await?;
         let now = (self.system.now)();
         let until = now.after(LEASE);
         // The row says already when it was to be looked at first; only a later claim has to say it anew.
@@ -62,15 +62,18 @@ impl Courier {
     }
 
     /// A token that is refused may have been replaced a moment ago. WhatsApp has done nothing with the message then, so
-    /// that one more post with the new token cannot double it.
+    /// that one more post with the new token cannot double it. Where that cannot be found out, the message comes again; the
+    /// session is not paused for a token that may be an old one.
     async fn call(&self, phone_number_id: &str, token: AccessToken, request: &Value, last_post: Timestamp) -> Posted {
         let posted = self.cloud_api.post(phone_number_id, token.as_str(), request).await;
-        if !posted.is_token_refused() || (self.system.now)() > last_post {
+        let Posted::Problem(problem) = &posted else { return posted };
+        if !problem.is_token_refused() || (self.system.now)() > last_post {
             return posted;
         }
-        match self.credentials.other_access_token(&token).await {
-            Some(token) => self.cloud_api.post(phone_number_id, token.as_str(), request).await,
-            None => posted,
+        match self.credentials.replacement(phone_number_id, &token).await {
+            Replacement::Token(token) => self.cloud_api.post(phone_number_id, token.as_str(), request).await,
+            Replacement::NotYet => Posted::Problem(Problem { meaning: Meaning::NotSent, ..problem.clone() }),
+            Replacement::None => posted,
         }
     }
 

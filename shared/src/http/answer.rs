@@ -9,7 +9,7 @@ use lambda_http::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{secrets::SecretsError, store::StoreError, telemetry::chain};
+use crate::{credentials::CredentialsError, store::StoreError, telemetry::chain, vault::VaultError};
 
 /// An answer to a request.
 #[derive(Debug)]
@@ -185,8 +185,14 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<SecretsError> for ApiError {
-    fn from(error: SecretsError) -> Self {
+impl From<VaultError> for ApiError {
+    fn from(error: VaultError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<CredentialsError> for ApiError {
+    fn from(error: CredentialsError) -> Self {
         Self::unavailable(&error)
     }
 }

@@ -21,6 +21,9 @@ pub(crate) const DUE_SHARDS: u8 = 16;
 /// Partition key of the list of API keys; its sort key begins with the time at which a key was made.
 pub(crate) const API_KEYS: &str = "KEYS";
 
+/// The partition of all numbers' settings.
+pub(crate) const NUMBERS: &str = "NUMBERS";
+
 /// The primary key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -41,6 +44,11 @@ impl Key {
 
     pub(crate) fn number(phone_number_id: &str) -> Self {
         Self::new(format!("NUMBER#{phone_number_id}"), "NUMBER")
+    }
+
+    /// What is set for a number.
+    pub(crate) fn number_settings(phone_number_id: &str) -> Self {
+        Self::new(NUMBERS, format!("NUMBER#{phone_number_id}"))
     }
 
     pub(crate) fn chat(id: ChatId) -> Self {

@@ -166,12 +166,15 @@ impl Store {
         claim.expression_attribute_values =
             Some([(":session".to_owned(), string(attempt.session_id.to_string()))].into());
         let link = self.link(attempt, phone_number_id, sent_at)?;
-        let mut refusals = match self.transact("pairing", vec![update_action(link), put_action(claim)]).await? {
+        let allowed = self.allowed(phone_number_id, attempt.session_id)?;
+        let actions = vec![update_action(link), put_action(claim), allowed];
+        let mut refusals = match self.transact("pairing", actions).await? {
             Transaction::Committed => return Ok(Pairing::Paired),
             Transaction::Refused(refusals) => refusals.into_iter(),
         };
-        let (session, number) = (refusals.next().unwrap_or_default(), refusals.next().unwrap_or_default());
-        match refusal(session, number, phone_number_id)? {
+        let mut next = || refusals.next().unwrap_or_default();
+        let (session, claim, allowed) = (next(), next(), next());
+        match refusal(session, &claim, &allowed, phone_number_id)? {
             Pairing::Refused(reason) => {
                 self.note_refusal(attempt.session_id, reason).await?;
                 Ok(Pairing::Refused(reason))
@@ -253,15 +256,16 @@ impl Store {
 
 /// Reads why a pairing was refused. WhatsApp delivers a message more than once, so a session that is linked to this very
 /// number counts as paired.
-fn refusal(session: Refusal, number: Refusal, phone_number_id: &str) -> Result<Pairing, StoreError> {
+fn refusal(session: Refusal, claim: &Refusal, allowed: &Refusal, phone_number_id: &str) -> Result<Pairing, StoreError> {
+    let not_free = if allowed.failed { PairingRefusal::OtherOwner } else { PairingRefusal::NumberTaken };
     if !session.failed {
-        return Ok(Pairing::Refused(PairingRefusal::NumberTaken));
+        return Ok(Pairing::Refused(not_free));
     }
     let Some(item) = session.item else { return Ok(Pairing::UnknownSession) };
     let session: Session = item::read(SESSION, item)?;
     Ok(match session.phone_number_id {
         Some(linked) if session.is_connected && linked == phone_number_id => Pairing::Paired,
-        _ if number.failed => Pairing::Refused(PairingRefusal::NumberTaken),
+        _ if claim.failed || allowed.failed => Pairing::Refused(not_free),
         _ => Pairing::Refused(PairingRefusal::Expired),
     })
 }

@@ -1,0 +1,95 @@
+//! `PUT`, `GET` and `DELETE /api/numbers/{phoneNumberId}`: a number and the credentials of its app.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    access::paths::NUMBER,
+    http::{Answer, ApiError, Incoming, Method, serve},
+    number::{NUMBER_LIMIT, Number, NumberPut, read_phone_number_id},
+    startup::Startup,
+    store::{NumberChange, SealedCredentials, Store},
+    vault::{Kind, Sealed, Vault},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let (store, vault) = (startup.store()?, startup.vault());
+    store.warm_up().await;
+    serve(&NUMBER, move |request| {
+        let (store, vault) = (store.clone(), vault.clone());
+        async move {
+            let id = request.path_parameter("phoneNumberId")?;
+            let id = read_phone_number_id(&id)?;
+            match request.method {
+                Method::PUT => put(&store, vault.as_ref(), id, &request).await,
+                Method::DELETE => delete(&store, id).await,
+                _ => answer(store.number(id).await?),
+            }
+        }
+    })
+    .await
+}
+
+async fn put(store: &Store, vault: Option<&Vault>, id: &str, request: &Incoming) -> Result<Answer, ApiError> {
+    let put = NumberPut::read(id, &request.body.object()?)?;
+    let known = store.numbers().await?;
+    // Two that come at once may pass it together, which costs a webhook one more look and nothing else.
+    if known.len() >= NUMBER_LIMIT && known.iter().all(|number| number.phone_number_id != id) {
+        let message = format!("A deployment has up to {NUMBER_LIMIT} numbers: delete one that is not used any more");
+        return Err(ApiError::conflict("too_many_numbers", message));
+    }
+    let app_secrets = put.app_secrets.as_ref().map(|secrets| json!(secrets).to_string());
+    let credentials = SealedCredentials {
+        access_token: seal(vault, Kind::AccessToken, id, put.access_token.as_deref()).await?,
+        app_secret: seal(vault, Kind::AppSecret, id, app_secrets.as_deref()).await?,
+    };
+    match store.put_number(&put, &credentials).await? {
+        NumberChange::Linked => {
+            let message = "The number is linked to a session of another owner: delete that session first";
+            Err(ApiError::conflict("number_linked", message))
+        }
+        NumberChange::Done | NumberChange::Missing => {
+            let sets = (credentials.access_token.is_some(), credentials.app_secret.is_some());
+            tracing::info!(phone_number_id = id, access_token = sets.0, app_secret = sets.1, "number put");
+            answer(store.number(id).await?)
+        }
+    }
+}
+
+async fn seal(
+    vault: Option<&Vault>,
+    kind: Kind,
+    phone_number_id: &str,
+    secret: Option<&str>,
+) -> Result<Option<Sealed>, ApiError> {
+    let Some(secret) = secret else { return Ok(None) };
+    let vault = vault.ok_or_else(|| {
+        let message = "This deployment has no key to encrypt credentials with: deploy it with NumbersKey=Yes";
+        ApiError::conflict("no_numbers_key", message)
+    })?;
+    Ok(Some(vault.seal(kind, phone_number_id, secret).await?))
+}
+
+async fn delete(store: &Store, id: &str) -> Result<Answer, ApiError> {
+    match store.delete_number(id).await? {
+        NumberChange::Done => {
+            tracing::info!(phone_number_id = id, "number deleted");
+            Answer::json(&json!({"success": true}))
+        }
+        NumberChange::Missing => Err(not_found()),
+        NumberChange::Linked => {
+            let message = "The number is linked to a session: delete that session first";
+            Err(ApiError::conflict("number_linked", message))
+        }
+    }
+}
+
+fn answer(number: Option<Number>) -> Result<Answer, ApiError> {
+    let number = number.ok_or_else(not_found)?;
+    Answer::json(&json!({"success": true, "number": number.row()}))
+}
+
+fn not_found() -> ApiError {
+    ApiError::not_found("number_not_found", "Number not found")
+}

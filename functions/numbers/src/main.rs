@@ -1,0 +1,29 @@
+//! `GET /api/numbers`: the numbers that are set beside the one of the deployment's parameters.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    access::paths::NUMBERS,
+    http::{Answer, ApiError, serve},
+    number::Number,
+    startup::Startup,
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let store = startup.store()?;
+    store.warm_up().await;
+    serve(&NUMBERS, move |_| {
+        let store = store.clone();
+        async move { list(&store).await }
+    })
+    .await
+}
+
+async fn list(store: &Store) -> Result<Answer, ApiError> {
+    let numbers = store.numbers().await?;
+    let numbers: Vec<_> = numbers.iter().map(Number::row).collect();
+    Answer::json(&json!({"success": true, "numbers": numbers}))
+}

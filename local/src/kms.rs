@@ -1,0 +1,216 @@
+//! A stand-in for AWS KMS: symmetric keys of the template, and the two operations of envelope encryption. What it gives out
+//! is encrypted in earnest, under a key of this run or of the data folder.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use axum::http::StatusCode;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file of the data folder cannot be read or written.
+    #[error("cannot use the key in {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The operating system gives no random numbers, or the file has no key of 32 bytes.
+    #[error("there is no key of 32 bytes")]
+    NoKey,
+}
+
+/// The keys of a run.
+pub struct Kms {
+    /// Their ARNs.
+    ids: Vec<String>,
+    /// What stands behind all of them.
+    key: LessSafeKey,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Request {
+    key_id: Option<String>,
+    key_spec: Option<String>,
+    ciphertext_blob: Option<String>,
+    #[serde(default)]
+    encryption_context: Map<String, Value>,
+}
+
+type Answer = (StatusCode, Value);
+
+impl Kms {
+    /// Keys with these ARNs: those of an earlier run where the data are in `folder`, which exists; else new ones.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the file cannot be read or written, or is damaged.
+    pub fn new(ids: Vec<String>, folder: Option<&Path>) -> Result<Kms, KeyError> {
+        let bytes = match folder {
+            Some(folder) => load_or_create(folder)?,
+            None => random::<32>()?.to_vec(),
+        };
+        let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| KeyError::NoKey)?;
+        Ok(Kms { ids, key: LessSafeKey::new(key) })
+    }
+
+    /// Answers an operation of `TrentService`, which is how the API calls KMS.
+    pub(crate) fn answer(&self, operation: &str, body: &[u8]) -> Answer {
+        let Ok(request) = serde_json::from_slice::<Request>(body) else {
+            return refuse("SerializationException", "The request is no JSON of this operation.");
+        };
+        match operation {
+            "GenerateDataKey" => self.generate_data_key(&request),
+            "Decrypt" => self.decrypt(request),
+            _ => refuse("UnknownOperationException", "A local run has no stand-in for it."),
+        }
+    }
+
+    /// "GenerateDataKey" in the KMS API Reference, for `AES_256`.
+    fn generate_data_key(&self, request: &Request) -> Answer {
+        let Some(id) = request.key_id.as_ref().filter(|id| self.ids.contains(id)) else {
+            return refuse("NotFoundException", "The key does not exist.");
+        };
+        if request.key_spec.as_deref() != Some("AES_256") {
+            return refuse("ValidationException", "A local run makes keys of AES_256 only.");
+        }
+        let (Ok(plain), Ok(nonce)) = (random::<32>(), random::<NONCE_LEN>()) else {
+            return refuse("KMSInternalException", "There are no random numbers.");
+        };
+        let mut text = plain.to_vec();
+        let sealed = self.key.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            context(id, &request.encryption_context),
+            &mut text,
+        );
+        if sealed.is_err() {
+            return refuse("KMSInternalException", "The data key could not be encrypted.");
+        }
+        let blob = [id.as_bytes(), b"\n", &nonce[..], &text].concat();
+        let answer = json!({
+            "KeyId": id,
+            "Plaintext": BASE64_STANDARD.encode(plain),
+            "CiphertextBlob": BASE64_STANDARD.encode(blob),
+        });
+        (StatusCode::OK, answer)
+    }
+
+    /// "Decrypt" in the KMS API Reference.
+    fn decrypt(&self, request: Request) -> Answer {
+        let invalid = || refuse("InvalidCiphertextException", "");
+        let blob = request.ciphertext_blob.and_then(|blob| BASE64_STANDARD.decode(blob).ok()).unwrap_or_default();
+        let Some(at) = blob.iter().position(|byte| *byte == b'\n') else { return invalid() };
+        let (id, rest) = (String::from_utf8_lossy(&blob[..at]).into_owned(), &blob[at + 1..]);
+        if request.key_id.is_some_and(|wanted| wanted != id) {
+            return refuse("IncorrectKeyException", "The key is another than the one that encrypted it.");
+        }
+        let Some((nonce, text)) = rest.split_first_chunk::<NONCE_LEN>() else { return invalid() };
+        let (nonce, mut text) = (Nonce::assume_unique_for_key(*nonce), text.to_vec());
+        match self.key.open_in_place(nonce, context(&id, &request.encryption_context), &mut text) {
+            Ok(plain) => (StatusCode::OK, json!({"KeyId": id, "Plaintext": BASE64_STANDARD.encode(plain)})),
+            Err(_) => invalid(),
+        }
+    }
+}
+
+/// What must be the same again: the key, and the pairs of the context in any order.
+fn context(id: &str, pairs: &Map<String, Value>) -> Aad<String> {
+    let sorted: std::collections::BTreeMap<_, _> = pairs.iter().collect();
+    Aad::from(json!([id, sorted]).to_string())
+}
+
+fn refuse(kind: &str, message: &str) -> Answer {
+    (StatusCode::BAD_REQUEST, json!({"__type": kind, "message": message}))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map(|()| bytes).map_err(|_| KeyError::NoKey)
+}
+
+/// `tempfile` creates with mode 0600; the rename makes it the whole file or none.
+fn load_or_create(folder: &Path) -> Result<Vec<u8>, KeyError> {
+    let path = folder.join("kms.key");
+    let file = |source| KeyError::File { path: path.clone(), source };
+    match std::fs::read(&path) {
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+            let key = random::<32>()?.to_vec();
+            let mut new = tempfile::NamedTempFile::new_in(folder).map_err(file)?;
+            new.write_all(&key).map_err(file)?;
+            new.persist(&path).map_err(|error| file(error.error))?;
+            Ok(key)
+        }
+        found => found.map_err(file),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    const ID: &str = "arn:aws:kms:us-east-1:000000000000:key/qasid-NumbersKey";
+
+    fn call(kms: &Kms, operation: &str, request: &Value) -> Value {
+        kms.answer(operation, request.to_string().as_bytes()).1
+    }
+
+    fn data_key(kms: &Kms) -> Value {
+        let context = json!({"a": "1", "b": "2"});
+        call(kms, "GenerateDataKey", &json!({"KeyId": ID, "KeySpec": "AES_256", "EncryptionContext": context}))
+    }
+
+    #[test]
+    fn a_data_key_comes_back_in_its_context_only() {
+        let kms = Kms::new(vec![ID.to_owned(), "other".to_owned()], None).unwrap();
+        let key = data_key(&kms);
+        assert_ne!(key["Plaintext"], data_key(&kms)["Plaintext"]);
+        let decrypt = |kms: &Kms, id: Option<&str>, context: Value| {
+            let request = json!({"KeyId": id, "CiphertextBlob": key["CiphertextBlob"], "EncryptionContext": context});
+            call(kms, "Decrypt", &request)
+        };
+        let right = json!({"b": "2", "a": "1"});
+        for id in [None, Some(ID)] {
+            assert_eq!(decrypt(&kms, id, right.clone())["Plaintext"], key["Plaintext"]);
+        }
+        for context in [json!({}), json!({"a": "1"}), json!({"a": "1", "b": "3"})] {
+            assert_eq!(decrypt(&kms, None, context)["__type"], "InvalidCiphertextException");
+        }
+        assert_eq!(decrypt(&kms, Some("other"), right.clone())["__type"], "IncorrectKeyException");
+        let another_run = Kms::new(vec![ID.to_owned()], None).unwrap();
+        assert_eq!(decrypt(&another_run, None, right)["__type"], "InvalidCiphertextException");
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused() {
+        let kms = Kms::new(vec![ID.to_owned()], None).unwrap();
+        for (operation, request, kind) in [
+            ("GenerateDataKey", json!({"KeyId": "other", "KeySpec": "AES_256"}), "NotFoundException"),
+            ("GenerateDataKey", json!({"KeyId": ID, "KeySpec": "AES_128"}), "ValidationException"),
+            ("Decrypt", json!({}), "InvalidCiphertextException"),
+            ("Decrypt", json!({"CiphertextBlob": "AAo="}), "InvalidCiphertextException"),
+            ("Decrypt", json!(7), "SerializationException"),
+            ("Encrypt", json!({}), "UnknownOperationException"),
+        ] {
+            assert_eq!(call(&kms, operation, &request)["__type"], kind, "{operation} {request}");
+        }
+    }
+
+    #[test]
+    fn a_data_folder_keeps_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = data_key(&Kms::new(vec![ID.to_owned()], Some(folder.path())).unwrap());
+        let again = Kms::new(vec![ID.to_owned()], Some(folder.path())).unwrap();
+        let request = json!({"CiphertextBlob": key["CiphertextBlob"], "EncryptionContext": {"a": "1", "b": "2"}});
+        assert_eq!(call(&again, "Decrypt", &request)["Plaintext"], key["Plaintext"]);
+        std::fs::write(folder.path().join("kms.key"), "short").unwrap();
+        assert!(matches!(Kms::new(Vec::new(), Some(folder.path())), Err(KeyError::NoKey)));
+    }
+}
