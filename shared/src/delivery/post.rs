@@ -39,10 +39,9 @@ impl Courier {
             }
         };
         let message = &claimed.message;
-        self.slots.turn(&message.phone_number_id, slot).await;
         let last_post = until.min(self.deadline).before(LAST_POST);
-        if (self.system.now)() > last_post {
-            return self.give_back(&claimed, &lease).await;
+        if let Err(busy_until) = self.turn(&message.phone_number_id, slot, last_post).await? {
+            return self.give_back(&claimed, &lease, busy_until).await;
         }
         let posted = match send_request(message) {
             Some(request) => self.call(&message.phone_number_id, token, &request, last_post).await,
@@ -77,21 +76,49 @@ impl Courier {
         }
     }
 
-    /// Lets go of a message that was claimed and not posted: the machine was too busy to post it in time. An answer after
-    /// the lease would come when another process has decided without it.
-    async fn give_back(&self, claimed: &OutboxMessage, lease: &Lease) -> Result<Step, DeliveryError> {
+    /// Waits until it is time to post, with another slot when a busy machine let one lapse. When to come again, if that
+    /// would be after `last_post`: an answer after the lease would come when another process has decided without it.
+    async fn turn(
+        &self,
+        phone_number_id: &str,
+        mut slot: Slot,
+        last_post: Timestamp,
+    ) -> Result<Result<(), Timestamp>, StoreError> {
+        loop {
+            let is_turn = self.slots.turn(phone_number_id, slot).await;
+            let now = (self.system.now)();
+            if now > last_post {
+                return Ok(Err(now));
+            }
+            if is_turn {
+                return Ok(Ok(()));
+            }
+            slot = match self.slots.wait(phone_number_id).await? {
+                Ok(slot) => slot,
+                Err(busy_until) => return Ok(Err(busy_until)),
+            };
+        }
+    }
+
+    /// Lets go of a message that was claimed and not posted.
+    async fn give_back(
+        &self,
+        claimed: &OutboxMessage,
+        lease: &Lease,
+        due_at: Timestamp,
+    ) -> Result<Step, DeliveryError> {
         tracing::warn!(message_id = %claimed.message.id, "no time was left to post a message");
-        let now = (self.system.now)();
+        let due_at = due_at.min(expires_at(&claimed.message));
         let change = Change {
             event: DeliveryEvent::NotSent,
             wamid: None,
             error: None,
-            due_at: Some(now),
+            due_at: Some(due_at),
             holds: false,
             attempt: None,
         };
         self.store.settle(claimed, lease.id, &change).await?;
-        self.note(now);
+        self.note(due_at);
         Ok(Step::Held)
     }
 

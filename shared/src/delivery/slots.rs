@@ -107,18 +107,21 @@ impl SlotBook {
         Ok(Ok(Slot(slot)))
     }
 
-    /// Waits for the slot itself, and until a post in it crowds nobody. One that has lapsed crowds nobody either, once
-    /// the posts of the last second leave room for it.
-    pub(super) async fn turn(&self, phone_number_id: &str, Slot(slot): Slot) {
+    /// Waits for the slot itself, and until a post in it crowds nobody. `false` when it has lapsed: whoever was so late
+    /// needs another one, or there would soon be more posts that wait than slots.
+    pub(super) async fn turn(&self, phone_number_id: &str, Slot(slot): Slot) -> bool {
         self.sleep_until(slot).await;
         loop {
             let now = (self.system.now)().microseconds();
+            if slot <= now - self.window {
+                return false;
+            }
             let taken = {
                 let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
                 turns.entry(phone_number_id.to_owned()).or_default().take(now, self.window)
             };
             match taken {
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(again) => self.sleep_until(again).await,
             }
         }
