@@ -59,7 +59,7 @@ async fn a_number_uses_its_rate_and_never_exceeds_it() {
 async fn what_an_invocation_has_no_time_for_is_left_to_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let template = std::fs::read_to_string(local::functions::workspace().join("template.yaml")).unwrap();
-    let short = template.replacen("Timeout: 60", "Timeout: 17", 1);
+    let short = template.replacen("Timeout: 60", "Timeout: 23", 1);
     assert_ne!(template, short);
     let path = folder.path().join("template.yaml");
     std::fs::write(&path, short).unwrap();

@@ -17,7 +17,10 @@ use crate::{
 };
 
 /// How long a keeper stays at most.
-const STAY: Duration = Duration::from_secs(45);
+const STAY: Duration = Duration::from_secs(40);
+
+/// How long a keeper that leaves waits for what it has begun; longer than a message waits for its slot.
+const HAND_OVER: Duration = Duration::from_secs(6);
 
 /// How long a keeper's lease lasts without a sign of life.
 const LEASE: Duration = Duration::from_secs(15);
@@ -54,7 +57,7 @@ impl Courier {
     async fn keep_with(&self, work: &mut Work) -> Result<(), DeliveryError> {
         let keeper = (self.system.random)();
         let started = (self.system.now)();
-        let end = started.after(STAY).min(self.last_claim());
+        let end = started.after(STAY).min(self.last_start());
         let mut kept_at = None;
         loop {
             let now = (self.system.now)();
@@ -71,7 +74,13 @@ impl Courier {
                 kept_at = Some(now);
             }
             if now >= end {
-                // Another process goes on, as this one's time is over.
+                // Another process goes on, as this one's time is over. It comes when the slots that are reserved are used,
+                // as it would find them taken.
+                self.store.take_keeper_lease(keeper, now.after(LEASE)).await?;
+                let finished = async { while work.tasks.join_next().await.is_some() {} };
+                if tokio::time::timeout(HAND_OVER, finished).await.is_err() {
+                    tracing::info!("the keeper hands over while posts are under way");
+                }
                 self.store.take_keeper_lease(keeper, started).await?;
                 self.waker.wake(now).await;
                 return Ok(());

@@ -32,9 +32,9 @@ use crate::{
 /// How long a claimed message is ours. Longer than a post can take, so that an expired lease means an ended process.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// The end of an invocation in which no message is claimed any more: what is claimed by then can be posted, or given
-/// back, and settled before the process is ended.
-const WRAP_UP: Duration = Duration::from_secs(15);
+/// The end of an invocation in which no slot is asked for any more. What has one by then can wait for it, be posted, or
+/// given back, and settled before the process is ended.
+const WRAP_UP: Duration = Duration::from_secs(20);
 
 /// The end of a lease or an invocation in which nothing is posted any more: as long as a post and its settling take.
 const LAST_POST: Duration = Duration::from_secs(cloud_api::TIMEOUT.as_secs() + 2);
@@ -156,8 +156,8 @@ impl Courier {
         Self { deadline, ..self.clone() }
     }
 
-    /// The last moment to claim a message.
-    fn last_claim(&self) -> Timestamp {
+    /// The last moment to begin with a message.
+    fn last_start(&self) -> Timestamp {
         self.deadline.before(WRAP_UP)
     }
 
@@ -313,11 +313,10 @@ impl Courier {
             Ok(pair_tat) => pair_tat,
             Err(allowed_from) => return self.hold(&key, allowed_from.min(expires_at)).await,
         };
-        if now > self.last_claim() {
+        if now > self.last_start() {
             return self.leave(&found).await;
         }
         match self.slots.wait(&found.message.phone_number_id).await? {
-            Ok(_) if (self.system.now)() > self.last_claim() => self.leave(&found).await,
             Ok(slot) => self.post(&found, slot, pair_tat, session.unknown_policy).await,
             Err(busy_until) => self.hold(&key, busy_until.min(expires_at)).await,
         }
