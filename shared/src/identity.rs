@@ -265,6 +265,22 @@ mod tests {
         }
 
         #[test]
+        fn a_landline_never_becomes_a_mobile_number(area in "[1-9][1-9]", subscriber in "[2-5][0-9]{7}") {
+            let landline = format!("55{area}{subscriber}");
+            prop_assert_eq!(canonical(&landline), landline.as_str());
+            prop_assert_ne!(canonical(&format!("55{area}9{subscriber}")), landline);
+        }
+
+        #[test]
+        fn numbers_of_one_length_are_one_persons_only_when_they_are_equal(
+            one in "5[245][0-9]{9,11}",
+            other in "5[245][0-9]{9,11}",
+        ) {
+            prop_assume!(one.len() == other.len() && one != other);
+            prop_assert_ne!(canonical(&one), canonical(&other));
+        }
+
+        #[test]
         fn separators_do_not_matter(digits in "[1-9][0-9]{6,14}", gaps in proptest::collection::vec(0usize..4, 15)) {
             let mut text = String::from("+");
             for (digit, gap) in digits.chars().zip(gaps) {

@@ -22,6 +22,7 @@ mod delivery;
 mod events;
 #[cfg(target_os = "linux")]
 mod faults;
+mod histories;
 mod identity;
 mod inbox;
 mod inbox_cost;

@@ -4,7 +4,10 @@ use super::{
     model::{Fact, Memory, Table, Writer, session, time},
     *,
 };
-use crate::{chat::Chat, identity::Address};
+use crate::{
+    chat::{Chat, ChatStatus, MOST_MERGED},
+    identity::Address,
+};
 
 /// When a person of a history changes his number.
 const CHANGE: i64 = 1_000;
@@ -167,4 +170,42 @@ fn a_change_that_is_told_again_after_the_person_changed_back_is_no_news() {
     let again = told(form(old, old_binding.clone()), form(new, new_binding.clone()), 10);
     assert_eq!(again, [old_binding.clone(), new_binding]);
     assert_eq!(old_binding.and_then(|binding| binding.ends_at), None);
+}
+
+#[test]
+fn merged_chats_keep_the_best_of_both_whichever_is_named_first() {
+    let [number, user_id, ..] = &forms(0, false, 0)[..] else { panic!() };
+    let chat = |address: &Address, name: &str, made_at: i64| {
+        let id = ChatId::for_identity(session(), &address.identity());
+        Chat::new(id, session(), address, name.to_owned(), time(made_at))
+    };
+    let older = Chat {
+        status: ChatStatus::Archived,
+        unread_count: 2,
+        last_message: Some("old".to_owned()),
+        last_message_at: Some(time(10)),
+        last_inbound_at: Some(time(10)),
+        consent_at: Some(time(10)),
+        opted_out: true,
+        ..chat(user_id, "Mona", 1)
+    };
+    let newer = Chat {
+        unread_count: 1,
+        last_message: Some("new".to_owned()),
+        last_message_at: Some(time(20)),
+        last_inbound_at: Some(time(20)),
+        answered_at: Some(time(5)),
+        ..chat(number, "+5531999998888", 2)
+    };
+    let merged = merge(&older, &newer, time(30)).unwrap();
+    assert_eq!(merge(&newer, &older, time(30)), Some(merged.clone()));
+    let Merge { survivor, ended } = merged;
+    assert_eq!((survivor.id, ended.merged_into, ended.merged_at), (older.id, Some(older.id), Some(time(30))));
+    assert_eq!(survivor.partitions().collect::<Vec<_>>(), [older.id, newer.id]);
+    assert_eq!((survivor.name.as_str(), survivor.status, survivor.unread_count), ("Mona", ChatStatus::Inbox, 3));
+    assert_eq!((survivor.last_message.as_deref(), survivor.last_message_at), (Some("new"), Some(time(20))));
+    assert_eq!((survivor.wa_id.as_deref(), survivor.user_id.as_deref()), (Some("5531999998888"), Some("BR.00")));
+    assert_eq!((survivor.opted_out, survivor.answered_at), (true, Some(time(5))));
+    let full = Chat { merged: vec![survivor.merged[0].clone(); MOST_MERGED], ..survivor };
+    assert_eq!(merge(&full, &chat(&forms(1, false, 0)[0], "x", 3), time(40)), None);
 }

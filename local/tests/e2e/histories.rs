@@ -1,0 +1,263 @@
+//! What the pure rules promise of one person's chat, of the store itself: the real requests against the embedded
+//! DynamoDB, from two processes' stores with memories of their own, several at once.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    types::AttributeValue,
+};
+use futures_util::{StreamExt, stream};
+use local::{
+    Options,
+    console::Console,
+    database::{Database, Storage, usage::UsageMeter},
+    template::Template,
+};
+use shared::{
+    chat::Chat,
+    id::{MessageId, SessionId},
+    identity::Address,
+    message::{Channel, Message, MessageStatus, MessageType},
+    startup::System,
+    store::{Inbound, InboundBatch, Outbound, SendOutcome, Store, keys::MessageKey},
+    time::Timestamp,
+};
+
+const HISTORIES: u64 = 240;
+const NUMBER: &str = "1065";
+/// When the person of a history changes his number, in seconds since 1970.
+const CHANGE: i64 = 1_000;
+
+#[derive(Clone, Debug)]
+enum Fact {
+    Message { wamid: String, forms: Vec<Address>, at: Timestamp },
+    Seen { forms: Vec<Address>, at: Timestamp },
+    Moved { wamid: String, from: Vec<Address>, to: Vec<Address>, at: Timestamp },
+    Send { to: Address },
+}
+
+struct History {
+    session_id: SessionId,
+    facts: Vec<Fact>,
+    wamids: BTreeSet<String>,
+    sends: usize,
+}
+
+async fn database() -> (Database, impl Fn() -> Store, Client, String) {
+    let template = Template::load(&Options::default().template, &BTreeMap::new()).unwrap();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let console = Console::captured();
+    let started =
+        Database::start(listener, Storage::Memory, &template.table, &[], UsageMeter::default(), console).await;
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(url)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let (client, table) = (Client::from_conf(config), template.table.name);
+    let (of_stores, name) = (client.clone(), table.clone());
+    let store = move || Store::new(of_stores.clone(), name.clone(), System::real());
+    (started.unwrap(), store, client, table)
+}
+
+fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds).unwrap()
+}
+
+fn forms(rng: &mut fastrand::Rng, after: bool) -> Vec<Address> {
+    let numbers = if after { ["525512345678", "5215512345678"] } else { ["5531999998888", "553199998888"] };
+    let (number, user_id) = (numbers[rng.usize(..2)], if after { "MX.2" } else { "BR.1" });
+    vec![Address::Phone(number.to_owned()), Address::Bsuid(user_id.to_owned()), parent(after)]
+}
+
+fn parent(after: bool) -> Address {
+    Address::Bsuid(if after { "MX.ENT.2" } else { "BR.ENT.1" }.to_owned())
+}
+
+fn some(rng: &mut fastrand::Rng, forms: &[Address], least: usize) -> Vec<Address> {
+    let count = rng.usize(least..=forms.len());
+    let mut chosen = rng.choose_multiple(forms.iter().cloned(), count);
+    chosen.sort_by_key(|address| !matches!(address, Address::Phone(_)));
+    chosen
+}
+
+fn history(seed: u64) -> History {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let (changes, has_sends) = (rng.bool(), rng.bool());
+    let mut facts = Vec::new();
+    let mut wamids = BTreeSet::new();
+    let mut message = |forms: Vec<Address>, at: i64| {
+        let wamid = format!("wamid.{}", wamids.len());
+        wamids.insert(wamid.clone());
+        Fact::Message { wamid, forms, at: time(at) }
+    };
+    for after in [false, true].into_iter().take(1 + usize::from(changes)) {
+        let start = if after { CHANGE + 1 } else { 1 };
+        facts.push(message(forms(&mut rng, after), start + rng.i64(0..900)));
+        for _ in 0..rng.usize(2..6) {
+            let all = forms(&mut rng, after);
+            let at = start + rng.i64(0..900);
+            facts.push(match rng.u8(..4) {
+                0 => Fact::Seen { forms: some(&mut rng, &all, 2), at: time(at) },
+                1 if has_sends => Fact::Send { to: all[rng.usize(..3)].clone() },
+                _ => message(some(&mut rng, &all, 1), at),
+            });
+        }
+    }
+    if changes {
+        let old = forms(&mut rng, false);
+        let from = some(&mut rng, &old[..2], 1);
+        let new = forms(&mut rng, true);
+        wamids.insert("wamid.change".to_owned());
+        let to = some(&mut rng, &new, 1);
+        facts.push(Fact::Moved { wamid: "wamid.change".to_owned(), from, to, at: time(CHANGE) });
+    }
+    let sends = facts.iter().filter(|fact| matches!(fact, Fact::Send { .. })).count();
+    for fact in facts.clone() {
+        if !matches!(fact, Fact::Send { .. }) && rng.bool() {
+            facts.push(fact);
+        }
+    }
+    rng.shuffle(&mut facts);
+    History { session_id: SessionId::for_owner(&format!("history {seed}")), facts, wamids, sends }
+}
+
+async fn receive(store: &Store, session_id: SessionId, wamid: &str, forms: &[Address], at: Timestamp) {
+    let message = Inbound {
+        wamid: format!("{session_id}{wamid}"),
+        timestamp: at,
+        kind: MessageType::Text,
+        body: Some(wamid.to_owned()),
+        content: None,
+        raw: "{}".to_owned(),
+        from_me: false,
+        status: MessageStatus::Received,
+        effect: None,
+        ours: None,
+        opens_window: true,
+        has_referral: false,
+    };
+    let batch = InboundBatch {
+        session_id,
+        phone_number_id: NUMBER.to_owned(),
+        addresses: forms.to_vec(),
+        name: None,
+        source: None,
+        messages: vec![message],
+    };
+    store.receive(batch).await.unwrap();
+}
+
+async fn send(store: &Store, session_id: SessionId, to: &Address) {
+    let system = System::real();
+    for round in 0.. {
+        let context = store.send_context(session_id, &to.identity(), None).await.unwrap();
+        let last = context.chat.as_ref().and_then(|chat| MessageKey::linked(chat.id, chat.last_outbound.as_deref()?));
+        let message = Message {
+            id: MessageId::from_uuid((system.ordered)()),
+            chat_id: context.chat_id,
+            session_id,
+            phone_number_id: NUMBER.to_owned(),
+            kind: MessageType::Text,
+            body: Some("out".to_owned()),
+            from_me: true,
+            status: MessageStatus::Pending,
+            wamid: None,
+            error: None,
+            to: None,
+            timestamp: (system.now)(),
+            raw: None,
+            content: None,
+            valid_until: None,
+            channel: Channel::CloudApi,
+            source: None,
+            previous: last.map(|last| last.link_from(context.chat_id)),
+            attempts: Vec::new(),
+        };
+        let new = || Chat::new(context.chat_id, session_id, to, "out".to_owned(), message.timestamp);
+        let chat = context.chat.clone().unwrap_or_else(new).after_send(&message);
+        let chat = Chat { last_outbound: Some(MessageKey::of(&message).link_from(chat.id)), ..chat };
+        let (known, bind) = (context.chat.as_ref(), context.bind.as_ref());
+        let outbound = Outbound { message: &message, chat: &chat, known, bind, idempotency: None };
+        match store.store_outbound(&outbound).await.unwrap() {
+            SendOutcome::Stored => return,
+            SendOutcome::Changed => store.pause(round).await,
+            SendOutcome::Replayed(_) => panic!("there is no idempotency key"),
+        }
+    }
+}
+
+async fn take_in(store: &Store, session_id: SessionId, fact: Fact) {
+    match fact {
+        Fact::Message { wamid, forms, at } => receive(store, session_id, &wamid, &forms, at).await,
+        Fact::Seen { forms, at } => store.learn(session_id, &forms, at).await.unwrap(),
+        Fact::Moved { wamid, from, to, at } => {
+            receive(store, session_id, &wamid, &from, at).await;
+            store.move_person(session_id, &from, &to, at).await.unwrap();
+        }
+        Fact::Send { to } => send(store, session_id, &to).await,
+    }
+}
+
+/// The items of each session.
+async fn items(client: &Client, table: &str) -> HashMap<String, Vec<HashMap<String, AttributeValue>>> {
+    let mut sessions: HashMap<String, Vec<_>> = HashMap::new();
+    let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
+    while let Some(item) = pages.next().await {
+        let item = item.unwrap();
+        sessions.entry(text(&item, "session_id")).or_default().push(item);
+    }
+    sessions
+}
+
+fn text(item: &HashMap<String, AttributeValue>, name: &str) -> String {
+    item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_history_of_a_person_ends_in_one_chat_with_each_message_once() {
+    let (database, store, client, table) = database().await;
+    let histories: Vec<History> = (0..HISTORIES).map(history).collect();
+    stream::iter(&histories)
+        .for_each_concurrent(4, |history| {
+            let stores = [store(), store()];
+            async move {
+                stream::iter(history.facts.iter().cloned().enumerate())
+                    .for_each_concurrent(4, |(index, fact)| take_in(&stores[index % 2], history.session_id, fact))
+                    .await;
+            }
+        })
+        .await;
+    let sessions = items(&client, &table).await;
+    let mut merged = 0;
+    for (seed, history) in histories.iter().enumerate() {
+        let items = &sessions[&history.session_id.to_string()];
+        let of = |entity: &'static str| items.iter().filter(move |item| text(item, "entity") == entity);
+        let open: Vec<_> = of("chat").filter(|chat| !chat.contains_key("merged_into")).collect();
+        assert_eq!(open.len(), 1, "seed {seed}: {:#?} {items:#?}", history.facts);
+        merged += of("chat").count() - 1;
+        let chat = open[0];
+        let entries = chat.get("merged").and_then(|merged| merged.as_l().ok()).into_iter().flatten();
+        let mut partitions: BTreeSet<String> = entries.map(|entry| text(entry.as_m().unwrap(), "chat_id")).collect();
+        partitions.insert(text(chat, "id"));
+        assert_eq!(partitions, of("chat").map(|chat| text(chat, "id")).collect(), "seed {seed}");
+        let inbound: Vec<String> = of("message")
+            .filter(|row| row["from_me"] == AttributeValue::Bool(false))
+            .map(|row| text(row, "body"))
+            .collect();
+        assert_eq!(inbound.len(), history.wamids.len(), "seed {seed}: a message twice, or one lost");
+        assert_eq!(inbound.into_iter().collect::<BTreeSet<_>>(), history.wamids, "seed {seed}");
+        assert_eq!(of("message").count(), history.wamids.len() + history.sends, "seed {seed}");
+        if history.sends == 0 {
+            assert_eq!(chat["unread_count"], AttributeValue::N(history.wamids.len().to_string()), "seed {seed}");
+        }
+    }
+    println!("{HISTORIES} histories, {merged} merges");
+    assert!(merged > 0);
+    database.stop().await;
+}
