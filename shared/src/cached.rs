@@ -11,10 +11,10 @@ const LIFETIME: Duration = Duration::from_secs(4 * 60);
 
 /// How old a value must be for strangers to have it asked for again, who can make a webhook's signature fail as often as they
 /// like; and the time between two questions when the first has failed.
-pub(crate) const PAUSE: Duration = Duration::from_secs(10);
+pub const PAUSE: Duration = Duration::from_secs(10);
 
 /// The last known value. Clones share it.
-pub(crate) struct Cached<T> {
+pub struct Cached<T> {
     what: &'static str,
     known: Arc<Mutex<Option<Known<T>>>>,
 }
@@ -27,7 +27,7 @@ struct Known<T> {
 
 /// What there is in place of a value that did not work.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Newer<T> {
+pub enum Newer<T> {
     /// Another value.
     Value(Arc<T>),
     /// None: it was asked for, and is what it was.
@@ -50,12 +50,12 @@ impl<T> fmt::Debug for Cached<T> {
 
 impl<T: PartialEq> Cached<T> {
     /// Nothing known yet. `what` names the value in the log.
-    pub(crate) fn new(what: &'static str) -> Self {
+    pub fn new(what: &'static str) -> Self {
         Self { what, known: Arc::default() }
     }
 
     /// The value, asked for where it is unknown or old. Where the question fails, an older value goes on being used.
-    pub(crate) async fn get<E: Error + 'static>(
+    pub async fn get<E: Error + 'static>(
         &self,
         now: Timestamp,
         fetch: impl Future<Output = Result<T, E>>,
@@ -74,7 +74,7 @@ impl<T: PartialEq> Cached<T> {
 
     /// Another value than `used`, which did not work: the one known by now, or one that is asked for ahead of its time,
     /// unless that was done less than `age` ago.
-    pub(crate) async fn other_than<E: Error + 'static>(
+    pub async fn other_than<E: Error + 'static>(
         &self,
         used: &Arc<T>,
         age: Duration,

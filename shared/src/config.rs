@@ -65,6 +65,17 @@ impl Environment {
         self.optional("NUMBERS_KEY_ID")
     }
 
+    /// `TOKEN_ISSUER`, `TOKEN_AUDIENCE` and `TOKEN_KEYS_URL`: whose tokens are taken beside API keys. `None` without an
+    /// issuer. With one, the audience must be there too: a token that was made for somebody else's product is no proof.
+    pub fn token_issuer(self) -> Result<Option<TokenIssuer>, MissingVariable> {
+        let Some(issuer) = self.optional("TOKEN_ISSUER") else { return Ok(None) };
+        let audience = self.required("TOKEN_AUDIENCE")?;
+        let keys_url = self
+            .optional("TOKEN_KEYS_URL")
+            .unwrap_or_else(|| format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')));
+        Ok(Some(TokenIssuer { issuer, audience, keys_url }))
+    }
+
     /// `PHONE_NUMBER_ID`: Meta's id of this deployment's number.
     pub fn phone_number_id(self) -> Option<String> {
         self.optional("PHONE_NUMBER_ID")
@@ -110,6 +121,17 @@ impl Environment {
         let base = self.required("GRAPH_API_BASE_URL")?;
         Ok(format!("{}/{}", base.trim_end_matches('/'), self.required("GRAPH_API_VERSION")?))
     }
+}
+
+/// An identity provider whose tokens name owners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenIssuer {
+    /// The claim `iss`, letter by letter.
+    pub issuer: String,
+    /// What the claim `aud` must be, or have among others.
+    pub audience: String,
+    /// Where its public keys are (JWKS).
+    pub keys_url: String,
 }
 
 /// A WhatsApp business number.

@@ -3,7 +3,7 @@
 
 pub mod access;
 pub mod auto_reply;
-mod cached;
+pub mod cached;
 pub mod chat;
 pub mod cloud_api;
 pub mod config;

@@ -9,6 +9,8 @@ use shared::{
     telemetry,
 };
 
+use crate::token::Tokens;
+
 /// The shortest operator's key that is accepted. The deployment makes one of 43 characters; this keeps out a word that
 /// somebody put in its place, and the empty one.
 const SHORTEST_OPERATOR_KEY: usize = 32;
@@ -26,6 +28,18 @@ pub(crate) enum Refused {
     ExpiredKey,
     #[error("the key names neither an owner nor the scope admin")]
     NobodysKey,
+    #[error("the token is signed with no key of the identity provider")]
+    TokenKey,
+    #[error("the token's signature is not right")]
+    TokenSignature,
+    #[error("the token is from another issuer")]
+    TokenIssuer,
+    #[error("the token is for another audience")]
+    TokenAudience,
+    #[error("the token has expired, or is not good yet")]
+    TokenTime,
+    #[error("the token has not all the claims that it needs")]
+    TokenClaims,
 }
 
 /// Knows callers by their credentials.
@@ -33,12 +47,24 @@ pub(crate) enum Refused {
 pub(crate) struct Authentication {
     store: Store,
     operator: Secrets<OperatorSecret>,
+    /// Where the deployment takes tokens.
+    tokens: Option<Tokens>,
     system: System,
 }
 
 impl Authentication {
-    pub(crate) fn new(store: Store, operator: Secrets<OperatorSecret>, system: System) -> Self {
-        Self { store, operator, system }
+    pub(crate) fn new(store: Store, operator: Secrets<OperatorSecret>, tokens: Option<Tokens>, system: System) -> Self {
+        Self { store, operator, tokens, system }
+    }
+
+    /// Opens the connections that the first event will need.
+    pub(crate) async fn warm_up(&self) {
+        let tokens = async {
+            if let Some(tokens) = &self.tokens {
+                tokens.warm_up((self.system.now)()).await;
+            }
+        };
+        tokio::join!(self.store.warm_up(), tokens);
     }
 
     /// Who sent this `Authorization` header. An error means that nobody could be asked, which is not a refusal.
@@ -48,7 +74,10 @@ impl Authentication {
             Some(key) => self.by_key(&key).await,
             // The operator's key has no checksum, and is none of the keys in the table.
             None if credential.starts_with("qk_") => self.by_operator_key(credential).await,
-            None => Ok(Err(Refused::Malformed)),
+            None => match &self.tokens {
+                Some(tokens) => Ok(tokens.caller(credential, (self.system.now)()).await?),
+                None => Ok(Err(Refused::Malformed)),
+            },
         }
     }
 

@@ -1,6 +1,8 @@
 //! The Lambda authorizer in front of the API: who calls. What the caller may do is decided behind it.
 
 mod authentication;
+mod signature;
+mod token;
 
 use authentication::{Authentication, Refused};
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
@@ -11,6 +13,7 @@ use shared::{
     startup::Startup,
     telemetry::{self, Metric},
 };
+use token::Tokens;
 
 /// What we read of an authorizer's event (API Gateway developer guide, "Control access to HTTP APIs with AWS Lambda
 /// authorizers", payload format 2.0).
@@ -27,8 +30,9 @@ struct Event {
 async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let (store, system) = (startup.store()?, startup.system);
-    let authentication = Authentication::new(store.clone(), startup.operator_secret()?, system);
-    store.warm_up().await;
+    let tokens = startup.environment.token_issuer()?.map(Tokens::new).transpose()?;
+    let authentication = Authentication::new(store, startup.operator_secret()?, tokens, system);
+    authentication.warm_up().await;
     run_concurrent(service_fn(move |event: LambdaEvent<Event>| {
         let authentication = authentication.clone();
         async move {

@@ -35,5 +35,6 @@ mod program;
 mod receiving;
 mod sending;
 mod system;
+mod tokens;
 mod walk;
 mod worker;

@@ -1,0 +1,163 @@
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use ring::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
+use serde_json::json;
+
+use super::*;
+
+const NOW: i64 = 1_795_000_000;
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(NOW).unwrap()
+}
+
+fn issuer() -> TokenIssuer {
+    TokenIssuer {
+        issuer: "https://id.example/".to_owned(),
+        audience: "qasid".to_owned(),
+        keys_url: "https://id.example/.well-known/jwks.json".to_owned(),
+    }
+}
+
+/// A provider with one key.
+struct Provider {
+    pair: EcdsaKeyPair,
+}
+
+impl Provider {
+    fn new() -> Self {
+        let _ = RING.install_default();
+        let random = SystemRandom::new();
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap();
+        Self { pair }
+    }
+
+    fn jwk(&self) -> Value {
+        let (x, y) = self.pair.public_key().as_ref()[1..].split_at(32);
+        json!({"kty": "EC", "crv": "P-256", "kid": "1", "use": "sig", "alg": "ES256", "x": BASE64.encode(x), "y": BASE64.encode(y)})
+    }
+
+    fn token(&self, header: &Value, claims: &Value) -> String {
+        let signed = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
+        let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", BASE64.encode(signature))
+    }
+
+    fn check(&self, header: &Value, claims: &Value) -> Result<Caller, Refused> {
+        read(&self.token(header, claims), &self.jwk())
+    }
+}
+
+fn set(jwk: &Value) -> JwkSet {
+    JwkSet { keys: vec![serde_json::from_value(jwk.clone()).unwrap()] }
+}
+
+/// What [`Tokens::caller`] does, with a provider that has this one key.
+fn read(token: &str, jwk: &Value) -> Result<Caller, Refused> {
+    let (algorithm, key_id) = signed_with(token).ok_or(Refused::Malformed)?;
+    let (of_key, key) = find(&set(jwk), &key_id).ok_or(Refused::TokenKey)?;
+    if of_key != algorithm {
+        return Err(Refused::TokenKey);
+    }
+    check(token, algorithm, &key, &issuer(), now())
+}
+
+fn header() -> Value {
+    json!({"alg": "ES256", "kid": "1", "typ": "JWT"})
+}
+
+fn claims() -> Value {
+    json!({"iss": "https://id.example/", "aud": "qasid", "sub": "ada", "exp": NOW + 60, "nbf": NOW - 60, "role": "admin", "scopes": "admin"})
+}
+
+fn with(mut value: Value, name: &str, new: Value) -> Value {
+    value[name] = new;
+    value
+}
+
+#[test]
+fn a_good_token_names_a_tenant_and_never_an_admin() {
+    let caller = Provider::new().check(&header(), &claims()).unwrap();
+    assert_eq!(caller, Caller::tenant("token", "ada".to_owned(), Scope::OF_TOKENS));
+    assert!(caller.require(Scope::Admin).is_err() && caller.require(Scope::Worker).is_err());
+    for audience in [json!(["other", "qasid"]), json!(["qasid"])] {
+        assert!(Provider::new().check(&header(), &with(claims(), "aud", audience)).is_ok());
+    }
+}
+
+#[test]
+fn claims_are_checked_one_by_one() {
+    let provider = Provider::new();
+    for (name, value, refused) in [
+        ("iss", json!("https://id.example"), Refused::TokenIssuer),
+        ("iss", Value::Null, Refused::TokenClaims),
+        ("aud", json!("other"), Refused::TokenAudience),
+        ("aud", json!([]), Refused::TokenAudience),
+        ("aud", Value::Null, Refused::TokenClaims),
+        ("sub", Value::Null, Refused::TokenClaims),
+        ("sub", json!(7), Refused::TokenClaims),
+        ("sub", json!(" "), Refused::TokenClaims),
+        ("sub", json!("x".repeat(257)), Refused::TokenClaims),
+        ("exp", Value::Null, Refused::TokenClaims),
+        ("exp", json!("9999999999"), Refused::TokenClaims),
+        ("exp", json!(NOW - 30), Refused::TokenTime),
+        ("nbf", json!(NOW + 31), Refused::TokenTime),
+        ("nbf", json!("now"), Refused::TokenClaims),
+    ] {
+        assert_eq!(provider.check(&header(), &with(claims(), name, value.clone())), Err(refused), "{name} {value}");
+    }
+    for (name, value) in [("exp", json!(NOW - 29)), ("exp", json!(NOW as f64 + 0.5)), ("nbf", json!(NOW + 30))] {
+        assert!(provider.check(&header(), &with(claims(), name, value.clone())).is_ok(), "{name} {value}");
+    }
+}
+
+#[test]
+fn only_the_keys_own_algorithm_is_taken() {
+    let provider = Provider::new();
+    for (name, value, refused) in [
+        ("alg", json!("none"), Refused::Malformed),
+        ("alg", json!("HS256"), Refused::Malformed),
+        ("alg", json!("ES384"), Refused::Malformed),
+        ("alg", json!("RS256"), Refused::TokenKey),
+        ("alg", Value::Null, Refused::Malformed),
+        ("kid", json!("2"), Refused::TokenKey),
+        ("kid", Value::Null, Refused::Malformed),
+        ("crit", json!(["exp"]), Refused::Malformed),
+    ] {
+        assert_eq!(provider.check(&with(header(), name, value.clone()), &claims()), Err(refused), "{name} {value}");
+    }
+    let token = provider.token(&header(), &claims());
+    for (name, value) in [("use", json!("enc")), ("alg", json!("ES384")), ("crv", json!("P-384"))] {
+        assert_eq!(read(&token, &with(provider.jwk(), name, value)), Err(Refused::TokenKey), "{name}");
+    }
+    // A token that nobody signed, with the algorithm of the key.
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    for forged in [format!("{signed}."), format!("{signed}.AAAA"), Provider::new().token(&header(), &claims())] {
+        assert_eq!(read(&forged, &provider.jwk()), Err(Refused::TokenSignature), "{forged}");
+    }
+}
+
+#[test]
+fn what_is_no_token_is_refused() {
+    for text in ["", ".", "..", "...", "a.b.c", "e30.e30.e30", "é.é.é"] {
+        assert!(signed_with(text).is_none(), "{text}");
+    }
+}
+
+/// RFC 7515, appendix A.2.
+#[test]
+fn the_standards_rs256_example_is_signed() {
+    let _ = RING.install_default();
+    let jwk = json!({"kty": "RSA", "kid": "1", "e": "AQAB", "n":
+        "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"});
+    let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+    let (algorithm, key) = find(&set(&jwk), "1").unwrap();
+    assert_eq!(algorithm, Algorithm::RS256);
+    // Its signature is right, so what is refused is what comes after that: it has no audience and no subject.
+    assert_eq!(check(token, algorithm, &key, &issuer(), now()), Err(Refused::TokenClaims));
+    let other = token.replacen("eyJpc3MiOiJqb2Ui", "eyJpc3MiOiJqb2Vp", 1);
+    assert_eq!(check(&other, algorithm, &key, &issuer(), now()), Err(Refused::TokenSignature));
+}
