@@ -29,7 +29,6 @@ pub struct Effect {
     /// Who did it: `me`, `contact`, or the identity of a group's participant.
     pub by: String,
     /// What it does.
-    #[serde(flatten)]
     pub act: Act,
 }
 

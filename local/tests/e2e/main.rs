@@ -36,5 +36,6 @@ mod receiving;
 mod sending;
 mod system;
 mod tokens;
+mod understanding;
 mod walk;
 mod worker;

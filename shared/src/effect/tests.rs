@@ -1,4 +1,8 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use super::*;
 
@@ -79,6 +83,16 @@ fn run(effects: &[Effect]) -> (Notes, Option<String>) {
 }
 
 proptest! {
+    #[test]
+    fn an_effect_that_waits_reads_back(effects in effects()) {
+        for effect in effects {
+            let mut item: HashMap<String, AttributeValue> = to_item(&effect).unwrap();
+            // As the store writes it.
+            item.retain(|_, value| !value.is_null());
+            prop_assert_eq!(from_item::<Effect>(item).unwrap(), effect);
+        }
+    }
+
     #[test]
     fn any_order_and_any_repetition_end_alike(
         (ordered, shuffled) in effects().prop_flat_map(|effects| {

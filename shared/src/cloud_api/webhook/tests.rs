@@ -389,3 +389,108 @@ proptest! {
         let _ = updates(format!("\"{tail}\"").as_bytes());
     }
 }
+
+/// Valid messages of every type, as the start of near misses.
+fn valid_message() -> impl Strategy<Value = Value> {
+    let of = |kind: &str, object: Value| {
+        let mut message = text("m");
+        message.as_object_mut().unwrap().remove("text");
+        message["type"] = json!(kind);
+        message[kind] = object;
+        message
+    };
+    let mut group = text("m");
+    group["group_id"] = json!("120363@g.us");
+    let mut reply = text("m");
+    reply["context"] = json!({"id": "q", "from": "1", "forwarded": true, "referred_product": {"catalog_id": "1"}});
+    reply["referral"] = json!({"source_type": "ad"});
+    prop::sample::select(vec![
+        text("m"),
+        group,
+        reply,
+        of("image", json!({"id": "7", "caption": "x"})),
+        of("audio", json!({"id": "7", "voice": true})),
+        of("location", json!({"latitude": 1.5, "longitude": "2", "name": "x"})),
+        of("contacts", json!([{"name": {"formatted_name": "x"}}])),
+        of("button", json!({"text": "x", "payload": "y"})),
+        of("interactive", json!({"type": "list_reply", "list_reply": {"id": "1", "title": "x"}})),
+        of("interactive", json!({"type": "nfm_reply", "nfm_reply": {"response_json": "{}", "body": "Sent"}})),
+        of("reaction", json!({"message_id": "t", "emoji": "👍"})),
+        of(
+            "edit",
+            json!({"original_message_id": "t", "message": {"type": "edit", "edit": {"message": {"type": "text"}}}}),
+        ),
+        of("revoke", json!({"original_message_id": "t"})),
+        of("order", json!({"catalog_id": "1", "product_items": [{"quantity": 1}]})),
+        of("system", json!({"type": "user_changed_number", "body": "x", "wa_id": "2", "previous_user_id": "EG.2"})),
+        of("unsupported", json!({"type": "poll_creation"})),
+    ])
+}
+
+/// Every place in a value.
+fn pointers(value: &Value) -> Vec<String> {
+    let inner: Vec<(String, &Value)> = match value {
+        Value::Object(members) => members.iter().map(|(name, inner)| (name.clone(), inner)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(at, inner)| (at.to_string(), inner)).collect(),
+        _ => Vec::new(),
+    };
+    let deeper =
+        inner.iter().flat_map(|(name, inner)| pointers(inner).into_iter().map(move |rest| format!("/{name}{rest}")));
+    std::iter::once(String::new()).chain(deeper).collect()
+}
+
+fn changed(valid: Value, place: prop::sample::Index, odd: Value) -> Value {
+    let mut changed = valid;
+    let places = pointers(&changed);
+    *changed.pointer_mut(&places[place.index(places.len())]).unwrap() = odd;
+    changed
+}
+
+/// A body with all that is read, for changes anywhere in it.
+fn whole() -> Value {
+    let metadata = json!({"display_phone_number": "1555", "phone_number_id": "1065"});
+    let status = json!({"id": "w", "status": "failed", "timestamp": "1", "recipient_type": "group", "recipient_participant_id": "2",
+        "pricing": {"billable": true}, "errors": [{"code": 1, "error_data": {"details": "x"}}]});
+    let echo = json!({"id": "e", "to": "201001234567", "timestamp": "1", "type": "text", "text": {"body": "x"}});
+    let change = |field: &str, value: Value| json!({"field": field, "value": value});
+    json!({"entry": [{"id": "1", "time": 1, "changes": [
+        change("messages", json!({"metadata": metadata, "contacts": [{"wa_id": "1", "profile": {"name": "x"}}], "messages": [text("a")], "statuses": [status], "errors": []})),
+        change("smb_message_echoes", json!({"metadata": metadata, "message_echoes": [echo]})),
+        change("standby", json!({"metadata": metadata, "standby": {"message_echoes": [{"id": "s", "timestamp": "1", "message": echo}]}})),
+        change("history", json!({"metadata": metadata, "history": [{"threads": [{"id": "201001234567", "messages": [text("h")]}]}]})),
+        change("account_update", json!({"event": "X"})),
+    ]}]})
+}
+
+proptest! {
+    /// A message with one thing changed is still there, as a message or as an event that has all of its JSON.
+    #[test]
+    fn near_misses_are_accounted_for(valid in valid_message(), place in any::<prop::sample::Index>(), odd in any_json()) {
+        let near = changed(valid, place, odd);
+        let updates = updates(&body(&json!([text("a"), near, text("b")]))).unwrap();
+        prop_assert_eq!(updates.len(), 3);
+        prop_assert!(matches!(updates[0], Update::Message(_)) && matches!(updates[2], Update::Message(_)));
+        let raw = match &updates[1] {
+            Update::Message(received) => &received.message.raw,
+            Update::Event(event) => &event.raw,
+            Update::Status(..) => return Err(TestCaseError::fail("a message became a status")),
+        };
+        prop_assert_eq!(raw, &near.to_string());
+    }
+
+    /// A change anywhere in a body costs at most the piece that it is in: the other changes are read as before.
+    #[test]
+    fn a_change_costs_its_own_piece_alone(place in any::<prop::sample::Index>(), odd in any_json()) {
+        let mut whole = whole();
+        let changes = whole["entry"][0]["changes"].as_array().unwrap().len();
+        let which = place.index(changes);
+        let piece = whole["entry"][0]["changes"][which].take();
+        whole["entry"][0]["changes"][which] = changed(piece, place, odd);
+        let updates = updates(whole.to_string().as_bytes()).unwrap();
+        let has = |wamid: &str| updates.iter().any(|update| matches!(update, Update::Message(one) if one.message.wamid == wamid));
+        for (at, wamid) in ["a", "e", "s", "h"].into_iter().enumerate() {
+            prop_assert!(at == which || has(wamid), "{} is lost", wamid);
+        }
+        prop_assert!(!updates.is_empty());
+    }
+}
