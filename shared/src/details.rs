@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use crate::{
     cloud_api::WhatsAppError,
     effect::{Edited, Notes, Participant},
-    message::{Attempt, Message, MessageRow, MessageStatus, Source},
+    message::{Attempt, Message, MessageRow, MessageStatus, MessageType, Source},
     store::{Facts, StatusTimes},
     time::Timestamp,
 };
@@ -21,6 +21,8 @@ pub struct MessageDetails {
     source: Option<Source>,
     /// The Cloud API's object: `{"type": "image", "image": {…}}`.
     content: Option<Value>,
+    /// Its JSON as it came, where it was not understood.
+    raw: Option<Value>,
     /// What it answers or forwards: `{"id", "from", "forwarded", …}`.
     context: Option<Value>,
     /// The advertisement that it came from.
@@ -75,6 +77,9 @@ impl MessageDetails {
             Some(_) => content.remove("context"),
             None => content.get("context").map(|context| json!({"id": context["message_id"]})),
         };
+        let is_unread = message.kind == MessageType::Unsupported;
+        // One that is cut into parts is no JSON here.
+        let raw = message.raw.as_deref().filter(|_| is_unread).and_then(|raw| serde_json::from_str(raw).ok());
         let (referral, author) = (content.remove("referral"), content.remove("author"));
         // The type alone says nothing that the row does not.
         let content = (content.len() > 1).then_some(Value::Object(content));
@@ -95,6 +100,7 @@ impl MessageDetails {
             to: message.to,
             source: message.source,
             content,
+            raw,
             context,
             referral,
             author,

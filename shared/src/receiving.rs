@@ -203,7 +203,7 @@ impl Receiver {
         let (session_id, Sender { addresses, name }) = (owner.session_id, sender);
         let effects: Vec<Effect> = messages.iter().filter_map(|message| message.effect.clone()).collect();
         let count = messages.len();
-        let messages = self.unknown_ones(&phone_number_id, messages).await?;
+        let messages = self.unknown_ones(&phone_number_id, source, messages).await?;
         let number = phone_number_id.clone();
         let batch = InboundBatch { session_id, phone_number_id, addresses, name, source, messages };
         let receipts = self.store.receive(batch).await?;
@@ -219,15 +219,18 @@ impl Receiver {
         Ok(())
     }
 
-    /// Leaves out what the business sent and is stored already, mostly because the API sent it: its row has another key
-    /// than an echo's would have.
-    async fn unknown_ones(&self, number: &str, messages: Vec<Inbound>) -> Result<Vec<Inbound>, StoreError> {
+    /// Leaves out what is stored already under another key than it would get: what the API sent, and what the history
+    /// tells twice.
+    async fn unknown_ones(
+        &self,
+        number: &str,
+        source: Option<Source>,
+        messages: Vec<Inbound>,
+    ) -> Result<Vec<Inbound>, StoreError> {
         let looked: Vec<Result<Option<Inbound>, StoreError>> = stream::iter(messages)
             .map(|message| async move {
-                let is_known = match &message {
-                    message if !message.from_me => false,
-                    message => self.is_known(number, message).await?,
-                };
+                let may_be_known = message.from_me || source == Some(Source::History);
+                let is_known = may_be_known && self.is_known(number, &message).await?;
                 Ok((!is_known).then_some(message))
             })
             .buffered(PARALLEL)
@@ -244,7 +247,9 @@ impl Receiver {
                 return Ok(true);
             }
         }
-        Ok(self.store.message_by_wamid(number, &message.wamid).await?.is_some())
+        let Some(key) = self.store.message_by_wamid(number, &message.wamid).await? else { return Ok(false) };
+        self.store.fill_placeholder(&key, message).await?;
+        Ok(true)
     }
 
     async fn keep_unowned(&self, conversation: Conversation) -> Result<(), StoreError> {

@@ -44,6 +44,11 @@ async fn chat(system: &System) -> Value {
     chats.remove(0)
 }
 
+/// What the schedule does once a minute.
+async fn invoke_deliver(system: &System) {
+    system.running().lambda().invoke("deliver", b"{}".to_vec().into()).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_shows_what_it_is_and_what_was_done_to_it() {
     let system = System::start().await;
@@ -118,6 +123,19 @@ async fn what_comes_before_its_message_waits_for_it() {
     assert_eq!(system.items("parked_effect").await.len(), 3);
     let trace = system.get("/api/messages/w.0").await;
     assert_eq!((&trace.json["message"], &trace.json["trace"][0]["outcome"]), (&Value::Null, &json!("parked_effect")));
+    // The index by wamid is a moment behind the table, so all of them are looked at once more.
+    assert_eq!(system.due().await, 3);
+    for parked in system.items("parked_effect").await {
+        let (pk, sk) = (parked["pk"].as_str().unwrap(), parked["sk"].as_str().unwrap());
+        system.set_string(pk, sk, "due_at", "2020-01-01T00:00:00.000Z").await;
+    }
+    system
+        .until("nothing is to be looked at", async || {
+            invoke_deliver(&system).await;
+            system.due().await == 0
+        })
+        .await;
+    assert_eq!(system.items("parked_effect").await.len(), 3);
     receives(&system, &text(0)).await;
     for n in 1..12 {
         tokio::join!(async { receives(&system, &acts(n)).await }, async { receives(&system, &text(n)).await });
@@ -217,6 +235,16 @@ async fn history_and_copies_fill_chats_and_disturb_nobody() {
     assert_eq!(system.items("message").await.len(), 3);
     let sent = details(&system, "h.2").await;
     assert_eq!((&sent["from_me"], &sent["status"], &sent["source"]), (&json!(true), &json!("read"), &json!("history")));
+
+    // A picture of the past comes without its content first, and then once more with it.
+    let empty = json!({"from": own, "id": "h.pic", "timestamp": "115", "type": "media_placeholder"});
+    let thread = json!({"id": CUSTOMER, "messages": [empty]});
+    delivers(&system, &field(&system, "history", json!({"history": [{"threads": [thread]}]}))).await;
+    let picture = message("h.pic", 114, "image", json!({"id": "7", "caption": "a cat"}));
+    delivers(&system, &field(&system, "history", json!({"messages": [picture]}))).await;
+    let shown = details(&system, "h.pic").await;
+    assert_eq!((&shown["type"], &shown["body"], &shown["from_me"]), (&json!("image"), &json!("a cat"), &json!(true)));
+    assert_eq!(system.items("message").await.len(), 4);
 
     let copy = json!({"messages": [message("s.1", 130, "text", json!({"body": "to the agent"}))]});
     delivers(&system, &field(&system, "standby", json!({"standby": copy}))).await;

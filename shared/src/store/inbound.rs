@@ -283,6 +283,34 @@ impl Store {
         Ok(put_action(self.put(item, "attribute_not_exists(pk)")))
     }
 
+    /// Gives a message of the past, which first came without its picture, what WhatsApp tells of it later (Meta: "history
+    /// webhook reference"). Any other row stays as it is.
+    pub async fn fill_placeholder(&self, key: &MessageKey, inbound: &Inbound) -> Result<(), StoreError> {
+        if inbound.kind == MessageType::MediaPlaceholder {
+            return Ok(());
+        }
+        let raw = self.keep_raw(&key.message_id.to_string(), &inbound.raw, None).await?;
+        let mut set = "SET #type = :type, #raw = :raw".to_owned();
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key.key().attributes()))
+            .condition_expression("#type = :placeholder")
+            .expression_attribute_names("#type", "type")
+            .expression_attribute_names("#raw", "raw")
+            .expression_attribute_values(":type", item::value(&inbound.kind)?)
+            .expression_attribute_values(":placeholder", item::value(&MessageType::MediaPlaceholder)?)
+            .expression_attribute_values(":raw", string(raw.own));
+        for (name, text) in [("body", &inbound.body), ("content", &inbound.content)] {
+            if let Some(text) = text {
+                set += &format!(", {name} = :{name}");
+                request = request.expression_attribute_values(format!(":{name}"), string(text));
+            }
+        }
+        self.unless_refused("filling a placeholder", request.update_expression(set)).await.map(drop)
+    }
+
     /// Notes on messages that WhatsApp delivered again how often it did. Best effort: nothing depends on it.
     async fn count_duplicates(&self, keys: Vec<MessageKey>) {
         stream::iter(keys)
