@@ -473,7 +473,7 @@ proptest! {
         let raw = match &updates[1] {
             Update::Message(received) => &received.message.raw,
             Update::Event(event) => &event.raw,
-            Update::Status(..) => return Err(TestCaseError::fail("a message became a status")),
+            other => return Err(TestCaseError::fail(format!("a message became {other:?}"))),
         };
         prop_assert_eq!(raw, &near.to_string());
     }
