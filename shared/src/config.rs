@@ -26,6 +26,17 @@ pub struct MissingVariable(&'static str);
 #[error("the environment variable {0} is not a number")]
 pub struct InvalidVariable(&'static str);
 
+/// The Cloud API is nowhere that an access token may be sent to.
+#[derive(Debug, thiserror::Error)]
+pub enum GraphApiUrlError {
+    /// A variable is not set.
+    #[error(transparent)]
+    Missing(#[from] MissingVariable),
+    /// It is not Meta's.
+    #[error("GRAPH_API_BASE_URL must be https://graph.facebook.com, or http://127.0.0.1 with a port")]
+    Foreign,
+}
+
 impl Environment {
     /// An environment that `lookup` answers for.
     pub fn new(lookup: fn(&str) -> Option<String>) -> Self {
@@ -116,10 +127,15 @@ impl Environment {
         self.optional(name).and_then(|value| value.parse().ok()).ok_or(InvalidVariable(name))
     }
 
-    /// `GRAPH_API_BASE_URL` and `GRAPH_API_VERSION`, joined: `https://graph.facebook.com/v26.0`.
-    pub fn graph_api_url(self) -> Result<String, MissingVariable> {
+    /// `GRAPH_API_BASE_URL` and `GRAPH_API_VERSION`, joined: `https://graph.facebook.com/v26.0`. Access tokens go there, and
+    /// so it is Meta's host or, in a local run, this machine.
+    pub fn graph_api_url(self) -> Result<String, GraphApiUrlError> {
         let base = self.required("GRAPH_API_BASE_URL")?;
-        Ok(format!("{}/{}", base.trim_end_matches('/'), self.required("GRAPH_API_VERSION")?))
+        let local_port = base.strip_prefix("http://127.0.0.1:").map(str::parse::<u16>);
+        if base != "https://graph.facebook.com" && !matches!(local_port, Some(Ok(_))) {
+            return Err(GraphApiUrlError::Foreign);
+        }
+        Ok(format!("{base}/{}", self.required("GRAPH_API_VERSION")?))
     }
 }
 
@@ -141,4 +157,38 @@ pub struct BusinessNumber {
     pub phone_number_id: String,
     /// The number itself, digits only, as `wa.me` links need it.
     pub display_phone_number: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An environment in which the base URL is `$base`.
+    macro_rules! with_base {
+        ($base:literal) => {
+            Environment::new(|name| match name {
+                "GRAPH_API_BASE_URL" => Some($base.to_owned()),
+                _ => Some("v26.0".to_owned()),
+            })
+        };
+    }
+
+    #[test]
+    fn access_tokens_go_to_meta_and_to_this_machine_only() {
+        let url = |environment: Environment| environment.graph_api_url().ok();
+        assert_eq!(url(with_base!("https://graph.facebook.com")).as_deref(), Some("https://graph.facebook.com/v26.0"));
+        assert_eq!(url(with_base!("http://127.0.0.1:8788")).as_deref(), Some("http://127.0.0.1:8788/v26.0"));
+        for elsewhere in [
+            with_base!("http://graph.facebook.com"),
+            with_base!("https://graph.facebook.com.example.org"),
+            with_base!("https://graph.facebook.com@example.org"),
+            with_base!("https://example.org"),
+            with_base!("http://127.0.0.1"),
+            with_base!("http://127.0.0.1:80@example.org"),
+            with_base!("http://127.0.0.1:80/../x"),
+            with_base!(""),
+        ] {
+            assert_eq!(url(elsewhere), None);
+        }
+    }
 }

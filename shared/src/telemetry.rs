@@ -52,6 +52,8 @@ pub enum Metric {
     MessagesUnknown,
     /// Posts that WhatsApp certainly did not accept, to be tried again.
     MessagesRetried,
+    /// Sessions that were paused, because WhatsApp refuses the token or the account.
+    SessionsPaused,
     /// The age of the oldest message that is still to be sent, in seconds.
     OldestPendingSeconds,
     /// From the caller's request to WhatsApp's acceptance, in milliseconds.
@@ -91,6 +93,7 @@ impl Metric {
             Self::FailedUndelivered => "FailedUndelivered",
             Self::MessagesUnknown => "MessagesUnknown",
             Self::MessagesRetried => "MessagesRetried",
+            Self::SessionsPaused => "SessionsPaused",
             Self::OldestPendingSeconds => "OldestPendingSeconds",
             Self::AcceptedToSentMilliseconds => "AcceptedToSentMilliseconds",
             Self::UnownedMessages => "UnownedMessages",

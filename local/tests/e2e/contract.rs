@@ -383,3 +383,14 @@ async fn the_table_failing_is_a_503_and_leaves_nothing_half_done() {
     assert!(system.items("session").await.is_empty());
     assert_eq!(system.create("ada").await["owner_id"], "ada");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_that_is_called_too_often_answers_429_and_the_others_go_on() {
+    let system = System::start().await;
+    let verify = "/api/webhook?hub.mode=subscribe&hub.verify_token=guess&hub.challenge=7";
+    let answers = futures_util::future::join_all((0..200).map(|_| system.get(verify))).await;
+    let of = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert!(of(403) >= 20, "the burst is let through");
+    assert!(of(429) > 0 && of(403) + of(429) == 200, "{} and {}", of(403), of(429));
+    assert_eq!(system.create("ada").await["owner_id"], "ada");
+}

@@ -200,7 +200,10 @@ impl Courier {
                 (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(then))
             }
             Meaning::AccountBlocked => {
-                self.sessions.pause(message.session_id, &error).await?;
+                if self.sessions.pause(message.session_id, &error).await? {
+                    tracing::error!(session_id = %message.session_id, code, "session paused");
+                    self.metrics.add(Metric::SessionsPaused, 1);
+                }
                 let then = now.after(PAUSED).min(expires_at(message));
                 (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(then))
             }

@@ -56,13 +56,13 @@ impl Sessions {
         Ok(state)
     }
 
-    /// Stops the session's outbox for a reason that every message of it shares.
-    pub(super) async fn pause(&self, id: SessionId, reason: &str) -> Result<(), StoreError> {
-        self.store.pause_session(id, reason).await?;
+    /// Stops the session's outbox for a reason that every message of it shares. Whether it was not stopped before.
+    pub(super) async fn pause(&self, id: SessionId, reason: &str) -> Result<bool, StoreError> {
+        let is_new = self.store.pause_session(id, reason).await?;
         if let Ok(mut known) = self.known.lock() {
             known.remove(&id);
         }
-        Ok(())
+        Ok(is_new)
     }
 
     /// Forgets what is known, as it was just changed elsewhere.

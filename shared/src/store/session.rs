@@ -203,8 +203,9 @@ impl Store {
             .map_err(|source| StoreError::Request { operation: "pairing", source: source.into() })
     }
 
-    /// Stops a session's outbox, with the reason that its status then shows. The first reason stays.
-    pub async fn pause_session(&self, id: SessionId, reason: &str) -> Result<(), StoreError> {
+    /// Stops a session's outbox, with the reason that its status then shows. The first reason stays. Whether it was not
+    /// stopped before.
+    pub async fn pause_session(&self, id: SessionId, reason: &str) -> Result<bool, StoreError> {
         let request = self
             .client
             .update_item()
@@ -214,7 +215,7 @@ impl Store {
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(paused_reason)")
             .expression_attribute_values(":reason", string(reason))
             .expression_attribute_values(":now", string((self.system.now)().to_string()));
-        self.unless_refused("pausing a session", request).await.map(drop)
+        self.unless_refused("pausing a session", request).await
     }
 
     async fn note_refusal(&self, id: SessionId, reason: PairingRefusal) -> Result<(), StoreError> {
