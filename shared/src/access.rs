@@ -24,7 +24,7 @@ pub use routes::{Access, Route, paths, route_of};
 /// A right that a key can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Scope {
-    /// To make sessions, look at them and resume them.
+    /// To make sessions, look at them and resume them, and to erase them and their chats.
     #[serde(rename = "sessions")]
     Sessions,
     /// To send messages.

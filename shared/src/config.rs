@@ -123,6 +123,12 @@ impl Environment {
         })
     }
 
+    /// `RETENTION_DAYS`: how long messages are kept; `None` for ever, which is written as 0.
+    pub fn retention(self) -> Result<Option<Duration>, InvalidVariable> {
+        let days: u32 = self.number("RETENTION_DAYS")?;
+        Ok((days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 60 * 60)))
+    }
+
     fn number<N: std::str::FromStr>(self, name: &'static str) -> Result<N, InvalidVariable> {
         self.optional(name).and_then(|value| value.parse().ok()).ok_or(InvalidVariable(name))
     }

@@ -102,6 +102,15 @@ impl MessageList {
         Ok(list)
     }
 
+    /// The same for an export, which begins with the oldest.
+    pub fn export(chat_id: ChatId, query: &Query) -> Result<Self, ApiError> {
+        let limit = query.whole_number("limit", 1..=HIGHEST_LIMIT)?.unwrap_or(HIGHEST_LIMIT);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut list = Self { chat_id, order: Order::Ascending, limit, after: None };
+        list.after = cursor(query, &list.name())?;
+        Ok(list)
+    }
+
     /// The cursor for the page that goes on at `next`.
     pub fn cursor(&self, next: Position) -> String {
         next.cursor(&self.name())

@@ -79,7 +79,8 @@ impl Startup {
     pub fn store(&self) -> Result<Store, StartError> {
         let client = aws_sdk_dynamodb::Client::new(&self.aws);
         let store = Store::new(client, self.environment.table_name()?, self.system);
-        Ok(store.with_inbox_shards(self.environment.inbox_shards()?))
+        let environment = self.environment;
+        Ok(store.with_inbox_shards(environment.inbox_shards()?).with_retention(environment.retention()?))
     }
 
     /// What WhatsApp knows us by.

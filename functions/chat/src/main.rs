@@ -1,32 +1,36 @@
-//! `/api/chats/{chatId}`: a chat as it is (GET), and what a person of the business changes about it (PATCH).
+//! `/api/chats/{chatId}`: a chat as it is (GET), what a person of the business changes about it (PATCH), and its end
+//! (DELETE).
 
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
     access::paths::CHAT,
     chat::Chat,
+    erasure::{IN_REQUEST, Target},
     http::{Answer, ApiError, Incoming, Method, serve},
+    id::ChatId,
     inbox::{ChatChange, ChatDetails},
-    startup::Startup,
+    startup::{Startup, System},
     store::Store,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
-    let store = startup.store()?;
+    let (store, system) = (startup.store()?, startup.system);
     store.warm_up().await;
     serve(&CHAT, move |request| {
         let store = store.clone();
-        async move { answer(&store, &request).await }
+        async move { answer(&store, system, &request).await }
     })
     .await
 }
 
-async fn answer(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn answer(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
     let chat_id = request.chat_id()?;
     let change = match request.method {
         Method::PATCH => Some(ChatChange::read(&request.body.object()?)?),
+        Method::DELETE => return erased(store, system, request, chat_id).await,
         _ => None,
     };
     let chat = request.caller()?.chat(store, chat_id).await?;
@@ -39,4 +43,18 @@ async fn answer(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
 
 async fn changed(store: &Store, chat: &Chat, change: &ChatChange) -> Result<Chat, ApiError> {
     store.change_chat(chat, change).await?.ok_or_else(ApiError::chat_not_found)
+}
+
+/// Asked again, it goes on with what was begun.
+async fn erased(store: &Store, system: System, request: &Incoming, chat_id: ChatId) -> Result<Answer, ApiError> {
+    let deadline = (system.now)().after(IN_REQUEST);
+    let caller = request.caller()?;
+    let begun = match store.chat(chat_id).await?.filter(|chat| caller.may_use(chat.session_id)) {
+        Some(chat) => store.begin_chat_erasure(&chat).await?,
+        None => store.erasure(Target::Chat(chat_id)).await?,
+    };
+    let begun = begun.filter(|erasure| caller.may_use(erasure.session_id)).ok_or_else(ApiError::chat_not_found)?;
+    let erasure = store.erase(begun, deadline).await?;
+    let answer = Answer::json(&json!({"success": true, "erasure": erasure.row()}))?;
+    Ok(if erasure.complete { answer } else { answer.accepted() })
 }

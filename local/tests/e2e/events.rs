@@ -104,7 +104,7 @@ async fn events_that_meet_a_session() {
     let (system, _data) = system().await;
     system.create("ada").await;
     // The lists before the functions that fill them.
-    for function in ["chats", "chat", "chat-read", "chat-messages"] {
+    for function in ["chats", "chat", "chat-read", "chat-messages", "chat-export", "session-delete"] {
         answers_as_expected(&system, function).await;
     }
     for function in [

@@ -19,6 +19,7 @@ mod chaos;
 mod contract;
 mod credentials;
 mod delivery;
+mod erasing;
 mod events;
 #[cfg(target_os = "linux")]
 mod faults;

@@ -76,7 +76,9 @@ fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
             ("".to_owned(), json!({"sessionId": session, "id": "3EB1", "from": to, "timestamp": now}), Refusal::Missing)
         }
         "GET /api/chats" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
-        "GET /api/chats/{chatId}" | "GET /api/chats/{chatId}/messages" => (chat.clone(), Value::Null, Refusal::Missing),
+        "GET /api/chats/{chatId}" | "GET /api/chats/{chatId}/messages" | "GET /api/chats/{chatId}/export" => {
+            (chat.clone(), Value::Null, Refusal::Missing)
+        }
         "PATCH /api/chats/{chatId}" => (chat.clone(), json!({"status": "ARCHIVED"}), Refusal::Missing),
         "POST /api/chats/{chatId}/read" => (chat.clone(), Value::Null, Refusal::Missing),
         "GET /api/auto-replies" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
@@ -88,6 +90,8 @@ fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
             (rule.clone(), Value::Null, Refusal::Missing)
         }
         "PUT /api/auto-replies/{ruleId}" => (rule.clone(), auto_reply, Refusal::Missing),
+        "DELETE /api/chats/{chatId}" => (chat.clone(), Value::Null, Refusal::Missing),
+        "DELETE /api/session" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/events" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "POST /api/keys" => {
             ("".to_owned(), json!({"name": "x", "ownerId": owner, "scopes": ["sessions"]}), Refusal::AdminsOnly)

@@ -93,8 +93,8 @@ paths! {
     RECEIVE_MESSAGE "/api/messages/receive": POST Needs(Worker);
     /// A session's chats.
     CHATS "/api/chats": GET Needs(MessagesRead);
-    /// A chat, and what a person changes about it.
-    CHAT "/api/chats/{chatId}": GET Needs(MessagesRead), PATCH Needs(MessagesRead);
+    /// A chat, what a person changes about it, and its end.
+    CHAT "/api/chats/{chatId}": GET Needs(MessagesRead), PATCH Needs(MessagesRead), DELETE Needs(Sessions);
     /// Marks a chat as read.
     CHAT_READ "/api/chats/{chatId}/read": POST Needs(MessagesRead);
     /// A chat's messages.
@@ -105,6 +105,10 @@ paths! {
     AUTO_REPLY_DRY_RUN "/api/auto-replies/dry-run": POST Needs(Rules);
     /// One auto-reply rule.
     AUTO_REPLY "/api/auto-replies/{ruleId}": GET Needs(Rules), PUT Needs(Rules), DELETE Needs(Rules);
+    /// All that is known of a chat.
+    CHAT_EXPORT "/api/chats/{chatId}/export": GET Needs(MessagesRead);
+    /// The end of a session.
+    SESSION "/api/session": DELETE Needs(Sessions);
     /// Account events, and what could not be understood.
     EVENTS "/api/events": GET Needs(MessagesRead);
     /// The API's keys.

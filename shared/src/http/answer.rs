@@ -55,6 +55,11 @@ impl Answer {
         Self { status: 204, allow: Some(allow.to_owned()), ..Self::new("text/plain; charset=utf-8", Body::Empty) }
     }
 
+    /// 202: begun, and going on by itself.
+    pub fn accepted(self) -> Self {
+        Self { status: 202, ..self }
+    }
+
     /// Asks the caller to come again after `seconds`.
     pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }

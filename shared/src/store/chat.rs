@@ -216,6 +216,9 @@ impl Store {
             assign.set("last_message", string(last));
             assign.set("last_message_at", string(at.to_string()));
             assign.set("inbox_position", string(inbox_position(at, chat.id)));
+            if let Some(expires_at) = self.expires_at(at) {
+                assign.set("expires_at", expires_at);
+            }
             conditions.push("(attribute_not_exists(last_message_at) OR last_message_at <= :last_message_at)");
         } else if let (Some(last), Some(at)) = (&chat.last_message, chat.last_message_at) {
             // A chat that begins with what is not shown, such as a reaction, still has its place in the inbox.

@@ -183,6 +183,8 @@ impl Store {
     pub(super) fn bind(&self, session_id: SessionId, bind: &Bind) -> Result<TransactWriteItem, StoreError> {
         let mut row = item::write(IDENTITY, &Key::identity(session_id, &bind.identity), &bind.binding)?;
         row.insert("session_id".to_owned(), string(session_id.to_string()));
+        // The index by id gives what leads to a chat, too.
+        row.insert("id".to_owned(), string(bind.binding.chat_id.to_string()));
         let mut values = HashMap::new();
         let found = match &bind.found {
             Some(found) => same(found, "found", &mut values),

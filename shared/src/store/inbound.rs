@@ -254,7 +254,7 @@ impl Store {
         inbound: &Inbound,
     ) -> Result<TransactWriteItem, StoreError> {
         let id = MessageId::for_inbound(&batch.phone_number_id, &inbound.wamid);
-        let raw = self.keep_raw(&id.to_string(), &inbound.raw, None).await?;
+        let raw = self.keep_raw(&id.to_string(), &inbound.raw, self.retention).await?;
         let message = Message {
             id,
             chat_id,
@@ -280,6 +280,7 @@ impl Store {
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
         item.insert("received_at".to_owned(), string((self.system.now)().to_string()));
+        item.extend(self.expires_at(inbound.timestamp).map(|at| ("expires_at".to_owned(), at)));
         Ok(put_action(self.put(item, "attribute_not_exists(pk)")))
     }
 

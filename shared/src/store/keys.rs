@@ -8,6 +8,7 @@ use super::EventOwner;
 use crate::{
     chat::ChatStatus,
     cursor::Position,
+    erasure::Target,
     id::{ChatId, KeyId, MessageId, RuleId, SessionId, content_id},
     identity::Identity,
     message::{Message, Receipt},
@@ -124,6 +125,19 @@ impl Key {
     /// The automatic replies of a chat.
     pub(crate) fn replies(chat_id: ChatId) -> Self {
         Self::new(chat_pk(chat_id), "REPLIES")
+    }
+
+    /// The order to erase something.
+    pub(crate) fn erasure(target: Target) -> Self {
+        match target {
+            Target::Chat(id) => Self::new(format!("ERASE#CHAT#{id}"), "ERASE"),
+            Target::Session(id) => Self::new(format!("ERASE#SESSION#{id}"), "ERASE"),
+        }
+    }
+
+    /// Whether it is the key of an identity.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.pk.starts_with("IDENTITY#")
     }
 
     /// A message for a number that no session owns.
@@ -268,6 +282,11 @@ pub(crate) fn due_key(shard: u8) -> String {
 /// The same for an item that is in no chat: an even spread by the item's own partition key.
 pub(crate) fn due_shard(pk: &str) -> String {
     due_key(content_id(pk).as_bytes()[15] % DUE_SHARDS)
+}
+
+/// Partition key of the `due` index for orders to erase something, which are not `deliver`'s.
+pub(crate) fn erase_key() -> &'static str {
+    "ERASE"
 }
 
 /// Partition key of the `due` index for messages that a worker claims; its sort key is the message's own time.

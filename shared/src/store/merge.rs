@@ -161,6 +161,9 @@ impl Store {
         let shard = chat.id.shard(self.inbox_shards);
         let in_list = listed.map(|_| string(inbox_key(chat.session_id, chat.status, shard)));
         attributes.insert("inbox_key".to_owned(), in_list);
+        if let Some(expires_at) = chat.last_message_at.and_then(|at| self.expires_at(at)) {
+            attributes.insert("expires_at".to_owned(), Some(expires_at));
+        }
         attributes.insert("inbox_position".to_owned(), listed.map(|at| string(inbox_position(at, chat.id))));
         Ok(attributes)
     }

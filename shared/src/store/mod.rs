@@ -6,6 +6,7 @@ mod consent;
 mod delivery;
 mod due;
 mod effect;
+mod erasure;
 mod event;
 mod identity;
 mod inbound;
@@ -30,11 +31,12 @@ mod worker;
 use std::{
     error::Error,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata};
+use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata, types::AttributeValue};
 
-use crate::startup::System;
+use crate::{startup::System, time::Timestamp};
 
 pub use api_key::KeyPage;
 pub use delivery::{Change, Claim, Lease, OutboxMessage};
@@ -60,6 +62,7 @@ pub struct Store {
     table: String,
     system: System,
     inbox_shards: u8,
+    retention: Option<Duration>,
     remembered: Arc<Mutex<identity::Remembered>>,
 }
 
@@ -105,12 +108,22 @@ impl StoreError {
 impl Store {
     /// The table of this name.
     pub fn new(client: Client, table: String, system: System) -> Self {
-        Self { client, table, system, inbox_shards: 1, remembered: Arc::default() }
+        Self { client, table, system, inbox_shards: 1, retention: None, remembered: Arc::default() }
     }
 
     /// Spreads each list of a session's inbox over this many partitions of the index.
     pub fn with_inbox_shards(self, inbox_shards: u8) -> Self {
         Self { inbox_shards: inbox_shards.max(1), ..self }
+    }
+
+    /// Keeps messages for this long after their own time, and chats for as long after their last message.
+    pub fn with_retention(self, retention: Option<Duration>) -> Self {
+        Self { retention, ..self }
+    }
+
+    /// When DynamoDB is to delete what has this time; `None` when it is kept.
+    fn expires_at(&self, at: Timestamp) -> Option<AttributeValue> {
+        self.retention.map(|retention| item::number(at.after(retention).seconds()))
     }
 
     /// Opens the connection with one cheap request, whose result does not matter.

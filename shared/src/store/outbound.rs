@@ -140,7 +140,12 @@ impl Store {
     }
 
     /// The action that makes a pending message, in the `due` index of whoever carries it.
-    pub(super) fn put_pending(&self, message: &Message) -> Result<TransactWriteItem, StoreError> {
+    /// `idempotency_key` is the caller's: what is kept under it has the message's text, and is erased with the message.
+    pub(super) fn put_pending(
+        &self,
+        message: &Message,
+        idempotency_key: Option<&str>,
+    ) -> Result<TransactWriteItem, StoreError> {
         let mut item = item::write(MESSAGE, &MessageKey::of(message).key(), message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         let (due_key, due_at) = match message.channel {
@@ -149,6 +154,8 @@ impl Store {
         };
         item.insert("due_key".to_owned(), string(due_key));
         item.insert("due_at".to_owned(), string(due_at.to_string()));
+        item.extend(idempotency_key.map(|key| ("idempotency_key".to_owned(), string(key))));
+        item.extend(self.expires_at(message.timestamp).map(|at| ("expires_at".to_owned(), at)));
         Ok(put_action(self.put(item, "attribute_not_exists(pk)")))
     }
 
@@ -166,7 +173,8 @@ impl Store {
                 Some(known) => Expected::LastOutbound(known.last_outbound.as_deref()),
             },
         };
-        let mut actions = vec![self.put_pending(message)?, self.summarise(&summary)?];
+        let caller_key = outbound.idempotency.as_ref().map(|(key, _)| *key);
+        let mut actions = vec![self.put_pending(message, caller_key)?, self.summarise(&summary)?];
         if let Some((caller_key, replay)) = &outbound.idempotency {
             let key = Key::idempotency(message.session_id, caller_key);
             let mut put =

@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::{
     Store, StoreError,
-    item::{self, number},
+    item::{self, number, string},
     keys::Key,
 };
+use crate::message::Message;
 
 /// The most of one text that an item holds, in bytes. What was understood of it is beside it in the same item.
 pub(super) const PART: usize = 128 * 1024;
@@ -60,6 +61,33 @@ impl Store {
             .await?;
         Ok(Kept { own, parts: parts.len() })
     }
+}
+
+impl Store {
+    /// What came of a message, all parts of it; `None` when nothing did.
+    pub async fn whole_raw(&self, message: &Message) -> Result<Option<String>, StoreError> {
+        let Some(mut raw) = message.raw.clone() else { return Ok(None) };
+        if is_first_of_many(&raw) {
+            let mut pages = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", string(Key::raw_part(message.id, 0).pk))
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(StoreError::request("reading a long text"))?;
+                raw.extend(page.items().iter().filter_map(|part| part.get("raw")?.as_s().ok()).map(String::as_str));
+            }
+        }
+        Ok(Some(raw))
+    }
+}
+
+/// Whether the text is as long as one that was cut: a part ends before the character that would make it too long.
+pub(super) fn is_first_of_many(raw: &str) -> bool {
+    raw.len() + 4 > PART
 }
 
 #[cfg(test)]

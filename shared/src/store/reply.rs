@@ -114,8 +114,12 @@ impl Store {
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .build()
             .map_err(|source| StoreError::Request { operation: "storing a reply", source: source.into() })?;
-        let actions =
-            vec![update_action(mark), self.put_pending(reply.message)?, self.summarise(&summary)?, put_action(history)];
+        let actions = vec![
+            update_action(mark),
+            self.put_pending(reply.message, None)?,
+            self.summarise(&summary)?,
+            put_action(history),
+        ];
         match self.transact("storing a reply", actions).await? {
             Transaction::Committed => Ok(ReplyOutcome::Stored),
             Transaction::Refused(refusals) if refusals.first().is_some_and(|mark| mark.failed) => {

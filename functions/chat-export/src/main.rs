@@ -1,0 +1,40 @@
+//! `GET /api/chats/{chatId}/export`: all that is known of a chat, page by page, oldest message first.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    access::paths::CHAT_EXPORT,
+    export::export,
+    http::{Answer, ApiError, Incoming, serve},
+    inbox::{ChatDetails, MessageList},
+    startup::Startup,
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let store = startup.store()?;
+    store.warm_up().await;
+    serve(&CHAT_EXPORT, move |request| {
+        let store = store.clone();
+        async move { answer(&store, &request).await }
+    })
+    .await
+}
+
+async fn answer(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+    let chat_id = request.chat_id()?;
+    let list = MessageList::export(chat_id, &request.query)?;
+    let chat = request.caller()?.chat(store, chat_id).await?;
+    let (identities, page) = tokio::join!(store.identities_of(&chat), export(store, &chat, &list));
+    let (identities, page) = (identities?, page?);
+    let next = page.next.map(|next| list.cursor(next));
+    Answer::json(&json!({
+        "success": true,
+        "chat": ChatDetails::from(&chat),
+        "identities": identities,
+        "messages": page.items,
+        "nextCursor": next,
+    }))
+}

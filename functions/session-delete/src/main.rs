@@ -1,0 +1,36 @@
+//! `DELETE /api/session`: the end of a session and all that it has.
+
+use lambda_http::Error;
+use serde_json::json;
+use shared::{
+    access::paths::SESSION,
+    erasure::{IN_REQUEST, Target},
+    http::{Answer, ApiError, Incoming, serve},
+    startup::{Startup, System},
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let startup = Startup::begin().await;
+    let (store, system) = (startup.store()?, startup.system);
+    store.warm_up().await;
+    serve(&SESSION, move |request| {
+        let store = store.clone();
+        async move { erased(&store, system, &request).await }
+    })
+    .await
+}
+
+/// Asked again, it goes on with what was begun.
+async fn erased(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
+    let deadline = (system.now)().after(IN_REQUEST);
+    let session_id = request.caller()?.session(request.query.session_id()?)?;
+    let begun = match store.session(session_id).await? {
+        Some(session) => store.begin_session_erasure(&session).await?,
+        None => store.erasure(Target::Session(session_id)).await?,
+    };
+    let erasure = store.erase(begun.ok_or_else(ApiError::session_not_found)?, deadline).await?;
+    let answer = Answer::json(&json!({"success": true, "erasure": erasure.row()}))?;
+    Ok(if erasure.complete { answer } else { answer.accepted() })
+}

@@ -1,0 +1,182 @@
+//! Going through partitions and deleting what is there.
+
+use std::collections::HashSet;
+
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{DeleteRequest, WriteRequest},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{Store, StoreError, Swept};
+use crate::{
+    id::{ChatId, SessionId},
+    store::{
+        item::{Item, string},
+        keys::{Key, wamid_pk},
+        raw::is_first_of_many,
+    },
+    time::Timestamp,
+};
+
+/// The most items of one request (AWS: "BatchWriteItem").
+const BATCH: usize = 25;
+
+/// Requests at once.
+const PARALLEL: usize = 8;
+
+/// Items that are read before they are deleted. They may be large, and come to a megabyte at most.
+const PAGE: i32 = 100;
+
+impl Store {
+    /// Deletes the messages of a partition that were stored up to `cutoff`, with all that belongs to them: what belongs
+    /// to a message first, because the message is what it is found by.
+    pub(super) async fn sweep(
+        &self,
+        chat_id: ChatId,
+        cutoff: Timestamp,
+        deadline: Timestamp,
+    ) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        let mut others = Vec::new();
+        let mut start = None;
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", string(Key::chat(chat_id).pk))
+                .limit(PAGE)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(StoreError::request("reading what is to be erased"))?;
+            let (mut messages, mut keys) = (Vec::new(), Vec::new());
+            for item in output.items.unwrap_or_default() {
+                let Some(key) = Key::from_item(&item) else { continue };
+                if key == Key::chat(chat_id) {
+                    continue;
+                }
+                match stored_at(&item) {
+                    Some(at) if at > cutoff => swept.has_later = true,
+                    Some(_) => {
+                        messages.push(item);
+                        keys.push(key);
+                    }
+                    None => others.push(key),
+                }
+            }
+            let belongings: Vec<Vec<Key>> = stream::iter(messages)
+                .map(|message| async move { self.belongings(&message).await })
+                .buffer_unordered(PARALLEL)
+                .try_collect()
+                .await?;
+            self.delete_all(belongings.concat()).await?;
+            swept.erased += u64::try_from(keys.len()).unwrap_or(u64::MAX);
+            self.delete_all(keys).await?;
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+            if (self.system.now)() > deadline {
+                return Ok(swept);
+            }
+        }
+        // What is kept for the chat as a whole goes with it, unless it has begun anew.
+        if !swept.has_later {
+            self.delete_all(others).await?;
+        }
+        Ok(Swept { complete: true, ..swept })
+    }
+
+    /// What else there is of a message: the rest of a long one, the answer that is kept for an idempotency key, and
+    /// whatever waits under its wamid.
+    async fn belongings(&self, message: &Item) -> Result<Vec<Key>, StoreError> {
+        let text = |name: &str| message.get(name).and_then(|value| value.as_s().ok());
+        let mut keys = Vec::new();
+        if let (Some(key), Some(session_id)) = (text("idempotency_key"), text("session_id"))
+            && let Ok(session_id) = session_id.parse::<SessionId>()
+        {
+            keys.push(Key::idempotency(session_id, key));
+        }
+        if let Some(id) = text("id").filter(|_| text("raw").is_some_and(|raw| is_first_of_many(raw))) {
+            keys.extend(self.partition(Key::raw_part(id, 0).pk).await?);
+        }
+        if let (Some(number), Some(wamid)) = (text("phone_number_id"), text("wamid")) {
+            keys.extend(self.partition(wamid_pk(number, wamid)).await?);
+        }
+        Ok(keys)
+    }
+
+    /// The keys of all items of a partition.
+    pub(super) async fn partition(&self, pk: String) -> Result<Vec<Key>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", string(pk));
+        self.keys("reading what is to be erased", query).await
+    }
+
+    /// The keys of all items that a query finds.
+    pub(in crate::store) async fn keys(
+        &self,
+        operation: &'static str,
+        query: QueryFluentBuilder,
+    ) -> Result<Vec<Key>, StoreError> {
+        let mut pages = query.projection_expression("pk, sk").into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            keys.extend(page.map_err(StoreError::request(operation))?.items().iter().filter_map(Key::from_item));
+        }
+        Ok(keys)
+    }
+
+    /// Deletes items, whether they are there or not.
+    pub(super) async fn delete_all(&self, keys: Vec<Key>) -> Result<(), StoreError> {
+        // One request must not name an item twice.
+        let keys: Vec<Key> = keys.into_iter().collect::<HashSet<_>>().into_iter().collect();
+        let batches: Vec<Vec<Key>> = keys.chunks(BATCH).map(<[Key]>::to_vec).collect();
+        stream::iter(batches)
+            .map(Ok)
+            .try_for_each_concurrent(PARALLEL, |keys| async move { self.delete_batch(&keys).await })
+            .await
+    }
+
+    async fn delete_batch(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let operation = "erasing";
+        let request = |key: &Key| {
+            let delete = DeleteRequest::builder().set_key(Some(key.attributes())).build();
+            let delete = delete.map_err(|source| StoreError::Request { operation, source: source.into() })?;
+            Ok(WriteRequest::builder().delete_request(delete).build())
+        };
+        let mut rest = keys.iter().map(request).collect::<Result<Vec<_>, StoreError>>()?;
+        for attempt in 0..10 {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let output = self
+                .client
+                .batch_write_item()
+                .request_items(&self.table, rest)
+                .send()
+                .await
+                .map_err(StoreError::request(operation))?;
+            // What a throttled table left out is asked for again.
+            rest = output.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contention { operation })
+    }
+}
+
+/// When a message was stored, by our clock: a webhook's when it came, and not when it was written.
+fn stored_at(item: &Item) -> Option<Timestamp> {
+    let time = |name: &str| item.get(name)?.as_s().ok()?.parse().ok();
+    time("received_at").or_else(|| time("timestamp"))
+}

@@ -1,0 +1,194 @@
+//! Erasing a session with all that it has.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{ROUNDS, Store, StoreError, Swept};
+use crate::{
+    chat::{Chat, ChatStatus},
+    erasure::{Erasure, Target},
+    id::SessionId,
+    session::Session,
+    store::{
+        EventOwner,
+        chat::CHAT,
+        item::{self, Item, string},
+        keys::{Key, events_key, inbox_key},
+        transaction::Transaction,
+    },
+    time::Timestamp,
+};
+
+/// Chats that are erased at once.
+const PARALLEL: usize = 8;
+
+/// Chats, or events, that are read at once.
+const PAGE: i32 = 100;
+
+impl Store {
+    /// Takes a session and its claim of a number away, and leaves the order to erase the rest, in one transaction. `None`
+    /// when the session is gone.
+    pub async fn begin_session_erasure(&self, session: &Session) -> Result<Option<Erasure>, StoreError> {
+        let operation = "beginning to erase a session";
+        let mut session = session.clone();
+        for _ in 0..ROUNDS {
+            let mut erasure = Erasure::new(Target::Session(session.id), session.id, (self.system.now)());
+            erasure.phone_number_id = session.phone_number_id.clone();
+            // One that was paired in the meantime has a number to give up.
+            let (condition, values) = match &session.phone_number_id {
+                None => ("attribute_exists(pk) AND attribute_not_exists(phone_number_id)", None),
+                Some(number) => ("phone_number_id = :number", Some([(":number".to_owned(), string(number))].into())),
+            };
+            let mut actions = vec![
+                self.order(&erasure)?,
+                self.erase_item(&Key::session(session.id), Some((condition, values.unwrap_or_default())))?,
+            ];
+            if let Some(number) = &session.phone_number_id {
+                let ours = [(":session".to_owned(), string(session.id.to_string()))];
+                let condition = "attribute_not_exists(pk) OR session_id = :session";
+                actions.push(self.erase_item(&Key::number(number), Some((condition, ours.into())))?);
+            }
+            if let Transaction::Committed = self.transact(operation, actions).await? {
+                return Ok(Some(erasure));
+            }
+            match self.session(session.id).await? {
+                Some(found) => session = found,
+                None => return Ok(None),
+            }
+        }
+        Err(StoreError::Contention { operation })
+    }
+
+    pub(super) async fn erase_session(
+        &self,
+        session_id: SessionId,
+        erasure: &Erasure,
+        deadline: Timestamp,
+    ) -> Result<Swept, StoreError> {
+        let renewed_at = self.session(session_id).await?.map(|session| session.created_at);
+        let cutoff = erasure.covers_until(renewed_at, (self.system.now)());
+        let mut all = Swept { complete: true, ..Swept::default() };
+        for status in ChatStatus::ALL {
+            for shard in 0..self.inbox_shards {
+                let swept = self.erase_list(inbox_key(session_id, status, shard), cutoff, deadline).await?;
+                all.erased += swept.erased;
+                all.complete &= swept.complete;
+                if (self.system.now)() > deadline {
+                    return Ok(Swept { complete: false, ..all });
+                }
+            }
+        }
+        if let Some(number) = &erasure.phone_number_id {
+            self.erase_events(&EventOwner::Number(number.clone()), cutoff).await?;
+        }
+        self.erase_rules(session_id, cutoff).await?;
+        Ok(all)
+    }
+
+    /// Erases the chats of one list of the inbox.
+    async fn erase_list(&self, key: String, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
+        let mut all = Swept { complete: true, ..Swept::default() };
+        let mut start = None;
+        loop {
+            let (chats, next) = self.index_page(&key, start).await?;
+            let swept: Vec<Swept> = stream::iter(chats)
+                .map(|item| self.erase_listed(item, cutoff, deadline))
+                .buffer_unordered(PARALLEL)
+                .try_collect()
+                .await?;
+            for swept in swept {
+                all.erased += swept.erased;
+                all.complete &= swept.complete;
+            }
+            start = next;
+            if start.is_none() {
+                return Ok(all);
+            }
+            if (self.system.now)() > deadline {
+                return Ok(Swept { complete: false, ..all });
+            }
+        }
+    }
+
+    /// The messages first and the rows last: what is listed is found again.
+    async fn erase_listed(&self, item: Item, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
+        if (self.system.now)() > deadline {
+            return Ok(Swept::default());
+        }
+        let chat: Chat = item::read(CHAT, item)?;
+        let mut all = Swept { complete: true, ..Swept::default() };
+        for chat_id in chat.partitions() {
+            let swept = self.sweep(chat_id, cutoff, deadline).await?;
+            all.erased += swept.erased;
+            all.has_later |= swept.has_later;
+            all.complete &= swept.complete;
+        }
+        if all.complete && !all.has_later {
+            for chat_id in chat.merged.iter().map(|merged| merged.chat_id).chain([chat.id]) {
+                self.drop_row(chat_id, cutoff).await?;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn erase_events(&self, owner: &EventOwner, cutoff: Timestamp) -> Result<(), StoreError> {
+        let key = events_key(owner);
+        let mut start = None;
+        loop {
+            let (events, next) = self.index_page(&key, start).await?;
+            let mut keys = Vec::new();
+            for event in events.iter().filter(|event| text(event, "received_at") <= Some(&cutoff.to_string())) {
+                keys.extend(Key::from_item(event));
+                if let Some(id) = text(event, "event_id") {
+                    keys.extend(self.partition(Key::raw_part(id, 0).pk).await?);
+                }
+            }
+            self.delete_all(keys).await?;
+            start = next;
+            if start.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What else is kept under the session; a session that was made anew has its own.
+    async fn erase_rules(&self, session_id: SessionId, cutoff: Timestamp) -> Result<(), StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", string(Key::session(session_id).pk))
+            .send()
+            .await
+            .map_err(StoreError::request("reading a session's rules"))?;
+        let is_old = |item: &&Item| text(item, "created_at") <= Some(&cutoff.to_string());
+        let keys = output.items().iter().filter(is_old).filter_map(Key::from_item);
+        self.delete_all(keys.filter(|key| *key != Key::session(session_id)).collect()).await
+    }
+
+    /// A page of one partition of the `inbox` index, and where the next begins.
+    async fn index_page(
+        &self,
+        key: &str,
+        start: Option<std::collections::HashMap<String, AttributeValue>>,
+    ) -> Result<(Vec<Item>, Option<std::collections::HashMap<String, AttributeValue>>), StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("inbox")
+            .key_condition_expression("inbox_key = :key")
+            .expression_attribute_values(":key", string(key))
+            .limit(PAGE)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(StoreError::request("reading what is to be erased"))?;
+        Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
+    }
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
+    item.get(name).and_then(|value| value.as_s().ok())
+}
