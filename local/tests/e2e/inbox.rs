@@ -276,7 +276,7 @@ async fn messages_page_in_both_directions_and_across_merged_chats() {
         });
         system.running().database().embedded().update_item(serde_json::from_value(update).unwrap()).unwrap();
     };
-    let merged = json!({"M": {"chat_id": {"S": two}, "at": {"S": "2026-01-01T00:00:00.000Z"}}});
+    let merged = json!({"M": {"chat_id": {"S": two}, "at": {"S": "2026-01-01T00:00:00.000Z"}, "newest": {"S": "2100-01-01T00:00:00.000Z"}}});
     set(&one, "SET merged = :value", json!({"L": [merged]}));
     set(&two, "SET merged_into = :value REMOVE inbox_key", json!({"S": one}));
     assert_eq!(walk(&system, &format!("sessionId={session_id}")).await.len(), 1);
