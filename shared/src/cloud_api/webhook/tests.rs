@@ -467,7 +467,9 @@ proptest! {
     #[test]
     fn near_misses_are_accounted_for(valid in valid_message(), place in any::<prop::sample::Index>(), odd in any_json()) {
         let near = changed(valid, place, odd);
-        let updates = updates(&body(&json!([text("a"), near, text("b")]))).unwrap();
+        let mut updates = updates(&body(&json!([text("a"), near, text("b")]))).unwrap();
+        // What it tells of a person comes beside it.
+        updates.retain(|update| !matches!(update, Update::Person { .. }));
         prop_assert_eq!(updates.len(), 3);
         prop_assert!(matches!(updates[0], Update::Message(_)) && matches!(updates[2], Update::Message(_)));
         let raw = match &updates[1] {
