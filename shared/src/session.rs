@@ -133,11 +133,6 @@ impl Session {
         }
     }
 
-    /// Whether this session has ever been linked to a number, worker or not.
-    pub fn was_paired(&self) -> bool {
-        self.is_connected || self.phone_number_id.is_some()
-    }
-
     /// The row as answers give it.
     pub fn row(&self) -> SessionRow<'_> {
         SessionRow {

@@ -184,14 +184,7 @@ impl Store {
 
     /// The items by which a person is found who has this chat. The index follows the table by a moment.
     pub(super) async fn identity_keys(&self, chat_id: ChatId) -> Result<Vec<Key>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("by_id")
-            .key_condition_expression("id = :id")
-            .expression_attribute_values(":id", string(chat_id.to_string()));
-        let keys = self.keys("reading a chat's identities", query).await?;
+        let keys = self.keys_by_id("reading a chat's identities", chat_id).await?;
         Ok(keys.into_iter().filter(Key::is_identity).collect())
     }
 

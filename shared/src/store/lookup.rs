@@ -56,18 +56,21 @@ impl Facts {
 impl Store {
     /// The message with this id of ours. The index follows the table by a moment.
     pub async fn message_by_id(&self, id: MessageId) -> Result<Option<MessageKey>, StoreError> {
-        let output = self
+        let keys = self.keys_by_id("finding a message by its id", id).await?;
+        Ok(keys.iter().find_map(|key| MessageKey::from_key(&key.pk, &key.sk)))
+    }
+
+    /// The keys of all items with this id, of whatever kind: an identity has its chat's. The index follows the table by a
+    /// moment.
+    pub(super) async fn keys_by_id(&self, operation: &'static str, id: impl ToString) -> Result<Vec<Key>, StoreError> {
+        let query = self
             .client
             .query()
             .table_name(&self.table)
             .index_name("by_id")
             .key_condition_expression("id = :id")
-            .expression_attribute_values(":id", string(id.to_string()))
-            .send()
-            .await
-            .map_err(StoreError::request("finding a message by its id"))?;
-        // Sessions and chats have ids too; their keys are no message keys.
-        Ok(output.items().iter().filter_map(Key::from_item).find_map(|key| MessageKey::from_key(&key.pk, &key.sk)))
+            .expression_attribute_values(":id", string(id.to_string()));
+        self.keys(operation, query).await
     }
 
     /// A message with what is known of it.

@@ -67,17 +67,8 @@ impl Store {
 
     /// The rule with this id. The index that finds it follows the table by a moment.
     pub async fn rule(&self, id: RuleId) -> Result<Option<Rule>, StoreError> {
-        let output = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("by_id")
-            .key_condition_expression("id = :id")
-            .expression_attribute_values(":id", string(id.to_string()))
-            .send()
-            .await
-            .map_err(StoreError::request("finding a rule by its id"))?;
-        let Some(key) = output.items().iter().filter_map(Key::from_item).find(Key::is_rule) else { return Ok(None) };
+        let keys = self.keys_by_id("finding a rule by its id", id).await?;
+        let Some(key) = keys.into_iter().find(Key::is_rule) else { return Ok(None) };
         self.get("reading a rule", &key).await?.map(|item| item::read(RULE, item)).transpose()
     }
 
