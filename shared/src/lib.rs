@@ -26,6 +26,7 @@ pub mod pacing;
 pub mod page;
 pub mod pairing;
 pub mod person;
+pub mod public_address;
 pub mod qr;
 pub mod receiving;
 pub mod responding;

@@ -1,8 +1,8 @@
 //! Addresses on the web that a message names.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use url::{Host, Url};
+
+use crate::public_address;
 
 /// Whether WhatsApp can fetch a file from here: `https`, without credentials, and not an address inside of some
 /// network, which WhatsApp would be asked to reach into.
@@ -30,8 +30,8 @@ fn parse(text: &str, starts: &[&str]) -> Option<Url> {
 fn is_public_host(host: Host<&str>) -> bool {
     match host {
         Host::Domain(name) => is_public_name(name.trim_end_matches('.')),
-        Host::Ipv4(address) => is_public_v4(address),
-        Host::Ipv6(address) => is_public_v6(address),
+        Host::Ipv4(address) => public_address::is_public(address.into()),
+        Host::Ipv6(address) => public_address::is_public(address.into()),
     }
 }
 
@@ -42,42 +42,6 @@ fn is_public_name(name: &str) -> bool {
         Some((_, last)) => !["localhost", "local", "internal"].contains(&last),
         None => false,
     }
-}
-
-/// IANA: "IPv4 Special-Purpose Address Registry". Cloud metadata services are at link-local addresses.
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let is_shared = a == 100 && (64..128).contains(&b);
-    let is_protocol = (a, b, c) == (192, 0, 0);
-    let is_benchmark = a == 198 && (18..20).contains(&b);
-    let is_multicast_or_reserved = a >= 224;
-    !(a == 0
-        || address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || is_shared
-        || is_protocol
-        || is_benchmark
-        || is_multicast_or_reserved)
-}
-
-/// IANA: "IPv6 Special-Purpose Address Registry". Only 2000::/3 is given out; in it, 6to4 holds an IPv4 address, as do
-/// mapped addresses and NAT64 outside of it.
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, _, _, _, y, z] = address.segments();
-    let is_documentation = (a, b) == (0x2001, 0xdb8);
-    match (a, b) {
-        (0x2002, _) => is_public_v4(v4(b, c)),
-        (0x64, 0xff9b) => is_public_v4(v4(y, z)),
-        _ if address.to_ipv4_mapped().is_some() => is_public_v4(v4(y, z)),
-        _ => a & 0xe000 == 0x2000 && !is_documentation,
-    }
-}
-
-fn v4(high: u16, low: u16) -> Ipv4Addr {
-    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-    Ipv4Addr::new(a, b, c, d)
 }
 
 #[cfg(test)]
