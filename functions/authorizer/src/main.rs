@@ -1,6 +1,7 @@
 //! The Lambda authorizer in front of the API: who calls. What the caller may do is decided behind it.
 
 mod authentication;
+mod guard;
 mod signature;
 mod token;
 

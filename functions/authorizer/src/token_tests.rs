@@ -147,6 +147,24 @@ fn what_is_no_token_is_refused() {
     }
 }
 
+/// A name that leads to this machine, as a private zone or a hostile one would have it, and an address that does.
+#[tokio::test]
+async fn keys_are_fetched_from_the_internet_only() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let token = Provider::new().token(&header(), &claims());
+    for (host, reason) in [("id.example", "the name has an address"), ("127.0.0.1", "keys are at an address")] {
+        let issuer = TokenIssuer { keys_url: format!("https://{host}:{port}/jwks.json"), ..issuer() };
+        let to_this_machine = |_| std::future::ready(Ok(vec![IpAddr::from([127, 0, 0, 1])]));
+        let tokens = Tokens::with_lookup(issuer, to_this_machine).unwrap();
+        let error = tokens.caller(&token, now()).await.unwrap_err();
+        assert!(telemetry::chain(&error).contains(reason), "{}", telemetry::chain(&error));
+        let connection = listener.accept().map(|(_, from)| from).map_err(|error| error.kind());
+        assert_eq!(connection, Err(io::ErrorKind::WouldBlock), "{host}");
+    }
+}
+
 /// RFC 7515, appendix A.2.
 #[test]
 fn the_standards_rs256_example_is_signed() {
