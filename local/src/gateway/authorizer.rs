@@ -57,6 +57,9 @@ impl Authorizers {
         let Some(identity) = identity.filter(|values| values.iter().all(|value| !value.is_empty())) else {
             return Err(StatusCode::UNAUTHORIZED);
         };
+        if authorizer.keep.is_zero() {
+            return self.invoke(authorizer, &identity, event).await;
+        }
         let kept = self.kept(name, &identity);
         let mut kept = kept.lock().await;
         if let Some((at, verdict)) = &*kept
