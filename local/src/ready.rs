@@ -31,6 +31,10 @@ pub struct Ready {
     pub verify_token: String,
     /// The name of the table.
     pub table: String,
+    /// What calls must bring in the header `x-qasid-origin`, where the template has a firewall: CloudFront, which would
+    /// add it, is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 impl Ready {

@@ -51,6 +51,22 @@ impl OperatorSecret {
     }
 }
 
+/// What CloudFront shows to the API; the JSON is the secret's `SecretString`. It is made anew for each run.
+#[derive(Clone, Serialize)]
+pub struct OriginSecret {
+    /// What it sends at first.
+    pub first: String,
+    second: String,
+}
+
+impl OriginSecret {
+    /// A new random value, of 244 random bits, and none to take its place.
+    #[allow(clippy::disallowed_methods, reason = "the local run is where randomness comes in")]
+    pub fn random() -> OriginSecret {
+        OriginSecret { first: format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()), second: String::new() }
+    }
+}
+
 /// Why the secrets of the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use the secrets in {}", path.display())]

@@ -16,7 +16,7 @@ use crate::functions::{self, BuildError};
 use crate::kms::Kms;
 use crate::lambda::{Deployment, Lambda};
 use crate::ports::{self, url};
-use crate::secrets::{self, OperatorSecret, WhatsAppSecret};
+use crate::secrets::{self, OperatorSecret, OriginSecret, WhatsAppSecret};
 use crate::stream::{Checkpoints, EventSourceMapping, FailureQueue};
 use crate::template::Template;
 use crate::{Ready, StartError, gateway, lambda_api, schedule, whatsapp};
@@ -25,6 +25,8 @@ use crate::{Ready, StartError, gateway, lambda_api, schedule, whatsapp};
 const WABA_ID: &str = "102290129340398";
 const PHONE_NUMBER_ID: &str = "106540352242922";
 const DISPLAY_PHONE_NUMBER: &str = "15550783881";
+/// The header that the template's CloudFront adds, in lower case.
+const ORIGIN_HEADER: &str = "x-qasid-origin";
 /// Servers end at once; this is for a client that keeps a request open.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -166,8 +168,12 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_manager.clone()),
     ]);
     let lambda = Lambda::start(deployments, endpoints, meter, console.clone()).await?;
+    // It is there under a condition only.
+    let origin = template.secrets.get("OriginSecret").map(|id| (id.clone(), OriginSecret::random()));
+    let origin_value = origin.as_ref().map(|(_, secret)| secret.first.clone());
     let settings = whatsapp::Settings {
         webhook_url: format!("{api}/api/webhook"),
+        added_headers: origin_value.iter().map(|value| (ORIGIN_HEADER.to_owned(), value.clone())).collect(),
         phone_number_id: phone_number_id.clone(),
         display_phone_number: display_phone_number.clone(),
         waba_id: WABA_ID.to_owned(),
@@ -189,9 +195,11 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         app_secret: secret.app_secret.clone(),
         verify_token: secret.verify_token.clone(),
         table: template.table.name.clone(),
+        origin: origin_value,
     };
 
-    let secrets = BTreeMap::from([(whatsapp_secret_id, json!(secret)), (operator_secret_id, json!(operator))]);
+    let mut secrets = BTreeMap::from([(whatsapp_secret_id, json!(secret)), (operator_secret_id, json!(operator))]);
+    secrets.extend(origin.map(|(id, secret)| (id, json!(secret))));
     let (its_stop, its_console) = (stop.clone(), console.clone());
     tasks.spawn(async move {
         report(secrets::serve(ports.secrets, secrets, kms, its_stop).await, "Secrets Manager", &its_console);

@@ -71,6 +71,12 @@ impl Environment {
         self.required("OPERATOR_SECRET_ID")
     }
 
+    /// `ORIGIN_SECRET_ID`: name or ARN of the secret that CloudFront shows; see [`crate::secrets`]. `None` when the
+    /// deployment has no firewall.
+    pub fn origin_secret_id(self) -> Option<String> {
+        self.optional("ORIGIN_SECRET_ID")
+    }
+
     /// `NUMBERS_KEY_ID`: ARN of the KMS key over the credentials of numbers; `None` when the deployment has none.
     pub fn numbers_key_id(self) -> Option<String> {
         self.optional("NUMBERS_KEY_ID")

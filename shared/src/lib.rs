@@ -16,6 +16,7 @@ pub mod effect;
 pub mod erasure;
 pub mod events;
 pub mod export;
+pub mod firewall;
 pub mod http;
 pub mod id;
 pub mod identity;

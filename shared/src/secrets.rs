@@ -1,4 +1,5 @@
-//! The deployment's secrets, kept in AWS Secrets Manager: those of the Meta app, and the operator's key.
+//! The deployment's secrets, kept in AWS Secrets Manager: those of the Meta app, the operator's key, and what CloudFront
+//! shows.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,6 +7,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use subtle::ConstantTimeEq;
 
 use crate::{
+    access::KeyHash,
     cached::{Cached, Newer, PAUSE},
     time::Timestamp,
 };
@@ -44,6 +46,36 @@ pub struct OperatorSecret {
 impl std::fmt::Debug for OperatorSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("OperatorSecret(…)")
+    }
+}
+
+/// The shortest secret of CloudFront's that is accepted. The deployment makes one of 43 characters; this keeps out a word
+/// that somebody put in its place, and the empty one.
+const SHORTEST_ORIGIN_SECRET: usize = 32;
+
+/// The secret's JSON: `{"first", "second"}`. CloudFront sends the one that the template's `OriginKey` names; the other one
+/// is empty, or holds beside it while one replaces the other.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct OriginSecret {
+    #[serde(default)]
+    first: String,
+    #[serde(default)]
+    second: String,
+}
+
+impl OriginSecret {
+    /// Whether `text` is one of the two. Compares hashes, so that neither the comparison's duration nor a difference in
+    /// length tells anything.
+    pub fn has(&self, text: &str) -> bool {
+        let text = KeyHash::of(text);
+        let mut values = [&self.first, &self.second].into_iter().filter(|value| value.len() >= SHORTEST_ORIGIN_SECRET);
+        values.any(|value| text.matches(&KeyHash::of(value)))
+    }
+}
+
+impl std::fmt::Debug for OriginSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OriginSecret(…)")
     }
 }
 
@@ -177,6 +209,23 @@ mod tests {
             assert!(!secrets.verify_token.contain(""), "{json}");
         }
         assert!(read(r#"{"appSecret": 1}"#).is_none() && read(r#"{"appSecret": [1]}"#).is_none());
+    }
+
+    #[test]
+    fn cloudfront_shows_one_of_two_long_values() {
+        let read = |json: serde_json::Value| serde_json::from_value::<OriginSecret>(json).unwrap();
+        let (old, new) = ("a".repeat(43), "b".repeat(43));
+        let both = read(serde_json::json!({"first": old, "second": new}));
+        assert!(both.has(&old) && both.has(&new));
+        for other in ["", &old[1..], &format!("{old}a"), &format!("{old},{new}"), &old.to_uppercase()] {
+            assert!(!both.has(other), "{other}");
+        }
+        let ended = read(serde_json::json!({"first": "", "second": new}));
+        assert!(ended.has(&new) && !ended.has(&old) && !ended.has(""));
+        for weak in ["", "secret", &"a".repeat(31)] {
+            assert!(!read(serde_json::json!({"first": weak})).has(weak), "{weak}");
+        }
+        assert!(!format!("{both:?}").contains(&old));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     config::Environment,
     credentials::Credentials,
+    firewall::Firewall,
     secrets::{OperatorSecret, Secrets},
     store::Store,
     telemetry,
@@ -100,6 +101,13 @@ impl Startup {
     pub fn operator_secret(&self) -> Result<Secrets<OperatorSecret>, StartError> {
         let client = aws_sdk_secretsmanager::Client::new(&self.aws);
         Ok(Secrets::new(client, self.environment.operator_secret_id()?))
+    }
+
+    /// What tells requests that came through the firewall from others.
+    pub fn firewall(&self) -> Firewall {
+        let secret_id = self.environment.origin_secret_id();
+        let secret = secret_id.map(|id| Secrets::new(aws_sdk_secretsmanager::Client::new(&self.aws), id));
+        Firewall::new(secret, self.system)
     }
 
     /// What lets the function invoke itself.

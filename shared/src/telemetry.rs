@@ -66,6 +66,8 @@ pub enum Metric {
     WebhookSignatureInvalid,
     /// Credentials that the authorizer refused. One that comes again within the authorizer's cache is not counted again.
     AuthenticationFailed,
+    /// Requests that did not come through the firewall, where there is one.
+    RequestsPastFirewall,
     /// Messages that a rule has answered.
     AutoReplies,
     /// Messages that a rule would have answered and did not, whatever the reason. Each reason adds to it by itself.
@@ -100,6 +102,7 @@ impl Metric {
             Self::WebhookNotUnderstood => "WebhookNotUnderstood",
             Self::WebhookSignatureInvalid => "WebhookSignatureInvalid",
             Self::AuthenticationFailed => "AuthenticationFailed",
+            Self::RequestsPastFirewall => "RequestsPastFirewall",
             Self::AutoReplies => "AutoReplies",
             Self::AutoRepliesSuppressed => "AutoRepliesSuppressed",
             Self::SuppressedTooOld => "SuppressedTooOld",

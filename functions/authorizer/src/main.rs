@@ -5,12 +5,15 @@ mod guard;
 mod signature;
 mod token;
 
-use authentication::{Authentication, Refused};
+use std::collections::BTreeMap;
+
+use authentication::Authentication;
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::{
     access::Caller,
+    firewall,
     startup::Startup,
     telemetry::{self, Metric},
 };
@@ -25,6 +28,10 @@ struct Event {
     /// of the request may count.
     #[serde(default)]
     identity_source: Vec<String>,
+    /// All headers, their names in lower case. One of them counts where there is a firewall, and there API Gateway keeps no
+    /// answer (`ReauthorizeEvery` in `template.yaml`).
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,25 +40,30 @@ async fn main() -> Result<(), Error> {
     let (store, system) = (startup.store()?, startup.system);
     let tokens = startup.environment.token_issuer()?.map(Tokens::new).transpose()?;
     let authentication = Authentication::new(store, startup.operator_secret()?, tokens, system);
-    authentication.warm_up().await;
+    let firewall = startup.firewall();
+    tokio::join!(authentication.warm_up(), firewall.warm_up());
     run_concurrent(service_fn(move |event: LambdaEvent<Event>| {
-        let authentication = authentication.clone();
+        let (authentication, firewall) = (authentication.clone(), firewall.clone());
         async move {
+            if !firewall.admits(event.payload.headers.get(firewall::HEADER).map(String::as_str)).await? {
+                return Ok(answer(None));
+            }
             let authorization = event.payload.identity_source.first().map(String::as_str).unwrap_or_default();
             let outcome = authentication.authenticate(authorization).await?;
             if let Err(reason) = &outcome {
                 telemetry::count(Metric::AuthenticationFailed, 1, (system.now)());
                 tracing::info!(reason = reason.to_string(), "authentication failed");
             }
-            Ok::<_, Error>(answer(outcome))
+            Ok::<_, Error>(answer(outcome.ok()))
         }
     }))
     .await
 }
 
-fn answer(outcome: Result<Caller, Refused>) -> Value {
-    match outcome {
-        Ok(caller) => json!({"isAuthorized": true, "context": caller.context()}),
-        Err(_) => json!({"isAuthorized": false}),
+/// Who is nobody is refused, and not told why.
+fn answer(caller: Option<Caller>) -> Value {
+    match caller {
+        Some(caller) => json!({"isAuthorized": true, "context": caller.context()}),
+        None => json!({"isAuthorized": false}),
     }
 }

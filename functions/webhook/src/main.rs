@@ -4,6 +4,7 @@ use lambda_http::Error;
 use shared::{
     access::paths::WEBHOOK,
     credentials::Credentials,
+    firewall::{self, Firewall},
     http::{Answer, ApiError, Incoming, Method, serve},
     receiving::{ReceiveError, Receiver},
     startup::{Startup, System},
@@ -18,11 +19,13 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let (credentials, system) = (startup.credentials()?, startup.system);
     let receiver = Receiver::new(startup.store()?, system);
+    let firewall = startup.firewall();
     let phone_number_id = startup.environment.phone_number_id().unwrap_or_default();
-    tokio::join!(credentials.warm_up(), receiver.warm_up(&phone_number_id));
+    tokio::join!(firewall.warm_up(), credentials.warm_up(), receiver.warm_up(&phone_number_id));
     serve(&WEBHOOK, move |request| {
-        let (receiver, credentials) = (receiver.clone(), credentials.clone());
+        let (firewall, receiver, credentials) = (firewall.clone(), receiver.clone(), credentials.clone());
         async move {
+            pass(&firewall, &request).await?;
             match request.method {
                 Method::GET => verify(&credentials, &request).await,
                 _ => receive(&receiver, &credentials, system, &request).await,
@@ -30,6 +33,16 @@ async fn main() -> Result<(), Error> {
         }
     })
     .await
+}
+
+/// Every other route has the authorizer before it, which sees to this.
+async fn pass(firewall: &Firewall, request: &Incoming) -> Result<(), ApiError> {
+    let header = request.headers.get(firewall::HEADER).and_then(|value| value.to_str().ok());
+    if firewall.admits(header).await? {
+        return Ok(());
+    }
+    let message = "This address takes no requests: use the deployment's ApiUrl or WebhookUrl";
+    Err(ApiError::forbidden("wrong_address", message))
 }
 
 /// Meta asks with the verify token, and wants its challenge back (Meta: "Create a webhook endpoint").

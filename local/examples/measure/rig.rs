@@ -75,6 +75,7 @@ impl Rig {
         let app_secret = secret.app_secret.clone();
         let settings = whatsapp::Settings {
             webhook_url: sink_url.clone(),
+            added_headers: BTreeMap::new(),
             phone_number_id: PHONE_NUMBER_ID.to_owned(),
             display_phone_number: DISPLAY_PHONE_NUMBER.to_owned(),
             waba_id: events::WABA_ID.to_owned(),

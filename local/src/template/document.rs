@@ -14,6 +14,7 @@ use super::{Function, HttpApi, Table, Template, TemplateError, function, http_ap
 
 /// Resource types that change nothing about how the system behaves on a laptop.
 const WITHOUT_MEANING: &[(&str, &str)] = &[
+    ("AWS::CloudFront::Distribution", "nothing stands before the API; calls bring what it would add"),
     ("AWS::CloudWatch::Alarm", "nothing is measured over time"),
     ("AWS::CloudWatch::Dashboard", "nothing is measured over time"),
     ("AWS::Logs::LogGroup", "logs go to the console"),

@@ -1,5 +1,6 @@
 //! Delivers webhooks as Meta does: signed, many at once, at least once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -64,6 +65,7 @@ pub(super) struct Courier {
 struct Inner {
     client: reqwest::Client,
     url: String,
+    added_headers: BTreeMap<String, String>,
     lines: Arc<Lines>,
     journal: Journal,
     console: Console,
@@ -80,6 +82,7 @@ struct Inner {
 impl Courier {
     pub(super) fn new(
         url: String,
+        added_headers: BTreeMap<String, String>,
         lines: Arc<Lines>,
         journal: Journal,
         console: Console,
@@ -89,6 +92,7 @@ impl Courier {
         let inner = Inner {
             client,
             url,
+            added_headers,
             lines,
             journal,
             console,
@@ -206,10 +210,11 @@ impl Courier {
     }
 
     async fn post(&self, webhook: &Webhook) -> Attempt {
-        let request = self
-            .inner
-            .client
-            .post(&self.inner.url)
+        let mut request = self.inner.client.post(&self.inner.url);
+        for (name, value) in &self.inner.added_headers {
+            request = request.header(name, value);
+        }
+        let request = request
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, "facebookexternalua")
             .header("X-Hub-Signature-256", sign(&self.inner.lines.app_secret(&webhook.body), webhook.body.as_bytes()))

@@ -23,6 +23,7 @@ mod wamid;
 mod webhook;
 mod world;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 pub struct Settings {
     /// Where webhooks go, for example `http://127.0.0.1:8787/api/webhook`.
     pub webhook_url: String,
+    /// Headers that something on the way there would add to webhooks.
+    pub added_headers: BTreeMap<String, String>,
     /// Meta's id of the business number.
     pub phone_number_id: String,
     /// The business number in digits, with the country code.

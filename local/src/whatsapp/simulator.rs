@@ -88,8 +88,14 @@ impl Simulator {
         };
         let own = Line { number, app_secret: settings.app_secret, access_token: settings.access_token };
         let lines = Arc::new(Lines::new(own));
-        let courier =
-            Courier::new(settings.webhook_url, Arc::clone(&lines), journal.clone(), console.clone(), shutdown.clone())?;
+        let courier = Courier::new(
+            settings.webhook_url,
+            settings.added_headers,
+            Arc::clone(&lines),
+            journal.clone(),
+            console.clone(),
+            shutdown.clone(),
+        )?;
         if !recovered.pending.is_empty() {
             let text = format!("{} undelivered webhooks of the last run are sent again", recovered.pending.len());
             console.line(Kind::WhatsApp, text);

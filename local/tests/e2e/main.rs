@@ -23,6 +23,7 @@ mod erasing;
 mod events;
 #[cfg(target_os = "linux")]
 mod faults;
+mod firewall;
 mod histories;
 mod identity;
 mod inbox;

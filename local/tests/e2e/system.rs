@@ -9,6 +9,7 @@ use local::{
 };
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
+use shared::firewall;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How long anything may take. Only a failing test waits for it.
@@ -75,12 +76,18 @@ impl System {
         self.running.console().lines()
     }
 
-    /// A request with the run's own key, unless `headers` have an `authorization`.
+    /// A request with the run's own key, unless `headers` have an `authorization`, and through the firewall, where there is
+    /// one.
     pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let key = format!("Bearer {}", self.ready.api_key);
         let mut headers = headers.to_vec();
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
             headers.push(("authorization", &key));
+        }
+        if let Some(origin) = &self.ready.origin
+            && !headers.iter().any(|(name, _)| *name == firewall::HEADER)
+        {
+            headers.push((firewall::HEADER, origin));
         }
         self.anonymous(method, path, &headers, body).await
     }

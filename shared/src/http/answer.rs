@@ -9,7 +9,9 @@ use lambda_http::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{credentials::CredentialsError, store::StoreError, telemetry::chain, vault::VaultError};
+use crate::{
+    credentials::CredentialsError, secrets::SecretsError, store::StoreError, telemetry::chain, vault::VaultError,
+};
 
 /// An answer to a request.
 #[derive(Debug)]
@@ -192,6 +194,12 @@ impl From<StoreError> for ApiError {
 
 impl From<VaultError> for ApiError {
     fn from(error: VaultError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<SecretsError> for ApiError {
+    fn from(error: SecretsError) -> Self {
         Self::unavailable(&error)
     }
 }

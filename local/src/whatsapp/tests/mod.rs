@@ -7,7 +7,7 @@ mod deliveries;
 mod faults;
 mod graph;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -102,6 +102,7 @@ impl Simulator {
         let address = listener.local_addr().unwrap();
         let settings = Settings {
             webhook_url: webhook_url.to_owned(),
+            added_headers: BTreeMap::new(),
             phone_number_id: PHONE_NUMBER_ID.to_owned(),
             display_phone_number: "15550783881".to_owned(),
             waba_id: "102290129340398".to_owned(),
