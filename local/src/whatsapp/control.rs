@@ -6,8 +6,9 @@
 //!   `phoneNumberId` and `displayPhoneNumber` write to another number than the simulated one.
 //!   Answers with the ids and what came of the first attempt to deliver; retries go on behind.
 //! - `POST /simulator/scan`: `{"qr", "from", "name"?}`, a phone scans a QR code and sends its text.
-//! - `GET /simulator/messages`: what was accepted, in order; `GET /simulator/receipts`: which messages of
-//!   customers the business has marked as read; `GET /simulator/webhooks`: counts.
+//! - `GET /simulator/messages`: what was accepted, in order, `?from=<n>` without the first n;
+//!   `GET /simulator/receipts`: which messages of customers the business has marked as read;
+//!   `GET /simulator/webhooks`: counts.
 //! - `POST /simulator/numbers`: another business number, or other credentials (see [`super::lines`]).
 //! - `GET`, `POST`, `DELETE /simulator/faults` (see [`super::faults`]).
 
@@ -15,8 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -90,8 +91,18 @@ async fn wrong_method() -> ControlError {
     ControlError(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method".to_owned())
 }
 
-async fn accepted(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
-    Json(json!({"messages": simulator.accepted()}))
+#[derive(Debug, Deserialize)]
+struct Page {
+    #[serde(default)]
+    from: usize,
+}
+
+async fn accepted(
+    State(simulator): State<Arc<Simulator>>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<Value>, ControlError> {
+    let Query(page) = page.map_err(|error| ControlError::bad_request(error.body_text()))?;
+    Ok(Json(json!({"messages": simulator.accepted(page.from)})))
 }
 
 async fn change_line(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {

@@ -233,9 +233,9 @@ impl Simulator {
         Ok((!held).then_some(first_attempts))
     }
 
-    /// The messages accepted so far, oldest first.
-    pub(super) fn accepted(&self) -> Vec<Accepted> {
-        self.state().accepted.clone()
+    /// The messages accepted so far, oldest first, without the first `from`.
+    pub(super) fn accepted(&self, from: usize) -> Vec<Accepted> {
+        self.state().accepted.get(from..).unwrap_or_default().to_vec()
     }
 
     /// The read receipts so far, oldest first.

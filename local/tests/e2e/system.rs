@@ -174,7 +174,13 @@ impl System {
 
     /// What WhatsApp accepted for delivery, in order.
     pub async fn accepted(&self) -> Vec<Value> {
-        let answer = self.simulator("GET", "/simulator/messages", &Value::Null).await;
+        self.accepted_from(0).await
+    }
+
+    /// The same without the first ones.
+    pub async fn accepted_from(&self, first: usize) -> Vec<Value> {
+        let path = format!("/simulator/messages?from={first}");
+        let answer = self.simulator("GET", &path, &Value::Null).await;
         answer["messages"].as_array().expect("a list").clone()
     }
 
