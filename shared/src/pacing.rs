@@ -13,7 +13,7 @@ const PAIR_BURST: u32 = 45;
 
 /// The share of a number's rate that is used. WhatsApp counts when posts arrive, which is a little earlier or later than
 /// we sent them.
-const USED: f64 = 0.975;
+const USED: f64 = 0.97;
 
 /// The time from one post of a number to the next, for a rate in messages per second.
 pub fn interval(rate: u32) -> Duration {

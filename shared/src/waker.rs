@@ -30,15 +30,19 @@ impl Waker {
         Self { client, function, last: Arc::default() }
     }
 
-    /// Invokes the function asynchronously (Lambda API Reference, "Invoke", type `Event`) with
-    /// `{"source":"qasid.wake"}`, unless this process did so in the last 5 s. Returns when Lambda has taken the event.
-    /// When it does not take it, that is logged and nothing more: the schedule comes within a minute. That is also what
-    /// goes on where Lambda ends a chain of wakes, which it takes for a loop after 16 (Lambda developer guide, "Use Lambda
-    /// recursive loop detection to prevent infinite loops").
+    /// [`Self::wake_at_once`], unless this process did so in the last 5 s.
     pub async fn wake(&self, now: Timestamp) {
-        if !self.is_time(now) {
-            return;
+        if self.is_time(now) {
+            self.wake_at_once().await;
         }
+    }
+
+    /// Invokes the function asynchronously (Lambda API Reference, "Invoke", type `Event`) with
+    /// `{"source":"qasid.wake"}`. Returns when Lambda has taken the event. When it does not take it, that is logged and
+    /// nothing more: the schedule comes within a minute. That is also what goes on where Lambda ends a chain of wakes,
+    /// which it takes for a loop after 16 (Lambda developer guide, "Use Lambda recursive loop detection to prevent
+    /// infinite loops").
+    pub async fn wake_at_once(&self) {
         let request = self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
         if let Err(error) = request.payload(Blob::new(EVENT)).send().await {
             tracing::warn!(error = telemetry::chain(&error), "the function could not wake itself");

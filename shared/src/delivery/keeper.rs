@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::{Candidate, Courier, DeliveryError, SOON};
 use crate::{
-    id::ChatId,
-    store::Due,
+    id::{ChatId, SessionId},
+    store::{Due, KeeperLease},
     telemetry::{self, Metric},
     time::Timestamp,
 };
@@ -19,7 +19,7 @@ use crate::{
 /// How long a keeper stays at most.
 const STAY: Duration = Duration::from_secs(40);
 
-/// How long a keeper that leaves waits for what it has begun; longer than a message waits for its slot.
+/// The longest time from a keeper's leaving to the next one's beginning; longer than a message waits for its slot.
 const HAND_OVER: Duration = Duration::from_secs(6);
 
 /// How long a keeper's lease lasts without a sign of life.
@@ -34,14 +34,43 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The same while what is due waits for work on its chat to end.
 const LOOK_AT_ONCE: Duration = Duration::from_millis(100);
 
-/// The most entries that are read of each shard at once.
-const LIMIT: i32 = 64;
+/// The most entries that are read of each shard at once: what goes out in a few seconds, and no more, as they all are
+/// looked at before the first goes out.
+const LIMIT: i32 = 24;
 
-/// Chats that a keeper is at work on. One that is slow does not keep it from the others.
+/// What a keeper is at work on. What is slow does not keep it from the rest.
 #[derive(Default)]
 struct Work {
-    tasks: JoinSet<ChatId>,
-    chats: HashSet<ChatId>,
+    tasks: JoinSet<Task>,
+    under_way: HashSet<Task>,
+}
+
+/// Something that is done once at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Task {
+    /// Delivering the messages of a chat.
+    Chat(ChatId),
+    /// Resuming a session.
+    Resume(SessionId),
+}
+
+impl Work {
+    fn begin(&mut self, task: Task, work: impl Future<Output = ()> + Send + 'static) {
+        self.under_way.insert(task);
+        self.tasks.spawn(async move {
+            work.await;
+            task
+        });
+    }
+
+    /// Lets go of what has ended.
+    fn tidy(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            if let Ok(task) = ended {
+                self.under_way.remove(&task);
+            }
+        }
+    }
 }
 
 impl Courier {
@@ -63,26 +92,27 @@ impl Courier {
             let now = (self.system.now)();
             let agenda = self.store.agenda(now, LIMIT).await?;
             let next = agenda.due.first().map(|_| now).or(agenda.next);
-            let is_busy = next.is_some_and(|next| next <= now.after(SOON)) || !work.chats.is_empty();
+            let is_busy = next.is_some_and(|next| next <= now.after(SOON)) || !work.under_way.is_empty();
             if !is_busy {
                 break;
             }
             if kept_at.is_none_or(|kept_at| now.since(kept_at) >= SIGN_OF_LIFE) {
-                if !self.store.take_keeper_lease(keeper, now.after(LEASE)).await? {
-                    return Ok(());
+                match self.store.take_keeper_lease(keeper, now.after(LEASE)).await? {
+                    KeeperLease::Ours => kept_at = Some(now),
+                    // The keeper is leaving, and this one is the next.
+                    KeeperLease::Until(until) if until <= now.after(HAND_OVER) => {
+                        tokio::time::sleep(until.since(now) + Duration::from_millis(1)).await;
+                        continue;
+                    }
+                    KeeperLease::Until(_) => return Ok(()),
                 }
-                kept_at = Some(now);
             }
             if now >= end {
-                // Another process goes on, as this one's time is over. It comes when the slots that are reserved are used,
-                // as it would find them taken.
-                self.store.take_keeper_lease(keeper, now.after(LEASE)).await?;
-                let finished = async { while work.tasks.join_next().await.is_some() {} };
-                if tokio::time::timeout(HAND_OVER, finished).await.is_err() {
-                    tracing::info!("the keeper hands over while posts are under way");
-                }
-                self.store.take_keeper_lease(keeper, started).await?;
-                self.waker.wake(now).await;
+                // Another process goes on, as this one's time is over. It begins when the slots of this one are used, as
+                // it would take up the messages that wait for them.
+                let until = self.slots.end().await.clamp(now, now.after(HAND_OVER));
+                self.store.take_keeper_lease(keeper, until).await?;
+                self.waker.wake_at_once().await;
                 return Ok(());
             }
             if let Some(oldest) = oldest(&agenda.due) {
@@ -91,11 +121,7 @@ impl Courier {
             self.begin(agenda.due, work).await?;
             let wait = next.map_or(LOOK_AGAIN, |next| next.since(now));
             tokio::time::sleep(wait.clamp(LOOK_AT_ONCE, LOOK_AGAIN)).await;
-            while let Some(done) = work.tasks.try_join_next() {
-                if let Ok(chat_id) = done {
-                    work.chats.remove(&chat_id);
-                }
-            }
+            work.tidy();
         }
         // Whoever wants to be the keeper next need not wait for the lease to run out.
         if kept_at.is_some() {
@@ -109,14 +135,15 @@ impl Courier {
         let mut chats: HashMap<ChatId, Vec<Candidate>> = HashMap::new();
         for due in due {
             match due {
-                Due::Message(key) if !work.chats.contains(&key.chat_id) => {
+                Due::Message(key) if !work.under_way.contains(&Task::Chat(key.chat_id)) => {
                     chats.entry(key.chat_id).or_default().push(Candidate::At(key));
                 }
                 Due::Message(_) => {}
-                Due::Resume(session_id) => {
-                    self.sessions.forget(session_id);
-                    self.store.wake_session(session_id).await?;
+                Due::Resume(session_id) if !work.under_way.contains(&Task::Resume(session_id)) => {
+                    let courier = self.clone();
+                    work.begin(Task::Resume(session_id), async move { courier.resume(session_id).await });
                 }
+                Due::Resume(_) => {}
                 Due::Parked(key) => {
                     let applied = self.store.look_again(&key).await?;
                     self.count_undelivered(applied);
@@ -126,17 +153,23 @@ impl Courier {
         for (chat_id, mut candidates) in chats {
             candidates.sort_by_key(|candidate| candidate.key().key().sk);
             let courier = self.clone();
-            work.chats.insert(chat_id);
-            work.tasks.spawn(async move {
+            work.begin(Task::Chat(chat_id), async move {
                 for outcome in courier.deliver_chat(candidates).await {
                     if let Err(error) = outcome {
                         tracing::error!(error = telemetry::chain(&error), "a due message could not be delivered");
                     }
                 }
-                chat_id
             });
         }
         Ok(())
+    }
+
+    /// Makes what waits for a session due. Its order stays until that is done.
+    async fn resume(&self, session_id: SessionId) {
+        self.sessions.forget(session_id);
+        if let Err(error) = self.store.wake_session(session_id).await {
+            tracing::error!(%session_id, error = telemetry::chain(&error), "a session could not be resumed yet");
+        }
     }
 }
 

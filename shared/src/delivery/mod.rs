@@ -294,7 +294,7 @@ impl Courier {
         }
         let tat = match self.before(&found, before).await? {
             Ok(tat) => tat,
-            Err(look_again) => return self.hold(&key, look_again).await,
+            Err(held) => return Ok(held),
         };
         let expires_at = expires_at(&found.message);
         if expires_at <= now {
@@ -313,7 +313,7 @@ impl Courier {
             Ok(pair_tat) => pair_tat,
             Err(allowed_from) => return self.hold(&key, allowed_from.min(expires_at)).await,
         };
-        if now > self.last_start() {
+        if now > self.last_start() && !self.slots.has_one(&found.message.phone_number_id).await {
             return self.leave(&found).await;
         }
         match self.slots.wait(&found.message.phone_number_id).await? {
@@ -322,13 +322,13 @@ impl Courier {
         }
     }
 
-    /// Whether the message before this one is out of the way: then the pace of the chat after it, else when to look
-    /// again.
+    /// Whether the message before this one is out of the way: then the pace of the chat after it; else this one is left
+    /// for later.
     async fn before(
         &self,
         found: &OutboxMessage,
         known: Option<Before>,
-    ) -> Result<Result<Option<Timestamp>, Timestamp>, DeliveryError> {
+    ) -> Result<Result<Option<Timestamp>, Step>, DeliveryError> {
         let Some(previous) = found.message.predecessor() else { return Ok(Ok(None)) };
         if let Some(known) = known.filter(|known| known.key == previous) {
             return Ok(Ok(known.pair_tat));
@@ -336,13 +336,15 @@ impl Courier {
         let key = previous.key();
         let Some(before) = self.store.outbox_message(&key).await? else { return Ok(Ok(None)) };
         let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
-        if is_out_of_the_way(before.message.status, policy) || !self.store.wait_for(&key).await? {
+        if is_out_of_the_way(before.message.status, policy) {
             return Ok(Ok(before.pair_tat));
         }
-        // It will go on with this one by itself; should it not, the schedule does.
+        // The one before will go on with this one by itself; should it not, the keeper does. This one is left first: whoever
+        // ends the one before and has no time for this one either, makes it due at once, and that has to last.
         let now = (self.system.now)();
         let then = before.due_at.unwrap_or(now).max(now).after(Duration::from_secs(5));
-        Ok(Err(then))
+        let held = self.hold(&MessageKey::of(&found.message), then).await?;
+        Ok(if self.store.wait_for(&key).await? { Err(held) } else { Ok(before.pair_tat) })
     }
 
     /// Leaves a message for later.

@@ -85,7 +85,7 @@ impl Courier {
         last_post: Timestamp,
     ) -> Result<Result<(), Timestamp>, StoreError> {
         loop {
-            let is_turn = self.slots.turn(phone_number_id, slot).await;
+            let is_turn = self.slots.turn(slot).await;
             let now = (self.system.now)();
             if now > last_post {
                 return Ok(Err(now));
@@ -93,7 +93,7 @@ impl Courier {
             if is_turn {
                 return Ok(Ok(()));
             }
-            slot = match self.slots.wait(phone_number_id).await? {
+            slot = match self.slots.wait_again(phone_number_id).await? {
                 Ok(slot) => slot,
                 Err(busy_until) => return Ok(Err(busy_until)),
             };

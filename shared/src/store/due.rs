@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnValue},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
@@ -37,6 +37,19 @@ pub struct Agenda {
     pub next: Option<Timestamp>,
 }
 
+/// Slots to reserve.
+#[derive(Clone, Copy, Debug)]
+pub struct WantedSlots {
+    /// How many.
+    pub count: u32,
+    /// From one to the next.
+    pub interval: Duration,
+    /// How far ahead the first one is at least.
+    pub ahead: Duration,
+    /// How far ahead the first one is at most.
+    pub horizon: Duration,
+}
+
 /// Slots that were reserved for posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slots {
@@ -44,6 +57,15 @@ pub enum Slots {
     From(i64),
     /// The number is busy until this time, in microseconds since 1970.
     BusyUntil(i64),
+}
+
+/// Whose the lease of the keeper is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeeperLease {
+    /// The asker's.
+    Ours,
+    /// Another one's until this time, unless it prolongs it.
+    Until(Timestamp),
 }
 
 impl Store {
@@ -134,8 +156,8 @@ impl Store {
         self.unless_refused("waking a message", request).await.map(drop)
     }
 
-    /// Takes the lease of the keeper, or prolongs one's own. Whether it is ours.
-    pub async fn take_keeper_lease(&self, keeper: Uuid, until: Timestamp) -> Result<bool, StoreError> {
+    /// Takes the lease of the keeper, or sets the end of one's own; or tells when the lease of another one ends.
+    pub async fn take_keeper_lease(&self, keeper: Uuid, until: Timestamp) -> Result<KeeperLease, StoreError> {
         let request = self
             .client
             .update_item()
@@ -146,54 +168,59 @@ impl Store {
             .expression_attribute_values(":lease", string(keeper.to_string()))
             .expression_attribute_values(":until", string(until.to_string()))
             .expression_attribute_values(":entity", string("keeper"))
-            .expression_attribute_values(":now", string((self.system.now)().to_string()));
-        self.unless_refused("taking the keeper's lease", request).await
+            .expression_attribute_values(":now", string((self.system.now)().to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match self.past_conflicts(|| request.clone().send()).await {
+            Ok(_) => Ok(KeeperLease::Ours),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    let until = refused.item().and_then(|item| text(item, "lease_until")?.parse().ok());
+                    Ok(KeeperLease::Until(until.unwrap_or((self.system.now)().after(Duration::MAX))))
+                }
+                _ => Err(StoreError::request("taking the keeper's lease")(error)),
+            },
+        }
     }
 
     /// Reserves `count` slots of `interval` for posts from a number, unless it is busy for longer than `horizon`.
     /// One conditional write for many posts, so that the item is written a few times a second at most.
-    pub async fn reserve_slots(
-        &self,
-        phone_number_id: &str,
-        count: u32,
-        interval: Duration,
-        horizon: Duration,
-    ) -> Result<Slots, StoreError> {
-        let span = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).saturating_mul(i64::from(count));
-        let horizon = i64::try_from(horizon.as_micros()).unwrap_or(i64::MAX);
+    pub async fn reserve_slots(&self, phone_number_id: &str, wanted: WantedSlots) -> Result<Slots, StoreError> {
+        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        let span = micros(wanted.interval).saturating_mul(i64::from(wanted.count));
         for attempt in 0..12 {
             if attempt > 0 {
                 self.pause(attempt).await;
             }
             let now = (self.system.now)().microseconds();
-            // From now on, when the last slot that is taken has passed: the usual case, and one write …
+            let (earliest, horizon) = (now + micros(wanted.ahead), now + micros(wanted.horizon));
+            // From the earliest on, when the last slot that is taken is before it: the usual case, and one write …
             let start = self
                 .pace(phone_number_id)
                 .update_expression("SET next_slot = :next, entity = :entity")
-                .condition_expression("attribute_not_exists(pk) OR next_slot < :now")
-                .expression_attribute_values(":next", number(now + span))
+                .condition_expression("attribute_not_exists(pk) OR next_slot < :earliest")
+                .expression_attribute_values(":next", number(earliest + span))
                 .expression_attribute_values(":entity", string("pace"))
-                .expression_attribute_values(":now", number(now));
+                .expression_attribute_values(":earliest", number(earliest));
             let next = match self.past_conflicts(|| start.clone().send()).await {
-                Ok(_) => return Ok(Slots::From(now)),
+                Ok(_) => return Ok(Slots::From(earliest)),
                 Err(error) => match error.as_service_error() {
                     Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                        refused.item().and_then(next_slot).unwrap_or(now)
+                        refused.item().and_then(next_slot).unwrap_or(earliest)
                     }
                     _ => return Err(StoreError::request("reserving slots")(error)),
                 },
             };
-            if next > now + horizon {
+            if next > horizon {
                 return Ok(Slots::BusyUntil(next));
             }
             // … else behind it.
             let queue = self
                 .pace(phone_number_id)
                 .update_expression("SET next_slot = next_slot + :span")
-                .condition_expression("next_slot >= :now AND next_slot <= :horizon")
+                .condition_expression("next_slot >= :earliest AND next_slot <= :horizon")
                 .expression_attribute_values(":span", number(span))
-                .expression_attribute_values(":now", number(now))
-                .expression_attribute_values(":horizon", number(now + horizon))
+                .expression_attribute_values(":earliest", number(earliest))
+                .expression_attribute_values(":horizon", number(horizon))
                 .return_values(ReturnValue::UpdatedOld);
             match self.past_conflicts(|| queue.clone().send()).await {
                 Ok(output) => return Ok(Slots::From(output.attributes.as_ref().and_then(next_slot).unwrap_or(next))),
@@ -224,8 +251,12 @@ fn next_slot(item: &Item) -> Option<i64> {
     item.get("next_slot")?.as_n().ok()?.parse().ok()
 }
 
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
+    item.get(name)?.as_s().ok()
+}
+
 fn entry(item: &Item) -> Option<(Timestamp, Due)> {
-    let text = |name: &str| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok());
+    let text = |name| text(item, name);
     let due_at = text("due_at")?.parse().ok()?;
     let (pk, sk) = (text("pk")?, text("sk")?);
     let due = match pk.split_once('#')?.0 {

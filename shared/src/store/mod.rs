@@ -40,7 +40,7 @@ use crate::{startup::System, time::Timestamp};
 
 pub use api_key::KeyPage;
 pub use delivery::{Change, Claim, Lease, OutboxMessage};
-pub use due::{Agenda, Due, Slots};
+pub use due::{Agenda, Due, KeeperLease, Slots, WantedSlots};
 pub use event::{EventOwner, EventRow};
 pub use inbound::{Inbound, InboundBatch, Receipts};
 pub use ledger::Trace;
