@@ -37,6 +37,11 @@ async fn an_accepted_message_is_sent_delivered_and_read() {
     assert_eq!(message["callbackData"], "key-1");
     assert_eq!(message["body"], text_to("+20 100 123 4567"));
     assert!(message["acceptedAt"].as_str().unwrap().ends_with('Z'));
+    for (from, left) in [("0", 1), ("1", 0), ("7", 0)] {
+        let messages = simulator.get(&format!("/simulator/messages?from={from}")).await;
+        assert_eq!(messages["messages"].as_array().map(Vec::len), Some(left), "{from}");
+    }
+    assert!(simulator.get("/simulator/messages?from=x").await["error"].is_string());
     let lines = simulator.console.lines().join("\n");
     assert!(lines.contains("…4567") && !lines.contains("100123") && !lines.contains("Wie geht"), "{lines}");
 }
