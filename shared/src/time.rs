@@ -67,6 +67,11 @@ impl Timestamp {
     }
 }
 
+/// A duration in whole microseconds; the longest there is when it has more.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.milliseconds) {

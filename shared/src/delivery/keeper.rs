@@ -55,12 +55,14 @@ enum Task {
 }
 
 impl Work {
+    /// Starts on it, unless it is under way.
     fn begin(&mut self, task: Task, work: impl Future<Output = ()> + Send + 'static) {
-        self.under_way.insert(task);
-        self.tasks.spawn(async move {
-            work.await;
-            task
-        });
+        if self.under_way.insert(task) {
+            self.tasks.spawn(async move {
+                work.await;
+                task
+            });
+        }
     }
 
     /// Lets go of what has ended.
@@ -130,20 +132,16 @@ impl Courier {
         Ok(())
     }
 
-    /// Starts on what is due and not being worked on.
+    /// Starts on what is due.
     async fn begin(&self, due: Vec<Due>, work: &mut Work) -> Result<(), DeliveryError> {
         let mut chats: HashMap<ChatId, Vec<Candidate>> = HashMap::new();
         for due in due {
             match due {
-                Due::Message(key) if !work.under_way.contains(&Task::Chat(key.chat_id)) => {
-                    chats.entry(key.chat_id).or_default().push(Candidate::At(key));
-                }
-                Due::Message(_) => {}
-                Due::Resume(session_id) if !work.under_way.contains(&Task::Resume(session_id)) => {
+                Due::Message(key) => chats.entry(key.chat_id).or_default().push(Candidate::At(key)),
+                Due::Resume(session_id) => {
                     let courier = self.clone();
                     work.begin(Task::Resume(session_id), async move { courier.resume(session_id).await });
                 }
-                Due::Resume(_) => {}
                 Due::Parked(key) => {
                     let applied = self.store.look_again(&key).await?;
                     self.count_undelivered(applied);

@@ -286,13 +286,13 @@ impl Courier {
         }
     }
 
-    async fn deliver_pending(&self, found: OutboxMessage, before: Option<Before>) -> Result<Step, DeliveryError> {
+    async fn deliver_pending(&self, mut found: OutboxMessage, before: Option<Before>) -> Result<Step, DeliveryError> {
         let key = MessageKey::of(&found.message);
         let now = (self.system.now)();
         if let Some(not_before) = found.not_before.filter(|not_before| *not_before > now) {
             return self.hold(&key, not_before).await;
         }
-        let tat = match self.before(&found, before).await? {
+        let tat = match self.before(&mut found, before).await? {
             Ok(tat) => tat,
             Err(held) => return Ok(held),
         };
@@ -326,7 +326,7 @@ impl Courier {
     /// for later.
     async fn before(
         &self,
-        found: &OutboxMessage,
+        found: &mut OutboxMessage,
         known: Option<Before>,
     ) -> Result<Result<Option<Timestamp>, Step>, DeliveryError> {
         let Some(previous) = found.message.predecessor() else { return Ok(Ok(None)) };
@@ -344,6 +344,7 @@ impl Courier {
         let now = (self.system.now)();
         let then = before.due_at.unwrap_or(now).max(now).after(Duration::from_secs(5));
         let held = self.hold(&MessageKey::of(&found.message), then).await?;
+        found.due_at = Some(then);
         Ok(if self.store.wait_for(&key).await? { Err(held) } else { Ok(before.pair_tat) })
     }
 

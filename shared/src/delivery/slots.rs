@@ -13,7 +13,7 @@ use crate::{
     pacing,
     startup::System,
     store::{Slots, Store, StoreError, WantedSlots},
-    time::Timestamp,
+    time::{Timestamp, micros},
 };
 
 /// The most slots that are reserved at once: those of a process that ends are lost.
@@ -52,7 +52,24 @@ struct Book {
     queue_end: i64,
 }
 
+impl Slot {
+    /// Whether it can be used no more at `now`, in microseconds since 1970.
+    fn is_over(self, now: i64) -> bool {
+        now > self.0 + micros(GRACE)
+    }
+}
+
 impl Book {
+    /// The first reserved slot that is not before `earliest`; those that have passed at `now` are lost.
+    fn take(&mut self, now: i64, earliest: i64) -> Option<i64> {
+        while self.slots.pop_front_if(|slot| *slot <= now).is_some() {
+            // They were reserved for more work than there was.
+            self.last_reserved /= 2;
+        }
+        let found = self.slots.iter().position(|slot| *slot >= earliest)?;
+        self.slots.remove(found)
+    }
+
     /// When somebody for whom no slot is free yet should come again. They come one by one, at the pace at which slots
     /// become free, and a little early, so that none stays unused.
     fn send_away(&mut self, now: Timestamp, step: i64) -> Timestamp {
@@ -107,9 +124,9 @@ impl SlotBook {
     }
 
     /// Waits for the slot itself. `false` when it has lapsed.
-    pub(super) async fn turn(&self, Slot(slot): Slot) -> bool {
-        self.sleep_until(slot).await;
-        (self.system.now)().microseconds() <= slot + micros(GRACE)
+    pub(super) async fn turn(&self, slot: Slot) -> bool {
+        self.sleep_until(slot.0).await;
+        !slot.is_over((self.system.now)().microseconds())
     }
 
     async fn sleep_until(&self, time: i64) {
@@ -126,14 +143,7 @@ impl SlotBook {
         let mut books = self.books.lock().await;
         let book = books.entry(phone_number_id.to_owned()).or_default();
         let now = (self.system.now)().microseconds();
-        while book.slots.pop_front_if(|slot| *slot <= now).is_some() {
-            // They were reserved for more work than there was.
-            book.last_reserved /= 2;
-        }
-        let earliest = now + micros(ahead);
-        if let Some(found) = book.slots.iter().position(|slot| *slot >= earliest)
-            && let Some(slot) = book.slots.remove(found)
-        {
+        if let Some(slot) = book.take(now, now + micros(ahead)) {
             return Ok(Ok(slot));
         }
         let step = micros(self.interval);
@@ -158,6 +168,40 @@ impl SlotBook {
     }
 }
 
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever holds up whoever has a slot, and however long.
+        #[test]
+        fn no_second_has_more_posts_than_the_rate(
+            rate in prop_oneof![Just(20), Just(80), Just(1_000), 1u32..1_000],
+            delays in proptest::collection::vec(prop_oneof![3 => Just(0i64), 1 => 0..400_000i64], 1..3_000),
+        ) {
+            let step = micros(pacing::interval(rate));
+            let slots = (0i64..).map(|number| Slot(number * step));
+            let tries = slots.zip(delays).map(|(slot, delay)| (slot, slot.0 + delay));
+            let mut posts: Vec<i64> = tries.filter(|(slot, now)| !slot.is_over(*now)).map(|(_, now)| now).collect();
+            posts.sort_unstable();
+            for posts in posts.windows(rate as usize + 1) {
+                prop_assert!(posts[rate as usize] - posts[0] >= 1_000_000, "{posts:?}");
+            }
+        }
+
+        /// And each slot is given once, none that has passed, and none sooner than asked for.
+        #[test]
+        fn slots_are_taken_once_and_ahead(asked in proptest::collection::vec((0i64..300_000, 0i64..200_000), 1..100)) {
+            let mut book = Book { slots: (0..64).map(|number| number * 12_500).collect(), ..Book::default() };
+            let (mut now, mut taken) = (0, Vec::new());
+            for (passed, ahead) in asked {
+                now += passed;
+                let Some(slot) = book.take(now, now + ahead) else { continue };
+                prop_assert!(slot > now && slot >= now + ahead && !taken.contains(&slot));
+                taken.push(slot);
+            }
+        }
+    }
 }

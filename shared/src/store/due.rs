@@ -15,7 +15,11 @@ use super::{
     item::{Item, number, string},
     keys::{DUE_SHARDS, Key, MessageKey, due_key},
 };
-use crate::{id::SessionId, message::MessageStatus, time::Timestamp};
+use crate::{
+    id::SessionId,
+    message::MessageStatus,
+    time::{Timestamp, micros},
+};
 
 /// Something with a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,10 +186,9 @@ impl Store {
         }
     }
 
-    /// Reserves `count` slots of `interval` for posts from a number, unless it is busy for longer than `horizon`.
+    /// Reserves slots for posts from a number, unless it is busy beyond the horizon.
     /// One conditional write for many posts, so that the item is written a few times a second at most.
     pub async fn reserve_slots(&self, phone_number_id: &str, wanted: WantedSlots) -> Result<Slots, StoreError> {
-        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         let span = micros(wanted.interval).saturating_mul(i64::from(wanted.count));
         for attempt in 0..12 {
             if attempt > 0 {
