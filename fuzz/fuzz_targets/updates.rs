@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::cloud_api::updates;
+use shared::whatsapp::updates;
 
 fuzz_target!(|body: &[u8]| {
     if let Ok(updates) = updates(body) {

@@ -6,8 +6,8 @@ use aws_sdk_lambda::types::InvocationType;
 use aws_sdk_lambda::{Client, primitives::Blob};
 use futures_util::FutureExt;
 use serde_json::Value;
-use shared::time::Timestamp;
-use shared::waker::Waker;
+use shared::domain::time::Timestamp;
+use shared::services::self_invoker::Waker;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::DropGuard;
 

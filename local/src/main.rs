@@ -10,7 +10,7 @@ use clap::Parser;
 use local::console::{Console, Kind};
 use local::database::Storage;
 use local::{Options, Ready, functions, start};
-use shared::id::SessionId;
+use shared::domain::id::SessionId;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the whole system of template.yaml on this machine: the functions, an HTTP API in front of them, DynamoDB, and a

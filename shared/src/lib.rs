@@ -1,44 +1,11 @@
-//! Everything that two function binaries could need: the domain (plain types and rules that know no AWS), the store
-//! (DynamoDB), the Cloud API (WhatsApp), and the edges of a Lambda function (HTTP, configuration, start-up, telemetry).
+//! Everything that the function binaries share, in layers. Imports go one way: `domain` ← `telemetry` ← `store`,
+//! `whatsapp`, `secrets` ← `services` ← `http` ← `runtime` ← functions.
 
-pub mod access;
-pub mod auto_reply;
-pub mod cached;
-pub mod chat;
-pub mod cloud_api;
-pub mod config;
-pub mod content;
-pub mod credentials;
-pub mod cursor;
-pub mod delivery;
-pub mod details;
-pub mod effect;
-pub mod erasure;
-pub mod events;
-pub mod export;
-pub mod firewall;
+pub mod domain;
 pub mod http;
-pub mod id;
-pub mod identity;
-pub mod inbox;
-pub mod message;
-pub mod number;
-pub mod pacing;
-pub mod page;
-pub mod pairing;
-pub mod person;
-pub mod public_address;
-pub mod qr;
-pub mod receiving;
-pub mod responding;
-pub mod retry;
+pub mod runtime;
 pub mod secrets;
-pub mod sending;
-pub mod session;
-pub mod startup;
+pub mod services;
 pub mod store;
 pub mod telemetry;
-pub mod time;
-pub mod vault;
-pub mod waker;
-pub mod worker;
+pub mod whatsapp;

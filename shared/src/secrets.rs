@@ -1,15 +1,17 @@
 //! The deployment's secrets, kept in AWS Secrets Manager: those of the Meta app, the operator's key, and what CloudFront
 //! shows.
 
+pub mod cipher;
+pub mod refreshing_cache;
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    access::KeyHash,
-    cached::{Cached, Newer, PAUSE},
-    time::Timestamp,
+    domain::time::Timestamp,
+    http::access::KeyHash,
+    secrets::refreshing_cache::{Cached, Newer, PAUSE},
 };
 
 /// The secret's JSON: `{"appSecret", "verifyToken", "accessToken"}`. The first two may each be a list, so that the old

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use crate::time::Timestamp;
+use crate::domain::time::Timestamp;
 
 /// The namespace of every metric. The alarms and the dashboard of `template.yaml` name it.
 const NAMESPACE: &str = "Qasid";

@@ -2,9 +2,9 @@
 
 use lambda_runtime::Error;
 use shared::{
-    access::{Caller, KeyHash, SecretKey},
+    http::access::{Caller, KeyHash, SecretKey},
+    runtime::startup::System,
     secrets::{OperatorSecret, Secrets},
-    startup::System,
     store::Store,
     telemetry,
 };

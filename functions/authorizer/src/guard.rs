@@ -9,7 +9,7 @@ use std::{
 };
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use shared::public_address::is_public;
+use shared::domain::public_address::is_public;
 use url::{Host, Url};
 
 /// A name leads to an address that is not on the internet.

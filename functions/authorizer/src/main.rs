@@ -12,9 +12,9 @@ use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::{
-    access::Caller,
-    firewall,
-    startup::Startup,
+    http::access::Caller,
+    http::origin_guard,
+    runtime::startup::Startup,
     telemetry::{self, Metric},
 };
 use token::Tokens;
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Error> {
     run_concurrent(service_fn(move |event: LambdaEvent<Event>| {
         let (authentication, firewall) = (authentication.clone(), firewall.clone());
         async move {
-            if !firewall.admits(event.payload.headers.get(firewall::HEADER).map(String::as_str)).await? {
+            if !firewall.admits(event.payload.headers.get(origin_guard::HEADER).map(String::as_str)).await? {
                 return Ok(answer(None));
             }
             let authorization = event.payload.identity_source.first().map(String::as_str).unwrap_or_default();

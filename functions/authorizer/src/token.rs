@@ -11,12 +11,12 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
-    access::{Caller, Scope},
-    cached::{Cached, Newer, PAUSE},
-    config::TokenIssuer,
-    session::OWNER_ID_LIMIT,
+    domain::session::OWNER_ID_LIMIT,
+    domain::time::Timestamp,
+    http::access::{Caller, Scope},
+    runtime::config::TokenIssuer,
+    secrets::refreshing_cache::{Cached, Newer, PAUSE},
     telemetry,
-    time::Timestamp,
 };
 
 use crate::{

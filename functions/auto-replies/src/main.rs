@@ -5,11 +5,11 @@ use std::cmp::Reverse;
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::AUTO_REPLIES,
-    auto_reply::{MOST_RULES, Rule, RuleFields},
+    domain::auto_reply::{MOST_RULES, Rule, RuleFields},
+    domain::id::RuleId,
+    http::access::paths::AUTO_REPLIES,
     http::{Answer, ApiError, Incoming, Method, serve},
-    id::RuleId,
-    startup::{Startup, System},
+    runtime::startup::{Startup, System},
     store::{RuleCreated, Store},
 };
 

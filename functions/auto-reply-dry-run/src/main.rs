@@ -2,10 +2,10 @@
 
 use lambda_http::Error;
 use shared::{
-    access::paths::AUTO_REPLY_DRY_RUN,
+    http::access::paths::AUTO_REPLY_DRY_RUN,
     http::{Answer, serve},
-    responding::{DryRun, dry_run},
-    startup::Startup,
+    runtime::startup::Startup,
+    services::auto_reply::{DryRun, dry_run},
 };
 
 #[tokio::main(flavor = "current_thread")]

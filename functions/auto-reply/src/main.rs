@@ -3,10 +3,10 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::AUTO_REPLY,
-    auto_reply::{Rule, RuleFields},
+    domain::auto_reply::{Rule, RuleFields},
+    http::access::paths::AUTO_REPLY,
     http::{Answer, ApiError, Incoming, Method, serve},
-    startup::{Startup, System},
+    runtime::startup::{Startup, System},
     store::Store,
 };
 

@@ -3,11 +3,11 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::CHAT_EXPORT,
-    export::export,
+    domain::inbox::{ChatDetails, MessageList},
+    http::access::paths::CHAT_EXPORT,
     http::{Answer, ApiError, Incoming, serve},
-    inbox::{ChatDetails, MessageList},
-    startup::Startup,
+    runtime::startup::Startup,
+    services::export::export,
     store::Store,
 };
 

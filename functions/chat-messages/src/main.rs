@@ -3,11 +3,11 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::CHAT_MESSAGES,
-    details::MessageDetails,
+    domain::inbox::MessageList,
+    http::access::paths::CHAT_MESSAGES,
+    http::message_response::MessageDetails,
     http::{Answer, ApiError, Incoming, serve},
-    inbox::MessageList,
-    startup::Startup,
+    runtime::startup::Startup,
     store::Store,
 };
 

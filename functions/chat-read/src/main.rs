@@ -3,13 +3,13 @@
 use lambda_http::Error;
 use serde::Serialize;
 use shared::{
-    access::paths::CHAT_READ,
-    cloud_api::CloudApi,
-    credentials::Credentials,
+    domain::inbox::{ChatChange, ChatDetails, ReadReceipt, send_read_receipt},
+    http::access::paths::CHAT_READ,
     http::{Answer, ApiError, Incoming, serve},
-    inbox::{ChatChange, ChatDetails, ReadReceipt, send_read_receipt},
-    startup::Startup,
+    runtime::startup::Startup,
+    services::credentials::Credentials,
     store::Store,
+    whatsapp::CloudApi,
 };
 
 #[derive(Serialize)]

@@ -4,13 +4,13 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::CHAT,
-    chat::Chat,
-    erasure::{IN_REQUEST, Target},
+    domain::chat::Chat,
+    domain::erasure::{IN_REQUEST, Target},
+    domain::id::ChatId,
+    domain::inbox::{ChatChange, ChatDetails},
+    http::access::paths::CHAT,
     http::{Answer, ApiError, Incoming, Method, serve},
-    id::ChatId,
-    inbox::{ChatChange, ChatDetails},
-    startup::{Startup, System},
+    runtime::startup::{Startup, System},
     store::Store,
 };
 

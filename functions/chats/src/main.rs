@@ -3,10 +3,10 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::CHATS,
+    domain::inbox::{ChatDetails, ChatList},
+    http::access::paths::CHATS,
     http::{Answer, ApiError, Incoming, serve},
-    inbox::{ChatDetails, ChatList},
-    startup::Startup,
+    runtime::startup::Startup,
     store::Store,
 };
 

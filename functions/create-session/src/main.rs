@@ -3,14 +3,14 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::CREATE_SESSION,
-    config::BusinessNumber,
+    domain::id::SessionId,
+    domain::number::read_phone_number_id,
+    domain::pairing::PairingCode,
+    domain::session::{OWNER_ID_LIMIT, Qr, Session, UnknownPolicy},
+    http::access::paths::CREATE_SESSION,
     http::{Answer, ApiError, Incoming, serve},
-    id::SessionId,
-    number::read_phone_number_id,
-    pairing::PairingCode,
-    session::{OWNER_ID_LIMIT, Qr, Session, UnknownPolicy},
-    startup::{Startup, System},
+    runtime::config::BusinessNumber,
+    runtime::startup::{Startup, System},
     store::{Created, Store},
 };
 

@@ -7,11 +7,11 @@ use aws_lambda_events::{
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::Value;
 use shared::{
-    cloud_api::CloudApi,
-    delivery::{Candidate, Courier},
-    startup::Startup,
+    runtime::startup::Startup,
+    services::deliver::{Candidate, Courier},
     store::{OutboxMessage, keys::MessageKey},
     telemetry,
+    whatsapp::CloudApi,
 };
 
 #[tokio::main(flavor = "current_thread")]

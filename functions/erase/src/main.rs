@@ -5,7 +5,7 @@ use std::time::Duration;
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::Value;
 use shared::{
-    startup::{Startup, System},
+    runtime::startup::{Startup, System},
     store::Store,
     telemetry,
 };

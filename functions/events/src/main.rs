@@ -3,12 +3,12 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::{Caller, paths::EVENTS},
-    cursor::Position,
-    events::EventAnswer,
+    domain::cursor::Position,
+    domain::session::Session,
+    http::access::{Caller, paths::EVENTS},
+    http::event_response::EventAnswer,
     http::{Answer, ApiError, Incoming, serve},
-    session::Session,
-    startup::Startup,
+    runtime::startup::Startup,
     store::{EventOwner, Store, StoreError},
 };
 

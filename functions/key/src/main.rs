@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::KEY,
+    http::access::paths::KEY,
     http::{Answer, ApiError, Incoming, serve},
-    startup::Startup,
+    runtime::startup::Startup,
     store::Store,
 };
 

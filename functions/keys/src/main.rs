@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use lambda_http::Error;
 use serde_json::{Value, json};
 use shared::{
-    access::{ApiKey, NAME_LIMIT, Scope, SecretKey, paths::KEYS},
-    cursor::Position,
+    domain::cursor::Position,
+    domain::session::OWNER_ID_LIMIT,
+    domain::time::Timestamp,
+    http::access::{ApiKey, NAME_LIMIT, Scope, SecretKey, paths::KEYS},
     http::{Answer, ApiError, Body, Incoming, Method, serve},
-    session::OWNER_ID_LIMIT,
-    startup::{Startup, System},
+    runtime::startup::{Startup, System},
     store::Store,
-    time::Timestamp,
 };
 
 /// Names the list in its cursors.

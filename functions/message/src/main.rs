@@ -3,12 +3,12 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::{Caller, paths::MESSAGE},
-    details::MessageDetails,
+    domain::id::SessionId,
+    domain::message::Message,
+    http::access::{Caller, paths::MESSAGE},
+    http::message_response::MessageDetails,
     http::{Answer, ApiError, Incoming, read_session_id, serve},
-    id::SessionId,
-    message::Message,
-    startup::Startup,
+    runtime::startup::Startup,
     store::{Store, keys::MessageKey},
 };
 

@@ -3,12 +3,12 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::NUMBER,
+    domain::number::{NUMBER_LIMIT, Number, NumberPut, read_phone_number_id},
+    http::access::paths::NUMBER,
     http::{Answer, ApiError, Incoming, Method, serve},
-    number::{NUMBER_LIMIT, Number, NumberPut, read_phone_number_id},
-    startup::Startup,
+    runtime::startup::Startup,
+    secrets::cipher::{Kind, Sealed, Vault},
     store::{NumberChange, SealedCredentials, Store},
-    vault::{Kind, Sealed, Vault},
 };
 
 #[tokio::main(flavor = "current_thread")]

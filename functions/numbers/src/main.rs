@@ -3,10 +3,10 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::NUMBERS,
+    domain::number::Number,
+    http::access::paths::NUMBERS,
     http::{Answer, ApiError, serve},
-    number::Number,
-    startup::Startup,
+    runtime::startup::Startup,
     store::Store,
 };
 

@@ -3,10 +3,10 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::OUTBOX_CLAIM,
+    http::access::paths::OUTBOX_CLAIM,
     http::{Answer, serve},
-    startup::Startup,
-    worker::{ClaimRequest, claim},
+    runtime::startup::Startup,
+    services::worker::{ClaimRequest, claim},
 };
 
 #[tokio::main(flavor = "current_thread")]

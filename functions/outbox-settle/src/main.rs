@@ -3,10 +3,10 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::OUTBOX_SETTLE,
+    http::access::paths::OUTBOX_SETTLE,
     http::{Answer, serve},
-    startup::Startup,
-    worker::{SettleRequest, settle},
+    runtime::startup::Startup,
+    services::worker::{SettleRequest, settle},
 };
 
 #[tokio::main(flavor = "current_thread")]

@@ -3,16 +3,16 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::QR,
-    config::BusinessNumber,
+    domain::message::Channel,
+    domain::pairing::{PairingCode, number_of_link},
+    domain::session::{Qr, QrState, Session},
+    domain::time::Timestamp,
+    http::access::paths::QR,
+    http::qr_image,
     http::{Answer, ApiError, Incoming, serve},
-    message::Channel,
-    pairing::{PairingCode, number_of_link},
-    qr,
-    session::{Qr, QrState, Session},
-    startup::{Startup, System},
+    runtime::config::BusinessNumber,
+    runtime::startup::{Startup, System},
     store::Store,
-    time::Timestamp,
 };
 
 /// When to ask again for a code that is not there yet, in seconds.

@@ -3,10 +3,10 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::RECEIVE_MESSAGE,
+    http::access::paths::RECEIVE_MESSAGE,
     http::{Answer, serve},
-    startup::Startup,
-    worker::{ReceiveRequest, receive},
+    runtime::startup::Startup,
+    services::worker::{ReceiveRequest, receive},
 };
 
 #[tokio::main(flavor = "current_thread")]

@@ -6,7 +6,7 @@ use aws_lambda_events::{
 };
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::Value;
-use shared::{message::Message, responding::Responder, startup::Startup, telemetry};
+use shared::{domain::message::Message, runtime::startup::Startup, services::auto_reply::Responder, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

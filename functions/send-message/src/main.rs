@@ -2,10 +2,10 @@
 
 use lambda_http::Error;
 use shared::{
-    access::paths::SEND_MESSAGE,
+    http::access::paths::SEND_MESSAGE,
     http::{Answer, serve},
-    sending::{SendRequest, send},
-    startup::Startup,
+    runtime::startup::Startup,
+    services::send::{SendRequest, send},
 };
 
 #[tokio::main(flavor = "current_thread")]

@@ -3,10 +3,10 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::SESSION,
-    erasure::{IN_REQUEST, Target},
+    domain::erasure::{IN_REQUEST, Target},
+    http::access::paths::SESSION,
     http::{Answer, ApiError, Incoming, serve},
-    startup::{Startup, System},
+    runtime::startup::{Startup, System},
     store::Store,
 };
 

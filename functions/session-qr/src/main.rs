@@ -5,12 +5,12 @@ use std::time::Duration;
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::SESSION_QR,
+    domain::session::Session,
+    http::access::paths::SESSION_QR,
     http::{Answer, ApiError, Incoming, serve},
-    session::Session,
-    startup::Startup,
+    runtime::startup::Startup,
+    services::worker::require_worker,
     store::Store,
-    worker::require_worker,
 };
 
 /// The longest text of a QR code, in bytes: with more, a picture of it is hard to scan.

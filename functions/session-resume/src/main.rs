@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::SESSION_RESUME,
+    http::access::paths::SESSION_RESUME,
     http::{Answer, ApiError, Incoming, serve},
-    startup::Startup,
+    runtime::startup::Startup,
     store::{Resumed, Store},
 };
 

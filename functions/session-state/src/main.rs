@@ -3,12 +3,12 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::SESSION_STATE,
+    domain::message::Channel,
+    http::access::paths::SESSION_STATE,
     http::{Answer, ApiError, Incoming, JsonObject, serve},
-    message::Channel,
-    startup::Startup,
+    runtime::startup::Startup,
+    services::worker::paired_over_cloud_api,
     store::Store,
-    worker::paired_over_cloud_api,
 };
 
 #[tokio::main(flavor = "current_thread")]

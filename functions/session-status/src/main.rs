@@ -3,10 +3,10 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    access::paths::SESSION_STATUS,
+    domain::session::QrState,
+    http::access::paths::SESSION_STATUS,
     http::{Answer, ApiError, Incoming, serve},
-    session::QrState,
-    startup::{Startup, System},
+    runtime::startup::{Startup, System},
     store::Store,
 };
 

@@ -2,12 +2,12 @@
 
 use lambda_http::Error;
 use shared::{
-    access::paths::WEBHOOK,
-    credentials::Credentials,
-    firewall::{self, Firewall},
+    http::access::paths::WEBHOOK,
+    http::origin_guard::{self, Firewall},
     http::{Answer, ApiError, Incoming, Method, serve},
-    receiving::{ReceiveError, Receiver},
-    startup::{Startup, System},
+    runtime::startup::{Startup, System},
+    services::credentials::Credentials,
+    services::receive::{ReceiveError, Receiver},
     telemetry::{self, Metric},
 };
 

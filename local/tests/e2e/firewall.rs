@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use local::{functions, template::Template};
 use serde_json::json;
-use shared::firewall::HEADER;
+use shared::http::origin_guard::HEADER;
 
 use crate::system::{Answer, System, text_message};
 

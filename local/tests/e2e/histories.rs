@@ -16,13 +16,13 @@ use local::{
     template::Template,
 };
 use shared::{
-    chat::Chat,
-    id::{MessageId, SessionId},
-    identity::Address,
-    message::{Channel, Message, MessageStatus, MessageType},
-    startup::System,
+    domain::chat::Chat,
+    domain::id::{MessageId, SessionId},
+    domain::identity::Address,
+    domain::message::{Channel, Message, MessageStatus, MessageType},
+    domain::time::Timestamp,
+    runtime::startup::System,
     store::{Inbound, InboundBatch, Outbound, SendOutcome, Store, keys::MessageKey},
-    time::Timestamp,
 };
 
 const HISTORIES: u64 = 240;

@@ -9,7 +9,7 @@ use local::{
 };
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
-use shared::firewall;
+use shared::http::origin_guard;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How long anything may take. Only a failing test waits for it.
@@ -85,9 +85,9 @@ impl System {
             headers.push(("authorization", &key));
         }
         if let Some(origin) = &self.ready.origin
-            && !headers.iter().any(|(name, _)| *name == firewall::HEADER)
+            && !headers.iter().any(|(name, _)| *name == origin_guard::HEADER)
         {
-            headers.push((firewall::HEADER, origin));
+            headers.push((origin_guard::HEADER, origin));
         }
         self.anonymous(method, path, &headers, body).await
     }

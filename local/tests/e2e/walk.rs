@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use local::{functions, template::Template};
 use serde_json::{Value, json};
-use shared::access::{Access, Scope, paths};
+use shared::http::access::{Access, Scope, paths};
 
 use crate::system::{Answer, System};
 

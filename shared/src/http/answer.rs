@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    credentials::CredentialsError, secrets::SecretsError, store::StoreError, telemetry::chain, vault::VaultError,
+    secrets::SecretsError, secrets::cipher::VaultError, services::credentials::CredentialsError, store::StoreError,
+    telemetry::chain,
 };
 
 /// An answer to a request.

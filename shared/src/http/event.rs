@@ -19,8 +19,8 @@ use serde::Deserialize;
 
 use super::{Answer, ApiError, Body, Query, input::percent_decoded};
 use crate::{
-    access::{Access, Caller, Route, route_of},
-    id::ChatId,
+    domain::id::ChatId,
+    http::access::{Access, Caller, Route, route_of},
 };
 
 /// A request as a handler sees it.

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::ApiError;
-use crate::id::SessionId;
+use crate::domain::id::SessionId;
 
 /// The largest body of an API request, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;

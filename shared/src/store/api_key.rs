@@ -11,7 +11,7 @@ use super::{
     keys::{API_KEYS, Key},
     transaction::{Transaction, put_action},
 };
-use crate::{access::ApiKey, cursor::Position, id::KeyId, time::Timestamp};
+use crate::{domain::cursor::Position, domain::id::KeyId, domain::time::Timestamp, http::access::ApiKey};
 
 const API_KEY: &str = "api_key";
 

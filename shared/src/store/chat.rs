@@ -11,8 +11,8 @@ use super::{
     transaction::update_action,
 };
 use crate::{
-    chat::{Chat, ChatStatus, ChatType},
-    time::Timestamp,
+    domain::chat::{Chat, ChatStatus, ChatType},
+    domain::time::Timestamp,
 };
 
 pub(super) const CHAT: &str = "chat";

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{Store, StoreError, item::string, keys::Key};
-use crate::{auto_reply::ConsentWord, chat::ChatType, id::ChatId, time::Timestamp};
+use crate::{domain::auto_reply::ConsentWord, domain::chat::ChatType, domain::id::ChatId, domain::time::Timestamp};
 
 /// How often the chat is read again because it was merged between reading and writing.
 const ROUNDS: u32 = 5;

@@ -16,9 +16,9 @@ use super::{
     keys::{Key, MessageKey, wamid_key},
 };
 use crate::{
-    id::ChatId,
-    message::{Attempt, DeliveryEvent, Message, MessageStatus},
-    time::Timestamp,
+    domain::id::ChatId,
+    domain::message::{Attempt, DeliveryEvent, Message, MessageStatus},
+    domain::time::Timestamp,
 };
 
 /// A message and what `deliver` alone knows of it.
@@ -27,7 +27,7 @@ pub struct OutboxMessage {
     /// The message.
     #[serde(flatten)]
     pub message: Message,
-    /// When this chat may be sent to next, if it had been sent to in no burst: see [`crate::pacing::PairPace`].
+    /// When this chat may be sent to next, if it had been sent to in no burst: see [`crate::domain::pacing::PairPace`].
     #[serde(default)]
     pub pair_tat: Option<Timestamp>,
     /// Not to be posted before this time.

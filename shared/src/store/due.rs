@@ -16,9 +16,9 @@ use super::{
     keys::{DUE_SHARDS, Key, MessageKey, due_key},
 };
 use crate::{
-    id::SessionId,
-    message::MessageStatus,
-    time::{Timestamp, micros},
+    domain::id::SessionId,
+    domain::message::MessageStatus,
+    domain::time::{Timestamp, micros},
 };
 
 /// Something with a time.

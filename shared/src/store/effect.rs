@@ -9,8 +9,8 @@ use super::{
     keys::{Key, MessageKey},
 };
 use crate::{
-    effect::{Act, Effect, Notes, merged_content},
-    message::{Message, placeholder, preview},
+    domain::message::{Message, placeholder, preview},
+    domain::message_action::{Act, Effect, Notes, merged_content},
 };
 
 /// How often a row is read again because another writer noted something in between.

@@ -1,4 +1,4 @@
-//! Erasing chats and sessions. See [`crate::erasure`].
+//! Erasing chats and sessions. See [`crate::domain::erasure`].
 
 mod delete;
 mod session;
@@ -13,10 +13,10 @@ use super::{
     transaction::{Transaction, put_action},
 };
 use crate::{
-    chat::Chat,
-    erasure::{Erasure, Target},
-    id::ChatId,
-    time::Timestamp,
+    domain::chat::Chat,
+    domain::erasure::{Erasure, Target},
+    domain::id::ChatId,
+    domain::time::Timestamp,
 };
 
 const ERASURE: &str = "erasure";

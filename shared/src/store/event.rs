@@ -12,11 +12,11 @@ use super::{
     keys::{Key, events_key, wamid_key},
 };
 use crate::{
-    cloud_api::Event,
-    cursor::Position,
-    id::content_id,
-    page::{Lane, Order, Page, merge},
-    time::Timestamp,
+    domain::cursor::Position,
+    domain::id::content_id,
+    domain::page::{Lane, Order, Page, merge},
+    domain::time::Timestamp,
+    whatsapp::Event,
 };
 
 /// How long what could not be understood is kept: it may hold what a customer wrote.

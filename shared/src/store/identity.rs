@@ -14,11 +14,11 @@ use super::{
     transaction::{Transaction, put_action},
 };
 use crate::{
-    chat::{Chat, Merged},
-    id::{ChatId, SessionId},
-    identity::{Address, Identity},
-    person::{self, Bind, Binding, Form, Merges},
-    time::Timestamp,
+    domain::chat::{Chat, Merged},
+    domain::contact::{self, Bind, Binding, Form, Merges},
+    domain::id::{ChatId, SessionId},
+    domain::identity::{Address, Identity},
+    domain::time::Timestamp,
 };
 
 /// The most identities that a process remembers; about 100 bytes each.
@@ -79,9 +79,9 @@ impl Store {
         merges: &mut Merges,
     ) -> Result<Place, StoreError> {
         let mut forms = self.forms(session_id, &identities(addresses)).await?;
-        let chats = person::chats(&forms, merges, at);
+        let chats = contact::chats(&forms, merges, at);
         let chat_id = match chats[..] {
-            [] => person::new_chat(session_id, &forms[0]),
+            [] => contact::new_chat(session_id, &forms[0]),
             [chat_id] => chat_id,
             [..] => {
                 let chat_id = self.join(&chats, merges).await?;
@@ -91,7 +91,7 @@ impl Store {
                 chat_id
             }
         };
-        let binds = person::binds(&forms, merges, at, chat_id);
+        let binds = contact::binds(&forms, merges, at, chat_id);
         let merged = self.remembered.lock().ok().and_then(|known| known.merged.get(&chat_id).cloned());
         Ok(Place { chat_id, binds, merged: merged.unwrap_or_default(), forms })
     }
@@ -99,7 +99,8 @@ impl Store {
     /// Notes that a person has these addresses, if he has a chat.
     pub async fn learn(&self, session_id: SessionId, addresses: &[Address], at: Timestamp) -> Result<(), StoreError> {
         let forms = self.remembered_forms(session_id, &identities(addresses));
-        if forms.iter().all(|form| form.binding.is_some()) && person::chats(&forms, &Merges::default(), at).len() == 1 {
+        if forms.iter().all(|form| form.binding.is_some()) && contact::chats(&forms, &Merges::default(), at).len() == 1
+        {
             return Ok(());
         }
         self.settle_person(session_id, addresses, &[], at).await
@@ -135,20 +136,20 @@ impl Store {
                 self.pause(round).await;
             }
             let mut forms = self.stored_forms(session_id, &[&former[..], &new[..]].concat()).await?;
-            let chats = person::chats(&forms, &merges, at);
+            let chats = contact::chats(&forms, &merges, at);
             let Some(first) = chats.first().copied() else { return Ok(()) };
             let chat_id = if chats.len() > 1 { self.join(&chats, &mut merges).await? } else { first };
             let Some((item, chat)) = self.chat_row(chat_id).await? else { return Ok(()) };
             merges.note(chat_id, chat.id);
             let new_forms = forms.split_off(former.len());
             let (after, binds) = if to.is_empty() {
-                (chat.clone().learned(addresses, at), person::binds(&forms, &merges, at, chat.id))
+                (chat.clone().learned(addresses, at), contact::binds(&forms, &merges, at, chat.id))
             } else {
                 if let Some(left) = left_behind(&chat, &former, &new, at) {
                     former.push(left);
                     continue;
                 }
-                (chat.clone().moved(addresses, to, at), person::moves(&forms, &new_forms, &merges, at, chat.id))
+                (chat.clone().moved(addresses, to, at), contact::moves(&forms, &new_forms, &merges, at, chat.id))
             };
             if binds.is_empty() && after == chat {
                 self.remember_forms(session_id, chat.id, &forms, &binds);

@@ -13,14 +13,14 @@ use super::{
     transaction::{Refusal, TRANSACTION_LIMIT, Transaction, put_action},
 };
 use crate::{
-    chat::{Chat, ENTRY_POINT_WINDOW},
-    effect::Effect,
-    id::{ChatId, MessageId, SessionId},
-    identity::Address,
-    message::{Channel, Message, MessageStatus, MessageType, Source, placeholder, preview},
-    person::Merges,
+    domain::chat::{Chat, ENTRY_POINT_WINDOW},
+    domain::contact::Merges,
+    domain::id::{ChatId, MessageId, SessionId},
+    domain::identity::Address,
+    domain::message::{Channel, Message, MessageStatus, MessageType, Source, placeholder, preview},
+    domain::message_action::Effect,
+    domain::time::Timestamp,
     telemetry,
-    time::Timestamp,
 };
 
 pub(super) const MESSAGE: &str = "message";

@@ -14,12 +14,12 @@ use super::{
     lookup::{Facts, read_message},
 };
 use crate::{
-    chat::{Chat, ChatStatus},
-    cursor::Position,
-    id::ChatId,
-    inbox::{ChatChange, ChatList, MessageList},
-    message::Message,
-    page::{Lane, Order, Page, merge},
+    domain::chat::{Chat, ChatStatus},
+    domain::cursor::Position,
+    domain::id::ChatId,
+    domain::inbox::{ChatChange, ChatList, MessageList},
+    domain::message::Message,
+    domain::page::{Lane, Order, Page, merge},
 };
 
 /// Lists that are read at once.

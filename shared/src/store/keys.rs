@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::EventOwner;
 use crate::{
-    chat::ChatStatus,
-    cursor::Position,
-    erasure::Target,
-    id::{ChatId, KeyId, MessageId, RuleId, SessionId, content_id},
-    identity::Identity,
-    message::{Message, Receipt},
-    time::Timestamp,
+    domain::chat::ChatStatus,
+    domain::cursor::Position,
+    domain::erasure::Target,
+    domain::id::{ChatId, KeyId, MessageId, RuleId, SessionId, content_id},
+    domain::identity::Identity,
+    domain::message::{Message, Receipt},
+    domain::time::Timestamp,
 };
 
 /// Into how many partitions the `due` index is spread: one partition takes about 1,000 writes a second, and every
@@ -175,7 +175,7 @@ impl Key {
 pub struct MessageKey {
     /// The chat.
     pub chat_id: ChatId,
-    /// The message's own time; see [`crate::message::Message::timestamp`].
+    /// The message's own time; see [`crate::domain::message::Message::timestamp`].
     pub time: Timestamp,
     /// The message.
     pub message_id: MessageId,

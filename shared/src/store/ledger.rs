@@ -12,9 +12,9 @@ use super::{
     keys::{Key, wamid_key},
 };
 use crate::{
-    id::MessageId,
-    message::{Receipt, Source},
-    time::Timestamp,
+    domain::id::MessageId,
+    domain::message::{Receipt, Source},
+    domain::time::Timestamp,
 };
 
 /// How long a message without a session is kept: long enough to find out and link the number.

@@ -8,7 +8,10 @@ use super::{
     item::{self, Item, string},
     keys::{Key, MessageKey},
 };
-use crate::{cloud_api::WhatsAppError, effect::Notes, id::MessageId, message::Message, time::Timestamp};
+use crate::{
+    domain::id::MessageId, domain::message::Message, domain::message_action::Notes, domain::time::Timestamp,
+    whatsapp::WhatsAppError,
+};
 
 /// When a message reached each status; `None` for one that it has not reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

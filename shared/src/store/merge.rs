@@ -17,9 +17,9 @@ use super::{
     transaction::{Transaction, update_action},
 };
 use crate::{
-    chat::{Chat, MOST_MERGED},
-    id::ChatId,
-    person,
+    domain::chat::{Chat, MOST_MERGED},
+    domain::contact,
+    domain::id::ChatId,
 };
 
 /// How often two chats are read anew because others wrote to them.
@@ -82,7 +82,7 @@ impl Store {
             if one.id == other.id {
                 return Ok(Some(one.id));
             }
-            let Some(merge) = person::merge(one, other, (self.system.now)()) else {
+            let Some(merge) = contact::merge(one, other, (self.system.now)()) else {
                 tracing::warn!(one = %one.id, other = %other.id, "a person has more chats than can be merged");
                 return Ok(None);
             };

@@ -9,9 +9,9 @@ use super::{
     transaction::{Transaction, update_action},
 };
 use crate::{
-    id::SessionId,
-    number::{Number, NumberPut},
-    vault::Sealed,
+    domain::id::SessionId,
+    domain::number::{Number, NumberPut},
+    secrets::cipher::Sealed,
 };
 
 const NUMBER_SETTINGS: &str = "number_settings";

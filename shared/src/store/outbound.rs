@@ -14,13 +14,13 @@ use super::{
     transaction::{Transaction, put_action},
 };
 use crate::{
-    chat::Chat,
-    id::{ChatId, SessionId},
-    identity::Identity,
-    message::{Channel, Message},
-    person::{Bind, Binding},
-    session::Session,
-    time::Timestamp,
+    domain::chat::Chat,
+    domain::contact::{Bind, Binding},
+    domain::id::{ChatId, SessionId},
+    domain::identity::Identity,
+    domain::message::{Channel, Message},
+    domain::session::Session,
+    domain::time::Timestamp,
 };
 
 /// How long a message waits for the stream before the schedule looks at it. Longer than a `deliver` holds a message, so

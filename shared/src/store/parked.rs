@@ -13,7 +13,7 @@ use super::{
     item::{self, Item, number, string},
     keys::{Key, MessageKey, due_shard, wamid_pk},
 };
-use crate::{effect::Effect, id::ChatId, time::Timestamp};
+use crate::{domain::id::ChatId, domain::message_action::Effect, domain::time::Timestamp};
 
 /// How long something waits for its message. WhatsApp repeats webhooks for 7 days.
 const LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);

@@ -11,7 +11,7 @@ use super::{
     item::{self, number, string},
     keys::Key,
 };
-use crate::message::Message;
+use crate::domain::message::Message;
 
 /// The most of one text that an item holds, in bytes. What was understood of it is beside it in the same item.
 pub(super) const PART: usize = 128 * 1024;

@@ -11,11 +11,11 @@ use super::{
     transaction::{Transaction, put_action, update_action},
 };
 use crate::{
-    auto_reply::History,
-    chat::{Chat, MOST_MERGED},
-    id::{ChatId, MessageId, RuleId},
-    message::Message,
-    time::Timestamp,
+    domain::auto_reply::History,
+    domain::chat::{Chat, MOST_MERGED},
+    domain::id::{ChatId, MessageId, RuleId},
+    domain::message::Message,
+    domain::time::Timestamp,
 };
 
 const REPLIES: &str = "replies";

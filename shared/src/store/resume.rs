@@ -10,7 +10,7 @@ use super::{
     session::SESSION,
     transaction::{Transaction, put_action, update_action},
 };
-use crate::{id::SessionId, session::Session};
+use crate::{domain::id::SessionId, domain::session::Session};
 
 /// What resuming a session found.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use super::{
     transaction::{Transaction, delete_action, put_action, update_action},
 };
 use crate::{
-    auto_reply::{MOST_RULES, Rule},
-    id::{RuleId, SessionId},
-    session::Session,
+    domain::auto_reply::{MOST_RULES, Rule},
+    domain::id::{RuleId, SessionId},
+    domain::session::Session,
 };
 
 const RULE: &str = "rule";

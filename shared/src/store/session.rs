@@ -13,10 +13,10 @@ use super::{
     transaction::{Refusal, Transaction, put_action, update_action},
 };
 use crate::{
-    id::SessionId,
-    pairing::{PairingAttempt, PairingRefusal},
-    session::{Qr, Session},
-    time::Timestamp,
+    domain::id::SessionId,
+    domain::pairing::{PairingAttempt, PairingRefusal},
+    domain::session::{Qr, Session},
+    domain::time::Timestamp,
 };
 
 pub(super) const SESSION: &str = "session";

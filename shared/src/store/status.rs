@@ -12,10 +12,10 @@ use super::{
     keys::{Key, MessageKey, wamid_key},
 };
 use crate::{
-    cloud_api::WhatsAppError,
-    effect::ParticipantReceipt,
-    message::{Message, MessageStatus, Receipt},
-    time::Timestamp,
+    domain::message::{Message, MessageStatus, Receipt},
+    domain::message_action::ParticipantReceipt,
+    domain::time::Timestamp,
+    whatsapp::WhatsAppError,
 };
 
 /// One status of one message.

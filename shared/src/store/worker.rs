@@ -16,11 +16,11 @@ use super::{
     session::SESSION,
 };
 use crate::{
-    id::SessionId,
-    message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageStatus},
-    session::{Session, UnknownPolicy},
-    time::Timestamp,
-    worker::{Outcome, worker_number},
+    domain::id::SessionId,
+    domain::message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageStatus},
+    domain::session::{Session, UnknownPolicy},
+    domain::time::Timestamp,
+    services::worker::{Outcome, worker_number},
 };
 
 /// Keys that one page of the outbox holds.

@@ -10,13 +10,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Store, StoreError, Swept};
 use crate::{
-    id::{ChatId, SessionId},
+    domain::id::{ChatId, SessionId},
+    domain::time::Timestamp,
     store::{
         item::{Item, string},
         keys::{Key, wamid_pk},
         raw::is_first_of_many,
     },
-    time::Timestamp,
 };
 
 /// The most items of one request (AWS: "BatchWriteItem").

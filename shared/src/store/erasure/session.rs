@@ -5,10 +5,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{ROUNDS, Store, StoreError, Swept};
 use crate::{
-    chat::{Chat, ChatStatus},
-    erasure::{Erasure, Target},
-    id::SessionId,
-    session::Session,
+    domain::chat::{Chat, ChatStatus},
+    domain::erasure::{Erasure, Target},
+    domain::id::SessionId,
+    domain::session::Session,
+    domain::time::Timestamp,
     store::{
         EventOwner,
         chat::CHAT,
@@ -16,7 +17,6 @@ use crate::{
         keys::{Key, events_key, inbox_key},
         transaction::Transaction,
     },
-    time::Timestamp,
 };
 
 /// Chats that are erased at once.

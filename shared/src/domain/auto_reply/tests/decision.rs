@@ -1,0 +1,147 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    domain::chat::Chat,
+    domain::id::{ChatId, MessageId},
+    domain::identity::{Address, Identity},
+    domain::message::MessageType,
+};
+
+const LIMITS: Limits = Limits { quiet: Duration::from_secs(3_600), per_hour: 5 };
+const NOW: &str = "2026-01-12T12:00:00Z";
+
+fn chat() -> Chat {
+    let session_id = SessionId::for_owner("ada");
+    let id = ChatId::for_identity(session_id, &Identity::Phone("201001234567".to_owned()));
+    Chat::new(id, session_id, &Address::Phone("201001234567".to_owned()), "Mona".to_owned(), time(NOW))
+}
+
+fn asked(text: &str) -> Question<'_> {
+    Question { kind: MessageType::Text, text: Some(text), written_at: time(NOW), is_first: false }
+}
+
+fn verdicts(rules: &[Rule], question: &Question<'_>, chat: &Chat, history: &History) -> Vec<(u32, Verdict)> {
+    let subject = Subject { chat: Some(chat), name: &chat.name, history };
+    let decision = decide(rules, question, &subject, LIMITS, time(NOW));
+    let answers = decision.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Answers).count();
+    assert_eq!(answers, usize::from(decision.answer.is_some()));
+    decision.verdicts.iter().map(|(rule, verdict)| (rule.priority, *verdict)).collect()
+}
+
+fn verdict(rule: Rule, question: &Question<'_>, chat: &Chat) -> Verdict {
+    verdicts(&[rule], question, chat, &History::default())[0].1
+}
+
+#[test]
+fn the_highest_priority_that_can_answer_does() {
+    let keyword = json!({"type": "keyword", "match": "equals", "keywords": ["price"]});
+    let rules = [
+        rule(1, json!({"priority": 1})),
+        rule(2, json!({"priority": 7, "trigger": keyword})),
+        rule(3, json!({"priority": 9, "enabled": false})),
+        rule(4, json!({"priority": 8, "trigger": {"type": "first_message"}})),
+    ];
+    let expected =
+        [(9, Verdict::Disabled), (8, Verdict::NotFirstMessage), (7, Verdict::Answers), (1, Verdict::Outranked)];
+    assert_eq!(verdicts(&rules, &asked("PRICE"), &chat(), &History::default()), expected);
+    let other = verdicts(&rules, &asked("hello"), &chat(), &History::default());
+    assert_eq!((other[2].1, other[3].1), (Verdict::NoKeyword, Verdict::Answers));
+    // Of equals the oldest.
+    let twins = [rule(6, json!({})), rule(5, json!({}))];
+    let (chat, history) = (chat(), History::default());
+    let subject = Subject { chat: Some(&chat), name: &chat.name, history: &history };
+    let decision = decide(&twins, &asked("hello"), &subject, LIMITS, time(NOW));
+    assert_eq!(decision.answer.unwrap().rule.id, twins[1].id);
+}
+
+#[test]
+fn triggers_and_hours_go_together() {
+    // A Monday.
+    let hours = |from: &str, to: &str| json!({"timeZone": "UTC", "hours": {"monday": [{"from": from, "to": to}]}});
+    let rule = |trigger: &str, from: &str, to: &str| {
+        rule(1, json!({"trigger": {"type": trigger}, "schedule": hours(from, to)}))
+    };
+    for (rule, expected) in [
+        (rule("any", "09:00", "17:00"), Verdict::Answers),
+        (rule("any", "13:00", "17:00"), Verdict::OutsideHours),
+        (rule("outside_hours", "09:00", "17:00"), Verdict::WithinHours),
+        (rule("outside_hours", "13:00", "17:00"), Verdict::Answers),
+    ] {
+        assert_eq!(verdict(rule, &asked("hello"), &chat()), expected);
+    }
+    let first = super::rule(1, json!({"trigger": {"type": "first_message"}}));
+    assert_eq!(verdict(first, &Question { is_first: true, ..asked("hello") }, &chat()), Verdict::Answers);
+}
+
+#[test]
+fn some_messages_get_no_answer_whatever_the_rules() {
+    let any = || rule(1, json!({}));
+    let silenced = |question: &Question<'_>, chat: &Chat| match verdict(any(), question, chat) {
+        Verdict::Silenced(silence) => Some(silence),
+        other => {
+            assert_eq!(other, Verdict::Answers);
+            None
+        }
+    };
+    let picture = |kind| Question { kind, text: None, ..asked("") };
+    assert_eq!(silenced(&picture(MessageType::Image), &chat()), None);
+    assert_eq!(silenced(&picture(MessageType::Reaction), &chat()), Some(Silence::NotAnswerable));
+    assert_eq!(silenced(&picture(MessageType::Unsupported), &chat()), Some(Silence::NotAnswerable));
+
+    let written_at = |at: &str| Question { written_at: time(at), ..asked("hello") };
+    assert_eq!(silenced(&written_at("2026-01-12T11:55:00Z"), &chat()), None);
+    assert_eq!(silenced(&written_at("2026-01-12T11:54:59.999Z"), &chat()), Some(Silence::TooOld));
+
+    assert_eq!(silenced(&asked("Stop!"), &chat()), Some(Silence::StopWord));
+    assert_eq!(silenced(&asked("hello"), &Chat { opted_out: true, ..chat() }), Some(Silence::OptedOut));
+    let answered = |at: &str| Chat { answered_at: Some(time(at)), ..chat() };
+    assert_eq!(silenced(&asked("hello"), &answered("2026-01-12T11:00:00Z")), None);
+    assert_eq!(silenced(&asked("hello"), &answered("2026-01-12T11:00:00.001Z")), Some(Silence::AnsweredByPerson));
+    let group = Chat::new(chat().id, chat().session_id, &Address::Group("1".to_owned()), "G".to_owned(), time(NOW));
+    assert_eq!(silenced(&asked("hello"), &group), Some(Silence::Group));
+}
+
+#[test]
+fn only_a_rule_that_would_have_answered_counts_as_suppressed() {
+    let suppressed = |rules: &[Rule], chat: &Chat| {
+        let history = History::default();
+        let subject = Subject { chat: Some(chat), name: "Mona", history: &history };
+        decide(rules, &asked("hello"), &subject, LIMITS, time(NOW)).suppressed()
+    };
+    let opted_out = Chat { opted_out: true, ..chat() };
+    let first = rule(1, json!({"trigger": {"type": "first_message"}}));
+    assert_eq!(suppressed(std::slice::from_ref(&first), &opted_out), None);
+    assert_eq!(suppressed(&[first, rule(2, json!({}))], &opted_out), Some(Verdict::Silenced(Silence::OptedOut)));
+    assert_eq!(suppressed(&[rule(2, json!({}))], &chat()), None);
+}
+
+proptest! {
+    /// Whatever comes when, no chat gets more replies in an hour than it may, and no rule answers within its cooldown.
+    #[test]
+    fn limits_and_cooldowns_hold(gaps in prop::collection::vec(0u64..1_500, 1..80), cooldowns in prop::collection::vec(0u32..8_000, 1..4)) {
+        let rules: Vec<Rule> = (1..).zip(&cooldowns).map(|(id, cooldown)| rule(id, json!({"cooldownSeconds": cooldown}))).collect();
+        let (chat, mut history, mut now) = (chat(), History::default(), time(NOW));
+        let mut sent: Vec<(RuleId, Timestamp)> = Vec::new();
+        for gap in gaps {
+            now = now.after(Duration::from_secs(gap));
+            let subject = Subject { chat: Some(&chat), name: "Mona", history: &history };
+            let question = Question { written_at: now, ..asked("hello") };
+            let decision = decide(&rules, &question, &subject, LIMITS, now);
+            let Some(answer) = decision.answer else { continue };
+            let cooldown = Duration::from_secs(answer.rule.cooldown_seconds.into());
+            for (rule, at) in &sent {
+                prop_assert!(*rule != answer.rule.id || now.since(*at) >= cooldown);
+            }
+            sent.push((answer.rule.id, now));
+            let hour = sent.iter().filter(|(_, at)| now.since(*at) < Duration::from_secs(3_600)).count();
+            prop_assert!(hour <= LIMITS.per_hour as usize);
+            let reply = MessageId::from_uuid(Uuid::from_u128(sent.len() as u128));
+            history = history.after(answer.rule, reply, &rules, now);
+            prop_assert_eq!(history.last_reply, Some(reply));
+            prop_assert!(history.recent.len() <= LIMITS.per_hour as usize && history.expires_at(&rules, now) > now);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+use proptest::prelude::*;
+
+use super::super::trigger::{compile, is_found};
+use super::*;
+
+fn found(how: Match, keyword: &str, text: &str) -> bool {
+    is_found(how, &["never said".to_owned(), keyword.to_owned()], text)
+}
+
+#[test]
+fn keywords_are_compared_without_case_and_with_any_blanks() {
+    for (how, keyword, text, expected) in [
+        (Match::Equals, "Price list", " price \n LIST ", true),
+        (Match::Equals, "price", "prices", false),
+        (Match::Contains, "price", "What PRICES have you?", true),
+        (Match::Contains, "سعر", "ما هو السعر؟", true),
+        (Match::StartsWith, "ÄRGER", "ärger gibt es", true),
+        (Match::StartsWith, "price", "the price", false),
+        (Match::Regex, r"^order\s+#?\d{4}$", "ORDER  #1234", true),
+        (Match::Regex, r"^order\s+#?\d{4}$", "my order 1234", false),
+        (Match::Regex, r"(?-i)OK", "ok", false),
+        (Match::Regex, r"\p{Arabic}", "مرحبا", true),
+        // A pattern that does not compile any more finds nothing.
+        (Match::Regex, "(", "(", false),
+    ] {
+        assert_eq!(found(how, keyword, text), expected, "{how:?} {keyword} {text}");
+    }
+}
+
+#[test]
+fn patterns_that_ruin_other_engines_end() {
+    let text = "a".repeat(1_023) + "!";
+    for pattern in ["(a+)+$", "(a|aa)+$", "^(a|a?)+$", "(.*a){12}$", "^(([a-z])+.)+[A-Z]([a-z])+$", "(x+x+)+y"] {
+        assert!(!found(Match::Regex, pattern, &text), "{pattern}");
+    }
+    for pattern in [r"(\w{50}){50}", "((a{100}){100}){100}", r"\p{L}{300}"] {
+        assert!(compile(pattern).is_err(), "{pattern}");
+    }
+}
+
+#[test]
+fn one_message_is_held_against_some_patterns_and_no_more() {
+    let patterns = json!({"type": "keyword", "match": "regex", "keywords": ["a", "b", "c", "d", "e"]});
+    let rules: Vec<Rule> = (1..=11).map(|number| rule(number, json!({"trigger": patterns}))).collect();
+    let question = Question {
+        kind: crate::domain::message::MessageType::Text,
+        text: Some("x"),
+        written_at: time("2026-01-12T12:00:00Z"),
+        is_first: true,
+    };
+    let (history, limits) = (History::default(), Limits { quiet: std::time::Duration::ZERO, per_hour: 1 });
+    let subject = Subject { chat: None, name: "Mona", history: &history };
+    let decision = decide(&rules, &question, &subject, limits, question.written_at);
+    let verdicts: Vec<_> = decision.verdicts.iter().map(|(_, verdict)| *verdict).collect();
+    assert_eq!(verdicts[..10], [Verdict::NoKeyword; 10]);
+    assert_eq!(verdicts[10], Verdict::TooManyPatterns);
+}
+
+proptest! {
+    #[test]
+    fn any_pattern_is_refused_or_searches_any_text(pattern in "(\\PC|[()\\[\\]{}*+?|.^$\\\\]){0,40}", text in any::<String>()) {
+        found(Match::Regex, &pattern, &text);
+        found(Match::Contains, &pattern, &text);
+    }
+}

@@ -1,0 +1,226 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::message::MessageType;
+
+fn image() -> Value {
+    json!({"type": "image", "image": {"link": "https://example.org/a.png", "caption": "A"}})
+}
+
+#[test]
+fn a_message_is_a_text() {
+    let content = read_value(&json!({"message": "hi", "to": "+1", "validUntil": 5})).unwrap().unwrap();
+    assert_eq!(content.kind, MessageType::Text);
+    assert_eq!(content.body.as_deref(), Some("hi"));
+    assert_eq!(content.json, json!({"type": "text", "text": {"body": "hi"}}));
+    assert_eq!(content.reply_to, None);
+}
+
+#[test]
+fn a_request_without_a_message() {
+    for request in [json!({}), json!({"message": " "}), json!({"message": null, "type": null}), json!({"image": {}})] {
+        assert_eq!(read_value(&request), Ok(None), "{request}");
+    }
+}
+
+#[test]
+fn requests_that_contradict_themselves() {
+    refuses(&json!({"message": 5}), "message must be a string");
+    refuses(&json!({"type": ["text"]}), "type must be a string");
+    refuses(&json!({"message": "hi", "type": "text"}), "message and type exclude each other: give one of them");
+    let types = "text, image, video, audio, document, sticker, location, contacts, reaction, interactive, template";
+    refuses(&json!({"type": "fax", "fax": {}}), &format!("type must be one of {types}"));
+    refuses(&json!({"type": "unsupported"}), &format!("type must be one of {types}"));
+}
+
+#[test]
+fn the_short_form_has_the_limit_of_a_text() {
+    assert!(read_value(&json!({"message": "é".repeat(4096)})).is_ok());
+    refuses(&json!({"message": "é".repeat(4097)}), "message has 4097 characters: WhatsApp takes up to 4096");
+}
+
+#[test]
+fn texts() {
+    let text = json!({"type": "text", "text": {"body": "see https://example.org", "preview_url": true}});
+    assert_eq!(accepts(&text).body.as_deref(), Some("see https://example.org"));
+    limits(&text, "/text/body", 4096);
+    refuses(&without(&text, "/text"), "text is required");
+    refuses(&without(&text, "/text/body"), "text.body is required");
+    refuses(&with(&text, "/text/body", json!(" \n")), "text.body is required");
+    refuses(&with(&text, "/text/body", json!(5)), "text.body must be a string");
+    refuses(&with(&text, "/text/preview_url", json!("true")), "text.preview_url must be true or false");
+    refuses(&with(&text, "/text", json!("hi")), "text must be an object");
+    let sentence = "text.preview is not a field of this message: WhatsApp documents body, preview_url";
+    refuses(&with(&text, "/text/preview", json!(true)), sentence);
+}
+
+#[test]
+fn media_of_every_kind() {
+    let kinds = [
+        ("image", MessageType::Image, json!({"caption": "A"})),
+        ("video", MessageType::Video, json!({"caption": "A"})),
+        ("audio", MessageType::Audio, json!({"voice": true})),
+        ("document", MessageType::Document, json!({"caption": "A", "filename": "a.pdf"})),
+        ("sticker", MessageType::Sticker, json!({})),
+    ];
+    for (name, kind, more) in kinds {
+        for (source, at) in [("id", "1234"), ("link", "https://example.org/a")] {
+            let mut media = more.clone();
+            media[source] = json!(at);
+            let content = accepts(&json!({"type": name, name: media}));
+            assert_eq!(content.kind, kind);
+            assert_eq!(content.body.as_deref(), more["caption"].as_str());
+        }
+    }
+}
+
+#[test]
+fn a_file_is_in_one_place() {
+    let image = image();
+    let sentence = "image.id and image.link exclude each other: give one of them";
+    refuses(&with(&image, "/image/id", json!("1")), sentence);
+    refuses(&without(&image, "/image/link"), "image.id or image.link is required");
+    refuses(&json!({"type": "image", "image": {"id": " "}}), "image.id or image.link is required");
+    refuses(&json!({"type": "image", "image": {"id": 5}}), "image.id must be a string");
+    refuses(&with(&image, "/image/link", json!({})), "image.link must be a string");
+    for link in ["http://example.org/a.png", "https://10.0.0.1/a.png", "https://u:p@example.org/a.png", ""] {
+        let sentence = "image.link must be a public https address without credentials";
+        refuses(&with(&image, "/image/link", json!(link)), sentence);
+    }
+}
+
+#[test]
+fn captions_and_names_of_files() {
+    limits(&image(), "/image/caption", 1024);
+    limits(&json!({"type": "video", "video": {"id": "1"}}), "/video/caption", 1024);
+    let document = json!({"type": "document", "document": {"id": "1"}});
+    limits(&document, "/document/caption", 1024);
+    limits(&document, "/document/filename", 240);
+    for (kind, known) in [("audio", "id, link, voice"), ("sticker", "id, link")] {
+        let request = json!({"type": kind, kind: {"id": "1", "caption": "A"}});
+        let sentence = format!("{kind}.caption is not a field of this message: WhatsApp documents {known}");
+        refuses(&request, &sentence);
+    }
+    assert_eq!(accepts(&with(&image(), "/image/caption", json!(""))).body, None);
+}
+
+#[test]
+fn null_counts_as_absent() {
+    let given = with(&image(), "/image/id", Value::Null);
+    assert_eq!(read_value(&given).unwrap().unwrap().json, image());
+}
+
+#[test]
+fn locations() {
+    let place = json!({"latitude": "37.44", "longitude": -122.16, "name": "N", "address": "A"});
+    let location = json!({"type": "location", "location": place});
+    accepts(&location);
+    for (name, limit) in [("latitude", 90), ("longitude", 180)] {
+        let path = format!("/location/{name}");
+        for degrees in [json!(limit), json!(-limit), json!(format!("{limit}.0")), json!(format!("-{limit}")), json!(0)]
+        {
+            accepts(&with(&location, &path, degrees));
+        }
+        let sentence = format!("location.{name} must be a number of degrees from -{limit} to {limit}");
+        let over = f64::from(limit) + 0.000_001;
+        let wrong =
+            [json!(over), json!(-over), json!(over.to_string()), json!(""), json!("N"), json!("inf"), json!([])];
+        for degrees in wrong.into_iter().chain([json!("NaN"), json!("1e1"), json!("1,5"), json!(true)]) {
+            refuses(&with(&location, &path, degrees), &sentence);
+        }
+        refuses(&without(&location, &path), &format!("location.{name} is required"));
+    }
+}
+
+#[test]
+fn contact_cards() {
+    let card = json!({
+        "name": {
+            "formatted_name": "A B", "first_name": "A", "last_name": "B", "middle_name": "", "prefix": "Dr.",
+            "suffix": "II",
+        },
+        "birthday": "1999-01-23",
+        "org": {"company": "C", "department": "D", "title": "T"},
+        "phones": [{"phone": "+16505559999", "type": "CELL", "wa_id": "16505559999"}, {"phone": "+1"}],
+        "emails": [{"email": "a@example.org", "type": "WORK"}],
+        "urls": [{"url": "https://example.org", "type": "WORK"}],
+        "addresses": [{
+            "street": "S", "city": "C", "state": "CA", "zip": "1", "country": "X", "country_code": "x", "type": "HOME",
+        }],
+    });
+    let contacts = json!({"type": "contacts", "contacts": [card]});
+    accepts(&contacts);
+    for path in ["name", "name/formatted_name"] {
+        let sentence = format!("contacts[0].{} is required", path.replace('/', "."));
+        refuses(&without(&contacts, &format!("/contacts/0/{path}")), &sentence);
+    }
+    for birthday in ["1999-02-30", "19990123", "23.01.1999", "1999-1-23", "-001999-01-23", "1999-01-23T00:00"] {
+        let request = with(&contacts, "/contacts/0/birthday", json!(birthday));
+        refuses(&request, "contacts[0].birthday must be a date as YYYY-MM-DD");
+    }
+    refuses(&with(&contacts, "/contacts/0/phones", json!("+1")), "contacts[0].phones must be an array");
+    refuses(&with(&contacts, "/contacts/0/phones/1", json!("+1")), "contacts[0].phones[1] must be an object");
+    let sentence = "contacts[0].phones[1].waId is not a field of this message: WhatsApp documents phone, type, wa_id";
+    refuses(&with(&contacts, "/contacts/0/phones/1/waId", json!("1")), sentence);
+    accepts(&with(&contacts, "/contacts", json!(vec![card.clone(); 257])));
+    for count in [0, 258] {
+        let request = with(&contacts, "/contacts", json!(vec![card.clone(); count]));
+        refuses(&request, &format!("contacts has {count} entries: WhatsApp takes 1 to 257"));
+    }
+}
+
+#[test]
+fn reactions() {
+    let reaction = json!({"type": "reaction", "reaction": {"message_id": "wamid.1", "emoji": "👍"}});
+    assert_eq!(accepts(&reaction).body, None);
+    accepts(&with(&reaction, "/reaction/emoji", json!("")));
+    limits(&reaction, "/reaction/message_id", 512);
+    refuses(&without(&reaction, "/reaction/emoji"), "reaction.emoji is required");
+    refuses(&without(&reaction, "/reaction/message_id"), "reaction.message_id is required");
+    let sentence = "reaction.emoji must be one emoji, or empty to take the reaction back";
+    for emoji in ["👍👍", "ok", " "] {
+        refuses(&with(&reaction, "/reaction/emoji", json!(emoji)), sentence);
+    }
+    let reply = with(&reaction, "/context", json!({"message_id": "wamid.2"}));
+    refuses(&reply, "context.message_id and reaction exclude each other: give one of them");
+}
+
+#[test]
+fn replies() {
+    let reply = |context: Value| with(&json!({"message": "hi"}), "/context", context);
+    let id = "0197f0a0-0000-7000-8000-000000000001";
+    let content = read_value(&reply(json!({"message_id": id}))).unwrap().unwrap();
+    assert_eq!(content.reply_to.as_deref(), Some(id));
+    assert_eq!(content.json, json!({"type": "text", "text": {"body": "hi"}}));
+    let typed = with(&image(), "/context", json!({"message_id": "wamid.1"}));
+    let content = read_value(&typed).unwrap().unwrap();
+    assert_eq!((content.reply_to.as_deref(), content.json), (Some("wamid.1"), image()));
+
+    assert!(read_value(&reply(json!({"message_id": "w".repeat(512)}))).is_ok());
+    let sentence = "context.message_id has 513 characters: WhatsApp takes up to 512";
+    refuses(&reply(json!({"message_id": "w".repeat(513)})), sentence);
+    assert_eq!(read_value(&reply(Value::Null)).unwrap().unwrap().reply_to, None);
+    refuses(&reply(json!({})), "context.message_id is required");
+    refuses(&reply(json!({"message_id": ""})), "context.message_id is required");
+    refuses(&reply(json!("wamid.1")), "context must be an object");
+    let sentence = "context.id is not a field of this message: WhatsApp documents message_id";
+    refuses(&reply(json!({"message_id": "wamid.1", "id": "1"})), sentence);
+}
+
+#[test]
+fn errors_have_the_codes_of_the_contract() {
+    for (request, code) in [
+        (json!({"type": "text"}), "missing_field"),
+        (json!({"message": "a".repeat(4097)}), "text_too_long"),
+        (json!({"type": "fax"}), "invalid_field"),
+    ] {
+        assert_eq!(read_value(&request).unwrap_err().code(), code, "{request}");
+    }
+}
+
+#[test]
+fn an_error_does_not_repeat_what_has_no_end() {
+    let mut request = json!({"type": "text", "text": {"body": "hi"}});
+    request["text"]["x".repeat(10_000)] = json!(1);
+    assert!(read_value(&request).unwrap_err().to_string().len() < 200);
+}

@@ -1,0 +1,166 @@
+//! One page out of several sorted lists, each of which has been read for a stretch.
+
+use crate::domain::cursor::Position;
+
+/// In which direction a list is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+impl Order {
+    /// Whether `a` comes before `b`.
+    fn is_before(self, a: Position, b: Position) -> bool {
+        match self {
+            Self::Ascending => a < b,
+            Self::Descending => a > b,
+        }
+    }
+}
+
+/// What was read of one list.
+#[derive(Clone, Debug)]
+pub struct Lane<T> {
+    /// What was read, in order.
+    pub items: Vec<(Position, T)>,
+    /// How far the list was read; `None` when to its end.
+    pub reached: Option<Position>,
+}
+
+/// A page of the whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What is on it, in order.
+    pub items: Vec<T>,
+    /// Where the next page goes on; `None` when there is none.
+    pub next: Option<Position>,
+}
+
+/// Puts lists together and takes the first `limit` items that are `wanted`. It takes none that lies behind a place up to
+/// which another list was not read, so a page can be short, even empty, and have a next one all the same.
+pub fn merge<T>(lanes: Vec<Lane<T>>, order: Order, limit: usize, wanted: impl Fn(&T) -> bool) -> Page<T> {
+    let nearer = |a, b| if order.is_before(b, a) { b } else { a };
+    let horizon = lanes.iter().filter_map(|lane| lane.reached).reduce(nearer);
+    let mut all: Vec<(Position, T)> = lanes.into_iter().flat_map(|lane| lane.items).collect();
+    all.sort_by(|(a, _), (b, _)| if order == Order::Ascending { a.cmp(b) } else { b.cmp(a) });
+    // A chat that changed lists while they were read is in two of them.
+    all.dedup_by_key(|(position, _)| *position);
+    all.retain(|(position, item)| horizon.is_none_or(|end| !order.is_before(end, *position)) && wanted(item));
+
+    let is_whole = all.len() <= limit;
+    all.truncate(limit);
+    let next = if is_whole { horizon } else { all.last().map(|(position, _)| *position) };
+    Page { items: all.into_iter().map(|(_, item)| item).collect(), next }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    fn position(n: u16) -> Position {
+        // Many share a time.
+        Position { at: Timestamp::from_seconds(i64::from(n / 8)).unwrap(), id: Uuid::from_u128(u128::from(n)) }
+    }
+
+    /// What a query of one list gives that reads at most `most` items.
+    fn read(list: &BTreeSet<Position>, order: Order, after: Option<Position>, most: usize) -> Lane<Position> {
+        let mut rest: Vec<Position> =
+            list.iter().copied().filter(|&at| after.is_none_or(|after| order.is_before(after, at))).collect();
+        if order == Order::Descending {
+            rest.reverse();
+        }
+        let reached = (rest.len() > most).then(|| rest[most - 1]);
+        rest.truncate(most);
+        Lane { items: rest.into_iter().map(|at| (at, at)).collect(), reached }
+    }
+
+    fn walk(
+        mut lists: Vec<BTreeSet<Position>>,
+        order: Order,
+        (limit, most): (usize, usize),
+        wanted: impl Fn(&Position) -> bool,
+        mut between: impl FnMut(&mut Vec<BTreeSet<Position>>),
+    ) -> Vec<Position> {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let lanes = lists.iter().map(|list| read(list, order, after, most)).collect();
+            let page = merge(lanes, order, limit, &wanted);
+            assert!(page.items.len() <= limit);
+            seen.extend(page.items);
+            let Some(next) = page.next else { return seen };
+            assert!(after.is_none_or(|after| order.is_before(after, next)), "every page goes on");
+            after = Some(next);
+            between(&mut lists);
+        }
+    }
+
+    fn lists() -> impl Strategy<Value = Vec<BTreeSet<Position>>> {
+        prop::collection::vec((0u16..300, 0usize..5), 0..200).prop_map(|entries| {
+            let mut lists = vec![BTreeSet::new(); 5];
+            let mut known = BTreeSet::new();
+            for (n, list) in entries {
+                if known.insert(n) {
+                    lists[list].insert(position(n));
+                }
+            }
+            lists
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn a_walk_sees_all_that_is_wanted_once_and_in_order(
+            lists in lists(), ascending in any::<bool>(), limit in 1usize..20, most in 1usize..20, modulus in 1u128..5,
+        ) {
+            let order = if ascending { Order::Ascending } else { Order::Descending };
+            let wanted = |at: &Position| at.id.as_u128().is_multiple_of(modulus);
+            let mut expected: Vec<Position> = lists.iter().flatten().copied().filter(wanted).collect();
+            expected.sort();
+            if !ascending {
+                expected.reverse();
+            }
+            prop_assert_eq!(walk(lists, order, (limit, most), wanted, |_| {}), expected);
+        }
+
+        /// Chats that get a message while a reader walks move to the top, behind him. He sees every other one once, and
+        /// none twice.
+        #[test]
+        fn what_moves_to_the_top_shifts_nothing(
+            lists in lists(), limit in 1usize..20, most in 1usize..20,
+            moves in prop::collection::vec((any::<prop::sample::Index>(), 0usize..5), 1..50),
+        ) {
+            let before: BTreeSet<Position> = lists.iter().flatten().copied().collect();
+            let mut moved = BTreeSet::new();
+            let mut moves = moves.into_iter();
+            let mut top = 1_000;
+            let seen = walk(lists, Order::Descending, (limit, most), |_| true, |lists| {
+                let Some((which, to)) = moves.next() else { return };
+                let all: Vec<Position> = lists.iter().flatten().copied().collect();
+                if !all.is_empty() {
+                    let chat = all[which.index(all.len())];
+                    for list in lists.iter_mut() {
+                        list.remove(&chat);
+                    }
+                    moved.insert(chat);
+                    top += 1;
+                    lists[to].insert(position(top));
+                }
+            });
+            let once: BTreeSet<Position> = seen.iter().copied().collect();
+            prop_assert_eq!(once.len(), seen.len());
+            prop_assert!(once.is_subset(&before));
+            prop_assert!(before.difference(&once).all(|missing| moved.contains(missing)));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! API keys: what a caller holds, and what is kept of it.
+
+use std::{collections::BTreeSet, fmt};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::{Caller, Scope};
+use crate::{domain::cursor::Position, domain::id::KeyId, domain::time::Timestamp};
+
+/// What every key begins with, so that people and scanners of leaked secrets know one when they see it.
+const PREFIX: &str = "qk_";
+
+/// Random bytes of a key, and the bytes after them by which a mistyped key is known without asking the table.
+const RANDOM: usize = 32;
+const CHECKSUM: usize = 4;
+
+/// The longest name of a key, in characters.
+pub const NAME_LIMIT: usize = 100;
+
+/// A key as its holder has it: `qk_`, and 256 random bits with their checksum in base64url. It is shown once and never
+/// stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretKey(String);
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(…)")
+    }
+}
+
+impl SecretKey {
+    /// A new key. A UUID has 122 random bits, so it takes three.
+    pub fn from_random(random: [Uuid; 3]) -> Self {
+        let mut bytes = Sha256::digest(random.map(Uuid::into_bytes).concat()).to_vec();
+        bytes.extend(checksum(&bytes));
+        Self(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// Reads what a caller sent. `None` for what no key of ours can be: mistyped, cut off, or something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        if bytes.len() != RANDOM + CHECKSUM {
+            return None;
+        }
+        let (random, check) = bytes.split_at(RANDOM);
+        (checksum(random) == check).then(|| Self(text.to_owned()))
+    }
+
+    /// The text, for its holder.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is kept of it.
+    pub fn hash(&self) -> KeyHash {
+        KeyHash::of(&self.0)
+    }
+}
+
+fn checksum(random: &[u8]) -> [u8; CHECKSUM] {
+    let mut hash = Sha256::new_with_prefix(PREFIX);
+    hash.update(random);
+    let digest = hash.finalize();
+    std::array::from_fn(|index| digest[index])
+}
+
+/// SHA-256 of a credential, in hexadecimal digits. A key has 256 random bits, so nobody finds it from its hash, and a
+/// slow hash would protect nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyHash(String);
+
+impl KeyHash {
+    /// The hash of a credential.
+    pub fn of(credential: &str) -> Self {
+        Self(Sha256::digest(credential).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The id of the key with this hash. It follows from the hash, so that one item is both what a key is looked up by
+    /// and what its id names.
+    pub fn key_id(&self) -> KeyId {
+        KeyId::for_hash(&self.0)
+    }
+
+    /// Whether two hashes are the same, in a time that does not tell how much of them is.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+/// A key as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Derived from the hash.
+    pub id: KeyId,
+    /// What the secret is compared with.
+    pub hash: KeyHash,
+    /// What its maker calls it.
+    pub name: String,
+    /// Whom it acts for. With the scope `admin` it acts for everybody, and this only says whose it is.
+    pub owner_id: Option<String>,
+    /// What it may do.
+    pub scopes: BTreeSet<Scope>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops being good; `None` for never.
+    pub valid_until: Option<Timestamp>,
+    /// When it was last used, give or take an hour.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether the key is good at `now`.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.valid_until.is_none_or(|until| now < until)
+    }
+
+    /// Who calls with this key. `None` for one that names neither an owner nor the scope `admin`.
+    pub fn caller(&self) -> Option<Caller> {
+        let id = self.id.to_string();
+        match &self.owner_id {
+            Some(owner) => Some(Caller::tenant(id, owner.clone(), self.scopes.iter().copied())),
+            None => self.scopes.contains(&Scope::Admin).then(|| Caller::admin(id)),
+        }
+    }
+
+    /// Where the key is in the list of all.
+    pub fn place(&self) -> Position {
+        Position { at: self.created_at, id: self.id.uuid() }
+    }
+
+    /// The row as answers give it.
+    pub fn row(&self) -> KeyRow<'_> {
+        KeyRow {
+            id: self.id,
+            name: &self.name,
+            owner_id: self.owner_id.as_deref(),
+            scopes: &self.scopes,
+            created_at: self.created_at,
+            expires_at: self.valid_until,
+            last_used_at: self.last_used_at,
+        }
+    }
+}
+
+/// A key as answers give it: `null` where unset, and nothing of its secret.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are those of ApiKey")]
+pub struct KeyRow<'a> {
+    pub id: KeyId,
+    pub name: &'a str,
+    pub owner_id: Option<&'a str>,
+    pub scopes: &'a BTreeSet<Scope>,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(random: [u128; 3]) -> SecretKey {
+        SecretKey::from_random(random.map(Uuid::from_u128))
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_reads_back_and_one_wrong_character_is_noticed(random in any::<[u128; 3]>(), at in 3_usize..51, other in "[A-Za-z0-9_-]") {
+            let secret = key(random);
+            prop_assert_eq!(SecretKey::parse(secret.reveal()), Some(secret.clone()));
+            let mut mistyped = secret.reveal().to_owned();
+            mistyped.replace_range(at..=at, &other);
+            prop_assert_eq!(SecretKey::parse(&mistyped).is_some(), mistyped == secret.reveal());
+        }
+
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            prop_assert_eq!(SecretKey::parse(&text), None);
+            let prefixed = format!("qk_{text}");
+            prop_assert_eq!(SecretKey::parse(&prefixed), None);
+        }
+    }
+
+    #[test]
+    fn keys_differ_and_show_nothing_of_themselves() {
+        let (one, other) = (key([1, 2, 3]), key([1, 2, 4]));
+        assert_eq!(one.reveal().len(), 51);
+        assert!(!one.hash().matches(&other.hash()) && one.hash().matches(&one.hash()));
+        assert_ne!(one.hash().key_id(), other.hash().key_id());
+        assert!(!format!("{one:?}").contains(&one.reveal()[3..]));
+    }
+}

@@ -1,0 +1,122 @@
+//! What every function does once, before its first event: log format, clients, and one cheap request that opens the
+//! connection, so that the first event finds it warm.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::{Builder, tls};
+use uuid::Uuid;
+
+use crate::{
+    domain::time::Timestamp,
+    http::origin_guard::Firewall,
+    runtime::config::Environment,
+    secrets::cipher::Vault,
+    secrets::{OperatorSecret, Secrets},
+    services::credentials::Credentials,
+    services::self_invoker::Waker,
+    store::Store,
+    telemetry,
+};
+
+/// A function's failure to start.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Time and randomness. Only `main` makes one; everything else is given it.
+#[derive(Clone, Copy, Debug)]
+pub struct System {
+    /// The time.
+    pub now: fn() -> Timestamp,
+    /// A random UUID (version 4).
+    pub random: fn() -> Uuid,
+    /// A UUID of version 7: random, and later ones sort later.
+    pub ordered: fn() -> Uuid,
+}
+
+impl System {
+    /// The machine's own clock and random numbers.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's randomness")]
+    pub fn real() -> Self {
+        Self { now: Timestamp::now, random: Uuid::new_v4, ordered: Uuid::now_v7 }
+    }
+}
+
+/// A function that is starting.
+#[derive(Debug)]
+pub struct Startup {
+    /// The function's variables.
+    pub environment: Environment,
+    /// Time and randomness.
+    pub system: System,
+    aws: SdkConfig,
+}
+
+impl Startup {
+    /// Sets up logging and the AWS clients' common part.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub async fn begin() -> Self {
+        lambda_runtime::tracing::init_default_subscriber();
+        let https =
+            Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
+        // Under every function's own timeout, so that a stall becomes an error that is logged and can be retried.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(3))
+            .operation_timeout(Duration::from_secs(8))
+            .build();
+        let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(https)
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        let environment = Environment::new(|name| std::env::var(name).ok());
+        if let Ok(name) = environment.function_name() {
+            telemetry::name_function(name);
+        }
+        Self { environment, system: System::real(), aws }
+    }
+
+    /// The table.
+    pub fn store(&self) -> Result<Store, StartError> {
+        let client = aws_sdk_dynamodb::Client::new(&self.aws);
+        let store = Store::new(client, self.environment.table_name()?, self.system);
+        let environment = self.environment;
+        Ok(store.with_inbox_shards(environment.inbox_shards()?).with_retention(environment.retention()?))
+    }
+
+    /// What WhatsApp knows us by.
+    pub fn credentials(&self) -> Result<Credentials, StartError> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.aws);
+        let secrets = Secrets::new(client, self.environment.secret_id()?);
+        Ok(Credentials::new(secrets, self.store()?, self.vault(), self.system))
+    }
+
+    /// What encrypts the credentials of numbers; `None` where the deployment has no key for them.
+    pub fn vault(&self) -> Option<Vault> {
+        let key_id = self.environment.numbers_key_id()?;
+        Some(Vault::new(aws_sdk_kms::Client::new(&self.aws), key_id))
+    }
+
+    /// The operator's key.
+    pub fn operator_secret(&self) -> Result<Secrets<OperatorSecret>, StartError> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.aws);
+        Ok(Secrets::new(client, self.environment.operator_secret_id()?))
+    }
+
+    /// What tells requests that came through the firewall from others.
+    pub fn firewall(&self) -> Firewall {
+        let secret_id = self.environment.origin_secret_id();
+        let secret = secret_id.map(|id| Secrets::new(aws_sdk_secretsmanager::Client::new(&self.aws), id));
+        Firewall::new(secret, self.system)
+    }
+
+    /// What lets the function invoke itself.
+    pub fn waker(&self) -> Result<Waker, StartError> {
+        // One repeat, for a connection that was closed while the process was frozen. More would hold up the invocation
+        // for the sake of an event that the schedule makes up for.
+        let config = aws_sdk_lambda::config::Builder::from(&self.aws)
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .build();
+        Ok(Waker::new(aws_sdk_lambda::Client::from_conf(config), self.environment.function_name()?))
+    }
+}

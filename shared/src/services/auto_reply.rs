@@ -1,0 +1,229 @@
+//! Responding: what the stream brings of customers' messages is put to the rules, and answered at most once.
+
+mod dry_run;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream};
+use tokio::sync::OnceCell;
+
+pub use self::dry_run::{DryRun, dry_run};
+use crate::{
+    domain::auto_reply::{
+        self, Answer, ConsentWord, Decision, History, Limits, Question, Rule, Silence, Subject, Verdict, answerable,
+    },
+    domain::chat::Chat,
+    domain::id::{ChatId, MessageId, SessionId},
+    domain::message::{Message, MessageStatus, Source},
+    domain::session::Session,
+    domain::time::Timestamp,
+    runtime::startup::System,
+    services::send::place_in_chain,
+    store::{Reply, ReplyContext, ReplyOutcome, Store, StoreError, keys::MessageKey},
+    telemetry::{Metric, Metrics},
+};
+
+/// Chats that are worked on at once; the messages of one chat go one after the other.
+const PARALLEL: usize = 16;
+
+/// How long a reply is decided anew because other writers of the same chat got somewhere first.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// How long after the customer's message a reply is still sent, when the number is busy or its session paused.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// Answers messages by the rules of their sessions.
+#[derive(Clone, Debug)]
+pub struct Responder {
+    store: Store,
+    system: System,
+    limits: Limits,
+    metrics: Metrics,
+}
+
+/// Each session with its rules, read once for a batch: a rule that has just been changed counts for the next one.
+#[derive(Default)]
+struct Rulebooks(Mutex<HashMap<SessionId, Arc<OnceCell<Option<Rulebook>>>>>);
+
+struct Rulebook {
+    session: Session,
+    rules: Vec<Rule>,
+}
+
+impl Responder {
+    /// A responder that answers into `store`.
+    pub fn new(store: Store, system: System, limits: Limits) -> Self {
+        Self { store, system, limits, metrics: Metrics::default() }
+    }
+
+    /// Puts a batch of messages to the rules, those of one chat in their order. The outcome of each, in no order.
+    pub async fn respond<T>(&self, messages: Vec<(T, Message)>) -> Vec<(T, Result<(), StoreError>)> {
+        let mut chats: BTreeMap<ChatId, Vec<(T, Message)>> = BTreeMap::new();
+        for (tag, message) in messages {
+            chats.entry(message.chat_id).or_default().push((tag, message));
+        }
+        let rulebooks = Rulebooks::default();
+        let outcomes: Vec<Vec<_>> = stream::iter(chats.into_values())
+            .map(|chat| async {
+                let mut outcomes = Vec::with_capacity(chat.len());
+                for (tag, message) in chat {
+                    outcomes.push((tag, self.respond_to(&message, &rulebooks).await));
+                }
+                outcomes
+            })
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        self.metrics.write((self.system.now)());
+        outcomes.into_iter().flatten().collect()
+    }
+
+    async fn respond_to(&self, message: &Message, rulebooks: &Rulebooks) -> Result<(), StoreError> {
+        if !answerable(message) {
+            return Ok(());
+        }
+        if let Some(word) = message.body.as_deref().and_then(ConsentWord::read) {
+            self.store.keep_consent(message.chat_id, word, message.timestamp).await?;
+            tracing::info!(chat_id = %message.chat_id, ?word, "a contact said whether he wants automatic replies");
+        }
+        let rulebook = rulebooks.of(message.session_id);
+        let rulebook = rulebook.get_or_try_init(|| self.rulebook(message.session_id)).await?;
+        // A number that has gone to another session is not this one's to answer from.
+        let rulebook =
+            rulebook.as_ref().filter(|book| book.session.phone_number_id.as_ref() == Some(&message.phone_number_id));
+        match rulebook {
+            Some(rulebook) if rulebook.rules.iter().any(|rule| rule.enabled) => self.answer(message, rulebook).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn rulebook(&self, session_id: SessionId) -> Result<Option<Rulebook>, StoreError> {
+        let found = self.store.session_with_rules(session_id).await?;
+        Ok(found.map(|(session, rules)| Rulebook { session, rules }))
+    }
+
+    async fn answer(&self, message: &Message, rulebook: &Rulebook) -> Result<(), StoreError> {
+        let started = (self.system.now)();
+        for round in 0.. {
+            if round > 0 {
+                self.store.pause(round).await;
+            }
+            let now = (self.system.now)();
+            if now.since(started) > PATIENCE {
+                break;
+            }
+            let Some(context) = self.store.reply_context(message.chat_id).await? else { return Ok(()) };
+            let decision = self.decide(message, &context, rulebook, now);
+            let Some(answer) = &decision.answer else {
+                self.note_suppressed(message, &decision);
+                return Ok(());
+            };
+            match self.store_answer(message, &context, rulebook, answer, now).await? {
+                ReplyOutcome::Stored => {
+                    let (message_id, rule_id) = (message.id, answer.rule.id);
+                    tracing::info!(session_id = %message.session_id, %message_id, %rule_id, "a rule answered a message");
+                    self.metrics.add(Metric::AutoReplies, 1);
+                    return Ok(());
+                }
+                ReplyOutcome::Settled => return Ok(()),
+                ReplyOutcome::Changed => {}
+            }
+        }
+        Err(StoreError::Contention { operation: "storing a reply" })
+    }
+
+    fn decide<'a>(
+        &self,
+        message: &Message,
+        context: &ReplyContext,
+        rulebook: &'a Rulebook,
+        now: Timestamp,
+    ) -> Decision<'a> {
+        let question = Question {
+            kind: message.kind,
+            text: message.body.as_deref(),
+            written_at: message.timestamp,
+            is_first: context.chat.first_inbound == Some(MessageKey::of(message).key().sk),
+        };
+        let ReplyContext { chat, history } = context;
+        let subject = Subject { chat: Some(chat), name: &chat.name, history };
+        auto_reply::decide(&rulebook.rules, &question, &subject, self.limits, now)
+    }
+
+    async fn store_answer(
+        &self,
+        message: &Message,
+        context: &ReplyContext,
+        rulebook: &Rulebook,
+        answer: &Answer<'_>,
+        now: Timestamp,
+    ) -> Result<ReplyOutcome, StoreError> {
+        let reply = reply(message, &context.chat, &rulebook.session, answer, now);
+        let history: History = context.history.after(answer.rule, reply.id, &rulebook.rules, now);
+        let reply = Reply {
+            message: &reply,
+            inbound: MessageKey::of(message),
+            rule_id: answer.rule.id,
+            chat: &context.chat,
+            last_reply: context.history.last_reply,
+            history: &history,
+            history_expires_at: history.expires_at(&rulebook.rules, now),
+            quiet_since: now.before(self.limits.quiet),
+        };
+        self.store.store_reply(&reply).await
+    }
+
+    fn note_suppressed(&self, message: &Message, decision: &Decision<'_>) {
+        let Some(verdict) = decision.suppressed() else { return };
+        tracing::info!(session_id = %message.session_id, message_id = %message.id, ?verdict, "no rule may answer a message");
+        self.metrics.add(metric(verdict), 1);
+    }
+}
+
+impl Rulebooks {
+    fn of(&self, session_id: SessionId) -> Arc<OnceCell<Option<Rulebook>>> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(session_id).or_default())
+    }
+}
+
+fn metric(verdict: Verdict) -> Metric {
+    match verdict {
+        Verdict::Silenced(Silence::TooOld) => Metric::SuppressedTooOld,
+        Verdict::Silenced(Silence::StopWord | Silence::OptedOut) => Metric::SuppressedOptedOut,
+        Verdict::Silenced(Silence::AnsweredByPerson) => Metric::SuppressedAnswered,
+        Verdict::Silenced(Silence::HourlyLimit) => Metric::SuppressedHourlyLimit,
+        Verdict::CoolingDown { .. } => Metric::SuppressedCooldown,
+        _ => Metric::AutoRepliesSuppressed,
+    }
+}
+
+/// The reply as it is stored: a pending message like any other, which `deliver` or a worker takes.
+fn reply(inbound: &Message, chat: &Chat, session: &Session, answer: &Answer<'_>, now: Timestamp) -> Message {
+    let (timestamp, previous) = place_in_chain(Some(chat), now);
+    Message {
+        id: MessageId::for_reply(inbound.id),
+        chat_id: chat.id,
+        session_id: session.id,
+        phone_number_id: inbound.phone_number_id.clone(),
+        kind: answer.content.kind,
+        body: answer.content.body.clone(),
+        from_me: true,
+        status: MessageStatus::Pending,
+        wamid: None,
+        error: None,
+        // A group has no other address than the one that the chat is called by.
+        to: Some(chat.destination().unwrap_or(&chat.remote_id).to_owned()),
+        timestamp,
+        raw: None,
+        content: Some(answer.content.json.to_string()),
+        valid_until: Some(inbound.timestamp.after(LIFETIME)),
+        channel: session.channel,
+        source: Some(Source::AutoReply),
+        previous,
+        attempts: Vec::new(),
+    }
+}

@@ -1,0 +1,120 @@
+//! The dry run: what the rules would make of a text, and why. Nothing is stored.
+
+use serde_json::{Value, json};
+
+use crate::{
+    domain::auto_reply::{self, ConsentWord, Decision, Limits, Question, Rule, Silence, Subject, Verdict},
+    domain::id::{ChatId, SessionId},
+    domain::message::MessageType,
+    domain::time::Timestamp,
+    http::{ApiError, JsonObject},
+    runtime::startup::System,
+    store::{ReplyContext, Store},
+};
+
+/// What a contact of whom nothing is known is called.
+const SOMEBODY: &str = "Customer";
+
+/// A text that a contact might write.
+#[derive(Debug)]
+pub struct DryRun {
+    /// Whose rules.
+    pub session_id: SessionId,
+    text: String,
+    /// `None` for now.
+    at: Option<Timestamp>,
+    /// `None` for somebody who has never written.
+    chat_id: Option<ChatId>,
+}
+
+impl DryRun {
+    /// Reads `{"sessionId", "text", "at"?, "chatId"?}`.
+    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+        let invalid = |message: &str| ApiError::bad_request("invalid_field", message);
+        let at = body.string("at")?.map(str::parse).transpose();
+        let chat_id = body.string("chatId")?.map(str::parse).transpose();
+        Ok(Self {
+            session_id: body.session_id()?,
+            text: body.required("text")?.to_owned(),
+            at: at.map_err(|_| invalid("at must be a time like 2026-11-23T12:00:00Z"))?,
+            chat_id: chat_id.map_err(|_| invalid("chatId must be a UUID"))?,
+        })
+    }
+}
+
+/// Puts the text to the session's rules as if it came now, or at the time that is given.
+pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun) -> Result<Value, ApiError> {
+    let (_, rules) = store.session_with_rules(run.session_id).await?.ok_or_else(ApiError::session_not_found)?;
+    let context = match run.chat_id {
+        Some(chat_id) => Some(context(store, run.session_id, chat_id).await?),
+        None => None,
+    };
+    let (mut chat, history) = context.map(|context| (context.chat, context.history)).unzip();
+    // What the word would do to the chat before the rules are asked.
+    if let (Some(chat), Some(ConsentWord::Start)) = (&mut chat, ConsentWord::read(&run.text)) {
+        chat.opted_out = false;
+    }
+    let now = run.at.unwrap_or_else(system.now);
+    let question = Question {
+        kind: MessageType::Text,
+        text: Some(&run.text),
+        written_at: now,
+        is_first: chat.as_ref().is_none_or(|chat| chat.first_inbound.is_none()),
+    };
+    let name = chat.as_ref().map_or(SOMEBODY, |chat| chat.name.as_str());
+    let history = history.unwrap_or_default();
+    let subject = Subject { chat: chat.as_ref(), name, history: &history };
+    Ok(answer(&auto_reply::decide(&rules, &question, &subject, limits, now)))
+}
+
+async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Result<ReplyContext, ApiError> {
+    let context = store.reply_context(chat_id).await?.filter(|context| context.chat.session_id == session_id);
+    context.ok_or_else(ApiError::chat_not_found)
+}
+
+fn answer(decision: &Decision<'_>) -> Value {
+    let reply = decision.answer.as_ref().map(
+        |answer| json!({"rule_id": answer.rule.id, "rule_name": answer.rule.name, "content": answer.content.json}),
+    );
+    let rules: Vec<Value> = decision.verdicts.iter().map(|(rule, verdict)| explained(rule, *verdict)).collect();
+    json!({"success": true, "reply": reply, "rules": rules})
+}
+
+fn explained(rule: &Rule, verdict: Verdict) -> Value {
+    let (reason, explanation) = match verdict {
+        Verdict::Answers => ("answers", "It answers".to_owned()),
+        Verdict::Silenced(silence) => silenced(silence),
+        Verdict::Outranked => ("outranked", "It could answer, and a rule that is asked before it does".to_owned()),
+        Verdict::Disabled => ("disabled", "It is switched off".to_owned()),
+        Verdict::NoKeyword => ("no_keyword", "None of its keywords is found in the text".to_owned()),
+        Verdict::TooManyPatterns => {
+            ("too_many_patterns", "It was not tried: a message is held against up to 50 patterns".to_owned())
+        }
+        Verdict::NotFirstMessage => ("not_first_message", "The contact has written before".to_owned()),
+        Verdict::OutsideHours => ("outside_hours", "The time is outside of its hours".to_owned()),
+        Verdict::WithinHours => {
+            ("within_hours", "The time is within its hours, and it answers outside of them".to_owned())
+        }
+        Verdict::UnknownTimeZone => ("unknown_time_zone", "Its time zone is not known any more".to_owned()),
+        Verdict::CoolingDown { until } => {
+            ("cooling_down", format!("It has answered this chat, and does so again after {until}"))
+        }
+        Verdict::Unsendable => ("unsendable", "With this text its reply is none that WhatsApp takes".to_owned()),
+    };
+    json!({"id": rule.id, "name": rule.name, "reason": reason, "explanation": explanation})
+}
+
+fn silenced(silence: Silence) -> (&'static str, String) {
+    let (reason, explanation) = match silence {
+        Silence::NotAnswerable => ("not_answerable", "Nothing of this type is answered"),
+        Silence::Group => ("group", "It could answer, and nothing is answered in groups"),
+        Silence::TooOld => ("too_old", "It could answer, and the message is too old"),
+        Silence::StopWord => ("stop_word", "It could answer, and the text says that nothing may"),
+        Silence::OptedOut => ("opted_out", "It could answer, and the contact has said STOP"),
+        Silence::AnsweredByPerson => {
+            ("answered_by_person", "It could answer, and a person of the business wrote a short time ago")
+        }
+        Silence::HourlyLimit => ("hourly_limit", "It could answer, and the chat had all its replies of this hour"),
+    };
+    (reason, explanation.to_owned())
+}

@@ -1,0 +1,256 @@
+//! By what WhatsApp knows us, and by what we know WhatsApp: the deployment's secret, and what single numbers have of their
+//! own. Nobody tells us when one is changed, so one that fails is asked for again at once, ahead of its time.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    domain::number::Number,
+    domain::time::Timestamp,
+    runtime::startup::System,
+    secrets::cipher::{Kind, Vault, VaultError},
+    secrets::refreshing_cache::{Cached, Newer, PAUSE},
+    secrets::{Secrets, SecretsError, Values},
+    store::{Store, StoreError},
+    whatsapp::is_signed,
+};
+
+/// The secrets that webhooks and sends need.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    secrets: Secrets,
+    numbers: Option<Numbers>,
+    system: System,
+}
+
+/// The numbers that have credentials of their own.
+#[derive(Clone, Debug)]
+struct Numbers {
+    store: Store,
+    vault: Vault,
+    known: Cached<Vec<Number>>,
+}
+
+/// Credentials could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// The deployment's.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The numbers.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A number's own.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// What authorises a send.
+#[derive(Clone)]
+pub struct AccessToken {
+    text: Arc<str>,
+    read_at: Timestamp,
+}
+
+impl AccessToken {
+    /// The token as it goes into a request.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(…)")
+    }
+}
+
+/// What there is in place of a token that was refused.
+#[derive(Debug)]
+pub enum Replacement {
+    /// Another one.
+    Token(AccessToken),
+    /// None: it is the one that there is.
+    None,
+    /// Nobody knows: the question failed.
+    NotYet,
+}
+
+/// Whose signature a webhook bears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// The deployment's own app. It is the operator's, and may tell of every number.
+    Deployment,
+    /// The app of these numbers. It may be a customer's, who is believed for his own numbers and no others.
+    Numbers(Vec<String>),
+}
+
+impl Signer {
+    /// Whether what it tells of this number is to be believed.
+    pub fn vouches_for(&self, phone_number_id: &str) -> bool {
+        match self {
+            Self::Deployment => true,
+            Self::Numbers(numbers) => numbers.iter().any(|number| number == phone_number_id),
+        }
+    }
+}
+
+impl Credentials {
+    /// Credentials out of the deployment's secret, and, where it has a vault, of its numbers.
+    pub fn new(secrets: Secrets, store: Store, vault: Option<Vault>, system: System) -> Self {
+        let numbers = vault.map(|vault| Numbers { store, vault, known: Cached::new("numbers") });
+        Self { secrets, numbers, system }
+    }
+
+    /// Reads what there is, so that the first event finds it.
+    pub async fn warm_up(&self) {
+        let now = (self.system.now)();
+        let numbers = async {
+            match &self.numbers {
+                Some(numbers) => numbers.known.get(now, numbers.store.numbers()).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let (secret, numbers) = tokio::join!(self.secrets.get(now), numbers);
+        if let Err(error) = secret {
+            tracing::warn!(error = crate::telemetry::chain(&error), "the secret could not be read yet");
+        }
+        if let Err(error) = numbers {
+            tracing::warn!(error = crate::telemetry::chain(&error), "the numbers could not be read yet");
+        }
+    }
+
+    /// Whether `token` is a verify token.
+    pub async fn verifies(&self, token: &str) -> Result<bool, CredentialsError> {
+        let now = (self.system.now)();
+        let secrets = self.secrets.get(now).await?;
+        if secrets.verify_token.contain(token) {
+            return Ok(true);
+        }
+        let newer = self.secrets.other_than(&secrets, now).await;
+        Ok(newer.is_some_and(|newer| newer.verify_token.contain(token)))
+    }
+
+    /// Whose the signature of a webhook is: `signature` is the header's value. `None` when it is nobody's. What is known
+    /// comes first and the deployment's secret before all, so that the usual webhook takes one look.
+    pub async fn signer(&self, body: &[u8], signature: &str) -> Result<Option<Signer>, CredentialsError> {
+        let signed = |secrets: &Values| secrets.iter().any(|secret| is_signed(body, signature, secret));
+        let now = (self.system.now)();
+        let secrets = self.secrets.get(now).await?;
+        if signed(&secrets.app_secret) {
+            return Ok(Some(Signer::Deployment));
+        }
+        let known = match &self.numbers {
+            Some(numbers) => {
+                let known = numbers.known.get(now, numbers.store.numbers()).await?;
+                if let Some(signer) = self.signing_numbers(numbers, &known, signed).await? {
+                    return Ok(Some(signer));
+                }
+                Some((numbers, known))
+            }
+            None => None,
+        };
+        if let Some(newer) = self.secrets.other_than(&secrets, now).await
+            && signed(&newer.app_secret)
+        {
+            return Ok(Some(Signer::Deployment));
+        }
+        let Some((numbers, known)) = known else { return Ok(None) };
+        match numbers.known.other_than(&known, PAUSE, now, numbers.store.numbers()).await {
+            Newer::Value(newer) => self.signing_numbers(numbers, &newer, signed).await,
+            Newer::Same | Newer::NotYet => Ok(None),
+        }
+    }
+
+    /// The numbers whose app secret signs. Each distinct secret is tried once.
+    async fn signing_numbers(
+        &self,
+        numbers: &Numbers,
+        known: &[Number],
+        signed: impl Fn(&Values) -> bool,
+    ) -> Result<Option<Signer>, CredentialsError> {
+        let (mut tried, mut found, mut problem) = (Vec::<(Arc<str>, bool)>::new(), Vec::new(), None);
+        for number in known {
+            let Some(sealed) = &number.app_secret else { continue };
+            let now = (self.system.now)();
+            let secrets = match numbers.vault.open(Kind::AppSecret, &number.phone_number_id, sealed, now).await {
+                Ok(secrets) => secrets,
+                // The others may sign it.
+                Err(error) => {
+                    problem = Some(error);
+                    continue;
+                }
+            };
+            let known = tried.iter().find(|(other, _)| *other == secrets).map(|(_, signs)| *signs);
+            let signs = known.unwrap_or_else(|| {
+                let signs = serde_json::from_str(&secrets).is_ok_and(|values: Values| signed(&values));
+                tried.push((secrets, signs));
+                signs
+            });
+            if signs {
+                found.push(number.phone_number_id.clone());
+            }
+        }
+        match problem {
+            _ if !found.is_empty() => Ok(Some(Signer::Numbers(found))),
+            Some(problem) => Err(problem.into()),
+            None => Ok(None),
+        }
+    }
+
+    /// The token to send with from this number: its own, else the deployment's.
+    pub async fn access_token(&self, phone_number_id: &str) -> Result<AccessToken, CredentialsError> {
+        let now = (self.system.now)();
+        if let Some(numbers) = &self.numbers {
+            let known = numbers.known.get(now, numbers.store.numbers()).await?;
+            if let Some(text) = self.own_token(numbers, &known, phone_number_id).await? {
+                return Ok(AccessToken { text, read_at: now });
+            }
+        }
+        Ok(AccessToken { text: self.secrets.get(now).await?.access_token.as_str().into(), read_at: now })
+    }
+
+    /// What there is in place of a token that WhatsApp has refused.
+    pub async fn replacement(&self, phone_number_id: &str, refused: &AccessToken) -> Replacement {
+        let now = (self.system.now)();
+        // Whatever was read after the refused one is new enough: of many sends that fail at once, one asks.
+        let age = now.since(refused.read_at);
+        let mut is_sure = true;
+        if let Some(numbers) = &self.numbers
+            && let Ok(known) = numbers.known.get(now, numbers.store.numbers()).await
+        {
+            is_sure &= numbers.known.other_than(&known, age, now, numbers.store.numbers()).await != Newer::NotYet;
+        }
+        if let Ok(secrets) = self.secrets.get(now).await {
+            is_sure &= self.secrets.newer_than(&secrets, age, now).await != Newer::NotYet;
+        }
+        match self.access_token(phone_number_id).await {
+            Ok(token) if token.text != refused.text => Replacement::Token(token),
+            Ok(_) if is_sure => Replacement::None,
+            _ => Replacement::NotYet,
+        }
+    }
+
+    async fn own_token(
+        &self,
+        numbers: &Numbers,
+        known: &[Number],
+        phone_number_id: &str,
+    ) -> Result<Option<Arc<str>>, VaultError> {
+        let number = known.iter().find(|number| number.phone_number_id == phone_number_id);
+        let Some(sealed) = number.and_then(|number| number.access_token.as_ref()) else { return Ok(None) };
+        let now = (self.system.now)();
+        numbers.vault.open(Kind::AccessToken, phone_number_id, sealed, now).await.map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_numbers_app_is_believed_for_its_own_numbers_only() {
+        let signer = Signer::Numbers(vec!["1".to_owned(), "2".to_owned()]);
+        assert!(signer.vouches_for("1") && signer.vouches_for("2") && !signer.vouches_for("3"));
+        assert!(Signer::Deployment.vouches_for("3"));
+    }
+}

@@ -1,0 +1,239 @@
+//! One post: claim, call, settle.
+
+use serde_json::Value;
+
+use super::{Courier, DeliveryError, LAST_POST, LEASE, PAUSED, Step, after_unknown, slots::Slot};
+use crate::{
+    domain::identity::Address,
+    domain::message::{Attempt, AttemptOutcome, DeliveryEvent, Message, Receipt},
+    domain::retry::{backoff, expires_at},
+    domain::session::UnknownPolicy,
+    domain::time::Timestamp,
+    services::credentials::{AccessToken, Replacement},
+    store::{Applied, Change, Claim, Lease, OutboxMessage, StoreError, keys::MessageKey},
+    telemetry::Metric,
+    whatsapp::{Meaning, Posted, Problem, send_request},
+};
+
+impl Courier {
+    /// Claims, posts and settles a message whose turn it is.
+    pub(super) async fn post(
+        &self,
+        found: &OutboxMessage,
+        slot: Slot,
+        pair_tat: Timestamp,
+        policy: UnknownPolicy,
+    ) -> Result<Step, DeliveryError> {
+        let token = self.credentials.access_token(&found.message.phone_number_id).await?;
+        let now = (self.system.now)();
+        let until = now.after(LEASE);
+        // The row says already when it was to be looked at first; only a later claim has to say it anew.
+        let due_at = found.due_at.is_none_or(|due_at| due_at < until).then_some(until);
+        let lease = Lease { id: (self.system.random)(), now, until, pair_tat, due_at };
+        let claimed = match self.store.claim(&MessageKey::of(&found.message), &lease).await? {
+            Claim::Claimed(claimed) => claimed,
+            Claim::Taken => return Ok(Step::Held),
+            Claim::Missing => {
+                tracing::warn!(message_id = %found.message.id, "a message to deliver is not in the table");
+                return Ok(Step::Done { wakes: false, pair_tat: None });
+            }
+        };
+        let message = &claimed.message;
+        let last_post = until.min(self.deadline).before(LAST_POST);
+        if let Err(busy_until) = self.turn(&message.phone_number_id, slot, last_post).await? {
+            return self.give_back(&claimed, &lease, busy_until).await;
+        }
+        let posted = match send_request(message) {
+            Some(request) => self.call(&message.phone_number_id, token, &request, last_post).await,
+            None => {
+                let error = "The message has no address or no content";
+                Posted::Problem(Problem::new(Meaning::Refused, error))
+            }
+        };
+        match posted {
+            Posted::Accepted { wamid, wa_id, user_id } => {
+                let wakes = self.accepted(&claimed, &lease, wamid).await?;
+                self.learn_recipient(message, wa_id, user_id).await?;
+                Ok(Step::Done { wakes, pair_tat: Some(pair_tat) })
+            }
+            Posted::Problem(problem) => self.not_accepted(&claimed, &lease, problem, policy).await,
+        }
+    }
+
+    /// A token that is refused may have been replaced a moment ago. WhatsApp has done nothing with the message then, so
+    /// that one more post with the new token cannot double it. Where that cannot be found out, the message comes again; the
+    /// session is not paused for a token that may be an old one.
+    async fn call(&self, phone_number_id: &str, token: AccessToken, request: &Value, last_post: Timestamp) -> Posted {
+        let posted = self.cloud_api.post(phone_number_id, token.as_str(), request).await;
+        let Posted::Problem(problem) = &posted else { return posted };
+        if !problem.is_token_refused() || (self.system.now)() > last_post {
+            return posted;
+        }
+        match self.credentials.replacement(phone_number_id, &token).await {
+            Replacement::Token(token) => self.cloud_api.post(phone_number_id, token.as_str(), request).await,
+            Replacement::NotYet => Posted::Problem(Problem { meaning: Meaning::NotSent, ..problem.clone() }),
+            Replacement::None => posted,
+        }
+    }
+
+    /// Waits until it is time to post, with another slot when a busy machine let one lapse. When to come again, if that
+    /// would be after `last_post`: an answer after the lease would come when another process has decided without it.
+    async fn turn(
+        &self,
+        phone_number_id: &str,
+        mut slot: Slot,
+        last_post: Timestamp,
+    ) -> Result<Result<(), Timestamp>, StoreError> {
+        loop {
+            let is_turn = self.slots.turn(slot).await;
+            let now = (self.system.now)();
+            if now > last_post {
+                return Ok(Err(now));
+            }
+            if is_turn {
+                return Ok(Ok(()));
+            }
+            slot = match self.slots.wait_again(phone_number_id).await? {
+                Ok(slot) => slot,
+                Err(busy_until) => return Ok(Err(busy_until)),
+            };
+        }
+    }
+
+    /// Lets go of a message that was claimed and not posted.
+    async fn give_back(
+        &self,
+        claimed: &OutboxMessage,
+        lease: &Lease,
+        due_at: Timestamp,
+    ) -> Result<Step, DeliveryError> {
+        tracing::warn!(message_id = %claimed.message.id, "no time was left to post a message");
+        let due_at = due_at.min(expires_at(&claimed.message));
+        let change = Change {
+            event: DeliveryEvent::NotSent,
+            wamid: None,
+            error: None,
+            due_at: Some(due_at),
+            holds: false,
+            attempt: None,
+        };
+        self.store.settle(claimed, lease.id, &change).await?;
+        self.note(due_at);
+        Ok(Step::Held)
+    }
+
+    async fn accepted(&self, claimed: &OutboxMessage, lease: &Lease, wamid: String) -> Result<bool, StoreError> {
+        let message = &claimed.message;
+        let now = (self.system.now)();
+        let attempt = Attempt { at: now, outcome: AttemptOutcome::Accepted, code: None, fbtrace_id: None, error: None };
+        let change = Change {
+            event: DeliveryEvent::Accepted,
+            wamid: Some(wamid.clone()),
+            error: None,
+            due_at: None,
+            holds: false,
+            attempt: Some(attempt),
+        };
+        let wakes = self.store.settle(claimed, lease.id, &change).await?;
+        // The wamid is left out: it holds the recipient's number in base64.
+        tracing::info!(message_id = %message.id, "message sent");
+        self.metrics.add(Metric::MessagesSent, 1);
+        let taken = now.since(message.timestamp).as_millis();
+        self.metrics.add(Metric::AcceptedToSentMilliseconds, u64::try_from(taken).unwrap_or(u64::MAX));
+        let applied = self.store.apply_parked(&message.phone_number_id, &wamid, &MessageKey::of(message)).await?;
+        self.count_undelivered(applied);
+        Ok(wakes)
+    }
+
+    /// Notes who WhatsApp says that the recipient is, beside how he was addressed.
+    async fn learn_recipient(
+        &self,
+        message: &Message,
+        wa_id: Option<String>,
+        user_id: Option<String>,
+    ) -> Result<(), StoreError> {
+        let named = message.to.as_deref().and_then(Address::parse);
+        if matches!(named, Some(Address::Group(_))) {
+            return Ok(());
+        }
+        let number = wa_id.as_deref().and_then(Address::from_wa_id);
+        let forms: Vec<Address> =
+            [named, number, user_id.as_deref().and_then(Address::from_user_id)].into_iter().flatten().collect();
+        if forms.iter().any(|form| form.identity() != forms[0].identity()) {
+            self.store.learn(message.session_id, &forms, (self.system.now)()).await?;
+        }
+        match wa_id {
+            Some(wa_id) if message.to.as_ref() != Some(&wa_id) => self.store.learn_wa_id(message.chat_id, &wa_id).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts the messages that turned out not to be delivered.
+    pub(super) fn count_undelivered(&self, applied: impl IntoIterator<Item = Applied>) {
+        let failed = applied.into_iter().filter(|applied| *applied == Applied::Moved(Receipt::Failed)).count();
+        if failed > 0 {
+            self.metrics.add(Metric::FailedUndelivered, failed as u64);
+        }
+    }
+
+    async fn not_accepted(
+        &self,
+        claimed: &OutboxMessage,
+        lease: &Lease,
+        problem: Problem,
+        policy: UnknownPolicy,
+    ) -> Result<Step, DeliveryError> {
+        let message = &claimed.message;
+        let now = (self.system.now)();
+        let Problem { meaning, error, code, fbtrace_id, retry_after } = problem;
+        let in_a_row = message.attempts.iter().rev().take_while(|one| one.outcome == AttemptOutcome::NotSent).count();
+        let failures = u32::try_from(in_a_row + 1).unwrap_or(u32::MAX);
+        let (event, outcome, due_at) = match meaning {
+            Meaning::Refused => (DeliveryEvent::Rejected, AttemptOutcome::Rejected, None),
+            Meaning::MaybeSent => {
+                let deadline = now.after(self.settings.unknown_deadline);
+                (DeliveryEvent::Unanswered, AttemptOutcome::Unanswered, Some(deadline))
+            }
+            Meaning::NotSent | Meaning::RecipientLimit => {
+                let wait = backoff(meaning, failures, retry_after, (self.system.random)());
+                let then = now.after(wait).min(expires_at(message));
+                (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(then))
+            }
+            Meaning::AccountBlocked => {
+                if self.sessions.pause(message.session_id, &error).await? {
+                    tracing::error!(session_id = %message.session_id, code, "session paused");
+                    self.metrics.add(Metric::SessionsPaused, 1);
+                }
+                let then = now.after(PAUSED).min(expires_at(message));
+                (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(then))
+            }
+        };
+        tracing::warn!(message_id = %message.id, ?meaning, code, fbtrace_id, "message not sent");
+        self.metrics.add(
+            match event {
+                DeliveryEvent::Rejected => Metric::FailedRejected,
+                DeliveryEvent::Unanswered => Metric::MessagesUnknown,
+                _ => Metric::MessagesRetried,
+            },
+            1,
+        );
+        let attempt = Attempt { at: now, outcome, code, fbtrace_id, error: Some(error.clone()) };
+        let change = Change {
+            event,
+            wamid: None,
+            error: Some(error),
+            due_at,
+            holds: event == DeliveryEvent::NotSent,
+            attempt: Some(attempt),
+        };
+        let wakes = self.store.settle(claimed, lease.id, &change).await?;
+        if let Some(due_at) = due_at {
+            self.note(due_at);
+        }
+        Ok(match event {
+            DeliveryEvent::Rejected => Step::Done { wakes, pair_tat: claimed.pair_tat },
+            DeliveryEvent::Unanswered => after_unknown(wakes, claimed.pair_tat, policy),
+            _ => Step::Held,
+        })
+    }
+}

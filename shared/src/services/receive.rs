@@ -1,0 +1,449 @@
+//! Receiving: everything a webhook body tells becomes durable, or the whole body is refused so that WhatsApp sends it
+//! again. Storing anything twice changes nothing.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    domain::id::ChatId,
+    domain::message::{Receipt, Source},
+    domain::message_action::Effect,
+    domain::pairing::{PairingAttempt, pairing_attempt},
+    domain::time::Timestamp,
+    runtime::startup::System,
+    services::credentials::Signer,
+    store::{
+        Applied, EventOwner, Inbound, InboundBatch, NumberOwner, Pairing, ParkedEffect, StatusUpdate, Store,
+        StoreError, keys::MessageKey,
+    },
+    telemetry::{self, Metric, Metrics},
+    whatsapp::{Event, NotJson, Received, Sender, Told, Update, updates},
+};
+
+/// Requests to the table at once. Each keeps one connection busy, and one vCPU signs about this many without queueing.
+const PARALLEL: usize = 16;
+
+/// How long a number's session is remembered.
+const OWNER_LIFETIME: Duration = Duration::from_secs(60);
+
+/// Takes webhooks in.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    store: Store,
+    system: System,
+    owners: Arc<Mutex<HashMap<String, Known>>>,
+    metrics: Metrics,
+}
+
+/// What a process knows of a number.
+#[derive(Clone, Debug)]
+struct Known {
+    owner: NumberOwner,
+    at: Timestamp,
+    /// Whether this process has noted the number's account.
+    has_noted: bool,
+}
+
+/// A webhook body was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// It is not JSON.
+    #[error(transparent)]
+    NotJson(#[from] NotJson),
+    /// Not all of it could be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One independent piece of work that a webhook gives.
+enum Task {
+    Messages(Conversation),
+    Pair { attempt: PairingAttempt, received: Box<Received> },
+    Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
+    Event(Event),
+    Person { phone_number_id: String, told: Told },
+}
+
+impl Task {
+    /// Whether it is about people whose chats the other tasks may be making.
+    fn comes_last(&self) -> bool {
+        matches!(self, Self::Person { .. })
+    }
+}
+
+/// Messages with one person that came the same way.
+struct Conversation {
+    phone_number_id: String,
+    waba_id: Option<String>,
+    sender: Sender,
+    source: Option<Source>,
+    messages: Vec<Inbound>,
+}
+
+impl From<Received> for Conversation {
+    fn from(received: Received) -> Self {
+        let Received { phone_number_id, waba_id, sender, source, message } = received;
+        Self { phone_number_id, waba_id, sender, source, messages: vec![message] }
+    }
+}
+
+impl Receiver {
+    /// A receiver that stores into `store`.
+    pub fn new(store: Store, system: System) -> Self {
+        Self { store, system, owners: Arc::default(), metrics: Metrics::default() }
+    }
+
+    /// Makes durable what `body` tells. When it returns an error, some of it may be stored; sending the same body again
+    /// stores the rest. A body that is no JSON is kept as well, and refused.
+    pub async fn receive(&self, body: &[u8], signer: &Signer) -> Result<(), ReceiveError> {
+        let tasks = match updates(body) {
+            Ok(updates) => tasks(self.believed(updates, signer).await?),
+            Err(error) => {
+                self.keep_unreadable(body).await?;
+                self.metrics.write((self.system.now)());
+                return Err(error.into());
+            }
+        };
+        let (last, first): (Vec<Task>, Vec<Task>) = tasks.into_iter().partition(Task::comes_last);
+        let mut results: Vec<Result<(), StoreError>> = Vec::new();
+        for tasks in [first, last] {
+            let run = stream::iter(tasks).map(|task| self.run(task)).buffer_unordered(PARALLEL);
+            results.extend(run.collect::<Vec<_>>().await);
+        }
+        self.metrics.write((self.system.now)());
+        // One that failed does not keep the others from being tried.
+        Ok(results.into_iter().collect::<Result<(), StoreError>>()?)
+    }
+
+    /// What the signer may tell of. A number's own app may be a customer's, and could tell anything of somebody else's
+    /// number or account. Messages of other numbers are kept like those for a number that nobody owns, their statuses are
+    /// nothing, and no account is taken from it.
+    async fn believed(&self, updates: Vec<Update>, signer: &Signer) -> Result<Vec<Update>, StoreError> {
+        if *signer == Signer::Deployment {
+            return Ok(updates);
+        }
+        let mut believed = Vec::with_capacity(updates.len());
+        for update in updates {
+            match update {
+                Update::Message(received) if signer.vouches_for(&received.phone_number_id) => {
+                    believed.push(Update::Message(Box::new(Received { waba_id: None, ..*received })));
+                }
+                Update::Message(received) => self.keep_unowned((*received).into()).await?,
+                Update::Status(status, key) if signer.vouches_for(&status.phone_number_id) => {
+                    believed.push(Update::Status(status, key));
+                }
+                Update::Person { phone_number_id, told } if signer.vouches_for(&phone_number_id) => {
+                    believed.push(Update::Person { phone_number_id, told });
+                }
+                Update::Status(..) | Update::Person { .. } => {
+                    tracing::warn!("an update of a number that its signer may not speak for");
+                }
+                Update::Event(event) => {
+                    let phone_number_id = event.phone_number_id.filter(|number| signer.vouches_for(number));
+                    believed.push(Update::Event(Event { phone_number_id, waba_id: None, ..event }));
+                }
+            }
+        }
+        Ok(believed)
+    }
+
+    /// Opens the table's connection, and remembers who owns the deployment's own number.
+    pub async fn warm_up(&self, phone_number_id: &str) {
+        if let Err(error) = self.owner(phone_number_id).await {
+            tracing::warn!(error = telemetry::chain(&error), "the first request to the table failed");
+        }
+    }
+
+    async fn run(&self, task: Task) -> Result<(), StoreError> {
+        match task {
+            Task::Messages(conversation) => self.store_messages(conversation).await,
+            Task::Pair { attempt, received } => {
+                let outcome = self.store.pair(&attempt, &received.phone_number_id, received.message.timestamp).await?;
+                tracing::info!(session_id = %attempt.session_id, ?outcome, "pairing");
+                match outcome {
+                    Pairing::Paired => {
+                        self.forget(&received.phone_number_id);
+                        let owner = self.owner(&received.phone_number_id).await?;
+                        self.note_account(&received.phone_number_id, received.waba_id, owner.as_ref()).await?;
+                    }
+                    Pairing::Refused(_) => {}
+                    // Not our code after all: a customer's text like any other.
+                    Pairing::UnknownSession => self.store_messages((*received).into()).await?,
+                }
+                Ok(())
+            }
+            Task::Statuses { updates } => {
+                for (update, key) in updates {
+                    self.apply(&update, key).await?;
+                }
+                Ok(())
+            }
+            Task::Event(event) => self.keep(event).await,
+            Task::Person { phone_number_id, told } => {
+                let Some(owner) = self.owner(&phone_number_id).await? else { return Ok(()) };
+                match told {
+                    Told::Together { addresses, at } => self.store.learn(owner.session_id, &addresses, at).await,
+                    Told::Moved { from, to, at } => self.store.move_person(owner.session_id, &from, &to, at).await,
+                }
+            }
+        }
+    }
+
+    async fn store_messages(&self, conversation: Conversation) -> Result<(), StoreError> {
+        let number = conversation.phone_number_id.as_str();
+        let Some(owner) = self.owner(number).await? else { return self.keep_unowned(conversation).await };
+        self.note_account(number, conversation.waba_id, Some(&owner)).await?;
+        let Conversation { phone_number_id, sender, source, messages, .. } = conversation;
+        let (session_id, Sender { addresses, name }) = (owner.session_id, sender);
+        let effects: Vec<Effect> = messages.iter().filter_map(|message| message.effect.clone()).collect();
+        let count = messages.len();
+        let messages = self.unknown_ones(&phone_number_id, source, messages).await?;
+        let number = phone_number_id.clone();
+        let batch = InboundBatch { session_id, phone_number_id, addresses, name, source, messages };
+        let receipts = self.store.receive(batch).await?;
+        let stored = receipts.stored;
+        tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");
+        for (wamid, key) in &receipts.awaited {
+            let applied = self.store.apply_parked(&number, wamid, key).await?;
+            applied.into_iter().for_each(|applied| self.count(applied));
+        }
+        for effect in effects {
+            self.take_effect(&number, effect, receipts.chat_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out what is stored already under another key than it would get: what the API sent, and what the history
+    /// tells twice.
+    async fn unknown_ones(
+        &self,
+        number: &str,
+        source: Option<Source>,
+        messages: Vec<Inbound>,
+    ) -> Result<Vec<Inbound>, StoreError> {
+        let looked: Vec<Result<Option<Inbound>, StoreError>> = stream::iter(messages)
+            .map(|message| async move {
+                let may_be_known = message.from_me || source == Some(Source::History);
+                let is_known = may_be_known && self.is_known(number, &message).await?;
+                Ok((!is_known).then_some(message))
+            })
+            .buffered(PARALLEL)
+            .collect()
+            .await;
+        let looked: Vec<Option<Inbound>> = looked.into_iter().collect::<Result<_, _>>()?;
+        Ok(looked.into_iter().flatten().collect())
+    }
+
+    async fn is_known(&self, number: &str, message: &Inbound) -> Result<bool, StoreError> {
+        if let Some(key) = message.ours {
+            let update = StatusUpdate::sent(number, &message.wamid, message.timestamp);
+            if self.store.apply_status(&key, &update).await? != Applied::Missing {
+                return Ok(true);
+            }
+        }
+        let Some(key) = self.store.message_by_wamid(number, &message.wamid).await? else { return Ok(false) };
+        self.store.fill_placeholder(&key, message).await?;
+        Ok(true)
+    }
+
+    async fn keep_unowned(&self, conversation: Conversation) -> Result<(), StoreError> {
+        let Conversation { phone_number_id, source, messages, .. } = conversation;
+        let (number, count) = (phone_number_id.as_str(), messages.len());
+        let kept: Vec<_> = stream::iter(messages)
+            .map(|message| async move { self.store.keep_unowned(number, &message, source).await })
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        kept.into_iter().collect::<Result<(), StoreError>>()?;
+        tracing::warn!(phone_number_id, count, "messages for a number that no session owns");
+        self.metrics.add(Metric::UnownedMessages, count as u64);
+        Ok(())
+    }
+
+    /// A status finds its row by our key, which WhatsApp echoes, else by the wamid. One that finds none waits for it:
+    /// it may be for a message that another application sent, or come before the send has been settled.
+    async fn apply(&self, update: &StatusUpdate, key: Option<MessageKey>) -> Result<(), StoreError> {
+        for look in [Look::Key(key), Look::Wamid, Look::Park, Look::Wamid] {
+            let key = match look {
+                Look::Key(key) => key,
+                Look::Wamid => self.store.message_by_wamid(&update.phone_number_id, &update.wamid).await?,
+                Look::Park => {
+                    self.store.park_status(update).await?;
+                    None
+                }
+            };
+            if let Some(key) = key {
+                let applied = self.store.apply_status(&key, update).await?;
+                if applied != Applied::Missing {
+                    self.count(applied);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a reaction, an edit or a deletion: it is applied however often it comes, and changes nothing then.
+    async fn take_effect(&self, number: &str, effect: Effect, chat_id: Option<ChatId>) -> Result<(), StoreError> {
+        if self.apply_effect(number, &effect).await? {
+            return Ok(());
+        }
+        let Some(chat_id) = chat_id else { return Ok(()) };
+        let parked = ParkedEffect::new(number, effect, chat_id, (self.system.now)());
+        self.store.park_effect(&parked).await?;
+        // The message may have been stored between the two; whoever stores it later finds what is parked.
+        self.apply_effect(number, &parked.effect).await.map(drop)
+    }
+
+    async fn apply_effect(&self, number: &str, effect: &Effect) -> Result<bool, StoreError> {
+        match self.store.message_by_wamid(number, &effect.target).await? {
+            Some(key) => self.store.apply_effect(number, &key, effect).await,
+            None => Ok(false),
+        }
+    }
+
+    fn count(&self, applied: Applied) {
+        if applied == Applied::Moved(Receipt::Failed) {
+            self.metrics.add(Metric::FailedUndelivered, 1);
+        }
+    }
+
+    /// An event belongs to the number that it names, else to the account, if that is known. What could not be understood
+    /// may hold a customer's words, and goes to nobody but the number's owner.
+    async fn keep(&self, event: Event) -> Result<(), StoreError> {
+        if event.reason.is_some() {
+            self.metrics.add(Metric::WebhookNotUnderstood, 1);
+        }
+        let owner = match (&event.phone_number_id, &event.waba_id) {
+            (Some(number), _) => EventOwner::Number(number.clone()),
+            (None, Some(account)) if event.reason.is_none() && self.store.knows_account(account).await? => {
+                EventOwner::Account(account.clone())
+            }
+            _ => EventOwner::Nobody,
+        };
+        self.store.keep_event(&event, &owner, None).await
+    }
+
+    async fn keep_unreadable(&self, body: &[u8]) -> Result<(), StoreError> {
+        let (raw, encoding) = match std::str::from_utf8(body) {
+            Ok(text) => (text.to_owned(), None),
+            Err(_) => (BASE64_STANDARD.encode(body), Some("base64")),
+        };
+        let reason = Some("the body is not JSON");
+        let event = Event { field: "webhook".to_owned(), reason, raw, ..Event::default() };
+        self.metrics.add(Metric::WebhookNotUnderstood, 1);
+        self.store.keep_event(&event, &EventOwner::Nobody, encoding).await
+    }
+
+    async fn owner(&self, phone_number_id: &str) -> Result<Option<NumberOwner>, StoreError> {
+        let now = (self.system.now)();
+        if let Ok(owners) = self.owners.lock()
+            && let Some(known) = owners.get(phone_number_id)
+            && now.since(known.at) < OWNER_LIFETIME
+        {
+            return Ok(Some(known.owner.clone()));
+        }
+        let owner = self.store.number_owner(phone_number_id).await?;
+        if let (Some(owner), Ok(mut owners)) = (&owner, self.owners.lock()) {
+            let known = Known { owner: owner.clone(), at: now, has_noted: false };
+            owners.insert(phone_number_id.to_owned(), known);
+        }
+        Ok(owner)
+    }
+
+    fn forget(&self, phone_number_id: &str) {
+        if let Ok(mut owners) = self.owners.lock() {
+            owners.remove(phone_number_id);
+        }
+    }
+
+    /// Learns from a message to which account its number belongs. One write, when it is new.
+    async fn note_account(
+        &self,
+        number: &str,
+        account: Option<String>,
+        owner: Option<&NumberOwner>,
+    ) -> Result<(), StoreError> {
+        let Some(account) = account.filter(|account| owner.is_some_and(|o| o.waba_id.as_ref() != Some(account))) else {
+            return Ok(());
+        };
+        let is_first = self.owners.lock().is_ok_and(|mut owners| {
+            owners.get_mut(number).is_some_and(|known| !std::mem::replace(&mut known.has_noted, true))
+        });
+        if is_first { self.store.learn_account(number, &account).await } else { Ok(()) }
+    }
+}
+
+/// Where the message of a status is looked for, in this order.
+enum Look {
+    Key(Option<MessageKey>),
+    Wamid,
+    Park,
+}
+
+/// Puts together what touches the same items, so that the tasks can run at once: messages by sender, statuses by
+/// message. Each wamid is kept once, as a transaction cannot write one item twice.
+fn tasks(updates: Vec<Update>) -> Vec<Task> {
+    let mut tasks: Vec<Task> = Vec::new();
+    let mut senders: HashMap<String, usize> = HashMap::new();
+    let mut rows: HashMap<String, usize> = HashMap::new();
+    let mut people: HashSet<(String, Told)> = HashSet::new();
+    for update in updates {
+        match update {
+            Update::Message(received) => add_message(*received, &mut tasks, &mut senders),
+            Update::Status(update, key) => {
+                let row = format!("{}#{}", update.phone_number_id, update.wamid);
+                match rows.get(&row).and_then(|&at| tasks.get_mut(at)) {
+                    Some(Task::Statuses { updates }) => updates.push((*update, key)),
+                    _ => {
+                        rows.insert(row, tasks.len());
+                        tasks.push(Task::Statuses { updates: vec![(*update, key)] });
+                    }
+                }
+            }
+            Update::Event(event) => tasks.push(Task::Event(event)),
+            Update::Person { phone_number_id, told } => {
+                // Many statuses tell the same of one person.
+                if people.insert((phone_number_id.clone(), told.clone())) {
+                    tasks.push(Task::Person { phone_number_id, told });
+                }
+            }
+        }
+    }
+    tasks
+}
+
+fn add_message(received: Received, tasks: &mut Vec<Task>, senders: &mut HashMap<String, usize>) {
+    let is_live = received.source.is_none() && !received.message.from_me;
+    if let Some(attempt) = received.message.body.as_deref().filter(|_| is_live).and_then(pairing_attempt) {
+        tasks.push(Task::Pair { attempt, received: Box::new(received) });
+        return;
+    }
+    let identity = received.sender.addresses[0].identity();
+    let who = format!("{}#{identity}#{:?}", received.phone_number_id, received.source);
+    match senders.get(&who).and_then(|&at| tasks.get_mut(at)) {
+        Some(Task::Messages(known)) => {
+            for address in received.sender.addresses {
+                if !known.sender.addresses.contains(&address) {
+                    known.sender.addresses.push(address);
+                }
+            }
+            if received.sender.name.is_some() {
+                known.sender.name = received.sender.name;
+            }
+            if known.messages.iter().all(|other| other.wamid != received.message.wamid) {
+                known.messages.push(received.message);
+            }
+        }
+        _ => {
+            senders.insert(who, tasks.len());
+            tasks.push(Task::Messages(received.into()));
+        }
+    }
+}

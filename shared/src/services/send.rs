@@ -1,0 +1,246 @@
+//! Sending: from a caller's request to a pending message that `deliver`, or a worker, will post.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    domain::chat::{Chat, ChatRow},
+    domain::content::{self, Content},
+    domain::id::{MessageId, SessionId},
+    domain::identity::Address,
+    domain::message::{Channel, Message, MessageRow, MessageStatus, MessageType},
+    domain::retry::LIFETIME,
+    domain::session::Session,
+    domain::time::Timestamp,
+    http::access::Caller,
+    http::{ApiError, JsonObject, read_session_id},
+    runtime::startup::System,
+    store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError, keys::MessageKey},
+};
+
+/// How long a send is built anew because the table changed between reading and writing: each time another writer of the
+/// same chat got somewhere. Under the function's own timeout, so that the caller is told to come again.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// A caller's request to send a message, read and found to be in order.
+#[derive(Debug)]
+pub struct SendRequest {
+    session_id: SessionId,
+    /// As the caller gave it; the chat's name until the contact's own is known.
+    to: String,
+    address: Address,
+    content: Content,
+    valid_until: Option<Timestamp>,
+    idempotency_key: Option<String>,
+}
+
+#[derive(Serialize)]
+struct SendAnswer {
+    success: bool,
+    chat: ChatRow,
+    message: MessageRow,
+}
+
+impl SendRequest {
+    /// Reads `{"sessionId", "to", "message"}`, or a typed message in the Cloud API's own shape in place of `message`;
+    /// with `validUntil`, after which it is not sent any more. 404 for a session that is not the caller's.
+    pub fn read(body: &JsonObject, idempotency_key: Option<&str>, caller: &Caller) -> Result<Self, ApiError> {
+        let session_id = body.string("sessionId")?;
+        let to = body.string("to")?;
+        let content =
+            content::read(body.fields()).map_err(|error| ApiError::bad_request(error.code(), error.to_string()))?;
+        let (Some(session_id), Some(to), Some(content)) = (filled(session_id), filled(to), content) else {
+            return Err(ApiError::bad_request("missing_field", "sessionId, to, and message are required"));
+        };
+        let session_id = caller.session(read_session_id(session_id)?)?;
+        let address = Address::parse(to).ok_or_else(|| {
+            let hint = "give a phone number with its country code, a business-scoped user id or a jid";
+            ApiError::bad_request("invalid_recipient", format!("to is not a WhatsApp address: {hint}"))
+        })?;
+        let valid_until = body.string("validUntil")?.map(read_time).transpose()?;
+        let idempotency_key = idempotency_key.map(read_idempotency_key).transpose()?;
+        Ok(Self { session_id, to: to.trim().to_owned(), address, content, valid_until, idempotency_key })
+    }
+
+    /// What makes two requests the same. The address counts as it was written, as a caller who repeats a request repeats
+    /// its bytes.
+    fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        let content = self.content.json.to_string();
+        let valid_until = self.valid_until.map(|time| time.to_string()).unwrap_or_default();
+        let reply_to = self.content.reply_to.as_deref().unwrap_or_default();
+        for part in [self.to.as_str(), content.as_str(), reply_to, valid_until.as_str()] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+fn read_time(text: &str) -> Result<Timestamp, ApiError> {
+    let message = "validUntil must be a time like 2026-11-23T12:00:00Z";
+    text.parse().map_err(|_| ApiError::bad_request("invalid_field", message))
+}
+
+fn read_idempotency_key(key: &str) -> Result<String, ApiError> {
+    if (1..=255).contains(&key.len()) {
+        return Ok(key.to_owned());
+    }
+    Err(ApiError::bad_request("invalid_header", "Idempotency-Key must have 1 to 255 characters"))
+}
+
+/// Stores the message and its chat, and gives the answer as JSON text: the same text for the same idempotency key.
+pub async fn send(store: &Store, system: System, request: SendRequest) -> Result<String, ApiError> {
+    let identity = request.address.identity();
+    let hash = request.hash();
+    let started = (system.now)();
+    for round in 0.. {
+        if round > 0 {
+            store.pause(round).await;
+        }
+        if (system.now)().since(started) > PATIENCE {
+            break;
+        }
+        let key = request.idempotency_key.as_deref();
+        let context = store.send_context(request.session_id, &identity, key).await?;
+        if let Some(replay) = &context.replay {
+            return repeated(replay, &hash);
+        }
+        let message = build(store, system, &request, &context).await?;
+        let chat = chat_after(&request, &context, &message);
+        let answer = SendAnswer { success: true, chat: chat.row(), message: message.row() };
+        let answer = serde_json::to_string(&answer).map_err(|error| ApiError::internal(&error))?;
+        let idempotency = key.map(|key| (key, Replay::new(hash.clone(), answer.clone(), message.timestamp)));
+        let bind = context.bind.as_ref();
+        let outbound = Outbound { message: &message, chat: &chat, known: context.chat.as_ref(), bind, idempotency };
+        match store.store_outbound(&outbound).await? {
+            SendOutcome::Stored => return Ok(answer),
+            SendOutcome::Replayed(replay) => return repeated(&replay, &hash),
+            SendOutcome::Changed => {}
+        }
+    }
+    Err(StoreError::Contention { operation: "sending a message" }.into())
+}
+
+fn repeated(replay: &Replay, hash: &str) -> Result<String, ApiError> {
+    if replay.request_hash == hash {
+        return Ok(replay.response.clone());
+    }
+    let message = "This Idempotency-Key was used with another body: use a new key for a new message";
+    Err(ApiError::conflict("idempotency_key_reused", message))
+}
+
+async fn build(
+    store: &Store,
+    system: System,
+    request: &SendRequest,
+    context: &SendContext,
+) -> Result<Message, ApiError> {
+    let session = context.session.as_ref().ok_or_else(ApiError::session_not_found)?;
+    let phone_number_id = number_of(session)?;
+    let now = (system.now)();
+    if request.valid_until.is_some_and(|until| until <= now) {
+        return Err(ApiError::bad_request("invalid_field", "validUntil has passed already"));
+    }
+    let chat = context.chat.as_ref();
+    if let Some(until) = chat.and_then(Chat::window_until)
+        && until <= now
+        && session.channel == Channel::CloudApi
+        && request.content.kind != MessageType::Template
+        && !matches!(request.address, Address::Group(_))
+    {
+        let message = "The contact's last message is over 24 hours old, and WhatsApp now takes templates only: \
+                       send a message of type template";
+        return Err(ApiError::conflict("outside_service_window", message));
+    }
+    let (timestamp, previous) = place_in_chain(chat, now);
+    let to = match &request.address {
+        Address::Phone(given) | Address::Bsuid(given) => chat.and_then(Chat::destination).unwrap_or(given).to_owned(),
+        Address::Group(_) => request.address.remote_id(),
+    };
+    Ok(Message {
+        id: MessageId::from_uuid((system.ordered)()),
+        chat_id: context.chat_id,
+        session_id: session.id,
+        phone_number_id: phone_number_id.to_owned(),
+        kind: request.content.kind,
+        body: request.content.body.clone(),
+        from_me: true,
+        status: MessageStatus::Pending,
+        wamid: None,
+        error: None,
+        to: Some(to),
+        timestamp,
+        raw: None,
+        content: Some(resolved(store, session, &request.content).await?.to_string()),
+        valid_until: request.valid_until,
+        channel: session.channel,
+        source: None,
+        previous,
+        attempts: Vec::new(),
+    })
+}
+
+fn number_of(session: &Session) -> Result<&str, ApiError> {
+    session.phone_number_id.as_deref().ok_or_else(|| {
+        let message = "Session is not connected: scan the QR code of GET /api/qr with WhatsApp and send its text";
+        ApiError::conflict("session_not_connected", message)
+    })
+}
+
+/// The message's time and the one that it comes after. Two computers' clocks differ, so that a message is given a time
+/// after the one before it. One that is older than a message is ever tried needs no waiting for.
+pub(crate) fn place_in_chain(chat: Option<&Chat>, now: Timestamp) -> (Timestamp, Option<String>) {
+    let last = chat.and_then(|chat| MessageKey::linked(chat.id, chat.last_outbound.as_deref()?));
+    let Some(last) = last else { return (now, None) };
+    let timestamp = now.max(last.time.after(Duration::from_millis(1)));
+    let is_recent = now.since(last.time) < LIFETIME + Duration::from_secs(60 * 60);
+    (timestamp, chat.filter(|_| is_recent).map(|chat| last.link_from(chat.id)))
+}
+
+/// The content with the messages that it names as WhatsApp names them.
+async fn resolved(store: &Store, session: &Session, content: &Content) -> Result<Value, ApiError> {
+    let mut resolved = content.json.clone();
+    if let Some(id) = &content.reply_to {
+        resolved["context"] = json!({"message_id": wamid_of(store, session, id, "context").await?});
+    }
+    if content.kind == MessageType::Reaction
+        && let Some(id) = resolved["reaction"]["message_id"].as_str().map(str::to_owned)
+    {
+        resolved["reaction"]["message_id"] = json!(wamid_of(store, session, &id, "reaction").await?);
+    }
+    Ok(resolved)
+}
+
+/// What WhatsApp calls the message that the caller names by our id; anything else is WhatsApp's own id already.
+async fn wamid_of(store: &Store, session: &Session, id: &str, field: &str) -> Result<String, ApiError> {
+    let Ok(id) = id.parse::<MessageId>() else { return Ok(id.to_owned()) };
+    let known = match store.message_by_id(id).await? {
+        Some(key) => store.outbox_message(&key.key()).await?.map(|found| found.message),
+        None => None,
+    };
+    let Some(message) = known.filter(|message| {
+        message.session_id == session.id && Some(&message.phone_number_id) == session.phone_number_id.as_ref()
+    }) else {
+        let message = format!("{field}.message_id names no message of this session");
+        return Err(ApiError::bad_request("invalid_message", message));
+    };
+    message.wamid.ok_or_else(|| {
+        let message = format!("{field}.message_id names a message that WhatsApp has not accepted yet: try again later");
+        ApiError::conflict("message_not_accepted", message)
+    })
+}
+
+fn chat_after(request: &SendRequest, context: &SendContext, message: &Message) -> Chat {
+    let chat = context.chat.clone().unwrap_or_else(|| {
+        Chat::new(context.chat_id, message.session_id, &request.address, request.to.clone(), message.timestamp)
+    });
+    chat.after_send(message)
+}

@@ -1,0 +1,202 @@
+//! Handing a session's messages to its worker: each to one worker at a time, and those of a chat in their order.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::require_worker;
+use crate::{
+    domain::id::{ChatId, SessionId},
+    domain::message::{Message, MessageRow, MessageStatus},
+    domain::retry::expires_at,
+    domain::session::Session,
+    domain::time::Timestamp,
+    http::access::Caller,
+    http::{ApiError, JsonObject},
+    runtime::startup::System,
+    store::{
+        Store, WorkerMessage,
+        keys::{Key, MessageKey},
+    },
+};
+
+const EXPIRED: &str = "The message was not claimed by a worker in time and was not sent";
+const LEFT_BEHIND: &str = "The worker that had the message did not say what became of it. It may have been sent";
+
+/// A worker's request for messages.
+#[derive(Debug)]
+pub struct ClaimRequest {
+    session_id: SessionId,
+    limit: usize,
+    lease: Duration,
+}
+
+/// A message that a worker has been given.
+#[derive(Debug, Serialize)]
+
+pub struct Claimed {
+    #[serde(flatten)]
+    row: MessageRow,
+    to: Option<String>,
+    /// The Cloud API's object.
+    content: Option<Box<RawValue>>,
+    lease: String,
+    lease_until: Timestamp,
+}
+
+impl ClaimRequest {
+    /// Reads `{"sessionId", "limit"?, "leaseSeconds"?}`. 404 for a session that is not the caller's.
+    pub fn read(body: &JsonObject, caller: &Caller) -> Result<Self, ApiError> {
+        let session_id = caller.session(body.session_id()?)?;
+        let limit = body.whole_number("limit", 1..=100)?.unwrap_or(10);
+        let lease = body.whole_number("leaseSeconds", 5..=600)?.unwrap_or(60);
+        Ok(Self { session_id, limit: limit as usize, lease: Duration::from_secs(lease.into()) })
+    }
+}
+
+/// Gives a worker the next messages of its session, oldest first, each under a lease of its own.
+pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Result<Vec<Claimed>, ApiError> {
+    let session = store.session(request.session_id).await?.ok_or_else(ApiError::session_not_found)?;
+    require_worker(&session)?;
+    let mut round = Round {
+        store,
+        system,
+        session: &session,
+        request,
+        blocked: HashSet::new(),
+        passed: HashSet::new(),
+        claimed: Vec::new(),
+    };
+    let mut start = None;
+    loop {
+        let page = store.worker_outbox(session.id, start).await?;
+        round.offer(page.keys).await?;
+        start = page.next;
+        if start.is_none() || round.is_full() {
+            return Ok(round.claimed);
+        }
+    }
+}
+
+/// One call's walk through the outbox, oldest message first.
+struct Round<'a> {
+    store: &'a Store,
+    system: System,
+    session: &'a Session,
+    request: &'a ClaimRequest,
+    /// Chats with a message that somebody has, or had a moment ago: nothing after it may go.
+    blocked: HashSet<ChatId>,
+    /// Messages that their followers need not wait for: final, or handed out before them in this very answer.
+    passed: HashSet<Key>,
+    claimed: Vec<Claimed>,
+}
+
+impl Round<'_> {
+    fn is_full(&self) -> bool {
+        self.claimed.len() >= self.request.limit
+    }
+
+    async fn offer(&mut self, keys: Vec<MessageKey>) -> Result<(), ApiError> {
+        let mut rest = keys.into_iter();
+        while !self.is_full() {
+            // Not more than can be handed out, and none of a chat that has to wait anyway.
+            let most = (self.request.limit - self.claimed.len()).max(10);
+            let keys: Vec<MessageKey> =
+                rest.by_ref().filter(|key| !self.blocked.contains(&key.chat_id)).take(most).collect();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let mut rows = self.store.worker_messages(keys.iter().map(MessageKey::key).collect()).await?;
+            self.note_predecessors(&rows).await?;
+            for key in keys {
+                if let Some(row) = rows.remove(&key.key()).filter(|_| !self.blocked.contains(&key.chat_id))
+                    && !self.is_full()
+                {
+                    self.consider(row).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes which of the messages before these are final; those among these themselves have their turn. One that is not there any more holds nothing up.
+    async fn note_predecessors(&mut self, rows: &HashMap<Key, WorkerMessage>) -> Result<(), ApiError> {
+        let keys: HashSet<Key> = rows.values().filter_map(|row| predecessor(&row.message)).collect();
+        let unknown = |key: &Key| !self.passed.contains(key) && !rows.contains_key(key);
+        let keys: Vec<Key> = keys.into_iter().filter(unknown).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let found = self.store.worker_messages(keys.clone()).await?;
+        let done = |key: &Key| found.get(key).is_none_or(|row| row.message.status.is_final());
+        self.passed.extend(keys.into_iter().filter(done));
+        Ok(())
+    }
+
+    async fn consider(&mut self, mut row: WorkerMessage) -> Result<(), ApiError> {
+        let now = (self.system.now)();
+        let key = MessageKey::of(&row.message).key();
+        if row.message.status == MessageStatus::Sending && row.lease_until.is_none_or(|until| until <= now) {
+            let policy = self.session.unknown_policy;
+            match self.store.end_worker_lease(&row, policy, now, LEFT_BEHIND).await? {
+                Some(ended) => row = ended,
+                None => return Ok(()),
+            }
+        }
+        if row.message.status.is_final() {
+            self.passed.insert(key);
+            return Ok(());
+        }
+        if row.message.status != MessageStatus::Pending {
+            self.blocked.insert(row.message.chat_id);
+            return Ok(());
+        }
+        if predecessor(&row.message).is_some_and(|before| !self.passed.contains(&before)) {
+            return Ok(());
+        }
+        if expires_at(&row.message) <= now {
+            let failed = self.store.expire_for_worker(&row, EXPIRED).await?;
+            return self.go_on(key, &row.message, failed.is_none_or(|row| row.message.status.is_final()));
+        }
+        let lease = (self.system.random)().to_string();
+        let until = now.after(self.request.lease);
+        let leased = self.store.lease_to_worker(&row, &lease, until).await?;
+        match leased.filter(|leased| leased.lease.as_ref() == Some(&lease)) {
+            Some(leased) => {
+                self.claimed.push(Claimed {
+                    row: leased.message.row(),
+                    to: leased.message.to,
+                    content: leased
+                        .message
+                        .content
+                        .map(RawValue::from_string)
+                        .transpose()
+                        .map_err(|error| ApiError::internal(&error))?,
+                    lease,
+                    lease_until: until,
+                });
+                self.go_on(key, &row.message, true)
+            }
+            None => self.go_on(key, &row.message, false),
+        }
+    }
+
+    /// Whether the messages after this one may follow.
+    fn go_on(&mut self, key: Key, message: &Message, may: bool) -> Result<(), ApiError> {
+        if may {
+            self.passed.insert(key);
+        } else {
+            self.blocked.insert(message.chat_id);
+        }
+        Ok(())
+    }
+}
+
+/// Where the message before this one in its chat is.
+fn predecessor(message: &Message) -> Option<Key> {
+    message.predecessor().map(|before| before.key())
+}
