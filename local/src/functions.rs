@@ -63,8 +63,8 @@ async fn run_cargo(console: &Console) -> Result<BTreeMap<String, PathBuf>, Build
     console.line(Kind::Local, "building the functions");
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(&program);
-    // Cargo unifies the features of the packages it is asked for. Asked for all of them, as `cargo test --workspace`
-    // is, or for `local`, which depends on `shared`, it comes to the same set, and compiles no dependency twice.
+    // Resolves the same features as `cargo run -p local` and `cargo test --workspace`, so that Cargo compiles each
+    // dependency once; `.ci/one-dependency-set` checks this.
     command.args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
