@@ -93,11 +93,11 @@ fn show(link: &str, expires_at: Timestamp, format: Format) -> Result<Answer, Api
     match format {
         Format::Text => Answer::json(&json!({"success": true, "qr": link, "qr_expires_at": expires_at})),
         Format::Image => {
-            let picture = qr::png(link).map_err(|error| ApiError::internal(&error))?;
+            let picture = qr_image::png(link).map_err(|error| ApiError::internal(&error))?;
             Ok(Answer::picture("image/png", picture))
         }
         Format::Svg => {
-            let picture = qr::svg(link).map_err(|error| ApiError::internal(&error))?;
+            let picture = qr_image::svg(link).map_err(|error| ApiError::internal(&error))?;
             Ok(Answer::picture("image/svg+xml", picture.into_bytes()))
         }
     }
