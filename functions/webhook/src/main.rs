@@ -37,7 +37,7 @@ async fn main() -> Result<(), Error> {
 
 /// Every other route has the authorizer before it, which sees to this.
 async fn pass(firewall: &Firewall, request: &Incoming) -> Result<(), ApiError> {
-    let header = request.headers.get(firewall::HEADER).and_then(|value| value.to_str().ok());
+    let header = request.headers.get(origin_guard::HEADER).and_then(|value| value.to_str().ok());
     if firewall.admits(header).await? {
         return Ok(());
     }
