@@ -1,11 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use aws_sdk_lambda::config::{BehaviorVersion, Region, retry::RetryConfig};
-use aws_sdk_lambda::error::ProvideErrorMetadata;
-use aws_sdk_lambda::types::InvocationType;
-use aws_sdk_lambda::{Client, primitives::Blob};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use futures_util::FutureExt;
 use serde_json::Value;
+use shared::aws::{Service, ServiceClient};
 use shared::domain::time::Timestamp;
 use shared::services::self_invoker::Waker;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -15,9 +14,9 @@ use super::*;
 
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:deliver";
 
-/// A running stand-in, seen through the SDK that the functions use.
+/// A running Lambda API.
 struct Harness {
-    client: Client,
+    url: String,
     console: Console,
     /// What the functions were invoked with.
     invocations: UnboundedReceiver<(String, Value)>,
@@ -46,32 +45,49 @@ fn start(open: &CancellationToken) -> Harness {
         .boxed()
     });
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let config = aws_sdk_lambda::Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .region(Region::new("us-east-1"))
-        .retry_config(RetryConfig::disabled())
-        .allow_no_auth()
-        .build();
+    let url = format!("http://{}", listener.local_addr().unwrap());
     let (console, stop) = (Console::captured(), CancellationToken::new());
     let names = vec!["deliver".to_owned(), "webhook".to_owned()];
     let serving = tokio::spawn(serve(listener, names, lambda, console.clone(), stop.clone()));
-    let client = Client::from_conf(config);
-    Harness { client, console, invocations, _guard: stop.clone().drop_guard(), stop, serving }
+    Harness { url, console, invocations, _guard: stop.clone().drop_guard(), stop, serving }
 }
 
 impl Harness {
     /// The status and the body, or the error's code.
-    async fn invoke(&self, function: &str, kind: InvocationType, event: impl ToString) -> Result<(i32, Value), String> {
-        let event = Blob::new(event.to_string());
-        let request = self.client.invoke().function_name(function).invocation_type(kind).payload(event);
-        let output = request.send().await.map_err(|error| error.code().unwrap_or("none").to_owned())?;
-        let mut body = output.payload().map_or(Value::Null, |body| serde_json::from_slice(body.as_ref()).unwrap());
-        if let Some(error) = output.function_error() {
+    async fn invoke(&self, function: &str, kind: &str, event: impl ToString) -> Result<(u16, Value), String> {
+        let response = self.send(function, kind, event.to_string()).await;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let header = |name| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let text = response.text().await.unwrap();
+        if !status.is_success() {
+            return Err(header("x-amzn-errortype").unwrap());
+        }
+        let mut body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        if let Some(error) = header("x-amz-function-error") {
             body = json!({error: body});
         }
-        Ok((output.status_code(), body))
+        Ok((status.as_u16(), body))
+    }
+
+    /// Sends an `Invoke` request (Lambda API Reference, "Invoke", "Request Syntax").
+    async fn send(&self, function: &str, kind: &str, event: String) -> reqwest::Response {
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        client.post(url).header("x-amz-invocation-type", kind).body(event).send().await.unwrap()
+    }
+
+    fn waker(&self, function: &str) -> Waker {
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(&self.url)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .region(Region::new("us-east-1"))
+            .retry_config(RetryConfig::disabled())
+            .build();
+        Waker::new(ServiceClient::new(&sdk, Service::Lambda).unwrap(), function.to_owned())
     }
 
     /// Ends it, and waits for what it had begun.
@@ -86,14 +102,14 @@ impl Harness {
 async fn a_synchronous_invocation_brings_the_answer() {
     let harness = start(&CancellationToken::new());
     for name in ["deliver", "deliver:$LATEST", "000000000000:function:deliver", ARN] {
-        let answer = harness.invoke(name, InvocationType::RequestResponse, json!({"a": 1})).await;
+        let answer = harness.invoke(name, "RequestResponse", json!({"a": 1})).await;
         assert_eq!(answer, Ok((200, json!({"a": 1}))), "{name}");
     }
-    let failed = harness.invoke("deliver", InvocationType::RequestResponse, json!({"fail": 1})).await;
+    let failed = harness.invoke("deliver", "RequestResponse", json!({"fail": 1})).await;
     assert_eq!(failed, Ok((200, json!({"Unhandled": {"errorType": "E", "errorMessage": "no"}}))));
-    let empty = harness.client.invoke().function_name("deliver").send().await.unwrap();
-    assert_eq!(empty.payload().unwrap().as_ref(), b"{}");
-    assert_eq!(empty.executed_version(), Some("$LATEST"));
+    let empty = harness.send("deliver", "RequestResponse", String::new()).await;
+    assert_eq!(empty.headers()["x-amz-executed-version"], "$LATEST");
+    assert_eq!(empty.text().await.unwrap(), "{}");
     harness.end().await;
 }
 
@@ -101,7 +117,7 @@ async fn a_synchronous_invocation_brings_the_answer() {
 async fn an_asynchronous_invocation_runs_behind_and_reports_its_failure() {
     let open = CancellationToken::new();
     let mut harness = start(&open);
-    let waiting = harness.invoke("deliver", InvocationType::Event, json!({"wait": 1, "fail": 1})).await;
+    let waiting = harness.invoke("deliver", "Event", json!({"wait": 1, "fail": 1})).await;
     assert_eq!(waiting, Ok((202, Value::Null)));
     assert_eq!(harness.invocations.recv().await.unwrap().0, "deliver");
     assert!(harness.console.lines().is_empty());
@@ -115,12 +131,12 @@ async fn no_function_has_more_pending_than_the_limit() {
     let open = CancellationToken::new();
     let harness = start(&open);
     for _ in 0..PENDING_LIMIT {
-        let accepted = harness.invoke(ARN, InvocationType::Event, json!({"wait": 1})).await;
+        let accepted = harness.invoke(ARN, "Event", json!({"wait": 1})).await;
         assert_eq!(accepted, Ok((202, Value::Null)));
     }
-    let refused = harness.invoke("deliver", InvocationType::Event, json!({})).await;
+    let refused = harness.invoke("deliver", "Event", json!({})).await;
     assert_eq!(refused, Err("TooManyRequestsException".to_owned()));
-    let other = harness.invoke("webhook", InvocationType::Event, json!({})).await;
+    let other = harness.invoke("webhook", "Event", json!({})).await;
     assert_eq!(other, Ok((202, Value::Null)));
     open.cancel();
     let lines = harness.end().await.lines();
@@ -132,17 +148,17 @@ async fn everything_else_is_refused() {
     let harness = start(&CancellationToken::new());
     let long = json!("x".repeat(EVENT_LIMIT));
     for (name, kind, event, wanted) in [
-        ("other", InvocationType::Event, json!({}).to_string(), "ResourceNotFoundException"),
-        ("other", InvocationType::RequestResponse, json!({}).to_string(), "ResourceNotFoundException"),
-        ("deliver:live", InvocationType::Event, json!({}).to_string(), "ResourceNotFoundException"),
-        ("deliver", InvocationType::Event, "{".to_owned(), "InvalidRequestContentException"),
-        ("deliver", InvocationType::Event, long.to_string(), "RequestTooLargeException"),
-        ("deliver", InvocationType::DryRun, json!({}).to_string(), "InvalidParameterValueException"),
+        ("other", "Event", json!({}).to_string(), "ResourceNotFoundException"),
+        ("other", "RequestResponse", json!({}).to_string(), "ResourceNotFoundException"),
+        ("deliver:live", "Event", json!({}).to_string(), "ResourceNotFoundException"),
+        ("deliver", "Event", "{".to_owned(), "InvalidRequestContentException"),
+        ("deliver", "Event", long.to_string(), "RequestTooLargeException"),
+        ("deliver", "DryRun", json!({}).to_string(), "InvalidParameterValueException"),
     ] {
         let refused = harness.invoke(name, kind, event).await;
         assert_eq!(refused, Err(wanted.to_owned()), "{name}");
     }
-    let answer = harness.invoke("deliver", InvocationType::RequestResponse, &long).await;
+    let answer = harness.invoke("deliver", "RequestResponse", &long).await;
     assert_eq!(answer, Ok((200, long)));
     harness.end().await;
 }
@@ -151,11 +167,11 @@ async fn everything_else_is_refused() {
 async fn a_function_wakes_itself_once_in_five_seconds_and_goes_on_when_it_cannot() {
     let mut harness = start(&CancellationToken::new());
     let at = |milliseconds| Timestamp::from_milliseconds(milliseconds).unwrap();
-    let waker = Waker::new(harness.client.clone(), "deliver".to_owned());
+    let waker = harness.waker("deliver");
     for milliseconds in [1_000, 1_000, 5_999, 6_000] {
         waker.clone().wake(at(milliseconds)).await;
     }
-    Waker::new(harness.client.clone(), "other".to_owned()).wake(at(0)).await;
+    harness.waker("other").wake(at(0)).await;
     harness.stop.cancel();
     harness.serving.await.unwrap().unwrap();
     for _ in 0..2 {

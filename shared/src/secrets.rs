@@ -6,9 +6,11 @@ pub mod refreshing_cache;
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use crate::{
+    aws::{CallError, ServiceClient},
     domain::time::Timestamp,
     http::access::KeyHash,
     secrets::refreshing_cache::{Cached, Newer, PAUSE},
@@ -129,17 +131,24 @@ impl<'de> Deserialize<'de> for Values {
 pub enum SecretsError {
     /// Secrets Manager refused or did not answer.
     #[error("the secret could not be fetched")]
-    Fetch(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Fetch(#[source] CallError),
     /// The value is no text, or not the JSON described at its type. The cause is left out: it could quote
     /// the secret.
     #[error("the secret is not the JSON that it should be")]
     Format,
 }
 
+/// Secrets Manager API Reference, "GetSecretValue", "Response Syntax".
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSecretValueOutput {
+    secret_string: Option<String>,
+}
+
 /// A reader that keeps the value while it is fresh.
 #[derive(Debug)]
 pub struct Secrets<T = WhatsAppSecrets> {
-    client: aws_sdk_secretsmanager::Client,
+    client: ServiceClient,
     secret_id: String,
     current: Cached<T>,
 }
@@ -152,7 +161,7 @@ impl<T> Clone for Secrets<T> {
 
 impl<T: DeserializeOwned + PartialEq> Secrets<T> {
     /// A reader of the secret with this name or ARN.
-    pub fn new(client: aws_sdk_secretsmanager::Client, secret_id: String) -> Self {
+    pub fn new(client: ServiceClient, secret_id: String) -> Self {
         Self { client, secret_id, current: Cached::new("secret") }
     }
 
@@ -175,14 +184,10 @@ impl<T: DeserializeOwned + PartialEq> Secrets<T> {
     }
 
     async fn fetch(&self) -> Result<T, SecretsError> {
-        let value = self
-            .client
-            .get_secret_value()
-            .secret_id(&self.secret_id)
-            .send()
-            .await
-            .map_err(|error| SecretsError::Fetch(error.into()))?;
-        value.secret_string().and_then(|text| serde_json::from_str(text).ok()).ok_or(SecretsError::Format)
+        let input = json!({"SecretId": self.secret_id});
+        let output: GetSecretValueOutput =
+            self.client.call("secretsmanager.GetSecretValue", &input).await.map_err(SecretsError::Fetch)?;
+        output.secret_string.and_then(|text| serde_json::from_str(&text).ok()).ok_or(SecretsError::Format)
     }
 }
 

@@ -40,7 +40,7 @@ async fn main() -> Result<(), Error> {
     let (store, system) = (startup.store()?, startup.system);
     let tokens = startup.environment.token_issuer()?.map(Tokens::new).transpose()?;
     let authentication = Authentication::new(store, startup.operator_secret()?, tokens, system);
-    let firewall = startup.firewall();
+    let firewall = startup.firewall()?;
     tokio::join!(authentication.warm_up(), firewall.warm_up());
     run_concurrent(service_fn(move |event: LambdaEvent<Event>| {
         let (authentication, firewall) = (authentication.clone(), firewall.clone());

@@ -14,7 +14,7 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
-    let (store, vault) = (startup.store()?, startup.vault());
+    let (store, vault) = (startup.store()?, startup.vault()?);
     store.warm_up().await;
     serve(&NUMBER, move |request| {
         let (store, vault) = (store.clone(), vault.clone());

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let (credentials, system) = (startup.credentials()?, startup.system);
     let receiver = Receiver::new(startup.store()?, system);
-    let firewall = startup.firewall();
+    let firewall = startup.firewall()?;
     let phone_number_id = startup.environment.phone_number_id().unwrap_or_default();
     tokio::join!(firewall.warm_up(), credentials.warm_up(), receiver.warm_up(&phone_number_id));
     serve(&WEBHOOK, move |request| {

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::{Builder, tls};
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{
+    aws::{Service, ServiceClient},
     domain::time::Timestamp,
     http::origin_guard::Firewall,
     runtime::config::Environment,
@@ -86,37 +88,37 @@ impl Startup {
 
     /// What WhatsApp knows us by.
     pub fn credentials(&self) -> Result<Credentials, StartError> {
-        let client = aws_sdk_secretsmanager::Client::new(&self.aws);
-        let secrets = Secrets::new(client, self.environment.secret_id()?);
-        Ok(Credentials::new(secrets, self.store()?, self.vault(), self.system))
+        let secrets = self.secrets(self.environment.secret_id()?)?;
+        Ok(Credentials::new(secrets, self.store()?, self.vault()?, self.system))
     }
 
     /// What encrypts the credentials of numbers; `None` where the deployment has no key for them.
-    pub fn vault(&self) -> Option<Vault> {
-        let key_id = self.environment.numbers_key_id()?;
-        Some(Vault::new(aws_sdk_kms::Client::new(&self.aws), key_id))
+    pub fn vault(&self) -> Result<Option<Vault>, StartError> {
+        let Some(key_id) = self.environment.numbers_key_id() else { return Ok(None) };
+        Ok(Some(Vault::new(ServiceClient::new(&self.aws, Service::Kms)?, key_id)))
     }
 
     /// The operator's key.
     pub fn operator_secret(&self) -> Result<Secrets<OperatorSecret>, StartError> {
-        let client = aws_sdk_secretsmanager::Client::new(&self.aws);
-        Ok(Secrets::new(client, self.environment.operator_secret_id()?))
+        self.secrets(self.environment.operator_secret_id()?)
     }
 
     /// What tells requests that came through the firewall from others.
-    pub fn firewall(&self) -> Firewall {
-        let secret_id = self.environment.origin_secret_id();
-        let secret = secret_id.map(|id| Secrets::new(aws_sdk_secretsmanager::Client::new(&self.aws), id));
-        Firewall::new(secret, self.system)
+    pub fn firewall(&self) -> Result<Firewall, StartError> {
+        let secret = self.environment.origin_secret_id().map(|id| self.secrets(id)).transpose()?;
+        Ok(Firewall::new(secret, self.system))
     }
 
     /// What lets the function invoke itself.
     pub fn waker(&self) -> Result<Waker, StartError> {
         // One repeat, for a connection that was closed while the process was frozen. More would hold up the invocation
         // for the sake of an event that the schedule makes up for.
-        let config = aws_sdk_lambda::config::Builder::from(&self.aws)
-            .retry_config(RetryConfig::standard().with_max_attempts(2))
-            .build();
-        Ok(Waker::new(aws_sdk_lambda::Client::from_conf(config), self.environment.function_name()?))
+        let retries = RetryConfig::standard().with_max_attempts(2);
+        let client = ServiceClient::with_retries(&self.aws, Service::Lambda, &retries)?;
+        Ok(Waker::new(client, self.environment.function_name()?))
+    }
+
+    fn secrets<T: DeserializeOwned + PartialEq>(&self, secret_id: String) -> Result<Secrets<T>, StartError> {
+        Ok(Secrets::new(ServiceClient::new(&self.aws, Service::SecretsManager)?, secret_id))
     }
 }

@@ -7,18 +7,20 @@
 
 use std::{
     collections::HashMap,
-    error::Error,
     fmt,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::domain::time::Timestamp;
+use crate::{
+    aws::{CallError, ServiceClient},
+    domain::time::Timestamp,
+};
 
 /// How long an opened secret is remembered: KMS is asked once in this time, and a key that is disabled there is of no more
 /// use after it.
@@ -53,7 +55,7 @@ impl Kind {
 pub enum VaultError {
     /// KMS refused or did not answer.
     #[error("the data key of a number's credentials could not be had")]
-    Key(#[source] Box<dyn Error + Send + Sync>),
+    Key(#[source] CallError),
     /// What is kept is not what was sealed for this number and purpose.
     #[error("a number's credentials cannot be decrypted")]
     Damaged,
@@ -65,7 +67,7 @@ type Opened = (Arc<str>, Timestamp);
 /// Seals secrets and opens them.
 #[derive(Clone)]
 pub struct Vault {
-    client: Client,
+    client: ServiceClient,
     key_id: String,
     opened: Arc<Mutex<HashMap<Sealed, Opened>>>,
 }
@@ -78,27 +80,20 @@ impl fmt::Debug for Vault {
 
 impl Vault {
     /// A vault whose data keys are under the KMS key of this ARN.
-    pub fn new(client: Client, key_id: String) -> Self {
+    pub fn new(client: ServiceClient, key_id: String) -> Self {
         Self { client, key_id, opened: Arc::default() }
     }
 
     /// Encrypts a secret of a number under a new data key.
     pub async fn seal(&self, kind: Kind, phone_number_id: &str, secret: &str) -> Result<Sealed, VaultError> {
-        let answer = self
-            .client
-            .generate_data_key()
-            .key_id(&self.key_id)
-            .key_spec(DataKeySpec::Aes256)
-            .encryption_context("phone_number_id", phone_number_id)
-            .encryption_context("credential", kind.as_str())
-            .send()
-            .await
-            .map_err(|error| VaultError::Key(error.into()))?;
-        let (Some(key), Some(kept)) = (answer.plaintext(), answer.ciphertext_blob()) else {
-            return Err(VaultError::Damaged);
-        };
-        let text = encrypt(key.as_ref(), kind, phone_number_id, secret).ok_or(VaultError::Damaged)?;
-        Ok(Sealed(format!("{}.{}", BASE64_STANDARD.encode(kept), BASE64_STANDARD.encode(text))))
+        let input = json!({
+            "KeyId": self.key_id,
+            "KeySpec": "AES_256",
+            "EncryptionContext": encryption_context(kind, phone_number_id),
+        });
+        let key: DataKey = self.client.call("TrentService.GenerateDataKey", &input).await.map_err(VaultError::Key)?;
+        let text = encrypt(&decode(&key.plaintext)?, kind, phone_number_id, secret).ok_or(VaultError::Damaged)?;
+        Ok(Sealed(format!("{}.{}", key.ciphertext_blob, BASE64_STANDARD.encode(text))))
     }
 
     /// A secret that was sealed for this number and purpose.
@@ -116,26 +111,44 @@ impl Vault {
             return Ok(Arc::clone(secret));
         }
         let (kept, text) = sealed.0.split_once('.').ok_or(VaultError::Damaged)?;
-        let decode = |text| BASE64_STANDARD.decode(text).map_err(|_| VaultError::Damaged);
-        let (kept, text) = (decode(kept)?, decode(text)?);
-        let answer = self
-            .client
-            .decrypt()
-            .key_id(&self.key_id)
-            .ciphertext_blob(Blob::new(kept))
-            .encryption_context("phone_number_id", phone_number_id)
-            .encryption_context("credential", kind.as_str())
-            .send()
-            .await
-            .map_err(|error| VaultError::Key(error.into()))?;
-        let key = answer.plaintext().ok_or(VaultError::Damaged)?;
-        let secret: Arc<str> = decrypt(key.as_ref(), kind, phone_number_id, text).ok_or(VaultError::Damaged)?.into();
+        let text = decode(text)?;
+        let input = json!({
+            "KeyId": self.key_id,
+            "CiphertextBlob": kept,
+            "EncryptionContext": encryption_context(kind, phone_number_id),
+        });
+        let key: DecryptedKey = self.client.call("TrentService.Decrypt", &input).await.map_err(VaultError::Key)?;
+        let key = decode(&key.plaintext)?;
+        let secret: Arc<str> = decrypt(&key, kind, phone_number_id, text).ok_or(VaultError::Damaged)?.into();
         if let Ok(mut opened) = self.opened.lock() {
             opened.retain(|_, (_, opened_at)| now.since(*opened_at) < LIFETIME);
             opened.insert(sealed.clone(), (Arc::clone(&secret), now));
         }
         Ok(secret)
     }
+}
+
+/// AWS KMS API Reference, "GenerateDataKey", "Response Syntax"; both values are base64.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DataKey {
+    plaintext: String,
+    ciphertext_blob: String,
+}
+
+/// AWS KMS API Reference, "Decrypt", "Response Syntax"; the value is base64.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DecryptedKey {
+    plaintext: String,
+}
+
+fn encryption_context(kind: Kind, phone_number_id: &str) -> serde_json::Value {
+    json!({"phone_number_id": phone_number_id, "credential": kind.as_str()})
+}
+
+fn decode(base64: &str) -> Result<Vec<u8>, VaultError> {
+    BASE64_STANDARD.decode(base64).map_err(|_| VaultError::Damaged)
 }
 
 /// A data key encrypts one secret once, and so does with a nonce that never changes.

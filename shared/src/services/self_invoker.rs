@@ -5,9 +5,7 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_lambda::{Client, primitives::Blob, types::InvocationType};
-
-use crate::{domain::time::Timestamp, telemetry};
+use crate::{aws::ServiceClient, domain::time::Timestamp, telemetry};
 
 /// The event of an invocation that a function started itself.
 const EVENT: &str = r#"{"source":"qasid.wake"}"#;
@@ -19,14 +17,14 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// Starts invocations of the function that it is part of.
 #[derive(Clone, Debug)]
 pub struct Waker {
-    client: Client,
+    client: ServiceClient,
     function: String,
     last: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Waker {
     /// A waker of the function with this name.
-    pub fn new(client: Client, function: String) -> Self {
+    pub fn new(client: ServiceClient, function: String) -> Self {
         Self { client, function, last: Arc::default() }
     }
 
@@ -43,9 +41,8 @@ impl Waker {
     /// which it takes for a loop after 16 (Lambda developer guide, "Use Lambda recursive loop detection to prevent
     /// infinite loops").
     pub async fn wake_at_once(&self) {
-        let request = self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
-        if let Err(error) = request.payload(Blob::new(EVENT)).send().await {
-            tracing::warn!(error = telemetry::chain(&error), "the function could not wake itself");
+        if let Err(error) = self.client.invoke_async(&self.function, EVENT).await {
+            tracing::warn!(error = telemetry::chain(&*error), "the function could not wake itself");
         }
     }
 
