@@ -27,11 +27,9 @@ fn with_body(path: &str, body: &Value) -> Result<Bytes> {
     Ok(bytes(&event))
 }
 
-fn with_session(path: &str, session_id: &str) -> Result<Bytes> {
+fn with_query(path: &str, query: &str) -> Result<Bytes> {
     let mut event = load(path)?;
-    event["queryStringParameters"]["sessionId"] = session_id.into();
-    let format = event["queryStringParameters"]["format"].as_str().map(|format| format!("&format={format}"));
-    event["rawQueryString"] = format!("sessionId={session_id}{}", format.unwrap_or_default()).into();
+    event["rawQueryString"] = query.into();
     Ok(bytes(&event))
 }
 
@@ -40,15 +38,15 @@ pub(crate) fn create_session(owner: &str) -> Result<Bytes> {
 }
 
 pub(crate) fn session_status(session_id: &str) -> Result<Bytes> {
-    with_session("session-status/session.json", session_id)
+    with_query("session-status/session.json", &format!("sessionId={session_id}"))
 }
 
 pub(crate) fn qr_text(session_id: &str) -> Result<Bytes> {
-    with_session("qr/text.json", session_id)
+    with_query("qr/text.json", &format!("sessionId={session_id}"))
 }
 
 pub(crate) fn qr_image(session_id: &str) -> Result<Bytes> {
-    with_session("qr/image.json", session_id)
+    with_query("qr/text.json", &format!("sessionId={session_id}&format=image"))
 }
 
 pub(crate) fn session_resume(session_id: &str) -> Result<Bytes> {
@@ -67,14 +65,14 @@ pub(crate) fn session_state(session_id: &str) -> Result<Bytes> {
 
 pub(crate) fn outbox_claim(session_id: &str, limit: usize) -> Result<Bytes> {
     let body = json!({"sessionId": session_id, "limit": limit, "leaseSeconds": 600});
-    with_body("outbox-claim/nothing-to-send.json", &body)
+    with_body("outbox-claim/claim.json", &body)
 }
 
 /// Settles one of the messages in a claim's answer as sent.
 pub(crate) fn outbox_settle(claimed: &Value) -> Result<Bytes> {
     let sent = json!({"id": format!("3EB0{}", claimed["id"].as_str().unwrap_or_default())});
     let body = json!({"messageId": claimed["id"], "lease": claimed["lease"], "sent": sent});
-    with_body("outbox-settle/unknown-message.json", &body)
+    with_body("outbox-settle/sent.json", &body)
 }
 
 pub(crate) fn receive_message(session_id: &str, n: usize, from: &str) -> Result<Bytes> {
@@ -102,8 +100,8 @@ pub(crate) fn not_found() -> Result<Bytes> {
     Ok(bytes(&load("not-found/unknown-path.json")?))
 }
 
-pub(crate) fn schedule() -> Result<Bytes> {
-    Ok(bytes(&load("deliver/schedule.json")?))
+pub(crate) fn schedule() -> Bytes {
+    bytes(&json!({"source": "aws.events", "detail-type": "Scheduled Event"}))
 }
 
 pub(crate) fn send(session_id: &str, to: &str, idempotency_key: Option<&str>) -> Result<Bytes> {

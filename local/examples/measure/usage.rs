@@ -50,7 +50,7 @@ pub(crate) async fn measure(rig: &Rig) -> Result<()> {
         functions.lambda.stop().await;
     }
     let functions = rig.functions().await?;
-    rows.add("deliver", "schedule, no unfinished message", &functions.invoke("deliver", events::schedule()?).await?, 1);
+    rows.add("deliver", "schedule, no unfinished message", &functions.invoke("deliver", events::schedule()).await?, 1);
     let session_id = sessions(rig, &functions, &mut rows).await?;
     sending(&functions, &session_id, &mut rows).await?;
     deliveries(rig, &functions, &session_id, &mut rows).await?;

@@ -109,266 +109,255 @@ async fn a_deployment_without_a_number_has_no_qr_code_yet() {
     assert!(!answer.header("retry-after").is_empty());
 }
 
-/// Every refusal has its status, its sentence and the error shape; and every answer, good or bad, its headers.
+const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
+
+/// Asserts the status, the beginning of the sentence (or the code), the error shape, and the headers of an error.
+async fn assert_error(system: &System, method: &str, path: &str, body: Vec<u8>, (status, expected): (u16, &str)) {
+    let answer = system.request(method, path, &[], body).await;
+    let case = format!("{method} {path}: {}", answer.json);
+    let (error, code) = (answer.json["error"].as_str().unwrap_or_default(), answer.json["code"].as_str().unwrap());
+    assert_eq!(answer.status, status, "{case}");
+    assert!(error.starts_with(expected) || code == expected, "{case}");
+    assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{case}");
+    assert!(!answer.header("x-request-id").is_empty(), "{case}");
+    assert_eq!(answer.json["requestId"], answer.header("x-request-id"), "{case}");
+    assert_eq!(answer.header("cache-control"), "no-store", "{case}");
+    assert_eq!(!answer.header("allow").is_empty(), status == 405, "{case}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bad_input_is_refused_with_a_sentence() {
+async fn malformed_body_is_refused() {
     let system = System::start().await;
-    let unknown = "00000000-0000-4000-8000-000000000000";
     let deep = format!("{{\"userId\": {}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
-    let long_text = "é".repeat(4097);
-    let json_body = |value: Value| value.to_string().into_bytes();
-    let create = "/api/session/create";
-    let send = "/api/messages/send";
-    let cases: Vec<(&str, String, Vec<u8>, u16, &str)> = vec![
-        ("POST", create.into(), b"{}".to_vec(), 400, "userId is required"),
-        ("POST", create.into(), json_body(json!({"userId": "  "})), 400, "userId is required"),
-        ("POST", create.into(), json_body(json!({"userId": null})), 400, "userId is required"),
-        ("POST", create.into(), json_body(json!({"userId": 7})), 400, "userId must be a string"),
-        ("POST", create.into(), json_body(json!({"userId": "x".repeat(257)})), 400, "userId has 257 bytes"),
-        ("POST", create.into(), json_body(json!({"userId": "a", "phoneNumberId": "9"})), 400, "phoneNumberId is not"),
-        ("POST", create.into(), b"".to_vec(), 400, "The body is empty"),
-        ("POST", create.into(), b"[]".to_vec(), 400, "The body must be a JSON object"),
-        ("POST", create.into(), b"{\"userId\": ".to_vec(), 400, "The body is not valid JSON"),
-        ("POST", create.into(), b"{\"userId\": \"\xff\"}".to_vec(), 400, "The body is not UTF-8"),
-        ("POST", create.into(), deep.into_bytes(), 400, "The body is not valid JSON"),
-        ("POST", create.into(), vec![b' '; 256 * 1024 + 1], 413, "The body is larger than 256 KiB"),
-        ("GET", "/api/session/status".into(), vec![], 400, "sessionId is required"),
-        ("GET", "/api/session/status?sessionId=".into(), vec![], 400, "sessionId is required"),
-        ("GET", "/api/session/status?sessionId=ada".into(), vec![], 400, "sessionId must be a UUID"),
-        ("GET", format!("/api/session/status?sessionId={unknown}"), vec![], 404, "Session not found"),
+    for (body, error) in [
+        (b"".to_vec(), (400, "The body is empty")),
+        (b"[]".to_vec(), (400, "The body must be a JSON object")),
+        (b"{\"userId\": ".to_vec(), (400, "The body is not valid JSON")),
+        (b"{\"userId\": \"\xff\"}".to_vec(), (400, "The body is not UTF-8")),
+        (deep.into_bytes(), (400, "The body is not valid JSON")),
+        (vec![b' '; 256 * 1024 + 1], (413, "The body is larger than 256 KiB")),
+    ] {
+        assert_error(&system, "POST", "/api/session/create", body, error).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invalid_field_is_refused_with_a_sentence() {
+    let system = System::start().await;
+    let id = UNKNOWN;
+    let (to, from) = ("+201001234567", "201001234567");
+    let reply = json!({"message": "Hello"});
+    let cases = [
         (
-            "GET",
-            format!("/api/session/status?sessionId={unknown}&sessionId={unknown}"),
-            vec![],
-            400,
-            "sessionId is given twice",
-        ),
-        ("GET", "/api/session/status?sessionId=%zz".into(), vec![], 400, "sessionId is not percent-encoded UTF-8"),
-        ("GET", "/api/session/status?sessionId=%ff".into(), vec![], 400, "sessionId is not percent-encoded UTF-8"),
-        ("GET", "/api/qr".into(), vec![], 400, "sessionId is required"),
-        ("GET", format!("/api/qr?sessionId={unknown}"), vec![], 404, "Session not found"),
-        ("GET", format!("/api/qr?sessionId={unknown}&format=gif"), vec![], 400, "format must be text, image or svg"),
-        ("POST", send.into(), b"{}".to_vec(), 400, "sessionId, to, and message are required"),
-        (
-            "POST",
-            send.into(),
-            json_body(json!({"sessionId": unknown, "to": "+201001234567"})),
-            400,
-            "sessionId, to, and message are required",
+            "POST /api/session/create",
+            vec![
+                (json!({}), 400, "userId is required"),
+                (json!({"userId": "  "}), 400, "userId is required"),
+                (json!({"userId": null}), 400, "userId is required"),
+                (json!({"userId": 7}), 400, "userId must be a string"),
+                (json!({"userId": "x".repeat(257)}), 400, "userId has 257 bytes"),
+                (json!({"userId": "a", "phoneNumberId": "9"}), 400, "phoneNumberId is not"),
+            ],
         ),
         (
-            "POST",
-            send.into(),
-            json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": " "})),
-            400,
-            "sessionId, to, and message are required",
+            "POST /api/messages/send",
+            vec![
+                (json!({}), 400, "sessionId, to, and message are required"),
+                (json!({"sessionId": id, "to": to}), 400, "sessionId, to, and message are required"),
+                (json!({"sessionId": id, "to": to, "message": " "}), 400, "sessionId, to, and message are required"),
+                (json!({"sessionId": "x", "to": to, "message": "hi"}), 400, "sessionId must be a UUID"),
+                (json!({"sessionId": id, "to": 2010, "message": "hi"}), 400, "to must be a string"),
+                (json!({"sessionId": id, "to": "me", "message": "hi"}), 400, "to is not a WhatsApp address"),
+                (json!({"sessionId": id, "to": to, "message": ["hi"]}), 400, "message must be a string"),
+                (json!({"sessionId": id, "to": to, "message": "é".repeat(4097)}), 400, "message has 4097 characters"),
+                (json!({"sessionId": id, "to": to, "type": "fax"}), 400, "type must be one of text"),
+                (json!({"sessionId": id, "to": to, "message": "hi"}), 404, "Session not found"),
+            ],
         ),
         (
-            "POST",
-            send.into(),
-            json_body(json!({"sessionId": "x", "to": "+201001234567", "message": "hi"})),
-            400,
-            "sessionId must be a UUID",
+            "PUT /api/session/qr",
+            vec![
+                (json!({"sessionId": id}), 400, "qr is required"),
+                (json!({"sessionId": id, "qr": "x".repeat(2001), "expiresInSeconds": 20}), 400, "qr has 2001 bytes"),
+                (json!({"sessionId": id, "qr": "x"}), 400, "expiresInSeconds is required"),
+                (
+                    json!({"sessionId": id, "qr": "x", "expiresInSeconds": 1.5}),
+                    400,
+                    "expiresInSeconds must be a whole number from 1 to 3600",
+                ),
+                (json!({"sessionId": id, "qr": "x", "expiresInSeconds": 20}), 404, "Session not found"),
+            ],
         ),
         (
-            "POST",
-            send.into(),
-            json_body(json!({"sessionId": unknown, "to": 201001234567_u64, "message": "hi"})),
-            400,
-            "to must be a string",
+            "PUT /api/session/state",
+            vec![
+                (json!({"sessionId": id, "isReady": true}), 400, "isConnected is required"),
+                (json!({"sessionId": id, "isConnected": true}), 400, "isReady is required"),
+                (json!({"sessionId": id, "isConnected": 1, "isReady": true}), 400, "isConnected must be true or false"),
+            ],
         ),
         (
-            "POST",
-            send.into(),
-            json_body(json!({"sessionId": unknown, "to": "me", "message": "hi"})),
-            400,
-            "to is not a WhatsApp address",
+            "POST /api/session/resume",
+            vec![(json!({}), 400, "sessionId is required"), (json!({"sessionId": id}), 404, "Session not found")],
+        ),
+        ("DELETE /api/session", vec![(Value::Null, 400, "sessionId is required")]),
+        (
+            "POST /api/outbox/claim",
+            vec![
+                (json!({}), 400, "sessionId is required"),
+                (json!({"sessionId": id, "limit": 0}), 400, "limit must be a whole number from 1 to 100"),
+                (
+                    json!({"sessionId": id, "leaseSeconds": "60"}),
+                    400,
+                    "leaseSeconds must be a whole number from 5 to 600",
+                ),
+            ],
         ),
         (
-            "POST",
-            send.into(),
-            json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": ["hi"]})),
-            400,
-            "message must be a string",
+            "POST /api/outbox/settle",
+            vec![
+                (json!({"messageId": "x", "lease": id, "sent": {"id": "1"}}), 400, "messageId must be a UUID"),
+                (json!({"messageId": id, "sent": {"id": "1"}}), 400, "lease is required"),
+                (json!({"messageId": id, "lease": "x", "sent": {"id": "1"}}), 400, "lease must be a UUID"),
+                (json!({"messageId": id, "lease": id}), 400, "Give either sent or failed"),
+                (
+                    json!({"messageId": id, "lease": id, "sent": {"id": "1"}, "failed": {"reason": "x"}}),
+                    400,
+                    "Give either sent or failed",
+                ),
+                (json!({"messageId": id, "lease": id, "sent": {}}), 400, "sent.id must have 1 to 1024 bytes"),
+                (
+                    json!({"messageId": id, "lease": id, "failed": {"reason": ""}}),
+                    400,
+                    "failed.reason must have 1 to 1000 characters",
+                ),
+                (json!({"messageId": id, "lease": id, "sent": {"id": "1"}}), 404, "Message not found"),
+            ],
         ),
         (
-            "POST",
-            send.into(),
-            json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": long_text})),
-            400,
-            "message has 4097 characters",
+            "POST /api/messages/receive",
+            vec![
+                (json!({"sessionId": id, "from": from, "timestamp": 1}), 400, "id is required"),
+                (
+                    json!({"sessionId": id, "id": "1", "from": "me", "timestamp": 1}),
+                    400,
+                    "from is not a WhatsApp address",
+                ),
+                (json!({"sessionId": id, "id": "1", "from": from}), 400, "timestamp is required"),
+                (json!({"sessionId": id, "id": "1", "from": from, "timestamp": -1}), 400, "timestamp must be"),
+                (
+                    json!({"sessionId": id, "id": "1", "from": from, "timestamp": 1, "text": 7}),
+                    400,
+                    "text must be a string, or an object with a body",
+                ),
+            ],
         ),
         (
-            "POST",
-            send.into(),
-            json_body(json!({"sessionId": unknown, "to": "+201001234567", "type": "fax"})),
-            400,
-            "type must be one of text",
+            "PATCH /api/chats/00000000-0000-4000-8000-000000000000",
+            vec![
+                (json!({}), 400, "Give status, name or isUnread"),
+                (json!({"status": "DONE"}), 400, "status must be INBOX, PENDING, RESOLVED or ARCHIVED"),
+            ],
         ),
         (
-            "POST",
-            send.into(),
-            json_body(json!({"sessionId": unknown, "to": "+201001234567", "message": "hi"})),
-            404,
-            "Session not found",
-        ),
-        ("GET", create.into(), vec![], 405, "Use POST on this path"),
-        ("DELETE", "/api/qr".into(), vec![], 405, "Use GET on this path"),
-        ("PUT", "/api/webhook".into(), vec![], 405, "Use GET, POST on this path"),
-        ("GET", "/api/nothing".into(), vec![], 404, "There is nothing at this path"),
-        ("GET", "/".into(), vec![], 404, "There is nothing at this path"),
-        ("GET", "/api/session/status/../../%2e%2e/etc?x=%".into(), vec![], 404, "There is nothing at this path"),
-        ("PUT", "/api/session/qr".into(), json_body(json!({"sessionId": unknown})), 400, "qr is required"),
-        (
-            "PUT",
-            "/api/session/qr".into(),
-            json_body(json!({"sessionId": unknown, "qr": "x".repeat(2001), "expiresInSeconds": 20})),
-            400,
-            "qr has 2001 bytes",
+            "PUT /api/auto-replies/00000000-0000-4000-8000-000000000000",
+            vec![(json!({"trigger": {"type": "any"}, "reply": reply}), 400, "name is required")],
         ),
         (
-            "PUT",
-            "/api/session/qr".into(),
-            json_body(json!({"sessionId": unknown, "qr": "x"})),
-            400,
-            "expiresInSeconds is required",
+            "POST /api/keys",
+            vec![
+                (json!({"name": "x", "scopes": ["sessions"]}), 400, "ownerId is required"),
+                (
+                    json!({"name": "x", "ownerId": "ada", "scopes": ["all"]}),
+                    400,
+                    "scopes must be a list of one or more",
+                ),
+                (
+                    json!({"name": "x", "ownerId": "ada", "scopes": ["rules"], "expiresAt": "2020-01-01T00:00:00Z"}),
+                    400,
+                    "expiresAt must be",
+                ),
+            ],
         ),
-        (
-            "PUT",
-            "/api/session/qr".into(),
-            json_body(json!({"sessionId": unknown, "qr": "x", "expiresInSeconds": 1.5})),
-            400,
-            "expiresInSeconds must be a whole number from 1 to 3600",
-        ),
-        (
-            "PUT",
-            "/api/session/qr".into(),
-            json_body(json!({"sessionId": unknown, "qr": "x", "expiresInSeconds": 20})),
-            404,
-            "Session not found",
-        ),
-        (
-            "PUT",
-            "/api/session/state".into(),
-            json_body(json!({"sessionId": unknown, "isReady": true})),
-            400,
-            "isConnected is required",
-        ),
-        (
-            "PUT",
-            "/api/session/state".into(),
-            json_body(json!({"sessionId": unknown, "isConnected": 1, "isReady": true})),
-            400,
-            "isConnected must be true or false",
-        ),
-        ("POST", "/api/outbox/claim".into(), b"{}".to_vec(), 400, "sessionId is required"),
-        (
-            "POST",
-            "/api/outbox/claim".into(),
-            json_body(json!({"sessionId": unknown, "limit": 0})),
-            400,
-            "limit must be a whole number from 1 to 100",
-        ),
-        (
-            "POST",
-            "/api/outbox/claim".into(),
-            json_body(json!({"sessionId": unknown, "leaseSeconds": "60"})),
-            400,
-            "leaseSeconds must be a whole number from 5 to 600",
-        ),
-        (
-            "POST",
-            "/api/outbox/settle".into(),
-            json_body(json!({"messageId": "x", "lease": unknown, "sent": {"id": "1"}})),
-            400,
-            "messageId must be a UUID",
-        ),
-        (
-            "POST",
-            "/api/outbox/settle".into(),
-            json_body(json!({"messageId": unknown, "lease": "x", "sent": {"id": "1"}})),
-            400,
-            "lease must be a UUID",
-        ),
-        (
-            "POST",
-            "/api/outbox/settle".into(),
-            json_body(json!({"messageId": unknown, "lease": unknown})),
-            400,
-            "Give either sent or failed",
-        ),
-        (
-            "POST",
-            "/api/outbox/settle".into(),
-            json_body(json!({"messageId": unknown, "lease": unknown, "sent": {}})),
-            400,
-            "sent.id must have 1 to 1024 bytes",
-        ),
-        (
-            "POST",
-            "/api/outbox/settle".into(),
-            json_body(json!({"messageId": unknown, "lease": unknown, "sent": {"id": "1"}})),
-            404,
-            "Message not found",
-        ),
-        (
-            "POST",
-            "/api/messages/receive".into(),
-            json_body(json!({"sessionId": unknown, "from": "201001234567", "timestamp": 1})),
-            400,
-            "id is required",
-        ),
-        (
-            "POST",
-            "/api/messages/receive".into(),
-            json_body(json!({"sessionId": unknown, "id": "1", "from": "me", "timestamp": 1})),
-            400,
-            "from is not a WhatsApp address",
-        ),
-        (
-            "POST",
-            "/api/messages/receive".into(),
-            json_body(json!({"sessionId": unknown, "id": "1", "from": "201001234567"})),
-            400,
-            "timestamp is required",
-        ),
-        (
-            "POST",
-            "/api/messages/receive".into(),
-            json_body(json!({"sessionId": unknown, "id": "1", "from": "201001234567", "timestamp": -1})),
-            400,
-            "timestamp must be",
-        ),
-        (
-            "POST",
-            "/api/messages/receive".into(),
-            json_body(json!({"sessionId": unknown, "id": "1", "from": "201001234567", "timestamp": 1, "text": 7})),
-            400,
-            "text must be a string, or an object with a body",
-        ),
-        ("GET", "/api/messages/%zz".into(), vec![], 400, "messageId is not percent-encoded UTF-8"),
-        ("GET", format!("/api/messages/{unknown}"), vec![], 404, "Message not found"),
-        ("GET", format!("/api/messages/wamid.x?sessionId={unknown}"), vec![], 404, "Session not found"),
-        ("GET", "/api/messages/".into(), vec![], 404, "There is nothing at this path"),
-        ("POST", format!("/api/messages/{unknown}"), vec![], 405, "Use GET on this path"),
-        ("GET", "/api/messages/receive".into(), vec![], 405, "Use POST on this path"),
-        ("POST", "/api/session/qr".into(), vec![], 405, "Use PUT on this path"),
-        ("POST", "/api/session/resume".into(), json_body(json!({"sessionId": unknown})), 404, "Session not found"),
+        ("PUT /api/numbers/111222333444555", vec![(json!({}), 400, "displayPhoneNumber is required")]),
     ];
-    for (method, path, body, status, sentence) in cases {
-        let answer = system.request(method, &path, &[], body).await;
-        let case = format!("{method} {path}: {}", answer.json);
-        assert_eq!(answer.status, status, "{case}");
-        let error = answer.json["error"].as_str().unwrap_or_default();
-        assert!(error.starts_with(sentence), "{case}");
-        assert!(
-            answer.json["code"].as_str().is_some_and(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')),
-            "{case}"
-        );
-        assert_eq!(answer.json["requestId"], answer.header("x-request-id"), "{case}");
-        assert!(!answer.header("x-request-id").is_empty(), "{case}");
-        assert_eq!(answer.header("cache-control"), "no-store", "{case}");
-        assert_eq!(!answer.header("allow").is_empty(), status == 405, "{case}");
+    for (route, cases) in cases {
+        let (method, path) = route.split_once(' ').unwrap();
+        for (body, status, expected) in cases {
+            let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+            assert_error(&system, method, path, body, (status, expected)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invalid_query_or_path_is_refused_with_a_sentence() {
+    let system = System::start().await;
+    let session_id = system.create("ada").await["id"].as_str().unwrap().to_owned();
+    let cases = [
+        ("/api/session/status", 400, "sessionId is required"),
+        ("/api/session/status?sessionId=", 400, "sessionId is required"),
+        ("/api/session/status?sessionId=ada", 400, "sessionId must be a UUID"),
+        ("/api/session/status?sessionId=UNKNOWN", 404, "Session not found"),
+        ("/api/session/status?sessionId=UNKNOWN&sessionId=UNKNOWN", 400, "sessionId is given twice"),
+        ("/api/session/status?sessionId=%zz", 400, "sessionId is not percent-encoded UTF-8"),
+        ("/api/session/status?sessionId=%ff", 400, "sessionId is not percent-encoded UTF-8"),
+        ("/api/qr", 400, "sessionId is required"),
+        ("/api/qr?sessionId=UNKNOWN", 404, "Session not found"),
+        ("/api/qr?sessionId=UNKNOWN&format=gif", 400, "format must be text, image or svg"),
+        ("/api/messages/%zz", 400, "messageId is not percent-encoded UTF-8"),
+        ("/api/messages/UNKNOWN", 404, "Message not found"),
+        ("/api/messages/wamid.x?sessionId=ada", 400, "sessionId must be a UUID"),
+        ("/api/messages/wamid.x?sessionId=UNKNOWN", 404, "Session not found"),
+        ("/api/messages/", 404, "There is nothing at this path"),
+        ("/api/chats", 400, "sessionId is required"),
+        ("/api/chats?sessionId=SESSION&limit=101", 400, "limit must be a whole number from 1 to 100"),
+        ("/api/chats?sessionId=SESSION&status=DONE", 400, "status must be one of: INBOX, PENDING, RESOLVED, ARCHIVED"),
+        ("/api/chats?sessionId=SESSION&cursor=AAAA", 400, "invalid_cursor"),
+        ("/api/chats/x", 404, "Chat not found"),
+        ("/api/chats/UNKNOWN/messages?limit=ten", 400, "limit must be a whole number from 1 to 100"),
+        ("/api/chats/UNKNOWN/messages?order=up", 400, "order must be one of: asc, desc"),
+        ("/api/chats/UNKNOWN/messages?cursor=x", 400, "invalid_cursor"),
+        ("/api/chats/UNKNOWN/export?limit=1000", 400, "limit must be a whole number from 1 to 100"),
+        ("/api/events", 400, "sessionId is required"),
+        ("/api/events?sessionId=SESSION&cursor=x", 400, "invalid_cursor"),
+        ("/api/keys?cursor=next", 400, "invalid_query"),
+        ("/api/numbers/abc", 400, "phoneNumberId must be WhatsApp's id of the number, up to 20 digits"),
+        ("/api/nothing", 404, "There is nothing at this path"),
+        ("/", 404, "There is nothing at this path"),
+        ("/api/session/status/../../%2e%2e/etc?x=%", 404, "There is nothing at this path"),
+    ];
+    for (path, status, expected) in cases {
+        let path = path.replace("UNKNOWN", UNKNOWN).replace("SESSION", &session_id);
+        assert_error(&system, "GET", &path, Vec::new(), (status, expected)).await;
+    }
+    assert_error(&system, "DELETE", "/api/keys/shop", Vec::new(), (400, "keyId must be a UUID")).await;
+    assert_error(&system, "POST", "/api/chats/x/read", Vec::new(), (404, "Chat not found")).await;
+    assert_eq!(system.get("/api/numbers?limit=1&unknown=%zz").await.status, 200, "other parameters are ignored");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_method_names_the_allowed_ones() {
+    let system = System::start().await;
+    for (route, allowed) in [
+        ("GET /api/session/create", "POST"),
+        ("GET /api/session", "DELETE"),
+        ("POST /api/session/qr", "PUT"),
+        ("GET /api/session/resume", "POST"),
+        ("DELETE /api/qr", "GET"),
+        ("PUT /api/webhook", "GET, POST"),
+        ("POST /api/messages/UNKNOWN", "GET"),
+        ("GET /api/messages/receive", "POST"),
+        ("PUT /api/chats/UNKNOWN", "GET, PATCH, DELETE"),
+        ("GET /api/chats/UNKNOWN/read", "POST"),
+        ("POST /api/chats/UNKNOWN/export", "GET"),
+        ("PUT /api/keys/UNKNOWN", "DELETE"),
+        ("POST /api/numbers", "GET"),
+        ("POST /api/numbers/111222333444555", "GET, PUT, DELETE"),
+    ] {
+        let (method, path) = route.split_once(' ').unwrap();
+        let sentence = format!("Use {allowed} on this path");
+        assert_error(&system, method, &path.replace("UNKNOWN", UNKNOWN), Vec::new(), (405, &sentence)).await;
     }
 }
 
