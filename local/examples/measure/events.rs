@@ -1,4 +1,4 @@
-//! Invocation events: those of `events/`, with another body or query.
+//! Invocation events: those in `events/` with other bodies and queries.
 
 use axum::body::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -68,7 +68,7 @@ pub(crate) fn outbox_claim(session_id: &str, limit: usize) -> Result<Bytes> {
     with_body("outbox-claim/claim.json", &body)
 }
 
-/// Settles one of the messages in a claim's answer as sent.
+/// Returns an event that settles a claimed message as sent.
 pub(crate) fn outbox_settle(claimed: &Value) -> Result<Bytes> {
     let sent = json!({"id": format!("3EB0{}", claimed["id"].as_str().unwrap_or_default())});
     let body = json!({"messageId": claimed["id"], "lease": claimed["lease"], "sent": sent});
@@ -88,7 +88,7 @@ pub(crate) fn receive_message(session_id: &str, n: usize, from: &str) -> Result<
     with_body("receive-message/text.json", &body)
 }
 
-/// What became of a message: `id` is ours.
+/// Returns an event that reads the message with this id.
 pub(crate) fn message_details(id: &str) -> Result<Bytes> {
     let mut event = load("message/unknown-id.json")?;
     event["pathParameters"]["messageId"] = id.into();
@@ -114,17 +114,17 @@ pub(crate) fn send(session_id: &str, to: &str, idempotency_key: Option<&str>) ->
     Ok(bytes(&event))
 }
 
-/// Where the message of a send's answer is.
-pub(crate) fn message_key(answer: &Value) -> Result<MessageKey> {
-    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or("an answer without its message");
+/// Returns the key of the message in a `send-message` response.
+pub(crate) fn message_key(response: &Value) -> Result<MessageKey> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or("a response without a message");
     Ok(MessageKey {
-        chat_id: text(&answer["chat"]["id"])?.parse()?,
-        time: text(&answer["message"]["timestamp"])?.parse()?,
-        message_id: text(&answer["message"]["id"])?.parse()?,
+        chat_id: text(&response["chat"]["id"])?.parse()?,
+        time: text(&response["message"]["timestamp"])?.parse()?,
+        message_id: text(&response["message"]["id"])?.parse()?,
     })
 }
 
-/// A batch of the stream with one record for each of these items, which are typed as DynamoDB types them.
+/// Returns a batch of stream records with these items, which are in DynamoDB's typed JSON.
 pub(crate) fn stream_batch(items: &[Value]) -> Result<Bytes> {
     let mut event = load("deliver/pending-message.json")?;
     let template = event["Records"][0].clone();
@@ -140,13 +140,13 @@ pub(crate) fn stream_batch(items: &[Value]) -> Result<Bytes> {
     Ok(bytes(&event))
 }
 
-/// The `n`th contact's phone number.
+/// Returns the phone number of contact `n`.
 pub(crate) fn phone(n: usize) -> String {
     format!("2010{n:08}")
 }
 
-/// A contact and his text as WhatsApp writes them, named by phone number and user id. Messages with a higher `n` are
-/// later ones.
+/// Returns a contact and their text message in WhatsApp's shape, with a phone number and a user id. A higher `n` is
+/// later.
 pub(crate) fn message(n: usize, from: &str, text: &str) -> (Value, Value) {
     let user_id = format!("EG.{from}");
     let contact = json!({"profile": {"name": "Nadia"}, "wa_id": from, "user_id": user_id});
@@ -161,8 +161,7 @@ pub(crate) fn message(n: usize, from: &str, text: &str) -> (Value, Value) {
     (contact, message)
 }
 
-/// Inbound messages must be older than the answers to them, which have the clock's time.
-#[allow(clippy::disallowed_methods, reason = "messages are dated as a phone would date them")]
+/// Returns yesterday's time in seconds since 1970: inbound messages must be older than the replies to them.
 fn yesterday() -> i64 {
     Timestamp::now().as_second() - 24 * 60 * 60
 }
@@ -172,7 +171,7 @@ pub(crate) fn webhook(messages: &[(Value, Value)], app_secret: &str) -> Result<B
     signed(&json!({"contacts": contacts, "messages": messages}), app_secret)
 }
 
-/// A status, with our key as WhatsApp echoes it, or without.
+/// Returns a webhook with a status; `key` is its callback data.
 pub(crate) fn status(wamid: &str, status: &str, key: Option<&MessageKey>, app_secret: &str) -> Result<Bytes> {
     let mut update = json!({
         "id": wamid,

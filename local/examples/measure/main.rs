@@ -1,11 +1,11 @@
-//! Measures what `docs/performance.md` reports, and prints it as Markdown:
-//! `cargo run --release -p local --example measure`, with the names of the sections to measure, or all of them.
+//! Measures the figures in `docs/performance.md`, and prints them as Markdown:
+//! `cargo run --release -p local --example measure [SECTION…]`. Without a section, it measures all of them.
 
 mod events;
+mod harness;
 mod memory;
 mod process;
 mod report;
-mod rig;
 mod start;
 mod throughput;
 mod usage;
@@ -14,15 +14,15 @@ use std::error::Error;
 
 use clap::{Parser, ValueEnum};
 
-use crate::report::{Table, say};
-use crate::rig::Rig;
+use crate::harness::Harness;
+use crate::report::{Table, print};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Measures the functions on this machine, against the embedded DynamoDB.
 #[derive(Parser)]
 struct Arguments {
-    /// What to measure; everything when none is named.
+    /// Sections to measure (default: all).
     sections: Vec<Section>,
 }
 
@@ -30,11 +30,11 @@ struct Arguments {
 enum Section {
     /// Sizes of the binaries.
     Size,
-    /// Times from a process's start to its first request for an event.
+    /// Time from process start to the first poll for an event.
     Start,
     /// Resident memory.
     Memory,
-    /// What each kind of request asks of DynamoDB.
+    /// DynamoDB requests and units per invocation.
     Usage,
     /// Requests per second through one webhook process.
     Throughput,
@@ -42,26 +42,28 @@ enum Section {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let asked = Arguments::parse().sections;
-    // Each section has a table of its own, so that none sees what another has left.
-    for &section in Section::value_variants().iter().filter(|section| asked.is_empty() || asked.contains(section)) {
-        let rig = Rig::start().await?;
+    let requested = Arguments::parse().sections;
+    // Each section starts with an empty table.
+    for &section in
+        Section::value_variants().iter().filter(|section| requested.is_empty() || requested.contains(section))
+    {
+        let harness = Harness::start().await?;
         match section {
-            Section::Size => size(&rig)?,
-            Section::Start => start::measure(&rig).await?,
-            Section::Memory => memory::measure(&rig).await?,
-            Section::Usage => usage::measure(&rig).await?,
-            Section::Throughput => throughput::measure(&rig).await?,
+            Section::Size => size(&harness)?,
+            Section::Start => start::measure(&harness).await?,
+            Section::Memory => memory::measure(&harness).await?,
+            Section::Usage => usage::measure(&harness).await?,
+            Section::Throughput => throughput::measure(&harness).await?,
         }
     }
     Ok(())
 }
 
-fn size(rig: &Rig) -> Result<()> {
+fn size(harness: &Harness) -> Result<()> {
     let mut table = Table::new(&["function", "binary, MiB"]);
-    for function in rig.function_names() {
-        let bytes = std::fs::metadata(rig.binary(function)?)?.len();
+    for function in harness.function_names() {
+        let bytes = std::fs::metadata(harness.binary(function)?)?.len();
         table.row([function.to_owned(), report::mebibytes(bytes)]);
     }
-    say(&format!("### Binaries\n\n{table}"))
+    print(&format!("### Binaries\n\n{table}"))
 }

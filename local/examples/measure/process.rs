@@ -1,4 +1,4 @@
-//! What Linux tells of a process.
+//! Memory and processor time of a process, from Linux's `/proc`.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::Result;
 /// Resident memory in bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Resident {
-    /// Now.
+    /// Current.
     pub(crate) now: u64,
-    /// The most so far.
+    /// Maximum so far.
     pub(crate) peak: u64,
 }
 
-/// `VmRSS` and `VmHWM` (proc_pid_status(5)).
+/// Returns `VmRSS` and `VmHWM` (proc_pid_status(5)).
 pub(crate) fn resident(pid: u32) -> Result<Resident> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let bytes = |name: &str| -> Result<u64> {
@@ -24,8 +24,8 @@ pub(crate) fn resident(pid: u32) -> Result<Resident> {
     Ok(Resident { now: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
 }
 
-/// Time that the threads of the process have spent on a processor: the first number of each one's `schedstat`, in
-/// nanoseconds (Linux documentation, "Scheduler Statistics").
+/// Returns the processor time of all threads: the first number of each `schedstat`, in nanoseconds (Linux
+/// documentation, "Scheduler Statistics").
 pub(crate) fn processor_time(pid: u32) -> Result<Duration> {
     let mut nanoseconds = 0;
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {

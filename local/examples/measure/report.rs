@@ -1,4 +1,4 @@
-//! Figures as Markdown.
+//! Markdown output.
 
 use std::fmt;
 use std::io::Write;
@@ -30,22 +30,21 @@ impl fmt::Display for Table {
 }
 
 /// Writes a section to standard output.
-pub(crate) fn say(text: &str) -> Result<()> {
+pub(crate) fn print(text: &str) -> Result<()> {
     Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }
 
-/// `6.78`.
+/// Formats bytes as mebibytes: `6.78`.
 pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{:.2}", bytes as f64 / (1024.0 * 1024.0))
 }
 
-/// `1.23`.
+/// Formats a duration as milliseconds: `1.23`.
 pub(crate) fn milliseconds(duration: Duration) -> String {
     format!("{:.2}", duration.as_secs_f64() * 1_000.0)
 }
 
-/// The value below which `share` of the values are (0.5 for the median, 1 for the largest). `values` are sorted by it
-/// and not empty.
+/// Returns the quantile `share` (0.5 for the median, 1 for the maximum). Sorts `values`, which must not be empty.
 pub(crate) fn quantile<T: PartialOrd + Copy>(values: &mut [T], share: f64) -> T {
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     let last = values.len() - 1;

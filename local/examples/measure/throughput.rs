@@ -1,16 +1,16 @@
-//! Requests per second through one warm webhook process, which handles one event at a time, as on Lambda.
+//! Throughput of one warm webhook process, which handles one event at a time, as on Lambda.
 
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 
-use crate::report::{Table, milliseconds, quantile, say};
-use crate::rig::{Functions, Rig};
+use crate::harness::{Functions, Harness};
+use crate::report::{Table, milliseconds, print, quantile};
 use crate::{Result, events, process};
 
-/// Each case is measured so often; the table has the round with the median rate.
+/// Rounds per case. The table shows the round with the median rate.
 const ROUNDS: usize = 5;
-/// Contacts of the single messages, all of them known before the measurement.
+/// Contacts, all of which have a chat before the measurement.
 const CONTACTS: usize = 100;
 
 struct Round {
@@ -18,15 +18,15 @@ struct Round {
     rate: f64,
     median: Duration,
     p99: Duration,
-    /// The function's processor time for one request.
+    /// The function's processor time per request.
     processor: Duration,
 }
 
-pub(crate) async fn measure(rig: &Rig) -> Result<()> {
-    let functions = rig.functions().await?;
-    rig.connect(&functions).await?;
+pub(crate) async fn measure(harness: &Harness) -> Result<()> {
+    let functions = harness.functions().await?;
+    harness.connect(&functions).await?;
     functions.lambda.stop().await;
-    let functions = rig.functions().await?;
+    let functions = harness.functions().await?;
     let pid = functions.lambda.provision("webhook").await?.pid;
     let header =
         ["webhook", "requests/s", "messages/s", "median, ms", "99 %, ms", "processor time of the function, ms"];
@@ -40,13 +40,13 @@ pub(crate) async fn measure(rig: &Rig) -> Result<()> {
         events::webhook(&messages, secret)
     };
     for _ in 0..CONTACTS {
-        functions.invoke("webhook", text(1, CONTACTS, &rig.app_secret)?).await?;
+        functions.invoke("webhook", text(1, CONTACTS, &harness.app_secret)?).await?;
     }
     for (case, requests, messages, contacts, secret) in [
-        ("wrong signature: answered 401 without the table", 2_000, 1, CONTACTS, "another"),
-        ("one text message", 1_000, 1, CONTACTS, rig.app_secret.as_str()),
-        ("1,000 text messages of 100 contacts", 5, 1_000, CONTACTS, rig.app_secret.as_str()),
-        ("1,000 text messages of 1,000 contacts", 5, 1_000, 1_000, rig.app_secret.as_str()),
+        ("wrong signature: 401 without a table access", 2_000, 1, CONTACTS, "another"),
+        ("one text message", 1_000, 1, CONTACTS, harness.app_secret.as_str()),
+        ("1,000 text messages of 100 contacts", 5, 1_000, CONTACTS, harness.app_secret.as_str()),
+        ("1,000 text messages of 1,000 contacts", 5, 1_000, 1_000, harness.app_secret.as_str()),
     ] {
         let mut rounds = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
@@ -60,10 +60,9 @@ pub(crate) async fn measure(rig: &Rig) -> Result<()> {
         let rates = [case.to_owned(), significant(*rate), significant(rate * messages as f64)];
         table.row(rates.into_iter().chain(cells));
     }
-    say(&format!("### One warm webhook process\n\n{table}"))
+    print(&format!("### One warm webhook process\n\n{table}"))
 }
 
-#[allow(clippy::disallowed_methods, reason = "time is what this measures")]
 async fn round(functions: &Functions, pid: u32, events: Vec<Bytes>) -> Result<Round> {
     let count = events.len();
     let mut durations = Vec::with_capacity(count);
@@ -80,7 +79,7 @@ async fn round(functions: &Functions, pid: u32, events: Vec<Bytes>) -> Result<Ro
     Ok(Round { rate, median, p99, processor })
 }
 
-/// Three digits say all that such a measurement can.
+/// Rounds to three significant digits.
 fn significant(rate: f64) -> String {
     if rate < 10.0 {
         return format!("{rate:.2}");

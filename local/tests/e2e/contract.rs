@@ -1,133 +1,132 @@
-//! The five endpoints as the contract says them, bad input included.
+//! The HTTP contract of the first endpoints, and the error responses of all of them.
 
+use local::database::Fault;
 use serde_json::{Value, json};
 
-use crate::system::{System, is_uuid};
+use crate::test_app::{TestApp, is_uuid, merge, scan_png};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_is_made_once_and_can_be_read() {
-    let system = System::start().await;
-    let made = system.post("/api/session/create", &json!({"userId": "ada"})).await;
-    assert_eq!(made.status, 200);
-    assert_eq!(made.json["success"], true);
-    assert_eq!(made.json["message"], "Session created successfully");
-    let session = &made.json["session"];
+async fn session_is_created_once_and_can_be_read() {
+    let app = TestApp::start().await;
+    let created = app.post("/api/session/create", &json!({"userId": "ada"})).await;
+    assert_eq!(created.status, 200);
+    assert_eq!(created.json["success"], true);
+    assert_eq!(created.json["message"], "Session created successfully");
+    let session = &created.json["session"];
     assert!(is_uuid(&session["id"]));
     assert_eq!(session["owner_id"], "ada");
     assert_eq!((&session["is_ready"], &session["is_connected"]), (&json!(false), &json!(false)));
     assert_eq!(session["phone_number_id"], Value::Null);
-    let link = format!("https://wa.me/{}?text=", system.ready.display_phone_number);
+    let link = format!("https://wa.me/{}?text=", app.ready.display_phone_number);
     assert!(session["qr"].as_str().unwrap().starts_with(&link));
     for time in ["qr_expires_at", "created_at", "updated_at"] {
         let text = session[time].as_str().unwrap();
         assert!(text.len() == 24 && text.ends_with('Z'), "{time} is {text}");
     }
-    assert!(session.get("pairing_code").is_none(), "the code is inside the link, for the owner alone");
+    assert!(session.get("pairing_code").is_none(), "only the link contains the code");
 
-    let again = system.post("/api/session/create", &json!({"userId": "ada"})).await;
+    let again = app.post("/api/session/create", &json!({"userId": "ada"})).await;
     assert_eq!(again.json["message"], "Session already exists");
     assert_eq!(again.json["session"], *session);
 
-    let mut row = session.clone();
-    row["qr_expired"] = json!(false);
-    let status = system.get(&format!("/api/session/status?sessionId={}", session["id"].as_str().unwrap())).await;
-    assert_eq!(status.json, json!({"success": true, "session": row}));
+    let expected = merge(session.clone(), &json!({"qr_expired": false}));
+    let status = app.get(&format!("/api/session/status?sessionId={}", session["id"].as_str().unwrap())).await;
+    assert_eq!(status.json, json!({"success": true, "session": expected}));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_concurrent_creates_make_one_session() {
-    let system = System::start().await;
+async fn concurrent_creates_make_one_session() {
+    let app = TestApp::start().await;
     let body = json!({"userId": "ada"});
-    let answers = futures_util::future::join_all((0..50).map(|_| system.post("/api/session/create", &body))).await;
-    let created = answers.iter().filter(|a| a.json["message"] == "Session created successfully").count();
-    let existing = answers.iter().filter(|a| a.json["message"] == "Session already exists").count();
+    let responses = futures_util::future::join_all((0..50).map(|_| app.post("/api/session/create", &body))).await;
+    let created = responses.iter().filter(|a| a.json["message"] == "Session created successfully").count();
+    let existing = responses.iter().filter(|a| a.json["message"] == "Session already exists").count();
     assert_eq!((created, existing), (1, 49));
-    assert!(answers.iter().all(|answer| answer.json["session"] == answers[0].json["session"]));
-    assert_eq!(system.items("session").await.len(), 1);
+    assert!(responses.iter().all(|response| response.json["session"] == responses[0].json["session"]));
+    assert_eq!(app.items("session").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_create_whose_answer_was_lost_still_says_created() {
-    let system = System::start().await;
-    system.table_fails("PutItem", local::database::Fault::ConnectionLostAfterCommit, 1);
-    let made = system.post("/api/session/create", &json!({"userId": "ada"})).await;
-    assert_eq!(made.json["message"], "Session created successfully");
+async fn create_after_a_lost_table_response_says_created() {
+    let app = TestApp::start().await;
+    app.inject_fault("PutItem", Fault::ConnectionLostAfterCommit, 1);
+    let created = app.post("/api/session/create", &json!({"userId": "ada"})).await;
+    assert_eq!(created.json["message"], "Session created successfully");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_qr_code_comes_as_text_and_as_pictures_that_scan() {
-    let system = System::start().await;
-    let session = system.create("ada").await;
+async fn qr_code_is_available_as_text_and_images() {
+    let app = TestApp::start().await;
+    let session = app.create_session("ada").await;
     let path = format!("/api/qr?sessionId={}", session["id"].as_str().unwrap());
-    let text = system.get(&path).await;
+    let text = app.get(&path).await;
     let expected = json!({"success": true, "qr": session["qr"], "qr_expires_at": session["qr_expires_at"]});
     assert_eq!(text.json, expected);
-    assert_eq!(system.get(&format!("{path}&format=text")).await.json, expected);
+    assert_eq!(app.get(&format!("{path}&format=text")).await.json, expected);
 
-    let image = system.get(&format!("{path}&format=image")).await;
+    let image = app.get(&format!("{path}&format=image")).await;
     assert_eq!(image.header("content-type"), "image/png");
     assert_eq!(image.header("cache-control"), "no-store, no-cache, must-revalidate");
-    assert_eq!(crate::system::scan_png(&image.bytes), session["qr"].as_str().unwrap());
+    assert_eq!(scan_png(&image.bytes), session["qr"].as_str().unwrap());
 
-    let svg = system.get(&format!("{path}&format=svg")).await;
+    let svg = app.get(&format!("{path}&format=svg")).await;
     assert_eq!(svg.header("content-type"), "image/svg+xml");
     assert_eq!(svg.header("cache-control"), "no-store, no-cache, must-revalidate");
     assert!(String::from_utf8(svg.bytes).unwrap().contains("<svg"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_expired_qr_code_is_replaced_once() {
-    let system = System::start().await;
-    let session = system.create("ada").await;
+async fn expired_qr_code_is_replaced_once() {
+    let app = TestApp::start().await;
+    let session = app.create_session("ada").await;
     let id = session["id"].as_str().unwrap();
-    system.set_string(&format!("SESSION#{id}"), "SESSION", "qr_expires_at", "2020-01-01T00:00:00.000Z").await;
-    let status = system.get(&format!("/api/session/status?sessionId={id}")).await;
-    assert_eq!(status.json["session"]["qr_expired"], true);
+    app.set_session_attribute(id, "qr_expires_at", "2020-01-01T00:00:00.000Z").await;
+    assert_eq!(app.session_status(id).await["qr_expired"], true);
 
     let path = format!("/api/qr?sessionId={id}&format=image");
-    let answers = futures_util::future::join_all((0..20).map(|_| system.get(&path))).await;
-    let expired: Vec<_> = answers.iter().filter(|answer| !answer.json.is_null()).collect();
-    assert!(!expired.is_empty(), "the first one found it expired");
-    for answer in expired {
+    let responses = futures_util::future::join_all((0..20).map(|_| app.get(&path))).await;
+    let expired: Vec<_> = responses.iter().filter(|response| !response.json.is_null()).collect();
+    assert!(!expired.is_empty(), "the first request finds the code expired");
+    for response in expired {
         let message = "QR expired. Generating new one...";
-        assert_eq!(answer.json, json!({"success": false, "qr": null, "expired": true, "message": message}));
-        assert!(!answer.header("retry-after").is_empty());
+        assert_eq!(response.json, json!({"success": false, "qr": null, "expired": true, "message": message}));
+        assert!(!response.header("retry-after").is_empty());
     }
-    let first = system.get(&format!("/api/qr?sessionId={id}")).await;
+    let first = app.get(&format!("/api/qr?sessionId={id}")).await;
     assert_eq!(first.json["success"], true);
     assert_ne!(first.json["qr"], session["qr"]);
-    assert_eq!(system.get(&format!("/api/qr?sessionId={id}")).await.json, first.json);
+    assert_eq!(app.get(&format!("/api/qr?sessionId={id}")).await.json, first.json);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deployment_without_a_number_has_no_qr_code_yet() {
-    let system = System::start_with(&[("PhoneNumberId", ""), ("DisplayPhoneNumber", "")]).await;
-    let session = system.create("ada").await;
+async fn deployment_without_a_number_has_no_qr_code() {
+    let app = TestApp::start_with(&[("PhoneNumberId", ""), ("DisplayPhoneNumber", "")]).await;
+    let session = app.create_session("ada").await;
     assert_eq!(session["qr"], Value::Null);
-    let answer = system.get(&format!("/api/qr?sessionId={}", session["id"].as_str().unwrap())).await;
-    assert_eq!(answer.json, json!({"success": false, "qr": null, "message": "QR not yet generated. Please wait..."}));
-    assert!(!answer.header("retry-after").is_empty());
+    let response = app.get(&format!("/api/qr?sessionId={}", session["id"].as_str().unwrap())).await;
+    assert_eq!(response.json, json!({"success": false, "qr": null, "message": "QR not yet generated. Please wait..."}));
+    assert!(!response.header("retry-after").is_empty());
 }
 
 const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 
 /// Asserts the status, the beginning of the sentence (or the code), the error shape, and the headers of an error.
-async fn assert_error(system: &System, method: &str, path: &str, body: Vec<u8>, (status, expected): (u16, &str)) {
-    let answer = system.request(method, path, &[], body).await;
-    let case = format!("{method} {path}: {}", answer.json);
-    let (error, code) = (answer.json["error"].as_str().unwrap_or_default(), answer.json["code"].as_str().unwrap());
-    assert_eq!(answer.status, status, "{case}");
+async fn assert_error(app: &TestApp, method: &str, path: &str, body: Vec<u8>, (status, expected): (u16, &str)) {
+    let response = app.request(method, path, &[], body).await;
+    let case = format!("{method} {path}: {}", response.json);
+    let (error, code) = (response.json["error"].as_str().unwrap_or_default(), response.json["code"].as_str().unwrap());
+    assert_eq!(response.status, status, "{case}");
     assert!(error.starts_with(expected) || code == expected, "{case}");
     assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{case}");
-    assert!(!answer.header("x-request-id").is_empty(), "{case}");
-    assert_eq!(answer.json["requestId"], answer.header("x-request-id"), "{case}");
-    assert_eq!(answer.header("cache-control"), "no-store", "{case}");
-    assert_eq!(!answer.header("allow").is_empty(), status == 405, "{case}");
+    assert!(!response.header("x-request-id").is_empty(), "{case}");
+    assert_eq!(response.json["requestId"], response.header("x-request-id"), "{case}");
+    assert_eq!(response.header("cache-control"), "no-store", "{case}");
+    assert_eq!(!response.header("allow").is_empty(), status == 405, "{case}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn malformed_body_is_refused() {
-    let system = System::start().await;
+    let app = TestApp::start().await;
     let deep = format!("{{\"userId\": {}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
     for (body, error) in [
         (b"".to_vec(), (400, "The body is empty")),
@@ -137,13 +136,13 @@ async fn malformed_body_is_refused() {
         (deep.into_bytes(), (400, "The body is not valid JSON")),
         (vec![b' '; 256 * 1024 + 1], (413, "The body is larger than 256 KiB")),
     ] {
-        assert_error(&system, "POST", "/api/session/create", body, error).await;
+        assert_error(&app, "POST", "/api/session/create", body, error).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invalid_field_is_refused_with_a_sentence() {
-    let system = System::start().await;
+    let app = TestApp::start().await;
     let id = UNKNOWN;
     let (to, from) = ("+201001234567", "201001234567");
     let reply = json!({"message": "Hello"});
@@ -285,15 +284,15 @@ async fn invalid_field_is_refused_with_a_sentence() {
         let (method, path) = route.split_once(' ').unwrap();
         for (body, status, expected) in cases {
             let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-            assert_error(&system, method, path, body, (status, expected)).await;
+            assert_error(&app, method, path, body, (status, expected)).await;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invalid_query_or_path_is_refused_with_a_sentence() {
-    let system = System::start().await;
-    let session_id = system.create("ada").await["id"].as_str().unwrap().to_owned();
+    let app = TestApp::start().await;
+    let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
     let cases = [
         ("/api/session/status", 400, "sessionId is required"),
         ("/api/session/status?sessionId=", 400, "sessionId is required"),
@@ -329,16 +328,16 @@ async fn invalid_query_or_path_is_refused_with_a_sentence() {
     ];
     for (path, status, expected) in cases {
         let path = path.replace("UNKNOWN", UNKNOWN).replace("SESSION", &session_id);
-        assert_error(&system, "GET", &path, Vec::new(), (status, expected)).await;
+        assert_error(&app, "GET", &path, Vec::new(), (status, expected)).await;
     }
-    assert_error(&system, "DELETE", "/api/keys/shop", Vec::new(), (400, "keyId must be a UUID")).await;
-    assert_error(&system, "POST", "/api/chats/x/read", Vec::new(), (404, "Chat not found")).await;
-    assert_eq!(system.get("/api/numbers?limit=1&unknown=%zz").await.status, 200, "other parameters are ignored");
+    assert_error(&app, "DELETE", "/api/keys/shop", Vec::new(), (400, "keyId must be a UUID")).await;
+    assert_error(&app, "POST", "/api/chats/x/read", Vec::new(), (404, "Chat not found")).await;
+    assert_eq!(app.get("/api/numbers?limit=1&unknown=%zz").await.status, 200, "other parameters are ignored");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_method_names_the_allowed_ones() {
-    let system = System::start().await;
+    let app = TestApp::start().await;
     for (route, allowed) in [
         ("GET /api/session/create", "POST"),
         ("GET /api/session", "DELETE"),
@@ -357,29 +356,32 @@ async fn wrong_method_names_the_allowed_ones() {
     ] {
         let (method, path) = route.split_once(' ').unwrap();
         let sentence = format!("Use {allowed} on this path");
-        assert_error(&system, method, &path.replace("UNKNOWN", UNKNOWN), Vec::new(), (405, &sentence)).await;
+        assert_error(&app, method, &path.replace("UNKNOWN", UNKNOWN), Vec::new(), (405, &sentence)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_table_failing_is_a_503_and_leaves_nothing_half_done() {
-    let system = System::start().await;
-    system.table_fails("PutItem", local::database::Fault::InternalServerError, 3);
-    let answer = system.post("/api/session/create", &json!({"userId": "ada"})).await;
-    assert_eq!(answer.status, 503);
-    assert!(!answer.header("retry-after").is_empty());
-    assert!(!answer.json["error"].as_str().unwrap().to_lowercase().contains("dynamo"), "nothing internal leaks");
-    assert!(system.items("session").await.is_empty());
-    assert_eq!(system.create("ada").await["owner_id"], "ada");
+async fn table_failure_is_a_503_and_stores_nothing() {
+    let app = TestApp::start().await;
+    app.inject_fault("PutItem", Fault::InternalServerError, 3);
+    let response = app.post("/api/session/create", &json!({"userId": "ada"})).await;
+    assert_eq!(response.status, 503);
+    assert!(!response.header("retry-after").is_empty());
+    assert!(
+        !response.json["error"].as_str().unwrap().to_lowercase().contains("dynamo"),
+        "the error names nothing internal"
+    );
+    assert!(app.items("session").await.is_empty());
+    assert_eq!(app.create_session("ada").await["owner_id"], "ada");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_route_that_is_called_too_often_answers_429_and_the_others_go_on() {
-    let system = System::start().await;
+async fn rate_limited_route_does_not_affect_others() {
+    let app = TestApp::start().await;
     let verify = "/api/webhook?hub.mode=subscribe&hub.verify_token=guess&hub.challenge=7";
-    let answers = futures_util::future::join_all((0..200).map(|_| system.get(verify))).await;
-    let of = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
-    assert!(of(403) >= 20, "the burst is let through");
-    assert!(of(429) > 0 && of(403) + of(429) == 200, "{} and {}", of(403), of(429));
-    assert_eq!(system.create("ada").await["owner_id"], "ada");
+    let responses = futures_util::future::join_all((0..200).map(|_| app.get(verify))).await;
+    let count = |status: u16| responses.iter().filter(|response| response.status == status).count();
+    assert!(count(403) >= 20, "the burst is accepted");
+    assert!(count(429) > 0 && count(403) + count(429) == 200, "{} and {}", count(403), count(429));
+    assert_eq!(app.create_session("ada").await["owner_id"], "ada");
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use local::{Options, database::Storage, functions::workspace};
+use local::functions::workspace;
 use serde_json::{Value, json};
 
-use crate::system::System;
+use crate::test_app::TestApp;
 
 /// Every function, in an order in which each accepted event finds in the table what it needs.
 const FUNCTIONS: [&str; 31] = [
@@ -42,7 +42,8 @@ const FUNCTIONS: [&str; 31] = [
     "not-found",
 ];
 
-/// Ids that a function assigns: the function, where its response has the id, and the id that the event files use instead.
+/// Ids that a function assigns: the function, where its response has the id, and the id that the event files use
+/// instead.
 const ASSIGNED_IDS: [(&str, &str, &str); 4] = [
     ("outbox-claim", "/messages/0/id", "019e4041-9a03-7c53-8f6e-71a51dc0a51d"),
     ("outbox-claim", "/messages/0/lease", "7d9f2c1e-4b3a-4f5e-8a6b-0c1d2e3f4a5b"),
@@ -98,13 +99,9 @@ fn every_function_has_an_accepted_and_a_refused_event() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_gets_its_expected_response() {
-    let data = tempfile::tempdir().unwrap();
-    let secret = json!({"appSecret": "events-app-secret", "verifyToken": "events-verify-token", "accessToken": "events-access-token"});
-    std::fs::write(data.path().join("secrets.json"), secret.to_string()).unwrap();
-    let storage = Storage::Directory(data.path().to_owned());
-    let system = System::start_from(Options { storage, ..Options::default() }).await;
+    let app = TestApp::start_with_secrets("events-app-secret", "events-verify-token", "events-access-token").await;
     let operator = json!({"operatorKey": "events-operator-key-00000000000000000000000"});
-    system.put_secret_of("qasid-OperatorSecret", &operator).await;
+    app.put_secret_value("qasid-OperatorSecret", &operator).await;
 
     let mut ids: Vec<(&str, String)> = Vec::new();
     for function in FUNCTIONS {
@@ -113,9 +110,7 @@ async fn every_event_gets_its_expected_response() {
             for (placeholder, id) in &ids {
                 event = event.replace(placeholder, id);
             }
-            let output = system.running().lambda().invoke(function, event.into()).await;
-            let output = output.unwrap_or_else(|error| panic!("{function}/{name}: {error}"));
-            let mut response: Value = serde_json::from_slice(&output).unwrap();
+            let mut response = app.invoke(function, &serde_json::from_str(&event).unwrap()).await;
             if let Some(body) = response["body"].as_str().and_then(|body| serde_json::from_str(body).ok()) {
                 response["body"] = body;
             }

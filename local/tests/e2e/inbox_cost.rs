@@ -1,20 +1,19 @@
-//! What a page costs must not depend on how many chats and messages there are.
+//! The cost of a page, which must not depend on the number of chats and messages.
 
 use local::database::usage::Usage;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::system::System;
+use crate::test_app::TestApp;
 
-/// How many chats, and how many messages in one of them, the large inbox has.
-/// `QASID_INBOX_CHATS=1000000` makes it as large as any.
+/// Returns the number of chats in the large inbox, and of messages in one of its chats: `QASID_INBOX_CHATS`, or 5,000.
 fn large() -> u32 {
-    #[allow(clippy::disallowed_methods, reason = "a test may be asked for more")]
-    let asked = std::env::var("QASID_INBOX_CHATS").ok();
-    asked.map_or(5_000, |count| count.parse().expect("QASID_INBOX_CHATS is a number"))
+    let requested = std::env::var("QASID_INBOX_CHATS").ok();
+    requested.map_or(5_000, |count| count.parse().expect("QASID_INBOX_CHATS is a number"))
 }
 
-/// All rows are of one size, so that pages cost the same if they read the same number of them.
+/// Returns the timestamp of item `n`. All items have one size, so the cost of a page depends only on the items it
+/// reads.
 fn time(n: u32) -> String {
     let second = i64::from(n) + 1_700_000_000;
     format!("{:.3}", jiff::Timestamp::from_second(second).unwrap())
@@ -44,54 +43,54 @@ fn message(session_id: &str, chat_id: &str, n: u32) -> Value {
     })
 }
 
-/// Writes rows as they would be, past the API, without the stream.
-fn fill(system: &System, rows: impl Iterator<Item = Value>) {
-    let database = system.running().database().embedded();
-    let mut rows = rows.map(|row| serde_json::from_value(row).unwrap()).peekable();
-    while rows.peek().is_some() {
-        let some = rows.by_ref().take(10_000).collect();
-        database.import_items(&system.ready.table, some, dynoxide::ImportOptions::default()).unwrap();
+/// Imports items into the table, without the API and the stream.
+fn import(app: &TestApp, items: impl Iterator<Item = Value>) {
+    let database = app.running().database().embedded();
+    let mut items = items.map(|item| serde_json::from_value(item).unwrap()).peekable();
+    while items.peek().is_some() {
+        let batch = items.by_ref().take(10_000).collect();
+        database.import_items(&app.ready.table, batch, dynoxide::ImportOptions::default()).unwrap();
     }
 }
 
-/// What the function answers to this path and query, and what that took of the table.
-async fn ask(system: &System, function: &str, chat_id: &str, query: &str) -> (Value, Usage) {
+/// Invokes a function for this chat and query, and returns the response body and the DynamoDB usage.
+async fn invoke(app: &TestApp, function: &str, chat_id: &str, query: &str) -> (Value, Usage) {
     let admin = json!({"lambda": {"keyId": "operator", "scopes": "admin"}});
     let event = json!({
         "version": "2.0", "rawPath": "/", "rawQueryString": query, "headers": {}, "isBase64Encoded": false,
         "pathParameters": {"chatId": chat_id}, "requestContext": {"http": {"method": "GET"}, "authorizer": admin},
     });
-    let invocation = system.running().lambda().invoke_measured(function, event.to_string().into()).await;
-    let answer: Value = serde_json::from_slice(&invocation.result.unwrap()).unwrap();
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    (serde_json::from_str(answer["body"].as_str().unwrap()).unwrap(), invocation.usage)
+    let invocation = app.running().lambda().invoke_measured(function, event.to_string().into()).await;
+    let response: Value = serde_json::from_slice(&invocation.result.unwrap()).unwrap();
+    assert_eq!(response["statusCode"], 200, "{response}");
+    (serde_json::from_str(response["body"].as_str().unwrap()).unwrap(), invocation.usage)
 }
 
-/// The first page of a list, and the one after it.
-async fn pages(system: &System, function: &str, chat_id: &str, query: &str, items: &str) -> [Usage; 2] {
-    // Whatever the function does once is not the page's.
-    ask(system, function, chat_id, query).await;
-    let (first, first_usage) = ask(system, function, chat_id, query).await;
-    let cursor = first["nextCursor"].as_str().expect("there is more");
-    let (second, second_usage) = ask(system, function, chat_id, &format!("{query}&cursor={cursor}")).await;
+/// Returns the usage of the first and the second page of a list.
+async fn pages(app: &TestApp, function: &str, chat_id: &str, query: &str, items: &str) -> [Usage; 2] {
+    // The first call has one-time costs.
+    invoke(app, function, chat_id, query).await;
+    let (first, first_usage) = invoke(app, function, chat_id, query).await;
+    let cursor = first["nextCursor"].as_str().expect("a second page");
+    let (second, second_usage) = invoke(app, function, chat_id, &format!("{query}&cursor={cursor}")).await;
     assert_eq!((first[items].as_array().unwrap().len(), second[items].as_array().unwrap().len()), (25, 25));
     [first_usage, second_usage]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_costs_the_same_however_large_the_inbox_is() {
+async fn page_cost_is_independent_of_the_inbox_size() {
     let mut costs = Vec::new();
     for count in [100, large()] {
-        let system = System::start().await;
-        let session_id = system.create("ada").await["id"].as_str().unwrap().to_owned();
+        let app = TestApp::start().await;
+        let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
         let chat_id = Uuid::from_u128(0).to_string();
-        fill(&system, (0..count).map(|n| chat(&session_id, n)));
-        fill(&system, (0..count).map(|n| message(&session_id, &chat_id, n)));
+        import(&app, (0..count).map(|n| chat(&session_id, n)));
+        import(&app, (0..count).map(|n| message(&session_id, &chat_id, n)));
         let lists = [
-            pages(&system, "chats", "", &format!("sessionId={session_id}&status=INBOX"), "chats").await,
-            pages(&system, "chats", "", &format!("sessionId={session_id}"), "chats").await,
-            pages(&system, "chat-messages", &chat_id, "order=desc", "messages").await,
-            pages(&system, "chat-messages", &chat_id, "order=asc", "messages").await,
+            pages(&app, "chats", "", &format!("sessionId={session_id}&status=INBOX"), "chats").await,
+            pages(&app, "chats", "", &format!("sessionId={session_id}"), "chats").await,
+            pages(&app, "chat-messages", &chat_id, "order=desc", "messages").await,
+            pages(&app, "chat-messages", &chat_id, "order=asc", "messages").await,
         ];
         for (name, [first, second]) in ["INBOX", "all lists", "newest messages", "oldest messages"].iter().zip(&lists) {
             println!("{count} chats, {count} messages: {name}: {first}; next page: {second}");

@@ -1,43 +1,43 @@
-//! End-to-end tests: each starts a system of its own (real function binaries, API Gateway events, embedded DynamoDB,
-//! simulated WhatsApp) and drives it over HTTP, as a user would.
+//! End-to-end tests. Each starts its own deployment (real function binaries, API Gateway events, embedded DynamoDB,
+//! simulated WhatsApp) and drives it over HTTP.
 
-#![allow(unreachable_pub, reason = "a test binary has no public face")]
+#![allow(unreachable_pub, reason = "a test binary has no public API")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test fails by panicking, and tells its seed"
+    reason = "a test fails by panicking and prints its seed"
 )]
-#![allow(missing_docs, reason = "the names of tests say what they show")]
+#![allow(missing_docs, reason = "test names describe the behavior")]
 
-mod access;
+mod authentication;
 #[cfg(target_os = "linux")]
 mod auto_reply;
 #[cfg(target_os = "linux")]
 mod chaos;
+mod cli;
+mod contact_merging;
 mod contract;
 mod credentials;
 mod delivery;
-mod erasing;
+mod erasure;
 mod events;
-#[cfg(target_os = "linux")]
-mod faults;
 mod firewall;
-mod histories;
+#[cfg(target_os = "linux")]
+mod function_failures;
 mod identity;
+mod inbound;
 mod inbox;
 mod inbox_cost;
-mod logs;
-mod messages;
-mod pacing;
+mod jwt;
+mod log_redaction;
+mod message_lookup;
+mod outbound;
 mod pairing;
 mod permissions;
-mod program;
-mod receiving;
-mod sending;
-mod system;
-mod tokens;
-mod understanding;
-mod walk;
+mod rate_limit;
+mod tenancy;
+mod test_app;
+mod webhook_updates;
 mod worker;

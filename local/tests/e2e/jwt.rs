@@ -1,4 +1,4 @@
-//! Callers who come with a token of an identity provider.
+//! Callers with a token (JWT) of an identity provider.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,18 +10,18 @@ use ring::{
 };
 use serde_json::{Value, json};
 
-use crate::system::System;
+use crate::test_app::{TestApp, now};
 
 const ISSUER: &str = "https://id.example/";
 
-/// An identity provider on this machine, with the key that it signs with at present.
+/// A local identity provider with its current signing key.
 struct Provider {
     url: String,
     keys: Arc<Mutex<Value>>,
     signing: (String, EcdsaKeyPair),
 }
 
-fn key(id: &str) -> (String, EcdsaKeyPair) {
+fn signing_key(id: &str) -> (String, EcdsaKeyPair) {
     let random = SystemRandom::new();
     let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap();
@@ -35,27 +35,26 @@ fn jwk((id, pair): &(String, EcdsaKeyPair)) -> Value {
 
 impl Provider {
     async fn start() -> Self {
-        let signing = key("1");
-        let odd = json!({"kty": "new", "kid": "0"});
-        let keys = Arc::new(Mutex::new(json!({"keys": [odd, jwk(&signing)]})));
+        let signing = signing_key("1");
+        let unsupported = json!({"kty": "new", "kid": "0"});
+        let keys = Arc::new(Mutex::new(json!({"keys": [unsupported, jwk(&signing)]})));
         let served = Arc::clone(&keys);
-        let answer = get(move || async move { served.lock().unwrap().to_string() });
+        let serve_keys = get(move || async move { served.lock().unwrap().to_string() });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, Router::new().route("/jwks.json", answer)).await });
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/jwks.json", serve_keys)).await });
         Self { url, keys, signing }
     }
 
-    /// Signs with a new key from now on.
+    /// Replaces the signing key.
     fn rotate(&mut self) {
-        self.signing = key("2");
+        self.signing = signing_key("2");
         *self.keys.lock().unwrap() = json!({"keys": [jwk(&self.signing)]});
     }
 
-    /// A token of `owner`, good for a minute; `unique` makes it another one.
-    #[allow(clippy::disallowed_methods, reason = "a token is dated by its provider's clock")]
+    /// Returns a token of `owner` that is valid for a minute. Tokens with another `unique` differ.
     fn token(&self, owner: &str, unique: u32) -> String {
-        let expires = jiff::Timestamp::now().as_second() + 60;
+        let expires = now() + 60;
         let claims = json!({"iss": ISSUER, "aud": ["qasid"], "sub": owner, "exp": expires, "jti": unique});
         self.sign(&json!({"alg": "ES256", "kid": self.signing.0}), &claims)
     }
@@ -68,43 +67,41 @@ impl Provider {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_acts_for_its_subject_and_new_keys_are_found() {
+async fn token_authenticates_its_subject_across_key_rotation() {
     let mut provider = Provider::start().await;
     let parameters = [("JwtIssuer", ISSUER), ("JwtAudience", "qasid"), ("JwksUrl", &provider.url)];
-    let system = System::start_with(&parameters).await;
+    let app = TestApp::start_with(&parameters).await;
     let ada = provider.token("ada", 0);
-    let made = system.with_key(&ada, "POST", "/api/session/create", &json!({"userId": "ada"})).await;
-    assert_eq!(made.json["message"], "Session created successfully", "{}", made.json);
-    let status = format!("/api/session/status?sessionId={}", made.json["session"]["id"].as_str().unwrap());
-    assert_eq!(system.with_key(&ada, "GET", &status, &Value::Null).await.status, 200);
+    let created = app.with_key(&ada, "POST", "/api/session/create", &json!({"userId": "ada"})).await;
+    assert_eq!(created.json["message"], "Session created successfully", "{}", created.json);
+    let status = format!("/api/session/status?sessionId={}", created.json["session"]["id"].as_str().unwrap());
+    assert_eq!(app.with_key(&ada, "GET", &status, &Value::Null).await.status, 200);
     let grace = provider.token("grace", 0);
-    assert_eq!(system.with_key(&grace, "GET", &status, &Value::Null).await.json["code"], "session_not_found");
+    assert_eq!(app.with_key(&grace, "GET", &status, &Value::Null).await.json["code"], "session_not_found");
     for path in ["/api/keys", "/api/session/create?admin=true"] {
         let body = json!({"userId": "ada", "name": "x", "scopes": ["admin"]});
-        assert_eq!(system.with_key(&grace, "POST", path, &body).await.status, 403, "{path}");
+        assert_eq!(app.with_key(&grace, "POST", path, &body).await.status, 403, "{path}");
     }
-    let worker = json!({"sessionId": made.json["session"]["id"]});
-    assert_eq!(system.with_key(&ada, "POST", "/api/outbox/claim", &worker).await.json["code"], "missing_scope");
+    let worker = json!({"sessionId": created.json["session"]["id"]});
+    assert_eq!(app.with_key(&ada, "POST", "/api/outbox/claim", &worker).await.json["code"], "missing_scope");
 
     let forged = provider.sign(&json!({"alg": "none", "kid": "1"}), &json!({"iss": ISSUER, "sub": "ada"}));
     let (graces, _) = grace.rsplit_once('.').unwrap();
     let (adas, signature) = ada.rsplit_once('.').unwrap();
-    for bad in [forged, format!("{graces}.{signature}"), format!("{adas}."), adas.to_owned()] {
-        let answer = system.with_key(&bad, "GET", &status, &Value::Null).await;
-        assert_eq!((answer.status, answer.json), (403, json!({"message": "Forbidden"})), "{bad}");
+    for invalid in [forged, format!("{graces}.{signature}"), format!("{adas}."), adas.to_owned()] {
+        let response = app.with_key(&invalid, "GET", &status, &Value::Null).await;
+        assert_eq!((response.status, response.json), (403, json!({"message": "Forbidden"})), "{invalid}");
     }
-    // API keys go on working beside tokens.
-    assert_eq!(system.get(&status).await.status, 200);
+    // API keys still work.
+    assert_eq!(app.get(&status).await.status, 200);
 
     provider.rotate();
     let unique = std::sync::atomic::AtomicU32::new(1);
-    system
-        .until("the new key is known", async || {
-            // Another token each time: the gateway keeps what the authorizer said of one.
-            let token = provider.token("ada", unique.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-            system.with_key(&token, "GET", &status, &Value::Null).await.status == 200
-        })
-        .await;
-    let lines = system.lines().join("\n");
-    assert!(!lines.contains(&ada[..60]), "no token is in the log");
+    app.wait_until("the new key is accepted", async || {
+        // Each attempt needs another token, because the gateway caches the authorizer's response for a token.
+        let token = provider.token("ada", unique.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        app.with_key(&token, "GET", &status, &Value::Null).await.status == 200
+    })
+    .await;
+    assert!(!app.has_logged(&[&ada[..60]]), "no token is logged");
 }

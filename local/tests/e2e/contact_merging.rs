@@ -1,5 +1,5 @@
-//! What the pure rules promise of one person's chat, of the store itself: the real requests against the embedded
-//! DynamoDB, from two processes' stores with memories of their own, several at once.
+//! Random histories of a contact, replayed concurrently by two stores (with separate caches) against the embedded
+//! DynamoDB. Each history must end in one chat.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -27,20 +27,21 @@ use shared::{
 
 const HISTORIES: u64 = 240;
 const NUMBER: &str = "1065";
-/// When the person of a history changes his number, in seconds since 1970.
-const CHANGE: i64 = 1_000;
+/// When the contact of a history changes the number, in seconds since 1970.
+const NUMBER_CHANGE: i64 = 1_000;
 
+/// One input of the store. `identifiers` are those that WhatsApp names.
 #[derive(Clone, Debug)]
-enum Fact {
-    Message { wamid: String, forms: Vec<Address>, at: Timestamp },
-    Seen { forms: Vec<Address>, at: Timestamp },
-    Moved { wamid: String, from: Vec<Address>, to: Vec<Address>, at: Timestamp },
+enum Input {
+    Message { wamid: String, identifiers: Vec<Address>, at: Timestamp },
+    Identified { identifiers: Vec<Address>, at: Timestamp },
+    NumberChanged { wamid: String, from: Vec<Address>, to: Vec<Address>, at: Timestamp },
     Send { to: Address },
 }
 
 struct History {
     session_id: SessionId,
-    facts: Vec<Fact>,
+    inputs: Vec<Input>,
     wamids: BTreeSet<String>,
     sends: usize,
 }
@@ -60,8 +61,8 @@ async fn database() -> (Database, impl Fn() -> Store, Client, String) {
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
     let (client, table) = (Client::from_conf(config), template.table.name);
-    let (of_stores, name) = (client.clone(), table.clone());
-    let store = move || Store::new(of_stores.clone(), name.clone(), System::real());
+    let (store_client, name) = (client.clone(), table.clone());
+    let store = move || Store::new(store_client.clone(), name.clone(), System::real());
     (started.unwrap(), store, client, table)
 }
 
@@ -69,19 +70,19 @@ fn time(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds).unwrap()
 }
 
-fn forms(rng: &mut fastrand::Rng, after: bool) -> Vec<Address> {
+fn identifiers(rng: &mut fastrand::Rng, after: bool) -> Vec<Address> {
     let numbers = if after { ["525512345678", "5215512345678"] } else { ["5531999998888", "553199998888"] };
     let (number, user_id) = (numbers[rng.usize(..2)], if after { "MX.2" } else { "BR.1" });
-    vec![Address::Phone(number.to_owned()), Address::Bsuid(user_id.to_owned()), parent(after)]
+    vec![Address::Phone(number.to_owned()), Address::Bsuid(user_id.to_owned()), parent_user_id(after)]
 }
 
-fn parent(after: bool) -> Address {
+fn parent_user_id(after: bool) -> Address {
     Address::Bsuid(if after { "MX.ENT.2" } else { "BR.ENT.1" }.to_owned())
 }
 
-fn some(rng: &mut fastrand::Rng, forms: &[Address], least: usize) -> Vec<Address> {
-    let count = rng.usize(least..=forms.len());
-    let mut chosen = rng.choose_multiple(forms.iter().cloned(), count);
+fn subset(rng: &mut fastrand::Rng, identifiers: &[Address], min: usize) -> Vec<Address> {
+    let count = rng.usize(min..=identifiers.len());
+    let mut chosen = rng.choose_multiple(identifiers.iter().cloned(), count);
     chosen.sort_by_key(|address| !matches!(address, Address::Phone(_)));
     chosen
 }
@@ -89,45 +90,45 @@ fn some(rng: &mut fastrand::Rng, forms: &[Address], least: usize) -> Vec<Address
 fn history(seed: u64) -> History {
     let mut rng = fastrand::Rng::with_seed(seed);
     let (changes, has_sends) = (rng.bool(), rng.bool());
-    let mut facts = Vec::new();
+    let mut inputs = Vec::new();
     let mut wamids = BTreeSet::new();
-    let mut message = |forms: Vec<Address>, at: i64| {
+    let mut message = |identifiers: Vec<Address>, at: i64| {
         let wamid = format!("wamid.{}", wamids.len());
         wamids.insert(wamid.clone());
-        Fact::Message { wamid, forms, at: time(at) }
+        Input::Message { wamid, identifiers, at: time(at) }
     };
     for after in [false, true].into_iter().take(1 + usize::from(changes)) {
-        let start = if after { CHANGE + 1 } else { 1 };
-        facts.push(message(forms(&mut rng, after), start + rng.i64(0..900)));
+        let start = if after { NUMBER_CHANGE + 1 } else { 1 };
+        inputs.push(message(identifiers(&mut rng, after), start + rng.i64(0..900)));
         for _ in 0..rng.usize(2..6) {
-            let all = forms(&mut rng, after);
+            let all = identifiers(&mut rng, after);
             let at = start + rng.i64(0..900);
-            facts.push(match rng.u8(..4) {
-                0 => Fact::Seen { forms: some(&mut rng, &all, 2), at: time(at) },
-                1 if has_sends => Fact::Send { to: all[rng.usize(..3)].clone() },
-                _ => message(some(&mut rng, &all, 1), at),
+            inputs.push(match rng.u8(..4) {
+                0 => Input::Identified { identifiers: subset(&mut rng, &all, 2), at: time(at) },
+                1 if has_sends => Input::Send { to: all[rng.usize(..3)].clone() },
+                _ => message(subset(&mut rng, &all, 1), at),
             });
         }
     }
     if changes {
-        let old = forms(&mut rng, false);
-        let from = some(&mut rng, &old[..2], 1);
-        let new = forms(&mut rng, true);
+        let old = identifiers(&mut rng, false);
+        let from = subset(&mut rng, &old[..2], 1);
+        let new = identifiers(&mut rng, true);
         wamids.insert("wamid.change".to_owned());
-        let to = some(&mut rng, &new, 1);
-        facts.push(Fact::Moved { wamid: "wamid.change".to_owned(), from, to, at: time(CHANGE) });
+        let to = subset(&mut rng, &new, 1);
+        inputs.push(Input::NumberChanged { wamid: "wamid.change".to_owned(), from, to, at: time(NUMBER_CHANGE) });
     }
-    let sends = facts.iter().filter(|fact| matches!(fact, Fact::Send { .. })).count();
-    for fact in facts.clone() {
-        if !matches!(fact, Fact::Send { .. }) && rng.bool() {
-            facts.push(fact);
+    let sends = inputs.iter().filter(|input| matches!(input, Input::Send { .. })).count();
+    for input in inputs.clone() {
+        if !matches!(input, Input::Send { .. }) && rng.bool() {
+            inputs.push(input);
         }
     }
-    rng.shuffle(&mut facts);
-    History { session_id: SessionId::for_owner(&format!("history {seed}")), facts, wamids, sends }
+    rng.shuffle(&mut inputs);
+    History { session_id: SessionId::for_owner(&format!("history {seed}")), inputs, wamids, sends }
 }
 
-async fn receive(store: &Store, session_id: SessionId, wamid: &str, forms: &[Address], at: Timestamp) {
+async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers: &[Address], at: Timestamp) {
     let message = Inbound {
         wamid: format!("{session_id}{wamid}"),
         timestamp: at,
@@ -145,7 +146,7 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, forms: &[Add
     let batch = InboundBatch {
         session_id,
         phone_number_id: NUMBER.to_owned(),
-        addresses: forms.to_vec(),
+        addresses: identifiers.to_vec(),
         name: None,
         source: None,
         messages: vec![message],
@@ -187,24 +188,24 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
         match store.store_outbound(&outbound).await.unwrap() {
             SendOutcome::Stored => return,
             SendOutcome::Changed => store.pause(round).await,
-            SendOutcome::Replayed(_) => panic!("there is no idempotency key"),
+            SendOutcome::Replayed(_) => panic!("the send has no idempotency key"),
         }
     }
 }
 
-async fn take_in(store: &Store, session_id: SessionId, fact: Fact) {
-    match fact {
-        Fact::Message { wamid, forms, at } => receive(store, session_id, &wamid, &forms, at).await,
-        Fact::Seen { forms, at } => store.learn(session_id, &forms, at).await.unwrap(),
-        Fact::Moved { wamid, from, to, at } => {
+async fn apply(store: &Store, session_id: SessionId, input: Input) {
+    match input {
+        Input::Message { wamid, identifiers, at } => receive(store, session_id, &wamid, &identifiers, at).await,
+        Input::Identified { identifiers, at } => store.learn(session_id, &identifiers, at).await.unwrap(),
+        Input::NumberChanged { wamid, from, to, at } => {
             receive(store, session_id, &wamid, &from, at).await;
             store.move_person(session_id, &from, &to, at).await.unwrap();
         }
-        Fact::Send { to } => send(store, session_id, &to).await,
+        Input::Send { to } => send(store, session_id, &to).await,
     }
 }
 
-/// The items of each session.
+/// Returns the items of each session.
 async fn items(client: &Client, table: &str) -> HashMap<String, Vec<HashMap<String, AttributeValue>>> {
     let mut sessions: HashMap<String, Vec<_>> = HashMap::new();
     let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
@@ -220,15 +221,15 @@ fn text(item: &HashMap<String, AttributeValue>, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_history_of_a_person_ends_in_one_chat_with_each_message_once() {
+async fn every_history_ends_in_one_chat_without_loss_or_duplicates() {
     let (database, store, client, table) = database().await;
     let histories: Vec<History> = (0..HISTORIES).map(history).collect();
     stream::iter(&histories)
         .for_each_concurrent(4, |history| {
             let stores = [store(), store()];
             async move {
-                stream::iter(history.facts.iter().cloned().enumerate())
-                    .for_each_concurrent(4, |(index, fact)| take_in(&stores[index % 2], history.session_id, fact))
+                stream::iter(history.inputs.iter().cloned().enumerate())
+                    .for_each_concurrent(4, |(index, input)| apply(&stores[index % 2], history.session_id, input))
                     .await;
             }
         })
@@ -239,7 +240,7 @@ async fn every_history_of_a_person_ends_in_one_chat_with_each_message_once() {
         let items = &sessions[&history.session_id.to_string()];
         let of = |entity: &'static str| items.iter().filter(move |item| text(item, "entity") == entity);
         let open: Vec<_> = of("chat").filter(|chat| !chat.contains_key("merged_into")).collect();
-        assert_eq!(open.len(), 1, "seed {seed}: {:#?} {items:#?}", history.facts);
+        assert_eq!(open.len(), 1, "seed {seed}: {:#?} {items:#?}", history.inputs);
         merged += of("chat").count() - 1;
         let chat = open[0];
         let entries = chat.get("merged").and_then(|merged| merged.as_l().ok()).into_iter().flatten();
@@ -250,7 +251,7 @@ async fn every_history_of_a_person_ends_in_one_chat_with_each_message_once() {
             .filter(|row| row["from_me"] == AttributeValue::Bool(false))
             .map(|row| text(row, "body"))
             .collect();
-        assert_eq!(inbound.len(), history.wamids.len(), "seed {seed}: a message twice, or one lost");
+        assert_eq!(inbound.len(), history.wamids.len(), "seed {seed}: a message is lost or duplicated");
         assert_eq!(inbound.into_iter().collect::<BTreeSet<_>>(), history.wamids, "seed {seed}");
         assert_eq!(of("message").count(), history.wamids.len() + history.sends, "seed {seed}");
         if history.sends == 0 {

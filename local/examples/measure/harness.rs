@@ -1,5 +1,5 @@
-//! The functions with all that they call, and nothing that would call them: no gateway, no stream and no schedule, so
-//! that every invocation is the tool's own.
+//! The functions and the services that they call, without a gateway, a stream, or schedules: only the tool invokes
+//! them.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
@@ -24,12 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Result, events};
 
-/// The number of the events in `events/`.
+/// The business number in the events.
 const PHONE_NUMBER_ID: &str = "106540352242922";
 const DISPLAY_PHONE_NUMBER: &str = "15550783881";
 
-/// The system. Its servers end with the process.
-pub(crate) struct Rig {
+/// The services. They end with the process.
+pub(crate) struct Harness {
     pub(crate) database: Database,
     pub(crate) app_secret: String,
     deployments: Vec<Deployment>,
@@ -38,9 +38,9 @@ pub(crate) struct Rig {
     console: Console,
 }
 
-impl Rig {
-    /// Builds the functions, and starts all that they call, with an empty table.
-    pub(crate) async fn start() -> Result<Rig> {
+impl Harness {
+    /// Builds the functions, and starts the services with an empty table.
+    pub(crate) async fn start() -> Result<Harness> {
         let console = Console::captured();
         let (dynamodb, dynamodb_url) = listen()?;
         let (secrets_manager, secrets_url) = listen()?;
@@ -50,7 +50,7 @@ impl Rig {
             ("PhoneNumberId".to_owned(), PHONE_NUMBER_ID.to_owned()),
             ("DisplayPhoneNumber".to_owned(), DISPLAY_PHONE_NUMBER.to_owned()),
             ("GraphApiBaseUrl".to_owned(), graph_url),
-            // So that pacing does not decide how fast messages go out.
+            // High enough to keep the rate limiter out of the measurement.
             ("MessagesPerSecond".to_owned(), "1000".to_owned()),
         ]);
         let mut template = Template::load(&functions::workspace().join("template.yaml"), &parameters)?;
@@ -62,8 +62,7 @@ impl Rig {
         };
         let deployments = template.functions.iter().map(deployment).collect::<Result<Vec<_>>>()?;
 
-        // Nobody reads the stream here, and the embedded database looks at every record of it whenever it adds one,
-        // which DynamoDB does not.
+        // Nothing reads the stream. The embedded database scans its records at every write, which DynamoDB doesn't.
         if let Some(create) = template.table.create.as_object_mut() {
             create.remove("StreamSpecification");
         }
@@ -88,26 +87,26 @@ impl Rig {
         let values = values.into_iter().filter_map(|(name, value)| Some((template.secrets.get(name)?.clone(), value)));
         let values = values.collect();
         let kms = Kms::new(template.keys.clone(), None)?;
-        let forever = CancellationToken::new();
-        tokio::spawn(whatsapp::serve(graph_api, settings, console.clone(), forever.clone()));
-        tokio::spawn(secrets::serve(secrets_manager, values, kms, forever));
-        // The simulated WhatsApp's own webhooks end here, and so does what `deliver` asks of Lambda, to be invoked again:
-        // what is measured is made by the tool.
+        let shutdown = CancellationToken::new();
+        tokio::spawn(whatsapp::serve(graph_api, settings, console.clone(), shutdown.clone()));
+        tokio::spawn(secrets::serve(secrets_manager, values, kms, shutdown));
+        // The sink accepts the simulated WhatsApp's webhooks and the invocations that `deliver` requests of itself, so
+        // only the tool's requests are measured.
         sink.set_nonblocking(true)?;
         let sink = tokio::net::TcpListener::from_std(sink)?;
         let invoke = post(async || StatusCode::ACCEPTED);
-        let nowhere = Router::new().route("/2015-03-31/functions/{*name}", invoke).fallback(async || ());
-        tokio::spawn(async move { axum::serve(sink, nowhere).await });
+        let router = Router::new().route("/2015-03-31/functions/{*name}", invoke).fallback(async || ());
+        tokio::spawn(async move { axum::serve(sink, router).await });
         let endpoints = BTreeMap::from([
             ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), dynamodb_url),
             ("AWS_ENDPOINT_URL_KMS".to_owned(), secrets_url.clone()),
             ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), sink_url),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url),
         ]);
-        Ok(Rig { database, app_secret, deployments, endpoints, meter, console })
+        Ok(Harness { database, app_secret, deployments, endpoints, meter, console })
     }
 
-    /// The functions, none of which has a process yet.
+    /// Returns the functions, without processes.
     pub(crate) async fn functions(&self) -> Result<Functions> {
         let (deployments, endpoints) = (self.deployments.clone(), self.endpoints.clone());
         let lambda = Lambda::start(deployments, endpoints, self.meter.clone(), self.console.clone()).await?;
@@ -123,10 +122,10 @@ impl Rig {
         Ok(&found.ok_or_else(|| format!("no function {function}"))?.binary)
     }
 
-    /// A session that is linked to the number; its id, and what the pairing webhook cost.
+    /// Creates a session and pairs it with the number. Returns its id, and the usage of the pairing webhook.
     pub(crate) async fn connect(&self, functions: &Functions) -> Result<(String, Usage)> {
-        let (answer, _) = functions.json("create-session", events::create_session("owner")?).await?;
-        let session = &answer["session"];
+        let (output, _) = functions.json("create-session", events::create_session("owner")?).await?;
+        let session = &output["session"];
         let link = session["qr"].as_str().ok_or("a session without a QR")?;
         let (_, text) = link.split_once("text=").ok_or("a link without a text")?;
         let text = percent_decode_str(text).decode_utf8()?;
@@ -135,19 +134,19 @@ impl Rig {
         Ok((session["id"].as_str().ok_or("a session without an id")?.to_owned(), usage))
     }
 
-    /// A session that is connected through a linked-device worker.
+    /// Creates a session that is connected through a linked-device worker, and returns its id.
     pub(crate) async fn connect_worker(&self, functions: &Functions) -> Result<String> {
-        let (answer, _) = functions.json("create-session", events::create_session("owner of a device")?).await?;
-        let session_id = answer["session"]["id"].as_str().ok_or("a session without an id")?.to_owned();
+        let (output, _) = functions.json("create-session", events::create_session("owner of a device")?).await?;
+        let session_id = output["session"]["id"].as_str().ok_or("a session without an id")?.to_owned();
         functions.invoke("session-qr", events::session_qr(&session_id)?).await?;
         functions.invoke("session-state", events::session_state(&session_id)?).await?;
         Ok(session_id)
     }
 
-    /// A new pending message to `to`: its key, and its item as the stream brings it.
+    /// Stores a pending message to `to`. Returns its key, and its item in DynamoDB's typed JSON.
     pub(crate) async fn send(&self, functions: &Functions, session_id: &str, to: &str) -> Result<(MessageKey, Value)> {
-        let (answer, _) = functions.json("send-message", events::send(session_id, to, None)?).await?;
-        let message = events::message_key(&answer)?;
+        let (output, _) = functions.json("send-message", events::send(session_id, to, None)?).await?;
+        let message = events::message_key(&output)?;
         let Key { pk, sk } = message.key();
         let request = json!({"TableName": self.database.table_name(), "Key": {"pk": {"S": pk}, "sk": {"S": sk}}});
         let found = self.database.embedded().get_item(serde_json::from_value(request)?)?;
@@ -155,35 +154,35 @@ impl Rig {
     }
 }
 
-/// Processes of all functions, which end when this is dropped.
+/// The functions' processes, which end when this is dropped.
 pub(crate) struct Functions {
     pub(crate) lambda: Lambda,
 }
 
 impl Functions {
-    /// Invokes a function, which must succeed; an HTTP answer must be 200.
+    /// Invokes a function and returns its usage. Fails unless the function succeeds, for HTTP with status 200.
     pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Usage> {
         Ok(self.json(function, event).await?.1)
     }
 
-    /// The same, with the answer: the body of an HTTP answer, or the whole of any other.
+    /// Invokes a function, and returns its output (the body of an HTTP response) and its usage.
     pub(crate) async fn json(&self, function: &str, event: Bytes) -> Result<(Value, Usage)> {
-        let (answer, usage) = self.answer(function, event).await?;
-        match answer["statusCode"].as_u64() {
+        let (output, usage) = self.output(function, event).await?;
+        match output["statusCode"].as_u64() {
             Some(200) => {
-                Ok((serde_json::from_str(answer["body"].as_str().unwrap_or("null")).unwrap_or_default(), usage))
+                Ok((serde_json::from_str(output["body"].as_str().unwrap_or("null")).unwrap_or_default(), usage))
             }
-            Some(_) => Err(format!("{function} answered {answer}").into()),
-            None if answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty) => Ok((answer, usage)),
-            None => Err(format!("{function} failed: {answer}").into()),
+            Some(_) => Err(format!("{function} responded {output}").into()),
+            None if output["batchItemFailures"].as_array().is_some_and(Vec::is_empty) => Ok((output, usage)),
+            None => Err(format!("{function} failed: {output}").into()),
         }
     }
 
-    /// The answer of an invocation, whatever it says.
-    pub(crate) async fn answer(&self, function: &str, event: Bytes) -> Result<(Value, Usage)> {
+    /// Invokes a function, and returns its output and its usage, also for an error response.
+    pub(crate) async fn output(&self, function: &str, event: Bytes) -> Result<(Value, Usage)> {
         let invocation = self.lambda.invoke_measured(function, event).await;
-        let answer = serde_json::from_slice(&invocation.result?).unwrap_or(json!(null));
-        Ok((answer, invocation.usage))
+        let output = serde_json::from_slice(&invocation.result?).unwrap_or(json!(null));
+        Ok((output, invocation.usage))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Every route of `template.yaml`, walked with keys that must not reach what is behind it. A route that is not described
-//! in [`call`] fails these tests: a new endpoint says here how a tenant would ask for what is another's.
+//! Tenant isolation and scopes of every route in `template.yaml`. These tests fail for a route that [`call`] doesn't
+//! describe: for a new endpoint, add a request for a resource of another tenant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use local::{functions, template::Template};
 use serde_json::{Value, json};
 use shared::http::access::{Access, Scope, paths};
 
-use crate::system::{Answer, System};
+use crate::test_app::{Response, TestApp};
 
-/// Ids of one tenant's things, or of nobody's.
+/// Ids of one tenant's resources.
 struct Ids {
     owner: String,
     session: String,
@@ -20,32 +20,32 @@ struct Ids {
 }
 
 impl Ids {
-    /// Well-formed ids that nothing has.
-    fn of_nothing() -> Self {
-        let nothing = |n: u8| format!("00000000-0000-4000-8000-0000000000{n:02}");
+    /// Returns well-formed ids without a resource.
+    fn unused() -> Self {
+        let unused = |n: u8| format!("00000000-0000-4000-8000-0000000000{n:02}");
         Self {
-            owner: "nobody".to_owned(),
-            session: nothing(1),
-            chat: nothing(4),
-            message: nothing(2),
-            key: nothing(3),
-            rule: nothing(5),
+            owner: "unused".to_owned(),
+            session: unused(1),
+            chat: unused(4),
+            message: unused(2),
+            key: unused(3),
+            rule: unused(5),
         }
     }
 }
 
-/// What a caller without the right to it gets for a good request.
+/// The error for a valid request by a caller without access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
-    /// 404, the same for what is another's and for what is not there.
+    /// 404, identical for a resource of another tenant and a missing one.
     Missing,
-    /// 403, because the request names an owner, and the caller is another.
+    /// 403, because the request names another owner.
     OtherOwner,
-    /// 403, because only administrators may.
+    /// 403, because the route is for administrators.
     AdminsOnly,
 }
 
-/// A good request to the route, for the things with these ids, and how a tenant who does not own them is refused.
+/// Returns a valid request to the route for the resources with these ids, and the refusal for another tenant.
 fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
     let Ids { owner, session, chat, message, key, rule } = ids;
     let to = "201001234567";
@@ -113,20 +113,20 @@ fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
     Some((format!("{fixed}{path}{rest}"), body, refusal))
 }
 
-/// The routes of the template by their keys, with the authorizer of each.
+/// Returns the authorizer of every route in the template.
 fn routes() -> BTreeMap<String, Option<String>> {
     let template = Template::load(&functions::workspace().join("template.yaml"), &BTreeMap::new()).unwrap();
     let routes = template.functions.into_iter().flat_map(|function| function.routes);
     routes.map(|route| (route.key(), route.authorizer)).collect()
 }
 
-/// Those that serve what the others do not.
-fn is_the_rest(key: &str) -> bool {
+/// Whether the route serves requests that match no other route.
+fn is_fallback(key: &str) -> bool {
     key == "$default" || key == "OPTIONS /{proxy+}"
 }
 
 #[test]
-fn the_template_and_the_table_of_routes_agree() {
+fn template_and_route_table_match() {
     let mut known = BTreeSet::new();
     for route in paths::ALL {
         for (method, access) in route.methods {
@@ -142,9 +142,9 @@ fn the_template_and_the_table_of_routes_agree() {
     assert_eq!(open, ["GET /api/webhook", "OPTIONS /{proxy+}", "POST /api/webhook"]);
 }
 
-/// The routes that take a key, with what each needs.
+/// Returns the routes that need a key, with their scopes.
 fn guarded() -> Vec<(String, Scope)> {
-    let guarded = routes().into_keys().filter(|key| !is_the_rest(key)).filter_map(|key| {
+    let guarded = routes().into_keys().filter(|key| !is_fallback(key)).filter_map(|key| {
         let (method, path) = key.split_once(' ').unwrap();
         let route = paths::ALL.iter().find(|route| route.path == path).unwrap();
         match route.access(&method.parse().unwrap()).unwrap() {
@@ -156,33 +156,32 @@ fn guarded() -> Vec<(String, Scope)> {
 }
 
 fn described(route: &str, ids: &Ids) -> (String, Value, Refusal) {
-    call(route, ids).unwrap_or_else(|| panic!("{route} is not in this walk: say how a tenant would ask for another's"))
+    call(route, ids).unwrap_or_else(|| panic!("{route}: describe a request for a resource of another tenant"))
 }
 
-async fn ask(system: &System, route: &str, ids: &Ids, key: &str) -> Answer {
+async fn request(app: &TestApp, route: &str, ids: &Ids, key: &str) -> Response {
     let (path, body, _) = described(route, ids);
-    system.with_key(key, route.split(' ').next().unwrap(), &path, &body).await
+    app.with_key(key, route.split(' ').next().unwrap(), &path, &body).await
 }
 
-/// What an answer says, without the id of its request.
-fn said(answer: &Answer) -> (u16, String) {
-    let id = answer.json["requestId"].as_str().unwrap_or("none");
-    (answer.status, String::from_utf8(answer.bytes.clone()).unwrap().replace(id, ""))
+/// Returns the status and the body of a response, without its request id.
+fn status_and_body(response: &Response) -> (u16, String) {
+    let id = response.json["requestId"].as_str().unwrap_or("none");
+    (response.status, String::from_utf8(response.bytes.clone()).unwrap().replace(id, ""))
 }
 
-const EVERY_SCOPE_OF_A_TENANT: [&str; 5] = ["sessions", "messages:send", "messages:read", "rules", "worker"];
+const TENANT_SCOPES: [&str; 5] = ["sessions", "messages:send", "messages:read", "rules", "worker"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_of_another_tenant_is_reached() {
-    let system = System::start().await;
-    // The victim is a worker's session with a message that waits: every route would do something to it.
-    let session = system.create("ada").await["id"].as_str().unwrap().to_owned();
-    let state = json!({"sessionId": session, "isConnected": true, "isReady": true});
-    system.request("PUT", "/api/session/state", &[], state.to_string().into_bytes()).await;
-    let sent = system.send(&session, "201001234567", "private").await.json;
-    let (key, _) = system.key("ada", &["sessions"]).await;
+async fn resources_of_another_tenant_are_unreachable() {
+    let app = TestApp::start().await;
+    // The victim has a worker's session with a pending message, so every route would have an effect.
+    let session = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
+    app.set_worker_state(&session, true).await;
+    let sent = app.send(&session, "201001234567", "private").await.json;
+    let (key, _) = app.create_key("ada", &["sessions"]).await;
     let rule = json!({"name": "private", "trigger": {"type": "any"}, "reply": {"message": "private"}});
-    let rule = system.post(&format!("/api/auto-replies?sessionId={session}"), &rule).await.json["rule"].clone();
+    let rule = app.post(&format!("/api/auto-replies?sessionId={session}"), &rule).await.json["rule"].clone();
     let victim = Ids {
         owner: "ada".to_owned(),
         session: session.clone(),
@@ -191,19 +190,19 @@ async fn nothing_of_another_tenant_is_reached() {
         key: key["id"].as_str().unwrap().to_owned(),
         rule: rule["id"].as_str().unwrap().to_owned(),
     };
-    let nothing = Ids::of_nothing();
-    // One attacker has a session of his own, and one has none.
-    system.create("mallory").await;
-    let (_, with_session) = system.key("mallory", &EVERY_SCOPE_OF_A_TENANT).await;
-    let (_, without) = system.key("trudy", &EVERY_SCOPE_OF_A_TENANT).await;
+    let unused = Ids::unused();
+    // One attacker has a session, and one has none.
+    app.create_session("mallory").await;
+    let (_, with_session) = app.create_key("mallory", &TENANT_SCOPES).await;
+    let (_, without) = app.create_key("trudy", &TENANT_SCOPES).await;
     let kinds = ["session", "chat", "message", "api_key_entry", "rule"];
-    let everything = async || futures_util::future::join_all(kinds.map(|kind| system.items(kind))).await;
-    let before = everything().await;
+    let snapshot = async || futures_util::future::join_all(kinds.map(|kind| app.items(kind))).await;
+    let before = snapshot().await;
 
     for (route, _) in guarded() {
         for attacker in [&with_session, &without] {
-            let (of_victim, of_nothing) =
-                (ask(&system, &route, &victim, attacker).await, ask(&system, &route, &nothing, attacker).await);
+            let (of_victim, of_unused) =
+                (request(&app, &route, &victim, attacker).await, request(&app, &route, &unused, attacker).await);
             let (status, code) = match described(&route, &victim).2 {
                 Refusal::Missing => (404, "_not_found"),
                 Refusal::OtherOwner => (403, "other_owner"),
@@ -211,39 +210,39 @@ async fn nothing_of_another_tenant_is_reached() {
             };
             let refused = of_victim.json["code"].as_str().is_some_and(|found| found.ends_with(code));
             assert!(of_victim.status == status && refused, "{route}: {}", of_victim.json);
-            assert_eq!(said(&of_victim), said(&of_nothing), "{route}");
-            assert_eq!(headers(&of_victim), headers(&of_nothing), "{route}");
+            assert_eq!(status_and_body(&of_victim), status_and_body(&of_unused), "{route}");
+            assert_eq!(headers(&of_victim), headers(&of_unused), "{route}");
         }
     }
-    assert_eq!(before, everything().await, "and nothing was changed");
-    // By WhatsApp's id, and with the victim's session beside it.
+    assert_eq!(before, snapshot().await, "nothing has changed");
+    // Messages by wamid, and by id with the victim's session.
     for path in [format!("/api/messages/{}?sessionId={session}", victim.message), "/api/messages/wamid.X".to_owned()] {
-        assert_eq!(system.with_key(&without, "GET", &path, &Value::Null).await.status, 404, "{path}");
+        assert_eq!(app.with_key(&without, "GET", &path, &Value::Null).await.status, 404, "{path}");
     }
 }
 
-fn headers(answer: &Answer) -> BTreeMap<String, String> {
-    let of_the_request = ["x-request-id", "apigw-requestid", "date"];
-    let headers = answer.headers.iter().filter(|(name, _)| !of_the_request.contains(&name.as_str()));
+fn headers(response: &Response) -> BTreeMap<String, String> {
+    let of_request = ["x-request-id", "apigw-requestid", "date"];
+    let headers = response.headers.iter().filter(|(name, _)| !of_request.contains(&name.as_str()));
     headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
 }
 
-/// With all the scopes but the one, a route refuses; with that one alone, it does not.
+/// A route refuses a key with every other scope, and accepts a key with only its scope.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_route_asks_for_its_scope() {
-    let system = System::start().await;
+async fn every_route_needs_its_scope() {
+    let app = TestApp::start().await;
     let mut keys = BTreeMap::new();
     for scope in Scope::ALL {
-        let others: Vec<&str> = EVERY_SCOPE_OF_A_TENANT.into_iter().filter(|other| *other != scope.as_str()).collect();
-        keys.insert(scope, (system.key("ada", &[scope.as_str()]).await.1, system.key("ada", &others).await.1));
+        let others: Vec<&str> = TENANT_SCOPES.into_iter().filter(|other| *other != scope.as_str()).collect();
+        keys.insert(scope, (app.create_key("ada", &[scope.as_str()]).await.1, app.create_key("ada", &others).await.1));
     }
-    let ids = Ids { owner: "ada".to_owned(), ..Ids::of_nothing() };
+    let ids = Ids { owner: "ada".to_owned(), ..Ids::unused() };
     for (route, scope) in guarded() {
         let (with, without) = &keys[&scope];
-        let refused = ask(&system, &route, &ids, without).await;
+        let refused = request(&app, &route, &ids, without).await;
         let sentence = format!("This needs a key with the scope {scope}");
         assert_eq!((refused.status, refused.json["error"].as_str()), (403, Some(sentence.as_str())), "{route}");
-        let heard = ask(&system, &route, &ids, with).await;
-        assert_ne!(heard.json["code"], "missing_scope", "{route}");
+        let accepted = request(&app, &route, &ids, with).await;
+        assert_ne!(accepted.json["code"], "missing_scope", "{route}");
     }
 }

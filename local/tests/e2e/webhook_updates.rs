@@ -1,0 +1,502 @@
+//! Webhook updates: every message, status, and event is parsed, stored once, and traceable.
+
+use std::{collections::BTreeSet, path::Path};
+
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
+use serde_json::{Value, json};
+
+use crate::test_app::{TestApp, merge, now, text_message};
+
+const CUSTOMER: &str = "201001234567";
+
+/// Returns a contact's message of any type.
+fn typed_message(id: &str, at: i64, kind: &str, object: Value) -> Value {
+    let mut message = json!({"from": CUSTOMER, "id": id, "timestamp": at.to_string(), "type": kind});
+    message[kind] = object;
+    message
+}
+
+async fn get_message(app: &TestApp, id: &str) -> Value {
+    let response = app.get(&format!("/api/messages/{id}")).await;
+    assert_eq!(response.status, 200, "{id}: {}", response.json);
+    response.json["message"].clone()
+}
+
+async fn chat(app: &TestApp) -> Value {
+    let mut chats = app.items("chat").await;
+    assert_eq!(chats.len(), 1);
+    chats.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn message_shows_its_content_reactions_edits_and_deletion() {
+    let app = TestApp::start().await;
+    app.connect("ada").await;
+    let image = json!({"id": "7", "mime_type": "image/jpeg", "sha256": "c2hh", "caption": "a cat"});
+    let mut picture = typed_message("w.image", 100, "image", image.clone());
+    picture["context"] = json!({"from": CUSTOMER, "id": "w.text"});
+    app.deliver_messages(&json!([typed_message("w.text", 90, "text", json!({"body": "hi"})), picture])).await;
+    let message = get_message(&app, "w.image").await;
+    assert_eq!((&message["type"], &message["body"]), (&json!("image"), &json!("a cat")));
+    assert_eq!(message["content"], json!({"type": "image", "image": image}));
+    assert_eq!(message["context"]["id"], "w.text");
+    assert_eq!(
+        (&message["reactions"], &message["edited_at"], &message["revoked_at"]),
+        (&json!([]), &Value::Null, &Value::Null)
+    );
+    assert_eq!(chat(&app).await["last_message"], "a cat");
+
+    let react = |id: &str, at: i64, emoji: &str| {
+        typed_message(id, at, "reaction", json!({"message_id": "w.image", "emoji": emoji}))
+    };
+    let edit = json!({"original_message_id": "w.image", "message": {"type": "image", "image": {"caption": "a dog"}}});
+    let actions = json!([react("w.r2", 120, "❤"), react("w.r1", 110, "👍"), typed_message("w.e", 130, "edit", edit)]);
+    for _ in 0..2 {
+        app.deliver_messages(&actions).await;
+    }
+    let message = get_message(&app, "w.image").await;
+    assert_eq!(message["reactions"], json!([{"by": "contact", "emoji": "❤", "at": "1970-01-01T00:02:00.000Z"}]));
+    assert_eq!((&message["body"], &message["original_body"]), (&json!("a dog"), &json!("a cat")));
+    assert_eq!(
+        (&message["edited_at"], &message["content"]["image"]["id"]),
+        (&json!("1970-01-01T00:02:10.000Z"), &json!("7"))
+    );
+    let after = chat(&app).await;
+    assert_eq!((&after["last_message"], &after["unread_count"]), (&json!("a dog"), &json!(2)));
+    // Each action is also a message, and was delivered twice.
+    assert_eq!(
+        (&get_message(&app, "w.r1").await["type"], &get_message(&app, "w.r1").await["duplicates"]),
+        (&json!("reaction"), &json!(1))
+    );
+
+    let deletion = typed_message("w.d", 150, "revoke", json!({"original_message_id": "w.image"}));
+    app.deliver_messages(&json!([react("w.r3", 140, ""), deletion])).await;
+    let message = get_message(&app, "w.image").await;
+    assert_eq!((&message["reactions"], &message["revoked_at"]), (&json!([]), &json!("1970-01-01T00:02:30.000Z")));
+    let after = chat(&app).await;
+    assert_eq!((&after["last_message"], &after["unread_count"]), (&json!("[deleted message]"), &json!(2)));
+}
+
+/// In each round, a message and its actions arrive concurrently, so either can be first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn early_actions_are_applied_when_their_message_arrives() {
+    let app = TestApp::start().await;
+    app.connect("ada").await;
+    let actions = |n: usize| {
+        let target = format!("w.{n}");
+        json!([
+            typed_message(&format!("w.{n}.r"), 200, "reaction", json!({"message_id": target, "emoji": "👍"})),
+            typed_message(
+                &format!("w.{n}.e"),
+                201,
+                "edit",
+                json!({"original_message_id": target, "message": {"type": "text", "text": {"body": "new"}}})
+            ),
+            typed_message(&format!("w.{n}.d"), 202, "revoke", json!({"original_message_id": target})),
+        ])
+    };
+    let text = |n: usize| json!([typed_message(&format!("w.{n}"), 100, "text", json!({"body": "old"}))]);
+    app.deliver_messages(&actions(0)).await;
+    assert_eq!(app.items("parked_effect").await.len(), 3);
+    let trace = app.get("/api/messages/w.0").await;
+    assert_eq!((&trace.json["message"], &trace.json["trace"][0]["outcome"]), (&Value::Null, &json!("parked_effect")));
+    // The wamid index is eventually consistent, so `deliver` rechecks all of them.
+    assert_eq!(app.due_count().await, 3);
+    for pending in app.items("parked_effect").await {
+        app.set_item_attribute(&pending, "due_at", "2020-01-01T00:00:00.000Z").await;
+    }
+    app.wait_until("nothing is due", async || {
+        app.run_delivery_schedule().await;
+        app.due_count().await == 0
+    })
+    .await;
+    assert_eq!(app.items("parked_effect").await.len(), 3);
+    app.deliver_messages(&text(0)).await;
+    for n in 1..12 {
+        tokio::join!(async { app.deliver_messages(&actions(n)).await }, async { app.deliver_messages(&text(n)).await });
+    }
+    for n in 0..12 {
+        let message = get_message(&app, &format!("w.{n}")).await;
+        assert_eq!(
+            (&message["reactions"][0]["emoji"], &message["body"]),
+            (&json!("👍"), &json!("new")),
+            "{n}: {message}"
+        );
+        assert!(message["revoked_at"].is_string() && message["original_body"] == "old", "{n}: {message}");
+    }
+    assert_eq!(app.items("chat").await[0]["unread_count"], 12);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn echo_of_the_business_app_counts_as_an_agent_reply() {
+    let (app, session_id) = TestApp::connected().await;
+    let now = now();
+    app.deliver_messages(&json!([typed_message("w.in", now, "text", json!({"body": "hi"}))])).await;
+    let echo = |id: &str, at: i64, kind: &str, object: Value| {
+        let mut echo = typed_message(id, at, kind, object);
+        echo["from"] = json!(app.ready.display_phone_number);
+        echo["to"] = json!(CUSTOMER);
+        app.webhook_field("smb_message_echoes", json!({"message_echoes": [echo]}))
+    };
+    let status =
+        json!({"id": "w.echo", "status": "delivered", "timestamp": (now + 9).to_string(), "recipient_id": CUSTOMER});
+    // The status arrives before its message.
+    app.deliver_webhook(&app.webhook_field("messages", json!({"statuses": [status]}))).await;
+    let body = echo("w.echo", now + 5, "text", json!({"body": "hello"}));
+    for _ in 0..2 {
+        app.deliver_webhook(&body).await;
+    }
+    let message = get_message(&app, "w.echo").await;
+    assert_eq!(
+        (&message["from_me"], &message["source"], &message["status"]),
+        (&json!(true), &json!("echo"), &json!("delivered"))
+    );
+    let after = chat(&app).await;
+    assert_eq!(
+        (&after["is_unread"], &after["unread_count"], &after["last_message"]),
+        (&json!(false), &json!(0), &json!("hello"))
+    );
+    assert_eq!(after["answered_at"], message["timestamp"]);
+    // An echo that is older than the contact's last message leaves that message unread.
+    app.deliver_messages(&json!([typed_message("w.in2", now + 20, "text", json!({"body": "thanks"}))])).await;
+    app.deliver_webhook(&echo("w.late", now + 10, "text", json!({"body": "late"}))).await;
+    assert_eq!(chat(&app).await["unread_count"], 1);
+    // The business can delete only its own messages.
+    for target in ["w.echo", "w.in2"] {
+        app.deliver_webhook(&echo(
+            &format!("w.del.{target}"),
+            now + 30,
+            "revoke",
+            json!({"original_message_id": target}),
+        ))
+        .await;
+    }
+    assert!(get_message(&app, "w.echo").await["revoked_at"].is_string());
+    assert_eq!(get_message(&app, "w.in2").await["revoked_at"], Value::Null);
+
+    // Echoes of messages that the API sent are recognized by wamid or callback data, and not stored again.
+    app.send(&session_id, "+201001234567", "from the API").await;
+    let is_sent = |item: &Value| item["body"] == "from the API" && item["wamid"].is_string();
+    let sent = app.wait_for_message("a sent message", is_sent).await;
+    let count = app.items("message").await.len();
+    app.deliver_webhook(&echo(sent["wamid"].as_str().unwrap(), now + 40, "text", json!({"body": "from the API"})))
+        .await;
+    let [chat_id, time, id] = ["chat_id", "timestamp", "id"].map(|name| sent[name].as_str().unwrap());
+    let key = format!("qasid/{chat_id}/{time}/{id}");
+    let request =
+        json!({"to": CUSTOMER, "type": "text", "text": {"body": "from the API"}, "biz_opaque_callback_data": key});
+    let echoes = json!([{"id": "w.other", "timestamp": now.to_string(), "message": request}]);
+    app.deliver_webhook(&app.webhook_field("standby", json!({"standby": {"message_echoes": echoes}}))).await;
+    assert_eq!(app.items("message").await.len(), count);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_and_standby_messages_leave_chats_read() {
+    let (app, session_id) = TestApp::connected().await;
+    let own = app.ready.display_phone_number.clone();
+    let past = |id: &str, from: &str, at: i64| {
+        merge(text_message(id, from, id), &json!({"timestamp": at.to_string(), "history_context": {"status": "READ"}}))
+    };
+    let past = [past("h.1", CUSTOMER, 100), past("h.2", &own, 110), past("h.3", CUSTOMER, 120)];
+    let thread = json!({"id": CUSTOMER, "messages": past});
+    let refusal = json!({"errors": [{"code": 2_593_109, "title": "History sync is turned off"}]});
+    let body =
+        app.webhook_field("history", json!({"history": [{"metadata": {"phase": 0}, "threads": [thread]}, refusal]}));
+    for _ in 0..2 {
+        app.deliver_webhook(&body).await;
+    }
+    let after = chat(&app).await;
+    assert_eq!(
+        (&after["unread_count"], &after["is_unread"], &after["last_message"]),
+        (&json!(0), &json!(false), &json!("h.3"))
+    );
+    assert_eq!(after.get("last_inbound_at"), None);
+    assert_eq!(app.items("message").await.len(), 3);
+    let sent = get_message(&app, "h.2").await;
+    assert_eq!((&sent["from_me"], &sent["status"], &sent["source"]), (&json!(true), &json!("read"), &json!("history")));
+
+    // An image in the history arrives as a placeholder first, and then with its content.
+    let empty = json!({"from": own, "id": "h.pic", "timestamp": "115", "type": "media_placeholder"});
+    let thread = json!({"id": CUSTOMER, "messages": [empty]});
+    app.deliver_webhook(&app.webhook_field("history", json!({"history": [{"threads": [thread]}]}))).await;
+    let picture = typed_message("h.pic", 114, "image", json!({"id": "7", "caption": "a cat"}));
+    app.deliver_webhook(&app.webhook_field("history", json!({"messages": [picture]}))).await;
+    let message = get_message(&app, "h.pic").await;
+    assert_eq!(
+        (&message["type"], &message["body"], &message["from_me"]),
+        (&json!("image"), &json!("a cat"), &json!(true))
+    );
+    assert_eq!(app.items("message").await.len(), 4);
+
+    let copy = json!({"messages": [typed_message("s.1", 130, "text", json!({"body": "to the agent"}))]});
+    app.deliver_webhook(&app.webhook_field("standby", json!({"standby": copy}))).await;
+    let after = chat(&app).await;
+    assert_eq!((&after["unread_count"], &after["last_message"]), (&json!(0), &json!("to the agent")));
+    assert_eq!(get_message(&app, "s.1").await["source"], "standby");
+
+    let events = app.get(&format!("/api/events?sessionId={session_id}")).await;
+    assert_eq!(
+        (&events.json["events"][0]["field"], &events.json["events"][0]["payload"]),
+        (&json!("history"), &refusal)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statuses_keep_pricing_and_errors_and_group_statuses_count_by_participant() {
+    let (app, session_id) = TestApp::connected().await;
+    app.set_faults(&json!({"webhooks": {"hold": true}})).await;
+    app.send(&session_id, "+201001234567", "hello").await;
+    let single = app.wait_for_message("an accepted message", |item| item["wamid"].is_string()).await;
+    let single = single["wamid"].as_str().unwrap().to_owned();
+    // The simulated number has no groups. The echo of another application's group message stands for one.
+    let request = json!({"to": "120363", "recipient_type": "group", "type": "text", "text": {"body": "all of you"}});
+    let echoes = json!([{"id": "w.group", "timestamp": "1750100000", "message": request}]);
+    app.deliver_webhook(&app.webhook_field("standby", json!({"standby": {"message_echoes": echoes}}))).await;
+    let group = "w.group";
+    let pricing = json!({"billable": true, "pricing_model": "PMP", "category": "service"});
+    let error = json!({"code": 131_026, "title": "Message undeliverable", "error_data": {"details": "no WhatsApp"}});
+    let participant = |id: &str, status: &str| {
+        let status = json!({"id": group, "status": status, "timestamp": "1750101000", "recipient_type": "group"});
+        merge(status, &json!({"recipient_participant_id": id}))
+    };
+    let statuses = json!([
+        {"id": single, "status": "sent", "timestamp": "1750100000", "pricing": pricing},
+        {"id": single, "status": "failed", "timestamp": "1750100001", "errors": [error]},
+        participant("201001111111", "read"),
+        participant("201002222222", "delivered"),
+        participant("201002222222", "failed"),
+    ]);
+    for _ in 0..2 {
+        app.deliver_webhook(&app.webhook_field("messages", json!({"statuses": statuses}))).await;
+    }
+    let message = get_message(&app, &single).await;
+    assert_eq!((&message["status"], &message["pricing"]), (&json!("failed"), &pricing));
+    assert_eq!(
+        message["errors"],
+        json!([{"code": 131_026, "title": "Message undeliverable", "details": "no WhatsApp"}])
+    );
+    let message = get_message(&app, group).await;
+    assert_eq!(message["status"], "sent");
+    let participants: Vec<_> =
+        message["participants"].as_array().unwrap().iter().map(|one| (&one["participant"], &one["status"])).collect();
+    assert_eq!(participants, [(&json!("201001111111"), &json!("read")), (&json!("201002222222"), &json!("delivered"))]);
+    app.wait_until("the failure is counted", async || app.has_logged(&["FailedUndelivered"])).await;
+    let late = json!([{"id": single, "status": "delivered", "timestamp": "1750100002"}]);
+    app.deliver_webhook(&app.webhook_field("messages", json!({"statuses": late}))).await;
+    assert_eq!(get_message(&app, &single).await["status"], "delivered");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn status_that_settles_a_message_releases_the_next_one() {
+    let app = TestApp::start().await;
+    let session_id = app.connect_with_resend().await;
+    app.set_faults(&json!({"sends": {"dropAfterAcceptance": true, "times": 1}, "webhooks": {"hold": true}})).await;
+    app.send(&session_id, "+201001234567", "first").await;
+    app.wait_for_status("unknown").await;
+    app.send(&session_id, "+201001234567", "second").await;
+    app.wait_for_message("a waiting second message", |item| item["waiting"] == true).await;
+    // Without the status, the second message would wait for minutes.
+    app.clear_faults().await;
+    assert_eq!(app.accepted_texts(2).await.len(), 2);
+    let is_sent = |item: &Value| item["body"] == "second" && item["wamid"].is_string();
+    assert_eq!(app.wait_for_message("the second message", is_sent).await["attempt_count"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_are_stored_once_and_listed_newest_first() {
+    let app = TestApp::start().await;
+    let account = |event: &str| {
+        let change = json!({"field": "account_update", "value": {"event": event}});
+        json!({"entry": [{"id": "102290129340398", "time": 1_739_321_024, "changes": [change]}]})
+    };
+    // An event of an account that is not known yet.
+    app.deliver_webhook(&account("BEFORE")).await;
+    let session_id = app.connect("ada").await;
+    app.deliver_messages(&json!([text_message("w.1", CUSTOMER, "hi"), {"id": "w.broken", "timestamp": "1"}])).await;
+    for _ in 0..2 {
+        app.deliver_webhook(&account("KNOWN")).await;
+    }
+    assert_eq!(app.webhook_bytes(b"\xff{".to_vec()).await.status, 400);
+    assert_eq!(app.webhook_bytes(b"{\"entry\": [".to_vec()).await.status, 400);
+
+    let response = app.get(&format!("/api/events?sessionId={session_id}")).await;
+    let events = response.json["events"].as_array().unwrap().clone();
+    let message: Vec<_> =
+        events.iter().map(|event| (event["field"].as_str().unwrap(), event["reason"].as_str())).collect();
+    let not_json = Some("the body is not JSON");
+    let no_sender = Some("no sender that we could answer");
+    assert_eq!(
+        message,
+        [
+            ("webhook", not_json),
+            ("webhook", not_json),
+            ("account_update", None),
+            ("messages", no_sender),
+            ("account_update", None)
+        ]
+    );
+    assert_eq!((&events[0]["raw"], &events[0]["encoding"]), (&json!("{\"entry\": ["), &Value::Null));
+    assert_eq!((&events[1]["raw"], &events[1]["encoding"]), (&json!("/3s="), &json!("base64")));
+    assert_eq!(events[2]["payload"]["value"]["event"], "KNOWN");
+    assert_eq!(
+        (&events[2]["at"], &events[2]["waba_id"]),
+        (&json!("2025-02-12T00:43:44.000Z"), &json!("102290129340398"))
+    );
+    let trace = app.get("/api/messages/w.broken").await;
+    assert_eq!((trace.status, &trace.json["trace"][0]["reason"]), (200, &json!(no_sender)));
+    assert!(app.items("event").await.iter().all(|event| event["expires_at"].is_number()));
+
+    // Pages show every event once, and only to the session's owner.
+    for n in 0..60 {
+        app.deliver_webhook(&account(&format!("{n}"))).await;
+    }
+    let pages = app.pages(&format!("/api/events?sessionId={session_id}")).await;
+    let listed = pages.iter().flat_map(|page| page["events"].as_array().unwrap());
+    let ids: Vec<&str> = listed.map(|event| event["id"].as_str().unwrap()).collect();
+    assert_eq!((ids.len(), ids.iter().collect::<BTreeSet<_>>().len()), (65, 65));
+    let cursor = pages[0]["nextCursor"].as_str().unwrap();
+    let other = app.create_session("bob").await["id"].as_str().unwrap().to_owned();
+    assert_eq!(app.get(&format!("/api/events?sessionId={other}")).await.json["events"], json!([]));
+    assert_eq!(app.get(&format!("/api/events?sessionId={other}&cursor={cursor}")).await.status, 400);
+}
+
+/// Delivers the webhook bodies in the folder `QASID_PAYLOADS`. Every message and status is stored, and every message
+/// that WhatsApp doesn't call unsupported has a known type.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_bodies_are_stored_completely() {
+    let Some(folder) = std::env::var_os("QASID_PAYLOADS") else {
+        return println!("skipped: QASID_PAYLOADS names no folder of webhook bodies");
+    };
+    let app = TestApp::start().await;
+    app.connect("ada").await;
+    let mut files: Vec<_> = std::fs::read_dir(Path::new(&folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    let (mut messages, mut statuses, mut others) = (0, 0, 0);
+    for path in &files {
+        let mut body: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let before = count_stored(&app).await;
+        let contents = retarget(&app, &mut body, &path.display().to_string());
+        app.deliver_webhook(&body).await;
+        let after = count_stored(&app).await;
+        for wamid in &contents.messages {
+            let message = app.get(&format!("/api/messages/{wamid}")).await;
+            assert_eq!(message.status, 200, "{}: {wamid}: {}", path.display(), message.json);
+            let is_unsupported = message.json["message"]["type"] == "unsupported";
+            assert_eq!(is_unsupported, contents.is_unsupported, "{}: {}", path.display(), message.json);
+        }
+        let expected = contents.messages.len() + contents.statuses + contents.invalid + usize::from(contents.is_other);
+        assert!(after - before >= expected, "{}: {} new items of {expected}", path.display(), after - before);
+        messages += contents.messages.len() + contents.invalid;
+        statuses += contents.statuses;
+        others += usize::from(contents.is_other);
+    }
+    println!("{} bodies: {messages} messages, {statuses} statuses, {others} of other fields", files.len());
+}
+
+/// Returns the number of stored messages, early statuses, and events.
+async fn count_stored(app: &TestApp) -> usize {
+    let mut count = 0;
+    for entity in ["message", "parked_status", "event"] {
+        count += app.items(entity).await.len();
+    }
+    count
+}
+
+/// The contents of a webhook body.
+struct Contents {
+    messages: Vec<String>,
+    statuses: usize,
+    /// Messages without an id, which are stored as events.
+    invalid: usize,
+    is_unsupported: bool,
+    is_other: bool,
+}
+
+/// Changes a body to address the simulated number with unique ids, and returns its contents.
+fn retarget(app: &TestApp, body: &mut Value, unique: &str) -> Contents {
+    let mut contents =
+        Contents { messages: Vec::new(), statuses: 0, invalid: 0, is_unsupported: false, is_other: true };
+    let prefix =
+        format!("{:x}", unique.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())));
+    for change in
+        body["entry"].as_array_mut().unwrap().iter_mut().flat_map(|entry| entry["changes"].as_array_mut().unwrap())
+    {
+        let value = &mut change["value"];
+        // The folder can contain a body twice.
+        value["qasid"] = json!(prefix);
+        value["metadata"] = app.metadata();
+        for outer in ["", "/standby"] {
+            for list in ["messages", "message_echoes", "statuses"] {
+                let Some(Value::Array(items)) = value.pointer_mut(&format!("{outer}/{list}")) else { continue };
+                contents.is_other = false;
+                for (n, item) in items.iter_mut().enumerate() {
+                    if list == "statuses" {
+                        item["id"] = json!(format!("{prefix}.{n}"));
+                        contents.statuses += 1;
+                    } else if item["id"].is_string() {
+                        item["id"] = json!(format!("{prefix}.{n}"));
+                        contents.messages.push(format!("{prefix}.{n}"));
+                    } else {
+                        contents.invalid += 1;
+                    }
+                    contents.is_unsupported |= matches!(item["type"].as_str(), Some("unsupported" | "unknown"));
+                }
+            }
+        }
+    }
+    contents
+}
+
+/// Replaces one value of a valid message by an arbitrary one. The webhook succeeds, and the other message is stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invalid_member_does_not_fail_a_webhook() {
+    let app = TestApp::start().await;
+    app.connect("ada").await;
+    let mut runner = TestRunner::deterministic();
+    let arbitrary = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        Just(json!([])),
+        Just(json!({})),
+        Just(json!([[[{}]]])),
+        Just(json!("x".repeat(5_000))),
+    ];
+    for n in 0..150 {
+        let mut bodies = vec![
+            typed_message(&format!("m.{n}"), 100, "image", json!({"id": "7", "caption": "x"})),
+            typed_message(&format!("m.{n}"), 100, "reaction", json!({"message_id": "m.0", "emoji": "👍"})),
+            typed_message(&format!("m.{n}"), 100, "contacts", json!([{"name": {"formatted_name": "x"}}])),
+            typed_message(
+                &format!("m.{n}"),
+                100,
+                "edit",
+                json!({"original_message_id": "m.0", "message": {"type": "text", "text": {"body": "x"}}}),
+            ),
+        ];
+        let mut changed = bodies.swap_remove(n % bodies.len());
+        let pointers = pointers(&changed);
+        let pointer = &pointers[(n * 7) % pointers.len()];
+        *changed.pointer_mut(pointer).unwrap() = arbitrary.new_tree(&mut runner).unwrap().current();
+        let other = format!("n.{n}");
+        let response =
+            app.webhook(&app.webhook_body(&json!([changed, text_message(&other, "201007654321", "hi")]))).await;
+        assert_eq!(response.status, 200, "{changed}: {}", response.json);
+        let stored = app.get(&format!("/api/messages/{other}")).await;
+        assert_eq!(stored.json["message"]["body"], "hi", "{changed}");
+    }
+}
+
+/// Returns the JSON pointers of all values inside a value.
+fn pointers(value: &Value) -> Vec<String> {
+    let inner: Vec<(String, &Value)> = match value {
+        Value::Object(members) => members.iter().map(|(name, inner)| (name.clone(), inner)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(at, inner)| (at.to_string(), inner)).collect(),
+        _ => Vec::new(),
+    };
+    let deeper =
+        inner.iter().flat_map(|(name, inner)| pointers(inner).into_iter().map(move |rest| format!("/{name}{rest}")));
+    std::iter::once(String::new()).chain(deeper).collect()
+}
