@@ -7,7 +7,7 @@ use crate::{Result, process};
 const STARTS: usize = 30;
 
 pub(crate) async fn measure(harness: &Harness) -> Result<()> {
-    let mut table = Table::new(&["function", "median, ms", "minimum", "maximum", "processor time, median"]);
+    let mut table = Table::new(&["function", "median, ms", "minimum", "maximum", "CPU time, ms (median)"]);
     for function in harness.function_names() {
         let (mut times, mut processor) = (Vec::with_capacity(STARTS), Vec::with_capacity(STARTS));
         for _ in 0..STARTS {

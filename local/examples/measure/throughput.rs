@@ -28,8 +28,7 @@ pub(crate) async fn measure(harness: &Harness) -> Result<()> {
     functions.lambda.stop().await;
     let functions = harness.functions().await?;
     let pid = functions.lambda.provision("webhook").await?.pid;
-    let header =
-        ["webhook", "requests/s", "messages/s", "median, ms", "99 %, ms", "processor time of the function, ms"];
+    let header = ["webhook", "requests/s", "messages/s", "median, ms", "p99, ms", "CPU time of the function, ms"];
     let mut table = Table::new(&header);
 
     let mut next = 0;
@@ -43,7 +42,7 @@ pub(crate) async fn measure(harness: &Harness) -> Result<()> {
         functions.invoke("webhook", text(1, CONTACTS, &harness.app_secret)?).await?;
     }
     for (case, requests, messages, contacts, secret) in [
-        ("wrong signature: 401 without a table access", 2_000, 1, CONTACTS, "another"),
+        ("invalid signature: 401 without a table request", 2_000, 1, CONTACTS, "another"),
         ("one text message", 1_000, 1, CONTACTS, harness.app_secret.as_str()),
         ("1,000 text messages of 100 contacts", 5, 1_000, CONTACTS, harness.app_secret.as_str()),
         ("1,000 text messages of 1,000 contacts", 5, 1_000, 1_000, harness.app_secret.as_str()),

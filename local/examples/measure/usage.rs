@@ -109,13 +109,13 @@ async fn sending(functions: &Functions, session_id: &str, rows: &mut Rows) -> Re
 async fn deliveries(harness: &Harness, functions: &Functions, session_id: &str, rows: &mut Rows) -> Result<()> {
     let (_, item) = harness.send(functions, session_id, &events::phone(500)).await?;
     let first = functions.invoke("deliver", events::stream_batch(&[item])?).await?;
-    rows.add("deliver", "first message of a session in the process", &first, 1);
+    rows.add("deliver", "one message, the first of its session in the process", &first, 1);
     let (message, item) = harness.send(functions, session_id, &events::phone(501)).await?;
     let event = events::stream_batch(&[item])?;
     rows.add("deliver", "one message", &functions.invoke("deliver", event.clone()).await?, 1);
     rows.add("deliver", "repeated record", &functions.invoke("deliver", event).await?, 1);
     let details = events::message_details(&message.message_id.to_string())?;
-    rows.add("message", "by message id", &functions.invoke("message", details).await?, 1);
+    rows.add("message", "by id", &functions.invoke("message", details).await?, 1);
     let mut batch = Vec::new();
     for n in 0..100 {
         batch.push(harness.send(functions, session_id, &events::phone(1_000 + n)).await?.1);
@@ -123,9 +123,9 @@ async fn deliveries(harness: &Harness, functions: &Functions, session_id: &str, 
     let usage = functions.invoke("deliver", events::stream_batch(&batch)?).await?;
     rows.add("deliver", "each of 100 messages to 100 chats", &usage, batch.len());
     for (case, wamid, status, key) in [
-        ("status `delivered`", "wamid.ours", "delivered", Some(&message)),
+        ("status `delivered` of our message", "wamid.ours", "delivered", Some(&message)),
         ("repeated status", "wamid.ours", "delivered", Some(&message)),
-        ("status of another application's message", "wamid.other", "sent", None),
+        ("status of another app's message", "wamid.other", "sent", None),
     ] {
         let usage = functions.invoke("webhook", events::status(wamid, status, key, &harness.app_secret)?).await?;
         rows.add("webhook", case, &usage, 1);
@@ -138,8 +138,8 @@ async fn receiving(harness: &Harness, functions: &Functions, rows: &mut Rows) ->
     for (case, n, contact, cold) in [
         ("first message of a contact, cold process", 1, 2_001, true),
         ("first message of a contact", 2, 2_002, false),
-        ("next message, cold process", 3, 2_001, true),
-        ("next message", 4, 2_002, false),
+        ("later message, cold process", 3, 2_001, true),
+        ("later message", 4, 2_002, false),
         ("repeated message", 4, 2_002, false),
     ] {
         let event = events::webhook(&[text(n, contact)], &harness.app_secret)?;
@@ -152,7 +152,7 @@ async fn receiving(harness: &Harness, functions: &Functions, rows: &mut Rows) ->
     }
     for (case, first, contacts) in [
         ("each of 1,000 first messages of 1,000 contacts", 10_000, 1_000),
-        ("each of 1,000 messages of the same contacts", 20_000, 1_000),
+        ("each of 1,000 later messages of the same contacts", 20_000, 1_000),
         ("each of 1,000 messages of one contact", 30_000, 1),
     ] {
         let messages: Vec<_> = (0..1_000).map(|n| text(first + n, 3_000 + n % contacts)).collect();
@@ -176,7 +176,7 @@ async fn worker(harness: &Harness, functions: &Functions, rows: &mut Rows) -> Re
     rows.add("outbox-claim", "one message", &usage, 1);
     let settle = events::outbox_settle(&response["messages"][0])?;
     rows.add("outbox-settle", "sent", &functions.invoke("outbox-settle", settle).await?, 1);
-    for (case, n) in [("first message of a contact", 1), ("next message", 2), ("repeated message", 2)] {
+    for (case, n) in [("first message of a contact", 1), ("later message", 2), ("repeated message", 2)] {
         let event = events::receive_message(&session_id, n, &events::phone(6_000))?;
         rows.add("receive-message", case, &functions.invoke("receive-message", event).await?, 1);
     }
