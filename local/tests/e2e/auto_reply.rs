@@ -10,7 +10,7 @@ use crate::{
 
 const CONTACT: &str = "201001234567";
 
-/// Creates a rule, and returns it: it replies `Hello {{name}}` to any message, unless `fields` says otherwise.
+/// Creates and returns a rule. By default it replies `Hello {{name}}` to any message; `fields` replaces its members.
 async fn create_rule(app: &TestApp, session_id: &str, fields: Value) -> Value {
     let response = app.post(&format!("/api/auto-replies?sessionId={session_id}"), &rule(fields)).await;
     assert_eq!(response.status, 200, "{}", response.json);

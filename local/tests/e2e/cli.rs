@@ -89,7 +89,7 @@ async fn messages_and_pending_statuses_survive_a_restart() {
     let app = TestApp::start_from(options()).await;
     app.send(&session_id, "+201001234567", "after").await;
     for text in ["before", "after"] {
-        app.wait_for_message("a read message", |row| row["body"] == text && row["status"] == "read").await;
+        app.wait_for_message("a read message", |item| item["body"] == text && item["status"] == "read").await;
     }
     assert_eq!(app.accepted_texts(2).await, ["before", "after"]);
     assert_eq!(app.items("chat").await.len(), 1);

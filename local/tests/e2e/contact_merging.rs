@@ -30,7 +30,7 @@ const NUMBER: &str = "1065";
 /// When the contact of a history changes the number, in seconds since 1970.
 const NUMBER_CHANGE: i64 = 1_000;
 
-/// One input of the store. `identifiers` are those that WhatsApp names.
+/// One input of the store, with the identifiers that WhatsApp names.
 #[derive(Clone, Debug)]
 enum Input {
     Message { wamid: String, identifiers: Vec<Address>, at: Timestamp },
@@ -39,6 +39,7 @@ enum Input {
     Send { to: Address },
 }
 
+/// The inputs of one session, in a random order and with duplicates.
 struct History {
     session_id: SessionId,
     inputs: Vec<Input>,
@@ -46,6 +47,7 @@ struct History {
     sends: usize,
 }
 
+/// Starts a database. Returns it, a constructor of stores with separate caches, a client, and the table's name.
 async fn database() -> (Database, impl Fn() -> Store, Client, String) {
     let template = Template::load(&Options::default().template, &BTreeMap::new()).unwrap();
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -70,6 +72,7 @@ fn time(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds).unwrap()
 }
 
+/// Returns all identifiers of the contact before or after the number change.
 fn identifiers(rng: &mut fastrand::Rng, after: bool) -> Vec<Address> {
     let numbers = if after { ["525512345678", "5215512345678"] } else { ["5531999998888", "553199998888"] };
     let (number, user_id) = (numbers[rng.usize(..2)], if after { "MX.2" } else { "BR.1" });
@@ -80,6 +83,7 @@ fn parent_user_id(after: bool) -> Address {
     Address::Bsuid(if after { "MX.ENT.2" } else { "BR.ENT.1" }.to_owned())
 }
 
+/// Returns at least `min` of the identifiers, phone numbers first.
 fn subset(rng: &mut fastrand::Rng, identifiers: &[Address], min: usize) -> Vec<Address> {
     let count = rng.usize(min..=identifiers.len());
     let mut chosen = rng.choose_multiple(identifiers.iter().cloned(), count);
@@ -87,6 +91,7 @@ fn subset(rng: &mut fastrand::Rng, identifiers: &[Address], min: usize) -> Vec<A
     chosen
 }
 
+/// Returns the random history of a seed.
 fn history(seed: u64) -> History {
     let mut rng = fastrand::Rng::with_seed(seed);
     let (changes, has_sends) = (rng.bool(), rng.bool());
@@ -248,8 +253,8 @@ async fn every_history_ends_in_one_chat_without_loss_or_duplicates() {
         partitions.insert(text(chat, "id"));
         assert_eq!(partitions, of("chat").map(|chat| text(chat, "id")).collect(), "seed {seed}");
         let inbound: Vec<String> = of("message")
-            .filter(|row| row["from_me"] == AttributeValue::Bool(false))
-            .map(|row| text(row, "body"))
+            .filter(|item| item["from_me"] == AttributeValue::Bool(false))
+            .map(|item| text(item, "body"))
             .collect();
         assert_eq!(inbound.len(), history.wamids.len(), "seed {seed}: a message is lost or duplicated");
         assert_eq!(inbound.into_iter().collect::<BTreeSet<_>>(), history.wamids, "seed {seed}");

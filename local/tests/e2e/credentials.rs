@@ -80,7 +80,7 @@ async fn second_number_uses_its_own_credentials_which_stay_secret() {
     let link = created["session"]["qr"].as_str().unwrap().to_owned();
     assert!(link.starts_with(&format!("https://wa.me/{DISPLAY}?")), "{link}");
 
-    // Bob sends the code of his session to the number.
+    // Bob sends the code of Bob's session to Ada's number.
     let bob = app.create_session("bob").await;
     let forged_link = bob["qr"].as_str().unwrap().replace(&app.ready.display_phone_number, DISPLAY);
     app.scan(&forged_link, "201009999999").await;

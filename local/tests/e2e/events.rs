@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::test_app::TestApp;
 
-/// Every function, in an order in which each accepted event finds in the table what it needs.
+/// Every function, ordered so that earlier events store the items that later events need.
 const FUNCTIONS: [&str; 31] = [
     "authorizer",
     "create-session",
@@ -51,13 +51,13 @@ const ASSIGNED_IDS: [(&str, &str, &str); 4] = [
     ("keys", "/key/id", "5f0f8bd2-1c7e-5a64-9d0b-8c2e7a41f390"),
 ];
 
-/// The names of the entries of a folder in the repository, sorted.
+/// Returns the sorted names in a folder of the repository.
 fn entries(folder: &str) -> BTreeSet<String> {
     let entries = std::fs::read_dir(workspace().join(folder)).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// The names of a function's events.
+/// Returns the names of a function's events.
 fn events(function: &str) -> Vec<String> {
     let names = entries(&format!("events/{function}")).into_iter();
     names
@@ -73,7 +73,7 @@ fn expected(function: &str, name: &str) -> Value {
     serde_json::from_str(&read(&format!("{function}/{name}.expect.json"))).unwrap()
 }
 
-/// Whether `actual` equals `expected`, where objects of `actual` may have more members.
+/// Whether `actual` equals `expected`. Objects in `actual` can have additional members.
 fn contains(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => {

@@ -156,10 +156,10 @@ async fn message_of_three_megabytes_is_stored_completely() {
     message["hologram"] = json!("é".repeat(1_400_000));
     let body = app.webhook_body(&json!([message, text_message("wamid.2", "201001234567", "small")]));
     app.deliver_webhook(&body).await;
-    let row = app.items("message").await.into_iter().find(|row| row["wamid"] == "wamid.1").unwrap();
+    let item = app.items("message").await.into_iter().find(|item| item["wamid"] == "wamid.1").unwrap();
     let mut parts = app.items("raw").await;
     parts.sort_by_key(|part| part["sk"].as_str().map(str::to_owned));
-    let mut raw = row["raw"].as_str().unwrap().to_owned();
+    let mut raw = item["raw"].as_str().unwrap().to_owned();
     parts.iter().for_each(|part| raw.push_str(part["raw"].as_str().unwrap()));
     assert_eq!(serde_json::from_str::<Value>(&raw).unwrap(), message);
     assert_eq!(app.items("message").await.len(), 2);

@@ -65,8 +65,8 @@ async fn work_beyond_the_timeout_is_left_to_the_next_invocation() {
     }
     // A status can arrive before `deliver` has settled the send, so the test waits for the attempt.
     let attempts = async || {
-        let sent = app.items("message").await.into_iter().filter(|row| row["from_me"] == true);
-        sent.map(|row| row["attempts"].as_array().map_or(0, Vec::len)).collect::<Vec<_>>()
+        let sent = app.items("message").await.into_iter().filter(|item| item["from_me"] == true);
+        sent.map(|item| item["attempts"].as_array().map_or(0, Vec::len)).collect::<Vec<_>>()
     };
     let timeout = Duration::from_secs(180);
     app.wait_within(timeout, "each message has an attempt", async || !attempts().await.contains(&0)).await;
