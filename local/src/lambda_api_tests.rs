@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use shared::aws::{Service, ServiceClient};
 use shared::domain::time::Timestamp;
-use shared::services::self_invoker::Waker;
+use shared::services::self_invoker::SelfInvoker;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::DropGuard;
 
@@ -77,7 +77,7 @@ impl Harness {
         client.post(url).header("x-amz-invocation-type", kind).body(event).send().await.unwrap()
     }
 
-    fn waker(&self, function: &str) -> Waker {
+    fn self_invoker(&self, function: &str) -> SelfInvoker {
         let credentials = Credentials::new("id", "secret", None, None, "test");
         let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -87,7 +87,7 @@ impl Harness {
             .region(Region::new("us-east-1"))
             .retry_config(RetryConfig::disabled())
             .build();
-        Waker::new(ServiceClient::new(&sdk, Service::Lambda).unwrap(), function.to_owned())
+        SelfInvoker::new(ServiceClient::new(&sdk, Service::Lambda).unwrap(), function.to_owned())
     }
 
     /// Ends it, and waits for what it had begun.
@@ -167,16 +167,16 @@ async fn everything_else_is_refused() {
 async fn a_function_wakes_itself_once_in_five_seconds_and_goes_on_when_it_cannot() {
     let mut harness = start(&CancellationToken::new());
     let at = |milliseconds| Timestamp::from_milliseconds(milliseconds).unwrap();
-    let waker = harness.waker("deliver");
+    let self_invoker = harness.self_invoker("deliver");
     for milliseconds in [1_000, 1_000, 5_999, 6_000] {
-        waker.clone().wake(at(milliseconds)).await;
+        self_invoker.clone().invoke(at(milliseconds)).await;
     }
-    harness.waker("other").wake(at(0)).await;
+    harness.self_invoker("other").invoke(at(0)).await;
     harness.stop.cancel();
     harness.serving.await.unwrap().unwrap();
     for _ in 0..2 {
         let wake = harness.invocations.try_recv().unwrap();
-        assert_eq!(wake, ("deliver".to_owned(), json!({"source": "qasid.wake"})));
+        assert_eq!(wake, ("deliver".to_owned(), json!({"source": "qasid.self-invoke"})));
     }
     assert!(harness.invocations.try_recv().is_err());
 }

@@ -18,4 +18,5 @@ pub mod pairing;
 pub mod public_address;
 pub mod retry;
 pub mod session;
+pub mod system;
 pub mod time;

@@ -9,7 +9,7 @@ pub mod message_response;
 pub mod origin_guard;
 pub mod qr_image;
 
-pub use answer::{Answer, ApiError};
-pub use event::{Incoming, serve, serve_the_rest};
+pub use answer::{ApiError, ApiResponse};
+pub use event::{ApiRequest, serve, serve_fallback};
 pub use input::{Body, JsonObject, Query, read_session_id};
 pub use lambda_http::http::Method;

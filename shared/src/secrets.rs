@@ -13,7 +13,7 @@ use crate::{
     aws::{CallError, ServiceClient},
     domain::time::Timestamp,
     http::access::KeyHash,
-    secrets::refreshing_cache::{Cached, Newer, PAUSE},
+    secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
 };
 
 /// The secret's JSON: `{"appSecret", "verifyToken", "accessToken"}`. The first two may each be a list, so that the old
@@ -55,7 +55,7 @@ impl std::fmt::Debug for OperatorSecret {
 
 /// The shortest secret of CloudFront's that is accepted. The deployment makes one of 43 characters; this keeps out a word
 /// that somebody put in its place, and the empty one.
-const SHORTEST_ORIGIN_SECRET: usize = 32;
+const MIN_ORIGIN_SECRET: usize = 32;
 
 /// The secret's JSON: `{"first", "second"}`. CloudFront sends the one that the template's `OriginKey` names; the other one
 /// is empty, or holds beside it while one replaces the other.
@@ -72,7 +72,7 @@ impl OriginSecret {
     /// length tells anything.
     pub fn has(&self, text: &str) -> bool {
         let text = KeyHash::of(text);
-        let mut values = [&self.first, &self.second].into_iter().filter(|value| value.len() >= SHORTEST_ORIGIN_SECRET);
+        let mut values = [&self.first, &self.second].into_iter().filter(|value| value.len() >= MIN_ORIGIN_SECRET);
         values.any(|value| text.matches(&KeyHash::of(value)))
     }
 }
@@ -150,7 +150,7 @@ struct GetSecretValueOutput {
 pub struct Secrets<T = WhatsAppSecrets> {
     client: ServiceClient,
     secret_id: String,
-    current: Cached<T>,
+    current: RefreshingCache<T>,
 }
 
 impl<T> Clone for Secrets<T> {
@@ -162,7 +162,7 @@ impl<T> Clone for Secrets<T> {
 impl<T: DeserializeOwned + PartialEq> Secrets<T> {
     /// A reader of the secret with this name or ARN.
     pub fn new(client: ServiceClient, secret_id: String) -> Self {
-        Self { client, secret_id, current: Cached::new("secret") }
+        Self { client, secret_id, current: RefreshingCache::new("secret") }
     }
 
     /// The current value. When Secrets Manager does not answer, an older value goes on being used.
@@ -171,16 +171,16 @@ impl<T: DeserializeOwned + PartialEq> Secrets<T> {
     }
 
     /// A newer value than `used`, which did not work, if there is one. Asked for only now and then, whoever makes it fail.
-    pub async fn other_than(&self, used: &Arc<T>, now: Timestamp) -> Option<Arc<T>> {
-        match self.newer_than(used, PAUSE, now).await {
-            Newer::Value(newer) => Some(newer),
-            Newer::Same | Newer::NotYet => None,
+    pub async fn refresh_if(&self, used: &Arc<T>, now: Timestamp) -> Option<Arc<T>> {
+        match self.refresh_if_older(used, MIN_REFRESH_INTERVAL, now).await {
+            Refresh::Value(newer) => Some(newer),
+            Refresh::Same | Refresh::NotYet => None,
         }
     }
 
     /// What there is in place of `used`, which did not work; asked for unless that was done less than `age` ago.
-    pub(crate) async fn newer_than(&self, used: &Arc<T>, age: Duration, now: Timestamp) -> Newer<T> {
-        self.current.other_than(used, age, now, self.fetch()).await
+    pub(crate) async fn refresh_if_older(&self, used: &Arc<T>, age: Duration, now: Timestamp) -> Refresh<T> {
+        self.current.refresh_if(used, age, now, self.fetch()).await
     }
 
     async fn fetch(&self) -> Result<T, SecretsError> {

@@ -1,11 +1,12 @@
 //! The table. Every change of state is a conditional write; nothing is looked for first and made then.
 
+mod action;
 mod api_key;
 mod chat;
 mod consent;
 mod delivery;
 mod due;
-mod effect;
+mod early_update;
 mod erasure;
 mod event;
 mod identity;
@@ -13,12 +14,11 @@ mod inbound;
 mod inbox;
 mod item;
 pub mod keys;
-mod ledger;
 mod lookup;
 mod merge;
+mod message_trace;
 mod number;
 mod outbound;
-mod parked;
 mod raw;
 mod reply;
 mod resume;
@@ -36,18 +36,18 @@ use std::{
 
 use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata, types::AttributeValue};
 
-use crate::{domain::time::Timestamp, runtime::startup::System};
+use crate::{domain::system::System, domain::time::Timestamp};
 
 pub use api_key::KeyPage;
 pub use delivery::{Change, Claim, Lease, OutboxMessage};
-pub use due::{Agenda, Due, KeeperLease, Slots, WantedSlots};
-pub use event::{EventOwner, EventRow};
-pub use inbound::{Inbound, InboundBatch, Receipts};
-pub use ledger::Trace;
-pub use lookup::{Facts, StatusTimes};
-pub use number::{NumberChange, SealedCredentials};
+pub use due::{Due, DueItems, PollerLease, ReservationRequest, ReservationResult};
+pub use early_update::{EarlyAction, EarlyUpdate};
+pub use event::{EventOwner, StoredEvent};
+pub use inbound::{Inbound, InboundBatch, ReceiveOutcome};
+pub use lookup::{MessageMetadata, StatusTimes};
+pub use message_trace::MessageTrace;
+pub use number::{EncryptedCredentials, NumberChange};
 pub use outbound::{Outbound, Replay, SendContext, SendOutcome};
-pub use parked::{Parked, ParkedEffect};
 pub use reply::{Reply, ReplyContext, ReplyOutcome};
 pub use resume::Resumed;
 pub use rule::RuleCreated;

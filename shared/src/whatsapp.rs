@@ -6,8 +6,8 @@ mod send;
 mod signature;
 mod webhook;
 
-pub use client::{CloudApi, Posted, Problem, TIMEOUT};
-pub use errors::{Meaning, WhatsAppError};
+pub use client::{CloudApi, SendError, SendResult, TIMEOUT};
+pub use errors::{ErrorClass, WhatsAppError};
 pub use send::send_request;
 pub use signature::is_signed;
-pub use webhook::{Event, NotJson, Received, Sender, Told, Update, updates};
+pub use webhook::{ContactUpdate, Event, NotJson, Received, Sender, Update, updates};

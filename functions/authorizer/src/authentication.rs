@@ -2,8 +2,8 @@
 
 use lambda_runtime::Error;
 use shared::{
+    domain::system::System,
     http::access::{Caller, KeyHash, SecretKey},
-    runtime::startup::System,
     secrets::{OperatorSecret, Secrets},
     store::Store,
     telemetry,
@@ -13,7 +13,7 @@ use crate::token::Tokens;
 
 /// The shortest operator's key that is accepted. The deployment makes one of 43 characters; this keeps out a word that
 /// somebody put in its place, and the empty one.
-const SHORTEST_OPERATOR_KEY: usize = 32;
+const MIN_OPERATOR_KEY: usize = 32;
 
 /// Why a credential is nobody's. For the log: callers are told nothing.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ impl Authentication {
     pub(crate) async fn warm_up(&self) {
         let tokens = async {
             if let Some(tokens) = &self.tokens {
-                tokens.warm_up((self.system.now)()).await;
+                tokens.warm_up(self.system.now()).await;
             }
         };
         tokio::join!(self.store.warm_up(), tokens);
@@ -75,14 +75,14 @@ impl Authentication {
             // The operator's key has no checksum, and is none of the keys in the table.
             None if credential.starts_with("qk_") => self.by_operator_key(credential).await,
             None => match &self.tokens {
-                Some(tokens) => Ok(tokens.caller(credential, (self.system.now)()).await?),
+                Some(tokens) => Ok(tokens.caller(credential, self.system.now()).await?),
                 None => Ok(Err(Refused::Malformed)),
             },
         }
     }
 
     async fn by_key(&self, secret: &SecretKey) -> Result<Result<Caller, Refused>, Error> {
-        let (hash, now) = (secret.hash(), (self.system.now)());
+        let (hash, now) = (secret.hash(), self.system.now());
         let key = self.store.api_key(hash.key_id()).await?;
         let Some(key) = key.filter(|key| key.hash.matches(&hash)) else { return Ok(Err(Refused::UnknownKey)) };
         if !key.is_valid(now) {
@@ -96,10 +96,10 @@ impl Authentication {
     }
 
     async fn by_operator_key(&self, credential: &str) -> Result<Result<Caller, Refused>, Error> {
-        let now = (self.system.now)();
+        let now = self.system.now();
         let known = self.operator.get(now).await?;
         let is_known = is_operators(credential, &known)
-            || self.operator.other_than(&known, now).await.is_some_and(|newer| is_operators(credential, &newer));
+            || self.operator.refresh_if(&known, now).await.is_some_and(|newer| is_operators(credential, &newer));
         Ok(if is_known { Ok(Caller::admin("operator")) } else { Err(Refused::Malformed) })
     }
 }
@@ -107,7 +107,7 @@ impl Authentication {
 /// Compares hashes, so that neither the comparison's duration nor a difference in length tells anything.
 fn is_operators(credential: &str, secret: &OperatorSecret) -> bool {
     let credential = KeyHash::of(credential);
-    let mut keys = secret.operator_key.iter().filter(|key| key.len() >= SHORTEST_OPERATOR_KEY);
+    let mut keys = secret.operator_key.iter().filter(|key| key.len() >= MIN_OPERATOR_KEY);
     keys.any(|key| credential.matches(&KeyHash::of(&format!("qk_{key}"))))
 }
 

@@ -40,18 +40,18 @@ async fn main() -> Result<(), Error> {
     let (store, system) = (startup.store()?, startup.system);
     let tokens = startup.environment.token_issuer()?.map(Tokens::new).transpose()?;
     let authentication = Authentication::new(store, startup.operator_secret()?, tokens, system);
-    let firewall = startup.firewall()?;
-    tokio::join!(authentication.warm_up(), firewall.warm_up());
+    let origin_guard = startup.origin_guard()?;
+    tokio::join!(authentication.warm_up(), origin_guard.warm_up());
     run_concurrent(service_fn(move |event: LambdaEvent<Event>| {
-        let (authentication, firewall) = (authentication.clone(), firewall.clone());
+        let (authentication, origin_guard) = (authentication.clone(), origin_guard.clone());
         async move {
-            if !firewall.admits(event.payload.headers.get(origin_guard::HEADER).map(String::as_str)).await? {
+            if !origin_guard.verify(event.payload.headers.get(origin_guard::HEADER).map(String::as_str)).await? {
                 return Ok(answer(None));
             }
             let authorization = event.payload.identity_source.first().map(String::as_str).unwrap_or_default();
             let outcome = authentication.authenticate(authorization).await?;
             if let Err(reason) = &outcome {
-                telemetry::count(Metric::AuthenticationFailed, 1, (system.now)());
+                telemetry::count(Metric::AuthenticationFailed, 1, system.now());
                 tracing::info!(reason = reason.to_string(), "authentication failed");
             }
             Ok::<_, Error>(answer(outcome.ok()))

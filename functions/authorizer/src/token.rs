@@ -15,7 +15,7 @@ use shared::{
     domain::time::Timestamp,
     http::access::{Caller, Scope},
     runtime::config::TokenIssuer,
-    secrets::refreshing_cache::{Cached, Newer, PAUSE},
+    secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
     telemetry,
 };
 
@@ -61,7 +61,7 @@ struct Claims {
 pub(crate) struct Tokens {
     issuer: TokenIssuer,
     http: reqwest::Client,
-    keys: Cached<JwkSet>,
+    keys: RefreshingCache<JwkSet>,
 }
 
 impl Tokens {
@@ -86,7 +86,7 @@ impl Tokens {
             .no_proxy()
             .user_agent(concat!("qasid/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { issuer, http, keys: Cached::new("keys of the identity provider") })
+        Ok(Self { issuer, http, keys: RefreshingCache::new("keys of the identity provider") })
     }
 
     /// Fetches the keys ahead of the first token.
@@ -104,10 +104,10 @@ impl Tokens {
             Some(key) => Some(key),
             // The provider may have begun to sign with a new key. It is asked no more than once in a while, because
             // anybody can name a key that is not there.
-            None => match self.keys.other_than(&keys, PAUSE, now, self.fetch()).await {
-                Newer::Value(newer) => find(&newer, &key_id),
-                Newer::Same => None,
-                Newer::NotYet => return Err(KeysError::NotYet),
+            None => match self.keys.refresh_if(&keys, MIN_REFRESH_INTERVAL, now, self.fetch()).await {
+                Refresh::Value(newer) => find(&newer, &key_id),
+                Refresh::Same => None,
+                Refresh::NotYet => return Err(KeysError::NotYet),
             },
         };
         let Some((_, key)) = key.filter(|(of_key, _)| *of_key == algorithm) else { return Ok(Err(Refused::TokenKey)) };

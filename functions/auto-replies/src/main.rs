@@ -5,11 +5,12 @@ use std::cmp::Reverse;
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    domain::auto_reply::{MOST_RULES, Rule, RuleFields},
+    domain::auto_reply::{MAX_RULES, Rule, RuleFields},
     domain::id::RuleId,
+    domain::system::System,
     http::access::paths::AUTO_REPLIES,
-    http::{Answer, ApiError, Incoming, Method, serve},
-    runtime::startup::{Startup, System},
+    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
+    runtime::startup::Startup,
     store::{RuleCreated, Store},
 };
 
@@ -31,23 +32,23 @@ async fn main() -> Result<(), Error> {
 }
 
 /// In the order in which the rules are asked.
-async fn list(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn list(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let session_id = request.caller()?.session(request.query.session_id()?)?;
     let (_, mut rules) = store.session_with_rules(session_id).await?.ok_or_else(ApiError::session_not_found)?;
     rules.sort_by_key(|rule| (Reverse(rule.priority), rule.id));
-    let rows: Vec<_> = rules.iter().map(Rule::row).collect();
-    Answer::json(&json!({"success": true, "rules": rows}))
+    let rows: Vec<_> = rules.iter().map(Rule::response).collect();
+    ApiResponse::json(&json!({"success": true, "rules": rows}))
 }
 
-async fn create(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
+async fn create(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let session_id = request.caller()?.session(request.query.session_id()?)?;
     let fields = RuleFields::read(&request.body.object()?)?;
-    let rule = Rule::new(RuleId::from_uuid((system.ordered)()), session_id, fields, (system.now)());
+    let rule = Rule::new(RuleId::from_uuid(system.ordered_uuid()), session_id, fields, system.now());
     match store.create_rule(&rule).await? {
-        RuleCreated::Created => Answer::json(&json!({"success": true, "rule": rule.row()})),
+        RuleCreated::Created => ApiResponse::json(&json!({"success": true, "rule": rule.response()})),
         RuleCreated::NoSession => Err(ApiError::session_not_found()),
         RuleCreated::TooMany => {
-            let message = format!("The session has {MOST_RULES} auto-replies, the most there can be: delete one first");
+            let message = format!("The session has {MAX_RULES} auto-replies, the most there can be: delete one first");
             Err(ApiError::conflict("too_many_auto_replies", message))
         }
     }

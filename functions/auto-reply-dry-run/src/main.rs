@@ -3,7 +3,7 @@
 use lambda_http::Error;
 use shared::{
     http::access::paths::AUTO_REPLY_DRY_RUN,
-    http::{Answer, serve},
+    http::{ApiResponse, serve},
     runtime::startup::Startup,
     services::auto_reply::{DryRun, dry_run},
 };
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
         async move {
             let run = DryRun::read(&request.body.object()?)?;
             request.caller()?.session(run.session_id)?;
-            Answer::json(&dry_run(&store, system, limits, &run).await?)
+            ApiResponse::json(&dry_run(&store, system, limits, &run).await?)
         }
     })
     .await

@@ -4,9 +4,10 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::auto_reply::{Rule, RuleFields},
+    domain::system::System,
     http::access::paths::AUTO_REPLY,
-    http::{Answer, ApiError, Incoming, Method, serve},
-    runtime::startup::{Startup, System},
+    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
+    runtime::startup::Startup,
     store::Store,
 };
 
@@ -28,26 +29,26 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn replace(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
+async fn replace(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let fields = RuleFields::read(&request.body.object()?)?;
-    let rule = find(store, request).await?.changed(fields, (system.now)());
+    let rule = find(store, request).await?.changed(fields, system.now());
     if store.replace_rule(&rule).await? { show(&rule) } else { Err(not_found()) }
 }
 
-async fn delete(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn delete(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let rule = find(store, request).await?;
-    if store.delete_rule(&rule).await? { Answer::json(&json!({"success": true})) } else { Err(not_found()) }
+    if store.delete_rule(&rule).await? { ApiResponse::json(&json!({"success": true})) } else { Err(not_found()) }
 }
 
-async fn find(store: &Store, request: &Incoming) -> Result<Rule, ApiError> {
+async fn find(store: &Store, request: &ApiRequest) -> Result<Rule, ApiError> {
     let id = request.path_parameter("ruleId")?;
     let id = id.parse().map_err(|_| ApiError::bad_request("invalid_path", "ruleId must be a UUID"))?;
     let caller = request.caller()?;
     store.rule(id).await?.filter(|rule| caller.may_use(rule.session_id)).ok_or_else(not_found)
 }
 
-fn show(rule: &Rule) -> Result<Answer, ApiError> {
-    Answer::json(&json!({"success": true, "rule": rule.row()}))
+fn show(rule: &Rule) -> Result<ApiResponse, ApiError> {
+    ApiResponse::json(&json!({"success": true, "rule": rule.response()}))
 }
 
 fn not_found() -> ApiError {

@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    domain::inbox::{ChatDetails, MessageList},
+    domain::inbox::{ChatDetailResponse, MessageList},
     http::access::paths::CHAT_EXPORT,
-    http::{Answer, ApiError, Incoming, serve},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::startup::Startup,
     services::export::export,
     store::Store,
@@ -23,16 +23,16 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn answer(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn answer(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let chat_id = request.chat_id()?;
     let list = MessageList::export(chat_id, &request.query)?;
     let chat = request.caller()?.chat(store, chat_id).await?;
     let (identities, page) = tokio::join!(store.identities_of(&chat), export(store, &chat, &list));
     let (identities, page) = (identities?, page?);
     let next = page.next.map(|next| list.cursor(next));
-    Answer::json(&json!({
+    ApiResponse::json(&json!({
         "success": true,
-        "chat": ChatDetails::from(&chat),
+        "chat": ChatDetailResponse::from(&chat),
         "identities": identities,
         "messages": page.items,
         "nextCursor": next,

@@ -5,8 +5,8 @@ use serde_json::json;
 use shared::{
     domain::inbox::MessageList,
     http::access::paths::CHAT_MESSAGES,
-    http::message_response::MessageDetails,
-    http::{Answer, ApiError, Incoming, serve},
+    http::message_response::MessageDetailResponse,
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::startup::Startup,
     store::Store,
 };
@@ -23,13 +23,13 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn messages(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn messages(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let chat_id = request.chat_id()?;
     let list = MessageList::read(chat_id, &request.query)?;
     let chat = request.caller()?.chat(store, chat_id).await?;
     let page = store.messages(&chat, &list).await?;
-    let messages = page.items.into_iter().map(|(message, facts)| MessageDetails::new(message, facts));
+    let messages = page.items.into_iter().map(|(message, metadata)| MessageDetailResponse::new(message, metadata));
     let messages = messages.collect::<Result<Vec<_>, _>>().map_err(|error| ApiError::internal(&error))?;
     let next = page.next.map(|next| list.cursor(next));
-    Answer::json(&json!({"success": true, "messages": messages, "nextCursor": next}))
+    ApiResponse::json(&json!({"success": true, "messages": messages, "nextCursor": next}))
 }

@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde::Serialize;
 use shared::{
-    domain::inbox::{ChatChange, ChatDetails, ReadReceipt, send_read_receipt},
+    domain::inbox::{ChatChange, ChatDetailResponse, ReadReceipt, send_read_receipt},
     http::access::paths::CHAT_READ,
-    http::{Answer, ApiError, Incoming, serve},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::startup::Startup,
     services::credentials::Credentials,
     store::Store,
@@ -13,9 +13,9 @@ use shared::{
 };
 
 #[derive(Serialize)]
-struct ReadAnswer {
+struct ReadResponse {
     success: bool,
-    chat: ChatDetails,
+    chat: ChatDetailResponse,
     #[serde(flatten)]
     receipt: ReadReceipt,
 }
@@ -43,13 +43,13 @@ async fn main() -> Result<(), Error> {
 
 impl Reader {
     /// The table first: the chat is read whatever WhatsApp says.
-    async fn read(&self, request: &Incoming) -> Result<Answer, ApiError> {
+    async fn read(&self, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
         let chat = request.caller()?.chat(&self.store, request.chat_id()?).await?;
         let (session, changed) =
             tokio::join!(self.store.session(chat.session_id), self.store.change_chat(&chat, &ChatChange::READ));
         let (session, chat) = (session?, changed?.ok_or_else(ApiError::chat_not_found)?);
         let session = session.ok_or_else(ApiError::session_not_found)?;
         let receipt = send_read_receipt(&self.cloud_api, &self.credentials, &session, &chat).await;
-        Answer::json(&ReadAnswer { success: true, chat: ChatDetails::from(&chat), receipt })
+        ApiResponse::json(&ReadResponse { success: true, chat: ChatDetailResponse::from(&chat), receipt })
     }
 }

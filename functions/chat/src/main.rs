@@ -7,10 +7,11 @@ use shared::{
     domain::chat::Chat,
     domain::erasure::{IN_REQUEST, Target},
     domain::id::ChatId,
-    domain::inbox::{ChatChange, ChatDetails},
+    domain::inbox::{ChatChange, ChatDetailResponse},
+    domain::system::System,
     http::access::paths::CHAT,
-    http::{Answer, ApiError, Incoming, Method, serve},
-    runtime::startup::{Startup, System},
+    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
+    runtime::startup::Startup,
     store::Store,
 };
 
@@ -26,7 +27,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn answer(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
+async fn answer(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let chat_id = request.chat_id()?;
     let change = match request.method {
         Method::PATCH => Some(ChatChange::read(&request.body.object()?)?),
@@ -38,7 +39,7 @@ async fn answer(store: &Store, system: System, request: &Incoming) -> Result<Ans
         Some(change) => changed(store, &chat, &change).await?,
         None => chat,
     };
-    Answer::json(&json!({"success": true, "chat": ChatDetails::from(&chat)}))
+    ApiResponse::json(&json!({"success": true, "chat": ChatDetailResponse::from(&chat)}))
 }
 
 async fn changed(store: &Store, chat: &Chat, change: &ChatChange) -> Result<Chat, ApiError> {
@@ -46,8 +47,8 @@ async fn changed(store: &Store, chat: &Chat, change: &ChatChange) -> Result<Chat
 }
 
 /// Asked again, it goes on with what was begun.
-async fn erased(store: &Store, system: System, request: &Incoming, chat_id: ChatId) -> Result<Answer, ApiError> {
-    let deadline = (system.now)().after(IN_REQUEST);
+async fn erased(store: &Store, system: System, request: &ApiRequest, chat_id: ChatId) -> Result<ApiResponse, ApiError> {
+    let deadline = system.now().after(IN_REQUEST);
     let caller = request.caller()?;
     let begun = match store.chat(chat_id).await?.filter(|chat| caller.may_use(chat.session_id)) {
         Some(chat) => store.begin_chat_erasure(&chat).await?,
@@ -55,6 +56,6 @@ async fn erased(store: &Store, system: System, request: &Incoming, chat_id: Chat
     };
     let begun = begun.filter(|erasure| caller.may_use(erasure.session_id)).ok_or_else(ApiError::chat_not_found)?;
     let erasure = store.erase(begun, deadline).await?;
-    let answer = Answer::json(&json!({"success": true, "erasure": erasure.row()}))?;
+    let answer = ApiResponse::json(&json!({"success": true, "erasure": erasure.response()}))?;
     Ok(if erasure.complete { answer } else { answer.accepted() })
 }

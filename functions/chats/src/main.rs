@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    domain::inbox::{ChatDetails, ChatList},
+    domain::inbox::{ChatDetailResponse, ChatList},
     http::access::paths::CHATS,
-    http::{Answer, ApiError, Incoming, serve},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::startup::Startup,
     store::Store,
 };
@@ -22,14 +22,14 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn chats(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn chats(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let list = ChatList::read(&request.query)?;
     request.caller()?.session(list.session_id)?;
     // Both at once: a session that there is not has no chats, and asking for them does no harm.
     let (session, page) = tokio::join!(store.session(list.session_id), store.chats(&list));
     session?.ok_or_else(ApiError::session_not_found)?;
     let page = page?;
-    let chats: Vec<ChatDetails> = page.items.iter().map(ChatDetails::from).collect();
+    let chats: Vec<ChatDetailResponse> = page.items.iter().map(ChatDetailResponse::from).collect();
     let next = page.next.map(|next| list.cursor(next));
-    Answer::json(&json!({"success": true, "chats": chats, "nextCursor": next}))
+    ApiResponse::json(&json!({"success": true, "chats": chats, "nextCursor": next}))
 }

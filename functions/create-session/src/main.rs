@@ -7,10 +7,11 @@ use shared::{
     domain::number::read_phone_number_id,
     domain::pairing::PairingCode,
     domain::session::{OWNER_ID_LIMIT, Qr, Session, UnknownPolicy},
+    domain::system::System,
     http::access::paths::CREATE_SESSION,
-    http::{Answer, ApiError, Incoming, serve},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::config::BusinessNumber,
-    runtime::startup::{Startup, System},
+    runtime::startup::Startup,
     store::{Created, Store},
 };
 
@@ -31,8 +32,8 @@ async fn create(
     store: &Store,
     system: System,
     number: Option<BusinessNumber>,
-    request: &Incoming,
-) -> Result<Answer, ApiError> {
+    request: &ApiRequest,
+) -> Result<ApiResponse, ApiError> {
     let body = request.body.object()?;
     let owner_id = body.string("userId")?.filter(|id| !id.trim().is_empty());
     let owner_id = owner_id.ok_or_else(|| ApiError::bad_request("missing_field", "userId is required"))?;
@@ -50,9 +51,9 @@ async fn create(
         Some("resend") => UnknownPolicy::Resend,
         Some(_) => return Err(ApiError::bad_request("invalid_field", "unknownPolicy must be fail or resend")),
     };
-    let now = (system.now)();
+    let now = system.now();
     let qr = number.map(|number| {
-        let code = PairingCode::from_random((system.random)());
+        let code = PairingCode::from_random(system.random_uuid());
         Qr::new(SessionId::for_owner(owner_id), &number.display_phone_number, code, now)
     });
     let session = Session { unknown_policy, ..Session::new(owner_id.to_owned(), qr, now) };
@@ -60,7 +61,7 @@ async fn create(
         Created::New(session) => (session, "Session created successfully"),
         Created::Existing(session) => (session, "Session already exists"),
     };
-    Answer::json(&json!({"success": true, "session": session.row(), "message": message}))
+    ApiResponse::json(&json!({"success": true, "session": session.response(), "message": message}))
 }
 
 /// The number that the caller names, where it is this owner's to pair. One of another owner is not told from one that does

@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::Value;
 use shared::{
     runtime::startup::Startup,
-    services::deliver::{Candidate, Courier},
+    services::deliver::{Dispatcher, PendingMessage},
     store::{OutboxMessage, keys::MessageKey},
     telemetry,
     whatsapp::CloudApi,
@@ -19,22 +19,22 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let cloud_api = CloudApi::new(startup.environment.graph_api_url()?)?;
     let settings = startup.environment.delivery_settings()?;
-    let (store, credentials, waker) = (startup.store()?, startup.credentials()?, startup.waker()?);
-    let courier = Courier::new(store, cloud_api, credentials, waker, startup.system, settings);
-    courier.warm_up().await;
+    let (store, credentials, self_invoker) = (startup.store()?, startup.credentials()?, startup.self_invoker()?);
+    let dispatcher = Dispatcher::new(store, cloud_api, credentials, self_invoker, startup.system, settings);
+    dispatcher.warm_up().await;
     run_concurrent(service_fn(move |event: LambdaEvent<Value>| {
-        let courier = courier.until(event.context.deadline);
-        async move { handle(&courier, event.payload).await }
+        let dispatcher = dispatcher.until(event.context.deadline);
+        async move { handle(&dispatcher, event.payload).await }
     }))
     .await
 }
 
 /// A stream batch has `Records`; any other event, the schedule's or our own, is to look after what is due.
-async fn handle(courier: &Courier, mut event: Value) -> Result<DynamoDbEventResponse, Error> {
+async fn handle(dispatcher: &Dispatcher, mut event: Value) -> Result<DynamoDbEventResponse, Error> {
     match event.get_mut("Records").map(Value::take) {
-        Some(Value::Array(records)) => Ok(deliver_batch(courier, records).await),
+        Some(Value::Array(records)) => Ok(deliver_batch(dispatcher, records).await),
         _ => {
-            courier.keep().await?;
+            dispatcher.keep().await?;
             Ok(DynamoDbEventResponse::default())
         }
     }
@@ -42,17 +42,17 @@ async fn handle(courier: &Courier, mut event: Value) -> Result<DynamoDbEventResp
 
 /// A record that cannot be read is logged and acknowledged: it would never become readable, and would hold up its shard.
 /// What failed on our side is reported, so that the batch is taken up again from there.
-async fn deliver_batch(courier: &Courier, records: Vec<Value>) -> DynamoDbEventResponse {
+async fn deliver_batch(dispatcher: &Dispatcher, records: Vec<Value>) -> DynamoDbEventResponse {
     let mut messages = Vec::with_capacity(records.len());
     for record in records {
         match serde_json::from_value::<EventRecord>(record).ok().and_then(read) {
-            Some(Record::Message(sequence_number, candidate)) => messages.push((sequence_number, candidate)),
-            Some(Record::Resume) => courier.wake().await,
+            Some(Record::Message(sequence_number, pending)) => messages.push((sequence_number, pending)),
+            Some(Record::Resume) => dispatcher.invoke().await,
             None => tracing::error!("a stream record names neither a message nor a session to resume"),
         }
     }
     let mut failed = Vec::new();
-    for (sequence_number, outcome) in courier.deliver(messages).await {
+    for (sequence_number, outcome) in dispatcher.deliver(messages).await {
         if let Err(error) = outcome {
             tracing::error!(error = telemetry::chain(&error), "a message could not be delivered");
             failed.push(sequence_number);
@@ -72,7 +72,7 @@ fn failure(sequence_number: Option<String>) -> DynamoDbBatchItemFailure {
 /// What the stream brings.
 enum Record {
     /// A new message, with its sequence number.
-    Message(Option<String>, Candidate),
+    Message(Option<String>, PendingMessage),
     /// A session was resumed. The order is in the `due` index, where the next look finds it.
     Resume,
 }
@@ -85,6 +85,6 @@ fn read(record: EventRecord) -> Option<Record> {
     }
     let key = MessageKey::from_key(keys["pk"].as_str()?, keys["sk"].as_str()?)?;
     let image = serde_dynamo::from_item::<_, OutboxMessage>(record.change.new_image).ok();
-    let candidate = image.map_or(Candidate::At(key), |found| Candidate::Read(Box::new(found)));
-    Some(Record::Message(record.change.sequence_number, candidate))
+    let pending = image.map_or(PendingMessage::At(key), |found| PendingMessage::Read(Box::new(found)));
+    Some(Record::Message(record.change.sequence_number, pending))
 }

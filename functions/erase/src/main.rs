@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::Value;
-use shared::{
-    runtime::startup::{Startup, System},
-    store::Store,
-    telemetry,
-};
+use shared::{domain::system::System, runtime::startup::Startup, store::Store, telemetry};
 
 /// How long one invocation works; the function's timeout is a minute.
 const TIME: Duration = Duration::from_secs(40);
@@ -30,7 +26,7 @@ async fn main() -> Result<(), Error> {
 
 /// One that fails does not keep the others from being tried.
 async fn erase(store: &Store, system: System) -> Result<(), Error> {
-    let deadline = (system.now)().after(TIME);
+    let deadline = system.now().after(TIME);
     let mut failure = None;
     for erasure in store.due_erasures(MOST).await? {
         match store.erase(erasure, deadline).await {
@@ -42,7 +38,7 @@ async fn erase(store: &Store, system: System) -> Result<(), Error> {
                 failure = Some(error);
             }
         }
-        if (system.now)() > deadline {
+        if system.now() > deadline {
             break;
         }
     }

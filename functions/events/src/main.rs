@@ -6,8 +6,8 @@ use shared::{
     domain::cursor::Position,
     domain::session::Session,
     http::access::{Caller, paths::EVENTS},
-    http::event_response::EventAnswer,
-    http::{Answer, ApiError, Incoming, serve},
+    http::event_response::EventResponse,
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::startup::Startup,
     store::{EventOwner, Store, StoreError},
 };
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn events(store: &Store, own_number: Option<&str>, request: &Incoming) -> Result<Answer, ApiError> {
+async fn events(store: &Store, own_number: Option<&str>, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let caller = request.caller()?;
     let session_id = caller.session(request.query.session_id()?)?;
     let list = format!("events/{session_id}");
@@ -36,9 +36,9 @@ async fn events(store: &Store, own_number: Option<&str>, request: &Incoming) -> 
     let after = cursor.map_err(|error| ApiError::bad_request("invalid_cursor", error.to_string()))?;
     let session = store.session(session_id).await?.ok_or_else(ApiError::session_not_found)?;
     let page = store.events(&owners(store, caller, &session, own_number).await?, after, PAGE).await?;
-    let events: Vec<EventAnswer> = page.items.into_iter().map(EventAnswer::from).collect();
+    let events: Vec<EventResponse> = page.items.into_iter().map(EventResponse::from).collect();
     let next = page.next.map(|next| next.cursor(&list));
-    Answer::json(&json!({"success": true, "events": events, "nextCursor": next}))
+    ApiResponse::json(&json!({"success": true, "events": events, "nextCursor": next}))
 }
 
 /// Whose events are the session's: its number's, those of the number's account, and where it has the deployment's own

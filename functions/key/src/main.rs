@@ -4,7 +4,7 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     http::access::paths::KEY,
-    http::{Answer, ApiError, Incoming, serve},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::startup::Startup,
     store::Store,
 };
@@ -21,12 +21,12 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn delete(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn delete(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let id = request.path_parameter("keyId")?;
     let id = id.parse().map_err(|_| ApiError::bad_request("invalid_field", "keyId must be a UUID"))?;
     if !store.delete_api_key(id).await? {
         return Err(ApiError::not_found("key_not_found", "Key not found"));
     }
     tracing::info!(key_id = %id, by = request.caller()?.key_id, "API key deleted");
-    Answer::json(&json!({"success": true}))
+    ApiResponse::json(&json!({"success": true}))
 }

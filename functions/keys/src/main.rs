@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use shared::{
     domain::cursor::Position,
     domain::session::OWNER_ID_LIMIT,
+    domain::system::System,
     domain::time::Timestamp,
     http::access::{ApiKey, NAME_LIMIT, Scope, SecretKey, paths::KEYS},
-    http::{Answer, ApiError, Body, Incoming, Method, serve},
-    runtime::startup::{Startup, System},
+    http::{ApiError, ApiRequest, ApiResponse, Body, Method, serve},
+    runtime::startup::Startup,
     store::Store,
 };
 
@@ -37,12 +38,12 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn create(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
-    let secret = SecretKey::from_random(std::array::from_fn(|_| (system.random)()));
-    let key = read(&request.body, &secret, (system.now)())?;
+async fn create(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
+    let secret = SecretKey::from_random(std::array::from_fn(|_| system.random_uuid()));
+    let key = read(&request.body, &secret, system.now())?;
     store.create_api_key(&key).await?;
     tracing::info!(key_id = %key.id, by = request.caller()?.key_id, "API key created");
-    Answer::json(&json!({"success": true, "key": key.row(), "secret": secret.reveal()}))
+    ApiResponse::json(&json!({"success": true, "key": key.response(), "secret": secret.reveal()}))
 }
 
 /// Reads `{"name", "ownerId", "scopes", "expiresAt"?}`. A key with the scope `admin` may do without an owner.
@@ -91,7 +92,7 @@ fn scopes(value: Option<&Value>) -> Result<BTreeSet<Scope>, ApiError> {
     })
 }
 
-async fn list(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn list(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let limit = match request.query.one("limit")? {
         Some(text) => {
             let limit = text.parse().ok().filter(|limit| (1..=PAGE).contains(limit));
@@ -103,6 +104,6 @@ async fn list(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
     let after = request.query.one("cursor")?.map(|cursor| Position::from_cursor(&cursor, LIST)).transpose();
     let after = after.map_err(|error| ApiError::bad_request("invalid_query", error.to_string()))?;
     let page = store.api_keys(limit, after).await?;
-    let keys: Vec<_> = page.keys.iter().map(ApiKey::row).collect();
-    Answer::json(&json!({"success": true, "keys": keys, "nextCursor": page.next.map(|place| place.cursor(LIST))}))
+    let keys: Vec<_> = page.keys.iter().map(ApiKey::response).collect();
+    ApiResponse::json(&json!({"success": true, "keys": keys, "nextCursor": page.next.map(|place| place.cursor(LIST))}))
 }

@@ -6,8 +6,8 @@ use shared::{
     domain::id::SessionId,
     domain::message::Message,
     http::access::{Caller, paths::MESSAGE},
-    http::message_response::MessageDetails,
-    http::{Answer, ApiError, Incoming, read_session_id, serve},
+    http::message_response::MessageDetailResponse,
+    http::{ApiError, ApiRequest, ApiResponse, read_session_id, serve},
     runtime::startup::Startup,
     store::{Store, keys::MessageKey},
 };
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn message(store: &Store, number: Option<String>, request: &Incoming) -> Result<Answer, ApiError> {
+async fn message(store: &Store, number: Option<String>, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let id = request.path_parameter("messageId")?;
     let session_id = asked_for(request.caller()?, request.query.one("sessionId")?)?;
     if let Ok(id) = id.parse()
@@ -50,7 +50,7 @@ async fn message(store: &Store, number: Option<String>, request: &Incoming) -> R
     if trace.is_empty() {
         return Err(not_found());
     }
-    Answer::json(&json!({"success": true, "message": null, "trace": trace}))
+    ApiResponse::json(&json!({"success": true, "message": null, "trace": trace}))
 }
 
 /// The session to look in: the one that is named, else the caller's own; `None` for every one.
@@ -62,11 +62,15 @@ fn asked_for(caller: &Caller, session_id: Option<String>) -> Result<Option<Sessi
 }
 
 /// A message, unless it is of another session: then it is as good as none.
-async fn stored(store: &Store, key: &MessageKey, session_id: Option<SessionId>) -> Result<Option<Answer>, ApiError> {
+async fn stored(
+    store: &Store,
+    key: &MessageKey,
+    session_id: Option<SessionId>,
+) -> Result<Option<ApiResponse>, ApiError> {
     let wanted = |message: &Message| session_id.is_none_or(|session_id| session_id == message.session_id);
-    let Some((message, facts)) = store.message(key).await?.filter(|(message, _)| wanted(message)) else {
+    let Some((message, metadata)) = store.message(key).await?.filter(|(message, _)| wanted(message)) else {
         return Ok(None);
     };
-    let details = MessageDetails::new(message, facts).map_err(|error| ApiError::internal(&error))?;
-    Answer::json(&json!({"success": true, "message": details})).map(Some)
+    let details = MessageDetailResponse::new(message, metadata).map_err(|error| ApiError::internal(&error))?;
+    ApiResponse::json(&json!({"success": true, "message": details})).map(Some)
 }

@@ -3,26 +3,26 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    domain::number::{NUMBER_LIMIT, Number, NumberPut, read_phone_number_id},
+    domain::number::{NUMBER_LIMIT, NumberRequest, RegisteredNumber, read_phone_number_id},
     http::access::paths::NUMBER,
-    http::{Answer, ApiError, Incoming, Method, serve},
+    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
     runtime::startup::Startup,
-    secrets::cipher::{Kind, Sealed, Vault},
-    store::{NumberChange, SealedCredentials, Store},
+    secrets::cipher::{Ciphertext, CredentialCipher, Kind},
+    store::{EncryptedCredentials, NumberChange, Store},
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
-    let (store, vault) = (startup.store()?, startup.vault()?);
+    let (store, cipher) = (startup.store()?, startup.cipher()?);
     store.warm_up().await;
     serve(&NUMBER, move |request| {
-        let (store, vault) = (store.clone(), vault.clone());
+        let (store, cipher) = (store.clone(), cipher.clone());
         async move {
             let id = request.path_parameter("phoneNumberId")?;
             let id = read_phone_number_id(&id)?;
             match request.method {
-                Method::PUT => put(&store, vault.as_ref(), id, &request).await,
+                Method::PUT => put(&store, cipher.as_ref(), id, &request).await,
                 Method::DELETE => delete(&store, id).await,
                 _ => answer(store.number(id).await?),
             }
@@ -31,8 +31,13 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn put(store: &Store, vault: Option<&Vault>, id: &str, request: &Incoming) -> Result<Answer, ApiError> {
-    let put = NumberPut::read(id, &request.body.object()?)?;
+async fn put(
+    store: &Store,
+    cipher: Option<&CredentialCipher>,
+    id: &str,
+    request: &ApiRequest,
+) -> Result<ApiResponse, ApiError> {
+    let put = NumberRequest::read(id, &request.body.object()?)?;
     let known = store.numbers().await?;
     // Two that come at once may pass it together, which costs a webhook one more look and nothing else.
     if known.len() >= NUMBER_LIMIT && known.iter().all(|number| number.phone_number_id != id) {
@@ -40,9 +45,9 @@ async fn put(store: &Store, vault: Option<&Vault>, id: &str, request: &Incoming)
         return Err(ApiError::conflict("too_many_numbers", message));
     }
     let app_secrets = put.app_secrets.as_ref().map(|secrets| json!(secrets).to_string());
-    let credentials = SealedCredentials {
-        access_token: seal(vault, Kind::AccessToken, id, put.access_token.as_deref()).await?,
-        app_secret: seal(vault, Kind::AppSecret, id, app_secrets.as_deref()).await?,
+    let credentials = EncryptedCredentials {
+        access_token: seal(cipher, Kind::AccessToken, id, put.access_token.as_deref()).await?,
+        app_secret: seal(cipher, Kind::AppSecret, id, app_secrets.as_deref()).await?,
     };
     match store.put_number(&put, &credentials).await? {
         NumberChange::Linked => {
@@ -58,24 +63,24 @@ async fn put(store: &Store, vault: Option<&Vault>, id: &str, request: &Incoming)
 }
 
 async fn seal(
-    vault: Option<&Vault>,
+    cipher: Option<&CredentialCipher>,
     kind: Kind,
     phone_number_id: &str,
     secret: Option<&str>,
-) -> Result<Option<Sealed>, ApiError> {
+) -> Result<Option<Ciphertext>, ApiError> {
     let Some(secret) = secret else { return Ok(None) };
-    let vault = vault.ok_or_else(|| {
+    let cipher = cipher.ok_or_else(|| {
         let message = "This deployment has no key to encrypt credentials with: deploy it with NumbersKey=Yes";
         ApiError::conflict("no_numbers_key", message)
     })?;
-    Ok(Some(vault.seal(kind, phone_number_id, secret).await?))
+    Ok(Some(cipher.encrypt(kind, phone_number_id, secret).await?))
 }
 
-async fn delete(store: &Store, id: &str) -> Result<Answer, ApiError> {
+async fn delete(store: &Store, id: &str) -> Result<ApiResponse, ApiError> {
     match store.delete_number(id).await? {
         NumberChange::Done => {
             tracing::info!(phone_number_id = id, "number deleted");
-            Answer::json(&json!({"success": true}))
+            ApiResponse::json(&json!({"success": true}))
         }
         NumberChange::Missing => Err(not_found()),
         NumberChange::Linked => {
@@ -85,9 +90,9 @@ async fn delete(store: &Store, id: &str) -> Result<Answer, ApiError> {
     }
 }
 
-fn answer(number: Option<Number>) -> Result<Answer, ApiError> {
+fn answer(number: Option<RegisteredNumber>) -> Result<ApiResponse, ApiError> {
     let number = number.ok_or_else(not_found)?;
-    Answer::json(&json!({"success": true, "number": number.row()}))
+    ApiResponse::json(&json!({"success": true, "number": number.response()}))
 }
 
 fn not_found() -> ApiError {

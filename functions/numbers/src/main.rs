@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    domain::number::Number,
+    domain::number::RegisteredNumber,
     http::access::paths::NUMBERS,
-    http::{Answer, ApiError, serve},
+    http::{ApiError, ApiResponse, serve},
     runtime::startup::Startup,
     store::Store,
 };
@@ -22,8 +22,8 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn list(store: &Store) -> Result<Answer, ApiError> {
+async fn list(store: &Store) -> Result<ApiResponse, ApiError> {
     let numbers = store.numbers().await?;
-    let numbers: Vec<_> = numbers.iter().map(Number::row).collect();
-    Answer::json(&json!({"success": true, "numbers": numbers}))
+    let numbers: Vec<_> = numbers.iter().map(RegisteredNumber::response).collect();
+    ApiResponse::json(&json!({"success": true, "numbers": numbers}))
 }

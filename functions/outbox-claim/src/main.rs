@@ -4,7 +4,7 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     http::access::paths::OUTBOX_CLAIM,
-    http::{Answer, serve},
+    http::{ApiResponse, serve},
     runtime::startup::Startup,
     services::worker::{ClaimRequest, claim},
 };
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
         async move {
             let request = ClaimRequest::read(&request.body.object()?, request.caller()?)?;
             let messages = claim(&store, system, &request).await?;
-            Answer::json(&json!({"success": true, "messages": messages}))
+            ApiResponse::json(&json!({"success": true, "messages": messages}))
         }
     })
     .await

@@ -4,7 +4,7 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     http::access::paths::OUTBOX_SETTLE,
-    http::{Answer, serve},
+    http::{ApiResponse, serve},
     runtime::startup::Startup,
     services::worker::{SettleRequest, settle},
 };
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
         async move {
             let settling = SettleRequest::read(&request.body.object()?)?;
             let message = settle(&store, request.caller()?, &settling).await?;
-            Answer::json(&json!({"success": true, "message": message}))
+            ApiResponse::json(&json!({"success": true, "message": message}))
         }
     })
     .await

@@ -6,12 +6,13 @@ use shared::{
     domain::message::Channel,
     domain::pairing::{PairingCode, number_of_link},
     domain::session::{Qr, QrState, Session},
+    domain::system::System,
     domain::time::Timestamp,
     http::access::paths::QR,
     http::qr_image,
-    http::{Answer, ApiError, Incoming, serve},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::config::BusinessNumber,
-    runtime::startup::{Startup, System},
+    runtime::startup::Startup,
     store::Store,
 };
 
@@ -42,8 +43,8 @@ async fn code(
     store: &Store,
     system: System,
     number: Option<&BusinessNumber>,
-    request: &Incoming,
-) -> Result<Answer, ApiError> {
+    request: &ApiRequest,
+) -> Result<ApiResponse, ApiError> {
     let session_id = request.caller()?.session(request.query.session_id()?)?;
     let format = match request.query.one("format")?.as_deref() {
         None | Some("text") => Format::Text,
@@ -52,20 +53,20 @@ async fn code(
         Some(_) => return Err(ApiError::bad_request("invalid_query", "format must be text, image or svg")),
     };
     let session = store.session(session_id).await?.ok_or_else(ApiError::session_not_found)?;
-    match session.qr_state((system.now)()) {
-        QrState::Connected => Answer::json(
+    match session.qr_state(system.now()) {
+        QrState::Connected => ApiResponse::json(
             &json!({"success": true, "connected": true, "qr": null, "message": "WhatsApp already connected"}),
         ),
         QrState::None => {
             rotate(store, system, number, &session).await?;
             let body = json!({"success": false, "qr": null, "message": "QR not yet generated. Please wait..."});
-            Ok(Answer::json(&body)?.retry_after(RETRY_AFTER))
+            Ok(ApiResponse::json(&body)?.retry_after(RETRY_AFTER))
         }
         QrState::Expired => {
             rotate(store, system, number, &session).await?;
             let message = "QR expired. Generating new one...";
             let body = json!({"success": false, "qr": null, "expired": true, "message": message});
-            Ok(Answer::json(&body)?.retry_after(RETRY_AFTER))
+            Ok(ApiResponse::json(&body)?.retry_after(RETRY_AFTER))
         }
         QrState::Valid(link, expires_at) => show(link, expires_at, format),
     }
@@ -82,23 +83,23 @@ async fn rotate(
     let before = session.qr.as_deref().and_then(number_of_link);
     let number = before.or(number.map(|number| number.display_phone_number.as_str()));
     if let (Channel::CloudApi, Some(number)) = (session.channel, number) {
-        let code = PairingCode::from_random((system.random)());
-        let qr = Qr::new(session.id, number, code, (system.now)());
+        let code = PairingCode::from_random(system.random_uuid());
+        let qr = Qr::new(session.id, number, code, system.now());
         store.rotate_qr(session.id, session.qr_expires_at, &qr).await?;
     }
     Ok(())
 }
 
-fn show(link: &str, expires_at: Timestamp, format: Format) -> Result<Answer, ApiError> {
+fn show(link: &str, expires_at: Timestamp, format: Format) -> Result<ApiResponse, ApiError> {
     match format {
-        Format::Text => Answer::json(&json!({"success": true, "qr": link, "qr_expires_at": expires_at})),
+        Format::Text => ApiResponse::json(&json!({"success": true, "qr": link, "qr_expires_at": expires_at})),
         Format::Image => {
             let picture = qr_image::png(link).map_err(|error| ApiError::internal(&error))?;
-            Ok(Answer::picture("image/png", picture))
+            Ok(ApiResponse::picture("image/png", picture))
         }
         Format::Svg => {
             let picture = qr_image::svg(link).map_err(|error| ApiError::internal(&error))?;
-            Ok(Answer::picture("image/svg+xml", picture.into_bytes()))
+            Ok(ApiResponse::picture("image/svg+xml", picture.into_bytes()))
         }
     }
 }

@@ -4,7 +4,7 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     http::access::paths::RECEIVE_MESSAGE,
-    http::{Answer, serve},
+    http::{ApiResponse, serve},
     runtime::startup::Startup,
     services::worker::{ReceiveRequest, receive},
 };
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
         async move {
             let request = ReceiveRequest::read(&request.body, request.caller()?)?;
             let duplicate = receive(&store, request).await?;
-            Answer::json(&json!({"success": true, "duplicate": duplicate}))
+            ApiResponse::json(&json!({"success": true, "duplicate": duplicate}))
         }
     })
     .await

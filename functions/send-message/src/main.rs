@@ -3,7 +3,7 @@
 use lambda_http::Error;
 use shared::{
     http::access::paths::SEND_MESSAGE,
-    http::{Answer, serve},
+    http::{ApiResponse, serve},
     runtime::startup::Startup,
     services::send::{SendRequest, send},
 };
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
         async move {
             let key = request.header("idempotency-key")?;
             let request = SendRequest::read(&request.body.object()?, key, request.caller()?)?;
-            send(&store, system, request).await.map(Answer::written_json)
+            send(&store, system, request).await.map(ApiResponse::written_json)
         }
     })
     .await

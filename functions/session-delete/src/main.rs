@@ -4,9 +4,10 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::erasure::{IN_REQUEST, Target},
+    domain::system::System,
     http::access::paths::SESSION,
-    http::{Answer, ApiError, Incoming, serve},
-    runtime::startup::{Startup, System},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
+    runtime::startup::Startup,
     store::Store,
 };
 
@@ -23,14 +24,14 @@ async fn main() -> Result<(), Error> {
 }
 
 /// Asked again, it goes on with what was begun.
-async fn erased(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
-    let deadline = (system.now)().after(IN_REQUEST);
+async fn erased(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
+    let deadline = system.now().after(IN_REQUEST);
     let session_id = request.caller()?.session(request.query.session_id()?)?;
     let begun = match store.session(session_id).await? {
         Some(session) => store.begin_session_erasure(&session).await?,
         None => store.erasure(Target::Session(session_id)).await?,
     };
     let erasure = store.erase(begun.ok_or_else(ApiError::session_not_found)?, deadline).await?;
-    let answer = Answer::json(&json!({"success": true, "erasure": erasure.row()}))?;
+    let answer = ApiResponse::json(&json!({"success": true, "erasure": erasure.response()}))?;
     Ok(if erasure.complete { answer } else { answer.accepted() })
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::{
     domain::session::Session,
     http::access::paths::SESSION_QR,
-    http::{Answer, ApiError, Incoming, serve},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::startup::Startup,
     services::worker::require_worker,
     store::Store,
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn set(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn set(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let body = request.body.object()?;
     let session_id = request.caller()?.session(body.session_id()?)?;
     let qr = body.required("qr")?;
@@ -41,7 +41,7 @@ async fn set(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
     let session = store.set_worker_qr(session_id, qr, Duration::from_secs(seconds.into())).await?;
     let session = session.ok_or_else(ApiError::session_not_found)?;
     refuse_connected(&session)?;
-    Answer::json(&json!({"success": true, "session": session.row()}))
+    ApiResponse::json(&json!({"success": true, "session": session.response()}))
 }
 
 /// A code that comes after its scan must not make the session look unlinked.

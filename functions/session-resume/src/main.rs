@@ -4,7 +4,7 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     http::access::paths::SESSION_RESUME,
-    http::{Answer, ApiError, Incoming, serve},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::startup::Startup,
     store::{Resumed, Store},
 };
@@ -21,12 +21,12 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn resume(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn resume(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let session_id = request.caller()?.session(request.body.object()?.session_id()?)?;
     let (session, message) = match store.resume(session_id).await? {
         Resumed::Resumed(session) => (session, "Session resumed"),
         Resumed::NotPaused(session) => (session, "Session was not paused"),
         Resumed::Missing => return Err(ApiError::session_not_found()),
     };
-    Answer::json(&json!({"success": true, "session": session.row(), "message": message}))
+    ApiResponse::json(&json!({"success": true, "session": session.response(), "message": message}))
 }

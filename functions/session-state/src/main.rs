@@ -5,7 +5,7 @@ use serde_json::json;
 use shared::{
     domain::message::Channel,
     http::access::paths::SESSION_STATE,
-    http::{Answer, ApiError, Incoming, JsonObject, serve},
+    http::{ApiError, ApiRequest, ApiResponse, JsonObject, serve},
     runtime::startup::Startup,
     services::worker::paired_over_cloud_api,
     store::Store,
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn set(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
+async fn set(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let body = request.body.object()?;
     let session_id = request.caller()?.session(body.session_id()?)?;
     let (is_connected, is_ready) = (required(&body, "isConnected")?, required(&body, "isReady")?);
@@ -32,7 +32,7 @@ async fn set(store: &Store, request: &Incoming) -> Result<Answer, ApiError> {
     if session.channel == Channel::CloudApi && session.phone_number_id.is_some() {
         return Err(paired_over_cloud_api());
     }
-    Answer::json(&json!({"success": true, "session": session.row()}))
+    ApiResponse::json(&json!({"success": true, "session": session.response()}))
 }
 
 fn required(body: &JsonObject, field: &str) -> Result<bool, ApiError> {

@@ -4,9 +4,10 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::session::QrState,
+    domain::system::System,
     http::access::paths::SESSION_STATUS,
-    http::{Answer, ApiError, Incoming, serve},
-    runtime::startup::{Startup, System},
+    http::{ApiError, ApiRequest, ApiResponse, serve},
+    runtime::startup::Startup,
     store::Store,
 };
 
@@ -22,11 +23,11 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn status(store: &Store, system: System, request: &Incoming) -> Result<Answer, ApiError> {
+async fn status(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let session_id = request.caller()?.session(request.query.session_id()?)?;
     let session = store.session(session_id).await?;
     let session = session.ok_or_else(ApiError::session_not_found)?;
-    let mut row = serde_json::to_value(session.row()).map_err(|error| ApiError::internal(&error))?;
-    row["qr_expired"] = json!(session.qr_state((system.now)()) == QrState::Expired);
-    Answer::json(&json!({"success": true, "session": row}))
+    let mut row = serde_json::to_value(session.response()).map_err(|error| ApiError::internal(&error))?;
+    row["qr_expired"] = json!(session.qr_state(system.now()) == QrState::Expired);
+    ApiResponse::json(&json!({"success": true, "session": row}))
 }

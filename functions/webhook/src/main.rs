@@ -2,10 +2,11 @@
 
 use lambda_http::Error;
 use shared::{
+    domain::system::System,
     http::access::paths::WEBHOOK,
-    http::origin_guard::{self, Firewall},
-    http::{Answer, ApiError, Incoming, Method, serve},
-    runtime::startup::{Startup, System},
+    http::origin_guard::{self, OriginGuard},
+    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
+    runtime::startup::Startup,
     services::credentials::Credentials,
     services::receive::{ReceiveError, Receiver},
     telemetry::{self, Metric},
@@ -19,13 +20,13 @@ async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let (credentials, system) = (startup.credentials()?, startup.system);
     let receiver = Receiver::new(startup.store()?, system);
-    let firewall = startup.firewall()?;
+    let origin_guard = startup.origin_guard()?;
     let phone_number_id = startup.environment.phone_number_id().unwrap_or_default();
-    tokio::join!(firewall.warm_up(), credentials.warm_up(), receiver.warm_up(&phone_number_id));
+    tokio::join!(origin_guard.warm_up(), credentials.warm_up(), receiver.warm_up(&phone_number_id));
     serve(&WEBHOOK, move |request| {
-        let (firewall, receiver, credentials) = (firewall.clone(), receiver.clone(), credentials.clone());
+        let (origin_guard, receiver, credentials) = (origin_guard.clone(), receiver.clone(), credentials.clone());
         async move {
-            pass(&firewall, &request).await?;
+            pass(&origin_guard, &request).await?;
             match request.method {
                 Method::GET => verify(&credentials, &request).await,
                 _ => receive(&receiver, &credentials, system, &request).await,
@@ -36,9 +37,9 @@ async fn main() -> Result<(), Error> {
 }
 
 /// Every other route has the authorizer before it, which sees to this.
-async fn pass(firewall: &Firewall, request: &Incoming) -> Result<(), ApiError> {
+async fn pass(origin_guard: &OriginGuard, request: &ApiRequest) -> Result<(), ApiError> {
     let header = request.headers.get(origin_guard::HEADER).and_then(|value| value.to_str().ok());
-    if firewall.admits(header).await? {
+    if origin_guard.verify(header).await? {
         return Ok(());
     }
     let message = "This address takes no requests: use the deployment's ApiUrl or WebhookUrl";
@@ -46,12 +47,12 @@ async fn pass(firewall: &Firewall, request: &Incoming) -> Result<(), ApiError> {
 }
 
 /// Meta asks with the verify token, and wants its challenge back (Meta: "Create a webhook endpoint").
-async fn verify(credentials: &Credentials, request: &Incoming) -> Result<Answer, ApiError> {
+async fn verify(credentials: &Credentials, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let mode = request.query.one("hub.mode").unwrap_or_default();
     let token = request.query.one("hub.verify_token").unwrap_or_default().unwrap_or_default();
     let challenge = request.query.one("hub.challenge").unwrap_or_default().unwrap_or_default();
     if mode.as_deref() == Some("subscribe") && credentials.verifies(&token).await? {
-        return Ok(Answer::text(challenge));
+        return Ok(ApiResponse::text(challenge));
     }
     Err(ApiError::forbidden("verification_failed", "Verification failed"))
 }
@@ -60,21 +61,21 @@ async fn receive(
     receiver: &Receiver,
     credentials: &Credentials,
     system: System,
-    request: &Incoming,
-) -> Result<Answer, ApiError> {
+    request: &ApiRequest,
+) -> Result<ApiResponse, ApiError> {
     let body = request.body.bytes(BODY_LIMIT)?;
     let signature = request.headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
-    let signer = match signature {
-        Some(signature) => credentials.signer(body, signature).await?,
+    let webhook_app = match signature {
+        Some(signature) => credentials.webhook_app(body, signature).await?,
         None => None,
     };
-    let Some(signer) = signer else {
-        telemetry::count(Metric::WebhookSignatureInvalid, 1, (system.now)());
+    let Some(webhook_app) = webhook_app else {
+        telemetry::count(Metric::WebhookSignatureInvalid, 1, system.now());
         let message = "X-Hub-Signature-256 is missing, or is not the signature of this body under the app secret";
         return Err(ApiError::unauthorized("invalid_signature", message));
     };
-    match receiver.receive(body, &signer).await {
-        Ok(()) => Ok(Answer::written_json(r#"{"success":true}"#.to_owned())),
+    match receiver.receive(body, &webhook_app).await {
+        Ok(()) => Ok(ApiResponse::written_json(r#"{"success":true}"#.to_owned())),
         Err(ReceiveError::NotJson(_)) => Err(ApiError::bad_request("invalid_json", "The body is not valid JSON")),
         Err(ReceiveError::Store(error)) => Err(error.into()),
     }

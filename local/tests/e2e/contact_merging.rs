@@ -20,8 +20,8 @@ use shared::{
     domain::id::{MessageId, SessionId},
     domain::identity::Address,
     domain::message::{Channel, Message, MessageStatus, MessageType},
+    domain::system::System,
     domain::time::Timestamp,
-    runtime::startup::System,
     store::{Inbound, InboundBatch, Outbound, SendOutcome, Store, keys::MessageKey},
 };
 
@@ -143,7 +143,7 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
         raw: "{}".to_owned(),
         from_me: false,
         status: MessageStatus::Received,
-        effect: None,
+        action: None,
         ours: None,
         opens_window: true,
         has_referral: false,
@@ -165,7 +165,7 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
         let context = store.send_context(session_id, &to.identity(), None).await.unwrap();
         let last = context.chat.as_ref().and_then(|chat| MessageKey::linked(chat.id, chat.last_outbound.as_deref()?));
         let message = Message {
-            id: MessageId::from_uuid((system.ordered)()),
+            id: MessageId::from_uuid(system.ordered_uuid()),
             chat_id: context.chat_id,
             session_id,
             phone_number_id: NUMBER.to_owned(),
@@ -176,7 +176,7 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             wamid: None,
             error: None,
             to: None,
-            timestamp: (system.now)(),
+            timestamp: system.now(),
             raw: None,
             content: None,
             valid_until: None,
@@ -188,8 +188,8 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
         let new = || Chat::new(context.chat_id, session_id, to, "out".to_owned(), message.timestamp);
         let chat = context.chat.clone().unwrap_or_else(new).after_send(&message);
         let chat = Chat { last_outbound: Some(MessageKey::of(&message).link_from(chat.id)), ..chat };
-        let (known, bind) = (context.chat.as_ref(), context.bind.as_ref());
-        let outbound = Outbound { message: &message, chat: &chat, known, bind, idempotency: None };
+        let (known, alias_write) = (context.chat.as_ref(), context.alias_write.as_ref());
+        let outbound = Outbound { message: &message, chat: &chat, known, alias_write, idempotency: None };
         match store.store_outbound(&outbound).await.unwrap() {
             SendOutcome::Stored => return,
             SendOutcome::Changed => store.pause(round).await,

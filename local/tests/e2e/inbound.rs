@@ -214,7 +214,7 @@ async fn early_status_is_stored_until_its_message_arrives() {
     for _ in 0..2 {
         app.deliver_webhook(&body).await;
     }
-    let early = app.items("parked_status").await;
+    let early = app.items("early_status").await;
     assert_eq!((early.len(), &early[0]["receipt"]), (1, &json!("delivered")));
     assert!(early[0]["expires_at"].is_number());
 }

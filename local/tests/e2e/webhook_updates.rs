@@ -97,12 +97,12 @@ async fn early_actions_are_applied_when_their_message_arrives() {
     };
     let text = |n: usize| json!([typed_message(&format!("w.{n}"), 100, "text", json!({"body": "old"}))]);
     app.deliver_messages(&actions(0)).await;
-    assert_eq!(app.items("parked_effect").await.len(), 3);
+    assert_eq!(app.items("early_action").await.len(), 3);
     let trace = app.get("/api/messages/w.0").await;
-    assert_eq!((&trace.json["message"], &trace.json["trace"][0]["outcome"]), (&Value::Null, &json!("parked_effect")));
+    assert_eq!((&trace.json["message"], &trace.json["trace"][0]["outcome"]), (&Value::Null, &json!("early_action")));
     // The wamid index is eventually consistent, so `deliver` rechecks all of them.
     assert_eq!(app.due_count().await, 3);
-    for pending in app.items("parked_effect").await {
+    for pending in app.items("early_action").await {
         app.set_item_attribute(&pending, "due_at", "2020-01-01T00:00:00.000Z").await;
     }
     app.wait_until("nothing is due", async || {
@@ -110,7 +110,7 @@ async fn early_actions_are_applied_when_their_message_arrives() {
         app.due_count().await == 0
     })
     .await;
-    assert_eq!(app.items("parked_effect").await.len(), 3);
+    assert_eq!(app.items("early_action").await.len(), 3);
     app.deliver_messages(&text(0)).await;
     for n in 1..12 {
         tokio::join!(async { app.deliver_messages(&actions(n)).await }, async { app.deliver_messages(&text(n)).await });
@@ -397,7 +397,7 @@ async fn real_bodies_are_stored_completely() {
 /// Returns the number of stored messages, early statuses, and events.
 async fn count_stored(app: &TestApp) -> usize {
     let mut count = 0;
-    for entity in ["message", "parked_status", "event"] {
+    for entity in ["message", "early_status", "event"] {
         count += app.items(entity).await.len();
     }
     count

@@ -13,7 +13,10 @@ use serde_json::Value;
 
 pub use self::{
     consent::ConsentWord,
-    decision::{Answer, Decision, Limits, MOST_AGE, Question, Silence, Subject, Verdict, answerable, decide},
+    decision::{
+        ChatContext, Decision, InboundText, Limits, MAX_AGE, SelectedReply, SuppressionReason, Verdict, answerable,
+        decide,
+    },
     history::History,
     placeholder::Values,
     read::RuleFields,
@@ -26,7 +29,7 @@ use crate::{
 };
 
 /// The most rules of a session: all of them are read, and at worst tried, for every message.
-pub const MOST_RULES: u32 = 100;
+pub const MAX_RULES: u32 = 100;
 
 /// What answers which message. Stored as it is here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,8 +85,8 @@ impl Rule {
     }
 
     /// The rule as answers give it.
-    pub fn row(&self) -> RuleRow<'_> {
-        RuleRow {
+    pub fn response(&self) -> RuleResponse<'_> {
+        RuleResponse {
             id: self.id,
             session_id: self.session_id,
             name: &self.name,
@@ -102,7 +105,7 @@ impl Rule {
 /// A rule as answers give it: `null` where unset.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of Rule")]
-pub struct RuleRow<'a> {
+pub struct RuleResponse<'a> {
     pub id: RuleId,
     pub session_id: SessionId,
     pub name: &'a str,

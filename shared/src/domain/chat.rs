@@ -128,9 +128,9 @@ pub struct Chat {
     #[serde(default)]
     pub consent_at: Option<Timestamp>,
     /// Until when something waits for one of its messages that has not come yet; see
-    /// [`crate::store::Store::park_effect`].
+    /// [`crate::store::Store::put_early_action`].
     #[serde(default)]
-    pub awaits: Option<Timestamp>,
+    pub pending_annotation_until: Option<Timestamp>,
 }
 
 /// A chat whose messages belong to another one.
@@ -146,7 +146,7 @@ pub struct Merged {
 
 /// The most chats that may be merged into one. It bounds what reading a chat's messages takes, and how many steps lead
 /// from a merged chat to the one that it is part of.
-pub const MOST_MERGED: usize = 50;
+pub const MAX_MERGED: usize = 50;
 
 /// How long after the contact's last message anything may be sent (Meta: "Customer service windows").
 const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -192,7 +192,7 @@ impl Chat {
             first_inbound: None,
             opted_out: false,
             consent_at: None,
-            awaits: None,
+            pending_annotation_until: None,
         }
     }
 
@@ -280,8 +280,8 @@ impl Chat {
     }
 
     /// The row as answers give it.
-    pub fn row(&self) -> ChatRow {
-        ChatRow {
+    pub fn response(&self) -> ChatResponse {
+        ChatResponse {
             id: self.id,
             session_id: self.session_id,
             remote_id: self.remote_id.clone(),
@@ -301,7 +301,7 @@ impl Chat {
 /// A chat as answers give it: `null` where unset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the fields are those of Chat")]
-pub struct ChatRow {
+pub struct ChatResponse {
     pub id: ChatId,
     pub session_id: SessionId,
     pub remote_id: String,

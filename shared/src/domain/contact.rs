@@ -1,8 +1,8 @@
-//! Which chat a person has: pure rules over what the table holds of the forms in which he was seen.
+//! Which chat a person has: pure rules over what the table holds of the identifiers in which he was seen.
 //!
 //! A person has a phone number in several spellings, a business-scoped user id and perhaps the one of a parent account.
 //! Forms that WhatsApp shows together are one person's, so that their chats are one. A form is bound to a chat when it
-//! is first seen; when a binding and a new fact say two different chats, the chats are merged. A phone number may also
+//! is first seen; when a alias and a new fact say two different chats, the chats are merged. A phone number may also
 //! leave its person, and belong to somebody else later.
 
 mod merge;
@@ -25,7 +25,7 @@ pub use merge::{Merge, merge};
 
 /// What the table says of one form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Binding {
+pub struct Alias {
     /// The chat of the person who has it, or had it.
     pub chat_id: ChatId,
     /// Since when he has it, where that is known: whatever was told of it for an earlier time may mean another person.
@@ -36,8 +36,8 @@ pub struct Binding {
     pub ends_at: Option<Timestamp>,
 }
 
-impl Binding {
-    /// A binding without a known beginning or end.
+impl Alias {
+    /// A alias without a known beginning or end.
     pub fn to(chat_id: ChatId) -> Self {
         Self { chat_id, begins_at: None, ends_at: None }
     }
@@ -45,41 +45,41 @@ impl Binding {
 
 /// One form and what the table says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Form {
+pub struct Identifier {
     /// The form.
     pub identity: Identity,
     /// What is known of it.
-    pub binding: Option<Binding>,
+    pub alias: Option<Alias>,
 }
 
 /// Where a form leads at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lead {
+enum AliasTarget {
     /// To nobody known.
     Nowhere,
     /// To this chat.
     To(ChatId),
-    /// To this chat, if to any: the fact is older than the binding.
+    /// To this chat, if to any: the fact is older than the alias.
     Perhaps(ChatId),
 }
 
-impl Form {
-    fn lead(&self, merges: &Merges, at: Timestamp) -> Lead {
-        let Some(binding) = &self.binding else { return Lead::Nowhere };
-        let chat_id = merges.end(binding.chat_id);
-        if binding.ends_at.is_some_and(|end| at > end) {
-            Lead::Nowhere
-        } else if binding.begins_at.is_some_and(|beginning| at <= beginning) {
-            Lead::Perhaps(chat_id)
+impl Identifier {
+    fn lead(&self, merges: &Merges, at: Timestamp) -> AliasTarget {
+        let Some(alias) = &self.alias else { return AliasTarget::Nowhere };
+        let chat_id = merges.end(alias.chat_id);
+        if alias.ends_at.is_some_and(|end| at > end) {
+            AliasTarget::Nowhere
+        } else if alias.begins_at.is_some_and(|beginning| at <= beginning) {
+            AliasTarget::Perhaps(chat_id)
         } else {
-            Lead::To(chat_id)
+            AliasTarget::To(chat_id)
         }
     }
 
-    /// The binding of a form that nobody has.
-    fn taken_by(&self, chat_id: ChatId) -> Binding {
-        let begins_at = self.binding.as_ref().and_then(|former| former.ends_at);
-        Binding { chat_id, begins_at, ends_at: None }
+    /// The alias of a form that nobody has.
+    fn taken_by(&self, chat_id: ChatId) -> Alias {
+        let begins_at = self.alias.as_ref().and_then(|former| former.ends_at);
+        Alias { chat_id, begins_at, ends_at: None }
     }
 }
 
@@ -88,7 +88,7 @@ impl Form {
 pub struct Merges(HashMap<ChatId, ChatId>);
 
 impl Merges {
-    /// Notes that `survivor` goes on for `chat_id`.
+    /// Annotations that `survivor` goes on for `chat_id`.
     pub fn note(&mut self, chat_id: ChatId, survivor: ChatId) {
         if self.end(survivor) != chat_id && chat_id != survivor {
             self.0.insert(chat_id, survivor);
@@ -105,86 +105,94 @@ impl Merges {
     }
 }
 
-/// A binding to write, and what the table must still say for it.
+/// A alias to write, and what the table must still say for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bind {
+pub struct AliasWrite {
     /// The form.
     pub identity: Identity,
     /// What the table was found to say.
-    pub found: Option<Binding>,
+    pub found: Option<Alias>,
     /// What it is to say.
-    pub binding: Binding,
+    pub alias: Alias,
 }
 
-/// The chats that these forms of one person lead to at a time, each once. With more than one, they are to be merged.
-pub fn chats(forms: &[Form], merges: &Merges, at: Timestamp) -> Vec<ChatId> {
+/// The chats that these identifiers of one person lead to at a time, each once. With more than one, they are to be merged.
+pub fn chats(identifiers: &[Identifier], merges: &Merges, at: Timestamp) -> Vec<ChatId> {
     let mut chats = Vec::new();
     let mut perhaps = None;
-    for form in forms {
-        match form.lead(merges, at) {
-            Lead::To(chat_id) if !chats.contains(&chat_id) => chats.push(chat_id),
-            Lead::Perhaps(chat_id) => perhaps = perhaps.or(Some(chat_id)),
-            Lead::To(_) | Lead::Nowhere => {}
+    for identifier in identifiers {
+        match identifier.lead(merges, at) {
+            AliasTarget::To(chat_id) if !chats.contains(&chat_id) => chats.push(chat_id),
+            AliasTarget::Perhaps(chat_id) => perhaps = perhaps.or(Some(chat_id)),
+            AliasTarget::To(_) | AliasTarget::Nowhere => {}
         }
     }
     if chats.is_empty() { perhaps.into_iter().collect() } else { chats }
 }
 
 /// The chat of a person of whom nothing is known: the same for all who ask at once.
-pub fn new_chat(session_id: SessionId, form: &Form) -> ChatId {
-    match form.binding.as_ref().and_then(|former| former.ends_at) {
-        Some(end) => ChatId::for_successor(session_id, &form.identity, end),
-        None => ChatId::for_identity(session_id, &form.identity),
+pub fn new_chat(session_id: SessionId, identifier: &Identifier) -> ChatId {
+    match identifier.alias.as_ref().and_then(|former| former.ends_at) {
+        Some(end) => ChatId::for_successor(session_id, &identifier.identity, end),
+        None => ChatId::for_identity(session_id, &identifier.identity),
     }
 }
 
 /// What has to be written for every form to lead to `chat_id`.
-pub fn binds(forms: &[Form], merges: &Merges, at: Timestamp, chat_id: ChatId) -> Vec<Bind> {
-    let bind = |form: &Form| {
-        let binding = match (form.lead(merges, at), &form.binding) {
-            (Lead::To(known), Some(found)) if known == chat_id => Binding { chat_id, ..found.clone() },
-            (Lead::Nowhere, _) => form.taken_by(chat_id),
+pub fn alias_writes(identifiers: &[Identifier], merges: &Merges, at: Timestamp, chat_id: ChatId) -> Vec<AliasWrite> {
+    let alias_write = |identifier: &Identifier| {
+        let alias = match (identifier.lead(merges, at), &identifier.alias) {
+            (AliasTarget::To(known), Some(found)) if known == chat_id => Alias { chat_id, ..found.clone() },
+            (AliasTarget::Nowhere, _) => identifier.taken_by(chat_id),
             _ => return None,
         };
-        form.to_write(binding)
+        identifier.to_write(alias)
     };
-    forms.iter().filter_map(bind).collect()
+    identifiers.iter().filter_map(alias_write).collect()
 }
 
-/// What has to be written when the person of `chat_id` gave up the forms `from` for the forms `to`. Only a phone number
+/// What has to be written when the person of `chat_id` gave up the identifiers `from` for the identifiers `to`. Only a phone number
 /// ever passes to another person: a user id that is given up stays his.
-pub fn moves(from: &[Form], to: &[Form], merges: &Merges, at: Timestamp, chat_id: ChatId) -> Vec<Bind> {
-    let ends = from.iter().filter(|form| to.iter().all(|new| new.identity != form.identity)).filter_map(|form| {
-        let is_phone = matches!(form.identity, Identity::Phone(_));
-        let binding = match (form.lead(merges, at), &form.binding) {
-            (Lead::To(_), Some(found)) => {
-                Binding { chat_id, ends_at: found.ends_at.or(is_phone.then_some(at)), ..found.clone() }
+pub fn moves(
+    from: &[Identifier],
+    to: &[Identifier],
+    merges: &Merges,
+    at: Timestamp,
+    chat_id: ChatId,
+) -> Vec<AliasWrite> {
+    let ends = from.iter().filter(|identifier| to.iter().all(|new| new.identity != identifier.identity)).filter_map(
+        |identifier| {
+            let is_phone = matches!(identifier.identity, Identity::Phone(_));
+            let alias = match (identifier.lead(merges, at), &identifier.alias) {
+                (AliasTarget::To(_), Some(found)) => {
+                    Alias { chat_id, ends_at: found.ends_at.or(is_phone.then_some(at)), ..found.clone() }
+                }
+                (AliasTarget::Nowhere, None) => Alias { chat_id, begins_at: None, ends_at: is_phone.then_some(at) },
+                _ => return None,
+            };
+            identifier.to_write(alias)
+        },
+    );
+    let begins = to.iter().filter_map(|identifier| {
+        let begins_at = matches!(identifier.identity, Identity::Phone(_)).then_some(at);
+        let alias = match (identifier.lead(merges, at), &identifier.alias) {
+            (AliasTarget::To(_), Some(found)) => {
+                Alias { chat_id, begins_at: found.begins_at.max(begins_at), ends_at: found.ends_at }
             }
-            (Lead::Nowhere, None) => Binding { chat_id, begins_at: None, ends_at: is_phone.then_some(at) },
+            (AliasTarget::Nowhere, _) => Alias { chat_id, begins_at, ends_at: None },
             _ => return None,
         };
-        form.to_write(binding)
-    });
-    let begins = to.iter().filter_map(|form| {
-        let begins_at = matches!(form.identity, Identity::Phone(_)).then_some(at);
-        let binding = match (form.lead(merges, at), &form.binding) {
-            (Lead::To(_), Some(found)) => {
-                Binding { chat_id, begins_at: found.begins_at.max(begins_at), ends_at: found.ends_at }
-            }
-            (Lead::Nowhere, _) => Binding { chat_id, begins_at, ends_at: None },
-            _ => return None,
-        };
-        form.to_write(binding)
+        identifier.to_write(alias)
     });
     ends.chain(begins).collect()
 }
 
-impl Form {
-    fn to_write(&self, binding: Binding) -> Option<Bind> {
-        (self.binding.as_ref() != Some(&binding)).then(|| Bind {
+impl Identifier {
+    fn to_write(&self, alias: Alias) -> Option<AliasWrite> {
+        (self.alias.as_ref() != Some(&alias)).then(|| AliasWrite {
             identity: self.identity.clone(),
-            found: self.binding.clone(),
-            binding,
+            found: self.alias.clone(),
+            alias,
         })
     }
 }

@@ -55,7 +55,7 @@ pub const IN_REQUEST: Duration = Duration::from_secs(5);
 /// An erasure as answers give it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of Erasure")]
-pub struct ErasureRow {
+pub struct ErasureResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chat_id: Option<ChatId>,
     pub session_id: SessionId,
@@ -99,8 +99,8 @@ impl Erasure {
     }
 
     /// The order as answers give it.
-    pub fn row(&self) -> ErasureRow {
-        ErasureRow {
+    pub fn response(&self) -> ErasureResponse {
+        ErasureResponse {
             chat_id: match self.target {
                 Target::Chat(chat_id) => Some(chat_id),
                 Target::Session(_) => None,
@@ -132,7 +132,7 @@ mod tests {
         let erasure = erasure(Target::Chat(chat_id));
         assert_eq!(erasure.covers_until(None, at(5_000)), at(1_000));
         assert_eq!(erasure.covers_until(Some(at(900)), at(5_000)), at(1_000));
-        assert_eq!(erasure.row().chat_id, Some(chat_id));
+        assert_eq!(erasure.response().chat_id, Some(chat_id));
     }
 
     #[test]

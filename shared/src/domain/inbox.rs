@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    domain::chat::{Chat, ChatRow, ChatStatus, ChatType},
+    domain::chat::{Chat, ChatResponse, ChatStatus, ChatType},
     domain::cursor::Position,
     domain::id::{ChatId, SessionId},
     domain::page::Order,
@@ -11,12 +11,12 @@ use crate::{
     http::{ApiError, JsonObject, Query},
     services::credentials::{Credentials, Replacement},
     telemetry,
-    whatsapp::{CloudApi, Problem},
+    whatsapp::{CloudApi, SendError},
 };
 
 /// How many items a page has unless the caller says otherwise, and how many at most.
-const USUAL_LIMIT: u32 = 25;
-const HIGHEST_LIMIT: u32 = 100;
+const DEFAULT_LIMIT: u32 = 25;
+const MAX_LIMIT: u32 = 100;
 
 /// The longest name that the business may give a chat, in characters.
 const NAME_LIMIT: usize = 256;
@@ -104,7 +104,7 @@ impl MessageList {
 
     /// The same for an export, which begins with the oldest.
     pub fn export(chat_id: ChatId, query: &Query) -> Result<Self, ApiError> {
-        let limit = query.whole_number("limit", 1..=HIGHEST_LIMIT)?.unwrap_or(HIGHEST_LIMIT);
+        let limit = query.whole_number("limit", 1..=MAX_LIMIT)?.unwrap_or(MAX_LIMIT);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut list = Self { chat_id, order: Order::Ascending, limit, after: None };
         list.after = cursor(query, &list.name())?;
@@ -122,7 +122,7 @@ impl MessageList {
 }
 
 fn limit(query: &Query) -> Result<usize, ApiError> {
-    let limit = query.whole_number("limit", 1..=HIGHEST_LIMIT)?.unwrap_or(USUAL_LIMIT);
+    let limit = query.whole_number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
@@ -206,7 +206,7 @@ pub async fn send_read_receipt(
         }
     };
     let mut marked = cloud_api.mark_read(number, token.as_str(), wamid).await;
-    if marked.as_ref().is_err_and(Problem::is_token_refused)
+    if marked.as_ref().is_err_and(SendError::is_token_refused)
         && let Replacement::Token(newer) = credentials.replacement(number, &token).await
     {
         marked = cloud_api.mark_read(number, newer.as_str(), wamid).await;
@@ -223,17 +223,17 @@ pub async fn send_read_receipt(
 
 /// A chat as the inbox gives it: `null` where unset.
 #[derive(Debug, Serialize)]
-pub struct ChatDetails {
+pub struct ChatDetailResponse {
     #[serde(flatten)]
-    row: ChatRow,
+    row: ChatResponse,
     /// When the contact last wrote.
     last_inbound_at: Option<crate::domain::time::Timestamp>,
     /// Until when the contact may be sent anything, and not templates only.
     window_until: Option<crate::domain::time::Timestamp>,
 }
 
-impl From<&Chat> for ChatDetails {
+impl From<&Chat> for ChatDetailResponse {
     fn from(chat: &Chat) -> Self {
-        Self { row: chat.row(), last_inbound_at: chat.last_inbound_at, window_until: chat.window_until() }
+        Self { row: chat.response(), last_inbound_at: chat.last_inbound_at, window_until: chat.window_until() }
     }
 }

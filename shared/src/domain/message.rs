@@ -344,8 +344,8 @@ impl Message {
     }
 
     /// The row as answers give it.
-    pub fn row(&self) -> MessageRow {
-        MessageRow {
+    pub fn response(&self) -> MessageResponse {
+        MessageResponse {
             id: self.id,
             chat_id: self.chat_id,
             body: self.body.clone(),
@@ -383,7 +383,7 @@ pub fn preview(text: &str) -> String {
 /// A message as answers give it: `null` where unset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the fields are those of Message")]
-pub struct MessageRow {
+pub struct MessageResponse {
     pub id: MessageId,
     pub chat_id: ChatId,
     pub body: Option<String>,
@@ -441,7 +441,7 @@ mod tests {
             accepts: bool,
         },
         /// The answer comes back, or is lost.
-        Answer {
+        ApiResponse {
             lost: bool,
         },
         /// `deliver` ends, and the lease runs out.
@@ -455,7 +455,7 @@ mod tests {
         let step = prop_oneof![
             3 => Just(Step::Claim),
             2 => any::<bool>().prop_map(|accepts| Step::Arrive { accepts }),
-            2 => any::<bool>().prop_map(|lost| Step::Answer { lost }),
+            2 => any::<bool>().prop_map(|lost| Step::ApiResponse { lost }),
             1 => Just(Step::Crash),
             1 => Just(Step::Deadline),
             1 => Just(Step::Expire),
@@ -490,7 +490,7 @@ mod tests {
                     self.copies += u32::from(accepts);
                     self.post = Some(Some(accepts));
                 }
-                (Step::Answer { lost }, Some(arrived)) => {
+                (Step::ApiResponse { lost }, Some(arrived)) => {
                     self.happens(match arrived {
                         _ if lost => E::Unanswered,
                         Some(true) => E::Accepted,
@@ -530,7 +530,7 @@ mod tests {
                 prop_assert!(!before.is_final() || world.status.is_final(), "{before:?} {world:?}");
             }
             // Whatever happened, it comes to an end.
-            for step in [Step::Answer { lost: true }, Step::Deadline, Step::Expire] {
+            for step in [Step::ApiResponse { lost: true }, Step::Deadline, Step::Expire] {
                 world.step(step);
             }
             prop_assert!(world.status.is_final(), "{world:?}");

@@ -13,11 +13,11 @@ use crate::{
 };
 
 /// The most ids that are remembered of one second, to know a webhook that comes again.
-const MOST_IDS: usize = 20;
+const MAX_IDS: usize = 20;
 
 /// One message that acts on another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Effect {
+pub struct MessageAction {
     /// The message that it acts on, by WhatsApp's id.
     pub target: String,
     /// The message that brings it, by WhatsApp's id.
@@ -29,13 +29,13 @@ pub struct Effect {
     /// Who did it: `me`, `contact`, or the identity of a group's participant.
     pub by: String,
     /// What it does.
-    pub act: Act,
+    pub act: ActionKind,
 }
 
 /// What a message does to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Act {
+pub enum ActionKind {
     /// Reacts; `None` takes the reaction back.
     React(Option<String>),
     /// Replaces its text or caption.
@@ -64,7 +64,7 @@ pub struct ParticipantReceipt {
 
 /// Everything that was done to a message, as its row keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notes {
+pub struct Annotations {
     /// How often this was written: the condition of the next write.
     #[serde(default)]
     pub version: u64,
@@ -141,28 +141,28 @@ impl Participant {
     }
 }
 
-impl Notes {
+impl Annotations {
     /// Takes an effect in, given the message's text and content as they are. Whether it changes anything: not when it is
     /// known already, or a later one of its kind is.
-    pub fn take(&mut self, effect: &Effect, body: Option<&str>, content: Option<&str>) -> bool {
-        match &effect.act {
-            Act::React(emoji) => {
-                let known = self.reactions.get(&effect.by).map(|known| (known.at, known.ids.as_slice()));
-                let Some(ids) = newer(known, effect) else { return false };
-                let reaction = Reaction { emoji: emoji.clone(), at: effect.at, ids };
-                self.reactions.insert(effect.by.clone(), reaction);
+    pub fn take(&mut self, action: &MessageAction, body: Option<&str>, content: Option<&str>) -> bool {
+        match &action.act {
+            ActionKind::React(emoji) => {
+                let known = self.reactions.get(&action.by).map(|known| (known.at, known.ids.as_slice()));
+                let Some(ids) = newer(known, action) else { return false };
+                let reaction = Reaction { emoji: emoji.clone(), at: action.at, ids };
+                self.reactions.insert(action.by.clone(), reaction);
             }
-            Act::Edit { .. } => {
+            ActionKind::Edit { .. } => {
                 let known = self.edit.as_ref().map(|known| (known.at, known.ids.as_slice()));
-                let Some(ids) = newer(known, effect) else { return false };
+                let Some(ids) = newer(known, action) else { return false };
                 let (original_body, original_content) = match self.edit.take() {
                     Some(before) => (before.original_body, before.original_content),
                     None => (body.map(str::to_owned), content.map(str::to_owned)),
                 };
-                self.edit = Some(Edited { at: effect.at, ids, original_body, original_content });
+                self.edit = Some(Edited { at: action.at, ids, original_body, original_content });
             }
-            Act::Revoke if self.revoked_at.is_some_and(|known| known <= effect.at) => return false,
-            Act::Revoke => self.revoked_at = Some(effect.at),
+            ActionKind::Revoke if self.revoked_at.is_some_and(|known| known <= action.at) => return false,
+            ActionKind::Revoke => self.revoked_at = Some(action.at),
         }
         true
     }
@@ -202,19 +202,19 @@ pub fn merged_content(before: Option<&str>, new: Option<&str>) -> Option<String>
 
 /// The ids to remember when `effect` is newer than what is `known`; `None` when it is older, or the same. WhatsApp's times
 /// are whole seconds: of two in one second, the one that comes later counts.
-fn newer(known: Option<(Timestamp, &[String])>, effect: &Effect) -> Option<Vec<String>> {
+fn newer(known: Option<(Timestamp, &[String])>, action: &MessageAction) -> Option<Vec<String>> {
     let mut ids = match known {
-        Some((at, _)) if effect.at < at => return None,
-        Some((at, ids)) if effect.at == at => {
-            if ids.contains(&effect.wamid) {
+        Some((at, _)) if action.at < at => return None,
+        Some((at, ids)) if action.at == at => {
+            if ids.contains(&action.wamid) {
                 return None;
             }
             ids.to_vec()
         }
         _ => Vec::new(),
     };
-    ids.push(effect.wamid.clone());
-    ids.drain(..ids.len().saturating_sub(MOST_IDS));
+    ids.push(action.wamid.clone());
+    ids.drain(..ids.len().saturating_sub(MAX_IDS));
     Some(ids)
 }
 

@@ -8,7 +8,7 @@ use crate::{
     domain::session::OWNER_ID_LIMIT,
     domain::time::Timestamp,
     http::{ApiError, JsonObject},
-    secrets::cipher::Sealed,
+    secrets::cipher::Ciphertext,
 };
 
 /// The most numbers of a deployment. All are read at once, and a webhook's signature is tried with the secret of each.
@@ -22,7 +22,7 @@ const APP_SECRET_LIMIT: usize = 2;
 
 /// A number as it is stored. What it leaves out (owner, credentials) is as for the number of the deployment's parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Number {
+pub struct RegisteredNumber {
     /// Meta's id of it.
     pub phone_number_id: String,
     /// The number itself, digits only.
@@ -32,10 +32,10 @@ pub struct Number {
     pub owner_id: Option<String>,
     /// What authorises its sends.
     #[serde(default)]
-    pub access_token: Option<Sealed>,
+    pub access_token: Option<Ciphertext>,
     /// What signs its webhooks: a JSON list.
     #[serde(default)]
-    pub app_secret: Option<Sealed>,
+    pub app_secret: Option<Ciphertext>,
     /// When it was first put.
     pub created_at: Timestamp,
     /// When it was last put.
@@ -44,8 +44,8 @@ pub struct Number {
 
 /// A number as answers give it: of its credentials, whether they are there.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the fields are those of Number")]
-pub struct NumberRow<'a> {
+#[allow(missing_docs, reason = "the fields are those of RegisteredNumber")]
+pub struct NumberResponse<'a> {
     pub phone_number_id: &'a str,
     pub display_phone_number: &'a str,
     pub owner_id: Option<&'a str>,
@@ -55,10 +55,10 @@ pub struct NumberRow<'a> {
     pub updated_at: Timestamp,
 }
 
-impl Number {
+impl RegisteredNumber {
     /// The row as answers give it.
-    pub fn row(&self) -> NumberRow<'_> {
-        NumberRow {
+    pub fn response(&self) -> NumberResponse<'_> {
+        NumberResponse {
             phone_number_id: &self.phone_number_id,
             display_phone_number: &self.display_phone_number,
             owner_id: self.owner_id.as_deref(),
@@ -77,7 +77,7 @@ impl Number {
 
 /// What a `PUT` says of a number. Credentials that it leaves out stay as they are, because nobody can read them to send
 /// them again.
-pub struct NumberPut {
+pub struct NumberRequest {
     /// Meta's id of it.
     pub phone_number_id: String,
     /// The number itself, digits only.
@@ -90,7 +90,7 @@ pub struct NumberPut {
     pub app_secrets: Option<Vec<String>>,
 }
 
-impl NumberPut {
+impl NumberRequest {
     /// Reads `{"displayPhoneNumber", "ownerId"?, "accessToken"?, "appSecret"?}`. `appSecret` may be a list.
     pub fn read(phone_number_id: &str, body: &JsonObject) -> Result<Self, ApiError> {
         let invalid = |message: String| ApiError::bad_request("invalid_field", message);
@@ -163,8 +163,8 @@ mod tests {
     use super::*;
     use crate::http::Body;
 
-    fn read(id: &str, body: Value) -> Result<NumberPut, ApiError> {
-        NumberPut::read(id, &Body::new(body.to_string().into_bytes()).object().unwrap())
+    fn read(id: &str, body: Value) -> Result<NumberRequest, ApiError> {
+        NumberRequest::read(id, &Body::new(body.to_string().into_bytes()).object().unwrap())
     }
 
     #[test]

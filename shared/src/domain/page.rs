@@ -23,7 +23,7 @@ impl Order {
 
 /// What was read of one list.
 #[derive(Clone, Debug)]
-pub struct Lane<T> {
+pub struct Segment<T> {
     /// What was read, in order.
     pub items: Vec<(Position, T)>,
     /// How far the list was read; `None` when to its end.
@@ -41,10 +41,10 @@ pub struct Page<T> {
 
 /// Puts lists together and takes the first `limit` items that are `wanted`. It takes none that lies behind a place up to
 /// which another list was not read, so a page can be short, even empty, and have a next one all the same.
-pub fn merge<T>(lanes: Vec<Lane<T>>, order: Order, limit: usize, wanted: impl Fn(&T) -> bool) -> Page<T> {
+pub fn merge<T>(segments: Vec<Segment<T>>, order: Order, limit: usize, wanted: impl Fn(&T) -> bool) -> Page<T> {
     let nearer = |a, b| if order.is_before(b, a) { b } else { a };
-    let horizon = lanes.iter().filter_map(|lane| lane.reached).reduce(nearer);
-    let mut all: Vec<(Position, T)> = lanes.into_iter().flat_map(|lane| lane.items).collect();
+    let horizon = segments.iter().filter_map(|segment| segment.reached).reduce(nearer);
+    let mut all: Vec<(Position, T)> = segments.into_iter().flat_map(|segment| segment.items).collect();
     all.sort_by(|(a, _), (b, _)| if order == Order::Ascending { a.cmp(b) } else { b.cmp(a) });
     // A chat that changed lists while they were read is in two of them.
     all.dedup_by_key(|(position, _)| *position);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     /// What a query of one list gives that reads at most `most` items.
-    fn read(list: &BTreeSet<Position>, order: Order, after: Option<Position>, most: usize) -> Lane<Position> {
+    fn read(list: &BTreeSet<Position>, order: Order, after: Option<Position>, most: usize) -> Segment<Position> {
         let mut rest: Vec<Position> =
             list.iter().copied().filter(|&at| after.is_none_or(|after| order.is_before(after, at))).collect();
         if order == Order::Descending {
@@ -80,7 +80,7 @@ mod tests {
         }
         let reached = (rest.len() > most).then(|| rest[most - 1]);
         rest.truncate(most);
-        Lane { items: rest.into_iter().map(|at| (at, at)).collect(), reached }
+        Segment { items: rest.into_iter().map(|at| (at, at)).collect(), reached }
     }
 
     fn walk(
@@ -92,8 +92,8 @@ mod tests {
     ) -> Vec<Position> {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let lanes = lists.iter().map(|list| read(list, order, after, most)).collect();
-            let page = merge(lanes, order, limit, &wanted);
+            let segments = lists.iter().map(|list| read(list, order, after, most)).collect();
+            let page = merge(segments, order, limit, &wanted);
             assert!(page.items.len() <= limit);
             seen.extend(page.items);
             let Some(next) = page.next else { return seen };

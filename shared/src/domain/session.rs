@@ -134,8 +134,8 @@ impl Session {
     }
 
     /// The row as answers give it.
-    pub fn row(&self) -> SessionRow<'_> {
-        SessionRow {
+    pub fn response(&self) -> SessionResponse<'_> {
+        SessionResponse {
             id: self.id,
             owner_id: &self.owner_id,
             is_ready: self.is_ready,
@@ -155,7 +155,7 @@ impl Session {
 /// A session as answers give it: `null` where unset.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of Session")]
-pub struct SessionRow<'a> {
+pub struct SessionResponse<'a> {
     pub id: SessionId,
     pub owner_id: &'a str,
     pub is_ready: bool,

@@ -18,7 +18,7 @@ use crate::{
     store::Store,
 };
 
-pub use key::{ApiKey, KeyHash, KeyRow, NAME_LIMIT, SecretKey};
+pub use key::{ApiKey, KeyHash, KeyResponse, NAME_LIMIT, SecretKey};
 pub use routes::{Access, Route, paths, route_of};
 
 /// A right that a key can have.

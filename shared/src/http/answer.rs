@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    secrets::SecretsError, secrets::cipher::VaultError, services::credentials::CredentialsError, store::StoreError,
+    secrets::SecretsError, secrets::cipher::CipherError, services::credentials::CredentialsError, store::StoreError,
     telemetry::chain,
 };
 
 /// An answer to a request.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     status: u16,
     content_type: &'static str,
     cache_control: &'static str,
@@ -26,7 +26,7 @@ pub struct Answer {
     body: Body,
 }
 
-impl Answer {
+impl ApiResponse {
     /// 200 with a JSON body.
     pub fn json<T: Serialize>(body: &T) -> Result<Self, ApiError> {
         let body = serde_json::to_string(body).map_err(|error| ApiError::internal(&error))?;
@@ -175,7 +175,7 @@ impl ApiError {
         self.cause.as_deref()
     }
 
-    pub(super) fn into_answer(self, request_id: &str) -> Answer {
+    pub(super) fn into_api_response(self, request_id: &str) -> ApiResponse {
         // The webhook's refusal of a verification has a shape of its own, without code and id.
         let body = if self.code == "verification_failed" {
             json!({"error": self.message})
@@ -183,7 +183,12 @@ impl ApiError {
             json!({"error": self.message, "code": self.code, "requestId": request_id})
         };
         let retry_after = (self.status == 503).then_some(1);
-        Answer { status: self.status, retry_after, allow: self.allow, ..Answer::written_json(body.to_string()) }
+        ApiResponse {
+            status: self.status,
+            retry_after,
+            allow: self.allow,
+            ..ApiResponse::written_json(body.to_string())
+        }
     }
 }
 
@@ -193,8 +198,8 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<VaultError> for ApiError {
-    fn from(error: VaultError) -> Self {
+impl From<CipherError> for ApiError {
+    fn from(error: CipherError) -> Self {
         Self::unavailable(&error)
     }
 }

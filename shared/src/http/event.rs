@@ -17,7 +17,7 @@ use lambda_http::{
 };
 use serde::Deserialize;
 
-use super::{Answer, ApiError, Body, Query, input::percent_decoded};
+use super::{ApiError, ApiResponse, Body, Query, input::percent_decoded};
 use crate::{
     domain::id::ChatId,
     http::access::{Access, Caller, Route, route_of},
@@ -25,7 +25,7 @@ use crate::{
 
 /// A request as a handler sees it.
 #[derive(Debug)]
-pub struct Incoming {
+pub struct ApiRequest {
     /// The method.
     pub method: Method,
     /// Who calls; nobody at the paths that are open.
@@ -40,7 +40,7 @@ pub struct Incoming {
     pub body: Body,
 }
 
-impl Incoming {
+impl ApiRequest {
     /// Who calls. 401 when the request did not come through the authorizer.
     pub fn caller(&self) -> Result<&Caller, ApiError> {
         self.caller.as_ref().ok_or_else(unauthenticated)
@@ -71,14 +71,14 @@ impl Incoming {
 /// caller has the scope that the method needs.
 pub async fn serve<H, F>(route: &'static Route, handler: H) -> Result<(), lambda_runtime::Error>
 where
-    H: Fn(Incoming) -> F + Clone + Send + 'static,
-    F: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+    H: Fn(ApiRequest) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<ApiResponse, ApiError>> + Send + 'static,
 {
     run(move |request| {
         let handler = handler.clone();
         async move {
             match admit(route, request) {
-                Ok(incoming) => handler(incoming).await,
+                Ok(request) => handler(request).await,
                 Err(refusal) => Err(refusal),
             }
         }
@@ -88,10 +88,10 @@ where
 
 /// Serves what no other function does, until Lambda ends the process: methods that a path does not know, paths that the
 /// API does not know, and the questions of browsers which methods there are.
-pub async fn serve_the_rest() -> Result<(), lambda_runtime::Error> {
+pub async fn serve_fallback() -> Result<(), lambda_runtime::Error> {
     run(|request| async move {
         match route_of(request.uri().path()).map(Route::allow) {
-            Some(allow) if request.method() == Method::OPTIONS => Ok(Answer::no_content(&allow)),
+            Some(allow) if request.method() == Method::OPTIONS => Ok(ApiResponse::no_content(&allow)),
             Some(allow) => Err(ApiError::method_not_allowed(&allow)),
             None => Err(ApiError::not_found("path_not_found", "There is nothing at this path")),
         }
@@ -102,14 +102,14 @@ pub async fn serve_the_rest() -> Result<(), lambda_runtime::Error> {
 async fn run<H, F>(handler: H) -> Result<(), lambda_runtime::Error>
 where
     H: Fn(Request) -> F + Clone + Send + 'static,
-    F: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+    F: Future<Output = Result<ApiResponse, ApiError>> + Send + 'static,
 {
     let service = service_fn(move |request: Request| {
         let handler = handler.clone();
         async move { Ok::<_, std::convert::Infallible>(respond(handler, request).await) }
     });
     lambda_runtime::run_concurrent(MapRequest::new(Adapter::from(service), |event: LambdaEvent<GatewayEvent>| {
-        LambdaEvent::new(LambdaRequest::ApiGatewayV2(event.payload.tidied()), event.context)
+        LambdaEvent::new(LambdaRequest::ApiGatewayV2(event.payload.sanitized()), event.context)
     }))
     .await
 }
@@ -117,7 +117,7 @@ where
 async fn respond<H, F>(handler: H, request: Request) -> lambda_http::Response<lambda_http::Body>
 where
     H: Fn(Request) -> F,
-    F: Future<Output = Result<Answer, ApiError>>,
+    F: Future<Output = Result<ApiResponse, ApiError>>,
 {
     let request_id = request_id(&request);
     let method = request.method().clone();
@@ -128,7 +128,7 @@ where
             if let Some(cause) = error.cause() {
                 tracing::error!(request_id, error = cause, "request failed");
             }
-            error.into_answer(&request_id)
+            error.into_api_response(&request_id)
         }
     };
     let key_id = caller.map(|caller| caller.key_id);
@@ -137,7 +137,7 @@ where
 }
 
 /// The request, when the path knows its method and its caller may use it.
-fn admit(route: &Route, request: Request) -> Result<Incoming, ApiError> {
+fn admit(route: &Route, request: Request) -> Result<ApiRequest, ApiError> {
     // API Gateway takes GET /api/messages/send for a message, because that path has no GET of its own.
     if let Some(other) = route_of(request.uri().path()).filter(|other| other.path != route.path) {
         return Err(ApiError::method_not_allowed(&other.allow()));
@@ -153,7 +153,7 @@ fn admit(route: &Route, request: Request) -> Result<Incoming, ApiError> {
     };
     let path_parameters = request.path_parameters();
     let (parts, body) = request.into_parts();
-    Ok(Incoming {
+    Ok(ApiRequest {
         method: parts.method,
         caller,
         path_parameters,
@@ -197,7 +197,7 @@ fn request_id(request: &Request) -> String {
 ///
 /// `lambda_http` panics on events that hold what any client can send: a blank in the query string, a body that is not
 /// the base64 that it claims to be, a `Host` that is no host, a header that is not ASCII. This type takes them all, and
-/// [`GatewayEvent::tidied`] gives `lambda_http` only what it can read.
+/// [`GatewayEvent::sanitized`] gives `lambda_http` only what it can read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GatewayEvent {
@@ -237,7 +237,7 @@ struct Http {
 }
 
 impl GatewayEvent {
-    fn tidied(self) -> ApiGatewayV2httpRequest {
+    fn sanitized(self) -> ApiGatewayV2httpRequest {
         let mut request = ApiGatewayV2httpRequest::default();
         request.raw_path = Some(escaped(&self.raw_path));
         request.raw_query_string = Some(escaped(&self.raw_query_string));
@@ -285,7 +285,7 @@ mod tests {
 
     fn request(event: serde_json::Value) -> Request {
         let event: GatewayEvent = serde_json::from_value(event).unwrap();
-        LambdaRequest::ApiGatewayV2(event.tidied()).into()
+        LambdaRequest::ApiGatewayV2(event.sanitized()).into()
     }
 
     proptest! {

@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{domain::time::Timestamp, store::EventRow};
+use crate::{domain::time::Timestamp, store::StoredEvent};
 
 /// An event: `null` where unset.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the fields are those of EventRow")]
-pub struct EventAnswer {
+#[allow(missing_docs, reason = "the fields are those of StoredEvent")]
+pub struct EventResponse {
     pub id: Uuid,
     pub field: String,
     pub reason: Option<String>,
@@ -28,8 +28,8 @@ pub struct EventAnswer {
     pub is_truncated: bool,
 }
 
-impl From<EventRow> for EventAnswer {
-    fn from(row: EventRow) -> Self {
+impl From<StoredEvent> for EventResponse {
+    fn from(row: StoredEvent) -> Self {
         let is_truncated = row.parts > 1;
         let payload = serde_json::from_str(&row.raw).ok().filter(|_| !is_truncated && row.encoding.is_none());
         Self {

@@ -4,18 +4,18 @@ use serde::Serialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
-    domain::message::{Attempt, Message, MessageRow, MessageStatus, MessageType, Source},
-    domain::message_action::{Edited, Notes, Participant},
+    domain::message::{Attempt, Message, MessageResponse, MessageStatus, MessageType, Source},
+    domain::message_action::{Annotations, Edited, Participant},
     domain::time::Timestamp,
-    store::{Facts, StatusTimes},
+    store::{MessageMetadata, StatusTimes},
     whatsapp::WhatsAppError,
 };
 
 /// A message as `GET /api/messages/{messageId}` and the lists of messages give it: `null` where unset.
 #[derive(Debug, Serialize)]
-pub struct MessageDetails {
+pub struct MessageDetailResponse {
     #[serde(flatten)]
-    row: MessageRow,
+    row: MessageResponse,
     to: Option<String>,
     /// How it came to be here, where it was neither live nor sent through the API.
     source: Option<Source>,
@@ -30,7 +30,7 @@ pub struct MessageDetails {
     /// Who wrote it in a group: `{"name", "phone", "user_id"}`.
     author: Option<Value>,
     /// Newest first.
-    reactions: Vec<ReactionRow>,
+    reactions: Vec<ReactionResponse>,
     edited_at: Option<Timestamp>,
     /// The text or caption before it was edited.
     original_body: Option<String>,
@@ -43,7 +43,7 @@ pub struct MessageDetails {
     pricing: Option<Box<RawValue>>,
     conversation: Option<Box<RawValue>>,
     /// How far a message to a group is with each participant.
-    participants: Vec<ParticipantRow>,
+    participants: Vec<ParticipantResponse>,
     /// When a webhook first brought it.
     received_at: Option<Timestamp>,
     /// How often it was delivered again.
@@ -51,24 +51,24 @@ pub struct MessageDetails {
 }
 
 #[derive(Debug, Serialize)]
-struct ReactionRow {
+struct ReactionResponse {
     by: String,
     emoji: String,
     at: Timestamp,
 }
 
 #[derive(Debug, Serialize)]
-struct ParticipantRow {
+struct ParticipantResponse {
     participant: String,
     status: Option<MessageStatus>,
     #[serde(flatten)]
     times: Participant,
 }
 
-impl MessageDetails {
+impl MessageDetailResponse {
     /// Fails when the row holds no JSON where it should.
-    pub fn new(message: Message, facts: Facts) -> Result<Self, serde_json::Error> {
-        let row = message.row();
+    pub fn new(message: Message, metadata: MessageMetadata) -> Result<Self, serde_json::Error> {
+        let row = message.response();
         let mut content: Map<String, Value> =
             message.content.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
         let inbound_errors = content.remove("errors").map(serde_json::from_value).transpose()?.unwrap_or_default();
@@ -83,18 +83,21 @@ impl MessageDetails {
         let (referral, author) = (content.remove("referral"), content.remove("author"));
         // The type alone says nothing that the row does not.
         let content = (content.len() > 1).then_some(Value::Object(content));
-        let Notes { reactions, edit, revoked_at, participants, .. } = facts.notes;
-        let mut reactions: Vec<ReactionRow> = reactions
+        let Annotations { reactions, edit, revoked_at, participants, .. } = metadata.annotations;
+        let mut reactions: Vec<ReactionResponse> = reactions
             .into_iter()
-            .filter_map(|(by, reaction)| Some(ReactionRow { by, emoji: reaction.emoji?, at: reaction.at }))
+            .filter_map(|(by, reaction)| Some(ReactionResponse { by, emoji: reaction.emoji?, at: reaction.at }))
             .collect();
         reactions.sort_by_key(|reaction| std::cmp::Reverse(reaction.at));
         let (edited_at, original_body) = match edit {
             Some(Edited { at, original_body, .. }) => (Some(at), original_body),
             None => (None, None),
         };
-        let participant =
-            |(participant, times): (String, Participant)| ParticipantRow { participant, status: times.status(), times };
+        let participant = |(participant, times): (String, Participant)| ParticipantResponse {
+            participant,
+            status: times.status(),
+            times,
+        };
         Ok(Self {
             row,
             to: message.to,
@@ -110,13 +113,13 @@ impl MessageDetails {
             revoked_at,
             valid_until: message.valid_until,
             attempts: message.attempts,
-            statuses: facts.statuses,
-            errors: if facts.errors.is_empty() { inbound_errors } else { facts.errors },
-            pricing: facts.pricing.map(RawValue::from_string).transpose()?,
-            conversation: facts.conversation.map(RawValue::from_string).transpose()?,
+            statuses: metadata.statuses,
+            errors: if metadata.errors.is_empty() { inbound_errors } else { metadata.errors },
+            pricing: metadata.pricing.map(RawValue::from_string).transpose()?,
+            conversation: metadata.conversation.map(RawValue::from_string).transpose()?,
             participants: participants.into_iter().map(participant).collect(),
-            received_at: facts.received_at,
-            duplicates: facts.duplicates,
+            received_at: metadata.received_at,
+            duplicates: metadata.duplicates,
         })
     }
 }

@@ -6,42 +6,22 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::{Builder, tls};
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use crate::{
     aws::{Service, ServiceClient},
-    domain::time::Timestamp,
-    http::origin_guard::Firewall,
+    domain::system::System,
+    http::origin_guard::OriginGuard,
     runtime::config::Environment,
-    secrets::cipher::Vault,
+    secrets::cipher::CredentialCipher,
     secrets::{OperatorSecret, Secrets},
     services::credentials::Credentials,
-    services::self_invoker::Waker,
+    services::self_invoker::SelfInvoker,
     store::Store,
     telemetry,
 };
 
 /// A function's failure to start.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Time and randomness. Only `main` makes one; everything else is given it.
-#[derive(Clone, Copy, Debug)]
-pub struct System {
-    /// The time.
-    pub now: fn() -> Timestamp,
-    /// A random UUID (version 4).
-    pub random: fn() -> Uuid,
-    /// A UUID of version 7: random, and later ones sort later.
-    pub ordered: fn() -> Uuid,
-}
-
-impl System {
-    /// The machine's own clock and random numbers.
-    #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's randomness")]
-    pub fn real() -> Self {
-        Self { now: Timestamp::now, random: Uuid::new_v4, ordered: Uuid::now_v7 }
-    }
-}
 
 /// A function that is starting.
 #[derive(Debug)]
@@ -89,13 +69,13 @@ impl Startup {
     /// What WhatsApp knows us by.
     pub fn credentials(&self) -> Result<Credentials, StartError> {
         let secrets = self.secrets(self.environment.secret_id()?)?;
-        Ok(Credentials::new(secrets, self.store()?, self.vault()?, self.system))
+        Ok(Credentials::new(secrets, self.store()?, self.cipher()?, self.system))
     }
 
     /// What encrypts the credentials of numbers; `None` where the deployment has no key for them.
-    pub fn vault(&self) -> Result<Option<Vault>, StartError> {
+    pub fn cipher(&self) -> Result<Option<CredentialCipher>, StartError> {
         let Some(key_id) = self.environment.numbers_key_id() else { return Ok(None) };
-        Ok(Some(Vault::new(ServiceClient::new(&self.aws, Service::Kms)?, key_id)))
+        Ok(Some(CredentialCipher::new(ServiceClient::new(&self.aws, Service::Kms)?, key_id)))
     }
 
     /// The operator's key.
@@ -104,18 +84,18 @@ impl Startup {
     }
 
     /// What tells requests that came through the firewall from others.
-    pub fn firewall(&self) -> Result<Firewall, StartError> {
+    pub fn origin_guard(&self) -> Result<OriginGuard, StartError> {
         let secret = self.environment.origin_secret_id().map(|id| self.secrets(id)).transpose()?;
-        Ok(Firewall::new(secret, self.system))
+        Ok(OriginGuard::new(secret, self.system))
     }
 
     /// What lets the function invoke itself.
-    pub fn waker(&self) -> Result<Waker, StartError> {
+    pub fn self_invoker(&self) -> Result<SelfInvoker, StartError> {
         // One repeat, for a connection that was closed while the process was frozen. More would hold up the invocation
         // for the sake of an event that the schedule makes up for.
         let retries = RetryConfig::standard().with_max_attempts(2);
         let client = ServiceClient::with_retries(&self.aws, Service::Lambda, &retries)?;
-        Ok(Waker::new(client, self.environment.function_name()?))
+        Ok(SelfInvoker::new(client, self.environment.function_name()?))
     }
 
     fn secrets<T: DeserializeOwned + PartialEq>(&self, secret_id: String) -> Result<Secrets<T>, StartError> {

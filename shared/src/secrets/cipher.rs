@@ -29,7 +29,7 @@ const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// An encrypted secret: the data key under the deployment's key, a dot, and the secret under the data key, both in base64.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Sealed(String);
+pub struct Ciphertext(String);
 
 /// What a secret is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Kind {
 
 /// A secret could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
-pub enum VaultError {
+pub enum CipherError {
     /// KMS refused or did not answer.
     #[error("the data key of a number's credentials could not be had")]
     Key(#[source] CallError),
@@ -66,63 +66,63 @@ type Opened = (Arc<str>, Timestamp);
 
 /// Seals secrets and opens them.
 #[derive(Clone)]
-pub struct Vault {
+pub struct CredentialCipher {
     client: ServiceClient,
     key_id: String,
-    opened: Arc<Mutex<HashMap<Sealed, Opened>>>,
+    opened: Arc<Mutex<HashMap<Ciphertext, Opened>>>,
 }
 
-impl fmt::Debug for Vault {
+impl fmt::Debug for CredentialCipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Vault({})", self.key_id)
+        write!(f, "CredentialCipher({})", self.key_id)
     }
 }
 
-impl Vault {
+impl CredentialCipher {
     /// A vault whose data keys are under the KMS key of this ARN.
     pub fn new(client: ServiceClient, key_id: String) -> Self {
         Self { client, key_id, opened: Arc::default() }
     }
 
     /// Encrypts a secret of a number under a new data key.
-    pub async fn seal(&self, kind: Kind, phone_number_id: &str, secret: &str) -> Result<Sealed, VaultError> {
+    pub async fn encrypt(&self, kind: Kind, phone_number_id: &str, secret: &str) -> Result<Ciphertext, CipherError> {
         let input = json!({
             "KeyId": self.key_id,
             "KeySpec": "AES_256",
             "EncryptionContext": encryption_context(kind, phone_number_id),
         });
-        let key: DataKey = self.client.call("TrentService.GenerateDataKey", &input).await.map_err(VaultError::Key)?;
-        let text = encrypt(&decode(&key.plaintext)?, kind, phone_number_id, secret).ok_or(VaultError::Damaged)?;
-        Ok(Sealed(format!("{}.{}", key.ciphertext_blob, BASE64_STANDARD.encode(text))))
+        let key: DataKey = self.client.call("TrentService.GenerateDataKey", &input).await.map_err(CipherError::Key)?;
+        let text = encrypt(&decode(&key.plaintext)?, kind, phone_number_id, secret).ok_or(CipherError::Damaged)?;
+        Ok(Ciphertext(format!("{}.{}", key.ciphertext_blob, BASE64_STANDARD.encode(text))))
     }
 
     /// A secret that was sealed for this number and purpose.
-    pub async fn open(
+    pub async fn decrypt(
         &self,
         kind: Kind,
         phone_number_id: &str,
-        sealed: &Sealed,
+        ciphertext: &Ciphertext,
         now: Timestamp,
-    ) -> Result<Arc<str>, VaultError> {
+    ) -> Result<Arc<str>, CipherError> {
         if let Ok(opened) = self.opened.lock()
-            && let Some((secret, opened_at)) = opened.get(sealed)
+            && let Some((secret, opened_at)) = opened.get(ciphertext)
             && now.since(*opened_at) < LIFETIME
         {
             return Ok(Arc::clone(secret));
         }
-        let (kept, text) = sealed.0.split_once('.').ok_or(VaultError::Damaged)?;
+        let (kept, text) = ciphertext.0.split_once('.').ok_or(CipherError::Damaged)?;
         let text = decode(text)?;
         let input = json!({
             "KeyId": self.key_id,
             "CiphertextBlob": kept,
             "EncryptionContext": encryption_context(kind, phone_number_id),
         });
-        let key: DecryptedKey = self.client.call("TrentService.Decrypt", &input).await.map_err(VaultError::Key)?;
+        let key: DecryptedKey = self.client.call("TrentService.Decrypt", &input).await.map_err(CipherError::Key)?;
         let key = decode(&key.plaintext)?;
-        let secret: Arc<str> = decrypt(&key, kind, phone_number_id, text).ok_or(VaultError::Damaged)?.into();
+        let secret: Arc<str> = decrypt(&key, kind, phone_number_id, text).ok_or(CipherError::Damaged)?.into();
         if let Ok(mut opened) = self.opened.lock() {
             opened.retain(|_, (_, opened_at)| now.since(*opened_at) < LIFETIME);
-            opened.insert(sealed.clone(), (Arc::clone(&secret), now));
+            opened.insert(ciphertext.clone(), (Arc::clone(&secret), now));
         }
         Ok(secret)
     }
@@ -147,8 +147,8 @@ fn encryption_context(kind: Kind, phone_number_id: &str) -> serde_json::Value {
     json!({"phone_number_id": phone_number_id, "credential": kind.as_str()})
 }
 
-fn decode(base64: &str) -> Result<Vec<u8>, VaultError> {
-    BASE64_STANDARD.decode(base64).map_err(|_| VaultError::Damaged)
+fn decode(base64: &str) -> Result<Vec<u8>, CipherError> {
+    BASE64_STANDARD.decode(base64).map_err(|_| CipherError::Damaged)
 }
 
 /// A data key encrypts one secret once, and so does with a nonce that never changes.

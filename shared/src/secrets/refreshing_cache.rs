@@ -11,10 +11,10 @@ const LIFETIME: Duration = Duration::from_secs(4 * 60);
 
 /// How old a value must be for strangers to have it asked for again, who can make a webhook's signature fail as often as they
 /// like; and the time between two questions when the first has failed.
-pub const PAUSE: Duration = Duration::from_secs(10);
+pub const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The last known value. Clones share it.
-pub struct Cached<T> {
+pub struct RefreshingCache<T> {
     what: &'static str,
     known: Arc<Mutex<Option<Known<T>>>>,
 }
@@ -27,7 +27,7 @@ struct Known<T> {
 
 /// What there is in place of a value that did not work.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Newer<T> {
+pub enum Refresh<T> {
     /// Another value.
     Value(Arc<T>),
     /// None: it was asked for, and is what it was.
@@ -36,19 +36,19 @@ pub enum Newer<T> {
     NotYet,
 }
 
-impl<T> Clone for Cached<T> {
+impl<T> Clone for RefreshingCache<T> {
     fn clone(&self) -> Self {
         Self { what: self.what, known: Arc::clone(&self.known) }
     }
 }
 
-impl<T> fmt::Debug for Cached<T> {
+impl<T> fmt::Debug for RefreshingCache<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cached({})", self.what)
+        write!(f, "RefreshingCache({})", self.what)
     }
 }
 
-impl<T: PartialEq> Cached<T> {
+impl<T: PartialEq> RefreshingCache<T> {
     /// Nothing known yet. `what` names the value in the log.
     pub fn new(what: &'static str) -> Self {
         Self { what, known: Arc::default() }
@@ -62,7 +62,7 @@ impl<T: PartialEq> Cached<T> {
     ) -> Result<Arc<T>, E> {
         let mut slot = self.known.lock().await;
         if let Some(known) = slot.as_mut() {
-            if now.since(known.fetched_at) >= LIFETIME && now.since(known.asked_at) >= PAUSE {
+            if now.since(known.fetched_at) >= LIFETIME && now.since(known.asked_at) >= MIN_REFRESH_INTERVAL {
                 self.ask(known, now, fetch).await;
             }
             return Ok(Arc::clone(&known.value));
@@ -74,25 +74,25 @@ impl<T: PartialEq> Cached<T> {
 
     /// Another value than `used`, which did not work: the one known by now, or one that is asked for ahead of its time,
     /// unless that was done less than `age` ago.
-    pub async fn other_than<E: Error + 'static>(
+    pub async fn refresh_if<E: Error + 'static>(
         &self,
         used: &Arc<T>,
         age: Duration,
         now: Timestamp,
         fetch: impl Future<Output = Result<T, E>>,
-    ) -> Newer<T> {
+    ) -> Refresh<T> {
         // Held while asking: whoever fails at the same time waits for this answer.
         let mut known = self.known.lock().await;
-        let Some(known) = known.as_mut() else { return Newer::NotYet };
+        let Some(known) = known.as_mut() else { return Refresh::NotYet };
         if known.value == *used && now.since(known.asked_at) >= age {
             self.ask(known, now, fetch).await;
         }
         if known.value != *used {
-            Newer::Value(Arc::clone(&known.value))
+            Refresh::Value(Arc::clone(&known.value))
         } else if known.fetched_at == now || now.since(known.fetched_at) < age {
-            Newer::Same
+            Refresh::Same
         } else {
-            Newer::NotYet
+            Refresh::NotYet
         }
     }
 
@@ -122,13 +122,13 @@ mod tests {
         Timestamp::from_seconds(seconds).unwrap()
     }
 
-    async fn get(cached: &Cached<u8>, seconds: i64, answer: Result<u8, Down>) -> Result<u8, Down> {
+    async fn get(cached: &RefreshingCache<u8>, seconds: i64, answer: Result<u8, Down>) -> Result<u8, Down> {
         cached.get(at(seconds), async { answer }).await.map(|value| *value)
     }
 
     #[tokio::test]
     async fn a_value_is_asked_for_again_when_it_is_old() {
-        let cached = Cached::new("test");
+        let cached = RefreshingCache::new("test");
         assert_eq!(get(&cached, 0, Err(Down)).await, Err(Down));
         assert_eq!(get(&cached, 0, Ok(1)).await, Ok(1));
         assert_eq!(get(&cached, 239, Ok(2)).await, Ok(1));
@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_old_value_is_better_than_none_and_its_keeper_is_not_hammered() {
-        let cached = Cached::new("test");
+        let cached = RefreshingCache::new("test");
         get(&cached, 0, Ok(1)).await.unwrap();
         assert_eq!(get(&cached, 240, Err(Down)).await, Ok(1));
         assert_eq!(get(&cached, 249, Ok(2)).await, Ok(1));
@@ -146,16 +146,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_value_that_did_not_work_is_asked_for_early_and_not_too_often() {
-        let cached = Cached::new("test");
+        let cached = RefreshingCache::new("test");
         let first = cached.get(at(0), async { Ok::<_, Down>(1) }).await.unwrap();
-        let other =
-            async |used: &Arc<u8>, seconds, answer| cached.other_than(used, PAUSE, at(seconds), async { answer }).await;
-        assert_eq!(other(&first, 9, Ok(2)).await, Newer::Same);
-        assert_eq!(other(&first, 10, Ok(1)).await, Newer::Same);
-        assert_eq!(other(&first, 19, Ok(2)).await, Newer::Same);
-        assert_eq!(other(&first, 20, Err(Down)).await, Newer::NotYet);
-        assert_eq!(other(&first, 30, Ok(2)).await, Newer::Value(Arc::new(2)));
+        let other = async |used: &Arc<u8>, seconds, answer| {
+            cached.refresh_if(used, MIN_REFRESH_INTERVAL, at(seconds), async { answer }).await
+        };
+        assert_eq!(other(&first, 9, Ok(2)).await, Refresh::Same);
+        assert_eq!(other(&first, 10, Ok(1)).await, Refresh::Same);
+        assert_eq!(other(&first, 19, Ok(2)).await, Refresh::Same);
+        assert_eq!(other(&first, 20, Err(Down)).await, Refresh::NotYet);
+        assert_eq!(other(&first, 30, Ok(2)).await, Refresh::Value(Arc::new(2)));
         // Who still has the old one gets what is known, without a question.
-        assert_eq!(other(&first, 31, Ok(3)).await, Newer::Value(Arc::new(2)));
+        assert_eq!(other(&first, 31, Ok(3)).await, Refresh::Value(Arc::new(2)));
     }
 }

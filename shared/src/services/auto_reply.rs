@@ -14,14 +14,15 @@ use tokio::sync::OnceCell;
 pub use self::dry_run::{DryRun, dry_run};
 use crate::{
     domain::auto_reply::{
-        self, Answer, ConsentWord, Decision, History, Limits, Question, Rule, Silence, Subject, Verdict, answerable,
+        self, ChatContext, ConsentWord, Decision, History, InboundText, Limits, Rule, SelectedReply, SuppressionReason,
+        Verdict, answerable,
     },
     domain::chat::Chat,
     domain::id::{ChatId, MessageId, SessionId},
     domain::message::{Message, MessageStatus, Source},
     domain::session::Session,
+    domain::system::System,
     domain::time::Timestamp,
-    runtime::startup::System,
     services::send::place_in_chain,
     store::{Reply, ReplyContext, ReplyOutcome, Store, StoreError, keys::MessageKey},
     telemetry::{Metric, Metrics},
@@ -31,7 +32,7 @@ use crate::{
 const PARALLEL: usize = 16;
 
 /// How long a reply is decided anew because other writers of the same chat got somewhere first.
-const PATIENCE: Duration = Duration::from_secs(6);
+const RETRY_BUDGET: Duration = Duration::from_secs(6);
 
 /// How long after the customer's message a reply is still sent, when the number is busy or its session paused.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -47,9 +48,9 @@ pub struct Responder {
 
 /// Each session with its rules, read once for a batch: a rule that has just been changed counts for the next one.
 #[derive(Default)]
-struct Rulebooks(Mutex<HashMap<SessionId, Arc<OnceCell<Option<Rulebook>>>>>);
+struct RulesBySession(Mutex<HashMap<SessionId, Arc<OnceCell<Option<SessionRules>>>>>);
 
-struct Rulebook {
+struct SessionRules {
     session: Session,
     rules: Vec<Rule>,
 }
@@ -66,63 +67,66 @@ impl Responder {
         for (tag, message) in messages {
             chats.entry(message.chat_id).or_default().push((tag, message));
         }
-        let rulebooks = Rulebooks::default();
+        let rules_by_session = RulesBySession::default();
         let outcomes: Vec<Vec<_>> = stream::iter(chats.into_values())
             .map(|chat| async {
                 let mut outcomes = Vec::with_capacity(chat.len());
                 for (tag, message) in chat {
-                    outcomes.push((tag, self.respond_to(&message, &rulebooks).await));
+                    outcomes.push((tag, self.respond_to(&message, &rules_by_session).await));
                 }
                 outcomes
             })
             .buffer_unordered(PARALLEL)
             .collect()
             .await;
-        self.metrics.write((self.system.now)());
+        self.metrics.write(self.system.now());
         outcomes.into_iter().flatten().collect()
     }
 
-    async fn respond_to(&self, message: &Message, rulebooks: &Rulebooks) -> Result<(), StoreError> {
+    async fn respond_to(&self, message: &Message, rules_by_session: &RulesBySession) -> Result<(), StoreError> {
         if !answerable(message) {
             return Ok(());
         }
         if let Some(word) = message.body.as_deref().and_then(ConsentWord::read) {
-            self.store.keep_consent(message.chat_id, word, message.timestamp).await?;
+            self.store.set_consent(message.chat_id, word, message.timestamp).await?;
             tracing::info!(chat_id = %message.chat_id, ?word, "a contact said whether he wants automatic replies");
         }
-        let rulebook = rulebooks.of(message.session_id);
-        let rulebook = rulebook.get_or_try_init(|| self.rulebook(message.session_id)).await?;
+        let session_rules = rules_by_session.of(message.session_id);
+        let session_rules = session_rules.get_or_try_init(|| self.session_rules(message.session_id)).await?;
         // A number that has gone to another session is not this one's to answer from.
-        let rulebook =
-            rulebook.as_ref().filter(|book| book.session.phone_number_id.as_ref() == Some(&message.phone_number_id));
-        match rulebook {
-            Some(rulebook) if rulebook.rules.iter().any(|rule| rule.enabled) => self.answer(message, rulebook).await,
+        let session_rules = session_rules
+            .as_ref()
+            .filter(|book| book.session.phone_number_id.as_ref() == Some(&message.phone_number_id));
+        match session_rules {
+            Some(session_rules) if session_rules.rules.iter().any(|rule| rule.enabled) => {
+                self.answer(message, session_rules).await
+            }
             _ => Ok(()),
         }
     }
 
-    async fn rulebook(&self, session_id: SessionId) -> Result<Option<Rulebook>, StoreError> {
+    async fn session_rules(&self, session_id: SessionId) -> Result<Option<SessionRules>, StoreError> {
         let found = self.store.session_with_rules(session_id).await?;
-        Ok(found.map(|(session, rules)| Rulebook { session, rules }))
+        Ok(found.map(|(session, rules)| SessionRules { session, rules }))
     }
 
-    async fn answer(&self, message: &Message, rulebook: &Rulebook) -> Result<(), StoreError> {
-        let started = (self.system.now)();
+    async fn answer(&self, message: &Message, session_rules: &SessionRules) -> Result<(), StoreError> {
+        let started = self.system.now();
         for round in 0.. {
             if round > 0 {
                 self.store.pause(round).await;
             }
-            let now = (self.system.now)();
-            if now.since(started) > PATIENCE {
+            let now = self.system.now();
+            if now.since(started) > RETRY_BUDGET {
                 break;
             }
             let Some(context) = self.store.reply_context(message.chat_id).await? else { return Ok(()) };
-            let decision = self.decide(message, &context, rulebook, now);
+            let decision = self.decide(message, &context, session_rules, now);
             let Some(answer) = &decision.answer else {
                 self.note_suppressed(message, &decision);
                 return Ok(());
             };
-            match self.store_answer(message, &context, rulebook, answer, now).await? {
+            match self.store_answer(message, &context, session_rules, answer, now).await? {
                 ReplyOutcome::Stored => {
                     let (message_id, rule_id) = (message.id, answer.rule.id);
                     tracing::info!(session_id = %message.session_id, %message_id, %rule_id, "a rule answered a message");
@@ -140,30 +144,30 @@ impl Responder {
         &self,
         message: &Message,
         context: &ReplyContext,
-        rulebook: &'a Rulebook,
+        session_rules: &'a SessionRules,
         now: Timestamp,
     ) -> Decision<'a> {
-        let question = Question {
+        let inbound = InboundText {
             kind: message.kind,
             text: message.body.as_deref(),
             written_at: message.timestamp,
             is_first: context.chat.first_inbound == Some(MessageKey::of(message).key().sk),
         };
         let ReplyContext { chat, history } = context;
-        let subject = Subject { chat: Some(chat), name: &chat.name, history };
-        auto_reply::decide(&rulebook.rules, &question, &subject, self.limits, now)
+        let context = ChatContext { chat: Some(chat), name: &chat.name, history };
+        auto_reply::decide(&session_rules.rules, &inbound, &context, self.limits, now)
     }
 
     async fn store_answer(
         &self,
         message: &Message,
         context: &ReplyContext,
-        rulebook: &Rulebook,
-        answer: &Answer<'_>,
+        session_rules: &SessionRules,
+        answer: &SelectedReply<'_>,
         now: Timestamp,
     ) -> Result<ReplyOutcome, StoreError> {
-        let reply = reply(message, &context.chat, &rulebook.session, answer, now);
-        let history: History = context.history.after(answer.rule, reply.id, &rulebook.rules, now);
+        let reply = reply(message, &context.chat, &session_rules.session, answer, now);
+        let history: History = context.history.after(answer.rule, reply.id, &session_rules.rules, now);
         let reply = Reply {
             message: &reply,
             inbound: MessageKey::of(message),
@@ -171,7 +175,7 @@ impl Responder {
             chat: &context.chat,
             last_reply: context.history.last_reply,
             history: &history,
-            history_expires_at: history.expires_at(&rulebook.rules, now),
+            history_expires_at: history.expires_at(&session_rules.rules, now),
             quiet_since: now.before(self.limits.quiet),
         };
         self.store.store_reply(&reply).await
@@ -184,25 +188,25 @@ impl Responder {
     }
 }
 
-impl Rulebooks {
-    fn of(&self, session_id: SessionId) -> Arc<OnceCell<Option<Rulebook>>> {
+impl RulesBySession {
+    fn of(&self, session_id: SessionId) -> Arc<OnceCell<Option<SessionRules>>> {
         Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(session_id).or_default())
     }
 }
 
 fn metric(verdict: Verdict) -> Metric {
     match verdict {
-        Verdict::Silenced(Silence::TooOld) => Metric::SuppressedTooOld,
-        Verdict::Silenced(Silence::StopWord | Silence::OptedOut) => Metric::SuppressedOptedOut,
-        Verdict::Silenced(Silence::AnsweredByPerson) => Metric::SuppressedAnswered,
-        Verdict::Silenced(Silence::HourlyLimit) => Metric::SuppressedHourlyLimit,
+        Verdict::Suppressed(SuppressionReason::TooOld) => Metric::SuppressedTooOld,
+        Verdict::Suppressed(SuppressionReason::StopWord | SuppressionReason::OptedOut) => Metric::SuppressedOptedOut,
+        Verdict::Suppressed(SuppressionReason::AnsweredByPerson) => Metric::SuppressedAnswered,
+        Verdict::Suppressed(SuppressionReason::HourlyLimit) => Metric::SuppressedHourlyLimit,
         Verdict::CoolingDown { .. } => Metric::SuppressedCooldown,
         _ => Metric::AutoRepliesSuppressed,
     }
 }
 
 /// The reply as it is stored: a pending message like any other, which `deliver` or a worker takes.
-fn reply(inbound: &Message, chat: &Chat, session: &Session, answer: &Answer<'_>, now: Timestamp) -> Message {
+fn reply(inbound: &Message, chat: &Chat, session: &Session, answer: &SelectedReply<'_>, now: Timestamp) -> Message {
     let (timestamp, previous) = place_in_chain(Some(chat), now);
     Message {
         id: MessageId::for_reply(inbound.id),

@@ -4,11 +4,11 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    domain::number::Number,
+    domain::number::RegisteredNumber,
+    domain::system::System,
     domain::time::Timestamp,
-    runtime::startup::System,
-    secrets::cipher::{Kind, Vault, VaultError},
-    secrets::refreshing_cache::{Cached, Newer, PAUSE},
+    secrets::cipher::{CipherError, CredentialCipher, Kind},
+    secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
     secrets::{Secrets, SecretsError, Values},
     store::{Store, StoreError},
     whatsapp::is_signed,
@@ -26,8 +26,8 @@ pub struct Credentials {
 #[derive(Clone, Debug)]
 struct Numbers {
     store: Store,
-    vault: Vault,
-    known: Cached<Vec<Number>>,
+    cipher: CredentialCipher,
+    known: RefreshingCache<Vec<RegisteredNumber>>,
 }
 
 /// Credentials could not be read.
@@ -41,7 +41,7 @@ pub enum CredentialsError {
     Store(#[from] StoreError),
     /// A number's own.
     #[error(transparent)]
-    Vault(#[from] VaultError),
+    CredentialCipher(#[from] CipherError),
 }
 
 /// What authorises a send.
@@ -77,16 +77,16 @@ pub enum Replacement {
 
 /// Whose signature a webhook bears.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signer {
+pub enum WebhookApp {
     /// The deployment's own app. It is the operator's, and may tell of every number.
     Deployment,
     /// The app of these numbers. It may be a customer's, who is believed for his own numbers and no others.
     Numbers(Vec<String>),
 }
 
-impl Signer {
+impl WebhookApp {
     /// Whether what it tells of this number is to be believed.
-    pub fn vouches_for(&self, phone_number_id: &str) -> bool {
+    pub fn owns(&self, phone_number_id: &str) -> bool {
         match self {
             Self::Deployment => true,
             Self::Numbers(numbers) => numbers.iter().any(|number| number == phone_number_id),
@@ -96,14 +96,14 @@ impl Signer {
 
 impl Credentials {
     /// Credentials out of the deployment's secret, and, where it has a vault, of its numbers.
-    pub fn new(secrets: Secrets, store: Store, vault: Option<Vault>, system: System) -> Self {
-        let numbers = vault.map(|vault| Numbers { store, vault, known: Cached::new("numbers") });
+    pub fn new(secrets: Secrets, store: Store, cipher: Option<CredentialCipher>, system: System) -> Self {
+        let numbers = cipher.map(|cipher| Numbers { store, cipher, known: RefreshingCache::new("numbers") });
         Self { secrets, numbers, system }
     }
 
     /// Reads what there is, so that the first event finds it.
     pub async fn warm_up(&self) {
-        let now = (self.system.now)();
+        let now = self.system.now();
         let numbers = async {
             match &self.numbers {
                 Some(numbers) => numbers.known.get(now, numbers.store.numbers()).await.map(drop),
@@ -121,43 +121,43 @@ impl Credentials {
 
     /// Whether `token` is a verify token.
     pub async fn verifies(&self, token: &str) -> Result<bool, CredentialsError> {
-        let now = (self.system.now)();
+        let now = self.system.now();
         let secrets = self.secrets.get(now).await?;
         if secrets.verify_token.contain(token) {
             return Ok(true);
         }
-        let newer = self.secrets.other_than(&secrets, now).await;
+        let newer = self.secrets.refresh_if(&secrets, now).await;
         Ok(newer.is_some_and(|newer| newer.verify_token.contain(token)))
     }
 
     /// Whose the signature of a webhook is: `signature` is the header's value. `None` when it is nobody's. What is known
     /// comes first and the deployment's secret before all, so that the usual webhook takes one look.
-    pub async fn signer(&self, body: &[u8], signature: &str) -> Result<Option<Signer>, CredentialsError> {
+    pub async fn webhook_app(&self, body: &[u8], signature: &str) -> Result<Option<WebhookApp>, CredentialsError> {
         let signed = |secrets: &Values| secrets.iter().any(|secret| is_signed(body, signature, secret));
-        let now = (self.system.now)();
+        let now = self.system.now();
         let secrets = self.secrets.get(now).await?;
         if signed(&secrets.app_secret) {
-            return Ok(Some(Signer::Deployment));
+            return Ok(Some(WebhookApp::Deployment));
         }
         let known = match &self.numbers {
             Some(numbers) => {
                 let known = numbers.known.get(now, numbers.store.numbers()).await?;
-                if let Some(signer) = self.signing_numbers(numbers, &known, signed).await? {
-                    return Ok(Some(signer));
+                if let Some(webhook_app) = self.signing_numbers(numbers, &known, signed).await? {
+                    return Ok(Some(webhook_app));
                 }
                 Some((numbers, known))
             }
             None => None,
         };
-        if let Some(newer) = self.secrets.other_than(&secrets, now).await
+        if let Some(newer) = self.secrets.refresh_if(&secrets, now).await
             && signed(&newer.app_secret)
         {
-            return Ok(Some(Signer::Deployment));
+            return Ok(Some(WebhookApp::Deployment));
         }
         let Some((numbers, known)) = known else { return Ok(None) };
-        match numbers.known.other_than(&known, PAUSE, now, numbers.store.numbers()).await {
-            Newer::Value(newer) => self.signing_numbers(numbers, &newer, signed).await,
-            Newer::Same | Newer::NotYet => Ok(None),
+        match numbers.known.refresh_if(&known, MIN_REFRESH_INTERVAL, now, numbers.store.numbers()).await {
+            Refresh::Value(newer) => self.signing_numbers(numbers, &newer, signed).await,
+            Refresh::Same | Refresh::NotYet => Ok(None),
         }
     }
 
@@ -165,14 +165,15 @@ impl Credentials {
     async fn signing_numbers(
         &self,
         numbers: &Numbers,
-        known: &[Number],
+        known: &[RegisteredNumber],
         signed: impl Fn(&Values) -> bool,
-    ) -> Result<Option<Signer>, CredentialsError> {
+    ) -> Result<Option<WebhookApp>, CredentialsError> {
         let (mut tried, mut found, mut problem) = (Vec::<(Arc<str>, bool)>::new(), Vec::new(), None);
         for number in known {
-            let Some(sealed) = &number.app_secret else { continue };
-            let now = (self.system.now)();
-            let secrets = match numbers.vault.open(Kind::AppSecret, &number.phone_number_id, sealed, now).await {
+            let Some(ciphertext) = &number.app_secret else { continue };
+            let now = self.system.now();
+            let secrets = match numbers.cipher.decrypt(Kind::AppSecret, &number.phone_number_id, ciphertext, now).await
+            {
                 Ok(secrets) => secrets,
                 // The others may sign it.
                 Err(error) => {
@@ -191,7 +192,7 @@ impl Credentials {
             }
         }
         match problem {
-            _ if !found.is_empty() => Ok(Some(Signer::Numbers(found))),
+            _ if !found.is_empty() => Ok(Some(WebhookApp::Numbers(found))),
             Some(problem) => Err(problem.into()),
             None => Ok(None),
         }
@@ -199,7 +200,7 @@ impl Credentials {
 
     /// The token to send with from this number: its own, else the deployment's.
     pub async fn access_token(&self, phone_number_id: &str) -> Result<AccessToken, CredentialsError> {
-        let now = (self.system.now)();
+        let now = self.system.now();
         if let Some(numbers) = &self.numbers {
             let known = numbers.known.get(now, numbers.store.numbers()).await?;
             if let Some(text) = self.own_token(numbers, &known, phone_number_id).await? {
@@ -211,17 +212,17 @@ impl Credentials {
 
     /// What there is in place of a token that WhatsApp has refused.
     pub async fn replacement(&self, phone_number_id: &str, refused: &AccessToken) -> Replacement {
-        let now = (self.system.now)();
+        let now = self.system.now();
         // Whatever was read after the refused one is new enough: of many sends that fail at once, one asks.
         let age = now.since(refused.read_at);
         let mut is_sure = true;
         if let Some(numbers) = &self.numbers
             && let Ok(known) = numbers.known.get(now, numbers.store.numbers()).await
         {
-            is_sure &= numbers.known.other_than(&known, age, now, numbers.store.numbers()).await != Newer::NotYet;
+            is_sure &= numbers.known.refresh_if(&known, age, now, numbers.store.numbers()).await != Refresh::NotYet;
         }
         if let Ok(secrets) = self.secrets.get(now).await {
-            is_sure &= self.secrets.newer_than(&secrets, age, now).await != Newer::NotYet;
+            is_sure &= self.secrets.refresh_if_older(&secrets, age, now).await != Refresh::NotYet;
         }
         match self.access_token(phone_number_id).await {
             Ok(token) if token.text != refused.text => Replacement::Token(token),
@@ -233,13 +234,13 @@ impl Credentials {
     async fn own_token(
         &self,
         numbers: &Numbers,
-        known: &[Number],
+        known: &[RegisteredNumber],
         phone_number_id: &str,
-    ) -> Result<Option<Arc<str>>, VaultError> {
+    ) -> Result<Option<Arc<str>>, CipherError> {
         let number = known.iter().find(|number| number.phone_number_id == phone_number_id);
-        let Some(sealed) = number.and_then(|number| number.access_token.as_ref()) else { return Ok(None) };
-        let now = (self.system.now)();
-        numbers.vault.open(Kind::AccessToken, phone_number_id, sealed, now).await.map(Some)
+        let Some(ciphertext) = number.and_then(|number| number.access_token.as_ref()) else { return Ok(None) };
+        let now = self.system.now();
+        numbers.cipher.decrypt(Kind::AccessToken, phone_number_id, ciphertext, now).await.map(Some)
     }
 }
 
@@ -249,8 +250,8 @@ mod tests {
 
     #[test]
     fn a_numbers_app_is_believed_for_its_own_numbers_only() {
-        let signer = Signer::Numbers(vec!["1".to_owned(), "2".to_owned()]);
-        assert!(signer.vouches_for("1") && signer.vouches_for("2") && !signer.vouches_for("3"));
-        assert!(Signer::Deployment.vouches_for("3"));
+        let webhook_app = WebhookApp::Numbers(vec!["1".to_owned(), "2".to_owned()]);
+        assert!(webhook_app.owns("1") && webhook_app.owns("2") && !webhook_app.owns("3"));
+        assert!(WebhookApp::Deployment.owns("3"));
     }
 }

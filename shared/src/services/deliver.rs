@@ -1,10 +1,10 @@
 //! Delivering: pending messages are claimed, posted to the Cloud API once, and settled; in order within a chat, at the
 //! pace that WhatsApp allows, and again when they certainly were not sent.
 
-mod keeper;
+mod due_poller;
 mod post;
+mod rate_limiter;
 mod sessions;
-mod slots;
 
 use std::{
     collections::BTreeMap,
@@ -14,16 +14,16 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 
-use self::{sessions::Sessions, slots::SlotBook};
+use self::{rate_limiter::RateLimiter, sessions::Sessions};
 use crate::{
     domain::message::{Attempt, AttemptOutcome, Channel, DeliveryEvent, MessageStatus},
     domain::pacing,
     domain::retry::expires_at,
     domain::session::UnknownPolicy,
+    domain::system::System,
     domain::time::Timestamp,
-    runtime::startup::System,
     services::credentials::{Credentials, CredentialsError},
-    services::self_invoker::Waker,
+    services::self_invoker::SelfInvoker,
     store::{Change, OutboxMessage, Store, StoreError, keys::MessageKey},
     telemetry::{Metric, Metrics},
     whatsapp::{self, CloudApi},
@@ -32,9 +32,9 @@ use crate::{
 /// How long a claimed message is ours. Longer than a post can take, so that an expired lease means an ended process.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// The end of an invocation in which no slot is asked for any more. What has one by then can wait for it, be posted, or
+/// The end of an invocation in which no reservation is asked for any more. What has one by then can wait for it, be posted, or
 /// given back, and settled before the process is ended.
-const WRAP_UP: Duration = Duration::from_secs(20);
+const SHUTDOWN_MARGIN: Duration = Duration::from_secs(20);
 
 /// The end of a lease or an invocation in which nothing is posted any more: as long as a post and its settling take.
 const LAST_POST: Duration = Duration::from_secs(whatsapp::TIMEOUT.as_secs() + 2);
@@ -59,15 +59,15 @@ pub struct Settings {
 
 /// Delivers messages.
 #[derive(Clone, Debug)]
-pub struct Courier {
+pub struct Dispatcher {
     store: Store,
     cloud_api: CloudApi,
     credentials: Credentials,
-    waker: Waker,
+    self_invoker: SelfInvoker,
     system: System,
     settings: Settings,
     sessions: Sessions,
-    slots: SlotBook,
+    rate_limiter: RateLimiter,
     metrics: Metrics,
     /// When the process is ended, whatever it is doing.
     deadline: Timestamp,
@@ -88,7 +88,7 @@ pub enum DeliveryError {
 
 /// A message to deliver: as it was read, or where to read it.
 #[derive(Clone, Debug)]
-pub enum Candidate {
+pub enum PendingMessage {
     /// As the stream or a query brought it.
     Read(Box<OutboxMessage>),
     /// Only its key is known.
@@ -97,21 +97,21 @@ pub enum Candidate {
 
 /// Where a message stands after it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum Progress {
     /// There is nothing left to do with it, and the next one of the chat can go. `wakes` when later ones wait for it.
     Done { wakes: bool, pair_tat: Option<Timestamp> },
     /// Its time has not come, and no later message of the chat can go before it.
-    Held,
+    Deferred,
 }
 
 /// The message before, when this process has just seen it final.
 #[derive(Clone, Debug)]
-struct Before {
+struct PredecessorState {
     key: MessageKey,
     pair_tat: Option<Timestamp>,
 }
 
-impl Candidate {
+impl PendingMessage {
     /// Where it is.
     pub fn key(&self) -> MessageKey {
         match self {
@@ -121,44 +121,44 @@ impl Candidate {
     }
 }
 
-impl Courier {
-    /// A courier between these.
+impl Dispatcher {
+    /// A dispatcher between these.
     pub fn new(
         store: Store,
         cloud_api: CloudApi,
         credentials: Credentials,
-        waker: Waker,
+        self_invoker: SelfInvoker,
         system: System,
         settings: Settings,
     ) -> Self {
-        let slots = SlotBook::new(store.clone(), system, settings.rate);
+        let rate_limiter = RateLimiter::new(store.clone(), system, settings.rate);
         let sessions = Sessions::new(store.clone(), system);
         Self {
             store,
             cloud_api,
             credentials,
-            waker,
+            self_invoker,
             system,
             settings,
             sessions,
-            slots,
+            rate_limiter,
             metrics: Metrics::default(),
-            deadline: (system.now)().after(Duration::MAX),
+            deadline: system.now().after(Duration::MAX),
             soonest: Arc::default(),
         }
     }
 
-    /// The same courier for one invocation, which is ended at `deadline`, in milliseconds since 1970. It claims nothing
+    /// The same dispatcher for one invocation, which is ended at `deadline`, in milliseconds since 1970. It claims nothing
     /// that it might not finish by then. A deadline that has passed already is none: `cargo lambda watch` gives such.
     pub fn until(&self, deadline: u64) -> Self {
         let given = i64::try_from(deadline).ok().and_then(Timestamp::from_milliseconds);
-        let deadline = given.filter(|deadline| *deadline > (self.system.now)()).unwrap_or(self.deadline);
+        let deadline = given.filter(|deadline| *deadline > self.system.now()).unwrap_or(self.deadline);
         Self { deadline, ..self.clone() }
     }
 
     /// The last moment to begin with a message.
     fn last_start(&self) -> Timestamp {
-        self.deadline.before(WRAP_UP)
+        self.deadline.before(SHUTDOWN_MARGIN)
     }
 
     /// Opens the connections and reads the token, so that the first event finds them.
@@ -167,33 +167,33 @@ impl Courier {
     }
 
     /// Has what is due looked after, soon and elsewhere.
-    pub async fn wake(&self) {
-        self.waker.wake((self.system.now)()).await;
+    pub async fn invoke(&self) {
+        self.self_invoker.invoke(self.system.now()).await;
     }
 
     /// Delivers a batch of the stream, the messages of one chat in their order. The outcome of each, in no order. What
     /// has to be looked at again soon gets a keeper.
-    pub async fn deliver<T>(&self, messages: Vec<(T, Candidate)>) -> Vec<(T, Result<(), DeliveryError>)> {
+    pub async fn deliver<T>(&self, messages: Vec<(T, PendingMessage)>) -> Vec<(T, Result<(), DeliveryError>)> {
         let outcomes = self.deliver_chats(messages).await;
         let soonest = self.soonest.lock().ok().and_then(|mut soonest| soonest.take());
-        let now = (self.system.now)();
+        let now = self.system.now();
         if soonest.is_some_and(|due_at| due_at <= now.after(SOON)) {
-            self.waker.wake(now).await;
+            self.self_invoker.invoke(now).await;
         }
-        self.metrics.write((self.system.now)());
+        self.metrics.write(self.system.now());
         outcomes
     }
 
-    async fn deliver_chats<T>(&self, messages: Vec<(T, Candidate)>) -> Vec<(T, Result<(), DeliveryError>)> {
-        let mut chats: BTreeMap<_, Vec<(T, Candidate)>> = BTreeMap::new();
-        for (tag, candidate) in messages {
-            chats.entry(candidate.key().chat_id).or_default().push((tag, candidate));
+    async fn deliver_chats<T>(&self, messages: Vec<(T, PendingMessage)>) -> Vec<(T, Result<(), DeliveryError>)> {
+        let mut chats: BTreeMap<_, Vec<(T, PendingMessage)>> = BTreeMap::new();
+        for (tag, pending) in messages {
+            chats.entry(pending.key().chat_id).or_default().push((tag, pending));
         }
         let outcomes: Vec<Vec<_>> = stream::iter(chats.into_values())
             .map(|mut chat| async move {
-                chat.sort_by_key(|(_, candidate)| candidate.key().key().sk);
-                let (tags, candidates): (Vec<T>, Vec<Candidate>) = chat.into_iter().unzip();
-                let delivered = self.deliver_chat(candidates).await;
+                chat.sort_by_key(|(_, pending)| pending.key().key().sk);
+                let (tags, pending_messages): (Vec<T>, Vec<PendingMessage>) = chat.into_iter().unzip();
+                let delivered = self.deliver_chat(pending_messages).await;
                 tags.into_iter().zip(delivered).collect()
             })
             .buffer_unordered(PARALLEL)
@@ -203,19 +203,19 @@ impl Courier {
     }
 
     /// Messages of one chat, in order, as far as they can go. One outcome for each.
-    async fn deliver_chat(&self, candidates: Vec<Candidate>) -> Vec<Result<(), DeliveryError>> {
-        let mut outcomes = Vec::with_capacity(candidates.len());
-        let mut before: Option<Before> = None;
-        let mut rest = candidates.into_iter().peekable();
-        while let Some(candidate) = rest.next() {
-            let key = candidate.key();
-            match self.deliver_one(candidate, before.take()).await {
-                Ok(Step::Done { wakes, pair_tat }) => {
-                    before = Some(Before { key, pair_tat });
-                    // Also when more candidates follow: there may be messages between them that are not due by themselves.
+    async fn deliver_chat(&self, pending_messages: Vec<PendingMessage>) -> Vec<Result<(), DeliveryError>> {
+        let mut outcomes = Vec::with_capacity(pending_messages.len());
+        let mut before: Option<PredecessorState> = None;
+        let mut rest = pending_messages.into_iter().peekable();
+        while let Some(pending) = rest.next() {
+            let key = pending.key();
+            match self.deliver_one(pending, before.take()).await {
+                Ok(Progress::Done { wakes, pair_tat }) => {
+                    before = Some(PredecessorState { key, pair_tat });
+                    // Also when more pending_messages follow: there may be messages between them that are not due by themselves.
                     outcomes.push(if wakes { self.deliver_followers(key, pair_tat).await } else { Ok(()) });
                 }
-                Ok(Step::Held) => {
+                Ok(Progress::Deferred) => {
                     outcomes.push(Ok(()));
                     // Those behind it wait for it; unless it was finished just now, and can wait no more.
                     if rest.peek().is_some() {
@@ -257,20 +257,24 @@ impl Courier {
             }
             for follower in followers {
                 let next = MessageKey::of(&follower.message);
-                let before = Before { key, pair_tat };
-                match self.deliver_one(Candidate::Read(Box::new(follower)), Some(before)).await? {
-                    Step::Done { pair_tat: tat, .. } => (key, pair_tat) = (next, tat),
-                    Step::Held => return self.store.wait_for(&next.key()).await.map(drop).map_err(Into::into),
+                let before = PredecessorState { key, pair_tat };
+                match self.deliver_one(PendingMessage::Read(Box::new(follower)), Some(before)).await? {
+                    Progress::Done { pair_tat: tat, .. } => (key, pair_tat) = (next, tat),
+                    Progress::Deferred => return self.store.wait_for(&next.key()).await.map(drop).map_err(Into::into),
                 }
             }
         }
     }
 
-    async fn deliver_one(&self, candidate: Candidate, before: Option<Before>) -> Result<Step, DeliveryError> {
-        const GONE: Step = Step::Done { wakes: false, pair_tat: None };
-        let found = match candidate {
-            Candidate::Read(found) => *found,
-            Candidate::At(key) => match self.store.outbox_message(&key.key()).await? {
+    async fn deliver_one(
+        &self,
+        pending: PendingMessage,
+        before: Option<PredecessorState>,
+    ) -> Result<Progress, DeliveryError> {
+        const GONE: Progress = Progress::Done { wakes: false, pair_tat: None };
+        let found = match pending {
+            PendingMessage::Read(found) => *found,
+            PendingMessage::At(key) => match self.store.outbox_message(&key.key()).await? {
                 Some(found) => found,
                 None => return Ok(GONE),
             },
@@ -282,19 +286,23 @@ impl Courier {
             MessageStatus::Pending => self.deliver_pending(found, before).await,
             MessageStatus::Sending => self.recover(&found).await,
             MessageStatus::Unknown => self.reconcile(found, before).await,
-            _ => Ok(Step::Done { wakes: found.waiting, pair_tat: found.pair_tat }),
+            _ => Ok(Progress::Done { wakes: found.waiting, pair_tat: found.pair_tat }),
         }
     }
 
-    async fn deliver_pending(&self, mut found: OutboxMessage, before: Option<Before>) -> Result<Step, DeliveryError> {
+    async fn deliver_pending(
+        &self,
+        mut found: OutboxMessage,
+        before: Option<PredecessorState>,
+    ) -> Result<Progress, DeliveryError> {
         let key = MessageKey::of(&found.message);
-        let now = (self.system.now)();
+        let now = self.system.now();
         if let Some(not_before) = found.not_before.filter(|not_before| *not_before > now) {
-            return self.hold(&key, not_before).await;
+            return self.defer(&key, not_before).await;
         }
         let tat = match self.before(&mut found, before).await? {
             Ok(tat) => tat,
-            Err(held) => return Ok(held),
+            Err(deferred) => return Ok(deferred),
         };
         let expires_at = expires_at(&found.message);
         if expires_at <= now {
@@ -307,18 +315,18 @@ impl Courier {
             session = self.sessions.get(found.message.session_id).await?;
         }
         if session.is_paused {
-            return self.hold(&key, now.after(PAUSED).min(expires_at)).await;
+            return self.defer(&key, now.after(PAUSED).min(expires_at)).await;
         }
         let pair_tat = match pacing::pair(tat, now) {
             Ok(pair_tat) => pair_tat,
-            Err(allowed_from) => return self.hold(&key, allowed_from.min(expires_at)).await,
+            Err(allowed_from) => return self.defer(&key, allowed_from.min(expires_at)).await,
         };
-        if now > self.last_start() && !self.slots.has_one(&found.message.phone_number_id).await {
+        if now > self.last_start() && !self.rate_limiter.has_reservation(&found.message.phone_number_id).await {
             return self.leave(&found).await;
         }
-        match self.slots.wait(&found.message.phone_number_id).await? {
-            Ok(slot) => self.post(&found, slot, pair_tat, session.unknown_policy).await,
-            Err(busy_until) => self.hold(&key, busy_until.min(expires_at)).await,
+        match self.rate_limiter.wait(&found.message.phone_number_id).await? {
+            Ok(reservation) => self.post(&found, reservation, pair_tat, session.unknown_policy).await,
+            Err(retry_at) => self.defer(&key, retry_at.min(expires_at)).await,
         }
     }
 
@@ -327,8 +335,8 @@ impl Courier {
     async fn before(
         &self,
         found: &mut OutboxMessage,
-        known: Option<Before>,
-    ) -> Result<Result<Option<Timestamp>, Step>, DeliveryError> {
+        known: Option<PredecessorState>,
+    ) -> Result<Result<Option<Timestamp>, Progress>, DeliveryError> {
         let Some(previous) = found.message.predecessor() else { return Ok(Ok(None)) };
         if let Some(known) = known.filter(|known| known.key == previous) {
             return Ok(Ok(known.pair_tat));
@@ -341,28 +349,28 @@ impl Courier {
         }
         // The one before will go on with this one by itself; should it not, the keeper does. This one is left first: whoever
         // ends the one before and has no time for this one either, makes it due at once, and that has to last.
-        let now = (self.system.now)();
+        let now = self.system.now();
         let then = before.due_at.unwrap_or(now).max(now).after(Duration::from_secs(5));
-        let held = self.hold(&MessageKey::of(&found.message), then).await?;
+        let deferred = self.defer(&MessageKey::of(&found.message), then).await?;
         found.due_at = Some(then);
-        Ok(if self.store.wait_for(&key).await? { Err(held) } else { Ok(before.pair_tat) })
+        Ok(if self.store.wait_for(&key).await? { Err(deferred) } else { Ok(before.pair_tat) })
     }
 
     /// Leaves a message for later.
-    async fn hold(&self, key: &MessageKey, until: Timestamp) -> Result<Step, DeliveryError> {
+    async fn defer(&self, key: &MessageKey, until: Timestamp) -> Result<Progress, DeliveryError> {
         self.store.wait_until(key, until).await?;
         self.note(until);
-        Ok(Step::Held)
+        Ok(Progress::Deferred)
     }
 
     /// Leaves a message to the next invocation.
-    async fn leave(&self, found: &OutboxMessage) -> Result<Step, DeliveryError> {
-        let now = (self.system.now)();
+    async fn leave(&self, found: &OutboxMessage) -> Result<Progress, DeliveryError> {
+        let now = self.system.now();
         if found.due_at.is_some_and(|due_at| due_at <= now) {
             self.note(now);
-            return Ok(Step::Held);
+            return Ok(Progress::Deferred);
         }
-        self.hold(&MessageKey::of(&found.message), now).await
+        self.defer(&MessageKey::of(&found.message), now).await
     }
 
     fn note(&self, due_at: Timestamp) {
@@ -371,7 +379,7 @@ impl Courier {
         }
     }
 
-    async fn expire(&self, found: &OutboxMessage) -> Result<Step, DeliveryError> {
+    async fn expire(&self, found: &OutboxMessage) -> Result<Progress, DeliveryError> {
         tracing::warn!(message_id = %found.message.id, "message expired");
         let change = Change {
             event: DeliveryEvent::Expired,
@@ -384,17 +392,17 @@ impl Courier {
         match self.store.change_if(found, &change).await? {
             Some(wakes) => {
                 self.metrics.add(Metric::FailedExpired, 1);
-                Ok(Step::Done { wakes, pair_tat: found.pair_tat })
+                Ok(Progress::Done { wakes, pair_tat: found.pair_tat })
             }
-            None => Ok(Step::Held),
+            None => Ok(Progress::Deferred),
         }
     }
 
     /// A message that another process is posting, or was when it ended.
-    async fn recover(&self, found: &OutboxMessage) -> Result<Step, DeliveryError> {
-        let now = (self.system.now)();
+    async fn recover(&self, found: &OutboxMessage) -> Result<Progress, DeliveryError> {
+        let now = self.system.now();
         if found.lease_until.is_some_and(|until| until >= now) {
-            return Ok(Step::Held);
+            return Ok(Progress::Deferred);
         }
         let due_at = now.after(self.settings.unknown_deadline);
         let change = Change {
@@ -419,13 +427,17 @@ impl Courier {
                 self.note(due_at);
                 Ok(after_unknown(wakes, found.pair_tat, policy))
             }
-            None => Ok(Step::Held),
+            None => Ok(Progress::Deferred),
         }
     }
 
     /// A message of unknown fate: whether it is time for the session's policy to decide.
-    async fn reconcile(&self, mut found: OutboxMessage, before: Option<Before>) -> Result<Step, DeliveryError> {
-        let now = (self.system.now)();
+    async fn reconcile(
+        &self,
+        mut found: OutboxMessage,
+        before: Option<PredecessorState>,
+    ) -> Result<Progress, DeliveryError> {
+        let now = self.system.now();
         let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
         if found.due_at.is_some_and(|due_at| due_at > now) {
             return Ok(after_unknown(found.waiting, found.pair_tat, policy));
@@ -439,12 +451,12 @@ impl Courier {
         };
         let due_at = (policy == UnknownPolicy::Resend).then_some(now);
         let change = Change { event, wamid: None, error: Some(error.to_owned()), due_at, holds: false, attempt: None };
-        let Some(wakes) = self.store.change_if(&found, &change).await? else { return Ok(Step::Held) };
+        let Some(wakes) = self.store.change_if(&found, &change).await? else { return Ok(Progress::Deferred) };
         tracing::warn!(message_id = %found.message.id, ?policy, "nothing was heard of a message");
         match policy {
             UnknownPolicy::Fail => {
                 self.metrics.add(Metric::FailedUnconfirmed, 1);
-                Ok(Step::Done { wakes, pair_tat: found.pair_tat })
+                Ok(Progress::Done { wakes, pair_tat: found.pair_tat })
             }
             UnknownPolicy::Resend => {
                 found.message.status = MessageStatus::Pending;
@@ -460,9 +472,9 @@ fn is_out_of_the_way(status: MessageStatus, policy: UnknownPolicy) -> bool {
     status.is_final() || (status == MessageStatus::Unknown && policy == UnknownPolicy::Fail)
 }
 
-fn after_unknown(wakes: bool, pair_tat: Option<Timestamp>, policy: UnknownPolicy) -> Step {
+fn after_unknown(wakes: bool, pair_tat: Option<Timestamp>, policy: UnknownPolicy) -> Progress {
     match policy {
-        UnknownPolicy::Fail => Step::Done { wakes, pair_tat },
-        UnknownPolicy::Resend => Step::Held,
+        UnknownPolicy::Fail => Progress::Done { wakes, pair_tat },
+        UnknownPolicy::Resend => Progress::Deferred,
     }
 }

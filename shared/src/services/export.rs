@@ -5,17 +5,17 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     domain::chat::Chat, domain::cursor::Position, domain::inbox::MessageList, domain::page::Page, http::ApiError,
-    http::message_response::MessageDetails, store::Store,
+    http::message_response::MessageDetailResponse, store::Store,
 };
 
 /// The most bytes of messages on a page. Lambda answers with up to 6 MB, in which every quotation mark counts twice.
-const MOST_BYTES: usize = 2 * 1024 * 1024;
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// A message as an export gives it.
 #[derive(Serialize)]
 struct Exported {
     #[serde(flatten)]
-    details: MessageDetails,
+    details: MessageDetailResponse,
     /// What WhatsApp, or a worker, sent: JSON as it came. `null` for a message of the business, whose `content` is what
     /// was sent, and for one that is too long for an answer.
     raw: Option<Box<RawValue>>,
@@ -29,16 +29,16 @@ pub async fn export(store: &Store, chat: &Chat, list: &MessageList) -> Result<Pa
     let mut next = page.next;
     let mut items = Vec::with_capacity(page.items.len());
     let (mut bytes, mut last) = (0, None);
-    for (message, facts) in page.items {
+    for (message, metadata) in page.items {
         let position = Position { at: message.timestamp, id: message.id.to_uuid() };
         let whole = store.whole_raw(&message).await?;
-        let raw_is_too_long = whole.as_ref().is_some_and(|raw| raw.len() > MOST_BYTES);
+        let raw_is_too_long = whole.as_ref().is_some_and(|raw| raw.len() > MAX_BYTES);
         let raw = whole.filter(|_| !raw_is_too_long).map(as_json).transpose();
-        let details = MessageDetails::new(message, facts).map_err(|error| ApiError::internal(&error))?;
+        let details = MessageDetailResponse::new(message, metadata).map_err(|error| ApiError::internal(&error))?;
         let exported = raw.and_then(|raw| to_raw_value(&Exported { details, raw, raw_is_too_long }));
         let exported = exported.map_err(|error| ApiError::internal(&error))?;
         bytes += exported.get().len();
-        if bytes > MOST_BYTES && last.is_some() {
+        if bytes > MAX_BYTES && last.is_some() {
             next = last;
             break;
         }

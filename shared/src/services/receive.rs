@@ -13,17 +13,17 @@ use futures_util::{StreamExt, stream};
 use crate::{
     domain::id::ChatId,
     domain::message::{Receipt, Source},
-    domain::message_action::Effect,
+    domain::message_action::MessageAction,
     domain::pairing::{PairingAttempt, pairing_attempt},
+    domain::system::System,
     domain::time::Timestamp,
-    runtime::startup::System,
-    services::credentials::Signer,
+    services::credentials::WebhookApp,
     store::{
-        Applied, EventOwner, Inbound, InboundBatch, NumberOwner, Pairing, ParkedEffect, StatusUpdate, Store,
-        StoreError, keys::MessageKey,
+        Applied, EarlyAction, EventOwner, Inbound, InboundBatch, NumberOwner, Pairing, StatusUpdate, Store, StoreError,
+        keys::MessageKey,
     },
     telemetry::{self, Metric, Metrics},
-    whatsapp::{Event, NotJson, Received, Sender, Told, Update, updates},
+    whatsapp::{ContactUpdate, Event, NotJson, Received, Sender, Update, updates},
 };
 
 /// Requests to the table at once. Each keeps one connection busy, and one vCPU signs about this many without queueing.
@@ -67,7 +67,7 @@ enum Task {
     Pair { attempt: PairingAttempt, received: Box<Received> },
     Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
     Event(Event),
-    Person { phone_number_id: String, told: Told },
+    Person { phone_number_id: String, told: ContactUpdate },
 }
 
 impl Task {
@@ -101,12 +101,12 @@ impl Receiver {
 
     /// Makes durable what `body` tells. When it returns an error, some of it may be stored; sending the same body again
     /// stores the rest. A body that is no JSON is kept as well, and refused.
-    pub async fn receive(&self, body: &[u8], signer: &Signer) -> Result<(), ReceiveError> {
+    pub async fn receive(&self, body: &[u8], webhook_app: &WebhookApp) -> Result<(), ReceiveError> {
         let tasks = match updates(body) {
-            Ok(updates) => tasks(self.believed(updates, signer).await?),
+            Ok(updates) => tasks(self.authorized_updates(updates, webhook_app).await?),
             Err(error) => {
-                self.keep_unreadable(body).await?;
-                self.metrics.write((self.system.now)());
+                self.put_unreadable_if_absent(body).await?;
+                self.metrics.write(self.system.now());
                 return Err(error.into());
             }
         };
@@ -116,7 +116,7 @@ impl Receiver {
             let run = stream::iter(tasks).map(|task| self.run(task)).buffer_unordered(PARALLEL);
             results.extend(run.collect::<Vec<_>>().await);
         }
-        self.metrics.write((self.system.now)());
+        self.metrics.write(self.system.now());
         // One that failed does not keep the others from being tried.
         Ok(results.into_iter().collect::<Result<(), StoreError>>()?)
     }
@@ -124,33 +124,37 @@ impl Receiver {
     /// What the signer may tell of. A number's own app may be a customer's, and could tell anything of somebody else's
     /// number or account. Messages of other numbers are kept like those for a number that nobody owns, their statuses are
     /// nothing, and no account is taken from it.
-    async fn believed(&self, updates: Vec<Update>, signer: &Signer) -> Result<Vec<Update>, StoreError> {
-        if *signer == Signer::Deployment {
+    async fn authorized_updates(
+        &self,
+        updates: Vec<Update>,
+        webhook_app: &WebhookApp,
+    ) -> Result<Vec<Update>, StoreError> {
+        if *webhook_app == WebhookApp::Deployment {
             return Ok(updates);
         }
-        let mut believed = Vec::with_capacity(updates.len());
+        let mut authorized_updates = Vec::with_capacity(updates.len());
         for update in updates {
             match update {
-                Update::Message(received) if signer.vouches_for(&received.phone_number_id) => {
-                    believed.push(Update::Message(Box::new(Received { waba_id: None, ..*received })));
+                Update::Message(received) if webhook_app.owns(&received.phone_number_id) => {
+                    authorized_updates.push(Update::Message(Box::new(Received { waba_id: None, ..*received })));
                 }
-                Update::Message(received) => self.keep_unowned((*received).into()).await?,
-                Update::Status(status, key) if signer.vouches_for(&status.phone_number_id) => {
-                    believed.push(Update::Status(status, key));
+                Update::Message(received) => self.put_unowned_if_absent((*received).into()).await?,
+                Update::Status(status, key) if webhook_app.owns(&status.phone_number_id) => {
+                    authorized_updates.push(Update::Status(status, key));
                 }
-                Update::Person { phone_number_id, told } if signer.vouches_for(&phone_number_id) => {
-                    believed.push(Update::Person { phone_number_id, told });
+                Update::Person { phone_number_id, told } if webhook_app.owns(&phone_number_id) => {
+                    authorized_updates.push(Update::Person { phone_number_id, told });
                 }
                 Update::Status(..) | Update::Person { .. } => {
-                    tracing::warn!("an update of a number that its signer may not speak for");
+                    tracing::warn!("an update of a number that the signing app does not own");
                 }
                 Update::Event(event) => {
-                    let phone_number_id = event.phone_number_id.filter(|number| signer.vouches_for(number));
-                    believed.push(Update::Event(Event { phone_number_id, waba_id: None, ..event }));
+                    let phone_number_id = event.phone_number_id.filter(|number| webhook_app.owns(number));
+                    authorized_updates.push(Update::Event(Event { phone_number_id, waba_id: None, ..event }));
                 }
             }
         }
-        Ok(believed)
+        Ok(authorized_updates)
     }
 
     /// Opens the table's connection, and remembers who owns the deployment's own number.
@@ -184,12 +188,16 @@ impl Receiver {
                 }
                 Ok(())
             }
-            Task::Event(event) => self.keep(event).await,
+            Task::Event(event) => self.put_if_absent(event).await,
             Task::Person { phone_number_id, told } => {
                 let Some(owner) = self.owner(&phone_number_id).await? else { return Ok(()) };
                 match told {
-                    Told::Together { addresses, at } => self.store.learn(owner.session_id, &addresses, at).await,
-                    Told::Moved { from, to, at } => self.store.move_person(owner.session_id, &from, &to, at).await,
+                    ContactUpdate::Together { addresses, at } => {
+                        self.store.learn(owner.session_id, &addresses, at).await
+                    }
+                    ContactUpdate::Moved { from, to, at } => {
+                        self.store.move_person(owner.session_id, &from, &to, at).await
+                    }
                 }
             }
         }
@@ -197,11 +205,11 @@ impl Receiver {
 
     async fn store_messages(&self, conversation: Conversation) -> Result<(), StoreError> {
         let number = conversation.phone_number_id.as_str();
-        let Some(owner) = self.owner(number).await? else { return self.keep_unowned(conversation).await };
+        let Some(owner) = self.owner(number).await? else { return self.put_unowned_if_absent(conversation).await };
         self.note_account(number, conversation.waba_id, Some(&owner)).await?;
         let Conversation { phone_number_id, sender, source, messages, .. } = conversation;
         let (session_id, Sender { addresses, name }) = (owner.session_id, sender);
-        let effects: Vec<Effect> = messages.iter().filter_map(|message| message.effect.clone()).collect();
+        let actions: Vec<MessageAction> = messages.iter().filter_map(|message| message.action.clone()).collect();
         let count = messages.len();
         let messages = self.unknown_ones(&phone_number_id, source, messages).await?;
         let number = phone_number_id.clone();
@@ -210,11 +218,11 @@ impl Receiver {
         let stored = receipts.stored;
         tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");
         for (wamid, key) in &receipts.awaited {
-            let applied = self.store.apply_parked(&number, wamid, key).await?;
+            let applied = self.store.apply_early_updates(&number, wamid, key).await?;
             applied.into_iter().for_each(|applied| self.count(applied));
         }
-        for effect in effects {
-            self.take_effect(&number, effect, receipts.chat_id).await?;
+        for action in actions {
+            self.take_effect(&number, action, receipts.chat_id).await?;
         }
         Ok(())
     }
@@ -252,11 +260,11 @@ impl Receiver {
         Ok(true)
     }
 
-    async fn keep_unowned(&self, conversation: Conversation) -> Result<(), StoreError> {
+    async fn put_unowned_if_absent(&self, conversation: Conversation) -> Result<(), StoreError> {
         let Conversation { phone_number_id, source, messages, .. } = conversation;
         let (number, count) = (phone_number_id.as_str(), messages.len());
         let kept: Vec<_> = stream::iter(messages)
-            .map(|message| async move { self.store.keep_unowned(number, &message, source).await })
+            .map(|message| async move { self.store.put_unowned_if_absent(number, &message, source).await })
             .buffer_unordered(PARALLEL)
             .collect()
             .await;
@@ -274,7 +282,7 @@ impl Receiver {
                 Look::Key(key) => key,
                 Look::Wamid => self.store.message_by_wamid(&update.phone_number_id, &update.wamid).await?,
                 Look::Park => {
-                    self.store.park_status(update).await?;
+                    self.store.put_early_status(update).await?;
                     None
                 }
             };
@@ -290,20 +298,25 @@ impl Receiver {
     }
 
     /// The same for a reaction, an edit or a deletion: it is applied however often it comes, and changes nothing then.
-    async fn take_effect(&self, number: &str, effect: Effect, chat_id: Option<ChatId>) -> Result<(), StoreError> {
-        if self.apply_effect(number, &effect).await? {
+    async fn take_effect(
+        &self,
+        number: &str,
+        action: MessageAction,
+        chat_id: Option<ChatId>,
+    ) -> Result<(), StoreError> {
+        if self.apply_action(number, &action).await? {
             return Ok(());
         }
         let Some(chat_id) = chat_id else { return Ok(()) };
-        let parked = ParkedEffect::new(number, effect, chat_id, (self.system.now)());
-        self.store.park_effect(&parked).await?;
+        let early = EarlyAction::new(number, action, chat_id, self.system.now());
+        self.store.put_early_action(&early).await?;
         // The message may have been stored between the two; whoever stores it later finds what is parked.
-        self.apply_effect(number, &parked.effect).await.map(drop)
+        self.apply_action(number, &early.action).await.map(drop)
     }
 
-    async fn apply_effect(&self, number: &str, effect: &Effect) -> Result<bool, StoreError> {
-        match self.store.message_by_wamid(number, &effect.target).await? {
-            Some(key) => self.store.apply_effect(number, &key, effect).await,
+    async fn apply_action(&self, number: &str, action: &MessageAction) -> Result<bool, StoreError> {
+        match self.store.message_by_wamid(number, &action.target).await? {
+            Some(key) => self.store.apply_action(number, &key, action).await,
             None => Ok(false),
         }
     }
@@ -316,7 +329,7 @@ impl Receiver {
 
     /// An event belongs to the number that it names, else to the account, if that is known. What could not be understood
     /// may hold a customer's words, and goes to nobody but the number's owner.
-    async fn keep(&self, event: Event) -> Result<(), StoreError> {
+    async fn put_if_absent(&self, event: Event) -> Result<(), StoreError> {
         if event.reason.is_some() {
             self.metrics.add(Metric::WebhookNotUnderstood, 1);
         }
@@ -327,10 +340,10 @@ impl Receiver {
             }
             _ => EventOwner::Nobody,
         };
-        self.store.keep_event(&event, &owner, None).await
+        self.store.put_event_if_absent(&event, &owner, None).await
     }
 
-    async fn keep_unreadable(&self, body: &[u8]) -> Result<(), StoreError> {
+    async fn put_unreadable_if_absent(&self, body: &[u8]) -> Result<(), StoreError> {
         let (raw, encoding) = match std::str::from_utf8(body) {
             Ok(text) => (text.to_owned(), None),
             Err(_) => (BASE64_STANDARD.encode(body), Some("base64")),
@@ -338,11 +351,11 @@ impl Receiver {
         let reason = Some("the body is not JSON");
         let event = Event { field: "webhook".to_owned(), reason, raw, ..Event::default() };
         self.metrics.add(Metric::WebhookNotUnderstood, 1);
-        self.store.keep_event(&event, &EventOwner::Nobody, encoding).await
+        self.store.put_event_if_absent(&event, &EventOwner::Nobody, encoding).await
     }
 
     async fn owner(&self, phone_number_id: &str) -> Result<Option<NumberOwner>, StoreError> {
-        let now = (self.system.now)();
+        let now = self.system.now();
         if let Ok(owners) = self.owners.lock()
             && let Some(known) = owners.get(phone_number_id)
             && now.since(known.at) < OWNER_LIFETIME
@@ -393,7 +406,7 @@ fn tasks(updates: Vec<Update>) -> Vec<Task> {
     let mut tasks: Vec<Task> = Vec::new();
     let mut senders: HashMap<String, usize> = HashMap::new();
     let mut rows: HashMap<String, usize> = HashMap::new();
-    let mut people: HashSet<(String, Told)> = HashSet::new();
+    let mut people: HashSet<(String, ContactUpdate)> = HashSet::new();
     for update in updates {
         match update {
             Update::Message(received) => add_message(*received, &mut tasks, &mut senders),

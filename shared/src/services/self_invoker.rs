@@ -8,7 +8,7 @@ use std::{
 use crate::{aws::ServiceClient, domain::time::Timestamp, telemetry};
 
 /// The event of an invocation that a function started itself.
-const EVENT: &str = r#"{"source":"qasid.wake"}"#;
+const EVENT: &str = r#"{"source":"qasid.self-invoke"}"#;
 
 /// The least time between two wakes of one process. One that is left out is no loss: the invocation that the last one
 /// started is at work, and the schedule covers the rest.
@@ -16,31 +16,31 @@ const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts invocations of the function that it is part of.
 #[derive(Clone, Debug)]
-pub struct Waker {
+pub struct SelfInvoker {
     client: ServiceClient,
     function: String,
     last: Arc<Mutex<Option<Timestamp>>>,
 }
 
-impl Waker {
-    /// A waker of the function with this name.
+impl SelfInvoker {
+    /// A self_invoker of the function with this name.
     pub fn new(client: ServiceClient, function: String) -> Self {
         Self { client, function, last: Arc::default() }
     }
 
-    /// [`Self::wake_at_once`], unless this process did so in the last 5 s.
-    pub async fn wake(&self, now: Timestamp) {
+    /// [`Self::invoke_now`], unless this process did so in the last 5 s.
+    pub async fn invoke(&self, now: Timestamp) {
         if self.is_time(now) {
-            self.wake_at_once().await;
+            self.invoke_now().await;
         }
     }
 
     /// Invokes the function asynchronously (Lambda API Reference, "Invoke", type `Event`) with
-    /// `{"source":"qasid.wake"}`. Returns when Lambda has taken the event. When it does not take it, that is logged and
+    /// `{"source":"qasid.self-invoke"}`. Returns when Lambda has taken the event. When it does not take it, that is logged and
     /// nothing more: the schedule comes within a minute. That is also what goes on where Lambda ends a chain of wakes,
     /// which it takes for a loop after 16 (Lambda developer guide, "Use Lambda recursive loop detection to prevent
     /// infinite loops").
-    pub async fn wake_at_once(&self) {
+    pub async fn invoke_now(&self) {
         if let Err(error) = self.client.invoke_async(&self.function, EVENT).await {
             tracing::warn!(error = telemetry::chain(&*error), "the function could not wake itself");
         }

@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::chat::{Chat, ChatRow},
+    domain::chat::{Chat, ChatResponse},
     domain::content::{self, Content},
     domain::id::{MessageId, SessionId},
     domain::identity::Address,
-    domain::message::{Channel, Message, MessageRow, MessageStatus, MessageType},
+    domain::message::{Channel, Message, MessageResponse, MessageStatus, MessageType},
     domain::retry::LIFETIME,
     domain::session::Session,
+    domain::system::System,
     domain::time::Timestamp,
     http::access::Caller,
     http::{ApiError, JsonObject, read_session_id},
-    runtime::startup::System,
     store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError, keys::MessageKey},
 };
 
 /// How long a send is built anew because the table changed between reading and writing: each time another writer of the
 /// same chat got somewhere. Under the function's own timeout, so that the caller is told to come again.
-const PATIENCE: Duration = Duration::from_secs(6);
+const RETRY_BUDGET: Duration = Duration::from_secs(6);
 
 /// A caller's request to send a message, read and found to be in order.
 #[derive(Debug)]
@@ -38,10 +38,10 @@ pub struct SendRequest {
 }
 
 #[derive(Serialize)]
-struct SendAnswer {
+struct SendResponse {
     success: bool,
-    chat: ChatRow,
-    message: MessageRow,
+    chat: ChatResponse,
+    message: MessageResponse,
 }
 
 impl SendRequest {
@@ -100,12 +100,12 @@ fn read_idempotency_key(key: &str) -> Result<String, ApiError> {
 pub async fn send(store: &Store, system: System, request: SendRequest) -> Result<String, ApiError> {
     let identity = request.address.identity();
     let hash = request.hash();
-    let started = (system.now)();
+    let started = system.now();
     for round in 0.. {
         if round > 0 {
             store.pause(round).await;
         }
-        if (system.now)().since(started) > PATIENCE {
+        if system.now().since(started) > RETRY_BUDGET {
             break;
         }
         let key = request.idempotency_key.as_deref();
@@ -115,11 +115,12 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
         }
         let message = build(store, system, &request, &context).await?;
         let chat = chat_after(&request, &context, &message);
-        let answer = SendAnswer { success: true, chat: chat.row(), message: message.row() };
+        let answer = SendResponse { success: true, chat: chat.response(), message: message.response() };
         let answer = serde_json::to_string(&answer).map_err(|error| ApiError::internal(&error))?;
         let idempotency = key.map(|key| (key, Replay::new(hash.clone(), answer.clone(), message.timestamp)));
-        let bind = context.bind.as_ref();
-        let outbound = Outbound { message: &message, chat: &chat, known: context.chat.as_ref(), bind, idempotency };
+        let alias_write = context.alias_write.as_ref();
+        let outbound =
+            Outbound { message: &message, chat: &chat, known: context.chat.as_ref(), alias_write, idempotency };
         match store.store_outbound(&outbound).await? {
             SendOutcome::Stored => return Ok(answer),
             SendOutcome::Replayed(replay) => return repeated(&replay, &hash),
@@ -145,7 +146,7 @@ async fn build(
 ) -> Result<Message, ApiError> {
     let session = context.session.as_ref().ok_or_else(ApiError::session_not_found)?;
     let phone_number_id = number_of(session)?;
-    let now = (system.now)();
+    let now = system.now();
     if request.valid_until.is_some_and(|until| until <= now) {
         return Err(ApiError::bad_request("invalid_field", "validUntil has passed already"));
     }
@@ -166,7 +167,7 @@ async fn build(
         Address::Group(_) => request.address.remote_id(),
     };
     Ok(Message {
-        id: MessageId::from_uuid((system.ordered)()),
+        id: MessageId::from_uuid(system.ordered_uuid()),
         chat_id: context.chat_id,
         session_id: session.id,
         phone_number_id: phone_number_id.to_owned(),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::id::{MessageId, SessionId},
-    domain::message::{Channel, MessageRow},
+    domain::message::{Channel, MessageResponse},
     domain::session::Session,
     http::access::Caller,
     http::{ApiError, JsonObject},
@@ -95,7 +95,7 @@ impl SettleRequest {
 }
 
 /// Writes what became of a message of the caller's. Saying the same again changes nothing.
-pub async fn settle(store: &Store, caller: &Caller, request: &SettleRequest) -> Result<MessageRow, ApiError> {
+pub async fn settle(store: &Store, caller: &Caller, request: &SettleRequest) -> Result<MessageResponse, ApiError> {
     let not_found = || ApiError::not_found("message_not_found", "Message not found");
     let key = store.message_by_id(request.message_id).await?.ok_or_else(not_found)?;
     let row = store.worker_messages(vec![key.key()]).await?.remove(&key.key());
@@ -110,7 +110,7 @@ pub async fn settle(store: &Store, caller: &Caller, request: &SettleRequest) -> 
         Outcome::Failed { reason } => row.message.error.as_ref() == Some(reason),
     };
     match row.settled_lease.as_ref() {
-        Some(settled) if *settled == lease && said => Ok(row.message.row()),
+        Some(settled) if *settled == lease && said => Ok(row.message.response()),
         Some(settled) if *settled == lease => {
             Err(ApiError::conflict("already_settled", "The message has been settled otherwise under this lease"))
         }

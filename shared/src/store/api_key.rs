@@ -48,7 +48,7 @@ impl Store {
         self.get("reading an API key", &Key::api_key(id)).await?.map(|item| item::read(API_KEY, item)).transpose()
     }
 
-    /// Notes that a key was used, unless that was noted within the hour, or the key is gone.
+    /// Annotations that a key was used, unless that was noted within the hour, or the key is gone.
     pub async fn note_use(&self, key: &ApiKey, now: Timestamp) -> Result<(), StoreError> {
         if key.last_used_at.is_some_and(|at| now.since(at) < USE_IS_NOTED_EVERY) {
             return Ok(());
@@ -63,7 +63,7 @@ impl Store {
                 "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at < :now)",
             )
             .expression_attribute_values(":now", string(now.to_string()));
-        self.unless_refused("noting the use of an API key", request).await.map(drop)
+        self.update_if("noting the use of an API key", request).await.map(drop)
     }
 
     /// Deletes a key and its place in the list. Whether there was one.

@@ -87,8 +87,8 @@ pub(super) struct Summary<'a> {
 pub(super) enum Expected<'a> {
     /// Anything.
     Anything,
-    /// Without anything that waits for one of its messages: see [`Store::park_effect`].
-    NothingAwaited,
+    /// Without anything that waits for one of its messages: see [`Store::put_early_action`].
+    NoPendingAnnotation,
     /// Not there yet.
     New,
     /// There, and its last outbound message is still this one.
@@ -117,7 +117,7 @@ pub(super) enum Unread {
 
 impl Store {
     /// The chat's update: makes it or brings it up to date, under the condition that `last_message_at` does not go back.
-    pub(super) fn summarise(&self, summary: &Summary<'_>) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn upsert_chat(&self, summary: &Summary<'_>) -> Result<TransactWriteItem, StoreError> {
         let chat = summary.chat;
         let mut assign = Assignments::default();
         assign.set("id", string(chat.id.to_string()));
@@ -228,7 +228,7 @@ impl Store {
         }
         match summary.expects {
             Expected::Anything => {}
-            Expected::NothingAwaited => conditions.push("attribute_not_exists(awaits)"),
+            Expected::NoPendingAnnotation => conditions.push("attribute_not_exists(pending_annotation_until)"),
             Expected::New => conditions.push("attribute_not_exists(pk)"),
             Expected::LastOutbound(None) | Expected::Quiet(None, _) => {
                 conditions.push("attribute_not_exists(last_outbound)");

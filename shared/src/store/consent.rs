@@ -11,7 +11,7 @@ const ROUNDS: u32 = 5;
 impl Store {
     /// Keeps the word that the contact of a chat said at `at`, unless he said another one later. Of two in one second
     /// STOP counts. What one says in a group is not the group's word.
-    pub async fn keep_consent(&self, chat_id: ChatId, word: ConsentWord, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn set_consent(&self, chat_id: ChatId, word: ConsentWord, at: Timestamp) -> Result<(), StoreError> {
         let (opted_out, earlier) = match word {
             ConsentWord::Stop => (true, "consent_at <= :at"),
             ConsentWord::Start => (false, "consent_at < :at"),
@@ -35,7 +35,7 @@ impl Store {
                 ))
                 .expression_attribute_values(":opted_out", AttributeValue::Bool(opted_out))
                 .expression_attribute_values(":at", string(at.to_string()));
-            if self.unless_refused("keeping a contact's consent", request).await? || chat.consent_at == Some(at) {
+            if self.update_if("keeping a contact's consent", request).await? || chat.consent_at == Some(at) {
                 return Ok(());
             }
         }

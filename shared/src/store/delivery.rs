@@ -109,7 +109,7 @@ impl Store {
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew);
-        let item = match self.past_conflicts(|| request.clone().send()).await {
+        let item = match self.retry_on_conflict(|| request.clone().send()).await {
             Ok(output) => output.attributes,
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => match refused.item() {
@@ -139,7 +139,7 @@ impl Store {
             .condition_expression("#status = :from AND lease = :lease")
             .expression_attribute_values(":lease", string(lease.to_string()))
             .return_values(ReturnValue::AllNew);
-        match self.past_conflicts(|| request.clone().send()).await {
+        match self.retry_on_conflict(|| request.clone().send()).await {
             Ok(output) => Ok(output.attributes.is_some_and(|item| has_waiting(&item))),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
@@ -166,7 +166,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let learn = "wamid = if_not_exists(wamid, :wamid), wamid_key = if_not_exists(wamid_key, :wamid_key), \
                      accepted_at = if_not_exists(accepted_at, :now), attempts = :attempts";
-        let now = string((self.system.now)().to_string());
+        let now = string(self.system.now().to_string());
         let revive = self
             .update_message(key, MessageStatus::Sent)
             .update_expression(format!(
@@ -179,14 +179,14 @@ impl Store {
             .expression_attribute_values(":wamid_key", string(wamid_key(phone_number_id, wamid)))
             .expression_attribute_values(":attempts", attempts.clone())
             .expression_attribute_values(":now", now.clone());
-        match self.past_conflicts(|| revive.clone().send()).await {
+        match self.retry_on_conflict(|| revive.clone().send()).await {
             Ok(_) => return Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => {}
                 _ => return Err(StoreError::request("settling a message")(error)),
             },
         }
-        self.past_conflicts(|| {
+        self.retry_on_conflict(|| {
             self.client
                 .update_item()
                 .table_name(&self.table)
@@ -220,7 +220,7 @@ impl Store {
         if let Some(until) = lease {
             request = request.expression_attribute_values(":found", until);
         }
-        match self.past_conflicts(|| request.clone().send()).await {
+        match self.retry_on_conflict(|| request.clone().send()).await {
             Ok(output) => Ok(Some(output.attributes.is_some_and(|item| has_waiting(&item)))),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
@@ -241,7 +241,7 @@ impl Store {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
             .expression_attribute_values(":due_at", string(due_at.to_string()));
-        self.unless_refused("letting a message wait", request).await.map(drop)
+        self.update_if("letting a message wait", request).await.map(drop)
     }
 
     /// The update of a message's status, and its expression; `None` when the event changes nothing.
@@ -252,7 +252,7 @@ impl Store {
         change: &Change,
     ) -> Result<Option<(UpdateItemFluentBuilder, String)>, StoreError> {
         let Some(to) = from.on(change.event) else { return Ok(None) };
-        let now = string((self.system.now)().to_string());
+        let now = string(self.system.now().to_string());
         let mut set = "SET #status = :status, status_rank = :rank".to_owned();
         let mut remove = " REMOVE lease, lease_until".to_owned();
         let mut request = self
@@ -294,7 +294,7 @@ impl Store {
         Ok(Some((request, set + &remove)))
     }
 
-    /// Notes on a message that a later one of its chat waits for it. `false` when there is nothing to wait for: it is
+    /// Annotations on a message that a later one of its chat waits for it. `false` when there is nothing to wait for: it is
     /// final, or not there.
     pub async fn wait_for(&self, predecessor: &Key) -> Result<bool, StoreError> {
         let request = self
@@ -309,7 +309,7 @@ impl Store {
             .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
             .expression_attribute_values(":sending", string(MessageStatus::Sending.as_str()))
             .expression_attribute_values(":unknown", string(MessageStatus::Unknown.as_str()));
-        self.unless_refused("waiting for a message", request).await
+        self.update_if("waiting for a message", request).await
     }
 
     /// A message as `deliver` sees it.
@@ -352,9 +352,9 @@ impl Store {
         }
     }
 
-    /// Notes where WhatsApp says that a contact is reached.
+    /// Annotations where WhatsApp says that a contact is reached.
     pub async fn learn_wa_id(&self, chat_id: ChatId, wa_id: &str) -> Result<(), StoreError> {
-        self.on_open_chat("noting a wa_id", chat_id, |update| {
+        self.update_live_chat("noting a wa_id", chat_id, |update| {
             update
                 .update_expression("SET wa_id = :wa_id")
                 .condition_expression("attribute_exists(pk) AND attribute_not_exists(merged_into)")
@@ -375,12 +375,12 @@ impl Store {
     }
 
     /// Runs a conditional update; whether its condition held.
-    pub(super) async fn unless_refused(
+    pub(super) async fn update_if(
         &self,
         operation: &'static str,
         request: UpdateItemFluentBuilder,
     ) -> Result<bool, StoreError> {
-        match self.past_conflicts(|| request.clone().send()).await {
+        match self.retry_on_conflict(|| request.clone().send()).await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),

@@ -1,4 +1,4 @@
-//! What has a time: messages to be looked at again, sessions to be resumed, the keeper's lease, and the slots in which a
+//! What has a time: messages to be looked at again, sessions to be resumed, the keeper's lease, and the reservations in which a
 //! number sends.
 
 use std::time::Duration;
@@ -29,21 +29,21 @@ pub enum Due {
     /// A session whose waiting messages are to be looked at.
     Resume(SessionId),
     /// Something that came before its message, to be looked at once more.
-    Parked(Key),
+    EarlyUpdate(Key),
 }
 
 /// What the `due` index holds next.
 #[derive(Debug, Default)]
-pub struct Agenda {
+pub struct DueItems {
     /// What is due, oldest first.
     pub due: Vec<Due>,
     /// When the next thing after these is due.
     pub next: Option<Timestamp>,
 }
 
-/// Slots to reserve.
+/// ReservationResult to reserve.
 #[derive(Clone, Copy, Debug)]
-pub struct WantedSlots {
+pub struct ReservationRequest {
     /// How many.
     pub count: u32,
     /// From one to the next.
@@ -54,18 +54,18 @@ pub struct WantedSlots {
     pub horizon: Duration,
 }
 
-/// Slots that were reserved for posts.
+/// ReservationResult that were reserved for posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slots {
-    /// The first slot, in microseconds since 1970; the others follow at the number's interval.
+pub enum ReservationResult {
+    /// The first reservation, in microseconds since 1970; the others follow at the number's interval.
     From(i64),
     /// The number is busy until this time, in microseconds since 1970.
-    BusyUntil(i64),
+    RetryAt(i64),
 }
 
 /// Whose the lease of the keeper is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeeperLease {
+pub enum PollerLease {
     /// The asker's.
     Ours,
     /// Another one's until this time, unless it prolongs it.
@@ -75,11 +75,11 @@ pub enum KeeperLease {
 impl Store {
     /// Reads up to `limit` entries of each shard. An idle table answers with one empty page, whatever the number of
     /// shards.
-    pub async fn agenda(&self, now: Timestamp, limit: i32) -> Result<Agenda, StoreError> {
+    pub async fn due_items(&self, now: Timestamp, limit: i32) -> Result<DueItems, StoreError> {
         let scan = self.client.scan().table_name(&self.table).index_name("due").limit(1);
         let first = scan.send().await.map_err(StoreError::request("looking for due messages"))?;
         if first.items().is_empty() && first.last_evaluated_key().is_none() {
-            return Ok(Agenda::default());
+            return Ok(DueItems::default());
         }
         let shards: Vec<Vec<Item>> = stream::iter(0..DUE_SHARDS)
             .map(|shard| self.shard(shard, limit))
@@ -90,7 +90,7 @@ impl Store {
         entries.sort_by_key(|(due_at, _)| *due_at);
         let next = entries.iter().map(|(due_at, _)| *due_at).find(|due_at| *due_at > now);
         let due = entries.into_iter().take_while(|(due_at, _)| *due_at <= now).map(|(_, due)| due).collect();
-        Ok(Agenda { due, next })
+        Ok(DueItems { due, next })
     }
 
     async fn shard(&self, shard: u8, limit: i32) -> Result<Vec<Item>, StoreError> {
@@ -110,7 +110,7 @@ impl Store {
 
     /// Makes every waiting message of a session due, and forgets the order to do so.
     pub async fn wake_session(&self, session_id: SessionId) -> Result<(), StoreError> {
-        let now = (self.system.now)();
+        let now = self.system.now();
         for shard in 0..DUE_SHARDS {
             let mut start = None;
             loop {
@@ -157,101 +157,109 @@ impl Store {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
             .expression_attribute_values(":now", string(now.to_string()));
-        self.unless_refused("waking a message", request).await.map(drop)
+        self.update_if("waking a message", request).await.map(drop)
     }
 
     /// Takes the lease of the keeper, or sets the end of one's own; or tells when the lease of another one ends.
-    pub async fn take_keeper_lease(&self, keeper: Uuid, until: Timestamp) -> Result<KeeperLease, StoreError> {
+    pub async fn acquire_poller_lease(&self, poller_id: Uuid, until: Timestamp) -> Result<PollerLease, StoreError> {
         let request = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(Key::keeper().attributes()))
+            .set_key(Some(Key::poller_lease().attributes()))
             .update_expression("SET lease = :lease, lease_until = :until, entity = :entity")
             .condition_expression("attribute_not_exists(pk) OR lease_until < :now OR lease = :lease")
-            .expression_attribute_values(":lease", string(keeper.to_string()))
+            .expression_attribute_values(":lease", string(poller_id.to_string()))
             .expression_attribute_values(":until", string(until.to_string()))
-            .expression_attribute_values(":entity", string("keeper"))
-            .expression_attribute_values(":now", string((self.system.now)().to_string()))
+            .expression_attribute_values(":entity", string("poller_lease"))
+            .expression_attribute_values(":now", string(self.system.now().to_string()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match self.past_conflicts(|| request.clone().send()).await {
-            Ok(_) => Ok(KeeperLease::Ours),
+        match self.retry_on_conflict(|| request.clone().send()).await {
+            Ok(_) => Ok(PollerLease::Ours),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                     let until = refused.item().and_then(|item| text(item, "lease_until")?.parse().ok());
-                    Ok(KeeperLease::Until(until.unwrap_or((self.system.now)().after(Duration::MAX))))
+                    Ok(PollerLease::Until(until.unwrap_or(self.system.now().after(Duration::MAX))))
                 }
                 _ => Err(StoreError::request("taking the keeper's lease")(error)),
             },
         }
     }
 
-    /// Reserves slots for posts from a number, unless it is busy beyond the horizon.
+    /// Reserves reservations for posts from a number, unless it is busy beyond the horizon.
     /// One conditional write for many posts, so that the item is written a few times a second at most.
-    pub async fn reserve_slots(&self, phone_number_id: &str, wanted: WantedSlots) -> Result<Slots, StoreError> {
+    pub async fn reserve_sends(
+        &self,
+        phone_number_id: &str,
+        wanted: ReservationRequest,
+    ) -> Result<ReservationResult, StoreError> {
         let span = micros(wanted.interval).saturating_mul(i64::from(wanted.count));
         for attempt in 0..12 {
             if attempt > 0 {
                 self.pause(attempt).await;
             }
-            let now = (self.system.now)().microseconds();
+            let now = self.system.now().microseconds();
             let (earliest, horizon) = (now + micros(wanted.ahead), now + micros(wanted.horizon));
-            // From the earliest on, when the last slot that is taken is before it: the usual case, and one write …
+            // From the earliest on, when the last reservation that is taken is before it: the usual case, and one write …
             let start = self
-                .pace(phone_number_id)
-                .update_expression("SET next_slot = :next, entity = :entity")
-                .condition_expression("attribute_not_exists(pk) OR next_slot < :earliest")
+                .rate_limit(phone_number_id)
+                .update_expression("SET next_send_at = :next, entity = :entity")
+                .condition_expression("attribute_not_exists(pk) OR next_send_at < :earliest")
                 .expression_attribute_values(":next", number(earliest + span))
-                .expression_attribute_values(":entity", string("pace"))
+                .expression_attribute_values(":entity", string("rate_limit"))
                 .expression_attribute_values(":earliest", number(earliest));
-            let next = match self.past_conflicts(|| start.clone().send()).await {
-                Ok(_) => return Ok(Slots::From(earliest)),
+            let next = match self.retry_on_conflict(|| start.clone().send()).await {
+                Ok(_) => return Ok(ReservationResult::From(earliest)),
                 Err(error) => match error.as_service_error() {
                     Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                        refused.item().and_then(next_slot).unwrap_or(earliest)
+                        refused.item().and_then(next_send_at).unwrap_or(earliest)
                     }
-                    _ => return Err(StoreError::request("reserving slots")(error)),
+                    _ => return Err(StoreError::request("reserving sends")(error)),
                 },
             };
             if next > horizon {
-                return Ok(Slots::BusyUntil(next));
+                return Ok(ReservationResult::RetryAt(next));
             }
             // … else behind it.
             let queue = self
-                .pace(phone_number_id)
-                .update_expression("SET next_slot = next_slot + :span")
-                .condition_expression("next_slot >= :earliest AND next_slot <= :horizon")
+                .rate_limit(phone_number_id)
+                .update_expression("SET next_send_at = next_send_at + :span")
+                .condition_expression("next_send_at >= :earliest AND next_send_at <= :horizon")
                 .expression_attribute_values(":span", number(span))
                 .expression_attribute_values(":earliest", number(earliest))
                 .expression_attribute_values(":horizon", number(horizon))
                 .return_values(ReturnValue::UpdatedOld);
-            match self.past_conflicts(|| queue.clone().send()).await {
-                Ok(output) => return Ok(Slots::From(output.attributes.as_ref().and_then(next_slot).unwrap_or(next))),
+            match self.retry_on_conflict(|| queue.clone().send()).await {
+                Ok(output) => {
+                    return Ok(ReservationResult::From(
+                        output.attributes.as_ref().and_then(next_send_at).unwrap_or(next),
+                    ));
+                }
                 Err(error) => match error.as_service_error() {
                     Some(UpdateItemError::ConditionalCheckFailedException(_)) => {}
-                    _ => return Err(StoreError::request("reserving slots")(error)),
+                    _ => return Err(StoreError::request("reserving sends")(error)),
                 },
             }
         }
-        Err(StoreError::Contention { operation: "reserving slots" })
+        Err(StoreError::Contention { operation: "reserving sends" })
     }
 
-    fn pace(
+    fn rate_limit(
         &self,
         phone_number_id: &str,
     ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(Key::pace(phone_number_id).attributes()))
+            .set_key(Some(Key::rate_limit(phone_number_id).attributes()))
             .return_values_on_condition_check_failure(
                 aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
             )
     }
 }
 
-fn next_slot(item: &Item) -> Option<i64> {
-    item.get("next_slot")?.as_n().ok()?.parse().ok()
+fn next_send_at(item: &Item) -> Option<i64> {
+    item.get("next_send_at")?.as_n().ok()?.parse().ok()
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
@@ -264,7 +272,7 @@ fn entry(item: &Item) -> Option<(Timestamp, Due)> {
     let (pk, sk) = (text("pk")?, text("sk")?);
     let due = match pk.split_once('#')?.0 {
         "RESUME" => Due::Resume(pk.strip_prefix("RESUME#")?.parse().ok()?),
-        "WAMID" => Due::Parked(Key { pk: pk.clone(), sk: sk.clone() }),
+        "WAMID" => Due::EarlyUpdate(Key { pk: pk.clone(), sk: sk.clone() }),
         _ => Due::Message(MessageKey::from_key(pk, sk)?),
     };
     Some((due_at, due))

@@ -26,7 +26,7 @@ const ROUNDS: usize = 10;
 
 /// The most identities that go in the transaction that an erasure begins with; 51 rows and the order come on top. The
 /// others, if a person should have so many, go with the rest.
-const MOST_IDENTITIES: usize = 40;
+const MAX_IDENTITIES: usize = 40;
 
 /// What going through a partition found.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +46,7 @@ impl Store {
         let mut chat = chat.clone();
         for _ in 0..ROUNDS {
             let target = Target::Chat(chat.id);
-            let mut erasure = Erasure::new(target, chat.session_id, (self.system.now)());
+            let mut erasure = Erasure::new(target, chat.session_id, self.system.now());
             erasure.chats = chat.partitions().collect();
             let mut actions = vec![self.order(&erasure)?];
             // A chat that was merged into this one in the meantime would be left behind.
@@ -57,7 +57,7 @@ impl Store {
             for merged in &chat.merged {
                 actions.push(self.erase_item(&Key::chat(merged.chat_id), None)?);
             }
-            for (chat_id, identity) in self.identities(&chat).await?.into_iter().take(MOST_IDENTITIES) {
+            for (chat_id, identity) in self.identities(&chat).await?.into_iter().take(MAX_IDENTITIES) {
                 let of_chat = [(":chat".to_owned(), string(chat_id.to_string()))];
                 actions.push(self.erase_item(&identity, Some(("chat_id = :chat", of_chat.into())))?);
             }
@@ -87,7 +87,7 @@ impl Store {
             .index_name("due")
             .key_condition_expression("due_key = :key AND due_at <= :now")
             .expression_attribute_values(":key", string(erase_key()))
-            .expression_attribute_values(":now", string((self.system.now)().to_string()))
+            .expression_attribute_values(":now", string(self.system.now().to_string()))
             .limit(limit)
             .send()
             .await
@@ -110,7 +110,7 @@ impl Store {
         erasure.erased += swept.erased;
         // One pass to the end and all that there was is gone; a later look can only find stragglers.
         erasure.complete |= swept.complete;
-        let now = (self.system.now)();
+        let now = self.system.now();
         let is_over = swept.complete && erasure.next_look(now).is_none();
         let ours = self.client.delete_item().table_name(&self.table);
         if is_over {
@@ -119,7 +119,7 @@ impl Store {
                 .set_key(Some(Key::erasure(erasure.target).attributes()))
                 .condition_expression("attribute_not_exists(pk) OR requested_at = :ours")
                 .expression_attribute_values(":ours", string(erasure.requested_at.to_string()));
-            self.unless_newer("ending an erasure", self.past_conflicts(|| ours.clone().send()).await)?;
+            self.unless_newer("ending an erasure", self.retry_on_conflict(|| ours.clone().send()).await)?;
         } else {
             let due_at = if swept.complete { erasure.next_look(now).unwrap_or(now) } else { now };
             let put = self
@@ -129,13 +129,13 @@ impl Store {
                 .set_item(Some(order_item(&erasure, due_at)?))
                 .condition_expression("requested_at = :ours")
                 .expression_attribute_values(":ours", string(erasure.requested_at.to_string()));
-            self.unless_newer("keeping an erasure", self.past_conflicts(|| put.clone().send()).await)?;
+            self.unless_newer("keeping an erasure", self.retry_on_conflict(|| put.clone().send()).await)?;
         }
         Ok(erasure)
     }
 
     async fn erase_chat(&self, erasure: &Erasure, deadline: Timestamp) -> Result<Swept, StoreError> {
-        let cutoff = erasure.covers_until(None, (self.system.now)());
+        let cutoff = erasure.covers_until(None, self.system.now());
         let mut all = Swept { complete: true, ..Swept::default() };
         for chat_id in &erasure.chats {
             let swept = self.sweep(*chat_id, cutoff, deadline).await?;
@@ -166,7 +166,7 @@ impl Store {
                 return Ok(());
             }
         }
-        for identities in self.identity_keys(chat_id).await?.chunks(MOST_IDENTITIES) {
+        for identities in self.identity_keys(chat_id).await?.chunks(MAX_IDENTITIES) {
             let check = ConditionCheck::builder()
                 .table_name(&self.table)
                 .set_key(Some(Key::chat(chat_id).attributes()))
@@ -199,8 +199,8 @@ impl Store {
 
     /// What the person of a chat is known by: `phone:201001234567`, `bsuid:US.1349`.
     pub async fn identities_of(&self, chat: &Chat) -> Result<Vec<String>, StoreError> {
-        let form = |(_, key): (ChatId, Key)| Some(key.pk.splitn(3, '#').nth(2)?.to_owned());
-        Ok(self.identities(chat).await?.into_iter().filter_map(form).collect())
+        let identifier = |(_, key): (ChatId, Key)| Some(key.pk.splitn(3, '#').nth(2)?.to_owned());
+        Ok(self.identities(chat).await?.into_iter().filter_map(identifier).collect())
     }
 
     fn order(&self, erasure: &Erasure) -> Result<TransactWriteItem, StoreError> {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::cursor::Position,
     domain::id::content_id,
-    domain::page::{Lane, Order, Page, merge},
+    domain::page::{Order, Page, Segment, merge},
     domain::time::Timestamp,
     whatsapp::Event,
 };
@@ -40,7 +40,7 @@ pub enum EventOwner {
 
 /// An event as it is stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct EventRow {
+pub struct StoredEvent {
     /// Derived from what it is.
     pub id: Uuid,
     /// The webhook field, such as `account_update`.
@@ -78,7 +78,7 @@ fn one() -> usize {
 
 impl Store {
     /// Keeps an event, once, however often it is delivered.
-    pub async fn keep_event(
+    pub async fn put_event_if_absent(
         &self,
         event: &Event,
         owner: &EventOwner,
@@ -88,9 +88,9 @@ impl Store {
         let time = event.time.as_deref().unwrap_or_default();
         let id = content_id(&format!("{}\n{}\n{time}\n{}", place[0], place[1], event.raw));
         let lifetime = if event.reason.is_some() { UNREAD_LIFETIME } else { LIFETIME };
-        let kept = self.keep_raw(&id.to_string(), &event.raw, Some(lifetime)).await?;
-        let now = (self.system.now)();
-        let row = EventRow {
+        let kept = self.put_raw_parts(&id.to_string(), &event.raw, Some(lifetime)).await?;
+        let now = self.system.now();
+        let row = StoredEvent {
             id,
             field: event.field.clone(),
             reason: event.reason.map(str::to_owned),
@@ -113,7 +113,7 @@ impl Store {
         if let (Some(number), Some(wamid)) = (&event.phone_number_id, &event.wamid) {
             item.insert("wamid_key".to_owned(), string(wamid_key(number, wamid)));
         }
-        self.keep("keeping an event", item).await
+        self.put_if_absent("keeping an event", item).await
     }
 
     /// A page of the events of these owners, newest first.
@@ -122,12 +122,12 @@ impl Store {
         owners: &[EventOwner],
         after: Option<Position>,
         limit: usize,
-    ) -> Result<Page<EventRow>, StoreError> {
-        let mut lanes = Vec::with_capacity(owners.len());
+    ) -> Result<Page<StoredEvent>, StoreError> {
+        let mut segments = Vec::with_capacity(owners.len());
         for owner in owners {
-            lanes.push(self.events_of(owner, after, limit).await?);
+            segments.push(self.events_of(owner, after, limit).await?);
         }
-        Ok(merge(lanes, Order::Descending, limit, |_| true))
+        Ok(merge(segments, Order::Descending, limit, |_| true))
     }
 
     async fn events_of(
@@ -135,7 +135,7 @@ impl Store {
         owner: &EventOwner,
         after: Option<Position>,
         limit: usize,
-    ) -> Result<Lane<EventRow>, StoreError> {
+    ) -> Result<Segment<StoredEvent>, StoreError> {
         let before = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
         let output = self
             .client
@@ -159,11 +159,11 @@ impl Store {
             item.insert("id".to_owned(), id);
             items.push((position, item::read(EVENT, item)?));
         }
-        Ok(Lane { items, reached })
+        Ok(Segment { items, reached })
     }
 
     /// Writes an item unless it is there already.
-    pub(super) async fn keep(&self, operation: &'static str, item: Item) -> Result<(), StoreError> {
+    pub(super) async fn put_if_absent(&self, operation: &'static str, item: Item) -> Result<(), StoreError> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         match put.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(()),

@@ -15,16 +15,16 @@ use super::{
 };
 use crate::{
     domain::chat::{Chat, Merged},
-    domain::contact::{self, Bind, Binding, Form, Merges},
+    domain::contact::{self, Alias, AliasWrite, Identifier, Merges},
     domain::id::{ChatId, SessionId},
     domain::identity::{Address, Identity},
     domain::time::Timestamp,
 };
 
 /// The most identities that a process remembers; about 100 bytes each.
-const MOST_REMEMBERED: usize = 10_000;
+const MAX_REMEMBERED: usize = 10_000;
 
-/// How often a person's forms are read anew because others wrote of him.
+/// How often a person's identifiers are read anew because others wrote of him.
 const ROUNDS: u32 = 20;
 
 /// What the table has confirmed, so that only the first message of a contact has to ask. It may be out of date: whoever
@@ -38,16 +38,16 @@ pub(super) struct Remembered {
 }
 
 /// Where a person's messages go.
-pub(super) struct Place {
+pub(super) struct ResolvedChat {
     pub(super) chat_id: ChatId,
     /// What is to be written for every form of the person to lead there.
-    pub(super) binds: Vec<Bind>,
+    pub(super) alias_writes: Vec<AliasWrite>,
     /// The chats that were merged into it, as far as known.
     pub(super) merged: Vec<Merged>,
-    forms: Vec<Form>,
+    identifiers: Vec<Identifier>,
 }
 
-impl Place {
+impl ResolvedChat {
     /// The merged chats that may hold this message already: those that are not older than it.
     pub(super) fn partitions_of(&self, message: &Inbound) -> impl Iterator<Item = ChatId> + '_ {
         let at = message.timestamp;
@@ -57,13 +57,18 @@ impl Place {
     /// How many actions storing these messages takes.
     pub(super) fn actions(&self, messages: &[Inbound]) -> usize {
         let of_messages = messages.iter().map(|message| 1 + self.partitions_of(message).count());
-        1 + self.binds.len() + of_messages.sum::<usize>()
+        1 + self.alias_writes.len() + of_messages.sum::<usize>()
     }
 
     /// Those of the addresses that the person has not given up.
     pub(super) fn current(&self, addresses: &[Address]) -> Vec<Address> {
-        let is_over = |form: &Form| form.binding.as_ref().is_some_and(|binding| binding.ends_at.is_some());
-        let over: Vec<&Identity> = self.forms.iter().filter(|form| is_over(form)).map(|form| &form.identity).collect();
+        let is_over = |identifier: &Identifier| identifier.alias.as_ref().is_some_and(|alias| alias.ends_at.is_some());
+        let over: Vec<&Identity> = self
+            .identifiers
+            .iter()
+            .filter(|identifier| is_over(identifier))
+            .map(|identifier| &identifier.identity)
+            .collect();
         addresses.iter().filter(|address| !over.contains(&&address.identity())).cloned().collect()
     }
 }
@@ -71,42 +76,43 @@ impl Place {
 impl Store {
     /// Finds the chat of a person who is named by these addresses at a time: the one that they lead to, else a new one
     /// of the first. Chats that they show to be one person's are merged.
-    pub(super) async fn place(
+    pub(super) async fn resolve_chat(
         &self,
         session_id: SessionId,
         addresses: &[Address],
         at: Timestamp,
         merges: &mut Merges,
-    ) -> Result<Place, StoreError> {
-        let mut forms = self.forms(session_id, &identities(addresses)).await?;
-        let chats = contact::chats(&forms, merges, at);
+    ) -> Result<ResolvedChat, StoreError> {
+        let mut identifiers = self.identifiers(session_id, &identities(addresses)).await?;
+        let chats = contact::chats(&identifiers, merges, at);
         let chat_id = match chats[..] {
-            [] => contact::new_chat(session_id, &forms[0]),
+            [] => contact::new_chat(session_id, &identifiers[0]),
             [chat_id] => chat_id,
             [..] => {
                 let chat_id = self.join(&chats, merges).await?;
                 // What was remembered may have been the chat that ended.
                 self.forget(session_id, addresses);
-                forms = self.stored_forms(session_id, &identities(addresses)).await?;
+                identifiers = self.stored_forms(session_id, &identities(addresses)).await?;
                 chat_id
             }
         };
-        let binds = contact::binds(&forms, merges, at, chat_id);
+        let alias_writes = contact::alias_writes(&identifiers, merges, at, chat_id);
         let merged = self.remembered.lock().ok().and_then(|known| known.merged.get(&chat_id).cloned());
-        Ok(Place { chat_id, binds, merged: merged.unwrap_or_default(), forms })
+        Ok(ResolvedChat { chat_id, alias_writes, merged: merged.unwrap_or_default(), identifiers })
     }
 
-    /// Notes that a person has these addresses, if he has a chat.
+    /// Annotations that a person has these addresses, if he has a chat.
     pub async fn learn(&self, session_id: SessionId, addresses: &[Address], at: Timestamp) -> Result<(), StoreError> {
-        let forms = self.remembered_forms(session_id, &identities(addresses));
-        if forms.iter().all(|form| form.binding.is_some()) && contact::chats(&forms, &Merges::default(), at).len() == 1
+        let identifiers = self.remembered_forms(session_id, &identities(addresses));
+        if identifiers.iter().all(|identifier| identifier.alias.is_some())
+            && contact::chats(&identifiers, &Merges::default(), at).len() == 1
         {
             return Ok(());
         }
         self.settle_person(session_id, addresses, &[], at).await
     }
 
-    /// Notes that a person changed from some addresses to others, if he has a chat.
+    /// Annotations that a person changed from some addresses to others, if he has a chat.
     pub async fn move_person(
         &self,
         session_id: SessionId,
@@ -135,32 +141,32 @@ impl Store {
             if round > 0 {
                 self.pause(round).await;
             }
-            let mut forms = self.stored_forms(session_id, &[&former[..], &new[..]].concat()).await?;
-            let chats = contact::chats(&forms, &merges, at);
+            let mut identifiers = self.stored_forms(session_id, &[&former[..], &new[..]].concat()).await?;
+            let chats = contact::chats(&identifiers, &merges, at);
             let Some(first) = chats.first().copied() else { return Ok(()) };
             let chat_id = if chats.len() > 1 { self.join(&chats, &mut merges).await? } else { first };
             let Some((item, chat)) = self.chat_row(chat_id).await? else { return Ok(()) };
             merges.note(chat_id, chat.id);
-            let new_forms = forms.split_off(former.len());
-            let (after, binds) = if to.is_empty() {
-                (chat.clone().learned(addresses, at), contact::binds(&forms, &merges, at, chat.id))
+            let new_forms = identifiers.split_off(former.len());
+            let (after, alias_writes) = if to.is_empty() {
+                (chat.clone().learned(addresses, at), contact::alias_writes(&identifiers, &merges, at, chat.id))
             } else {
                 if let Some(left) = left_behind(&chat, &former, &new, at) {
                     former.push(left);
                     continue;
                 }
-                (chat.clone().moved(addresses, to, at), contact::moves(&forms, &new_forms, &merges, at, chat.id))
+                (chat.clone().moved(addresses, to, at), contact::moves(&identifiers, &new_forms, &merges, at, chat.id))
             };
-            if binds.is_empty() && after == chat {
-                self.remember_forms(session_id, chat.id, &forms, &binds);
+            if alias_writes.is_empty() && after == chat {
+                self.remember_forms(session_id, chat.id, &identifiers, &alias_writes);
                 return Ok(());
             }
             let mut actions = vec![self.replace_chat(&item, &after)?];
-            for bind in &binds {
-                actions.push(self.bind(session_id, bind)?);
+            for alias_write in &alias_writes {
+                actions.push(self.write_alias(session_id, alias_write)?);
             }
             if let Transaction::Committed = self.transact("learning where a person is reached", actions).await? {
-                self.remember_forms(session_id, chat.id, &forms, &binds);
+                self.remember_forms(session_id, chat.id, &identifiers, &alias_writes);
                 return Ok(());
             }
         }
@@ -181,75 +187,91 @@ impl Store {
     }
 
     /// Binds a form, if the table still says of it what was found, or says it already.
-    pub(super) fn bind(&self, session_id: SessionId, bind: &Bind) -> Result<TransactWriteItem, StoreError> {
-        let mut row = item::write(IDENTITY, &Key::identity(session_id, &bind.identity), &bind.binding)?;
+    pub(super) fn write_alias(
+        &self,
+        session_id: SessionId,
+        alias_write: &AliasWrite,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let mut row = item::write(IDENTITY, &Key::identity(session_id, &alias_write.identity), &alias_write.alias)?;
         row.insert("session_id".to_owned(), string(session_id.to_string()));
         // The index by id gives what leads to a chat, too.
-        row.insert("id".to_owned(), string(bind.binding.chat_id.to_string()));
+        row.insert("id".to_owned(), string(alias_write.alias.chat_id.to_string()));
         let mut values = HashMap::new();
-        let found = match &bind.found {
+        let found = match &alias_write.found {
             Some(found) => same(found, "found", &mut values),
             None => "attribute_not_exists(pk)".to_owned(),
         };
-        let condition = format!("{found} OR {}", same(&bind.binding, "new", &mut values));
+        let condition = format!("{found} OR {}", same(&alias_write.alias, "new", &mut values));
         let mut put = self.put(row, &condition);
         put.expression_attribute_values = Some(values);
         Ok(put_action(put))
     }
 
-    /// What is known of some forms, from memory where that says it.
-    async fn forms(&self, session_id: SessionId, identities: &[Identity]) -> Result<Vec<Form>, StoreError> {
-        let forms = self.remembered_forms(session_id, identities);
-        let unknown: Vec<Identity> =
-            forms.iter().filter(|form| form.binding.is_none()).map(|form| form.identity.clone()).collect();
+    /// What is known of some identifiers, from memory where that says it.
+    async fn identifiers(&self, session_id: SessionId, identities: &[Identity]) -> Result<Vec<Identifier>, StoreError> {
+        let identifiers = self.remembered_forms(session_id, identities);
+        let unknown: Vec<Identity> = identifiers
+            .iter()
+            .filter(|identifier| identifier.alias.is_none())
+            .map(|identifier| identifier.identity.clone())
+            .collect();
         if unknown.is_empty() {
-            return Ok(forms);
+            return Ok(identifiers);
         }
         let mut stored = self.stored_forms(session_id, &unknown).await?.into_iter();
-        let read = |form: Form| if form.binding.is_none() { stored.next().unwrap_or(form) } else { form };
-        Ok(forms.into_iter().map(read).collect())
-    }
-
-    fn remembered_forms(&self, session_id: SessionId, identities: &[Identity]) -> Vec<Form> {
-        let remembered = self.remembered.lock().ok();
-        let binding = |identity: &Identity| {
-            let chat_id = remembered.as_ref()?.chats.get(&(session_id, identity.clone()))?;
-            Some(Binding::to(*chat_id))
+        let read = |identifier: Identifier| {
+            if identifier.alias.is_none() { stored.next().unwrap_or(identifier) } else { identifier }
         };
-        identities.iter().map(|identity| Form { identity: identity.clone(), binding: binding(identity) }).collect()
+        Ok(identifiers.into_iter().map(read).collect())
     }
 
-    /// What the table says of some forms, in their order.
+    fn remembered_forms(&self, session_id: SessionId, identities: &[Identity]) -> Vec<Identifier> {
+        let remembered = self.remembered.lock().ok();
+        let alias = |identity: &Identity| {
+            let chat_id = remembered.as_ref()?.chats.get(&(session_id, identity.clone()))?;
+            Some(Alias::to(*chat_id))
+        };
+        identities.iter().map(|identity| Identifier { identity: identity.clone(), alias: alias(identity) }).collect()
+    }
+
+    /// What the table says of some identifiers, in their order.
     pub(super) async fn stored_forms(
         &self,
         session_id: SessionId,
         identities: &[Identity],
-    ) -> Result<Vec<Form>, StoreError> {
+    ) -> Result<Vec<Identifier>, StoreError> {
         let keys = identities.iter().map(|identity| Key::identity(session_id, identity)).collect();
         let mut items = self.get_all("reading identities", keys).await?;
         let read = |identity: &Identity| {
             let item = items.remove(&Key::identity(session_id, identity));
-            let binding = item.map(|item| item::read(IDENTITY, item)).transpose()?;
-            Ok(Form { identity: identity.clone(), binding })
+            let alias = item.map(|item| item::read(IDENTITY, item)).transpose()?;
+            Ok(Identifier { identity: identity.clone(), alias })
         };
         identities.iter().map(read).collect()
     }
 
     /// Keeps a place that the table has confirmed. A form that came to its person or left him at a known time is asked
     /// for every time.
-    pub(super) fn remember(&self, session_id: SessionId, place: &Place) {
-        self.remember_forms(session_id, place.chat_id, &place.forms, &place.binds);
+    pub(super) fn remember(&self, session_id: SessionId, place: &ResolvedChat) {
+        self.remember_forms(session_id, place.chat_id, &place.identifiers, &place.alias_writes);
     }
 
-    fn remember_forms(&self, session_id: SessionId, chat_id: ChatId, forms: &[Form], binds: &[Bind]) {
+    fn remember_forms(
+        &self,
+        session_id: SessionId,
+        chat_id: ChatId,
+        identifiers: &[Identifier],
+        alias_writes: &[AliasWrite],
+    ) {
         let Ok(mut remembered) = self.remembered.lock() else { return };
-        if remembered.chats.len() >= MOST_REMEMBERED {
+        if remembered.chats.len() >= MAX_REMEMBERED {
             *remembered = Remembered::default();
         }
-        for form in forms {
-            let written = binds.iter().find(|bind| bind.identity == form.identity).map(|bind| &bind.binding);
-            if written.or(form.binding.as_ref()) == Some(&Binding::to(chat_id)) {
-                remembered.chats.insert((session_id, form.identity.clone()), chat_id);
+        for identifier in identifiers {
+            let written =
+                alias_writes.iter().find(|write| write.identity == identifier.identity).map(|write| &write.alias);
+            if written.or(identifier.alias.as_ref()) == Some(&Alias::to(chat_id)) {
+                remembered.chats.insert((session_id, identifier.identity.clone()), chat_id);
             }
         }
     }
@@ -333,15 +355,11 @@ fn left_behind(chat: &Chat, former: &[Identity], new: &[Identity], at: Timestamp
     (!former.contains(&number) && !new.contains(&number)).then_some(number)
 }
 
-/// The condition that a row says this binding.
-fn same(
-    binding: &Binding,
-    prefix: &str,
-    values: &mut HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
-) -> String {
-    values.insert(format!(":{prefix}_chat"), string(binding.chat_id.to_string()));
+/// The condition that a row says this alias.
+fn same(alias: &Alias, prefix: &str, values: &mut HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) -> String {
+    values.insert(format!(":{prefix}_chat"), string(alias.chat_id.to_string()));
     let mut condition = format!("(chat_id = :{prefix}_chat");
-    for (name, time) in [("begins_at", binding.begins_at), ("ends_at", binding.ends_at)] {
+    for (name, time) in [("begins_at", alias.begins_at), ("ends_at", alias.ends_at)] {
         match time {
             Some(time) => {
                 values.insert(format!(":{prefix}_{name}"), string(time.to_string()));

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use super::{
     Store, StoreError,
     chat::{CHAT, Expected, Summary, Unread},
-    identity::Place,
+    identity::ResolvedChat,
     item::{self, number, string},
     keys::{MessageKey, wamid_key},
     raw::PART,
@@ -18,7 +18,7 @@ use crate::{
     domain::id::{ChatId, MessageId, SessionId},
     domain::identity::Address,
     domain::message::{Channel, Message, MessageStatus, MessageType, Source, placeholder, preview},
-    domain::message_action::Effect,
+    domain::message_action::MessageAction,
     domain::time::Timestamp,
     telemetry,
 };
@@ -26,8 +26,8 @@ use crate::{
 pub(super) const MESSAGE: &str = "message";
 
 /// The most actions and bytes of one transaction; DynamoDB takes 100 and 4 MB, and the chat's own actions come on top.
-const MOST_ACTIONS: usize = 90;
-const MOST_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
+const MAX_ACTIONS: usize = 90;
+const MAX_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
 
 /// How often a batch is built anew because the table was not as it was read.
 const ROUNDS: usize = 20;
@@ -52,7 +52,7 @@ pub struct Inbound {
     /// Where it stands: `received`, or how far one from the business is.
     pub status: MessageStatus,
     /// What it does to another message.
-    pub effect: Option<Effect>,
+    pub action: Option<MessageAction>,
     /// Our own key of it, where the API sent it after all.
     pub ours: Option<MessageKey>,
     /// Whether it opens the customer service window, as anything that a person does, and nothing that WhatsApp tells of
@@ -82,7 +82,7 @@ pub struct InboundBatch {
 
 /// What became of a batch.
 #[derive(Debug, Default)]
-pub struct Receipts {
+pub struct ReceiveOutcome {
     /// How many of its messages were new.
     pub stored: usize,
     /// The messages for which something may be waiting that came before them: wamid and place.
@@ -93,8 +93,8 @@ pub struct Receipts {
 
 impl Store {
     /// Stores the messages that are not there yet, and counts live ones of the contact as unread.
-    pub async fn receive(&self, batch: InboundBatch) -> Result<Receipts, StoreError> {
-        let mut receipts = Receipts::default();
+    pub async fn receive(&self, batch: InboundBatch) -> Result<ReceiveOutcome, StoreError> {
+        let mut receipts = ReceiveOutcome::default();
         let mut rest = batch.messages.as_slice();
         while !rest.is_empty() {
             let (chunk, after) = rest.split_at(chunk_length(rest));
@@ -108,15 +108,15 @@ impl Store {
         &self,
         batch: &InboundBatch,
         mut messages: Vec<Inbound>,
-        receipts: &mut Receipts,
+        receipts: &mut ReceiveOutcome,
     ) -> Result<(), StoreError> {
         let all = messages.clone();
         let Some(at) = all.iter().map(|message| message.timestamp).max() else { return Ok(()) };
-        let mut seen = Seen { shows: true, reopens: false, awaits: batch.source == Some(Source::Echo) };
+        let mut seen = Seen { shows: true, reopens: false, has_pending_annotation: batch.source == Some(Source::Echo) };
         let mut merges = Merges::default();
         let mut duplicates = Vec::new();
         for _ in 0..ROUNDS {
-            let place = self.place(batch.session_id, &batch.addresses, at, &mut merges).await?;
+            let place = self.resolve_chat(batch.session_id, &batch.addresses, at, &mut merges).await?;
             receipts.chat_id = Some(place.chat_id);
             if messages.len() > 1 && place.actions(&messages) > TRANSACTION_LIMIT {
                 let halves = all.split_at(all.len() / 2);
@@ -133,7 +133,9 @@ impl Store {
                                 self.forget(batch.session_id, &batch.addresses);
                                 merges.note(place.chat_id, found.id);
                             }
-                            if let Some(until) = found.awaits.take_if(|until| *until < (self.system.now)()) {
+                            if let Some(until) =
+                                found.pending_annotation_until.take_if(|until| *until < self.system.now())
+                            {
                                 self.end_waiting(found.id, until).await?;
                             }
                             seen = seen.after(&found, &messages);
@@ -150,7 +152,7 @@ impl Store {
                 continue;
             }
             receipts.stored += messages.len();
-            if seen.awaits {
+            if seen.has_pending_annotation {
                 let key = |message: &Inbound| (message.wamid.clone(), key_of(batch, place.chat_id, message));
                 receipts.awaited.extend(all.iter().map(key));
             }
@@ -178,23 +180,23 @@ impl Store {
         &self,
         batch: &InboundBatch,
         messages: &[Inbound],
-        place: &Place,
+        place: &ResolvedChat,
         seen: Seen,
     ) -> Result<Option<(Vec<Refusal>, Vec<bool>)>, StoreError> {
-        let chat = inbound_chat(batch, place, messages, (self.system.now)());
+        let chat = inbound_chat(batch, place, messages, self.system.now());
         let shows = seen.shows && last_shown(messages).is_some();
         let (unread, merged) = (unread(batch, messages, shows), Some(place.merged.len()));
         let summary = Summary { chat: &chat, unread, shows, reopens: seen.reopens, merged, expects: expected(seen) };
-        let mut actions = vec![self.summarise(&summary)?];
-        for bind in &place.binds {
-            actions.push(self.bind(batch.session_id, bind)?);
+        let mut actions = vec![self.upsert_chat(&summary)?];
+        for alias_write in &place.alias_writes {
+            actions.push(self.write_alias(batch.session_id, alias_write)?);
         }
         let first_message = actions.len();
         for message in messages {
             actions.push(self.inbound_action(batch, place.chat_id, message).await?);
             // A message that was stored before its chat was merged into this one has its key in another partition.
             for merged in place.partitions_of(message) {
-                actions.push(self.absent(&key_of(batch, merged, message).key())?);
+                actions.push(self.check_absent(&key_of(batch, merged, message).key())?);
             }
         }
         let mut refusals = match self.transact("storing inbound messages", actions).await? {
@@ -220,7 +222,7 @@ impl Store {
     /// A message that is not the chat's last still opens the window, unless a later one of the contact did.
     async fn open_window(&self, chat: &Chat) -> Result<(), StoreError> {
         let (Some(at), Some(wamid)) = (chat.last_inbound_at, &chat.last_inbound_wamid) else { return Ok(()) };
-        self.on_open_chat("opening a window", chat.id, |update| {
+        self.update_live_chat("opening a window", chat.id, |update| {
             update
                 .update_expression("SET last_inbound_at = :at, last_inbound_wamid = :wamid")
                 .condition_expression(
@@ -236,7 +238,7 @@ impl Store {
     /// A person of the business who wrote before the chat's last message wrote all the same.
     async fn note_answer(&self, chat: &Chat) -> Result<(), StoreError> {
         let Some(at) = chat.answered_at else { return Ok(()) };
-        self.on_open_chat("noting an answer", chat.id, |update| {
+        self.update_live_chat("noting an answer", chat.id, |update| {
             update
                 .update_expression("SET answered_at = :at")
                 .condition_expression(
@@ -254,7 +256,7 @@ impl Store {
         inbound: &Inbound,
     ) -> Result<TransactWriteItem, StoreError> {
         let id = MessageId::for_inbound(&batch.phone_number_id, &inbound.wamid);
-        let raw = self.keep_raw(&id.to_string(), &inbound.raw, self.retention).await?;
+        let raw = self.put_raw_parts(&id.to_string(), &inbound.raw, self.retention).await?;
         let message = Message {
             id,
             chat_id,
@@ -279,7 +281,7 @@ impl Store {
         let mut item = item::write(MESSAGE, &key_of(batch, chat_id, inbound).key(), &message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
-        item.insert("received_at".to_owned(), string((self.system.now)().to_string()));
+        item.insert("received_at".to_owned(), string(self.system.now().to_string()));
         item.extend(self.expires_at(inbound.timestamp).map(|at| ("expires_at".to_owned(), at)));
         Ok(put_action(self.put(item, "attribute_not_exists(pk)")))
     }
@@ -290,7 +292,7 @@ impl Store {
         if inbound.kind == MessageType::MediaPlaceholder {
             return Ok(());
         }
-        let raw = self.keep_raw(&key.message_id.to_string(), &inbound.raw, None).await?;
+        let raw = self.put_raw_parts(&key.message_id.to_string(), &inbound.raw, None).await?;
         let mut set = "SET #type = :type, #raw = :raw".to_owned();
         let mut request = self
             .client
@@ -309,10 +311,10 @@ impl Store {
                 request = request.expression_attribute_values(format!(":{name}"), string(text));
             }
         }
-        self.unless_refused("filling a placeholder", request.update_expression(set)).await.map(drop)
+        self.update_if("filling a placeholder", request.update_expression(set)).await.map(drop)
     }
 
-    /// Notes on messages that WhatsApp delivered again how often it did. Best effort: nothing depends on it.
+    /// Annotations on messages that WhatsApp delivered again how often it did. Best effort: nothing depends on it.
     async fn count_duplicates(&self, keys: Vec<MessageKey>) {
         stream::iter(keys)
             .for_each_concurrent(16, |key| async move {
@@ -324,7 +326,7 @@ impl Store {
                     .update_expression("ADD duplicates :one")
                     .condition_expression("attribute_exists(pk)")
                     .expression_attribute_values(":one", number(1));
-                if let Err(error) = self.unless_refused("counting a duplicate", request).await {
+                if let Err(error) = self.update_if("counting a duplicate", request).await {
                     tracing::warn!(error = telemetry::chain(&error), "a duplicate was not counted");
                 }
             })
@@ -340,7 +342,7 @@ struct Seen {
     /// The chat was resolved or archived.
     reopens: bool,
     /// Something waits for a message of the chat.
-    awaits: bool,
+    has_pending_annotation: bool,
 }
 
 impl Seen {
@@ -349,13 +351,13 @@ impl Seen {
         Self {
             shows: last_shown(messages).is_none_or(|shown| found.shows(shown.timestamp)),
             reopens: found.status.is_closed(),
-            awaits: self.awaits || found.awaits.is_some(),
+            has_pending_annotation: self.has_pending_annotation || found.pending_annotation_until.is_some(),
         }
     }
 }
 
 fn expected(seen: Seen) -> Expected<'static> {
-    if seen.awaits { Expected::Anything } else { Expected::NothingAwaited }
+    if seen.has_pending_annotation { Expected::Anything } else { Expected::NoPendingAnnotation }
 }
 
 fn unread(batch: &InboundBatch, messages: &[Inbound], shows: bool) -> Unread {
@@ -390,17 +392,17 @@ fn chunk_length(messages: &[Inbound]) -> usize {
     let mut bytes = 0;
     messages
         .iter()
-        .take(MOST_ACTIONS)
+        .take(MAX_ACTIONS)
         .take_while(|message| {
             let text = message.body.as_ref().map_or(0, String::len) + message.content.as_ref().map_or(0, String::len);
             bytes += message.raw.len().min(PART) + text + 1024;
-            bytes <= MOST_BYTES
+            bytes <= MAX_BYTES
         })
         .count()
         .max(1)
 }
 
-fn inbound_chat(batch: &InboundBatch, place: &Place, messages: &[Inbound], now: Timestamp) -> Chat {
+fn inbound_chat(batch: &InboundBatch, place: &ResolvedChat, messages: &[Inbound], now: Timestamp) -> Chat {
     let address = &batch.addresses[0];
     let name = match (&batch.name, address) {
         (Some(name), _) => name.clone(),
@@ -447,7 +449,7 @@ mod tests {
             content: None,
             from_me: false,
             status: MessageStatus::Received,
-            effect: None,
+            action: None,
             ours: None,
             opens_window: true,
             has_referral: false,
@@ -456,9 +458,9 @@ mod tests {
 
     #[test]
     fn chunks_stay_within_what_a_transaction_takes() {
-        assert_eq!(chunk_length(&vec![inbound(300); 1_000]), MOST_ACTIONS);
+        assert_eq!(chunk_length(&vec![inbound(300); 1_000]), MAX_ACTIONS);
         // Only the first part of what is long is written in the transaction.
-        assert_eq!(chunk_length(&vec![inbound(1_000_000); 100]), MOST_BYTES / (PART + 1024));
+        assert_eq!(chunk_length(&vec![inbound(1_000_000); 100]), MAX_BYTES / (PART + 1024));
         let long = Inbound { body: Some("x".repeat(5_000_000)), ..inbound(0) };
         assert_eq!(chunk_length(&[long]), 1);
     }

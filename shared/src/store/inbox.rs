@@ -11,7 +11,7 @@ use super::{
     chat::{Assignments, CHAT},
     item::{self, Item, number, string},
     keys::{Key, inbox_key, message_key, message_position},
-    lookup::{Facts, read_message},
+    lookup::{MessageMetadata, read_message},
 };
 use crate::{
     domain::chat::{Chat, ChatStatus},
@@ -19,7 +19,7 @@ use crate::{
     domain::id::ChatId,
     domain::inbox::{ChatChange, ChatList, MessageList},
     domain::message::Message,
-    domain::page::{Lane, Order, Page, merge},
+    domain::page::{Order, Page, Segment, merge},
 };
 
 /// Lists that are read at once.
@@ -27,7 +27,7 @@ const PARALLEL: usize = 16;
 
 /// The most chats that are looked at for one page of a filtered list, whatever the number of chats. They come to half a
 /// megabyte at most, which costs about 60 read units.
-const MOST_FILTERED: usize = 400;
+const MAX_FILTERED: usize = 400;
 
 /// How often an update is made anew because the chat was merged into another one.
 const ROUNDS: usize = 5;
@@ -42,9 +42,9 @@ impl Store {
             .flat_map(|&status| (0..self.inbox_shards).map(move |shard| inbox_key(list.session_id, status, shard)))
             .collect();
         let is_filtered = list.filter.kind.is_some() || list.filter.unread.is_some();
-        let share = if is_filtered { MOST_FILTERED / keys.len() } else { 0 };
+        let share = if is_filtered { MAX_FILTERED / keys.len() } else { 0 };
         let most = per_lane(list.limit, keys.len()).max(share);
-        let lanes = stream::iter(keys)
+        let segments = stream::iter(keys)
             .map(|key| async move {
                 let query = self
                     .client
@@ -59,22 +59,26 @@ impl Store {
                         .expression_attribute_values(":after", string(after.to_string())),
                 };
                 let position = |item: &Item| Position::parse(item.get("inbox_position")?.as_s().ok()?);
-                let lane = lane("listing chats", query, Order::Descending, most, position).await?;
+                let segment = segment("listing chats", query, Order::Descending, most, position).await?;
                 let read = |(position, item)| Ok((position, item::read::<Chat>(CHAT, item)?));
-                let items = lane.items.into_iter().map(read).collect::<Result<_, StoreError>>()?;
-                Ok::<_, StoreError>(Lane { items, reached: lane.reached })
+                let items = segment.items.into_iter().map(read).collect::<Result<_, StoreError>>()?;
+                Ok::<_, StoreError>(Segment { items, reached: segment.reached })
             })
             .buffer_unordered(PARALLEL)
             .try_collect()
             .await?;
-        Ok(merge(lanes, Order::Descending, list.limit, |chat| list.filter.takes(chat)))
+        Ok(merge(segments, Order::Descending, list.limit, |chat| list.filter.takes(chat)))
     }
 
     /// A page of a chat's messages, those of the chats that were merged into it included: one query for each.
-    pub async fn messages(&self, chat: &Chat, list: &MessageList) -> Result<Page<(Message, Facts)>, StoreError> {
+    pub async fn messages(
+        &self,
+        chat: &Chat,
+        list: &MessageList,
+    ) -> Result<Page<(Message, MessageMetadata)>, StoreError> {
         let partitions: Vec<ChatId> = chat.partitions().collect();
         let most = per_lane(list.limit, partitions.len());
-        let lanes = stream::iter(partitions)
+        let segments = stream::iter(partitions)
             .map(|chat_id| async move {
                 let query = self
                     .client
@@ -87,15 +91,15 @@ impl Store {
                     // A place between two messages will do, so one cursor goes for all partitions.
                     .set_exclusive_start_key(list.after.map(|after| message_key(chat_id, after).attributes()));
                 let position = |item: &Item| message_position(item.get("sk")?.as_s().ok()?);
-                let lane = lane("listing messages", query, list.order, most, position).await?;
+                let segment = segment("listing messages", query, list.order, most, position).await?;
                 let read = |(position, item): (Position, Item)| Ok((position, read_message(item)?));
-                let items = lane.items.into_iter().map(read).collect::<Result<_, StoreError>>()?;
-                Ok::<_, StoreError>(Lane { items, reached: lane.reached })
+                let items = segment.items.into_iter().map(read).collect::<Result<_, StoreError>>()?;
+                Ok::<_, StoreError>(Segment { items, reached: segment.reached })
             })
             .buffer_unordered(PARALLEL)
             .try_collect()
             .await?;
-        Ok(merge(lanes, list.order, list.limit, |_| true))
+        Ok(merge(segments, list.order, list.limit, |_| true))
     }
 
     /// Changes a chat's row, and gives the chat as it then is. The chat may have been merged into another one since it
@@ -117,7 +121,7 @@ impl Store {
                 .set_expression_attribute_names(Some(names))
                 .set_expression_attribute_values((!values.is_empty()).then_some(values))
                 .return_values(ReturnValue::AllNew);
-            match self.past_conflicts(|| update.clone().send()).await {
+            match self.retry_on_conflict(|| update.clone().send()).await {
                 Ok(output) => return item::read(CHAT, output.attributes.unwrap_or_default()).map(Some),
                 Err(error) => match error.as_service_error() {
                     Some(UpdateItemError::ConditionalCheckFailedException(_)) => {}
@@ -156,18 +160,18 @@ impl Store {
 
 /// How much of each list to read for a page of `limit`: all of it where there are few lists; else three times a list's
 /// even share and a few more, with which a page is nearly always full.
-fn per_lane(limit: usize, lanes: usize) -> usize {
-    if lanes <= ChatStatus::ALL.len() { limit } else { limit.min(3 * limit / lanes + 8) }
+fn per_lane(limit: usize, segments: usize) -> usize {
+    if segments <= ChatStatus::ALL.len() { limit } else { limit.min(3 * limit / segments + 8) }
 }
 
 /// One stretch of a list: one request.
-async fn lane(
+async fn segment(
     operation: &'static str,
     query: QueryFluentBuilder,
     order: Order,
     most: usize,
     position: impl Fn(&Item) -> Option<Position>,
-) -> Result<Lane<Item>, StoreError> {
+) -> Result<Segment<Item>, StoreError> {
     let output = query
         .scan_index_forward(order == Order::Ascending)
         .limit(i32::try_from(most).unwrap_or(i32::MAX))
@@ -176,5 +180,5 @@ async fn lane(
         .map_err(StoreError::request(operation))?;
     let reached = output.last_evaluated_key.as_ref().and_then(&position);
     let items = output.items.unwrap_or_default().into_iter();
-    Ok(Lane { items: items.filter_map(|item| Some((position(&item)?, item))).collect(), reached })
+    Ok(Segment { items: items.filter_map(|item| Some((position(&item)?, item))).collect(), reached })
 }

@@ -81,7 +81,7 @@ impl Key {
     }
 
     /// A status that waits for its message; in a group, one for each participant.
-    pub(crate) fn parked_status(
+    pub(crate) fn early_status(
         phone_number_id: &str,
         wamid: &str,
         receipt: Receipt,
@@ -93,18 +93,18 @@ impl Key {
     }
 
     /// What a message does to another that is not there yet.
-    pub(crate) fn parked_effect(phone_number_id: &str, target: &str, wamid: &str) -> Self {
-        Self::new(wamid_pk(phone_number_id, target), format!("EFFECT#{wamid}"))
+    pub(crate) fn early_action(phone_number_id: &str, target: &str, wamid: &str) -> Self {
+        Self::new(wamid_pk(phone_number_id, target), format!("ACTION#{wamid}"))
     }
 
-    /// The slots in which a number sends.
-    pub(crate) fn pace(phone_number_id: &str) -> Self {
-        Self::new(format!("PACE#{phone_number_id}"), "PACE")
+    /// The reservations in which a number sends.
+    pub(crate) fn rate_limit(phone_number_id: &str) -> Self {
+        Self::new(format!("RATE_LIMIT#{phone_number_id}"), "RATE_LIMIT")
     }
 
     /// The lease of the one `deliver` that looks after what is due.
-    pub(crate) fn keeper() -> Self {
-        Self::new("KEEPER", "KEEPER")
+    pub(crate) fn poller_lease() -> Self {
+        Self::new("POLLER", "LEASE")
     }
 
     /// The order to look at every waiting message of a session again.

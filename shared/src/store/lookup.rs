@@ -9,7 +9,7 @@ use super::{
     keys::{Key, MessageKey},
 };
 use crate::{
-    domain::id::MessageId, domain::message::Message, domain::message_action::Notes, domain::time::Timestamp,
+    domain::id::MessageId, domain::message::Message, domain::message_action::Annotations, domain::time::Timestamp,
     whatsapp::WhatsAppError,
 };
 
@@ -27,13 +27,13 @@ pub struct StatusTimes {
 
 /// What else a row knows of its message.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Facts {
+pub struct MessageMetadata {
     /// When it reached each status.
     #[serde(skip)]
     pub statuses: StatusTimes,
     /// What was done to it.
     #[serde(default)]
-    pub notes: Notes,
+    pub annotations: Annotations,
     /// What WhatsApp charges for it, as its JSON.
     pub pricing: Option<String>,
     /// The conversation that is charged, as its JSON.
@@ -48,7 +48,7 @@ pub struct Facts {
     pub duplicates: u64,
 }
 
-impl Facts {
+impl MessageMetadata {
     /// Reads a message's row.
     pub(super) fn read(item: Item) -> Result<Self, StoreError> {
         let statuses = item::read(MESSAGE, item.clone())?;
@@ -77,13 +77,13 @@ impl Store {
     }
 
     /// A message with what is known of it.
-    pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, Facts)>, StoreError> {
+    pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, MessageMetadata)>, StoreError> {
         let Some(item) = self.get("reading a message", &key.key()).await? else { return Ok(None) };
         read_message(item).map(Some)
     }
 }
 
 /// A message and what is known of it, which are attributes of the same item.
-pub(super) fn read_message(item: Item) -> Result<(Message, Facts), StoreError> {
-    Ok((item::read(MESSAGE, item.clone())?, Facts::read(item)?))
+pub(super) fn read_message(item: Item) -> Result<(Message, MessageMetadata), StoreError> {
+    Ok((item::read(MESSAGE, item.clone())?, MessageMetadata::read(item)?))
 }

@@ -17,7 +17,7 @@ use super::{
     transaction::{Transaction, update_action},
 };
 use crate::{
-    domain::chat::{Chat, MOST_MERGED},
+    domain::chat::{Chat, MAX_MERGED},
     domain::contact,
     domain::id::ChatId,
 };
@@ -35,7 +35,7 @@ impl Store {
     /// The same with the row as it was read.
     pub(super) async fn chat_row(&self, id: ChatId) -> Result<Option<(Item, Chat)>, StoreError> {
         let mut id = id;
-        for _ in 0..=MOST_MERGED {
+        for _ in 0..=MAX_MERGED {
             let Some(item) = self.get("reading a chat", &Key::chat(id)).await? else { return Ok(None) };
             let chat: Chat = item::read(CHAT, item.clone())?;
             match chat.merged_into {
@@ -48,7 +48,7 @@ impl Store {
 
     /// Runs an update of a chat's row, or of the row of the chat that goes on for it. The update's condition says that
     /// the chat is not merged; when it refuses for another reason, that is the end of it.
-    pub(super) async fn on_open_chat(
+    pub(super) async fn update_live_chat(
         &self,
         operation: &'static str,
         mut chat_id: ChatId,
@@ -57,7 +57,7 @@ impl Store {
         loop {
             let request = self.client.update_item().table_name(&self.table);
             let request = update(request.set_key(Some(Key::chat(chat_id).attributes())));
-            if self.unless_refused(operation, request).await? {
+            if self.update_if(operation, request).await? {
                 return Ok(());
             }
             match self.chat(chat_id).await? {
@@ -82,7 +82,7 @@ impl Store {
             if one.id == other.id {
                 return Ok(Some(one.id));
             }
-            let Some(merge) = contact::merge(one, other, (self.system.now)()) else {
+            let Some(merge) = contact::merge(one, other, self.system.now()) else {
                 tracing::warn!(one = %one.id, other = %other.id, "a person has more chats than can be merged");
                 return Ok(None);
             };

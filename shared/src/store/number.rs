@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     domain::id::SessionId,
-    domain::number::{Number, NumberPut},
-    secrets::cipher::Sealed,
+    domain::number::{NumberRequest, RegisteredNumber},
+    secrets::cipher::Ciphertext,
 };
 
 const NUMBER_SETTINGS: &str = "number_settings";
@@ -29,22 +29,22 @@ pub enum NumberChange {
 
 /// The new credentials of a number, encrypted.
 #[derive(Default)]
-pub struct SealedCredentials {
+pub struct EncryptedCredentials {
     /// Its access token; `None` keeps the one that there is.
-    pub access_token: Option<Sealed>,
+    pub access_token: Option<Ciphertext>,
     /// Its app secrets; `None` keeps those that there are.
-    pub app_secret: Option<Sealed>,
+    pub app_secret: Option<Ciphertext>,
 }
 
 impl Store {
     /// Makes a number, or changes it, unless a session of another owner is linked to it.
     pub async fn put_number(
         &self,
-        put: &NumberPut,
-        credentials: &SealedCredentials,
+        put: &NumberRequest,
+        credentials: &EncryptedCredentials,
     ) -> Result<NumberChange, StoreError> {
         const OPERATION: &str = "putting a number";
-        let now = string((self.system.now)().to_string());
+        let now = string(self.system.now().to_string());
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::number_settings(&put.phone_number_id).attributes()))
@@ -57,10 +57,10 @@ impl Store {
             .to_owned();
         let given =
             [("access_token", credentials.access_token.as_ref()), ("app_secret", credentials.app_secret.as_ref())];
-        for (attribute, sealed) in given {
-            if let Some(sealed) = sealed {
+        for (attribute, ciphertext) in given {
+            if let Some(ciphertext) = ciphertext {
                 expression.push_str(&format!(", {attribute} = :{attribute}"));
-                update = update.expression_attribute_values(format!(":{attribute}"), item::value(sealed)?);
+                update = update.expression_attribute_values(format!(":{attribute}"), item::value(ciphertext)?);
             }
         }
         let claim = ConditionCheck::builder()
@@ -127,14 +127,14 @@ impl Store {
     }
 
     /// A number.
-    pub async fn number(&self, phone_number_id: &str) -> Result<Option<Number>, StoreError> {
+    pub async fn number(&self, phone_number_id: &str) -> Result<Option<RegisteredNumber>, StoreError> {
         let item = self.get("reading a number", &Key::number_settings(phone_number_id)).await?;
         item.map(|item| item::read(NUMBER_SETTINGS, item)).transpose()
     }
 
     /// Every number, in the order of their ids. Not read consistently: a process that goes on with these for minutes gains
     /// nothing by that.
-    pub async fn numbers(&self) -> Result<Vec<Number>, StoreError> {
+    pub async fn numbers(&self) -> Result<Vec<RegisteredNumber>, StoreError> {
         let mut numbers = Vec::new();
         let mut start = None;
         loop {

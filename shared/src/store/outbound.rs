@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::chat::Chat,
-    domain::contact::{Bind, Binding},
+    domain::contact::{Alias, AliasWrite},
     domain::id::{ChatId, SessionId},
     domain::identity::Identity,
     domain::message::{Channel, Message},
@@ -42,7 +42,7 @@ pub struct SendContext {
     /// The chat.
     pub chat: Option<Chat>,
     /// What is to be written for the identity to lead to the chat, when it does not yet.
-    pub bind: Option<Bind>,
+    pub alias_write: Option<AliasWrite>,
     /// The first answer to the same idempotency key.
     pub replay: Option<Replay>,
 }
@@ -68,7 +68,7 @@ pub struct Outbound<'a> {
     /// The chat as it was read; `None` when it has to be made.
     pub known: Option<&'a Chat>,
     /// What is to be written for the identity to lead to the chat.
-    pub bind: Option<&'a Bind>,
+    pub alias_write: Option<&'a AliasWrite>,
     /// The caller's idempotency key and what is to be kept for it.
     pub idempotency: Option<(&'a str, Replay)>,
 }
@@ -109,7 +109,7 @@ impl Store {
         let mut items = self.get_all("reading what a send needs", keys).await?;
 
         let session = items.remove(&Key::session(session_id)).map(|item| item::read("session", item)).transpose()?;
-        let found: Option<Binding> = items.remove(&identity_key).map(|item| item::read(IDENTITY, item)).transpose()?;
+        let found: Option<Alias> = items.remove(&identity_key).map(|item| item::read(IDENTITY, item)).transpose()?;
         let mut chat_id = found.as_ref().map_or(derived, |found| found.chat_id);
         let mut chat: Option<Chat> = if chat_id == derived {
             items.remove(&Key::chat(chat_id)).map(|item| item::read(CHAT, item)).transpose()?
@@ -122,21 +122,21 @@ impl Store {
         if let Some(chat) = &chat {
             chat_id = chat.id;
         }
-        let bind = match found {
+        let alias_write = match found {
             Some(found) if found.chat_id == chat_id => None,
             found => {
-                let binding = Binding { chat_id, ..found.clone().unwrap_or(Binding::to(chat_id)) };
-                Some(Bind { identity: identity.clone(), found, binding })
+                let alias = Alias { chat_id, ..found.clone().unwrap_or(Alias::to(chat_id)) };
+                Some(AliasWrite { identity: identity.clone(), found, alias })
             }
         };
-        let now = (self.system.now)().seconds();
+        let now = self.system.now().seconds();
         let replay = replay_key
             .and_then(|key| items.remove(&key))
             .map(|item| item::read::<Replay>(IDEMPOTENCY, item))
             .transpose()?
             // DynamoDB deletes what has expired when it has time.
             .filter(|replay| replay.expires_at > now);
-        Ok(SendContext { session, chat_id, chat, bind, replay })
+        Ok(SendContext { session, chat_id, chat, alias_write, replay })
     }
 
     /// The action that makes a pending message, in the `due` index of whoever carries it.
@@ -174,17 +174,17 @@ impl Store {
             },
         };
         let caller_key = outbound.idempotency.as_ref().map(|(key, _)| *key);
-        let mut actions = vec![self.put_pending(message, caller_key)?, self.summarise(&summary)?];
+        let mut actions = vec![self.put_pending(message, caller_key)?, self.upsert_chat(&summary)?];
         if let Some((caller_key, replay)) = &outbound.idempotency {
             let key = Key::idempotency(message.session_id, caller_key);
             let mut put =
                 self.put(item::write(IDEMPOTENCY, &key, replay)?, "attribute_not_exists(pk) OR expires_at <= :now");
-            let now = number((self.system.now)().seconds());
+            let now = number(self.system.now().seconds());
             put.expression_attribute_values = Some([(":now".to_owned(), now)].into());
             actions.push(put_action(put));
         }
-        if let Some(bind) = outbound.bind {
-            actions.push(self.bind(message.session_id, bind)?);
+        if let Some(alias_write) = outbound.alias_write {
+            actions.push(self.write_alias(message.session_id, alias_write)?);
         }
         let refusals = match self.transact("storing an outbound message", actions).await? {
             Transaction::Committed => return Ok(SendOutcome::Stored),

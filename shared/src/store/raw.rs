@@ -39,7 +39,7 @@ pub(super) struct Kept<'a> {
 
 impl Store {
     /// The text to keep in the item itself, after the rest was written beside it under `id`, to stay for as long.
-    pub(super) async fn keep_raw<'a>(
+    pub(super) async fn put_raw_parts<'a>(
         &self,
         id: &str,
         raw: &'a str,
@@ -52,7 +52,7 @@ impl Store {
             .try_for_each_concurrent(4, |(part, index)| async move {
                 let mut item = item::write("raw", &Key::raw_part(id, index), &json!({"raw": part}))?;
                 if let Some(lifetime) = lifetime {
-                    item.insert("expires_at".to_owned(), number((self.system.now)().after(lifetime).seconds()));
+                    item.insert("expires_at".to_owned(), number(self.system.now().after(lifetime).seconds()));
                 }
                 // Written again, with the same content, when it is delivered again.
                 let put = self.client.put_item().table_name(&self.table).set_item(Some(item));

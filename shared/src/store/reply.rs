@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::auto_reply::History,
-    domain::chat::{Chat, MOST_MERGED},
+    domain::chat::{Chat, MAX_MERGED},
     domain::id::{ChatId, MessageId, RuleId},
     domain::message::Message,
     domain::time::Timestamp,
@@ -65,7 +65,7 @@ impl Store {
     /// A chat and its automatic replies, in one round trip unless the chat was merged; `None` when there is no such chat.
     pub async fn reply_context(&self, chat_id: ChatId) -> Result<Option<ReplyContext>, StoreError> {
         let mut chat_id = chat_id;
-        for _ in 0..=MOST_MERGED {
+        for _ in 0..=MAX_MERGED {
             let (chat_key, history_key) = (Key::chat(chat_id), Key::replies(chat_id));
             let mut items = self.get_all("reading a chat", vec![chat_key.clone(), history_key.clone()]).await?;
             let Some(chat) = items.remove(&chat_key) else { return Ok(None) };
@@ -117,7 +117,7 @@ impl Store {
         let actions = vec![
             update_action(mark),
             self.put_pending(reply.message, None)?,
-            self.summarise(&summary)?,
+            self.upsert_chat(&summary)?,
             put_action(history),
         ];
         match self.transact("storing a reply", actions).await? {

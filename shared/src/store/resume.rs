@@ -28,7 +28,7 @@ impl Store {
     /// waited through it.
     pub async fn resume(&self, id: SessionId) -> Result<Resumed, StoreError> {
         let operation = "resuming a session";
-        let now = (self.system.now)().to_string();
+        let now = self.system.now().to_string();
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::session(id).attributes()))

@@ -13,7 +13,7 @@ use super::{
     transaction::{Transaction, delete_action, put_action, update_action},
 };
 use crate::{
-    domain::auto_reply::{MOST_RULES, Rule},
+    domain::auto_reply::{MAX_RULES, Rule},
     domain::id::{RuleId, SessionId},
     domain::session::Session,
 };
@@ -27,7 +27,7 @@ pub enum RuleCreated {
     Created,
     /// There is no such session.
     NoSession,
-    /// The session has [`MOST_RULES`] already.
+    /// The session has [`MAX_RULES`] already.
     TooMany,
 }
 
@@ -77,7 +77,7 @@ impl Store {
         let put = self.put(item::write(RULE, &Key::rule(rule.session_id, rule.id), rule)?, "attribute_not_exists(pk)");
         let condition = "attribute_exists(pk) AND (attribute_not_exists(rule_count) OR rule_count < :most)";
         let mut count = self.count_rules(rule.session_id, 1, condition)?;
-        count.expression_attribute_values.get_or_insert_default().insert(":most".to_owned(), number(MOST_RULES));
+        count.expression_attribute_values.get_or_insert_default().insert(":most".to_owned(), number(MAX_RULES));
         match self.transact("making a rule", vec![put_action(put), update_action(count)]).await? {
             Transaction::Committed => Ok(RuleCreated::Created),
             Transaction::Refused(refusals) => match refusals.into_iter().nth(1).and_then(|refusal| refusal.item) {
@@ -92,7 +92,7 @@ impl Store {
         let row = item::write(RULE, &Key::rule(rule.session_id, rule.id), rule)?;
         let put = self.client.put_item().table_name(&self.table).set_item(Some(row));
         let put = put.condition_expression("attribute_exists(pk)");
-        match self.past_conflicts(|| put.clone().send()).await {
+        match self.retry_on_conflict(|| put.clone().send()).await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),

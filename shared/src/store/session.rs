@@ -64,7 +64,7 @@ impl Store {
     pub async fn create_session(&self, session: Session) -> Result<Created, StoreError> {
         let new = item::write(SESSION, &Key::session(session.id), &session)?;
         let result = self
-            .past_conflicts(|| {
+            .retry_on_conflict(|| {
                 self.client
                     .put_item()
                     .table_name(&self.table)
@@ -105,10 +105,10 @@ impl Store {
         item.map(|item| item::read(NUMBER, item)).transpose()
     }
 
-    /// Notes which account a number belongs to, and that the account is known: its events find the number's session.
+    /// Annotations which account a number belongs to, and that the account is known: its events find the number's session.
     pub async fn learn_account(&self, phone_number_id: &str, waba_id: &str) -> Result<(), StoreError> {
-        let row = serde_json::json!({"waba_id": waba_id, "received_at": (self.system.now)()});
-        self.keep("noting an account", item::write("account", &Key::account(waba_id), &row)?).await?;
+        let row = serde_json::json!({"waba_id": waba_id, "received_at": self.system.now()});
+        self.put_if_absent("noting an account", item::write("account", &Key::account(waba_id), &row)?).await?;
         let request = self
             .client
             .update_item()
@@ -117,7 +117,7 @@ impl Store {
             .update_expression("SET waba_id = :account")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":account", string(waba_id));
-        self.unless_refused("noting a number's account", request).await.map(drop)
+        self.update_if("noting a number's account", request).await.map(drop)
     }
 
     /// Whether an account is that of a number which a session owns.
@@ -137,7 +137,7 @@ impl Store {
             .expression_attribute_values(":qr", string(&qr.link))
             .expression_attribute_values(":expires", string(qr.expires_at.to_string()))
             .expression_attribute_values(":code", string(qr.code.as_str()))
-            .expression_attribute_values(":now", string((self.system.now)().to_string()))
+            .expression_attribute_values(":now", string(self.system.now().to_string()))
             .expression_attribute_values(":false", aws_sdk_dynamodb::types::AttributeValue::Bool(false));
         let request = match expired_at {
             Some(expired_at) => request
@@ -145,7 +145,7 @@ impl Store {
                 .expression_attribute_values(":expired", string(expired_at.to_string())),
             None => request.condition_expression("is_connected = :false AND attribute_not_exists(qr_expires_at)"),
         };
-        self.unless_refused("rotating a QR code", request).await.map(drop)
+        self.update_if("rotating a QR code", request).await.map(drop)
     }
 
     /// Links the session that the attempt names to the number that received it, if the code is the session's own and
@@ -159,7 +159,7 @@ impl Store {
         let number = Number {
             phone_number_id: phone_number_id.to_owned(),
             session_id: attempt.session_id,
-            linked_at: (self.system.now)(),
+            linked_at: self.system.now(),
         };
         let claim = item::write(NUMBER, &Key::number(phone_number_id), &number)?;
         let mut claim = self.put(claim, "attribute_not_exists(pk) OR session_id = :session");
@@ -195,7 +195,7 @@ impl Store {
             .expression_attribute_values(":true", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
             .expression_attribute_values(":false", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
             .expression_attribute_values(":number", string(phone_number_id))
-            .expression_attribute_values(":now", string((self.system.now)().to_string()))
+            .expression_attribute_values(":now", string(self.system.now().to_string()))
             .expression_attribute_values(":code", string(attempt.code.as_str()))
             .expression_attribute_values(":sent", string(sent_at.to_string()))
             .return_values_on_condition_check_failure(OnFailure::AllOld)
@@ -214,12 +214,12 @@ impl Store {
             .update_expression("SET paused_reason = :reason, updated_at = :now")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(paused_reason)")
             .expression_attribute_values(":reason", string(reason))
-            .expression_attribute_values(":now", string((self.system.now)().to_string()));
-        self.unless_refused("pausing a session", request).await
+            .expression_attribute_values(":now", string(self.system.now().to_string()));
+        self.update_if("pausing a session", request).await
     }
 
     async fn note_refusal(&self, id: SessionId, reason: PairingRefusal) -> Result<(), StoreError> {
-        self.past_conflicts(|| {
+        self.retry_on_conflict(|| {
             self.client
                 .update_item()
                 .table_name(&self.table)
@@ -227,7 +227,7 @@ impl Store {
                 .update_expression("SET pairing_error = :reason, updated_at = :now")
                 .condition_expression("is_connected = :false")
                 .expression_attribute_values(":reason", string(reason.to_string()))
-                .expression_attribute_values(":now", string((self.system.now)().to_string()))
+                .expression_attribute_values(":now", string(self.system.now().to_string()))
                 .expression_attribute_values(":false", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
                 .send()
         })

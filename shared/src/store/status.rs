@@ -67,7 +67,8 @@ impl Store {
             errors: update.errors.clone(),
         };
         let is_ours = |message: &Message| message.from_me && message.phone_number_id == update.phone_number_id;
-        let noted = self.annotate(key, |notes, message| is_ours(message) && notes.take_receipt(&receipt)).await?;
+        let noted =
+            self.annotate(key, |annotations, message| is_ours(message) && annotations.take_receipt(&receipt)).await?;
         if !noted.is_some_and(|noted| is_ours(&noted.before)) {
             return Ok(Applied::Missing);
         }
@@ -124,7 +125,7 @@ impl Store {
         if let Some(error) = &update.error {
             request = request.expression_attribute_values(":error", string(error));
         }
-        match self.past_conflicts(|| request.clone().send()).await {
+        match self.retry_on_conflict(|| request.clone().send()).await {
             Ok(_) => Ok(Applied::Moved(update.receipt)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
@@ -165,7 +166,7 @@ impl Store {
             request = request.expression_attribute_values(format!(":{name}"), value);
         }
         let request = request.update_expression(set);
-        self.unless_refused("noting the time of a status", request).await.map(|_| Applied::Known)
+        self.update_if("noting the time of a status", request).await.map(|_| Applied::Known)
     }
 
     /// The message that WhatsApp knows by this id.

@@ -60,12 +60,12 @@ impl Store {
     /// do not collide again (AWS Architecture Blog: "Exponential Backoff And Jitter").
     pub async fn pause(&self, attempt: u32) {
         let ceiling = 25_u64 << attempt.min(5);
-        let random = u64::from((self.system.random)().as_bytes()[0]);
+        let random = u64::from(self.system.random_uuid().as_bytes()[0]);
         tokio::time::sleep(Duration::from_millis(ceiling * random / 255)).await;
     }
 
     /// Runs a single write again while a transaction holds its item.
-    pub(super) async fn past_conflicts<T, E, R, F>(&self, mut write: impl FnMut() -> F) -> Result<T, SdkError<E, R>>
+    pub(super) async fn retry_on_conflict<T, E, R, F>(&self, mut write: impl FnMut() -> F) -> Result<T, SdkError<E, R>>
     where
         E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
         F: Future<Output = Result<T, SdkError<E, R>>>,
@@ -83,7 +83,7 @@ impl Store {
     }
 
     /// An action that changes nothing, and is refused when there is such an item.
-    pub(super) fn absent(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn check_absent(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
         let check = ConditionCheck::builder()
             .table_name(&self.table)
             .set_key(Some(key.attributes()))

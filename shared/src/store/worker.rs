@@ -61,7 +61,7 @@ impl Store {
         qr: &str,
         lifetime: Duration,
     ) -> Result<Option<Session>, StoreError> {
-        let now = (self.system.now)();
+        let now = self.system.now();
         let request = self
             .update_worker_session(id)
             .update_expression(
@@ -79,7 +79,7 @@ impl Store {
         self.row_after("setting a QR code", SESSION, request).await
     }
 
-    /// Notes whether a worker is connected and ready. The first connection links the session to its worker for good.
+    /// Annotations whether a worker is connected and ready. The first connection links the session to its worker for good.
     /// `None` when there is no such session. The row is unchanged when the session is paired over the Cloud API.
     pub async fn set_worker_state(
         &self,
@@ -102,7 +102,7 @@ impl Store {
             .expression_attribute_values(":connected", AttributeValue::Bool(is_connected))
             .expression_attribute_values(":ready", AttributeValue::Bool(is_ready))
             .expression_attribute_values(":worker", string("worker"))
-            .expression_attribute_values(":now", string((self.system.now)().to_string()));
+            .expression_attribute_values(":now", string(self.system.now().to_string()));
         self.row_after("setting a session's state", SESSION, request).await
     }
 
@@ -169,7 +169,7 @@ impl Store {
             .expression_attribute_names("#error", "error")
             .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
             .expression_attribute_values(":error", string(error))
-            .expression_attribute_values(":now", string((self.system.now)().to_string()));
+            .expression_attribute_values(":now", string(self.system.now().to_string()));
         self.row_after("failing an expired message", MESSAGE, request).await
     }
 
@@ -217,7 +217,7 @@ impl Store {
         lease: &str,
         outcome: &Outcome,
     ) -> Result<Option<WorkerMessage>, StoreError> {
-        let now = (self.system.now)();
+        let now = self.system.now();
         let (event, mut set, attempt) = match outcome {
             Outcome::Sent { .. } => {
                 let set = "SET wamid = :wamid, wamid_key = :wamid_key, accepted_at = :now";
@@ -275,7 +275,7 @@ impl Store {
     ) -> Result<Option<T>, StoreError> {
         let request =
             request.return_values(ReturnValue::AllNew).return_values_on_condition_check_failure(OnFailure::AllOld);
-        let item: Option<Item> = match self.past_conflicts(|| request.clone().send()).await {
+        let item: Option<Item> = match self.retry_on_conflict(|| request.clone().send()).await {
             Ok(output) => output.attributes,
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => refused.item().cloned(),

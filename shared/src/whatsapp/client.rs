@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::errors::{GraphError, Meaning, meaning};
+use super::errors::{ErrorClass, GraphError, class};
 
 /// How long a post may take in all. Well under the lease of a claimed message.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ const RECEIPT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The longest `Retry-After` that is believed.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A connection to the Cloud API.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct CloudApi {
 
 /// How a post ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Posted {
+pub enum SendResult {
     /// WhatsApp accepted the message.
     Accepted {
         /// WhatsApp's id of it.
@@ -39,14 +39,14 @@ pub enum Posted {
         user_id: Option<String>,
     },
     /// WhatsApp did not accept it, or nobody knows.
-    Problem(Problem),
+    Failed(SendError),
 }
 
 /// Why a message was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct SendError {
     /// What it means for the message.
-    pub meaning: Meaning,
+    pub class: ErrorClass,
     /// A sentence for whoever sent it.
     pub error: String,
     /// WhatsApp's code.
@@ -57,15 +57,15 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
 }
 
-impl Problem {
+impl SendError {
     /// Whether WhatsApp did not take the access token (Meta: "Error codes", 190).
     pub fn is_token_refused(&self) -> bool {
         self.code == Some(190)
     }
 
     /// A problem that WhatsApp has no code for.
-    pub fn new(meaning: Meaning, error: impl Into<String>) -> Self {
-        Self { meaning, error: error.into(), code: None, fbtrace_id: None, retry_after: None }
+    pub fn new(class: ErrorClass, error: impl Into<String>) -> Self {
+        Self { class, error: error.into(), code: None, fbtrace_id: None, retry_after: None }
     }
 }
 
@@ -111,15 +111,15 @@ impl CloudApi {
     }
 
     /// Posts a message once. Never tries again by itself: whoever calls decides by the outcome.
-    pub async fn post(&self, phone_number_id: &str, access_token: &str, request: &Value) -> Posted {
+    pub async fn post(&self, phone_number_id: &str, access_token: &str, request: &Value) -> SendResult {
         match self.call(phone_number_id, access_token, request, TIMEOUT).await {
             Ok(body) => accepted(&body),
-            Err(problem) => Posted::Problem(problem),
+            Err(problem) => SendResult::Failed(problem),
         }
     }
 
     /// Marks a message of a customer as read, and with it every earlier one (Meta: "Mark messages as read").
-    pub async fn mark_read(&self, phone_number_id: &str, access_token: &str, wamid: &str) -> Result<(), Problem> {
+    pub async fn mark_read(&self, phone_number_id: &str, access_token: &str, wamid: &str) -> Result<(), SendError> {
         let request = json!({"messaging_product": "whatsapp", "status": "read", "message_id": wamid});
         self.call(phone_number_id, access_token, &request, RECEIPT_TIMEOUT).await.map(drop)
     }
@@ -131,7 +131,7 @@ impl CloudApi {
         access_token: &str,
         request: &Value,
         timeout: Duration,
-    ) -> Result<Vec<u8>, Problem> {
+    ) -> Result<Vec<u8>, SendError> {
         let url = format!("{}/{phone_number_id}/messages", self.url);
         let response = self.http.post(url).bearer_auth(access_token).json(request).timeout(timeout).send().await;
         let response = match response {
@@ -139,7 +139,7 @@ impl CloudApi {
             // No connection, no message. Any later failure leaves open whether WhatsApp has it.
             Err(error) if error.is_connect() || error.is_builder() => {
                 let sentence = format!("WhatsApp could not be reached: {}", cause(&error));
-                return Err(Problem::new(Meaning::NotSent, sentence));
+                return Err(SendError::new(ErrorClass::NotSent, sentence));
             }
             Err(error) => return Err(unanswered(format!("WhatsApp did not answer: {}", cause(&error)))),
         };
@@ -153,37 +153,37 @@ impl CloudApi {
     }
 }
 
-fn unanswered(error: String) -> Problem {
-    Problem::new(Meaning::MaybeSent, error)
+fn unanswered(error: String) -> SendError {
+    SendError::new(ErrorClass::Indeterminate, error)
 }
 
 /// In seconds; WhatsApp does not use the form with a date.
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     let seconds = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-fn accepted(body: &[u8]) -> Posted {
+fn accepted(body: &[u8]) -> SendResult {
     match serde_json::from_slice::<Accepted>(body) {
         Ok(Accepted { messages, contacts }) if messages.first().is_some_and(|message| !message.id.is_empty()) => {
             let (wa_id, user_id) =
                 contacts.into_iter().next().map_or((None, None), |contact| (contact.wa_id, contact.user_id));
-            Posted::Accepted {
+            SendResult::Accepted {
                 wamid: messages.into_iter().next().map(|message| message.id).unwrap_or_default(),
                 wa_id,
                 user_id,
             }
         }
-        _ => Posted::Problem(unanswered("WhatsApp's answer names no message".to_owned())),
+        _ => SendResult::Failed(unanswered("WhatsApp's answer names no message".to_owned())),
     }
 }
 
-fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Problem {
+fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendError {
     let Ok(Refused { error }) = serde_json::from_slice(body) else {
         return unanswered(format!("WhatsApp answered {status} without saying why"));
     };
-    Problem {
-        meaning: meaning(error.code),
+    SendError {
+        class: class(error.code),
         error: error.to_string(),
         code: error.code,
         fbtrace_id: error.fbtrace_id,
@@ -210,15 +210,15 @@ mod tests {
             let body = format!(r#"{{"error":{{"message":"m","code":{code},"fbtrace_id":"A"}}}}"#);
             refused(400, None, body.as_bytes())
         };
-        for (meaning, codes) in [
-            (Meaning::NotSent, &[4, 80007, 130_429, 131_057][..]),
-            (Meaning::RecipientLimit, &[131_056]),
-            (Meaning::MaybeSent, &[1, 2, 131_000, 131_016]),
-            (Meaning::AccountBlocked, &[0, 10, 190, 200, 299, 368, 131_031, 131_042]),
-            (Meaning::Refused, &[100, 131_026, 131_047, 132_001, 999_999, -1]),
+        for (class, codes) in [
+            (ErrorClass::NotSent, &[4, 80007, 130_429, 131_057][..]),
+            (ErrorClass::RecipientLimit, &[131_056]),
+            (ErrorClass::Indeterminate, &[1, 2, 131_000, 131_016]),
+            (ErrorClass::AccountBlocked, &[0, 10, 190, 200, 299, 368, 131_031, 131_042]),
+            (ErrorClass::Refused, &[100, 131_026, 131_047, 132_001, 999_999, -1]),
         ] {
             for &code in codes {
-                assert_eq!(answer(code).meaning, meaning, "{code}");
+                assert_eq!(answer(code).class, class, "{code}");
             }
         }
         let problem = answer(131_026);
@@ -227,11 +227,11 @@ mod tests {
 
     #[test]
     fn an_answer_that_says_nothing_leaves_it_open() {
-        assert_eq!(refused(502, None, b"<html>").meaning, Meaning::MaybeSent);
-        assert_eq!(refused(400, None, b"{\"error\":{}}").meaning, Meaning::MaybeSent);
+        assert_eq!(refused(502, None, b"<html>").class, ErrorClass::Indeterminate);
+        assert_eq!(refused(400, None, b"{\"error\":{}}").class, ErrorClass::Indeterminate);
         for body in ["{}", "{\"messages\":[]}"] {
-            let Posted::Problem(problem) = accepted(body.as_bytes()) else { panic!("accepted") };
-            assert_eq!(problem.meaning, Meaning::MaybeSent);
+            let SendResult::Failed(problem) = accepted(body.as_bytes()) else { panic!("accepted") };
+            assert_eq!(problem.class, ErrorClass::Indeterminate);
         }
     }
 }

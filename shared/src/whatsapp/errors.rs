@@ -57,13 +57,13 @@ impl GraphError {
 
 /// What an error means for the message that was posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
+pub enum ErrorClass {
     /// Rejected before it was processed: it can be posted again without doubling.
     NotSent,
     /// The same, because this recipient was sent too much in too short a time.
     RecipientLimit,
     /// It may have been processed.
-    MaybeSent,
+    Indeterminate,
     /// Refused for a reason that every message of the session shares: token, permission, account.
     AccountBlocked,
     /// It was refused and will be refused again.
@@ -71,15 +71,15 @@ pub enum Meaning {
 }
 
 /// Codes decide, not HTTP status or title, as Meta asks. An unknown code is final.
-pub(super) fn meaning(code: Option<i64>) -> Meaning {
+pub(super) fn class(code: Option<i64>) -> ErrorClass {
     match code {
-        Some(131_056) => Meaning::RecipientLimit,
-        Some(4 | 80007 | 130_429 | 131_057 | 134_101) => Meaning::NotSent,
-        Some(1 | 2 | 131_000 | 131_016 | 133_004) | None => Meaning::MaybeSent,
+        Some(131_056) => ErrorClass::RecipientLimit,
+        Some(4 | 80007 | 130_429 | 131_057 | 134_101) => ErrorClass::NotSent,
+        Some(1 | 2 | 131_000 | 131_016 | 133_004) | None => ErrorClass::Indeterminate,
         Some(0 | 3 | 10 | 190 | 200..=299 | 368 | 131_005 | 131_031 | 131_042 | 131_045 | 133_010) => {
-            Meaning::AccountBlocked
+            ErrorClass::AccountBlocked
         }
-        Some(_) => Meaning::Refused,
+        Some(_) => ErrorClass::Refused,
     }
 }
 

@@ -3,12 +3,12 @@
 //! A body holds up to 1,000 updates in several entries and changes. Each is read on its own from its own piece of raw
 //! JSON, so that one that is new, odd or broken is kept as it came and its neighbours never notice.
 
+mod contact_update;
+mod contacts;
 mod content;
 mod json;
 mod message;
-mod people;
 mod status;
-mod told;
 
 use serde_json::value::RawValue;
 
@@ -19,7 +19,7 @@ use crate::{
     store::{Inbound, StatusUpdate, keys::MessageKey},
 };
 
-pub use told::Told;
+pub use contact_update::ContactUpdate;
 
 /// One thing that a webhook tells.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub enum Update {
         /// The number.
         phone_number_id: String,
         /// What was told.
-        told: Told,
+        told: ContactUpdate,
     },
     /// Anything else, to be kept as it came.
     Event(Event),
@@ -145,7 +145,7 @@ impl Reader {
             field => {
                 if field == "user_id_update" {
                     let updates = value.list("user_id_update").unwrap_or_default();
-                    let told = updates.into_iter().filter_map(|raw| told::by_update(&Members::read(raw)?));
+                    let told = updates.into_iter().filter_map(|raw| contact_update::by_update(&Members::read(raw)?));
                     told.for_each(|told| self.person(Some(told)));
                 }
                 self.event(None, raw, None);
@@ -159,7 +159,7 @@ impl Reader {
 
     /// Messages, statuses and errors. `false` when there is nothing of the kind.
     fn conversation(&mut self, value: &Members<'_>, source: Option<Source>) -> bool {
-        let people = people::read(value.raw("contacts"));
+        let people = contacts::read(value.raw("contacts"));
         let mut found = false;
         for name in value.names() {
             let Some(list) = value.list(name) else {
@@ -173,7 +173,7 @@ impl Reader {
             match name {
                 "messages" => list.iter().for_each(|raw| {
                     self.message(message::inbound(raw, &people), source, raw);
-                    self.person(Members::read(raw).and_then(|message| told::by_message(&message, &people)));
+                    self.person(Members::read(raw).and_then(|message| contact_update::by_message(&message, &people)));
                 }),
                 "message_echoes" => {
                     let source = source.or(Some(Source::Echo));
@@ -181,7 +181,7 @@ impl Reader {
                 }
                 "statuses" => list.iter().for_each(|raw| {
                     self.status(raw);
-                    self.person(Members::read(raw).and_then(|status| told::by_status(&status, &people)));
+                    self.person(Members::read(raw).and_then(|status| contact_update::by_status(&status, &people)));
                 }),
                 "contacts" => continue,
                 _ => self.member(name, value),
@@ -241,7 +241,7 @@ impl Reader {
         }
     }
 
-    fn person(&mut self, told: Option<Told>) {
+    fn person(&mut self, told: Option<ContactUpdate>) {
         let told = told.zip(self.number.clone());
         self.updates.extend(told.map(|(told, phone_number_id)| Update::Person { phone_number_id, told }));
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ConsentWord, History, Match, Rule, Trigger, Values, placeholder,
-    trigger::{MOST_SEARCHES, is_found},
+    trigger::{MAX_SEARCHES, is_found},
 };
 use crate::{
     domain::chat::{Chat, ChatType},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The oldest message that is answered, by WhatsApp's clock: after an outage nobody wants answers to yesterday's mail.
-pub const MOST_AGE: Duration = Duration::from_secs(5 * 60);
+pub const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// How long a person's answer keeps rules out of a chat, and how many replies a chat gets in an hour. The operator sets
 /// both.
@@ -30,7 +30,7 @@ pub struct Limits {
 
 /// A message that may be answered, as the rules see it.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+pub struct InboundText<'a> {
     /// What it is.
     pub kind: MessageType,
     /// What was written, where it has words.
@@ -43,7 +43,7 @@ pub struct Question<'a> {
 
 /// What is known of where it was written.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct ChatContext<'a> {
     /// The chat; `None` for one that is not there yet, as a dry run may imagine it.
     pub chat: Option<&'a Chat>,
     /// What the contact calls himself.
@@ -54,12 +54,12 @@ pub struct Subject<'a> {
 
 /// Why nothing is answered, whatever the rules say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Silence {
+pub enum SuppressionReason {
     /// Nothing that a person says: a system message, a reaction, something that cannot be shown.
     NotAnswerable,
     /// It was written in a group.
     Group,
-    /// It is older than [`MOST_AGE`].
+    /// It is older than [`MAX_AGE`].
     TooOld,
     /// It is the word STOP.
     StopWord,
@@ -77,7 +77,7 @@ pub enum Verdict {
     /// It answers.
     Answers,
     /// It would, and nothing is answered at present.
-    Silenced(Silence),
+    Suppressed(SuppressionReason),
     /// It would, and another one does.
     Outranked,
     /// It is switched off.
@@ -105,7 +105,7 @@ pub enum Verdict {
 
 /// What is to be sent.
 #[derive(Clone, Debug)]
-pub struct Answer<'a> {
+pub struct SelectedReply<'a> {
     /// The rule that answers.
     pub rule: &'a Rule,
     /// With what.
@@ -116,7 +116,7 @@ pub struct Answer<'a> {
 #[derive(Clone, Debug)]
 pub struct Decision<'a> {
     /// The answer; `None` when there is none.
-    pub answer: Option<Answer<'a>>,
+    pub answer: Option<SelectedReply<'a>>,
     /// Each rule with its verdict, in the order in which they are asked.
     pub verdicts: Vec<(&'a Rule, Verdict)>,
 }
@@ -128,7 +128,7 @@ impl Decision<'_> {
             return None;
         }
         let is_suppressed = |verdict: &Verdict| {
-            matches!(verdict, Verdict::Silenced(_) | Verdict::CoolingDown { .. } | Verdict::Unsendable)
+            matches!(verdict, Verdict::Suppressed(_) | Verdict::CoolingDown { .. } | Verdict::Unsendable)
         };
         self.verdicts.iter().map(|(_, verdict)| *verdict).find(is_suppressed)
     }
@@ -145,26 +145,26 @@ pub fn answerable(message: &Message) -> bool {
 /// Decides. Rules are asked by priority, the oldest first among equals; the first one that can answer does.
 pub fn decide<'a>(
     rules: &'a [Rule],
-    question: &Question<'_>,
-    subject: &Subject<'_>,
+    inbound: &InboundText<'_>,
+    context: &ChatContext<'_>,
     limits: Limits,
     now: Timestamp,
 ) -> Decision<'a> {
-    let silence = silence(question, subject, limits, now);
+    let silence = silence(inbound, context, limits, now);
     let mut rules: Vec<&Rule> = rules.iter().collect();
     rules.sort_by_key(|rule| (std::cmp::Reverse(rule.priority), rule.id));
     let mut answer = None;
     let mut is_taken = false;
     let mut searches = 0;
     let verdicts = rules.into_iter().map(|rule| {
-        let verdict = match judge(rule, question, subject, now, &mut searches) {
+        let verdict = match judge(rule, inbound, context, now, &mut searches) {
             Ok(_) if is_taken => Verdict::Outranked,
             Ok(content) => {
                 is_taken = true;
                 match silence {
-                    Some(silence) => Verdict::Silenced(silence),
+                    Some(silence) => Verdict::Suppressed(silence),
                     None => {
-                        answer = Some(Answer { rule, content });
+                        answer = Some(SelectedReply { rule, content });
                         Verdict::Answers
                     }
                 }
@@ -178,28 +178,33 @@ pub fn decide<'a>(
 }
 
 /// Why nothing at all answers the question.
-fn silence(question: &Question<'_>, subject: &Subject<'_>, limits: Limits, now: Timestamp) -> Option<Silence> {
-    let chat = subject.chat;
-    if !question.kind.is_written() {
-        return Some(Silence::NotAnswerable);
+fn silence(
+    inbound: &InboundText<'_>,
+    context: &ChatContext<'_>,
+    limits: Limits,
+    now: Timestamp,
+) -> Option<SuppressionReason> {
+    let chat = context.chat;
+    if !inbound.kind.is_written() {
+        return Some(SuppressionReason::NotAnswerable);
     }
     if chat.is_some_and(|chat| chat.kind == ChatType::Group) {
-        return Some(Silence::Group);
+        return Some(SuppressionReason::Group);
     }
-    if now.since(question.written_at) > MOST_AGE {
-        return Some(Silence::TooOld);
+    if now.since(inbound.written_at) > MAX_AGE {
+        return Some(SuppressionReason::TooOld);
     }
-    if question.text.and_then(ConsentWord::read) == Some(ConsentWord::Stop) {
-        return Some(Silence::StopWord);
+    if inbound.text.and_then(ConsentWord::read) == Some(ConsentWord::Stop) {
+        return Some(SuppressionReason::StopWord);
     }
     if chat.is_some_and(|chat| chat.opted_out) {
-        return Some(Silence::OptedOut);
+        return Some(SuppressionReason::OptedOut);
     }
     if chat.and_then(|chat| chat.answered_at).is_some_and(|at| at > now.before(limits.quiet)) {
-        return Some(Silence::AnsweredByPerson);
+        return Some(SuppressionReason::AnsweredByPerson);
     }
-    if subject.history.in_last_hour(now) >= limits.per_hour as usize {
-        return Some(Silence::HourlyLimit);
+    if context.history.in_last_hour(now) >= limits.per_hour as usize {
+        return Some(SuppressionReason::HourlyLimit);
     }
     None
 }
@@ -207,8 +212,8 @@ fn silence(question: &Question<'_>, subject: &Subject<'_>, limits: Limits, now: 
 /// What the rule would answer, or why it would not.
 fn judge(
     rule: &Rule,
-    question: &Question<'_>,
-    subject: &Subject<'_>,
+    inbound: &InboundText<'_>,
+    context: &ChatContext<'_>,
     now: Timestamp,
     searches: &mut usize,
 ) -> Result<Content, Verdict> {
@@ -219,15 +224,15 @@ fn judge(
         Trigger::Keyword { how, keywords } => {
             if *how == Match::Regex {
                 *searches += keywords.len();
-                if *searches > MOST_SEARCHES {
+                if *searches > MAX_SEARCHES {
                     return Err(Verdict::TooManyPatterns);
                 }
             }
-            if !question.text.is_some_and(|text| is_found(*how, keywords, text)) {
+            if !inbound.text.is_some_and(|text| is_found(*how, keywords, text)) {
                 return Err(Verdict::NoKeyword);
             }
         }
-        Trigger::FirstMessage if !question.is_first => return Err(Verdict::NotFirstMessage),
+        Trigger::FirstMessage if !inbound.is_first => return Err(Verdict::NotFirstMessage),
         _ => {}
     }
     if let Some(schedule) = &rule.schedule {
@@ -238,13 +243,13 @@ fn judge(
             (Some(false), _) => return Err(Verdict::OutsideHours),
         }
     }
-    if let Some(until) = subject.history.cooling_until(rule, now) {
+    if let Some(until) = context.history.cooling_until(rule, now) {
         return Err(Verdict::CoolingDown { until });
     }
     let reply: Map<String, Value> = serde_json::from_str(&rule.reply).map_err(|_| Verdict::Unsendable)?;
-    let values = match question.text {
-        Some(text) => Values::new(subject.name, text),
-        None => Values::new(subject.name, &placeholder_for(question.kind)),
+    let values = match inbound.text {
+        Some(text) => Values::new(context.name, text),
+        None => Values::new(context.name, &placeholder_for(inbound.kind)),
     };
     placeholder::render(&reply, &values).ok_or(Verdict::Unsendable)
 }

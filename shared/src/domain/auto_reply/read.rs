@@ -17,20 +17,20 @@ use crate::{
 const NAME_LIMIT: usize = 100;
 
 /// The highest priority.
-const MOST_PRIORITY: u32 = 1_000;
+const MAX_PRIORITY: u32 = 1_000;
 
 /// The longest cooldown, in seconds: 30 days.
-const MOST_COOLDOWN: u32 = 30 * 24 * 60 * 60;
+const MAX_COOLDOWN: u32 = 30 * 24 * 60 * 60;
 
 /// The most keywords of a rule, and the most patterns, each of which is a search of its own.
-const MOST_KEYWORDS: usize = 50;
-const MOST_PATTERNS: usize = 5;
+const MAX_KEYWORDS: usize = 50;
+const MAX_PATTERNS: usize = 5;
 
 /// The longest keyword or pattern, in characters.
 const KEYWORD_LIMIT: usize = 200;
 
 /// The most ranges of one day.
-const MOST_RANGES: usize = 10;
+const MAX_RANGES: usize = 10;
 
 /// The largest reply, in bytes of JSON: with everything else a rule stays well under what an item may hold.
 const REPLY_LIMIT: usize = 32 * 1024;
@@ -66,11 +66,11 @@ impl RuleFields {
         Ok(Self {
             name: name.to_owned(),
             enabled: body.boolean("enabled")?.unwrap_or(true),
-            priority: body.whole_number("priority", 0..=MOST_PRIORITY)?.unwrap_or(0),
+            priority: body.whole_number("priority", 0..=MAX_PRIORITY)?.unwrap_or(0),
             trigger,
             schedule,
             reply: read_reply(reply.fields())?,
-            cooldown_seconds: body.whole_number("cooldownSeconds", 0..=MOST_COOLDOWN)?.unwrap_or(0),
+            cooldown_seconds: body.whole_number("cooldownSeconds", 0..=MAX_COOLDOWN)?.unwrap_or(0),
         })
     }
 }
@@ -104,7 +104,7 @@ fn read_keywords(trigger: &JsonObject) -> Result<Trigger, ApiError> {
         Some("regex") => Match::Regex,
         _ => return Err(invalid("trigger.match must be one of equals, contains, starts_with, regex")),
     };
-    let most = if how == Match::Regex { MOST_PATTERNS } else { MOST_KEYWORDS };
+    let most = if how == Match::Regex { MAX_PATTERNS } else { MAX_KEYWORDS };
     let given = trigger.value("keywords").ok_or_else(|| missing("trigger.keywords"))?.as_array();
     let Some(given) = given.filter(|given| (1..=most).contains(&given.len())) else {
         return Err(invalid(format!("trigger.keywords must be an array of 1 to {most} strings with this match")));
@@ -169,8 +169,8 @@ fn read_schedule(schedule: &JsonObject) -> Result<Schedule, ApiError> {
 
 fn read_day(ranges: Option<&Value>, field: &str) -> Result<Vec<Range>, ApiError> {
     let Some(ranges) = ranges else { return Ok(Vec::new()) };
-    let Some(ranges) = ranges.as_array().filter(|ranges| ranges.len() <= MOST_RANGES) else {
-        return Err(invalid(format!("{field} must be an array of up to {MOST_RANGES} ranges")));
+    let Some(ranges) = ranges.as_array().filter(|ranges| ranges.len() <= MAX_RANGES) else {
+        return Err(invalid(format!("{field} must be an array of up to {MAX_RANGES} ranges")));
     };
     ranges.iter().enumerate().map(|(at, range)| read_range(range, &format!("{field}[{at}]"))).collect()
 }

@@ -14,7 +14,7 @@ const SEARCHED: usize = 1024;
 const PATTERN_SIZE: usize = 192 * 1024;
 
 /// The most patterns that one message is held against.
-pub(super) const MOST_SEARCHES: usize = 50;
+pub(super) const MAX_SEARCHES: usize = 50;
 
 /// What a rule answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What two chats become that turn out to be with one person.
 
 use crate::{
-    domain::chat::{Chat, ChatStatus, MOST_MERGED, Merged},
+    domain::chat::{Chat, ChatStatus, MAX_MERGED, Merged},
     domain::identity::Address,
     domain::time::Timestamp,
     store::keys::MessageKey,
@@ -17,7 +17,7 @@ pub struct Merge {
 }
 
 /// Merges two chats of one person: the older one goes on, whichever of the two is named first. `None` when it would be
-/// more than [`MOST_MERGED`].
+/// more than [`MAX_MERGED`].
 pub fn merge(one: &Chat, other: &Chat, at: Timestamp) -> Option<Merge> {
     let age = |chat: &Chat| (chat.created_at, chat.id);
     let (survivor, ended) = if age(one) <= age(other) { (one, other) } else { (other, one) };
@@ -25,7 +25,7 @@ pub fn merge(one: &Chat, other: &Chat, at: Timestamp) -> Option<Merge> {
     let mut merged = survivor.merged.clone();
     merged.push(Merged { chat_id: ended.id, at, newest });
     merged.extend(ended.merged.iter().cloned());
-    if merged.len() > MOST_MERGED {
+    if merged.len() > MAX_MERGED {
         return None;
     }
     let ended_row = Chat { merged_into: Some(survivor.id), merged_at: Some(at), ..ended.clone() };
@@ -77,7 +77,7 @@ fn joined(survivor: &Chat, ended: &Chat, merged: Vec<Merged>) -> Chat {
         first_inbound: [&survivor.first_inbound, &ended.first_inbound].into_iter().flatten().min().cloned(),
         opted_out: told.opted_out,
         consent_at: told.consent_at,
-        awaits: survivor.awaits.max(ended.awaits),
+        pending_annotation_until: survivor.pending_annotation_until.max(ended.pending_annotation_until),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Bind, Binding, Form, Merge, Merges, binds, chats, merge, moves, new_chat};
+use super::{Alias, AliasWrite, Identifier, Merge, Merges, alias_writes, chats, merge, moves, new_chat};
 use crate::{
     domain::chat::{Chat, Merged},
     domain::id::{ChatId, SessionId},
@@ -14,18 +14,18 @@ use crate::{
 /// Something that WhatsApp tells.
 #[derive(Clone, Debug)]
 pub(super) enum Fact {
-    /// A person wrote, named by some of his forms.
-    Message { id: u32, forms: Vec<Address>, at: Timestamp },
+    /// A person wrote, named by some of his identifiers.
+    Message { id: u32, identifiers: Vec<Address>, at: Timestamp },
     /// Forms of one person were seen together.
-    Seen { forms: Vec<Address>, at: Timestamp },
-    /// A person changed to other forms; `id` is that of the message which tells it.
+    Seen { identifiers: Vec<Address>, at: Timestamp },
+    /// A person changed to other identifiers; `id` is that of the message which tells it.
     Moved { id: u32, from: Vec<Address>, to: Vec<Address>, at: Timestamp },
 }
 
 /// What the table holds.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    bindings: HashMap<Identity, Binding>,
+    bindings: HashMap<Identity, Alias>,
     pub(super) chats: BTreeMap<ChatId, Chat>,
     pub(super) messages: BTreeMap<(ChatId, u32), Timestamp>,
     clock: i64,
@@ -51,8 +51,8 @@ enum Step {
     File,
     Settle,
     Merge { found: [Chat; 2], settles: bool },
-    StoreMessage { chat_id: ChatId, forms: Vec<Form>, binds: Vec<Bind>, merged: Vec<Merged> },
-    StorePerson { found: Chat, after: Chat, binds: Vec<Bind> },
+    StoreMessage { chat_id: ChatId, identifiers: Vec<Identifier>, alias_writes: Vec<AliasWrite>, merged: Vec<Merged> },
+    StorePerson { found: Chat, after: Chat, alias_writes: Vec<AliasWrite> },
     Done,
 }
 
@@ -65,16 +65,16 @@ pub(super) fn time(seconds: i64) -> Timestamp {
 }
 
 impl Table {
-    fn forms(&self, addresses: &[Address], memory: Option<&Memory>) -> Vec<Form> {
-        let mut forms: Vec<Form> = Vec::new();
+    fn identifiers(&self, addresses: &[Address], memory: Option<&Memory>) -> Vec<Identifier> {
+        let mut identifiers: Vec<Identifier> = Vec::new();
         for identity in addresses.iter().map(Address::identity) {
-            if forms.iter().all(|form| form.identity != identity) {
-                let remembered = memory.and_then(|memory| memory.chats.get(&identity)).copied().map(Binding::to);
-                let binding = remembered.or_else(|| self.bindings.get(&identity).cloned());
-                forms.push(Form { identity, binding });
+            if identifiers.iter().all(|identifier| identifier.identity != identity) {
+                let remembered = memory.and_then(|memory| memory.chats.get(&identity)).copied().map(Alias::to);
+                let alias = remembered.or_else(|| self.bindings.get(&identity).cloned());
+                identifiers.push(Identifier { identity, alias });
             }
         }
-        forms
+        identifiers
     }
 
     /// The chat, or the one that it was merged into.
@@ -83,14 +83,14 @@ impl Table {
         chat.merged_into.map_or(Some(chat), |into| self.chat(into))
     }
 
-    fn holds(&self, bind: &Bind) -> bool {
-        let stored = self.bindings.get(&bind.identity);
-        stored == bind.found.as_ref() || stored == Some(&bind.binding)
+    fn holds(&self, alias_write: &AliasWrite) -> bool {
+        let stored = self.bindings.get(&alias_write.identity);
+        stored == alias_write.found.as_ref() || stored == Some(&alias_write.alias)
     }
 
-    fn write(&mut self, binds: &[Bind]) {
-        for bind in binds {
-            self.bindings.insert(bind.identity.clone(), bind.binding.clone());
+    fn write(&mut self, alias_writes: &[AliasWrite]) {
+        for alias_write in alias_writes {
+            self.bindings.insert(alias_write.identity.clone(), alias_write.alias.clone());
         }
     }
 
@@ -115,14 +115,14 @@ impl Writer {
             Step::File => self.read_for_message(table, memory),
             Step::Settle => self.read_for_person(table),
             Step::Merge { found, settles } => self.merge(table, memory, found, settles),
-            Step::StoreMessage { chat_id, forms, binds, merged } => {
-                self.store_message(table, memory, chat_id, &forms, &binds, &merged)
+            Step::StoreMessage { chat_id, identifiers, alias_writes, merged } => {
+                self.store_message(table, memory, chat_id, &identifiers, &alias_writes, &merged)
             }
-            Step::StorePerson { found, after, binds } => {
+            Step::StorePerson { found, after, alias_writes } => {
                 let is_as_found = table.chats.get(&found.id) == Some(&found);
-                if is_as_found && binds.iter().all(|bind| table.holds(bind)) {
+                if is_as_found && alias_writes.iter().all(|write| table.holds(write)) {
                     table.chats.insert(after.id, after);
-                    table.write(&binds);
+                    table.write(&alias_writes);
                     self.forget(memory);
                     Step::Done
                 } else {
@@ -135,8 +135,10 @@ impl Writer {
 
     fn message(&self) -> (u32, &[Address], Timestamp) {
         match &self.fact {
-            Fact::Message { id, forms, at } | Fact::Moved { id, from: forms, at, .. } => (*id, forms, *at),
-            Fact::Seen { forms, at } => (0, forms, *at),
+            Fact::Message { id, identifiers, at } | Fact::Moved { id, from: identifiers, at, .. } => {
+                (*id, identifiers, *at)
+            }
+            Fact::Seen { identifiers, at } => (0, identifiers, *at),
         }
     }
 
@@ -152,15 +154,15 @@ impl Writer {
 
     fn read_for_message(&mut self, table: &Table, memory: &Memory) -> Step {
         let (_, addresses, at) = self.message();
-        let forms = table.forms(addresses, Some(memory));
-        let known = chats(&forms, &self.merges, at);
+        let identifiers = table.identifiers(addresses, Some(memory));
+        let known = chats(&identifiers, &self.merges, at);
         if let [one, other, ..] = known[..] {
             return self.read_for_merge(table, one, other, false);
         }
-        let chat_id = known.first().copied().unwrap_or_else(|| new_chat(session(), &forms[0]));
-        let binds = binds(&forms, &self.merges, at, chat_id);
+        let chat_id = known.first().copied().unwrap_or_else(|| new_chat(session(), &identifiers[0]));
+        let alias_writes = alias_writes(&identifiers, &self.merges, at, chat_id);
         let merged = memory.merged.get(&chat_id).cloned().unwrap_or_default();
-        Step::StoreMessage { chat_id, forms, binds, merged }
+        Step::StoreMessage { chat_id, identifiers, alias_writes, merged }
     }
 
     fn read_for_merge(&mut self, table: &Table, one: ChatId, other: ChatId, settles: bool) -> Step {
@@ -189,14 +191,14 @@ impl Writer {
         table: &mut Table,
         memory: &mut Memory,
         chat_id: ChatId,
-        forms: &[Form],
-        binds: &[Bind],
+        identifiers: &[Identifier],
+        alias_writes: &[AliasWrite],
         merged: &[Merged],
     ) -> Step {
         let (id, addresses, at) = self.message();
         let there = table.chats.get(&chat_id).cloned();
         let is_open = there.as_ref().is_none_or(|chat| chat.merged_into.is_none() && chat.merged.len() == merged.len());
-        let is_bound = binds.iter().all(|bind| table.holds(bind));
+        let is_bound = alias_writes.iter().all(|write| table.holds(write));
         let older = merged.iter().filter(|merged| at <= merged.newest).map(|merged| merged.chat_id);
         let is_stored =
             std::iter::once(chat_id).chain(older).any(|chat_id| table.messages.contains_key(&(chat_id, id)));
@@ -209,10 +211,10 @@ impl Writer {
             chat.last_inbound_at = chat.last_message_at;
             table.chats.insert(chat_id, chat);
             table.messages.insert((chat_id, id), at);
-            table.write(binds);
-            for form in forms {
-                if table.bindings.get(&form.identity) == Some(&Binding::to(chat_id)) {
-                    memory.chats.insert(form.identity.clone(), chat_id);
+            table.write(alias_writes);
+            for identifier in identifiers {
+                if table.bindings.get(&identifier.identity) == Some(&Alias::to(chat_id)) {
+                    memory.chats.insert(identifier.identity.clone(), chat_id);
                 }
             }
             return self.filed();
@@ -232,21 +234,23 @@ impl Writer {
     fn read_for_person(&mut self, table: &Table) -> Step {
         let (from, to, at) = match &self.fact {
             Fact::Moved { from, to, at, .. } => (from.clone(), to.clone(), *at),
-            Fact::Seen { forms, at } | Fact::Message { forms, at, .. } => (forms.clone(), Vec::new(), *at),
+            Fact::Seen { identifiers, at } | Fact::Message { identifiers, at, .. } => {
+                (identifiers.clone(), Vec::new(), *at)
+            }
         };
-        let (from_forms, to_forms) = (table.forms(&from, None), table.forms(&to, None));
+        let (from_forms, to_forms) = (table.identifiers(&from, None), table.identifiers(&to, None));
         let known = chats(&[&from_forms[..], &to_forms].concat(), &self.merges, at);
         match known[..] {
             [] => Step::Done,
             [chat_id] => {
                 let chat = table.chat(chat_id).unwrap();
                 self.merges.note(chat_id, chat.id);
-                let (after, binds) = if to.is_empty() {
-                    (chat.clone().learned(&from, at), binds(&from_forms, &self.merges, at, chat.id))
+                let (after, alias_writes) = if to.is_empty() {
+                    (chat.clone().learned(&from, at), alias_writes(&from_forms, &self.merges, at, chat.id))
                 } else {
                     (chat.clone().moved(&from, &to, at), moves(&from_forms, &to_forms, &self.merges, at, chat.id))
                 };
-                Step::StorePerson { found: chat.clone(), after, binds }
+                Step::StorePerson { found: chat.clone(), after, alias_writes }
             }
             [one, other, ..] => self.read_for_merge(table, one, other, true),
         }

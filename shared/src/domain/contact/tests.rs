@@ -5,19 +5,19 @@ use super::{
     *,
 };
 use crate::{
-    domain::chat::{Chat, ChatStatus, MOST_MERGED},
+    domain::chat::{Chat, ChatStatus, MAX_MERGED},
     domain::identity::Address,
 };
 
 /// When a person of a history changes his number.
 const CHANGE: i64 = 1_000;
 
-/// How one fact is drawn: whose it is, whether it is from after the change, which forms it names, what it is, how often
+/// How one fact is drawn: whose it is, whether it is from after the change, which identifiers it names, what it is, how often
 /// it is told, and its place in the history.
 type Draw = (usize, bool, u8, u8, i64, usize, u16);
 
-/// The forms of a person before or after he changed his number. A phone number is spelt in one of two ways.
-fn forms(person: usize, after: bool, spelling: u8) -> Vec<Address> {
+/// The identifiers of a person before or after he changed his number. A phone number is spelt in one of two ways.
+fn identifiers(person: usize, after: bool, spelling: u8) -> Vec<Address> {
     let number =
         [["5531999998888", "553199998888"], ["5215512345678", "525512345678"]][person][usize::from(spelling % 2)];
     let number = if after { number.replace("8888", "7777").replace("5678", "4321") } else { number.to_owned() };
@@ -25,56 +25,56 @@ fn forms(person: usize, after: bool, spelling: u8) -> Vec<Address> {
     vec![Address::Phone(number), Address::Bsuid(format!("BR.{id}")), Address::Bsuid(format!("BR.ENT.{id}"))]
 }
 
-fn some(forms: &[Address], mask: u8) -> Vec<Address> {
+fn some(identifiers: &[Address], mask: u8) -> Vec<Address> {
     let chosen = |index: &usize| mask & (1 << index) != 0;
-    (0..forms.len()).filter(chosen).map(|index| forms[index].clone()).collect()
+    (0..identifiers.len()).filter(chosen).map(|index| identifiers[index].clone()).collect()
 }
 
-/// The facts of a history in the order in which they arrive. Each person is named by all his forms at least once, and
+/// The facts of a history in the order in which they arrive. Each person is named by all his identifiers at least once, and
 /// what changes them is told; where in the history, and how often, is drawn.
 fn history(draws: &[Draw], changes: [bool; 2]) -> (Vec<Fact>, [Vec<u32>; 2]) {
-    let mut facts: Vec<(u16, Fact)> = Vec::new();
+    let mut metadata: Vec<(u16, Fact)> = Vec::new();
     let mut ids = [Vec::new(), Vec::new()];
     for (index, &(person, after, mask, kind, second, copies, place)) in draws.iter().enumerate() {
         let id = u32::try_from(index).unwrap() + 1;
         let after = after && changes[person];
         let at = time(if after { CHANGE + 1 + second } else { second });
-        let all = forms(person, after, kind);
+        let all = identifiers(person, after, kind);
         // The first draws are the links that every history has.
         let fact = match (index, kind % 4) {
             (0..4, _) => {
                 let (person, after) = (index % 2, index >= 2 && changes[index % 2]);
                 ids[person].push(id);
                 let at = time(if after { CHANGE + 1 + second } else { second });
-                Fact::Message { id, forms: forms(person, after, kind), at }
+                Fact::Message { id, identifiers: identifiers(person, after, kind), at }
             }
             (4..6, _) if changes[index % 2] => {
                 let person = index % 2;
                 ids[person].push(id);
-                let from = some(&forms(person, false, kind), 1 + mask % 3);
-                let to = some(&forms(person, true, kind), 1 + mask / 3 % 7);
+                let from = some(&identifiers(person, false, kind), 1 + mask % 3);
+                let to = some(&identifiers(person, true, kind), 1 + mask / 3 % 7);
                 Fact::Moved { id, from, to, at: time(CHANGE) }
             }
-            (_, 3) => Fact::Seen { forms: some(&all, [3, 5, 6, 7][usize::from(mask) % 4]), at },
+            (_, 3) => Fact::Seen { identifiers: some(&all, [3, 5, 6, 7][usize::from(mask) % 4]), at },
             _ => {
                 ids[person].push(id);
-                Fact::Message { id, forms: some(&all, 1 + mask % 7), at }
+                Fact::Message { id, identifiers: some(&all, 1 + mask % 7), at }
             }
         };
         for copy in 0..copies {
             let place = place.wrapping_mul(u16::try_from(copy * 40_503 + 1).unwrap_or(1));
-            facts.push((place, fact.clone()));
+            metadata.push((place, fact.clone()));
         }
     }
-    facts.sort_by_key(|(place, _)| *place);
-    (facts.into_iter().map(|(_, fact)| fact).collect(), ids)
+    metadata.sort_by_key(|(place, _)| *place);
+    (metadata.into_iter().map(|(_, fact)| fact).collect(), ids)
 }
 
 /// Takes the facts in, up to four at once in two processes; `schedule` says whose step is next.
-fn run(facts: Vec<Fact>, schedule: &[u8]) -> Table {
+fn run(metadata: Vec<Fact>, schedule: &[u8]) -> Table {
     let mut table = Table::default();
     let mut memories = [Memory::default(), Memory::default()];
-    let mut waiting = facts.into_iter();
+    let mut waiting = metadata.into_iter();
     let mut running: Vec<(usize, Writer)> = Vec::new();
     let mut started = 0;
     for turn in 0.. {
@@ -111,8 +111,8 @@ proptest! {
         changes in any::<[bool; 2]>(),
         schedule in proptest::collection::vec(any::<u8>(), 0..120),
     ) {
-        let (facts, ids) = history(&draws, changes);
-        let table = run(facts, &schedule);
+        let (metadata, ids) = history(&draws, changes);
+        let table = run(metadata, &schedule);
         let open: Vec<&Chat> = table.chats.values().filter(|chat| chat.merged_into.is_none()).collect();
         prop_assert_eq!(open.len(), 2, "{:#?}", table);
         for ids in ids {
@@ -131,50 +131,50 @@ proptest! {
     }
 }
 
-fn form(address: &Address, binding: Option<Binding>) -> Form {
-    Form { identity: address.identity(), binding }
+fn identifier(address: &Address, alias: Option<Alias>) -> Identifier {
+    Identifier { identity: address.identity(), alias }
 }
 
 #[test]
 fn a_number_that_was_given_up_is_the_next_owners() {
-    let [number, user_id, ..] = &forms(0, false, 0)[..] else { panic!() };
+    let [number, user_id, ..] = &identifiers(0, false, 0)[..] else { panic!() };
     let (merges, chat_id) = (Merges::default(), ChatId::for_identity(session(), &number.identity()));
-    let left = Binding { ends_at: Some(time(CHANGE)), ..Binding::to(chat_id) };
-    let known = [form(number, Some(left)), form(user_id, None)];
+    let left = Alias { ends_at: Some(time(CHANGE)), ..Alias::to(chat_id) };
+    let known = [identifier(number, Some(left)), identifier(user_id, None)];
     // What its former owner wrote before, however late it comes, is still his.
     assert_eq!(chats(&known, &merges, time(CHANGE)), [chat_id]);
     assert_eq!(chats(&known, &merges, time(CHANGE + 1)), []);
     let next = new_chat(session(), &known[0]);
     assert_ne!(next, chat_id);
-    let written = binds(&known, &merges, time(CHANGE + 1), next);
-    assert_eq!(written[0].binding, Binding { begins_at: Some(time(CHANGE)), ..Binding::to(next) });
+    let written = alias_writes(&known, &merges, time(CHANGE + 1), next);
+    assert_eq!(written[0].alias, Alias { begins_at: Some(time(CHANGE)), ..Alias::to(next) });
     // And then a late word of the former owner does not make one chat of the two.
-    let late = [form(number, Some(written[0].binding.clone())), form(user_id, Some(Binding::to(chat_id)))];
+    let late = [identifier(number, Some(written[0].alias.clone())), identifier(user_id, Some(Alias::to(chat_id)))];
     assert_eq!(chats(&late, &merges, time(CHANGE)), [chat_id]);
 }
 
 #[test]
 fn a_change_that_is_told_again_after_the_person_changed_back_is_no_news() {
-    let (old, new) = (&forms(0, false, 0)[0], &forms(0, true, 0)[0]);
+    let (old, new) = (&identifiers(0, false, 0)[0], &identifiers(0, true, 0)[0]);
     let merges = Merges::default();
     let chat_id = ChatId::for_identity(session(), &old.identity());
-    let told = |from: Form, to: Form, at: i64| {
-        let mut after = [from.binding.clone(), to.binding.clone()];
-        for bind in moves(std::slice::from_ref(&from), std::slice::from_ref(&to), &merges, time(at), chat_id) {
-            after[usize::from(bind.identity == to.identity)] = Some(bind.binding);
+    let told = |from: Identifier, to: Identifier, at: i64| {
+        let mut after = [from.alias.clone(), to.alias.clone()];
+        for alias_write in moves(std::slice::from_ref(&from), std::slice::from_ref(&to), &merges, time(at), chat_id) {
+            after[usize::from(alias_write.identity == to.identity)] = Some(alias_write.alias);
         }
         after
     };
-    let [old_binding, new_binding] = told(form(old, Some(Binding::to(chat_id))), form(new, None), 10);
-    let [new_binding, old_binding] = told(form(new, new_binding), form(old, old_binding), 20);
-    let again = told(form(old, old_binding.clone()), form(new, new_binding.clone()), 10);
+    let [old_binding, new_binding] = told(identifier(old, Some(Alias::to(chat_id))), identifier(new, None), 10);
+    let [new_binding, old_binding] = told(identifier(new, new_binding), identifier(old, old_binding), 20);
+    let again = told(identifier(old, old_binding.clone()), identifier(new, new_binding.clone()), 10);
     assert_eq!(again, [old_binding.clone(), new_binding]);
-    assert_eq!(old_binding.and_then(|binding| binding.ends_at), None);
+    assert_eq!(old_binding.and_then(|alias| alias.ends_at), None);
 }
 
 #[test]
 fn merged_chats_keep_the_best_of_both_whichever_is_named_first() {
-    let [number, user_id, ..] = &forms(0, false, 0)[..] else { panic!() };
+    let [number, user_id, ..] = &identifiers(0, false, 0)[..] else { panic!() };
     let chat = |address: &Address, name: &str, made_at: i64| {
         let id = ChatId::for_identity(session(), &address.identity());
         Chat::new(id, session(), address, name.to_owned(), time(made_at))
@@ -206,6 +206,6 @@ fn merged_chats_keep_the_best_of_both_whichever_is_named_first() {
     assert_eq!((survivor.last_message.as_deref(), survivor.last_message_at), (Some("new"), Some(time(20))));
     assert_eq!((survivor.wa_id.as_deref(), survivor.user_id.as_deref()), (Some("5531999998888"), Some("BR.00")));
     assert_eq!((survivor.opted_out, survivor.answered_at), (true, Some(time(5))));
-    let full = Chat { merged: vec![survivor.merged[0].clone(); MOST_MERGED], ..survivor };
-    assert_eq!(merge(&full, &chat(&forms(1, false, 0)[0], "x", 3), time(40)), None);
+    let full = Chat { merged: vec![survivor.merged[0].clone(); MAX_MERGED], ..survivor };
+    assert_eq!(merge(&full, &chat(&identifiers(1, false, 0)[0], "x", 3), time(40)), None);
 }

@@ -24,11 +24,11 @@ fn is_one_emoji(text: &str) -> bool {
         // Unicode's emoji-data.txt has none outside of these.
         _ => matches!(c, '©' | '®' | '\u{203c}'..='\u{3299}' | '\u{1f000}'..='\u{1faff}'),
     });
-    starts_well && text.graphemes(true).count() == 1 && text.chars().count() <= LONGEST_EMOJI
+    starts_well && text.graphemes(true).count() == 1 && text.chars().count() <= MAX_EMOJI
 }
 
 /// In code points. The longest of Unicode's emoji-zwj-sequences.txt has ten.
-const LONGEST_EMOJI: usize = 14;
+const MAX_EMOJI: usize = 14;
 
 #[cfg(test)]
 mod tests {

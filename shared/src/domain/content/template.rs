@@ -14,7 +14,7 @@ const COUPON_LIMIT: usize = 20;
 /// The most cards of a carousel, and the most buttons of a template (Meta: "Template components").
 const CARD_LIMIT: usize = 10;
 /// The longest time for which a call button works, in minutes: 30 days.
-const MOST_MINUTES: u64 = 43_200;
+const MAX_MINUTES: u64 = 43_200;
 
 /// Components that have nothing but parameters.
 const PLAIN_COMPONENTS: [&str; 6] =
@@ -118,6 +118,6 @@ fn date_time(parameter: &mut Object<'_>) -> Result<(), ContentError> {
 
 fn ttl_minutes(parameter: &mut Object<'_>) -> Result<(), ContentError> {
     parameter.value("ttl_minutes", "a whole number from 1 to 43200", |value| {
-        value.as_u64().is_some_and(|minutes| (1..=MOST_MINUTES).contains(&minutes))
+        value.as_u64().is_some_and(|minutes| (1..=MAX_MINUTES).contains(&minutes))
     })
 }

@@ -134,8 +134,8 @@ impl ApiKey {
     }
 
     /// The row as answers give it.
-    pub fn row(&self) -> KeyRow<'_> {
-        KeyRow {
+    pub fn response(&self) -> KeyResponse<'_> {
+        KeyResponse {
             id: self.id,
             name: &self.name,
             owner_id: self.owner_id.as_deref(),
@@ -150,7 +150,7 @@ impl ApiKey {
 /// A key as answers give it: `null` where unset, and nothing of its secret.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of ApiKey")]
-pub struct KeyRow<'a> {
+pub struct KeyResponse<'a> {
     pub id: KeyId,
     pub name: &'a str,
     pub owner_id: Option<&'a str>,

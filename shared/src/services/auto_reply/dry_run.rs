@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::{
-    domain::auto_reply::{self, ConsentWord, Decision, Limits, Question, Rule, Silence, Subject, Verdict},
+    domain::auto_reply::{
+        self, ChatContext, ConsentWord, Decision, InboundText, Limits, Rule, SuppressionReason, Verdict,
+    },
     domain::id::{ChatId, SessionId},
     domain::message::MessageType,
+    domain::system::System,
     domain::time::Timestamp,
     http::{ApiError, JsonObject},
-    runtime::startup::System,
     store::{ReplyContext, Store},
 };
 
@@ -54,8 +56,8 @@ pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun
     if let (Some(chat), Some(ConsentWord::Start)) = (&mut chat, ConsentWord::read(&run.text)) {
         chat.opted_out = false;
     }
-    let now = run.at.unwrap_or_else(system.now);
-    let question = Question {
+    let now = run.at.unwrap_or_else(|| system.now());
+    let inbound = InboundText {
         kind: MessageType::Text,
         text: Some(&run.text),
         written_at: now,
@@ -63,8 +65,8 @@ pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun
     };
     let name = chat.as_ref().map_or(SOMEBODY, |chat| chat.name.as_str());
     let history = history.unwrap_or_default();
-    let subject = Subject { chat: chat.as_ref(), name, history: &history };
-    Ok(answer(&auto_reply::decide(&rules, &question, &subject, limits, now)))
+    let context = ChatContext { chat: chat.as_ref(), name, history: &history };
+    Ok(answer(&auto_reply::decide(&rules, &inbound, &context, limits, now)))
 }
 
 async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Result<ReplyContext, ApiError> {
@@ -83,7 +85,7 @@ fn answer(decision: &Decision<'_>) -> Value {
 fn explained(rule: &Rule, verdict: Verdict) -> Value {
     let (reason, explanation) = match verdict {
         Verdict::Answers => ("answers", "It answers".to_owned()),
-        Verdict::Silenced(silence) => silenced(silence),
+        Verdict::Suppressed(silence) => silenced(silence),
         Verdict::Outranked => ("outranked", "It could answer, and a rule that is asked before it does".to_owned()),
         Verdict::Disabled => ("disabled", "It is switched off".to_owned()),
         Verdict::NoKeyword => ("no_keyword", "None of its keywords is found in the text".to_owned()),
@@ -104,17 +106,19 @@ fn explained(rule: &Rule, verdict: Verdict) -> Value {
     json!({"id": rule.id, "name": rule.name, "reason": reason, "explanation": explanation})
 }
 
-fn silenced(silence: Silence) -> (&'static str, String) {
+fn silenced(silence: SuppressionReason) -> (&'static str, String) {
     let (reason, explanation) = match silence {
-        Silence::NotAnswerable => ("not_answerable", "Nothing of this type is answered"),
-        Silence::Group => ("group", "It could answer, and nothing is answered in groups"),
-        Silence::TooOld => ("too_old", "It could answer, and the message is too old"),
-        Silence::StopWord => ("stop_word", "It could answer, and the text says that nothing may"),
-        Silence::OptedOut => ("opted_out", "It could answer, and the contact has said STOP"),
-        Silence::AnsweredByPerson => {
+        SuppressionReason::NotAnswerable => ("not_answerable", "Nothing of this type is answered"),
+        SuppressionReason::Group => ("group", "It could answer, and nothing is answered in groups"),
+        SuppressionReason::TooOld => ("too_old", "It could answer, and the message is too old"),
+        SuppressionReason::StopWord => ("stop_word", "It could answer, and the text says that nothing may"),
+        SuppressionReason::OptedOut => ("opted_out", "It could answer, and the contact has said STOP"),
+        SuppressionReason::AnsweredByPerson => {
             ("answered_by_person", "It could answer, and a person of the business wrote a short time ago")
         }
-        Silence::HourlyLimit => ("hourly_limit", "It could answer, and the chat had all its replies of this hour"),
+        SuppressionReason::HourlyLimit => {
+            ("hourly_limit", "It could answer, and the chat had all its replies of this hour")
+        }
     };
     (reason, explanation.to_owned())
 }

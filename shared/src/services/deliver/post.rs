@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Courier, DeliveryError, LAST_POST, LEASE, PAUSED, Step, after_unknown, slots::Slot};
+use super::{DeliveryError, Dispatcher, LAST_POST, LEASE, PAUSED, Progress, after_unknown, rate_limiter::Reservation};
 use crate::{
     domain::identity::Address,
     domain::message::{Attempt, AttemptOutcome, DeliveryEvent, Message, Receipt},
@@ -12,90 +12,96 @@ use crate::{
     services::credentials::{AccessToken, Replacement},
     store::{Applied, Change, Claim, Lease, OutboxMessage, StoreError, keys::MessageKey},
     telemetry::Metric,
-    whatsapp::{Meaning, Posted, Problem, send_request},
+    whatsapp::{ErrorClass, SendError, SendResult, send_request},
 };
 
-impl Courier {
+impl Dispatcher {
     /// Claims, posts and settles a message whose turn it is.
     pub(super) async fn post(
         &self,
         found: &OutboxMessage,
-        slot: Slot,
+        reservation: Reservation,
         pair_tat: Timestamp,
         policy: UnknownPolicy,
-    ) -> Result<Step, DeliveryError> {
+    ) -> Result<Progress, DeliveryError> {
         let token = self.credentials.access_token(&found.message.phone_number_id).await?;
-        let now = (self.system.now)();
+        let now = self.system.now();
         let until = now.after(LEASE);
         // The row says already when it was to be looked at first; only a later claim has to say it anew.
         let due_at = found.due_at.is_none_or(|due_at| due_at < until).then_some(until);
-        let lease = Lease { id: (self.system.random)(), now, until, pair_tat, due_at };
+        let lease = Lease { id: self.system.random_uuid(), now, until, pair_tat, due_at };
         let claimed = match self.store.claim(&MessageKey::of(&found.message), &lease).await? {
             Claim::Claimed(claimed) => claimed,
-            Claim::Taken => return Ok(Step::Held),
+            Claim::Taken => return Ok(Progress::Deferred),
             Claim::Missing => {
                 tracing::warn!(message_id = %found.message.id, "a message to deliver is not in the table");
-                return Ok(Step::Done { wakes: false, pair_tat: None });
+                return Ok(Progress::Done { wakes: false, pair_tat: None });
             }
         };
         let message = &claimed.message;
         let last_post = until.min(self.deadline).before(LAST_POST);
-        if let Err(busy_until) = self.turn(&message.phone_number_id, slot, last_post).await? {
-            return self.give_back(&claimed, &lease, busy_until).await;
+        if let Err(retry_at) = self.wait_for_turn(&message.phone_number_id, reservation, last_post).await? {
+            return self.give_back(&claimed, &lease, retry_at).await;
         }
         let posted = match send_request(message) {
             Some(request) => self.call(&message.phone_number_id, token, &request, last_post).await,
             None => {
                 let error = "The message has no address or no content";
-                Posted::Problem(Problem::new(Meaning::Refused, error))
+                SendResult::Failed(SendError::new(ErrorClass::Refused, error))
             }
         };
         match posted {
-            Posted::Accepted { wamid, wa_id, user_id } => {
+            SendResult::Accepted { wamid, wa_id, user_id } => {
                 let wakes = self.accepted(&claimed, &lease, wamid).await?;
                 self.learn_recipient(message, wa_id, user_id).await?;
-                Ok(Step::Done { wakes, pair_tat: Some(pair_tat) })
+                Ok(Progress::Done { wakes, pair_tat: Some(pair_tat) })
             }
-            Posted::Problem(problem) => self.not_accepted(&claimed, &lease, problem, policy).await,
+            SendResult::Failed(problem) => self.not_accepted(&claimed, &lease, problem, policy).await,
         }
     }
 
     /// A token that is refused may have been replaced a moment ago. WhatsApp has done nothing with the message then, so
     /// that one more post with the new token cannot double it. Where that cannot be found out, the message comes again; the
     /// session is not paused for a token that may be an old one.
-    async fn call(&self, phone_number_id: &str, token: AccessToken, request: &Value, last_post: Timestamp) -> Posted {
+    async fn call(
+        &self,
+        phone_number_id: &str,
+        token: AccessToken,
+        request: &Value,
+        last_post: Timestamp,
+    ) -> SendResult {
         let posted = self.cloud_api.post(phone_number_id, token.as_str(), request).await;
-        let Posted::Problem(problem) = &posted else { return posted };
-        if !problem.is_token_refused() || (self.system.now)() > last_post {
+        let SendResult::Failed(problem) = &posted else { return posted };
+        if !problem.is_token_refused() || self.system.now() > last_post {
             return posted;
         }
         match self.credentials.replacement(phone_number_id, &token).await {
             Replacement::Token(token) => self.cloud_api.post(phone_number_id, token.as_str(), request).await,
-            Replacement::NotYet => Posted::Problem(Problem { meaning: Meaning::NotSent, ..problem.clone() }),
+            Replacement::NotYet => SendResult::Failed(SendError { class: ErrorClass::NotSent, ..problem.clone() }),
             Replacement::None => posted,
         }
     }
 
-    /// Waits until it is time to post, with another slot when a busy machine let one lapse. When to come again, if that
+    /// Waits until it is time to post, with another reservation when a busy machine let one lapse. When to come again, if that
     /// would be after `last_post`: an answer after the lease would come when another process has decided without it.
-    async fn turn(
+    async fn wait_for_turn(
         &self,
         phone_number_id: &str,
-        mut slot: Slot,
+        mut reservation: Reservation,
         last_post: Timestamp,
     ) -> Result<Result<(), Timestamp>, StoreError> {
         loop {
-            let is_turn = self.slots.turn(slot).await;
-            let now = (self.system.now)();
+            let is_on_time = self.rate_limiter.wait_until(reservation).await;
+            let now = self.system.now();
             if now > last_post {
                 return Ok(Err(now));
             }
-            if is_turn {
+            if is_on_time {
                 return Ok(Ok(()));
             }
-            slot = match self.slots.wait_again(phone_number_id).await? {
-                Ok(slot) => slot,
-                Err(busy_until) => return Ok(Err(busy_until)),
+            reservation = match self.rate_limiter.wait_for_reservation(phone_number_id).await? {
+                Ok(reservation) => reservation,
+                Err(retry_at) => return Ok(Err(retry_at)),
             };
         }
     }
@@ -106,7 +112,7 @@ impl Courier {
         claimed: &OutboxMessage,
         lease: &Lease,
         due_at: Timestamp,
-    ) -> Result<Step, DeliveryError> {
+    ) -> Result<Progress, DeliveryError> {
         tracing::warn!(message_id = %claimed.message.id, "no time was left to post a message");
         let due_at = due_at.min(expires_at(&claimed.message));
         let change = Change {
@@ -119,12 +125,12 @@ impl Courier {
         };
         self.store.settle(claimed, lease.id, &change).await?;
         self.note(due_at);
-        Ok(Step::Held)
+        Ok(Progress::Deferred)
     }
 
     async fn accepted(&self, claimed: &OutboxMessage, lease: &Lease, wamid: String) -> Result<bool, StoreError> {
         let message = &claimed.message;
-        let now = (self.system.now)();
+        let now = self.system.now();
         let attempt = Attempt { at: now, outcome: AttemptOutcome::Accepted, code: None, fbtrace_id: None, error: None };
         let change = Change {
             event: DeliveryEvent::Accepted,
@@ -140,12 +146,13 @@ impl Courier {
         self.metrics.add(Metric::MessagesSent, 1);
         let taken = now.since(message.timestamp).as_millis();
         self.metrics.add(Metric::AcceptedToSentMilliseconds, u64::try_from(taken).unwrap_or(u64::MAX));
-        let applied = self.store.apply_parked(&message.phone_number_id, &wamid, &MessageKey::of(message)).await?;
+        let applied =
+            self.store.apply_early_updates(&message.phone_number_id, &wamid, &MessageKey::of(message)).await?;
         self.count_undelivered(applied);
         Ok(wakes)
     }
 
-    /// Notes who WhatsApp says that the recipient is, beside how he was addressed.
+    /// Annotations who WhatsApp says that the recipient is, beside how he was addressed.
     async fn learn_recipient(
         &self,
         message: &Message,
@@ -160,7 +167,7 @@ impl Courier {
         let forms: Vec<Address> =
             [named, number, user_id.as_deref().and_then(Address::from_user_id)].into_iter().flatten().collect();
         if forms.iter().any(|form| form.identity() != forms[0].identity()) {
-            self.store.learn(message.session_id, &forms, (self.system.now)()).await?;
+            self.store.learn(message.session_id, &forms, self.system.now()).await?;
         }
         match wa_id {
             Some(wa_id) if message.to.as_ref() != Some(&wa_id) => self.store.learn_wa_id(message.chat_id, &wa_id).await,
@@ -180,26 +187,26 @@ impl Courier {
         &self,
         claimed: &OutboxMessage,
         lease: &Lease,
-        problem: Problem,
+        problem: SendError,
         policy: UnknownPolicy,
-    ) -> Result<Step, DeliveryError> {
+    ) -> Result<Progress, DeliveryError> {
         let message = &claimed.message;
-        let now = (self.system.now)();
-        let Problem { meaning, error, code, fbtrace_id, retry_after } = problem;
+        let now = self.system.now();
+        let SendError { class, error, code, fbtrace_id, retry_after } = problem;
         let in_a_row = message.attempts.iter().rev().take_while(|one| one.outcome == AttemptOutcome::NotSent).count();
         let failures = u32::try_from(in_a_row + 1).unwrap_or(u32::MAX);
-        let (event, outcome, due_at) = match meaning {
-            Meaning::Refused => (DeliveryEvent::Rejected, AttemptOutcome::Rejected, None),
-            Meaning::MaybeSent => {
+        let (event, outcome, due_at) = match class {
+            ErrorClass::Refused => (DeliveryEvent::Rejected, AttemptOutcome::Rejected, None),
+            ErrorClass::Indeterminate => {
                 let deadline = now.after(self.settings.unknown_deadline);
                 (DeliveryEvent::Unanswered, AttemptOutcome::Unanswered, Some(deadline))
             }
-            Meaning::NotSent | Meaning::RecipientLimit => {
-                let wait = backoff(meaning, failures, retry_after, (self.system.random)());
+            ErrorClass::NotSent | ErrorClass::RecipientLimit => {
+                let wait = backoff(class, failures, retry_after, self.system.random_uuid());
                 let then = now.after(wait).min(expires_at(message));
                 (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(then))
             }
-            Meaning::AccountBlocked => {
+            ErrorClass::AccountBlocked => {
                 if self.sessions.pause(message.session_id, &error).await? {
                     tracing::error!(session_id = %message.session_id, code, "session paused");
                     self.metrics.add(Metric::SessionsPaused, 1);
@@ -208,7 +215,7 @@ impl Courier {
                 (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(then))
             }
         };
-        tracing::warn!(message_id = %message.id, ?meaning, code, fbtrace_id, "message not sent");
+        tracing::warn!(message_id = %message.id, ?class, code, fbtrace_id, "message not sent");
         self.metrics.add(
             match event {
                 DeliveryEvent::Rejected => Metric::FailedRejected,
@@ -231,9 +238,9 @@ impl Courier {
             self.note(due_at);
         }
         Ok(match event {
-            DeliveryEvent::Rejected => Step::Done { wakes, pair_tat: claimed.pair_tat },
+            DeliveryEvent::Rejected => Progress::Done { wakes, pair_tat: claimed.pair_tat },
             DeliveryEvent::Unanswered => after_unknown(wakes, claimed.pair_tat, policy),
-            _ => Step::Held,
+            _ => Progress::Deferred,
         })
     }
 }

@@ -9,8 +9,8 @@ use std::{
 use crate::{
     domain::id::SessionId,
     domain::session::UnknownPolicy,
+    domain::system::System,
     domain::time::Timestamp,
-    runtime::startup::System,
     store::{Store, StoreError},
 };
 
@@ -38,7 +38,7 @@ impl Sessions {
 
     /// The session's state. One that is gone sends nothing.
     pub(super) async fn get(&self, id: SessionId) -> Result<SessionState, StoreError> {
-        let now = (self.system.now)();
+        let now = self.system.now();
         if let Ok(known) = self.known.lock()
             && let Some((state, read_at)) = known.get(&id)
             && now.since(*read_at) < LIFETIME

@@ -11,13 +11,13 @@ use serde_json::value::RawValue;
 use super::require_worker;
 use crate::{
     domain::id::{ChatId, SessionId},
-    domain::message::{Message, MessageRow, MessageStatus},
+    domain::message::{Message, MessageResponse, MessageStatus},
     domain::retry::expires_at,
     domain::session::Session,
+    domain::system::System,
     domain::time::Timestamp,
     http::access::Caller,
     http::{ApiError, JsonObject},
-    runtime::startup::System,
     store::{
         Store, WorkerMessage,
         keys::{Key, MessageKey},
@@ -40,7 +40,7 @@ pub struct ClaimRequest {
 
 pub struct Claimed {
     #[serde(flatten)]
-    row: MessageRow,
+    row: MessageResponse,
     to: Option<String>,
     /// The Cloud API's object.
     content: Option<Box<RawValue>>,
@@ -123,7 +123,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Notes which of the messages before these are final; those among these themselves have their turn. One that is not there any more holds nothing up.
+    /// Annotations which of the messages before these are final; those among these themselves have their turn. One that is not there any more holds nothing up.
     async fn note_predecessors(&mut self, rows: &HashMap<Key, WorkerMessage>) -> Result<(), ApiError> {
         let keys: HashSet<Key> = rows.values().filter_map(|row| predecessor(&row.message)).collect();
         let unknown = |key: &Key| !self.passed.contains(key) && !rows.contains_key(key);
@@ -138,7 +138,7 @@ impl Round<'_> {
     }
 
     async fn consider(&mut self, mut row: WorkerMessage) -> Result<(), ApiError> {
-        let now = (self.system.now)();
+        let now = self.system.now();
         let key = MessageKey::of(&row.message).key();
         if row.message.status == MessageStatus::Sending && row.lease_until.is_none_or(|until| until <= now) {
             let policy = self.session.unknown_policy;
@@ -162,13 +162,13 @@ impl Round<'_> {
             let failed = self.store.expire_for_worker(&row, EXPIRED).await?;
             return self.go_on(key, &row.message, failed.is_none_or(|row| row.message.status.is_final()));
         }
-        let lease = (self.system.random)().to_string();
+        let lease = self.system.random_uuid().to_string();
         let until = now.after(self.request.lease);
         let leased = self.store.lease_to_worker(&row, &lease, until).await?;
         match leased.filter(|leased| leased.lease.as_ref() == Some(&lease)) {
             Some(leased) => {
                 self.claimed.push(Claimed {
-                    row: leased.message.row(),
+                    row: leased.message.response(),
                     to: leased.message.to,
                     content: leased
                         .message

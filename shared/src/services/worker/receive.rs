@@ -56,7 +56,7 @@ impl ReceiveRequest {
                 content: None,
                 from_me: false,
                 status: MessageStatus::Received,
-                effect: None,
+                action: None,
                 ours: None,
                 raw: body.text()?.to_owned(),
             },

@@ -80,7 +80,7 @@ impl Store {
             if start.is_none() {
                 break;
             }
-            if (self.system.now)() > deadline {
+            if self.system.now() > deadline {
                 return Ok(swept);
             }
         }

@@ -32,7 +32,7 @@ impl Store {
         let operation = "beginning to erase a session";
         let mut session = session.clone();
         for _ in 0..ROUNDS {
-            let mut erasure = Erasure::new(Target::Session(session.id), session.id, (self.system.now)());
+            let mut erasure = Erasure::new(Target::Session(session.id), session.id, self.system.now());
             erasure.phone_number_id = session.phone_number_id.clone();
             // One that was paired in the meantime has a number to give up.
             let (condition, values) = match &session.phone_number_id {
@@ -66,14 +66,14 @@ impl Store {
         deadline: Timestamp,
     ) -> Result<Swept, StoreError> {
         let renewed_at = self.session(session_id).await?.map(|session| session.created_at);
-        let cutoff = erasure.covers_until(renewed_at, (self.system.now)());
+        let cutoff = erasure.covers_until(renewed_at, self.system.now());
         let mut all = Swept { complete: true, ..Swept::default() };
         for status in ChatStatus::ALL {
             for shard in 0..self.inbox_shards {
                 let swept = self.erase_list(inbox_key(session_id, status, shard), cutoff, deadline).await?;
                 all.erased += swept.erased;
                 all.complete &= swept.complete;
-                if (self.system.now)() > deadline {
+                if self.system.now() > deadline {
                     return Ok(Swept { complete: false, ..all });
                 }
             }
@@ -104,7 +104,7 @@ impl Store {
             if start.is_none() {
                 return Ok(all);
             }
-            if (self.system.now)() > deadline {
+            if self.system.now() > deadline {
                 return Ok(Swept { complete: false, ..all });
             }
         }
@@ -112,7 +112,7 @@ impl Store {
 
     /// The messages first and the rows last: what is listed is found again.
     async fn erase_listed(&self, item: Item, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
-        if (self.system.now)() > deadline {
+        if self.system.now() > deadline {
             return Ok(Swept::default());
         }
         let chat: Chat = item::read(CHAT, item)?;

@@ -3,16 +3,15 @@
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Sender,
+    Sender, contact_update,
+    contacts::{self, Person},
     content::{self, Understood},
     json::Members,
-    people::{self, Person},
-    told,
 };
 use crate::{
     domain::identity::Address,
     domain::message::{MessageStatus, MessageType},
-    domain::message_action::{Act, Effect},
+    domain::message_action::{ActionKind, MessageAction},
     domain::time::Timestamp,
     store::Inbound,
 };
@@ -20,7 +19,7 @@ use crate::{
 /// The most that is kept of what was understood, in bytes; a message has its own JSON beside it, however long.
 const CONTENT_LIMIT: usize = 64 * 1024;
 
-/// Who stands for whom in [`Effect::by`].
+/// Who stands for whom in [`MessageAction::by`].
 const ME: &str = "me";
 const CONTACT: &str = "contact";
 
@@ -29,7 +28,7 @@ type Read = Result<(Sender, Inbound), &'static str>;
 /// A customer's message.
 pub(super) fn inbound(raw: &RawValue, people: &[Person]) -> Read {
     let message = Members::read(raw).ok_or("a message that is no object")?;
-    let writer = people::sender(people::named(&message, "from", ["from_user_id", "from_parent_user_id"]), people);
+    let writer = contacts::sender(contacts::named(&message, "from", ["from_user_id", "from_parent_user_id"]), people);
     if let Some(group_id) = message.text("group_id") {
         let group = Address::from_group_id(&group_id).ok_or("a group id that is none")?;
         let by =
@@ -38,7 +37,7 @@ pub(super) fn inbound(raw: &RawValue, people: &[Person]) -> Read {
         return Ok((Sender { addresses: vec![group], name: None }, inbound));
     }
     // A change of user id names no sender: it is filed under the forms that the person had, else those that he has.
-    let about = || people::sender(told::about(&message)?, &[]);
+    let about = || contacts::sender(contact_update::about(&message)?, &[]);
     let sender = writer.or_else(about).or_else(|| told_of(&message)).ok_or("no sender that we could answer")?;
     let inbound = read(raw, &message, &message, Direction::In { by: CONTACT, author: None })?;
     Ok((sender, inbound))
@@ -46,7 +45,7 @@ pub(super) fn inbound(raw: &RawValue, people: &[Person]) -> Read {
 
 /// Whom a system message without a sender is about, when it does not say who he was.
 fn told_of(message: &Members<'_>) -> Option<Sender> {
-    people::sender(people::named(&message.members("system")?, "wa_id", ["user_id", "parent_user_id"]), &[])
+    contacts::sender(contacts::named(&message.members("system")?, "wa_id", ["user_id", "parent_user_id"]), &[])
 }
 
 /// What the business sent by other means (Meta: "smb_message_echoes webhook reference"). In `standby` the message is the
@@ -55,14 +54,14 @@ pub(super) fn echo(raw: &RawValue, people: &[Person]) -> Read {
     let echo = Members::read(raw).ok_or("an echo that is no object")?;
     let request = echo.members("message");
     let message = request.as_ref().unwrap_or(&echo);
-    let recipient = || people::named(message, "", ["recipient", ""]);
+    let recipient = || contacts::named(message, "", ["recipient", ""]);
     let sender = match (message.text("to"), message.text("recipient_type").as_deref()) {
         (Some(group_id), Some("group")) => {
             Address::from_group_id(&group_id).map(|group| Sender { addresses: vec![group], name: None })
         }
         _ => {
-            let named = people::named(message, "to", ["to_user_id", "to_parent_user_id"]);
-            people::sender(people::joined(named, [recipient()]), people)
+            let named = contacts::named(message, "to", ["to_user_id", "to_parent_user_id"]);
+            contacts::sender(contacts::joined(named, [recipient()]), people)
         }
     };
     let sender = sender.ok_or("no recipient that we know how to reach")?;
@@ -74,11 +73,11 @@ pub(super) fn echo(raw: &RawValue, people: &[Person]) -> Read {
 pub(super) fn past(raw: &RawValue, thread: &Members<'_>, display_number: Option<&str>) -> Read {
     let message = Members::read(raw).ok_or("a message that is no object")?;
     let context = thread.members("context").unwrap_or_default();
-    let mut peer = people::named(&context, "wa_id", ["user_id", "parent_user_id"]);
+    let mut peer = contacts::named(&context, "wa_id", ["user_id", "parent_user_id"]);
     if peer.is_empty() {
-        peer = people::named(thread, "id", ["id", ""]);
+        peer = contacts::named(thread, "id", ["id", ""]);
     }
-    let mut sender = people::sender(peer, &[]).ok_or("a thread with nobody that we know how to reach")?;
+    let mut sender = contacts::sender(peer, &[]).ok_or("a thread with nobody that we know how to reach")?;
     sender.name = context.text("username");
     let from = message.text("from").map(|from| from.trim_start_matches('+').to_owned());
     // The business is the one that writes to somebody; where that is not said, the one whose number it is.
@@ -129,7 +128,7 @@ fn read(
     Ok(Inbound {
         opens_window: !from_me && understood.kind != MessageType::System,
         has_referral: !from_me && has_referral,
-        effect: effect(message, &understood, &wamid, timestamp, (from_me, by)),
+        action: action(message, &understood, &wamid, timestamp, (from_me, by)),
         ours: message.text("biz_opaque_callback_data").and_then(|data| data.parse().ok()).filter(|_| from_me),
         content: written(message, &understood, author),
         kind: understood.kind,
@@ -182,24 +181,24 @@ fn named(author: &Sender) -> Value {
     named
 }
 
-fn effect(
+fn action(
     message: &Members<'_>,
     understood: &Understood,
     wamid: &str,
     at: Timestamp,
     (from_me, by): (bool, &str),
-) -> Option<Effect> {
+) -> Option<MessageAction> {
     let target = understood.target.clone()?;
     let act = match understood.kind {
-        MessageType::Reaction => Act::React(understood.body.clone()),
-        MessageType::Revoke => Act::Revoke,
+        MessageType::Reaction => ActionKind::React(understood.body.clone()),
+        MessageType::Revoke => ActionKind::Revoke,
         MessageType::Edit => {
             let edit = message.members("edit").unwrap_or_default();
             let edited = edit.members("message").unwrap_or_default();
             let new = content::understand(&edited);
-            Act::Edit { content: written(&edited, &new, None), body: new.body }
+            ActionKind::Edit { content: written(&edited, &new, None), body: new.body }
         }
         _ => return None,
     };
-    Some(Effect { target, wamid: wamid.to_owned(), at, from_me, by: by.to_owned(), act })
+    Some(MessageAction { target, wamid: wamid.to_owned(), at, from_me, by: by.to_owned(), act })
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     domain::message::{MessageStatus, MessageType, Receipt},
-    domain::message_action::Act,
+    domain::message_action::ActionKind,
 };
 
 fn is_refused(update: &Update) -> bool {
@@ -130,7 +130,7 @@ fn every_type_is_understood() {
         let content = received.content.map(|content| serde_json::from_str::<Value>(&content).unwrap());
         let expected = (!object.is_null()).then(|| json!({"type": kind, kind: object}));
         assert_eq!(content, expected);
-        assert!(received.effect.is_none());
+        assert!(received.action.is_none());
     }
 }
 
@@ -171,20 +171,20 @@ fn what_surrounds_a_message_is_kept_with_it() {
 fn reactions_edits_and_deletions_name_their_message() {
     let new = json!({"type": "text", "text": {"body": "better"}});
     for (kind, object, act) in [
-        ("reaction", json!({"message_id": "t", "emoji": "👍"}), Act::React(Some("👍".to_owned()))),
-        ("reaction", json!({"message_id": "t", "emoji": ""}), Act::React(None)),
-        ("reaction", json!({"message_id": "t"}), Act::React(None)),
+        ("reaction", json!({"message_id": "t", "emoji": "👍"}), ActionKind::React(Some("👍".to_owned()))),
+        ("reaction", json!({"message_id": "t", "emoji": ""}), ActionKind::React(None)),
+        ("reaction", json!({"message_id": "t"}), ActionKind::React(None)),
         (
             "edit",
             json!({"original_message_id": "t", "message": new}),
-            Act::Edit { body: Some("better".to_owned()), content: None },
+            ActionKind::Edit { body: Some("better".to_owned()), content: None },
         ),
-        ("revoke", json!({"original_message_id": "t"}), Act::Revoke),
+        ("revoke", json!({"original_message_id": "t"}), ActionKind::Revoke),
     ] {
         let message = json!({"from": "201001234567", "id": "a", "timestamp": "9", "type": kind, kind: object});
-        let effect = only_message(updates(&body(&json!([message]))).unwrap()).message.effect.unwrap();
-        assert_eq!((effect.target.as_str(), effect.by.as_str(), effect.act), ("t", "contact", act));
-        assert_eq!((effect.wamid.as_str(), effect.at.seconds(), effect.from_me), ("a", 9, false));
+        let action = only_message(updates(&body(&json!([message]))).unwrap()).message.action.unwrap();
+        assert_eq!((action.target.as_str(), action.by.as_str(), action.act), ("t", "contact", act));
+        assert_eq!((action.wamid.as_str(), action.at.seconds(), action.from_me), ("a", 9, false));
     }
     let lost =
         json!({"from": "201001234567", "id": "a", "timestamp": "9", "type": "reaction", "reaction": {"emoji": "x"}});

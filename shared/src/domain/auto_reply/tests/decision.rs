@@ -19,20 +19,20 @@ fn chat() -> Chat {
     Chat::new(id, session_id, &Address::Phone("201001234567".to_owned()), "Mona".to_owned(), time(NOW))
 }
 
-fn asked(text: &str) -> Question<'_> {
-    Question { kind: MessageType::Text, text: Some(text), written_at: time(NOW), is_first: false }
+fn asked(text: &str) -> InboundText<'_> {
+    InboundText { kind: MessageType::Text, text: Some(text), written_at: time(NOW), is_first: false }
 }
 
-fn verdicts(rules: &[Rule], question: &Question<'_>, chat: &Chat, history: &History) -> Vec<(u32, Verdict)> {
-    let subject = Subject { chat: Some(chat), name: &chat.name, history };
-    let decision = decide(rules, question, &subject, LIMITS, time(NOW));
+fn verdicts(rules: &[Rule], inbound: &InboundText<'_>, chat: &Chat, history: &History) -> Vec<(u32, Verdict)> {
+    let context = ChatContext { chat: Some(chat), name: &chat.name, history };
+    let decision = decide(rules, inbound, &context, LIMITS, time(NOW));
     let answers = decision.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Answers).count();
     assert_eq!(answers, usize::from(decision.answer.is_some()));
     decision.verdicts.iter().map(|(rule, verdict)| (rule.priority, *verdict)).collect()
 }
 
-fn verdict(rule: Rule, question: &Question<'_>, chat: &Chat) -> Verdict {
-    verdicts(&[rule], question, chat, &History::default())[0].1
+fn verdict(rule: Rule, inbound: &InboundText<'_>, chat: &Chat) -> Verdict {
+    verdicts(&[rule], inbound, chat, &History::default())[0].1
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn the_highest_priority_that_can_answer_does() {
     // Of equals the oldest.
     let twins = [rule(6, json!({})), rule(5, json!({}))];
     let (chat, history) = (chat(), History::default());
-    let subject = Subject { chat: Some(&chat), name: &chat.name, history: &history };
-    let decision = decide(&twins, &asked("hello"), &subject, LIMITS, time(NOW));
+    let context = ChatContext { chat: Some(&chat), name: &chat.name, history: &history };
+    let decision = decide(&twins, &asked("hello"), &context, LIMITS, time(NOW));
     assert_eq!(decision.answer.unwrap().rule.id, twins[1].id);
 }
 
@@ -73,48 +73,54 @@ fn triggers_and_hours_go_together() {
         assert_eq!(verdict(rule, &asked("hello"), &chat()), expected);
     }
     let first = super::rule(1, json!({"trigger": {"type": "first_message"}}));
-    assert_eq!(verdict(first, &Question { is_first: true, ..asked("hello") }, &chat()), Verdict::Answers);
+    assert_eq!(verdict(first, &InboundText { is_first: true, ..asked("hello") }, &chat()), Verdict::Answers);
 }
 
 #[test]
 fn some_messages_get_no_answer_whatever_the_rules() {
     let any = || rule(1, json!({}));
-    let silenced = |question: &Question<'_>, chat: &Chat| match verdict(any(), question, chat) {
-        Verdict::Silenced(silence) => Some(silence),
+    let silenced = |inbound: &InboundText<'_>, chat: &Chat| match verdict(any(), inbound, chat) {
+        Verdict::Suppressed(silence) => Some(silence),
         other => {
             assert_eq!(other, Verdict::Answers);
             None
         }
     };
-    let picture = |kind| Question { kind, text: None, ..asked("") };
+    let picture = |kind| InboundText { kind, text: None, ..asked("") };
     assert_eq!(silenced(&picture(MessageType::Image), &chat()), None);
-    assert_eq!(silenced(&picture(MessageType::Reaction), &chat()), Some(Silence::NotAnswerable));
-    assert_eq!(silenced(&picture(MessageType::Unsupported), &chat()), Some(Silence::NotAnswerable));
+    assert_eq!(silenced(&picture(MessageType::Reaction), &chat()), Some(SuppressionReason::NotAnswerable));
+    assert_eq!(silenced(&picture(MessageType::Unsupported), &chat()), Some(SuppressionReason::NotAnswerable));
 
-    let written_at = |at: &str| Question { written_at: time(at), ..asked("hello") };
+    let written_at = |at: &str| InboundText { written_at: time(at), ..asked("hello") };
     assert_eq!(silenced(&written_at("2026-01-12T11:55:00Z"), &chat()), None);
-    assert_eq!(silenced(&written_at("2026-01-12T11:54:59.999Z"), &chat()), Some(Silence::TooOld));
+    assert_eq!(silenced(&written_at("2026-01-12T11:54:59.999Z"), &chat()), Some(SuppressionReason::TooOld));
 
-    assert_eq!(silenced(&asked("Stop!"), &chat()), Some(Silence::StopWord));
-    assert_eq!(silenced(&asked("hello"), &Chat { opted_out: true, ..chat() }), Some(Silence::OptedOut));
+    assert_eq!(silenced(&asked("Stop!"), &chat()), Some(SuppressionReason::StopWord));
+    assert_eq!(silenced(&asked("hello"), &Chat { opted_out: true, ..chat() }), Some(SuppressionReason::OptedOut));
     let answered = |at: &str| Chat { answered_at: Some(time(at)), ..chat() };
     assert_eq!(silenced(&asked("hello"), &answered("2026-01-12T11:00:00Z")), None);
-    assert_eq!(silenced(&asked("hello"), &answered("2026-01-12T11:00:00.001Z")), Some(Silence::AnsweredByPerson));
+    assert_eq!(
+        silenced(&asked("hello"), &answered("2026-01-12T11:00:00.001Z")),
+        Some(SuppressionReason::AnsweredByPerson)
+    );
     let group = Chat::new(chat().id, chat().session_id, &Address::Group("1".to_owned()), "G".to_owned(), time(NOW));
-    assert_eq!(silenced(&asked("hello"), &group), Some(Silence::Group));
+    assert_eq!(silenced(&asked("hello"), &group), Some(SuppressionReason::Group));
 }
 
 #[test]
 fn only_a_rule_that_would_have_answered_counts_as_suppressed() {
     let suppressed = |rules: &[Rule], chat: &Chat| {
         let history = History::default();
-        let subject = Subject { chat: Some(chat), name: "Mona", history: &history };
-        decide(rules, &asked("hello"), &subject, LIMITS, time(NOW)).suppressed()
+        let context = ChatContext { chat: Some(chat), name: "Mona", history: &history };
+        decide(rules, &asked("hello"), &context, LIMITS, time(NOW)).suppressed()
     };
     let opted_out = Chat { opted_out: true, ..chat() };
     let first = rule(1, json!({"trigger": {"type": "first_message"}}));
     assert_eq!(suppressed(std::slice::from_ref(&first), &opted_out), None);
-    assert_eq!(suppressed(&[first, rule(2, json!({}))], &opted_out), Some(Verdict::Silenced(Silence::OptedOut)));
+    assert_eq!(
+        suppressed(&[first, rule(2, json!({}))], &opted_out),
+        Some(Verdict::Suppressed(SuppressionReason::OptedOut))
+    );
     assert_eq!(suppressed(&[rule(2, json!({}))], &chat()), None);
 }
 
@@ -127,9 +133,9 @@ proptest! {
         let mut sent: Vec<(RuleId, Timestamp)> = Vec::new();
         for gap in gaps {
             now = now.after(Duration::from_secs(gap));
-            let subject = Subject { chat: Some(&chat), name: "Mona", history: &history };
-            let question = Question { written_at: now, ..asked("hello") };
-            let decision = decide(&rules, &question, &subject, LIMITS, now);
+            let context = ChatContext { chat: Some(&chat), name: "Mona", history: &history };
+            let inbound = InboundText { written_at: now, ..asked("hello") };
+            let decision = decide(&rules, &inbound, &context, LIMITS, now);
             let Some(answer) = decision.answer else { continue };
             let cooldown = Duration::from_secs(answer.rule.cooldown_seconds.into());
             for (rule, at) in &sent {

@@ -14,7 +14,7 @@ fn a_rule_is_read_with_its_defaults() {
     let rule = rule(1, json!({"name": " Greeting "}));
     assert_eq!((rule.name.as_str(), rule.enabled, rule.priority, rule.cooldown_seconds), ("Greeting", true, 0, 0));
     assert_eq!(rule.reply, r#"{"text":{"body":"Hello {{name}}"},"type":"text"}"#);
-    let row = serde_json::to_value(rule.row()).unwrap();
+    let row = serde_json::to_value(rule.response()).unwrap();
     assert_eq!(row["trigger"], json!({"type": "any"}));
     assert_eq!(row["reply"], json!({"type": "text", "text": {"body": "Hello {{name}}"}}));
     assert_eq!(row["schedule"], Value::Null);
@@ -30,7 +30,7 @@ fn a_rule_is_given_as_it_was_written() {
             "schedule": {"timeZone": "Africa/Cairo", "hours": {"friday": hours}},
         }),
     );
-    let row = serde_json::to_value(rule.row()).unwrap();
+    let row = serde_json::to_value(rule.response()).unwrap();
     assert_eq!(row["trigger"], json!({"type": "keyword", "match": "starts_with", "keywords": ["Price"]}));
     assert_eq!(row["schedule"]["time_zone"], "Africa/Cairo");
     assert_eq!((&row["schedule"]["hours"]["friday"], &row["schedule"]["hours"]["monday"]), (&hours, &json!([])));

@@ -42,15 +42,15 @@ fn patterns_that_ruin_other_engines_end() {
 fn one_message_is_held_against_some_patterns_and_no_more() {
     let patterns = json!({"type": "keyword", "match": "regex", "keywords": ["a", "b", "c", "d", "e"]});
     let rules: Vec<Rule> = (1..=11).map(|number| rule(number, json!({"trigger": patterns}))).collect();
-    let question = Question {
+    let inbound = InboundText {
         kind: crate::domain::message::MessageType::Text,
         text: Some("x"),
         written_at: time("2026-01-12T12:00:00Z"),
         is_first: true,
     };
     let (history, limits) = (History::default(), Limits { quiet: std::time::Duration::ZERO, per_hour: 1 });
-    let subject = Subject { chat: None, name: "Mona", history: &history };
-    let decision = decide(&rules, &question, &subject, limits, question.written_at);
+    let context = ChatContext { chat: None, name: "Mona", history: &history };
+    let decision = decide(&rules, &inbound, &context, limits, inbound.written_at);
     let verdicts: Vec<_> = decision.verdicts.iter().map(|(_, verdict)| *verdict).collect();
     assert_eq!(verdicts[..10], [Verdict::NoKeyword; 10]);
     assert_eq!(verdicts[10], Verdict::TooManyPatterns);

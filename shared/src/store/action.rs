@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::message::{Message, placeholder, preview},
-    domain::message_action::{Act, Effect, Notes, merged_content},
+    domain::message_action::{ActionKind, Annotations, MessageAction, merged_content},
 };
 
 /// How often a row is read again because another writer noted something in between.
@@ -22,12 +22,12 @@ const REVOKED: &str = "[deleted message]";
 #[derive(Deserialize)]
 struct Noted {
     #[serde(default)]
-    notes: Notes,
+    annotations: Annotations,
 }
 
 /// The notes of a message's row.
-pub(super) fn notes(item: Item) -> Result<Notes, StoreError> {
-    Ok(item::read::<Noted>(MESSAGE, item)?.notes)
+pub(super) fn annotations(item: Item) -> Result<Annotations, StoreError> {
+    Ok(item::read::<Noted>(MESSAGE, item)?.annotations)
 }
 
 /// What annotating a message found.
@@ -42,20 +42,20 @@ pub(super) struct Annotated {
 
 impl Store {
     /// Applies an effect to the message at `key`. `false` when there is no such message of this number.
-    pub async fn apply_effect(
+    pub async fn apply_action(
         &self,
         phone_number_id: &str,
         key: &MessageKey,
-        effect: &Effect,
+        action: &MessageAction,
     ) -> Result<bool, StoreError> {
-        let annotated = self.annotate(key, |notes, message| {
+        let annotated = self.annotate(key, |annotations, message| {
             // Only who wrote a message edits or deletes it.
-            let may = matches!(effect.act, Act::React(_)) || message.from_me == effect.from_me;
+            let may = matches!(action.act, ActionKind::React(_)) || message.from_me == action.from_me;
             if !may || message.phone_number_id != phone_number_id {
                 return false;
             }
-            let changed = notes.take(effect, message.body.as_deref(), message.content.as_deref());
-            if changed && let Act::Edit { body, content } = &effect.act {
+            let changed = annotations.take(action, message.body.as_deref(), message.content.as_deref());
+            if changed && let ActionKind::Edit { body, content } = &action.act {
                 message.content = merged_content(message.content.as_deref(), content.as_deref());
                 message.body.clone_from(body);
             }
@@ -63,7 +63,7 @@ impl Store {
         });
         let Some(annotated) = annotated.await? else { return Ok(false) };
         if annotated.changed {
-            self.show_effect(&annotated, &effect.act).await?;
+            self.show_effect(&annotated, &action.act).await?;
         }
         Ok(annotated.before.phone_number_id == phone_number_id)
     }
@@ -73,18 +73,18 @@ impl Store {
     pub(super) async fn annotate(
         &self,
         key: &MessageKey,
-        change: impl Fn(&mut Notes, &mut Message) -> bool,
+        change: impl Fn(&mut Annotations, &mut Message) -> bool,
     ) -> Result<Option<Annotated>, StoreError> {
         for attempt in 0..ROUNDS {
             let Some(item) = self.get("reading a message", &key.key()).await? else { return Ok(None) };
             let before: Message = item::read(MESSAGE, item.clone())?;
-            let (mut notes, mut after) = (notes(item)?, before.clone());
-            let known = notes.version;
-            if !change(&mut notes, &mut after) {
+            let (mut annotations, mut after) = (annotations(item)?, before.clone());
+            let known = annotations.version;
+            if !change(&mut annotations, &mut after) {
                 return Ok(Some(Annotated { before, after, changed: false }));
             }
-            notes.version += 1;
-            if self.write_notes(key, &notes, known, &before, &after).await? {
+            annotations.version += 1;
+            if self.write_notes(key, &annotations, known, &before, &after).await? {
                 return Ok(Some(Annotated { before, after, changed: true }));
             }
             self.pause(attempt).await;
@@ -95,18 +95,18 @@ impl Store {
     async fn write_notes(
         &self,
         key: &MessageKey,
-        notes: &Notes,
+        annotations: &Annotations,
         known: u64,
         before: &Message,
         after: &Message,
     ) -> Result<bool, StoreError> {
-        let (mut set, mut remove) = ("SET notes = :notes".to_owned(), Vec::new());
+        let (mut set, mut remove) = ("SET annotations = :annotations".to_owned(), Vec::new());
         let mut request = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key.key().attributes()))
-            .expression_attribute_values(":notes", item::value(notes)?);
+            .expression_attribute_values(":annotations", item::value(annotations)?);
         let texts = [("body", &before.body, &after.body), ("content", &before.content, &after.content)];
         for (name, _, new) in texts.into_iter().filter(|(_, old, new)| old != new) {
             match new {
@@ -121,22 +121,22 @@ impl Store {
             set += &format!(" REMOVE {}", remove.join(", "));
         }
         let request = match known {
-            0 => request.condition_expression("attribute_exists(pk) AND attribute_not_exists(notes)"),
+            0 => request.condition_expression("attribute_exists(pk) AND attribute_not_exists(annotations)"),
             known => request
-                .condition_expression("notes.version = :known")
+                .condition_expression("annotations.version = :known")
                 .expression_attribute_values(":known", number(known)),
         };
-        self.unless_refused("noting what was done to a message", request.update_expression(set)).await
+        self.update_if("noting what was done to a message", request.update_expression(set)).await
     }
 
     /// The chat's summary follows where it shows the message.
-    async fn show_effect(&self, annotated: &Annotated, act: &Act) -> Result<(), StoreError> {
+    async fn show_effect(&self, annotated: &Annotated, act: &ActionKind) -> Result<(), StoreError> {
         let Annotated { before, after, .. } = annotated;
         let shown = |message: &Message| message.body.as_deref().map_or_else(|| placeholder(message.kind), preview);
         let new = match act {
-            Act::React(_) => return Ok(()),
-            Act::Edit { .. } => shown(after),
-            Act::Revoke => REVOKED.to_owned(),
+            ActionKind::React(_) => return Ok(()),
+            ActionKind::Edit { .. } => shown(after),
+            ActionKind::Revoke => REVOKED.to_owned(),
         };
         let chat_id = self.chat(before.chat_id).await?.map_or(before.chat_id, |chat| chat.id);
         let request = self
@@ -149,6 +149,6 @@ impl Store {
             .expression_attribute_values(":new", string(new))
             .expression_attribute_values(":old", string(shown(before)))
             .expression_attribute_values(":at", string(before.timestamp.to_string()));
-        self.unless_refused("showing what was done to a message", request).await.map(drop)
+        self.update_if("showing what was done to a message", request).await.map(drop)
     }
 }

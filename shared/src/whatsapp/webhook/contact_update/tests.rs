@@ -1,18 +1,18 @@
 use serde_json::{Value, json, value::RawValue};
 
-use super::{super::people, *};
+use super::*;
 
 fn raw(value: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap()
 }
 
-fn by(message: &Value) -> Option<Told> {
+fn by(message: &Value) -> Option<ContactUpdate> {
     by_message(&Members::read(&raw(message)).unwrap(), &[])
 }
 
-fn together(told: Option<Told>) -> Option<Vec<Address>> {
+fn together(told: Option<ContactUpdate>) -> Option<Vec<Address>> {
     match told {
-        Some(Told::Together { addresses, .. }) => Some(addresses),
+        Some(ContactUpdate::Together { addresses, .. }) => Some(addresses),
         _ => None,
     }
 }
@@ -60,7 +60,7 @@ fn every_form_of_a_change_is_read() {
             vec![bsuid("US.2")],
         ),
     ] {
-        let Some(Told::Moved { from: had, to: has, .. }) = by(&message) else { panic!("{message}") };
+        let Some(ContactUpdate::Moved { from: had, to: has, .. }) = by(&message) else { panic!("{message}") };
         assert_eq!((had, has), (from, to), "{message}");
     }
 }
@@ -90,7 +90,7 @@ fn a_withdrawn_field_is_still_read() {
         "user_id": {"previous": "US.1", "current": "US.2"},
         "parent_user_id": {"previous": "US.ENT.1", "current": "US.ENT.2"}});
     let raw = raw(&update);
-    let Some(Told::Moved { from, to, .. }) = by_update(&Members::read(&raw).unwrap()) else { panic!() };
+    let Some(ContactUpdate::Moved { from, to, .. }) = by_update(&Members::read(&raw).unwrap()) else { panic!() };
     assert_eq!(from, [bsuid("US.1"), bsuid("US.ENT.1")]);
     assert_eq!(to, [phone("16505551234"), bsuid("US.2"), bsuid("US.ENT.2")]);
 }
@@ -99,7 +99,7 @@ fn a_withdrawn_field_is_still_read() {
 fn statuses_show_the_forms_of_a_recipient() {
     let seen = |status: Value, contacts: Value| {
         let (status, contacts) = (raw(&status), raw(&contacts));
-        together(by_status(&Members::read(&status).unwrap(), &people::read(Some(&contacts))))
+        together(by_status(&Members::read(&status).unwrap(), &super::super::contacts::read(Some(&contacts))))
     };
     let recipient = json!({"timestamp": "1", "recipient_id": "201001234567", "recipient_user_id": "EG.7",
         "parent_recipient_user_id": "EG.ENT.7"});

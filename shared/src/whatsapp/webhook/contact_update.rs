@@ -2,14 +2,14 @@
 //! one to another (Meta: "Business-scoped user IDs", "system messages webhook reference").
 
 use super::{
+    contacts::{Person, complete, joined, named},
     json::Members,
-    people::{Person, complete, joined, named},
 };
 use crate::{domain::identity::Address, domain::time::Timestamp};
 
 /// Something about how a person is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Told {
+pub enum ContactUpdate {
     /// These forms, two at least, were seen together.
     Together {
         /// The forms.
@@ -30,7 +30,7 @@ pub enum Told {
 
 /// What a message tells that its sender's own forms do not say: a participant's forms in a group, a number that a person
 /// has shared on request, a change.
-pub(super) fn by_message(message: &Members<'_>, people: &[Person]) -> Option<Told> {
+pub(super) fn by_message(message: &Members<'_>, people: &[Person]) -> Option<ContactUpdate> {
     if let Some(change) = change(message) {
         return Some(change);
     }
@@ -44,7 +44,7 @@ pub(super) fn by_message(message: &Members<'_>, people: &[Person]) -> Option<Tol
 
 /// The forms of a message's recipient, or of the participant of a group whom a status is about. Meta's pages have some
 /// names in two spellings.
-pub(super) fn by_status(status: &Members<'_>, people: &[Person]) -> Option<Told> {
+pub(super) fn by_status(status: &Members<'_>, people: &[Person]) -> Option<ContactUpdate> {
     let named = if status.text("recipient_type").as_deref() == Some("group") {
         let user_ids = ["recipient_participant_user_id", "recipient_participant_parent_user_id"];
         let other = ["participant_recipient_user_id", "participant_recipient_parent_user_id"];
@@ -57,7 +57,7 @@ pub(super) fn by_status(status: &Members<'_>, people: &[Person]) -> Option<Told>
 }
 
 /// The changes of the field `user_id_update`, which Meta has announced and withdrawn, and which some accounts got.
-pub(super) fn by_update(update: &Members<'_>) -> Option<Told> {
+pub(super) fn by_update(update: &Members<'_>) -> Option<ContactUpdate> {
     let part = |name: &str, part: &str| update.members(name)?.text(part).as_deref().and_then(Address::from_user_id);
     let both = |which: &str| ["user_id", "parent_user_id"].into_iter().filter_map(|name| part(name, which)).collect();
     moved(both("previous"), joined(named(update, "wa_id", ["", ""]), [both("current")]), update)
@@ -66,13 +66,13 @@ pub(super) fn by_update(update: &Members<'_>) -> Option<Told> {
 /// Whom a system message is about: the forms that he had, else those that he has.
 pub(super) fn about(message: &Members<'_>) -> Option<Vec<Address>> {
     match change(message)? {
-        Told::Moved { from, .. } => Some(from),
-        Told::Together { .. } => None,
+        ContactUpdate::Moved { from, .. } => Some(from),
+        ContactUpdate::Together { .. } => None,
     }
 }
 
 /// The change that a system message tells. `new_wa_id` and `customer` are names of earlier versions of the API.
-fn change(message: &Members<'_>) -> Option<Told> {
+fn change(message: &Members<'_>) -> Option<ContactUpdate> {
     let system = message.members("system")?;
     let kind = system.text("type")?;
     if !matches!(kind.as_str(), "user_changed_number" | "user_changed_user_id" | "customer_changed_number") {
@@ -108,16 +108,15 @@ fn shared_number(message: &Members<'_>) -> Option<Address> {
     number.or_else(|| Address::parse(&phone.text("phone")?))
 }
 
-fn together(addresses: Vec<Address>, dated: &Members<'_>) -> Option<Told> {
+fn together(addresses: Vec<Address>, dated: &Members<'_>) -> Option<ContactUpdate> {
     let at = dated.time("timestamp")?;
-    (addresses.len() > 1).then_some(Told::Together { addresses, at })
+    (addresses.len() > 1).then_some(ContactUpdate::Together { addresses, at })
 }
 
-fn moved(from: Vec<Address>, to: Vec<Address>, dated: &Members<'_>) -> Option<Told> {
+fn moved(from: Vec<Address>, to: Vec<Address>, dated: &Members<'_>) -> Option<ContactUpdate> {
     let at = dated.time("timestamp")?;
-    (!from.is_empty() && !to.is_empty()).then_some(Told::Moved { from, to, at })
+    (!from.is_empty() && !to.is_empty()).then_some(ContactUpdate::Moved { from, to, at })
 }
 
 #[cfg(test)]
-#[path = "told_tests.rs"]
 mod tests;

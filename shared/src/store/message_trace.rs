@@ -25,7 +25,7 @@ const UNOWNED: &str = "unowned_message";
 /// One thing that is known of a message that is not stored as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Trace {
+pub enum MessageTrace {
     /// No session owns the number; the message is kept until `expires_at`.
     NoSession {
         /// When it came.
@@ -34,7 +34,7 @@ pub enum Trace {
         expires_at: Option<i64>,
     },
     /// A status waits for the message.
-    ParkedStatus {
+    EarlyStatus {
         /// What it says.
         status: Receipt,
         /// When WhatsApp says that it happened.
@@ -45,7 +45,7 @@ pub enum Trace {
         expires_at: Option<i64>,
     },
     /// A reaction, an edit or a deletion waits for the message.
-    ParkedEffect {
+    EarlyAction {
         /// The message that brings it.
         wamid: String,
         /// When it came.
@@ -83,13 +83,15 @@ struct Kept {
 }
 
 impl Kept {
-    fn trace(self) -> Option<Trace> {
+    fn trace(self) -> Option<MessageTrace> {
         let (received_at, expires_at) = (self.received_at, self.expires_at);
         Some(match self.entity.as_str() {
-            UNOWNED => Trace::NoSession { received_at, expires_at },
-            "parked_status" => Trace::ParkedStatus { status: self.receipt?, at: self.at?, received_at, expires_at },
-            "parked_effect" => Trace::ParkedEffect { wamid: self.wamid?, received_at, expires_at },
-            "event" => Trace::NotUnderstood { reason: self.reason, received_at, expires_at },
+            UNOWNED => MessageTrace::NoSession { received_at, expires_at },
+            "early_status" => {
+                MessageTrace::EarlyStatus { status: self.receipt?, at: self.at?, received_at, expires_at }
+            }
+            "early_action" => MessageTrace::EarlyAction { wamid: self.wamid?, received_at, expires_at },
+            "event" => MessageTrace::NotUnderstood { reason: self.reason, received_at, expires_at },
             _ => return None,
         })
     }
@@ -97,15 +99,15 @@ impl Kept {
 
 impl Store {
     /// Keeps a message for a number that no session owns.
-    pub async fn keep_unowned(
+    pub async fn put_unowned_if_absent(
         &self,
         phone_number_id: &str,
         inbound: &Inbound,
         source: Option<Source>,
     ) -> Result<(), StoreError> {
         let id = MessageId::for_inbound(phone_number_id, &inbound.wamid);
-        let kept = self.keep_raw(&id.to_string(), &inbound.raw, Some(UNOWNED_LIFETIME)).await?;
-        let now = (self.system.now)();
+        let kept = self.put_raw_parts(&id.to_string(), &inbound.raw, Some(UNOWNED_LIFETIME)).await?;
+        let now = self.system.now();
         let row = serde_json::json!({
             "wamid": inbound.wamid,
             "phone_number_id": phone_number_id,
@@ -117,15 +119,16 @@ impl Store {
             "raw": kept.own,
         });
         let key = Key::unowned(phone_number_id, &inbound.wamid);
-        self.keep("keeping a message without a session", item::write(UNOWNED, &key, &row)?).await
+        self.put_if_absent("keeping a message without a session", item::write(UNOWNED, &key, &row)?).await
     }
 
     /// All that is known of a wamid that is no stored message.
-    pub async fn trace(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<Trace>, StoreError> {
+    pub async fn trace(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<MessageTrace>, StoreError> {
         let mut items = self.under_wamid(phone_number_id, wamid).await?;
         items.extend(self.events_with_wamid(phone_number_id, wamid).await?);
-        let kept: Result<Vec<Kept>, StoreError> = items.into_iter().map(|item| item::read("ledger", item)).collect();
-        let now = (self.system.now)().seconds();
+        let kept: Result<Vec<Kept>, StoreError> =
+            items.into_iter().map(|item| item::read("message trace", item)).collect();
+        let now = self.system.now().seconds();
         // What has expired may stay in the table for days.
         let is_kept = |kept: &Kept| kept.expires_at.is_none_or(|expires_at| expires_at > now);
         Ok(kept?.into_iter().filter(is_kept).filter_map(Kept::trace).collect())

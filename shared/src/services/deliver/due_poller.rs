@@ -8,25 +8,25 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use super::{Candidate, Courier, DeliveryError, SOON};
+use super::{DeliveryError, Dispatcher, PendingMessage, SOON};
 use crate::{
     domain::id::{ChatId, SessionId},
     domain::time::Timestamp,
-    store::{Due, KeeperLease},
+    store::{Due, PollerLease},
     telemetry::{self, Metric},
 };
 
 /// How long a keeper stays at most.
 const STAY: Duration = Duration::from_secs(40);
 
-/// The longest time from a keeper's leaving to the next one's beginning; longer than a message waits for its slot.
+/// The longest time from a keeper's leaving to the next one's beginning; longer than a message waits for its reservation.
 const HAND_OVER: Duration = Duration::from_secs(6);
 
 /// How long a keeper's lease lasts without a sign of life.
 const LEASE: Duration = Duration::from_secs(15);
 
 /// How often a keeper shows that it is there: well within its lease, and no write for every look.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often a keeper looks for what has become due. Each look is a request for each shard of the index.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -75,84 +75,84 @@ impl Work {
     }
 }
 
-impl Courier {
+impl Dispatcher {
     /// Delivers what is due, and stays while more is due soon. An idle table costs one empty page.
     pub async fn keep(&self) -> Result<(), DeliveryError> {
         let mut work = Work::default();
-        let result = self.keep_with(&mut work).await;
+        let result = self.run_loop(&mut work).await;
         while work.tasks.join_next().await.is_some() {}
-        self.metrics.write((self.system.now)());
+        self.metrics.write(self.system.now());
         result
     }
 
-    async fn keep_with(&self, work: &mut Work) -> Result<(), DeliveryError> {
-        let keeper = (self.system.random)();
-        let started = (self.system.now)();
+    async fn run_loop(&self, work: &mut Work) -> Result<(), DeliveryError> {
+        let poller_id = self.system.random_uuid();
+        let started = self.system.now();
         let end = started.after(STAY).min(self.last_start());
         let mut kept_at = None;
         loop {
-            let now = (self.system.now)();
-            let agenda = self.store.agenda(now, LIMIT).await?;
-            let next = agenda.due.first().map(|_| now).or(agenda.next);
+            let now = self.system.now();
+            let due_items = self.store.due_items(now, LIMIT).await?;
+            let next = due_items.due.first().map(|_| now).or(due_items.next);
             let is_busy = next.is_some_and(|next| next <= now.after(SOON)) || !work.under_way.is_empty();
             if !is_busy {
                 break;
             }
-            if kept_at.is_none_or(|kept_at| now.since(kept_at) >= SIGN_OF_LIFE) {
-                match self.store.take_keeper_lease(keeper, now.after(LEASE)).await? {
-                    KeeperLease::Ours => kept_at = Some(now),
+            if kept_at.is_none_or(|kept_at| now.since(kept_at) >= HEARTBEAT_INTERVAL) {
+                match self.store.acquire_poller_lease(poller_id, now.after(LEASE)).await? {
+                    PollerLease::Ours => kept_at = Some(now),
                     // The keeper is leaving, and this one is the next.
-                    KeeperLease::Until(until) if until <= now.after(HAND_OVER) => {
+                    PollerLease::Until(until) if until <= now.after(HAND_OVER) => {
                         tokio::time::sleep(until.since(now) + Duration::from_millis(1)).await;
                         continue;
                     }
-                    KeeperLease::Until(_) => return Ok(()),
+                    PollerLease::Until(_) => return Ok(()),
                 }
             }
             if now >= end {
-                // Another process goes on, as this one's time is over. It begins when the slots of this one are used, as
+                // Another process goes on, as this one's time is over. It begins when the reservations of this one are used, as
                 // it would take up the messages that wait for them.
-                let until = self.slots.end().await.clamp(now, now.after(HAND_OVER));
-                self.store.take_keeper_lease(keeper, until).await?;
-                self.waker.wake_at_once().await;
+                let until = self.rate_limiter.last_reservation().await.clamp(now, now.after(HAND_OVER));
+                self.store.acquire_poller_lease(poller_id, until).await?;
+                self.self_invoker.invoke_now().await;
                 return Ok(());
             }
-            if let Some(oldest) = oldest(&agenda.due) {
+            if let Some(oldest) = oldest(&due_items.due) {
                 self.metrics.add(Metric::OldestPendingSeconds, now.since(oldest).as_secs());
             }
-            self.begin(agenda.due, work).await?;
+            self.begin(due_items.due, work).await?;
             let wait = next.map_or(LOOK_AGAIN, |next| next.since(now));
             tokio::time::sleep(wait.clamp(LOOK_AT_ONCE, LOOK_AGAIN)).await;
             work.tidy();
         }
         // Whoever wants to be the keeper next need not wait for the lease to run out.
         if kept_at.is_some() {
-            self.store.take_keeper_lease(keeper, started).await?;
+            self.store.acquire_poller_lease(poller_id, started).await?;
         }
         Ok(())
     }
 
     /// Starts on what is due.
     async fn begin(&self, due: Vec<Due>, work: &mut Work) -> Result<(), DeliveryError> {
-        let mut chats: HashMap<ChatId, Vec<Candidate>> = HashMap::new();
+        let mut chats: HashMap<ChatId, Vec<PendingMessage>> = HashMap::new();
         for due in due {
             match due {
-                Due::Message(key) => chats.entry(key.chat_id).or_default().push(Candidate::At(key)),
+                Due::Message(key) => chats.entry(key.chat_id).or_default().push(PendingMessage::At(key)),
                 Due::Resume(session_id) => {
-                    let courier = self.clone();
-                    work.begin(Task::Resume(session_id), async move { courier.resume(session_id).await });
+                    let dispatcher = self.clone();
+                    work.begin(Task::Resume(session_id), async move { dispatcher.resume(session_id).await });
                 }
-                Due::Parked(key) => {
-                    let applied = self.store.look_again(&key).await?;
+                Due::EarlyUpdate(key) => {
+                    let applied = self.store.recheck(&key).await?;
                     self.count_undelivered(applied);
                 }
             }
         }
-        for (chat_id, mut candidates) in chats {
-            candidates.sort_by_key(|candidate| candidate.key().key().sk);
-            let courier = self.clone();
+        for (chat_id, mut pending_messages) in chats {
+            pending_messages.sort_by_key(|pending| pending.key().key().sk);
+            let dispatcher = self.clone();
             work.begin(Task::Chat(chat_id), async move {
-                for outcome in courier.deliver_chat(candidates).await {
+                for outcome in dispatcher.deliver_chat(pending_messages).await {
                     if let Err(error) = outcome {
                         tracing::error!(error = telemetry::chain(&error), "a due message could not be delivered");
                     }
@@ -175,7 +175,7 @@ fn oldest(due: &[Due]) -> Option<Timestamp> {
     due.iter()
         .filter_map(|due| match due {
             Due::Message(key) => Some(key.time),
-            Due::Resume(_) | Due::Parked(_) => None,
+            Due::Resume(_) | Due::EarlyUpdate(_) => None,
         })
         .min()
 }

@@ -13,29 +13,29 @@ use super::{
     item::{self, Item, number, string},
     keys::{Key, MessageKey, due_shard, wamid_pk},
 };
-use crate::{domain::id::ChatId, domain::message_action::Effect, domain::time::Timestamp};
+use crate::{domain::id::ChatId, domain::message_action::MessageAction, domain::time::Timestamp};
 
 /// How long something waits for its message. WhatsApp repeats webhooks for 7 days.
 const LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// When it is looked at once more. The index takes a second at most, as a rule.
-const SECOND_LOOK: Duration = Duration::from_secs(60);
+const RECHECK_AFTER: Duration = Duration::from_secs(60);
 
-const STATUS: &str = "parked_status";
-const EFFECT: &str = "parked_effect";
+const STATUS: &str = "early_status";
+const EFFECT: &str = "early_action";
 
 /// Something that waits for its message.
 #[derive(Clone, Debug)]
-pub enum Parked {
+pub enum EarlyUpdate {
     /// A status.
     Status(StatusUpdate),
     /// A reaction, an edit or a deletion.
-    Effect(ParkedEffect),
+    MessageAction(EarlyAction),
 }
 
 /// An effect that waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParkedEffect {
+pub struct EarlyAction {
     /// The number that it came to.
     pub phone_number_id: String,
     /// The chat that its message should come to.
@@ -44,22 +44,22 @@ pub struct ParkedEffect {
     pub until: Timestamp,
     /// The effect.
     #[serde(flatten)]
-    pub effect: Effect,
+    pub action: MessageAction,
 }
 
-impl ParkedEffect {
+impl EarlyAction {
     /// An effect that waits from now on.
-    pub fn new(phone_number_id: &str, effect: Effect, chat_id: ChatId, now: Timestamp) -> Self {
+    pub fn new(phone_number_id: &str, action: MessageAction, chat_id: ChatId, now: Timestamp) -> Self {
         let phone_number_id = phone_number_id.to_owned();
-        Self { phone_number_id, chat_id, until: now.after(LIFETIME), effect }
+        Self { phone_number_id, chat_id, until: now.after(LIFETIME), action }
     }
 }
 
-impl Parked {
+impl EarlyUpdate {
     fn message(&self) -> (&str, &str) {
         match self {
             Self::Status(update) => (&update.phone_number_id, &update.wamid),
-            Self::Effect(parked) => (&parked.phone_number_id, &parked.effect.target),
+            Self::MessageAction(early) => (&early.phone_number_id, &early.action.target),
         }
     }
 
@@ -67,7 +67,7 @@ impl Parked {
         let entity = item.get("entity").and_then(|entity| entity.as_s().ok()).map(String::as_str);
         Ok(match entity {
             Some(STATUS) => Some(Self::Status(item::read(STATUS, item)?)),
-            Some(EFFECT) => Some(Self::Effect(item::read(EFFECT, item)?)),
+            Some(EFFECT) => Some(Self::MessageAction(item::read(EFFECT, item)?)),
             _ => None,
         })
     }
@@ -75,59 +75,59 @@ impl Parked {
 
 impl Store {
     /// Keeps a status until its message is known. Once per message, status and participant.
-    pub async fn park_status(&self, update: &StatusUpdate) -> Result<(), StoreError> {
+    pub async fn put_early_status(&self, update: &StatusUpdate) -> Result<(), StoreError> {
         let participant = update.participant.as_deref();
-        let key = Key::parked_status(&update.phone_number_id, &update.wamid, update.receipt, participant);
-        self.park(STATUS, &key, update).await
+        let key = Key::early_status(&update.phone_number_id, &update.wamid, update.receipt, participant);
+        self.put_early(STATUS, &key, update).await
     }
 
     /// Keeps an effect until its message is known, and notes on the chat that one of its messages is awaited, so that
     /// whoever stores the next one looks. In that order: who sees the note finds what is parked.
-    pub async fn park_effect(&self, parked: &ParkedEffect) -> Result<(), StoreError> {
-        let ParkedEffect { phone_number_id, chat_id, until, effect } = parked;
-        let key = Key::parked_effect(phone_number_id, &effect.target, &effect.wamid);
-        self.park(EFFECT, &key, parked).await?;
-        self.on_open_chat("noting that a message is awaited", *chat_id, |update| {
+    pub async fn put_early_action(&self, early: &EarlyAction) -> Result<(), StoreError> {
+        let EarlyAction { phone_number_id, chat_id, until, action } = early;
+        let key = Key::early_action(phone_number_id, &action.target, &action.wamid);
+        self.put_early(EFFECT, &key, early).await?;
+        self.update_live_chat("noting that a message is awaited", *chat_id, |update| {
             update
-                .update_expression("SET awaits = :until")
+                .update_expression("SET pending_annotation_until = :until")
                 .condition_expression(
                     "attribute_exists(pk) AND attribute_not_exists(merged_into) AND \
-                     (attribute_not_exists(awaits) OR awaits < :until)",
+                     (attribute_not_exists(pending_annotation_until) OR pending_annotation_until < :until)",
                 )
                 .expression_attribute_values(":until", string(until.to_string()))
         })
         .await
     }
 
-    async fn park<T: Serialize>(&self, entity: &'static str, key: &Key, row: &T) -> Result<(), StoreError> {
+    async fn put_early<T: Serialize>(&self, entity: &'static str, key: &Key, row: &T) -> Result<(), StoreError> {
         let mut item = item::write(entity, key, row)?;
-        let now = (self.system.now)();
+        let now = self.system.now();
         item.insert("expires_at".to_owned(), number(now.after(LIFETIME).seconds()));
         item.insert("received_at".to_owned(), string(now.to_string()));
         item.insert("due_key".to_owned(), string(due_shard(&key.pk)));
-        item.insert("due_at".to_owned(), string(now.after(SECOND_LOOK).to_string()));
-        self.keep("parking", item).await
+        item.insert("due_at".to_owned(), string(now.after(RECHECK_AFTER).to_string()));
+        self.put_if_absent("parking", item).await
     }
 
     /// Applies what waits for the message at `key`, which WhatsApp knows as `wamid`.
-    pub async fn apply_parked(
+    pub async fn apply_early_updates(
         &self,
         phone_number_id: &str,
         wamid: &str,
         key: &MessageKey,
     ) -> Result<Vec<Applied>, StoreError> {
         let mut applied = Vec::new();
-        for parked in self.parked(phone_number_id, wamid).await? {
-            applied.push(self.apply_one(&parked, key).await?);
+        for early in self.early_updates(phone_number_id, wamid).await? {
+            applied.push(self.apply_one(&early, key).await?);
         }
         Ok(applied)
     }
 
-    async fn apply_one(&self, parked: &Parked, key: &MessageKey) -> Result<Applied, StoreError> {
-        match parked {
-            Parked::Status(update) => self.apply_status(key, update).await,
-            Parked::Effect(ParkedEffect { phone_number_id, chat_id, until, effect }) => {
-                let found = self.apply_effect(phone_number_id, key, effect).await?;
+    async fn apply_one(&self, early: &EarlyUpdate, key: &MessageKey) -> Result<Applied, StoreError> {
+        match early {
+            EarlyUpdate::Status(update) => self.apply_status(key, update).await,
+            EarlyUpdate::MessageAction(EarlyAction { phone_number_id, chat_id, until, action }) => {
+                let found = self.apply_action(phone_number_id, key, action).await?;
                 if !found {
                     return Ok(Applied::Missing);
                 }
@@ -139,20 +139,20 @@ impl Store {
 
     /// Takes the note off a chat that one of its messages is awaited until this time.
     pub(super) async fn end_waiting(&self, chat_id: ChatId, until: Timestamp) -> Result<(), StoreError> {
-        self.on_open_chat("noting that no message is awaited", chat_id, |update| {
+        self.update_live_chat("noting that no message is awaited", chat_id, |update| {
             update
-                .update_expression("REMOVE awaits")
-                .condition_expression("attribute_not_exists(merged_into) AND awaits = :until")
+                .update_expression("REMOVE pending_annotation_until")
+                .condition_expression("attribute_not_exists(merged_into) AND pending_annotation_until = :until")
                 .expression_attribute_values(":until", string(until.to_string()))
         })
         .await
     }
 
     /// What waits for a message.
-    async fn parked(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<Parked>, StoreError> {
+    async fn early_updates(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<EarlyUpdate>, StoreError> {
         let items = self.under_wamid(phone_number_id, wamid).await?;
-        let parked: Result<Vec<Option<Parked>>, StoreError> = items.into_iter().map(Parked::read).collect();
-        Ok(parked?.into_iter().flatten().collect())
+        let early: Result<Vec<Option<EarlyUpdate>>, StoreError> = items.into_iter().map(EarlyUpdate::read).collect();
+        Ok(early?.into_iter().flatten().collect())
     }
 
     /// Everything that is kept under a wamid.
@@ -172,13 +172,13 @@ impl Store {
 
     /// The second look at something that waits: it is applied if its message can be found by now, and stays for whoever
     /// brings the message if not.
-    pub async fn look_again(&self, key: &Key) -> Result<Option<Applied>, StoreError> {
+    pub async fn recheck(&self, key: &Key) -> Result<Option<Applied>, StoreError> {
         let Some(item) = self.get("reading what waits", key).await? else { return Ok(None) };
         let mut applied = None;
-        if let Some(parked) = Parked::read(item)? {
-            let (phone_number_id, wamid) = parked.message();
+        if let Some(early) = EarlyUpdate::read(item)? {
+            let (phone_number_id, wamid) = early.message();
             if let Some(message) = self.message_by_wamid(phone_number_id, wamid).await? {
-                applied = Some(self.apply_one(&parked, &message).await?);
+                applied = Some(self.apply_one(&early, &message).await?);
             }
         }
         let request = self
@@ -188,7 +188,7 @@ impl Store {
             .set_key(Some(key.attributes()))
             .update_expression("REMOVE due_key, due_at")
             .condition_expression("attribute_exists(pk)");
-        self.unless_refused("ending a second look", request).await?;
+        self.update_if("ending a second look", request).await?;
         Ok(applied)
     }
 }
