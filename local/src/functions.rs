@@ -1,28 +1,33 @@
-//! The function binaries: built once per process with the profile of this very crate, and found.
+//! Builds the function binaries, once per process and with the profile of this crate.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, interval_at};
 
 use crate::console::{Console, Kind};
 
 /// Why there are no binaries.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// Cargo is not there.
+    /// Cargo can't be run.
     #[error("cannot run {program}")]
     Cargo {
-        /// What was run.
+        /// The program.
         program: String,
-        /// Why it could not be.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The compiler's own words have gone to standard error.
-    #[error("the functions do not build ({status}); cargo says why above")]
+    /// The build failed. Cargo wrote the compiler's errors to standard error.
+    #[error("the functions do not build ({status}); see cargo's output above")]
     Failed {
         /// Cargo's exit status.
         status: String,
@@ -30,24 +35,27 @@ pub enum BuildError {
     /// The template names a function that no package builds.
     #[error("{path}: the workspace has no binary {name:?}")]
     Missing {
-        /// Where the template names it.
+        /// The path in the template.
         path: String,
         /// The name.
         name: String,
     },
 }
 
-/// Variables that cargo sets for the programs it runs. Left in, they would change the fingerprint of build scripts that
-/// look at them, and cargo would build those packages again.
+/// Variables that Cargo sets for the programs it runs. They would change the fingerprint of build scripts that read them,
+/// and Cargo would build those packages again.
 const SET_BY_CARGO: &[&str] =
     &["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_", "OUT_DIR"];
 
+/// How often a build reports its progress.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
 static BINARIES: OnceCell<BTreeMap<String, PathBuf>> = OnceCell::const_new();
 
-/// The binaries of the workspace by name, built by the first call.
+/// Returns the binaries of the workspace by name. The first call builds them.
 ///
 /// # Errors
-/// When cargo cannot be run, or when the build fails.
+/// If Cargo can't be run, or the build fails.
 pub async fn build(console: &Console) -> Result<&'static BTreeMap<String, PathBuf>, BuildError> {
     BINARIES.get_or_try_init(|| run_cargo(console)).await
 }
@@ -58,7 +66,7 @@ pub fn workspace() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-#[allow(clippy::disallowed_methods, reason = "cargo tells in the environment which cargo it is")]
+#[allow(clippy::disallowed_methods, reason = "Cargo passes its own path in the environment")]
 async fn run_cargo(console: &Console) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     console.line(Kind::Local, "building the functions");
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
@@ -74,18 +82,68 @@ async fn run_cargo(console: &Console) -> Result<BTreeMap<String, PathBuf>, Build
             command.env_remove(name);
         }
     }
-    let output = command
-        .current_dir(workspace())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|source| BuildError::Cargo { program, source })?;
-    if !output.status.success() {
-        return Err(BuildError::Failed { status: output.status.to_string() });
+    let failed = |source| BuildError::Cargo { program: program.clone(), source };
+    command.current_dir(workspace()).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(failed)?;
+    let mut binaries = BTreeMap::new();
+    if let Some(messages) = child.stdout.take() {
+        let mut messages = BufReader::new(messages).lines();
+        let mut report = interval_at(Instant::now() + REPORT_INTERVAL, REPORT_INTERVAL);
+        let mut progress = Progress::new(count_functions());
+        loop {
+            tokio::select! {
+                message = messages.next_line() => match message.map_err(failed)? {
+                    Some(message) => binaries.extend(progress.read(&message)),
+                    None => break,
+                },
+                // On a terminal, Cargo draws a progress bar.
+                _ = report.tick(), if !std::io::stderr().is_terminal() => {
+                    console.line(Kind::Local, progress.to_string());
+                }
+            }
+        }
     }
-    Ok(executables(&output.stdout))
+    let status = child.wait().await.map_err(failed)?;
+    if !status.success() {
+        return Err(BuildError::Failed { status: status.to_string() });
+    }
+    Ok(binaries)
+}
+
+/// The number of binaries below `functions/`; 0 if the folder can't be read.
+fn count_functions() -> usize {
+    let folders = std::fs::read_dir(workspace().join("functions"));
+    folders.map_or(0, |folders| folders.flatten().filter(|folder| folder.path().join("Cargo.toml").exists()).count())
+}
+
+/// How far a build is. `Display` writes a line for the console.
+struct Progress {
+    functions: usize,
+    built: usize,
+    last: Option<String>,
+}
+
+impl Progress {
+    fn new(functions: usize) -> Progress {
+        Progress { functions, built: 0, last: None }
+    }
+
+    /// The name and path of the binary that `message` reports (Cargo reference, "External tools", "Artifact messages").
+    fn read(&mut self, message: &str) -> Option<(String, PathBuf)> {
+        let Message { executable, target } = serde_json::from_str(message).ok()?;
+        let name = target?.name;
+        self.last = Some(name.clone());
+        let path = executable?;
+        self.built += usize::from(name != env!("CARGO_PKG_NAME"));
+        Some((name, path))
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "building the functions: {} of {}", self.built, self.functions)?;
+        self.last.as_ref().map_or(Ok(()), |name| write!(f, ", last compiled {name}"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -99,26 +157,25 @@ struct Target {
     name: String,
 }
 
-/// Cargo reference, "External tools", "Artifact messages"; messages of other kinds have no `executable`.
-fn executables(messages: &[u8]) -> BTreeMap<String, PathBuf> {
-    messages
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<Message>(line).ok())
-        .filter_map(|message| Some((message.target?.name, message.executable?)))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn binaries_are_found_in_cargos_messages() {
-        let messages = br#"{"reason":"compiler-artifact","target":{"name":"shared"},"executable":null}
-{"reason":"compiler-artifact","target":{"name":"qr","kind":["bin"]},"executable":"/t/debug/qr"}
-not json
-{"reason":"build-finished","success":true}
-"#;
-        assert_eq!(executables(messages), BTreeMap::from([("qr".to_owned(), PathBuf::from("/t/debug/qr"))]));
+    fn artifact_messages_give_binaries_and_progress() {
+        let mut progress = Progress::new(2);
+        assert_eq!(progress.to_string(), "building the functions: 0 of 2");
+        let artifact = |name: &str, executable: &str| {
+            format!(r#"{{"reason":"compiler-artifact","target":{{"name":"{name}"}},"executable":{executable}}}"#)
+        };
+        assert_eq!(progress.read(&artifact("shared", "null")), None);
+        assert_eq!(progress.to_string(), "building the functions: 0 of 2, last compiled shared");
+        let binary = progress.read(&artifact("qr", r#""/t/debug/qr""#));
+        assert_eq!(binary, Some(("qr".to_owned(), PathBuf::from("/t/debug/qr"))));
+        assert!(progress.read(&artifact("local", r#""/t/debug/local""#)).is_some());
+        for other in ["not json", r#"{"reason":"build-finished","success":true}"#] {
+            assert_eq!(progress.read(other), None, "{other}");
+        }
+        assert_eq!(progress.to_string(), "building the functions: 1 of 2, last compiled local");
     }
 }
