@@ -42,8 +42,8 @@ pub enum BuildError {
     },
 }
 
-/// Variables that Cargo sets for the programs it runs. They would change the fingerprint of build scripts that read them,
-/// and Cargo would build those packages again.
+/// Variables that Cargo sets for the programs it runs. They would change the fingerprint of build scripts that read
+/// them, and Cargo would build those packages again.
 const SET_BY_CARGO: &[&str] =
     &["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_", "OUT_DIR"];
 

@@ -40,7 +40,8 @@ pub enum Service {
 }
 
 impl Service {
-    /// The service ID (AWS SDKs and Tools Reference Guide, "Service-specific endpoints"), as in `AWS_ENDPOINT_URL_LAMBDA`.
+    /// Returns the service ID (AWS SDKs and Tools Reference Guide, "Service-specific endpoints"), as in
+    /// `AWS_ENDPOINT_URL_LAMBDA`.
     fn id(self) -> &'static str {
         match self {
             Self::Kms => "KMS",
@@ -49,7 +50,8 @@ impl Service {
         }
     }
 
-    /// The endpoint prefix, which is also the name in the signature (AWS General Reference, "Service endpoints and quotas").
+    /// Returns the endpoint prefix, which is also the name in the signature (AWS General Reference, "Service endpoints
+    /// and quotas").
     fn name(self) -> &'static str {
         match self {
             Self::Kms => "kms",
@@ -58,7 +60,7 @@ impl Service {
         }
     }
 
-    /// The configured endpoint, or the service's own in the region.
+    /// Returns the configured endpoint, or the service's own in the region.
     fn endpoint(self, sdk: &SdkConfig) -> Result<String, CallError> {
         let key = ServiceConfigKey::builder()
             .service_id(self.id())
@@ -106,7 +108,7 @@ impl fmt::Debug for Content {
 }
 
 impl ServiceClient {
-    /// A client with the configuration's own number of attempts.
+    /// Creates a client that retries as `sdk` is configured to.
     ///
     /// # Errors
     /// If `sdk` lacks an HTTP client, credentials, or a region.
@@ -115,7 +117,7 @@ impl ServiceClient {
         Self::with_retries(sdk, service, &retries)
     }
 
-    /// A client that retries as `retries` says.
+    /// Creates a client that retries as `retries` is configured to.
     ///
     /// # Errors
     /// If `sdk` lacks an HTTP client, credentials, or a region.
