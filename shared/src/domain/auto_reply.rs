@@ -23,9 +23,9 @@ pub use self::{
     schedule::{Clock, Range, Schedule, Week},
     trigger::{Match, Trigger},
 };
-use crate::{
-    domain::id::{RuleId, SessionId},
-    domain::time::Timestamp,
+use crate::domain::{
+    id::{RuleId, SessionId},
+    time::Timestamp,
 };
 
 /// The most rules of a session: all of them are read, and at worst tried, for every message.

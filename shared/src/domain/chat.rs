@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::id::{ChatId, SessionId},
-    domain::identity::Address,
-    domain::message::{Message, placeholder, preview},
-    domain::time::Timestamp,
+    domain::{
+        id::{ChatId, SessionId},
+        identity::Address,
+        message::{Message, placeholder, preview},
+        time::Timestamp,
+    },
     store::keys::MessageKey,
 };
 

@@ -15,10 +15,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::id::{ChatId, SessionId},
-    domain::identity::Identity,
-    domain::time::Timestamp,
+use crate::domain::{
+    id::{ChatId, SessionId},
+    identity::Identity,
+    time::Timestamp,
 };
 
 pub use merge::{Merge, merge};

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::id::{ChatId, SessionId},
-    domain::time::Timestamp,
+use crate::domain::{
+    id::{ChatId, SessionId},
+    time::Timestamp,
 };
 
 /// When the last look is: by then no function that began before the request is still running, and none remembers the

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{domain::identity::Identity, domain::time::Timestamp};
+use crate::domain::{identity::Identity, time::Timestamp};
 
 /// The namespace of every id derived here. Changing it would give every owner a second session and every contact a
 /// second chat.

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    domain::message::{MessageStatus, Receipt},
-    domain::time::Timestamp,
+    domain::{
+        message::{MessageStatus, Receipt},
+        time::Timestamp,
+    },
     whatsapp::WhatsAppError,
 };
 

@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    domain::id::SessionId,
-    domain::session::OWNER_ID_LIMIT,
-    domain::time::Timestamp,
+    domain::{id::SessionId, session::OWNER_ID_LIMIT, time::Timestamp},
     http::{ApiError, JsonObject},
     secrets::cipher::Ciphertext,
 };

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::id::SessionId,
-    domain::message::Channel,
-    domain::pairing::{PairingCode, pairing_link},
-    domain::time::Timestamp,
+use crate::domain::{
+    id::SessionId,
+    message::Channel,
+    pairing::{PairingCode, pairing_link},
+    time::Timestamp,
 };
 
 /// How long a QR code can be scanned.

@@ -8,11 +8,11 @@ use super::{
     ConsentWord, History, Match, Rule, Trigger, Values, placeholder,
     trigger::{MAX_SEARCHES, is_found},
 };
-use crate::{
-    domain::chat::{Chat, ChatType},
-    domain::content::Content,
-    domain::message::{Message, MessageStatus, MessageType, Source, placeholder as placeholder_for},
-    domain::time::Timestamp,
+use crate::domain::{
+    chat::{Chat, ChatType},
+    content::Content,
+    message::{Message, MessageStatus, MessageType, Source, placeholder as placeholder_for},
+    time::Timestamp,
 };
 
 /// The oldest message that is answered, by WhatsApp's clock: after an outage nobody wants answers to yesterday's mail.

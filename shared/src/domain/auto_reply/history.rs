@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::Rule;
-use crate::{
-    domain::id::{MessageId, RuleId},
-    domain::time::Timestamp,
+use crate::domain::{
+    id::{MessageId, RuleId},
+    time::Timestamp,
 };
 
 /// The span that the hourly limit looks back.

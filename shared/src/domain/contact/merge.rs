@@ -1,9 +1,11 @@
 //! What two chats become that turn out to be with one person.
 
 use crate::{
-    domain::chat::{Chat, ChatStatus, MAX_MERGED, Merged},
-    domain::identity::Address,
-    domain::time::Timestamp,
+    domain::{
+        chat::{Chat, ChatStatus, MAX_MERGED, Merged},
+        identity::Address,
+        time::Timestamp,
+    },
     store::keys::MessageKey,
 };
 

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Alias, AliasWrite, Identifier, Merge, Merges, alias_writes, chats, merge, moves, new_chat};
-use crate::{
-    domain::chat::{Chat, Merged},
-    domain::id::{ChatId, SessionId},
-    domain::identity::{Address, Identity},
-    domain::time::Timestamp,
+use crate::domain::{
+    chat::{Chat, Merged},
+    id::{ChatId, SessionId},
+    identity::{Address, Identity},
+    time::Timestamp,
 };
 
 /// Something that WhatsApp tells.

@@ -4,9 +4,9 @@ use super::{
     model::{Fact, Memory, Table, Writer, session, time},
     *,
 };
-use crate::{
-    domain::chat::{Chat, ChatStatus, MAX_MERGED},
-    domain::identity::Address,
+use crate::domain::{
+    chat::{Chat, ChatStatus, MAX_MERGED},
+    identity::Address,
 };
 
 /// When a person of a history changes his number.

@@ -3,11 +3,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    domain::chat::Chat,
-    domain::id::{ChatId, MessageId},
-    domain::identity::{Address, Identity},
-    domain::message::MessageType,
+use crate::domain::{
+    chat::Chat,
+    id::{ChatId, MessageId},
+    identity::{Address, Identity},
+    message::MessageType,
 };
 
 const LIMITS: Limits = Limits { quiet: Duration::from_secs(3_600), per_hour: 5 };

@@ -1,0 +1,89 @@
+use super::*;
+
+#[test]
+fn public_addresses() {
+    for link in [
+        "https://example.org/a.png",
+        "HTTPS://example.org",
+        "https://example.org:8443/a?b=c#d",
+        "https://bücher.example/ü.pdf",
+        "https://8.8.8.8/a",
+        "https://100.63.255.255/",
+        "https://100.128.0.1/",
+        "https://172.32.0.1/",
+        "https://[2606:4700::1111]/a",
+        "https://[::ffff:8.8.8.8]/",
+        "https://internal.example.org/",
+    ] {
+        assert!(is_public(link), "{link}");
+    }
+}
+
+#[test]
+fn addresses_that_whatsapp_cannot_or_must_not_fetch() {
+    for link in [
+        "",
+        "example.org/a.png",
+        "/a.png",
+        "https://",
+        "https:///a.png",
+        "https:example.org",
+        "https:\\\\example.org",
+        "https://example.org\\@10.0.0.1/",
+        " https://example.org",
+        "https://exa\nmple.org",
+        "https://example.org/a b",
+        "http://example.org/a.png",
+        "ftp://example.org/a.png",
+        "file:///etc/passwd",
+        "data:text/plain,hi",
+        "https://user@example.org/",
+        "https://user:secret@example.org/",
+        "https://:secret@example.org/",
+        "https://localhost/",
+        "https://LOCALHOST./",
+        "https://a.localhost/",
+        "https://printer/",
+        "https://printer.local/",
+        "https://metadata.google.internal/",
+        "https://0.0.0.0/",
+        "https://10.1.2.3/",
+        "https://100.64.0.1/",
+        "https://127.0.0.1/",
+        "https://127.1/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://172.16.0.1/",
+        "https://192.168.1.1/",
+        "https://192.0.0.1/",
+        "https://192.0.2.1/",
+        "https://198.18.0.1/",
+        "https://224.0.0.1/",
+        "https://255.255.255.255/",
+        "https://[::]/",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::a00:1]/",
+        "https://[2002:7f00:1::]/",
+        "https://[2001:db8::1]/",
+        "https://[fc00::1]/",
+        "https://[fd00:ec2::254]/",
+        "https://[fe80::1]/",
+        "https://[ff02::1]/",
+    ] {
+        assert!(!is_public(link), "{link}");
+    }
+}
+
+#[test]
+fn pages_for_a_browser() {
+    for link in ["https://example.org", "http://example.org/a?b", "http://192.168.1.1/"] {
+        assert!(is_web(link), "{link}");
+    }
+    for link in
+        ["", "example.org", "https://", "http:///a", "tel:+1", "javascript:alert(1)", "https://a b.org", "intent://x"]
+    {
+        assert!(!is_web(link), "{link}");
+    }
+}
