@@ -1,7 +1,9 @@
 //! What the local run tells its user: one line per thing that happened.
 
-use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    io::{IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::Timestamp;
 
@@ -115,13 +117,4 @@ fn printable(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_stays_one_line() {
-        let console = Console::captured();
-        console.line(Kind::Request, "GET /a\n\x1b[2J 200 é");
-        assert_eq!(console.lines(), ["request  GET /a\\n\\u{1b}[2J 200 é"]);
-    }
-}
+mod tests;

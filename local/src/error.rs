@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::database::DatabaseError;
-use crate::functions::BuildError;
-use crate::kms::KeyError;
-use crate::ports::PortError;
-use crate::secrets::SecretError;
-use crate::stream::{CheckpointError, StreamError};
-use crate::template::TemplateError;
-use crate::whatsapp::WhatsAppError;
+use crate::{
+    database::DatabaseError,
+    functions::BuildError,
+    kms::KeyError,
+    ports::PortError,
+    secrets::SecretError,
+    stream::{CheckpointError, StreamError},
+    template::TemplateError,
+    whatsapp::WhatsAppError,
+};
 
 /// Why a run does not start. With its sources it reads as one sentence.
 #[derive(Debug, thiserror::Error)]

@@ -196,5 +196,4 @@ impl Refusal {
 }
 
 #[cfg(test)]
-#[path = "lambda_api_tests.rs"]
 mod tests;

@@ -19,7 +19,9 @@ mod system;
 pub mod template;
 pub mod whatsapp;
 
-pub use error::StartError;
-pub use ports::PortError;
-pub use ready::Ready;
-pub use system::{Options, Running, start};
+pub use self::{
+    error::StartError,
+    ports::PortError,
+    ready::Ready,
+    system::{Options, Running, start},
+};

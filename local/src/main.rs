@@ -1,15 +1,14 @@
 //! `cargo run -p local`: the whole system on a laptop, until Ctrl-C.
 
-use std::collections::BTreeMap;
-use std::error::Error;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{collections::BTreeMap, error::Error, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use local::console::{Console, Kind};
-use local::database::Storage;
-use local::{Options, Ready, functions, start};
+use local::{
+    Options, Ready,
+    console::{Console, Kind},
+    database::Storage,
+    functions, start,
+};
 use shared::domain::id::SessionId;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -1,7 +1,6 @@
 //! What a run tells scripts and tests: its addresses and the values it made up.
 
-use std::io::Write;
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 use serde::Serialize;
 

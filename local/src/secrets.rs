@@ -1,17 +1,20 @@
 //! A stand-in for Secrets Manager that knows the template's secrets and two operations, `GetSecretValue` and
 //! `PutSecretValue`. A value that is put lasts as long as the run. KMS answers at the same address.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -257,100 +260,4 @@ impl Stored {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-    use axum::body::{Body, to_bytes};
-    use axum::http::Request;
-    use hyper_util::client::legacy::Client;
-    use hyper_util::rt::TokioExecutor;
-
-    const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:qasid-WhatsApp-AAAAAA";
-
-    fn stored(id: &str) -> Stored {
-        Stored { id: id.to_owned(), current: Mutex::new(Version { id: Uuid::nil(), value: "{}".to_owned() }) }
-    }
-
-    fn ask(stored: Stored, request: Value) -> (StatusCode, Value) {
-        get(&[stored], request.to_string().as_bytes())
-    }
-
-    #[test]
-    fn a_secret_is_found_by_name_and_by_arn() {
-        for id in [ARN, "qasid-WhatsApp"] {
-            for asked in [ARN, "qasid-WhatsApp", ARN.strip_suffix("-AAAAAA").unwrap()] {
-                let (status, answer) = ask(stored(id), json!({"SecretId": asked}));
-                assert_eq!(status, StatusCode::OK, "{id} {asked}");
-                assert_eq!((&answer["ARN"], &answer["Name"]), (&json!(ARN), &json!("qasid-WhatsApp")));
-                assert_eq!(answer["VersionStages"], json!(["AWSCURRENT"]));
-            }
-        }
-    }
-
-    #[test]
-    fn everything_else_is_refused() {
-        for (request, kind) in [
-            (json!({"SecretId": "other"}), "ResourceNotFoundException"),
-            (json!({"SecretId": ""}), "ResourceNotFoundException"),
-            (json!({"SecretId": ARN, "VersionStage": "AWSPREVIOUS"}), "ResourceNotFoundException"),
-            (json!({"SecretId": ARN, "VersionId": "7"}), "ResourceNotFoundException"),
-            (json!({}), "InvalidParameterException"),
-            (json!({"SecretId": 7}), "SerializationException"),
-            (json!("text"), "SerializationException"),
-        ] {
-            let (status, answer) = ask(stored(ARN), request.clone());
-            assert_eq!((status, &answer["__type"]), (StatusCode::BAD_REQUEST, &json!(kind)), "{request}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_value_that_is_put_is_got() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let secret = WhatsAppSecret::random();
-        let shutdown = CancellationToken::new();
-        let serving = {
-            let secrets = BTreeMap::from([(ARN.to_owned(), json!(secret))]);
-            tokio::spawn(serve(listener, secrets, Kms::new(Vec::new(), None).unwrap(), shutdown.clone()))
-        };
-        let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-        let call = async |target: &str, body: Value| {
-            let request =
-                Request::post(&url).header("x-amz-target", target).body(Body::from(body.to_string())).unwrap();
-            let answer =
-                to_bytes(Body::new(client.request(request).await.unwrap().into_body()), usize::MAX).await.unwrap();
-            serde_json::from_slice::<Value>(&answer).unwrap()
-        };
-        let first = call("secretsmanager.GetSecretValue", json!({"SecretId": ARN})).await;
-        let string = first["SecretString"].as_str().unwrap();
-        assert!(serde_json::from_str::<WhatsAppSecret>(string).unwrap() == secret);
-        for wrong in [json!({"SecretId": ARN}), json!({"SecretId": "other", "SecretString": "{}"}), json!(7)] {
-            assert!(call("secretsmanager.PutSecretValue", wrong).await["__type"].is_string());
-        }
-        call("secretsmanager.PutSecretValue", json!({"SecretId": ARN, "SecretString": "{\"a\":1}"})).await;
-        let second = call("secretsmanager.GetSecretValue", json!({"SecretId": ARN})).await;
-        assert_eq!(second["SecretString"], "{\"a\":1}");
-        assert_ne!(second["VersionId"], first["VersionId"]);
-        let other = call("secretsmanager.DeleteSecret", json!({"SecretId": ARN})).await;
-        assert_eq!(other, json!({"__type": "UnknownOperationException"}));
-        shutdown.cancel();
-        serving.await.unwrap().unwrap();
-    }
-
-    #[test]
-    fn a_data_folder_keeps_the_secret_for_its_owner_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = WhatsAppSecret::load_or_create(folder.path()).unwrap();
-        assert!(first == WhatsAppSecret::load_or_create(folder.path()).unwrap());
-        assert!(first != WhatsAppSecret::random());
-        let file = folder.path().join("secrets.json");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        }
-        std::fs::write(&file, "{}").unwrap();
-        let error = WhatsAppSecret::load_or_create(folder.path()).err().unwrap();
-        assert!(error.to_string().contains("secrets.json"), "{error}");
-    }
-}
+mod tests;

@@ -1,25 +1,28 @@
 //! The system as a whole: everything in the order it needs, and its end.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use futures_util::FutureExt;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::console::{Console, Kind};
-use crate::database::usage::UsageMeter;
-use crate::database::{Database, Storage};
-use crate::functions::{self, BuildError};
-use crate::kms::Kms;
-use crate::lambda::{Deployment, Lambda};
-use crate::ports::{self, url};
-use crate::secrets::{self, OperatorSecret, OriginSecret, WhatsAppSecret};
-use crate::stream::{Checkpoints, EventSourceMapping, FailureQueue};
-use crate::template::Template;
-use crate::{Ready, StartError, gateway, lambda_api, schedule, whatsapp};
+use crate::{
+    Ready, StartError,
+    console::{Console, Kind},
+    database::{Database, Storage, usage::UsageMeter},
+    functions::{self, BuildError},
+    gateway,
+    kms::Kms,
+    lambda::{Deployment, Lambda},
+    lambda_api,
+    ports::{self, url},
+    schedule,
+    secrets::{self, OperatorSecret, OriginSecret, WhatsAppSecret},
+    stream::{Checkpoints, EventSourceMapping, FailureQueue},
+    template::Template,
+    whatsapp,
+};
 
 /// Meta's own example of an account, a number's id, and the number.
 const WABA_ID: &str = "102290129340398";

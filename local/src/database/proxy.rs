@@ -1,24 +1,31 @@
 //! The public face of the database: refuses what a function may not do, passes the rest on, counts what it costs by
 //! access key, and injects faults.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
-use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
-use axum::http::{Response, StatusCode, Uri, Version, request, response};
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{
+        Response, StatusCode, Uri, Version,
+        header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING},
+        request, response,
+    },
+};
 use futures_util::stream;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use serde_json::{Value, json};
 
-use super::capacity;
-use super::faults::{Fault, Faults};
-use super::permissions::Permissions;
-use super::usage::{Units, UsageMeter};
+use super::{
+    capacity,
+    faults::{Fault, Faults},
+    permissions::Permissions,
+    usage::{Units, UsageMeter},
+};
 use crate::console::{Console, Kind};
 
 /// DynamoDB's largest request ("Service, account, and table quotas": 16 MB for batches).

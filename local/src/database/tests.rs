@@ -1,16 +1,16 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::net::SocketAddr;
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{Request, StatusCode, request};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    http::{Request, StatusCode, request},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use serde_json::{Value, json};
 
-use super::table::tests::table;
-use super::*;
+use super::{table::tests::table, *};
 
 struct Harness {
     database: Database,

@@ -1,17 +1,20 @@
 //! Lambda authorizers of payload format 2.0 with simple responses (API Gateway developer guide, "Control access to HTTP
 //! APIs with AWS Lambda authorizers").
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use axum::body::Bytes;
-use axum::http::StatusCode;
+use axum::{body::Bytes, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::lambda::Lambda;
-use crate::template::{Authorizer, HttpApi};
+use crate::{
+    lambda::Lambda,
+    template::{Authorizer, HttpApi},
+};
 
 /// API Gateway developer guide, "Quotas for HTTP APIs": how long an authorizer may take.
 const TIME_LIMIT: Duration = Duration::from_secs(10);

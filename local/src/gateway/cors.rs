@@ -1,14 +1,18 @@
 //! CORS as the gateway does it for an API with a `CorsConfiguration` (API Gateway developer guide, "Configure CORS for
 //! HTTP APIs"): it answers preflights itself, and its headers replace those of the function.
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    ORIGIN,
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
+        header::{
+            ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+            ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+            ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
+        },
+    },
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use crate::template::Cors;
 
@@ -73,48 +77,4 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    fn rules() -> CorsRules {
-        CorsRules::new(Cors {
-            allow_origins: vec!["https://app.example".into()],
-            allow_methods: vec!["GET".into(), "POST".into()],
-            allow_headers: vec!["content-type".into()],
-            expose_headers: vec!["x-request-id".into()],
-            max_age: Some(600),
-            allow_credentials: false,
-        })
-    }
-
-    fn preflight(origin: &str) -> Option<Response<Body>> {
-        let request = Request::builder()
-            .method("OPTIONS")
-            .header("origin", origin)
-            .header("access-control-request-method", "POST");
-        rules().preflight(&request.body(Body::empty()).unwrap())
-    }
-
-    #[test]
-    fn a_preflight_is_answered() {
-        let response = preflight("https://app.example").unwrap();
-        assert_eq!(response.status(), 204);
-        assert_eq!(response.headers()["access-control-allow-methods"], "GET,POST");
-        assert_eq!(response.headers()["access-control-max-age"], "600");
-        assert!(preflight("https://evil.example").unwrap().headers().is_empty());
-        let plain = Request::builder().method("OPTIONS").header("origin", "https://app.example");
-        assert!(rules().preflight(&plain.body(Body::empty()).unwrap()).is_none());
-    }
-
-    #[test]
-    fn answers_carry_the_gateways_headers_only() {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        rules().decorate(&mut headers, &HeaderValue::from_static("https://evil.example"));
-        assert!(headers.is_empty());
-        rules().decorate(&mut headers, &HeaderValue::from_static("https://app.example"));
-        assert_eq!(headers["access-control-allow-origin"], "https://app.example");
-        assert_eq!(headers["access-control-expose-headers"], "x-request-id");
-    }
-}
+mod tests;

@@ -1,15 +1,15 @@
 //! An HTTP request as the event of payload format 2.0.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
-use axum::http::header::{
-    CONNECTION, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+use axum::http::{
+    HeaderMap, Version,
+    header::{
+        CONNECTION, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    },
+    request::Parts,
 };
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Version};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
@@ -185,5 +185,4 @@ fn protocol(version: Version) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "event_tests.rs"]
 mod tests;

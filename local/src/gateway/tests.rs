@@ -1,14 +1,11 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Mutex, time::Duration};
 
 use axum::body::Bytes;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::*;
 use crate::template::{Authorizer, Cors, Function, HttpApi, Route, Table, Throttle};

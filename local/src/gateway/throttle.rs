@@ -1,8 +1,10 @@
 //! Throttling by token bucket, one for each route (API Gateway developer guide, "Throttle requests to your HTTP APIs").
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
 use crate::template::{HttpApi, Throttle};
 
@@ -40,40 +42,4 @@ impl Throttles {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::disallowed_methods, reason = "a start to count from; the times are the test's own")]
-    use std::time::Duration;
-
-    use super::*;
-
-    fn throttles() -> Throttles {
-        let api = HttpApi {
-            default_throttle: Some(Throttle { rate: 2.0, burst: 3 }),
-            route_throttles: BTreeMap::from([("closed".to_owned(), Throttle { rate: 0.0, burst: 0 })]),
-            ..HttpApi::default()
-        };
-        Throttles::new(&api)
-    }
-
-    #[test]
-    fn a_burst_then_the_rate() {
-        let (throttles, start) = (throttles(), Instant::now());
-        let admitted = |at: Duration| (0..10).filter(|_| throttles.admit("a", start + at)).count();
-        assert_eq!(admitted(Duration::ZERO), 3);
-        assert_eq!(admitted(Duration::from_millis(499)), 0);
-        assert_eq!(admitted(Duration::from_millis(500)), 1);
-        assert_eq!(admitted(Duration::from_secs(60)), 3);
-        // A clock read before another thread's gives nothing back.
-        assert_eq!(admitted(Duration::from_secs(1)), 0);
-    }
-
-    #[test]
-    fn each_route_has_its_bucket() {
-        let (throttles, now) = (throttles(), Instant::now());
-        assert_eq!((0..10).filter(|_| throttles.admit("a", now)).count(), 3);
-        assert!(throttles.admit("b", now));
-        assert!(!throttles.admit("closed", now));
-        let unlimited = Throttles::new(&HttpApi::default());
-        assert!((0..1_000).all(|_| unlimited.admit("a", now)));
-    }
-}
+mod tests;

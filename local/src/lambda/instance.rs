@@ -1,19 +1,25 @@
 //! One function process.
 
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::{
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
 
 use axum::body::Bytes;
 use jiff::Timestamp;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    process::{Child, Command},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
 use uuid::Uuid;
 
-use super::runtime_api::{Call, NextEvent, Registration};
-use super::{Deployment, InvokeError, Surroundings, environment, log_line};
+use super::{
+    Deployment, InvokeError, Surroundings, environment, log_line,
+    runtime_api::{Call, NextEvent, Registration},
+};
 use crate::console::{Console, Kind};
 
 /// Lambda developer guide, "Lambda execution environment": the init phase is limited to 10 seconds.

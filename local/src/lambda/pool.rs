@@ -1,17 +1,15 @@
 //! The processes of one function.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use axum::body::Bytes;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
-use super::instance::Instance;
-use super::runtime_api::PAYLOAD_LIMIT;
-use super::{Deployment, InvokeError, Provisioned, Surroundings};
-use crate::console::Kind;
-use crate::database::usage::Usage;
+use super::{Deployment, InvokeError, Provisioned, Surroundings, instance::Instance, runtime_api::PAYLOAD_LIMIT};
+use crate::{console::Kind, database::usage::Usage};
 
 /// Processes of one function at once. AWS starts with 1,000 for an account; a laptop is busy with fewer.
 const LAPTOP_LIMIT: usize = 8;

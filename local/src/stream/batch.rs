@@ -149,5 +149,4 @@ pub(super) fn event(batch: &Batch) -> Bytes {
 }
 
 #[cfg(test)]
-#[path = "batch_tests.rs"]
 pub(super) mod tests;

@@ -1,9 +1,11 @@
 //! Where each mapping goes on after a restart.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::record::SequenceNumber;
 
@@ -75,28 +77,4 @@ fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_keeps_each_mapping_s_checkpoint() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = Checkpoints::directory(folder.path()).unwrap();
-        assert_eq!(first.get("deliver"), None);
-        first.set("deliver", 100_000_000_000_000_000_007).unwrap();
-        first.set("respond", 0).unwrap();
-        let second = Checkpoints::directory(folder.path()).unwrap();
-        assert_eq!(second.get("deliver"), Some(100_000_000_000_000_000_007));
-        assert_eq!(second.get("respond"), Some(0));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_damaged_file_is_an_error_that_names_it() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("streams.json"), "{").unwrap();
-        let error = Checkpoints::directory(folder.path()).unwrap_err();
-        assert!(error.to_string().contains("streams.json"), "{error}");
-    }
-}
+mod tests;

@@ -1,22 +1,22 @@
 //! One lane of a mapping: batches of some partition keys, one after the other, in stream order.
 
-use std::collections::VecDeque;
-use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Batch, Condition, Outcome, batch_length, event, outcome};
-use super::on_failure::{Discarded, FailureQueue};
-use super::progress::Tracker;
-use super::record::Record;
-use super::source::Shard;
-use crate::console::{Console, Kind};
-use crate::lambda::{InvokeError, Lambda};
-use crate::template::StreamMapping;
+use super::{
+    batch::{Batch, Condition, Outcome, batch_length, event, outcome},
+    on_failure::{Discarded, FailureQueue},
+    progress::Tracker,
+    record::Record,
+    source::Shard,
+};
+use crate::{
+    console::{Console, Kind},
+    lambda::{InvokeError, Lambda},
+    template::StreamMapping,
+};
 
 /// AWS does not publish its backoff; it is short here, so that a failing function is seen to fail.
 const FIRST_RETRY: Duration = Duration::from_millis(100);

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::batch::{Batch, Condition};
-use super::source::Shard;
+use super::{
+    batch::{Batch, Condition},
+    source::Shard,
+};
 use crate::console::{Console, Kind};
 
 /// What a real run would find in the on-failure queues, kept in memory. Clones share it.

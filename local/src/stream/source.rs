@@ -5,9 +5,11 @@ use std::sync::Arc;
 use dynoxide::DynoxideError;
 use serde_json::{Value, json};
 
-use super::StreamError;
-use super::filter::Filter;
-use super::record::{Record, SequenceNumber};
+use super::{
+    StreamError,
+    filter::Filter,
+    record::{Record, SequenceNumber},
+};
 use crate::database::Database;
 
 /// The one shard of an embedded table's stream.

@@ -1,15 +1,13 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use axum::body::Bytes;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::batch::tests::mapping;
-use super::*;
-use crate::database::Storage;
-use crate::database::usage::UsageMeter;
-use crate::lambda::InvokeError;
+use super::{batch::tests::mapping, *};
+use crate::{
+    database::{Storage, usage::UsageMeter},
+    lambda::InvokeError,
+};
 
 /// What a function was invoked with: the sort keys of the records.
 type Seen = Vec<String>;

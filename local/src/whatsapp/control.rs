@@ -12,26 +12,30 @@
 //! - `POST /simulator/numbers`: another business number, or other credentials (see [`super::lines`]).
 //! - `GET`, `POST`, `DELETE /simulator/faults` (see [`super::faults`]).
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
-use axum::{Json, Router};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{
+        Query, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
+    http::{StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 
-use super::delivery::Counts;
-use super::faults::{Faults, FaultsChange};
-use super::journal::JournalError;
-use super::scan;
-use super::simulator::{InboundError, Sending, Simulator};
-use super::webhook::Number;
+use super::{
+    delivery::Counts,
+    faults::{Faults, FaultsChange},
+    journal::JournalError,
+    scan,
+    simulator::{InboundError, Sending, Simulator},
+    webhook::Number,
+};
 
 /// Meta, "Create a webhook endpoint": up to 1,000 updates come in one webhook.
 const MOST_MESSAGES: usize = 1000;

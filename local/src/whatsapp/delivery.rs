@@ -1,22 +1,27 @@
 //! Delivers webhooks as Meta does: signed, many at once, at least once.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use reqwest::header::{CONTENT_TYPE, USER_AGENT};
 use serde::Serialize;
 use tokio::sync::{Semaphore, oneshot, watch};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::WhatsAppError;
-use super::journal::{Journal, Record, Webhook};
-use super::lines::Lines;
-use super::webhook::sign;
-use super::world::unix_now;
+use super::{
+    WhatsAppError,
+    journal::{Journal, Record, Webhook},
+    lines::Lines,
+    webhook::sign,
+    world::unix_now,
+};
 use crate::console::{Console, Kind};
 
 /// Meta publishes no figure for WhatsApp; this is the one of its other webhooks (Messenger
@@ -278,13 +283,4 @@ fn retry_delay(retry: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retries_come_at_once_and_then_ever_more_slowly() {
-        let delays: Vec<u64> = (1..=9).map(|retry| retry_delay(retry).as_secs()).collect();
-        assert_eq!(delays, [0, 1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(retry_delay(u32::MAX).as_secs(), 60);
-    }
-}
+mod tests;

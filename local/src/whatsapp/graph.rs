@@ -1,28 +1,32 @@
 //! The Graph API: the routes that the functions call, with Meta's answers.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use axum::Json;
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{
+        Path, State,
+        rejection::{BytesRejection, PathRejection},
+    },
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+    routing::any,
+};
 use serde_json::{Value, json};
 
-use super::address::Address;
-use super::faults::SendOutcome;
-use super::graph_error::GraphError;
-use super::journal::JournalError;
-use super::lines::Line;
-use super::scan::query_value;
-use super::send::{self, Message, Request};
-use super::server::close_without_answer;
-use super::simulator::Simulator;
-use super::webhook::Number;
+use super::{
+    address::Address,
+    faults::SendOutcome,
+    graph_error::GraphError,
+    journal::JournalError,
+    lines::Line,
+    scan::query_value,
+    send::{self, Message, Request},
+    server::close_without_answer,
+    simulator::Simulator,
+    webhook::Number,
+};
 
 /// A version of the Graph API, such as `v26.0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -212,15 +216,4 @@ async fn hang_up(simulator: &Simulator, hang: Duration) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_two_numbers() {
-        assert_eq!(Version::parse("v26.0"), Some(Version(26, 0)));
-        assert!(Version::parse("v9.0") < Version::parse("v26.0"));
-        for text in ["26.0", "v26", "v26.", "v.0", "v+26.0", "v26.0.1", "v99999.0", ""] {
-            assert_eq!(Version::parse(text), None, "{text}");
-        }
-    }
-}
+mod tests;

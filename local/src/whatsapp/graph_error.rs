@@ -1,13 +1,13 @@
 //! Errors in the shape of the Graph API.
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::error_code;
-use super::world::random;
+use super::{error_code, world::random};
 
 /// An error answer of the Graph API (Meta, "Handle errors"): Meta asks its users to go by `code`.
 #[derive(Debug)]

@@ -1,10 +1,12 @@
 //! What survives a restart: an append-only file of JSON lines, read and compacted at start.
 
-use std::error::Error as _;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    error::Error as _,
+    fs::{File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -241,88 +243,4 @@ fn compact(recovered: &Recovered) -> Result<Vec<u8>, JournalError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test panics")]
-mod tests {
-    use super::*;
-
-    fn webhook(id: u64) -> Webhook {
-        Webhook { id, body: format!("{{\"n\":{id}}}"), queued_at: 1 }
-    }
-
-    fn accepted(id: &str) -> Accepted {
-        Accepted {
-            id: id.to_owned(),
-            to: Some("201001234567".to_owned()),
-            recipient: None,
-            kind: "text".to_owned(),
-            body: Map::new(),
-            accepted_at: "2026-01-01T00:00:00Z".to_owned(),
-            callback_data: Some("key".to_owned()),
-        }
-    }
-
-    fn person() -> Person {
-        Person { wa_id: Some("201001234567".to_owned()), user_id: "EG.7".to_owned(), name: None }
-    }
-
-    #[test]
-    fn what_was_not_delivered_comes_back() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("whatsapp.jsonl");
-        let (journal, recovered) = Journal::open(&path).unwrap();
-        assert_eq!(recovered, Recovered::default());
-        journal.append(&Record::Inbound { people: vec![person()], webhooks: vec![webhook(1)] }).unwrap();
-        let webhooks = vec![webhook(2), webhook(3)];
-        journal.append(&Record::Accepted { message: accepted("wamid.1"), webhooks }).unwrap();
-        journal.append(&Record::Settled { id: 2 }).unwrap();
-        let receipt = ReadReceipt { message_id: "wamid.2".to_owned(), accepted_at: "2026-01-01T00:00:00Z".to_owned() };
-        journal.append(&Record::Read { receipt: receipt.clone() }).unwrap();
-        drop(journal);
-
-        let mut people = People::default();
-        people.learn(&person());
-        let expected = Recovered {
-            people,
-            accepted: vec![accepted("wamid.1")],
-            read: vec![receipt],
-            pending: vec![webhook(1), webhook(3)],
-            last_webhook_id: 3,
-        };
-        // Twice: the second time from the compacted file.
-        assert_eq!(Journal::open(&path).unwrap().1, expected);
-        assert_eq!(Journal::open(&path).unwrap().1, expected);
-    }
-
-    #[test]
-    fn a_torn_last_line_is_dropped_and_the_file_stays_usable() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("whatsapp.jsonl");
-        let (journal, _) = Journal::open(&path).unwrap();
-        journal.append(&Record::Inbound { people: Vec::new(), webhooks: vec![webhook(1)] }).unwrap();
-        journal.append(&Record::Settled { id: 1 }).unwrap();
-        drop(journal);
-        let length = std::fs::metadata(&path).unwrap().len();
-        OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 3).unwrap();
-
-        let (journal, recovered) = Journal::open(&path).unwrap();
-        assert_eq!(recovered.pending, [webhook(1)]);
-        journal.append(&Record::Settled { id: 1 }).unwrap();
-        drop(journal);
-        assert_eq!(Journal::open(&path).unwrap().1.pending, []);
-    }
-
-    #[test]
-    fn a_damaged_line_is_named() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("whatsapp.jsonl");
-        std::fs::write(&path, "{\"settled\":{\"id\":1}}\nnonsense\n{\"settled\":{\"id\":2}}\n").unwrap();
-        assert!(matches!(Journal::open(&path), Err(JournalError::Damaged { line: 2, .. })));
-    }
-
-    #[test]
-    fn a_directory_that_does_not_exist_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("missing").join("whatsapp.jsonl");
-        assert!(matches!(Journal::open(&path), Err(JournalError::Io { .. })));
-    }
-}
+mod tests;

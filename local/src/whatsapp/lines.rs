@@ -1,8 +1,10 @@
 //! The business numbers of the simulated WhatsApp, each with what its app is known by. There is the run's own, and those
 //! that `POST /simulator/numbers` adds, which last as long as the run.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,26 +1,30 @@
 //! The state of the simulated WhatsApp and what changes it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::address::{Address, People, Person};
-use super::delivery::{Attempt, Counts, Courier};
-use super::faults::{Faults, FaultsChange, SendOutcome};
-use super::graph::Version;
-use super::graph_error::GraphError;
-use super::inbound::{self, Inbound};
-use super::journal::{Accepted, Journal, JournalError, ReadReceipt, Record, Recovered, Webhook};
-use super::lines::{Line, Lines};
-use super::send::Message;
-use super::status::{Content, Outcome};
-use super::wamid::{self, Direction};
-use super::webhook::{self, Number};
-use super::world::{now, unix_now};
-use super::{Settings, WhatsAppError};
+use super::{
+    Settings, WhatsAppError,
+    address::{Address, People, Person},
+    delivery::{Attempt, Counts, Courier},
+    faults::{Faults, FaultsChange, SendOutcome},
+    graph::Version,
+    graph_error::GraphError,
+    inbound::{self, Inbound},
+    journal::{Accepted, Journal, JournalError, ReadReceipt, Record, Recovered, Webhook},
+    lines::{Line, Lines},
+    send::Message,
+    status::{Content, Outcome},
+    wamid::{self, Direction},
+    webhook::{self, Number},
+    world::{now, unix_now},
+};
 use crate::console::{Console, Kind};
 
 /// The simulated WhatsApp: business numbers, and every user in the world.

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::address::{Address, Person};
-use super::error_code;
-use super::faults::WebhookFaults;
+use super::{
+    address::{Address, Person},
+    error_code,
+    faults::WebhookFaults,
+};
 
 /// What the statuses of one accepted message have in common.
 #[derive(Debug)]
@@ -125,99 +127,4 @@ pub(super) fn contact(person: &Person, wa_id: Option<&str>) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn person() -> Person {
-        Person { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()) }
-    }
-
-    fn names(webhooks: &[Content]) -> Vec<String> {
-        webhooks.iter().map(|content| content[1].1[0]["status"].as_str().unwrap_or_default().to_owned()).collect()
-    }
-
-    #[test]
-    fn a_message_to_a_phone_number_is_sent_delivered_and_read() {
-        let (person, recipient) = (person(), Address::Phone("201001234567".into()));
-        let outcome = Outcome {
-            wamid: "wamid.1",
-            kind: "text",
-            recipient: &recipient,
-            person: &person,
-            callback_data: Some("key"),
-            at: 1_750_030_073,
-        };
-        let webhooks = outcome.read_at_once(&WebhookFaults::default());
-        assert_eq!(names(&webhooks), ["sent", "delivered", "read"]);
-        assert_eq!(
-            webhooks[0],
-            vec![
-                (
-                    "contacts",
-                    json!([{
-                        "profile": {"name": "Mona"},
-                        "wa_id": "201001234567",
-                        "user_id": "EG.7",
-                    }])
-                ),
-                (
-                    "statuses",
-                    json!([{"id": "wamid.1", "status": "sent", "timestamp": "1750030073",
-                    "recipient_id": "201001234567", "recipient_user_id": "EG.7",
-                    "biz_opaque_callback_data": "key",
-                    "pricing": {"billable": false, "pricing_model": "PMP",
-                        "type": "free_customer_service", "category": "service"}}])
-                ),
-            ]
-        );
-        assert_eq!(webhooks[2][1].1[0].get("pricing"), None);
-
-        let faults = WebhookFaults {
-            reorder: true,
-            no_delivered: true,
-            without_callback_data: true,
-            ..WebhookFaults::default()
-        };
-        let webhooks = outcome.read_at_once(&faults);
-        assert_eq!(names(&webhooks), ["read", "sent"]);
-        assert_eq!(webhooks[0][1].1[0].get("biz_opaque_callback_data"), None);
-        assert_ne!(webhooks[0][1].1[0].get("pricing"), None);
-    }
-
-    #[test]
-    fn a_message_to_a_user_id_shows_no_phone_number() {
-        let (person, recipient) = (person(), Address::UserId("EG.7".into()));
-        let outcome = Outcome {
-            wamid: "wamid.1",
-            kind: "text",
-            recipient: &recipient,
-            person: &person,
-            callback_data: None,
-            at: 0,
-        };
-        for webhook in outcome.read_at_once(&WebhookFaults::default()) {
-            assert!(!json!(webhook).to_string().contains("201001234567"));
-            assert_eq!(webhook[1].1[0]["recipient_user_id"], "EG.7");
-        }
-    }
-
-    #[test]
-    fn a_failure_has_its_error_and_no_contacts() {
-        let (person, recipient) = (person(), Address::Phone("201001234567".into()));
-        let outcome = Outcome {
-            wamid: "wamid.1",
-            kind: "text",
-            recipient: &recipient,
-            person: &person,
-            callback_data: Some("key"),
-            at: 0,
-        };
-        let webhook = outcome.failed(131_047, &WebhookFaults::default());
-        assert_eq!(webhook.len(), 1);
-        let status = &webhook[0].1[0];
-        assert_eq!(status["errors"][0]["code"], 131_047);
-        assert_eq!(status["errors"][0]["title"], "Re-engagement message");
-        assert_eq!(status["recipient_id"], "201001234567");
-        assert_eq!(status.get("recipient_user_id"), None);
-    }
-}
+mod tests;

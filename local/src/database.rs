@@ -8,22 +8,18 @@ mod proxy;
 mod table;
 pub mod usage;
 
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use dynoxide::DynoxideError;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::{net::TcpListener, task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use faults::{Fault, Faults, Injection, Odds};
-
-use crate::console::{Console, Kind};
-use crate::template::{Function, Table};
-use permissions::Permissions;
-use usage::UsageMeter;
+pub use self::faults::{Fault, Faults, Injection, Odds};
+use self::{permissions::Permissions, usage::UsageMeter};
+use crate::{
+    console::{Console, Kind},
+    template::{Function, Table},
+};
 
 /// DynamoDB deletes expired items "within a few days" (Developer Guide, "Using time to live"); here it is every minute.
 const TTL_SWEEP: Duration = Duration::from_secs(60);

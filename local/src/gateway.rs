@@ -8,29 +8,32 @@ mod event;
 mod routes;
 mod throttle;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Instant;
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderName, HeaderValue, Response, StatusCode},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::console::{Console, Kind};
-use crate::lambda::{Invocation, InvokeError, Lambda};
-use crate::template::Template;
-use authorizer::Authorizers;
-use cors::CorsRules;
-use routes::{Match, Routes};
-use throttle::Throttles;
+use self::{
+    authorizer::Authorizers,
+    cors::CorsRules,
+    routes::{Match, Routes},
+    throttle::Throttles,
+};
+use crate::{
+    console::{Console, Kind},
+    lambda::{Invocation, InvokeError, Lambda},
+    template::Template,
+};
 
 /// API Gateway developer guide, "Quotas for HTTP APIs": payload size.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;

@@ -17,15 +17,11 @@ mod send;
 mod server;
 mod simulator;
 mod status;
-#[cfg(test)]
-mod tests;
 mod wamid;
 mod webhook;
 mod world;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use axum::extract::DefaultBodyLimit;
 use thiserror::Error;
@@ -103,3 +99,6 @@ pub async fn serve(
     simulator.stopped().await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

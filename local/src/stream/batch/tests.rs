@@ -1,13 +1,12 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use std::collections::{BTreeSet, VecDeque};
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::record::tests::record;
-use super::*;
+use super::{super::record::tests::record, *};
 use crate::template::StartingPosition;
 
 pub(crate) fn mapping() -> StreamMapping {

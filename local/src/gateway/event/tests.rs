@@ -1,9 +1,6 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::Request;
+use axum::{body::Body, http::Request};
 
 use super::*;
 use crate::template::Route;

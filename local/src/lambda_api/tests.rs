@@ -1,12 +1,12 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use futures_util::FutureExt;
 use serde_json::Value;
-use shared::aws::{Service, ServiceClient};
-use shared::domain::time::Timestamp;
-use shared::services::self_invoker::SelfInvoker;
+use shared::{
+    aws::{Service, ServiceClient},
+    domain::time::Timestamp,
+    services::self_invoker::SelfInvoker,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::DropGuard;
 

@@ -1,30 +1,33 @@
 //! The simulated WhatsApp from outside, over HTTP, with a webhook receiver that answers as a test
 //! tells it to.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 
 mod control;
 mod deliveries;
 mod faults;
 mod graph;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
+use axum::{
+    Router,
+    body::Bytes,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::http_client;
-use super::webhook::sign;
-use super::{Settings, WhatsAppError, serve};
+use super::{Settings, WhatsAppError, delivery::http_client, serve, webhook::sign};
 use crate::console::Console;
 
 const TOKEN: &str = "token";

@@ -7,23 +7,19 @@ mod log_line;
 mod pool;
 mod runtime_api;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::console::Console;
-use crate::database::usage::{Usage, UsageMeter};
-use crate::template::Function;
-
-pub use error::InvokeError;
-use pool::Pool;
-use runtime_api::RuntimeApi;
+pub use self::error::InvokeError;
+use self::{pool::Pool, runtime_api::RuntimeApi};
+use crate::{
+    console::Console,
+    database::usage::{Usage, UsageMeter},
+    template::Function,
+};
 
 /// What came of an invocation, and what it cost.
 #[derive(Clone, Debug)]

@@ -11,28 +11,31 @@ mod progress;
 mod record;
 mod source;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use dynoxide::DynoxideError;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use checkpoint::{CheckpointError, Checkpoints};
-pub use filter::FilterError;
-pub use on_failure::FailureQueue;
-
-use crate::console::{Console, Kind};
-use crate::database::Database;
-use crate::lambda::Lambda;
-use crate::template::{StartingPosition, StreamMapping};
-use filter::Filter;
-use lane::Lane;
-use progress::Tracker;
-use record::{Record, SequenceNumber};
-use source::{Read, Source};
+pub use self::{
+    checkpoint::{CheckpointError, Checkpoints},
+    filter::FilterError,
+    on_failure::FailureQueue,
+};
+use self::{
+    filter::Filter,
+    lane::Lane,
+    progress::Tracker,
+    record::{Record, SequenceNumber},
+    source::{Read, Source},
+};
+use crate::{
+    console::{Console, Kind},
+    database::Database,
+    lambda::Lambda,
+    template::{StartingPosition, StreamMapping},
+};
 
 /// Lambda polls a shard "at a base rate of 4 times per second" (Lambda Developer Guide).
 const POLL: Duration = Duration::from_millis(250);

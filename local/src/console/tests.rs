@@ -1,0 +1,8 @@
+use super::*;
+
+#[test]
+fn a_line_stays_one_line() {
+    let console = Console::captured();
+    console.line(Kind::Request, "GET /a\n\x1b[2J 200 é");
+    assert_eq!(console.lines(), ["request  GET /a\\n\\u{1b}[2J 200 é"]);
+}

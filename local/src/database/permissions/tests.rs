@@ -1,0 +1,123 @@
+use super::*;
+
+const TABLE: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/t";
+
+/// What `deliver` may do with these statements: actions and resources.
+fn permissions(statements: &[(&[&str], &[&str])]) -> Permissions {
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let statements = statements
+        .iter()
+        .map(|(actions, resources)| Statement { actions: owned(actions), resources: owned(resources) })
+        .collect();
+    let deliver = Allowed { role: "DeliverRole".to_owned(), statements };
+    let tables = TABLE.trim_end_matches('t').to_owned();
+    Permissions { tables, functions: HashMap::from([("deliver".to_owned(), deliver)]) }
+}
+
+/// The action and the resource that `deliver` lacks.
+fn lacks(permissions: &Permissions, operation: &str, request: &Value) -> Option<(String, String)> {
+    let checked = permissions.check("deliver.1", operation, request.to_string().as_bytes());
+    checked.err().map(|denied| (denied.action, denied.resource))
+}
+
+fn lack(action: &str, resource: &str) -> Option<(String, String)> {
+    Some((action.to_owned(), resource.to_owned()))
+}
+
+#[test]
+fn an_action_is_allowed_where_a_statement_has_it_with_the_resource() {
+    let some = permissions(&[(&["dynamodb:getitem", "dynamodb:PutItem"], &["other", TABLE])]);
+    for table in ["t", TABLE] {
+        let request = json!({"TableName": table});
+        assert_eq!(lacks(&some, "GetItem", &request), None);
+        assert_eq!(lacks(&some, "PutItem", &request), None);
+        assert_eq!(lacks(&some, "DeleteItem", &request), lack("dynamodb:DeleteItem", TABLE));
+    }
+    assert_eq!(
+        lacks(&some, "GetItem", &json!({"TableName": "u"})),
+        lack("dynamodb:GetItem", &TABLE.replace("/t", "/u"))
+    );
+    assert_eq!(lacks(&permissions(&[(&["*"], &["*"])]), "GetItem", &json!({"TableName": "u"})), None);
+    // The action of one statement and the resource of another are no permission.
+    let apart = permissions(&[(&["dynamodb:GetItem"], &["other"]), (&["dynamodb:PutItem"], &[TABLE])]);
+    assert_eq!(lacks(&apart, "GetItem", &json!({"TableName": "t"})), lack("dynamodb:GetItem", TABLE));
+}
+
+#[test]
+fn an_index_is_a_resource_of_its_own() {
+    let due = format!("{TABLE}/index/due");
+    let of_table = json!({"TableName": "t"});
+    let of_index = json!({"TableName": "t", "IndexName": "due"});
+    for operation in ["Query", "Scan"] {
+        let action = format!("dynamodb:{operation}");
+        let table = permissions(&[(&[&action], &[TABLE])]);
+        let index = permissions(&[(&[&action], &[&due])]);
+        assert_eq!(lacks(&table, operation, &of_table), None);
+        assert_eq!(lacks(&table, operation, &of_index), lack(&action, &due));
+        assert_eq!(lacks(&index, operation, &of_index), None);
+        assert_eq!(lacks(&index, operation, &of_table), lack(&action, TABLE));
+    }
+}
+
+#[test]
+fn a_transaction_needs_the_action_of_each_member() {
+    let members = [
+        ("Put", "dynamodb:PutItem"),
+        ("Update", "dynamodb:UpdateItem"),
+        ("Delete", "dynamodb:DeleteItem"),
+        ("ConditionCheck", "dynamodb:ConditionCheckItem"),
+    ];
+    let items: Vec<Value> = members.iter().map(|(member, _)| json!({*member: {"TableName": "t"}})).collect();
+    let request = json!({ "TransactItems": items });
+    let all: Vec<&str> = members.iter().map(|(_, action)| *action).collect();
+    assert_eq!(lacks(&permissions(&[(&all, &[TABLE])]), "TransactWriteItems", &request), None);
+    for (_, missing) in members {
+        let rest: Vec<&str> = all.iter().copied().filter(|action| *action != missing).collect();
+        let rest = permissions(&[(&rest, &[TABLE])]);
+        assert_eq!(lacks(&rest, "TransactWriteItems", &request), lack(missing, TABLE));
+    }
+    let get = json!({"TransactItems": [{"Get": {"TableName": "t"}}]});
+    assert_eq!(lacks(&permissions(&[(&["dynamodb:GetItem"], &[TABLE])]), "TransactGetItems", &get), None);
+}
+
+#[test]
+fn a_batch_needs_its_own_action_on_each_table() {
+    let request = json!({"RequestItems": {"t": {}, "u": {}}});
+    let u = TABLE.replace("/t", "/u");
+    for operation in ["BatchGetItem", "BatchWriteItem"] {
+        let action = format!("dynamodb:{operation}");
+        assert_eq!(lacks(&permissions(&[(&[&action], &[TABLE, &u])]), operation, &request), None);
+        assert_eq!(lacks(&permissions(&[(&[&action], &[TABLE])]), operation, &request), lack(&action, &u));
+        let items = permissions(&[(&["dynamodb:GetItem", "dynamodb:PutItem"], &["*"])]);
+        assert_eq!(lacks(&items, operation, &request), lack(&action, TABLE));
+    }
+}
+
+#[test]
+fn other_operations_need_their_own_action() {
+    let none = permissions(&[]);
+    assert_eq!(lacks(&none, "ListTables", &json!({})), lack("dynamodb:ListTables", "*"));
+    assert_eq!(lacks(&none, "DescribeTable", &json!({"TableName": "t"})), lack("dynamodb:DescribeTable", TABLE));
+}
+
+#[test]
+fn only_functions_are_checked() {
+    let none = permissions(&[]);
+    for key in ["", "test", "deliver", "AKIAIOSFODNN7EXAMPLE", "webhook.1"] {
+        assert_eq!(none.check(key, "GetItem", br#"{"TableName":"t"}"#), Ok(()), "{key}");
+    }
+    assert!(none.check("deliver.27", "GetItem", br#"{"TableName":"t"}"#).is_err());
+}
+
+#[test]
+fn the_error_is_worded_as_dynamodbs() {
+    let denied = permissions(&[]).check("deliver.1", "GetItem", br#"{"TableName":"t"}"#).err();
+    let error = denied.map(|denied| denied.error()).unwrap_or_default();
+    assert_eq!(error["__type"], "com.amazon.coral.service#AccessDeniedException");
+    assert_eq!(
+        error["Message"],
+        "User: arn:aws:sts::000000000000:assumed-role/DeliverRole/deliver is not authorized to perform: \
+         dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/t \
+         because no identity-based policy allows the dynamodb:GetItem action"
+    );
+}

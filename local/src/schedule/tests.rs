@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::*;
+
+#[test]
+fn the_event_is_eventbridge_s() {
+    let now: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
+    let event: Value = serde_json::from_slice(&event("deliver-EveryMinute", now, Uuid::nil())).unwrap();
+    assert_eq!(event["time"], "2026-01-02T03:04:05Z");
+    assert_eq!(event["detail-type"], "Scheduled Event");
+    assert_eq!(event["resources"][0], "arn:aws:events:us-east-1:000000000000:rule/deliver-EveryMinute");
+}
+
+fn every(rate: Duration) -> Schedule {
+    Schedule { logical_id: "EveryMinute".to_owned(), rate }
+}
+
+#[tokio::test]
+async fn invokes_at_start_and_again_and_ends_with_the_run() {
+    let (seen, mut invocations) = mpsc::unbounded_channel();
+    let lambda = Lambda::double(move |name, _| {
+        seen.send(name).unwrap();
+        async { Ok(Bytes::from("null")) }.boxed()
+    });
+    let shutdown = CancellationToken::new();
+    let ran = tokio::spawn(run(
+        every(Duration::from_millis(1)),
+        "deliver".to_owned(),
+        lambda,
+        Console::captured(),
+        shutdown.clone(),
+    ));
+    for _ in 0..3 {
+        assert_eq!(invocations.recv().await.unwrap(), "deliver");
+    }
+    shutdown.cancel();
+    ran.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_function_has_two_at_once_and_no_more() {
+    let (seen, mut invocations) = mpsc::unbounded_channel();
+    let open = CancellationToken::new();
+    let gate = open.clone();
+    let lambda = Lambda::double(move |_, _| {
+        seen.send(()).unwrap();
+        let gate = gate.clone();
+        async move {
+            gate.cancelled().await;
+            Err(InvokeError::TimedOut { after: Duration::from_secs(1) })
+        }
+        .boxed()
+    });
+    let (console, shutdown) = (Console::captured(), CancellationToken::new());
+    let ran = tokio::spawn(run(
+        every(Duration::from_millis(1)),
+        "deliver".to_owned(),
+        lambda,
+        console.clone(),
+        shutdown.clone(),
+    ));
+    let dropped = || console.lines().iter().filter(|line| line.contains("dropped")).count();
+    while dropped() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert!(invocations.try_recv().is_ok() && invocations.try_recv().is_ok());
+    assert!(invocations.try_recv().is_err());
+    open.cancel();
+    invocations.recv().await.unwrap();
+    shutdown.cancel();
+    ran.await.unwrap();
+    assert!(console.lines().iter().any(|line| line.contains("timed out")));
+}

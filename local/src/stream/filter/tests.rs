@@ -1,0 +1,107 @@
+use serde_json::json;
+
+use super::*;
+
+fn accepts(pattern: Value, record: &Value) -> bool {
+    Filter::compile(&[pattern]).unwrap().accepts(record)
+}
+
+fn record() -> Value {
+    json!({
+        "eventName": "INSERT",
+        "dynamodb": {
+            "SizeBytes": 26,
+            "NewImage": {
+                "entity": {"S": "message"}, "status": {"S": "pending"}, "n": {"N": "5"}, "gone": {"NULL": true},
+                "tags": {"SS": ["a", "b"]}, "list": {"L": [{"S": "x"}, {"S": "y"}]}, "empty": {"L": []},
+            },
+        },
+    })
+}
+
+fn image(field: &str, typed: Value) -> Value {
+    json!({"dynamodb": {"NewImage": {field: typed}}})
+}
+
+#[test]
+fn a_pending_message_that_is_inserted_is_accepted_and_nothing_else() {
+    let pattern = || {
+        json!({"eventName": ["INSERT"],
+        "dynamodb": {"NewImage": {"entity": {"S": ["message"]}, "status": {"S": ["pending"]}}}})
+    };
+    assert!(accepts(pattern(), &record()));
+    for (pointer, other) in [
+        ("/eventName", json!("MODIFY")),
+        ("/dynamodb/NewImage/entity/S", json!("chat")),
+        ("/dynamodb/NewImage/status", json!({"N": "1"})),
+        ("/dynamodb/NewImage", json!({})),
+        ("/dynamodb/NewImage", Value::Null),
+        ("/dynamodb", json!("text")),
+    ] {
+        let mut record = record();
+        *record.pointer_mut(pointer).unwrap() = other;
+        assert!(!accepts(pattern(), &record), "{pointer}");
+    }
+}
+
+#[test]
+fn operators() {
+    for (field, typed, expected) in [
+        ("status", json!({"S": ["sent", "pending"]}), true),
+        ("status", json!({"S": [{"prefix": "pen"}]}), true),
+        ("status", json!({"S": [{"prefix": "x"}]}), false),
+        ("status", json!({"S": [{"anything-but": ["sent"]}]}), true),
+        ("status", json!({"S": [{"anything-but": "pending"}]}), false),
+        ("status", json!({"S": [{"anything-but": {"prefix": "pen"}}]}), false),
+        ("status", json!({"S": [{"exists": true}]}), true),
+        ("status", json!({"S": [{"exists": false}]}), false),
+        ("missing", json!({"S": [{"exists": false}]}), true),
+        ("missing", json!({"S": [{"exists": true}]}), false),
+        ("missing", json!({"S": [{"anything-but": ["a"]}]}), false),
+        // An attribute itself is no leaf.
+        ("status", json!([{"exists": true}]), false),
+        ("status", json!([{"exists": false}]), true),
+        ("n", json!({"N": ["5"]}), true),
+        ("n", json!({"N": [5]}), false),
+        ("gone", json!({"NULL": [true]}), true),
+        ("gone", json!({"NULL": [null]}), false),
+        ("tags", json!({"SS": ["b"]}), true),
+        ("tags", json!({"SS": ["c"]}), false),
+        ("list", json!({"L": {"S": ["y"]}}), true),
+        ("empty", json!({"L": [{"exists": false}]}), true),
+    ] {
+        assert_eq!(accepts(image(field, typed.clone()), &record()), expected, "{field} {typed}");
+    }
+    assert!(accepts(json!({"dynamodb": {"SizeBytes": [26.0]}}), &record()));
+    assert!(accepts(json!({"dynamodb": {"OldImage": {"status": {"S": [{"exists": false}]}}}}), &record()));
+    assert!(accepts(json!({"x": [null]}), &json!({"x": null})));
+}
+
+#[test]
+fn any_of_several_patterns_is_enough_and_none_accepts_all() {
+    let modify = json!({"eventName": ["MODIFY"]});
+    let filter = Filter::compile(&[modify.clone(), json!({"eventName": ["INSERT"]})]).unwrap();
+    assert!(filter.accepts(&record()));
+    assert!(!Filter::compile(&[modify]).unwrap().accepts(&record()));
+    assert!(Filter::compile(&[]).unwrap().accepts(&record()));
+}
+
+#[test]
+fn what_cannot_be_honoured_is_an_error_that_names_its_place() {
+    for (pattern, path) in [
+        (json!("INSERT"), "the top"),
+        (json!({}), "the top"),
+        (json!({"eventName": "INSERT"}), "eventName"),
+        (json!({"eventName": []}), "eventName"),
+        (json!({"eventName": [["INSERT"]]}), "eventName"),
+        (json!({"eventName": [{"suffix": "T"}]}), "eventName"),
+        (json!({"eventName": [{"prefix": "I", "exists": true}]}), "eventName"),
+        (json!({"eventName": [{"exists": "yes"}]}), "eventName"),
+        (json!({"eventName": [{"anything-but": []}]}), "eventName"),
+        (json!({"dynamodb": {"NewImage": {}}}), "dynamodb.NewImage"),
+        (image("n", json!({"N": [{"numeric": [">", 1]}]})), "dynamodb.NewImage.n.N"),
+        (json!({"$or": [{"eventName": ["INSERT"]}]}), "$or"),
+    ] {
+        assert_eq!(Filter::compile(std::slice::from_ref(&pattern)).unwrap_err().path, path, "{pattern}");
+    }
+}

@@ -1,0 +1,42 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn the_checkpoint_waits_for_the_slowest() {
+    let mut progress = Progress::new(0);
+    for (sequence, filtered_out) in [(10, false), (20, true), (30, false), (40, false)] {
+        progress.read(sequence, filtered_out);
+    }
+    assert_eq!(progress.checkpoint(), 0);
+    progress.finish(30);
+    assert_eq!(progress.checkpoint(), 0);
+    progress.finish(10);
+    assert_eq!(progress.checkpoint(), 30);
+    progress.finish(40);
+    assert_eq!(progress.checkpoint(), 40);
+    progress.read(50, true);
+    assert_eq!(progress.checkpoint(), 50);
+}
+
+proptest! {
+    /// Nothing unfinished is ever at or before the checkpoint, and it never goes back.
+    #[test]
+    fn nothing_unfinished_is_passed(steps in proptest::collection::vec((any::<bool>(), any::<proptest::sample::Index>()), 1..60)) {
+        let mut progress = Progress::new(0);
+        let mut open: Vec<SequenceNumber> = Vec::new();
+        let mut before = 0;
+        for (n, (read, which)) in steps.into_iter().enumerate() {
+            if read || open.is_empty() {
+                progress.read(n as u128 + 1, false);
+                open.push(n as u128 + 1);
+            } else {
+                progress.finish(open.remove(which.index(open.len())));
+            }
+            let checkpoint = progress.checkpoint();
+            prop_assert!(checkpoint >= before);
+            prop_assert!(open.iter().all(|sequence| *sequence > checkpoint));
+            before = checkpoint;
+        }
+    }
+}

@@ -1,0 +1,41 @@
+use super::*;
+
+#[test]
+fn a_phone_number_is_read_in_the_usual_spellings() {
+    for text in ["+20 100 123 4567", "201001234567", "+20 (100) 123-4567", " 20.100.123.4567 "] {
+        assert_eq!(Address::phone(text).unwrap().as_str(), "201001234567", "{text}");
+    }
+    for text in ["", "+", "123456", "1234567890123456", "20100x234567", "2010+01234567", "٢٠١٠٠١٢٣٤٥٦٧"] {
+        assert_eq!(Address::phone(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_user_id_is_taken_as_it_is() {
+    for text in ["US.13491208655302741918", "EG.aB3", "US.ENT.11815799212886844830"] {
+        assert_eq!(Address::user_id(text).unwrap().as_str(), text);
+    }
+    let too_long = format!("US.{}", "1".repeat(129));
+    for text in ["US", "US.", "us.1", "USA.1", "US.1.2", "US.ENT.", "US.1 2", too_long.as_str()] {
+        assert_eq!(Address::user_id(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_masked_address_shows_four_characters() {
+    assert_eq!(Address::phone("+201001234567").unwrap().masked(), "…4567");
+}
+
+#[test]
+fn a_number_keeps_the_user_id_it_wrote_with() {
+    let mut people = People::default();
+    let phone = Address::phone("201001234567").unwrap();
+    let derived = people.get(&phone).user_id;
+    assert_eq!(Address::user_id(&derived).unwrap().as_str(), derived);
+    assert_eq!(people.get(&phone).user_id, derived);
+
+    let person = Person { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()) };
+    people.learn(&person);
+    assert_eq!(people.get(&phone), person);
+    assert_eq!(people.get(&Address::user_id("EG.7").unwrap()), person);
+}

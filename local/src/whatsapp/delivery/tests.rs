@@ -1,0 +1,8 @@
+use super::*;
+
+#[test]
+fn retries_come_at_once_and_then_ever_more_slowly() {
+    let delays: Vec<u64> = (1..=9).map(|retry| retry_delay(retry).as_secs()).collect();
+    assert_eq!(delays, [0, 1, 2, 4, 8, 16, 32, 60, 60]);
+    assert_eq!(retry_delay(u32::MAX).as_secs(), 60);
+}

@@ -1,0 +1,84 @@
+use serde_json::json;
+
+use super::*;
+
+fn changed(faults: &mut Faults, change: serde_json::Value) -> Result<(), String> {
+    let change: FaultsChange = serde_json::from_value(change).map_err(|error| error.to_string())?;
+    faults.change(change)
+}
+
+#[test]
+fn a_fault_ends_after_its_number_of_sends() {
+    let mut faults = Faults::default();
+    changed(&mut faults, json!({"sends": {"errorCode": 131056, "httpStatus": 429, "retryAfter": 6, "times": 2}}))
+        .unwrap();
+    let refused = SendOutcome::Refused { code: 131_056, status: Some(429), retry_after: Some(6) };
+    assert_eq!(faults.next_send(), refused);
+    assert_eq!(json!(faults)["sends"]["times"], 1);
+    assert_eq!(faults.next_send(), refused);
+    assert_eq!(faults.next_send(), SendOutcome::Accepted);
+}
+
+#[test]
+fn a_fault_without_a_number_lasts() {
+    let mut faults = Faults::default();
+    changed(&mut faults, json!({"sends": {"dropAfterAcceptance": true}})).unwrap();
+    for _ in 0..3 {
+        assert_eq!(faults.next_send(), SendOutcome::LostAfterAcceptance(Duration::ZERO));
+    }
+    changed(&mut faults, json!({"sends": {"timeoutBeforeAcceptance": 20}, "webhooks": {"hold": true}})).unwrap();
+    assert_eq!(faults.next_send(), SendOutcome::LostBeforeAcceptance(Duration::from_millis(20)));
+    assert!(faults.webhooks.hold);
+    changed(&mut faults, json!({"webhooks": {}})).unwrap();
+    assert_eq!(faults.webhooks, WebhookFaults::default());
+    assert_ne!(faults.sends, None);
+    changed(&mut faults, json!({"sends": null})).unwrap();
+    assert_eq!(faults, Faults::default());
+}
+
+#[test]
+fn a_mix_draws_each_fault_in_its_share_and_repeats() {
+    let drawn = || {
+        let mut faults = Faults::default();
+        let mix = json!([{"percent": 10, "fault": {"errorCode": 4}}, {"percent": 30, "fault": {"dropAfterAcceptance": true}}]);
+        changed(&mut faults, json!({"sends": {"mix": {"seed": 7, "faults": mix}}})).unwrap();
+        (0..1000).map(|_| faults.next_send()).collect::<Vec<_>>()
+    };
+    let sends = drawn();
+    let count = |wanted: SendOutcome| sends.iter().filter(|outcome| **outcome == wanted).count();
+    assert!((50..150).contains(&count(SendOutcome::Refused { code: 4, status: None, retry_after: None })));
+    assert!((240..360).contains(&count(SendOutcome::LostAfterAcceptance(Duration::ZERO))));
+    assert!((530..670).contains(&count(SendOutcome::Accepted)));
+    assert_eq!(sends, drawn());
+}
+
+#[test]
+fn a_bad_change_is_refused_and_changes_nothing() {
+    for (change, named) in [
+        (json!({"sends": {}}), "exactly one"),
+        (json!({"sends": {"times": 1}}), "exactly one"),
+        (json!({"sends": {"errorCode": 1, "failedStatus": 2}}), "exactly one"),
+        (json!({"sends": {"errorCode": "1"}}), "string"),
+        (json!({"sends": {"errorCode": 1, "httpStatus": 200}}), "httpStatus"),
+        (json!({"sends": {"failedStatus": 1, "retryAfter": 2}}), "retryAfter"),
+        (json!({"sends": {"errorCode": 1, "times": 0}}), "times"),
+        (json!({"sends": {"timeoutAfterAcceptance": 0}}), "timeoutAfterAcceptance"),
+        (json!({"sends": {"errorcode": 1}}), "errorcode"),
+        (json!({"sends": {"mix": {"seed": 1, "faults": []}}}), "at least one"),
+        (json!({"sends": {"mix": {"seed": 1, "faults": [{"percent": 101, "fault": {"errorCode": 1}}]}}}), "percents"),
+        (json!({"sends": {"mix": {"seed": 1, "faults": [{"percent": 1, "fault": {}}]}}}), "exactly one"),
+        (
+            json!({"sends": {"mix": {"seed": 1, "faults": [{"percent": 1, "fault": {"errorCode": 1, "times": 2}}]}}}),
+            "times",
+        ),
+        (json!({"webhooks": {"duplicates": 101}}), "duplicates"),
+        (json!({"webhooks": {"holds": true}}), "holds"),
+        (json!({"webhooks": null}), "null"),
+        (json!({"webhook": {}}), "webhook"),
+    ] {
+        let mut faults = Faults::default();
+        let sentence = changed(&mut faults, change.clone()).unwrap_err();
+        assert!(sentence.contains(named), "{change}: {sentence}");
+        assert_eq!(faults, Faults::default());
+    }
+}

@@ -1,0 +1,30 @@
+use super::*;
+
+#[test]
+fn a_link_gives_its_number_and_text() {
+    for (qr, text) in [
+        ("https://wa.me/15550783881?text=Connect%20QASID-7F3K", "Connect QASID-7F3K"),
+        ("https://wa.me/15550783881?a=b&text=%D8%B3%F0%9F%91%8B+x%2B%26", "س👋 x+&"),
+        ("HTTPS://WA.ME/15550783881?text=A", "A"),
+    ] {
+        assert_eq!(parse(qr).unwrap(), ("15550783881".to_owned(), text.to_owned()));
+    }
+}
+
+#[test]
+fn anything_else_is_refused() {
+    for (qr, named) in [
+        ("", "not a link"),
+        ("2@abc,def", "not a link"),
+        ("https://example.org/15550783881?text=x", "wa.me"),
+        ("http://wa.me/15550783881?text=x", "wa.me"),
+        ("https://wa.me/?text=x", "number"),
+        ("https://wa.me/message/ABC?text=x", "number"),
+        ("https://wa.me/15550783881", "no text"),
+        ("https://wa.me/15550783881?text=", "no text"),
+        ("https://wa.me/15550783881?text=%FF", "percent-encoded"),
+    ] {
+        let sentence = parse(qr).unwrap_err();
+        assert!(sentence.contains(named), "{qr}: {sentence}");
+    }
+}

@@ -1,0 +1,90 @@
+use serde_json::json;
+
+use super::*;
+
+const BUSINESS: &str = "15550783881";
+
+fn with(change: Value) -> Value {
+    let mut body = json!({"messaging_product": "whatsapp", "to": "+20 100 123 4567",
+        "type": "text", "text": {"body": "hi"}});
+    for (key, value) in change.as_object().unwrap() {
+        if value.is_null() {
+            body.as_object_mut().unwrap().remove(key);
+        } else {
+            body[key] = value.clone();
+        }
+    }
+    body
+}
+
+fn accepted(body: &Value) -> Message {
+    match parse(body.to_string().as_bytes(), BUSINESS).unwrap() {
+        Request::Message(message) => message,
+        Request::ReadReceipt(_) => panic!("not a message: {body}"),
+    }
+}
+
+#[test]
+fn messages_are_accepted() {
+    let message = accepted(&with(json!({"biz_opaque_callback_data": "k".repeat(512)})));
+    assert_eq!(message.recipient, Address::Phone("201001234567".into()));
+    assert_eq!(message.input, "+20 100 123 4567");
+    assert_eq!(message.callback_data.unwrap().len(), 512);
+
+    assert_eq!(accepted(&with(json!({"type": null}))).kind, "text");
+    accepted(&with(json!({"text": {"body": "é".repeat(4096)}})));
+    accepted(&with(json!({"type": "image", "image": {"link": "https://example.org/a.png"}})));
+    accepted(&with(json!({"type": "contacts", "contacts": [{}]})));
+    accepted(&with(json!({"context": {"message_id": "wamid.1"}})));
+}
+
+#[test]
+fn to_wins_over_recipient() {
+    let message = accepted(&with(json!({"recipient": "US.1"})));
+    assert_eq!(message.recipient, Address::Phone("201001234567".into()));
+    let message = accepted(&with(json!({"recipient": "US.1", "to": null})));
+    assert_eq!(message.recipient, Address::UserId("US.1".into()));
+}
+
+#[test]
+fn a_read_receipt_is_told_from_a_message() {
+    let body = json!({"messaging_product": "whatsapp", "status": "read",
+        "message_id": "wamid.1", "typing_indicator": {"type": "text"}});
+    assert!(matches!(parse(body.to_string().as_bytes(), BUSINESS), Ok(Request::ReadReceipt(_))));
+    for (key, value) in [("status", json!("seen")), ("message_id", json!("7")), ("typing_indicator", json!({}))] {
+        let mut body = body.clone();
+        body[key] = value;
+        assert!(parse(body.to_string().as_bytes(), BUSINESS).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn bad_requests_get_the_code_that_meta_gives() {
+    for (change, code) in [
+        (json!({"messaging_product": null}), 100),
+        (json!({"messaging_product": "messenger"}), 100),
+        (json!({"to": null}), 100),
+        (json!({"to": 201_001_234_567_u64}), 100),
+        (json!({"to": "nobody"}), 131_009),
+        (json!({"to": null, "recipient": "nobody"}), 131_009),
+        (json!({"to": "+1 555 078 3881"}), 131_021),
+        (json!({"recipient_type": "group"}), 100),
+        (json!({"type": "hologram", "hologram": {}}), 100),
+        (json!({"type": "image"}), 131_008),
+        (json!({"text": "hi"}), 100),
+        (json!({"text": {}}), 100),
+        (json!({"text": {"body": ""}}), 100),
+        (json!({"text": {"body": "é".repeat(4097)}}), 100),
+        (json!({"context": {}}), 100),
+        (json!({"biz_opaque_callback_data": "k".repeat(513)}), 100),
+    ] {
+        let error = parse(with(change.clone()).to_string().as_bytes(), BUSINESS).unwrap_err();
+        assert_eq!(error.code, code, "{change}");
+        assert_eq!(error.status, 400, "{change}");
+    }
+    let deep = "[".repeat(10_000);
+    for body in ["", "{", "[]", "null", "\u{feff}{}", deep.as_str()] {
+        assert_eq!(parse(body.as_bytes(), BUSINESS).unwrap_err().code, 100);
+    }
+    assert_eq!(parse(b"\xff\xfe", BUSINESS).unwrap_err().code, 100);
+}
