@@ -1,10 +1,10 @@
 //! API Gateway's HTTP API in front of the functions, payload format 2.0 (API Gateway developer guide, "Create AWS
 //! Lambda proxy integrations for HTTP APIs").
 
-mod answer;
 mod authorizer;
 mod cors;
 mod event;
+mod response;
 mod routes;
 mod throttle;
 
@@ -112,7 +112,7 @@ struct Outcome {
 
 impl Outcome {
     fn refusal(status: StatusCode, detail: &str) -> Outcome {
-        Outcome { response: answer::refusal(status), detail: format!("  {detail}") }
+        Outcome { response: response::refusal(status), detail: format!("  {detail}") }
     }
 }
 
@@ -166,7 +166,7 @@ impl Gateway {
 
 fn from_invocation(found: &Match<'_>, invocation: Invocation) -> Outcome {
     let response = match &invocation.result {
-        Ok(payload) => answer::from_function(payload),
+        Ok(payload) => response::from_function(payload),
         Err(_) => None,
     };
     let problem = match (&invocation.result, &response) {
@@ -176,7 +176,7 @@ fn from_invocation(found: &Match<'_>, invocation: Invocation) -> Outcome {
     };
     let start = if invocation.cold { "cold" } else { "warm" };
     let detail = format!("  {} {start}  dynamodb: {}{problem}", found.function, invocation.usage);
-    Outcome { response: response.unwrap_or_else(|| answer::refusal(StatusCode::INTERNAL_SERVER_ERROR)), detail }
+    Outcome { response: response.unwrap_or_else(|| response::refusal(StatusCode::INTERNAL_SERVER_ERROR)), detail }
 }
 
 /// The kind of the failure; the whole of it has a line of its own.

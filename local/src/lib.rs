@@ -14,8 +14,8 @@ mod ports;
 mod ready;
 pub mod schedule;
 pub mod secrets;
+mod stack;
 pub mod stream;
-mod system;
 pub mod template;
 pub mod whatsapp;
 
@@ -23,5 +23,5 @@ pub use self::{
     error::StartError,
     ports::PortError,
     ready::Ready,
-    system::{Options, Running, start},
+    stack::{Options, Running, start},
 };

@@ -5,11 +5,11 @@
 mod batch;
 mod checkpoint;
 mod filter;
-mod lane;
 mod on_failure;
 mod progress;
+mod reader;
 mod record;
-mod source;
+mod worker;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,10 +25,10 @@ pub use self::{
 };
 use self::{
     filter::Filter,
-    lane::Lane,
     progress::Tracker,
+    reader::{Read, Source},
     record::{Record, SequenceNumber},
-    source::{Read, Source},
+    worker::Lane,
 };
 use crate::{
     console::{Console, Kind},

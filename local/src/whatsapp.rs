@@ -2,24 +2,24 @@
 //! and `/simulator`, where a test or a person plays the customers and asks for faults. It shares no
 //! code with the functions, so that an error in theirs cannot hide in its own.
 
-mod address;
+mod clock;
 mod control;
-mod delivery;
+mod dispatcher;
 mod error_code;
 mod faults;
 mod graph;
 mod graph_error;
 mod inbound;
 mod journal;
-mod lines;
+mod numbers;
 mod scan;
 mod send;
 mod server;
 mod simulator;
 mod status;
+mod users;
 mod wamid;
 mod webhook;
-mod world;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     batch::{Batch, Condition},
-    source::Shard,
+    reader::Shard,
 };
 use crate::console::{Console, Kind};
 

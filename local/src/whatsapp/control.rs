@@ -29,7 +29,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
-    delivery::Counts,
+    dispatcher::Counts,
     faults::{Faults, FaultsChange},
     journal::JournalError,
     scan,

@@ -16,15 +16,15 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    address::Address,
     faults::SendOutcome,
     graph_error::GraphError,
     journal::JournalError,
-    lines::Line,
+    numbers::Line,
     scan::query_value,
     send::{self, Message, Request},
     server::close_without_answer,
     simulator::Simulator,
+    users::Address,
     webhook::Number,
 };
 

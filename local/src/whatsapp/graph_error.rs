@@ -7,7 +7,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::{error_code, world::random};
+use super::{clock::random, error_code};
 
 /// An error answer of the Graph API (Meta, "Handle errors"): Meta asks its users to go by `code`.
 #[derive(Debug)]

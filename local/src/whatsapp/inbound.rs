@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    address::{Address, People, Person},
     status::{Content, contact},
+    users::{Address, People, Person},
     wamid::{self, Direction},
 };
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::address::{People, Person};
+use super::users::{People, Person};
 
 /// A message that the simulated WhatsApp has accepted; `GET /simulator/messages` shows it in this
 /// form.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{address::Address, graph_error::GraphError};
+use super::{graph_error::GraphError, users::Address};
 
 const TYPES: [&str; 11] = [
     "audio",

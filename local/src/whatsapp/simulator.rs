@@ -11,19 +11,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Settings, WhatsAppError,
-    address::{Address, People, Person},
-    delivery::{Attempt, Counts, Courier},
+    clock::{now, unix_now},
+    dispatcher::{Attempt, Counts, Courier},
     faults::{Faults, FaultsChange, SendOutcome},
     graph::Version,
     graph_error::GraphError,
     inbound::{self, Inbound},
     journal::{Accepted, Journal, JournalError, ReadReceipt, Record, Recovered, Webhook},
-    lines::{Line, Lines},
+    numbers::{Line, Lines},
     send::Message,
     status::{Content, Outcome},
+    users::{Address, People, Person},
     wamid::{self, Direction},
     webhook::{self, Number},
-    world::{now, unix_now},
 };
 use crate::console::{Console, Kind};
 

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    address::{Address, Person},
     error_code,
     faults::WebhookFaults,
+    users::{Address, Person},
 };
 
 /// What the statuses of one accepted message have in common.

@@ -27,7 +27,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Settings, WhatsAppError, delivery::http_client, serve, webhook::sign};
+use super::{Settings, WhatsAppError, dispatcher::http_client, serve, webhook::sign};
 use crate::console::Console;
 
 const TOKEN: &str = "token";

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::world;
+use super::clock;
 
 /// Which way a message goes; the id tells.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub(super) enum Direction {
 /// Meta's published examples; it matters because real ids are long and hold `=`, `+` and `/`, which
 /// an invented id would not.
 pub(super) fn fresh(peer: &str, direction: Direction) -> String {
-    let random = world::random().simple().to_string().to_uppercase();
+    let random = clock::random().simple().to_string().to_uppercase();
     let (marker, random) = match direction {
         Direction::Inbound => (0x12, &random[..20]),
         Direction::Outbound => (0x11, &random[..18]),

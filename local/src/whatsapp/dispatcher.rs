@@ -17,10 +17,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     WhatsAppError,
+    clock::unix_now,
     journal::{Journal, Record, Webhook},
-    lines::Lines,
+    numbers::Lines,
     webhook::sign,
-    world::unix_now,
 };
 use crate::console::{Console, Kind};
 

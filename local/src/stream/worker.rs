@@ -9,8 +9,8 @@ use super::{
     batch::{Batch, Condition, Outcome, batch_length, event, outcome},
     on_failure::{Discarded, FailureQueue},
     progress::Tracker,
+    reader::Shard,
     record::Record,
-    source::Shard,
 };
 use crate::{
     console::{Console, Kind},
