@@ -1,4 +1,4 @@
-//! What the local run tells its user: one line per thing that happened.
+//! Console output of the local run: one line per event.
 
 use std::{
     io::{IsTerminal, Write},
@@ -7,22 +7,22 @@ use std::{
 
 use jiff::Timestamp;
 
-/// Where a line comes from; it decides the label in front of it and its colour.
+/// The origin of an output line. It selects the label and its color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The local run itself: start, addresses, shutdown.
+    /// The local run itself: startup, addresses, shutdown.
     Local,
-    /// A request to the HTTP API that was answered.
+    /// A completed request to the HTTP API.
     Request,
-    /// A line that a function wrote, or an invocation that did not come over HTTP.
+    /// A log line of a function, or an invocation that did not come over HTTP.
     Function,
-    /// The DynamoDB stream mapping.
+    /// The DynamoDB event source mapping.
     Stream,
     /// A schedule.
     Schedule,
     /// The simulated WhatsApp.
     WhatsApp,
-    /// Something went wrong and wants attention.
+    /// An error or warning that needs attention.
     Problem,
 }
 
@@ -39,8 +39,8 @@ impl Kind {
         }
     }
 
-    /// The ANSI colour of the label (ECMA-48 "Select Graphic Rendition").
-    fn colour(self) -> &'static str {
+    /// Returns the ANSI color of the label (ECMA-48, *Select Graphic Rendition*).
+    fn color(self) -> &'static str {
         match self {
             Kind::Local => "1",
             Kind::Request => "36",
@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-/// A cheap handle on the place lines go to: standard output, or memory in a test.
+/// A handle to the output: standard output, or memory in a test. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Console {
     sink: Arc<Sink>,
@@ -60,35 +60,35 @@ pub struct Console {
 
 #[derive(Debug)]
 enum Sink {
-    Stdout { colours: bool },
+    Stdout { colors: bool },
     Captured(Mutex<Vec<String>>),
 }
 
 impl Console {
-    /// Writes to standard output, with colours when that is a terminal.
+    /// Writes to standard output, in color if it is a terminal.
     pub fn stdout() -> Console {
-        let colours = std::io::stdout().is_terminal();
-        Console { sink: Arc::new(Sink::Stdout { colours }) }
+        let colors = std::io::stdout().is_terminal();
+        Console { sink: Arc::new(Sink::Stdout { colors }) }
     }
 
-    /// Keeps the lines for [`Console::lines`].
+    /// Stores the lines in memory for [`Console::output`].
     pub fn captured() -> Console {
         Console { sink: Arc::new(Sink::Captured(Mutex::default())) }
     }
 
-    /// Writes one line. Line breaks and control characters in `text` are escaped, so that nothing a client sends
-    /// can forge a line or drive the terminal.
+    /// Writes one line. Escapes line breaks and control characters in `text`, so that client input cannot forge a line
+    /// or control the terminal.
     pub fn line(&self, kind: Kind, text: impl AsRef<str>) {
         let text = printable(text.as_ref());
         match &*self.sink {
-            Sink::Stdout { colours } => {
+            Sink::Stdout { colors } => {
                 let (time, label) = (time_of_day(), kind.label());
-                let line = if *colours {
-                    format!("{time} \x1b[{}m{label:<8}\x1b[0m {text}\n", kind.colour())
+                let line = if *colors {
+                    format!("{time} \x1b[{}m{label:<8}\x1b[0m {text}\n", kind.color())
                 } else {
                     format!("{time} {label:<8} {text}\n")
                 };
-                // A closed pipe (`| head`) must not end the run.
+                // Ignore a closed pipe (`| head`): it must not end the run.
                 let _ = std::io::stdout().lock().write_all(line.as_bytes());
             }
             Sink::Captured(lines) => {
@@ -98,8 +98,8 @@ impl Console {
         }
     }
 
-    /// The lines written so far, oldest first; empty unless captured.
-    pub fn lines(&self) -> Vec<String> {
+    /// Returns the captured lines, oldest first. Empty for a console that writes to standard output.
+    pub fn output(&self) -> Vec<String> {
         match &*self.sink {
             Sink::Stdout { .. } => Vec::new(),
             Sink::Captured(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).clone(),

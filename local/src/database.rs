@@ -1,4 +1,4 @@
-//! The embedded DynamoDB: the table of the template, served over HTTP for the functions and for any DynamoDB client.
+//! The embedded DynamoDB. Serves the template's table over HTTP to the functions and to any DynamoDB client.
 
 mod capacity;
 mod faults;
@@ -21,64 +21,65 @@ use crate::{
     template::{Function, Table},
 };
 
-/// DynamoDB deletes expired items "within a few days" (Developer Guide, "Using time to live"); here it is every minute.
+/// How often expired items are deleted. DynamoDB deletes them "within a few days" (Developer Guide, *Using time to
+/// live*).
 const TTL_SWEEP: Duration = Duration::from_secs(60);
 
-/// Where the data is.
+/// Where the data is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Storage {
-    /// Gone with the process.
+    /// In memory: the data is lost when the process ends.
     Memory,
-    /// In `qasid.db` in this directory, which is created.
+    /// In the file `qasid.db` in this directory, which is created if needed.
     Directory(PathBuf),
 }
 
-/// Why the database did not start.
+/// An error that prevents the database from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// The directory could not be made.
+    /// The directory cannot be created.
     #[error("cannot create the data folder {}", path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file could not be opened, or is no database.
+    /// The file cannot be opened or is not a database.
     #[error("cannot open the database {location}")]
     Open {
         /// The file, or `in memory`.
         location: String,
-        /// Why not.
+        /// The cause.
         source: DynoxideError,
     },
-    /// The index that the stream is read with could not be made.
+    /// The index for reading the stream cannot be created.
     #[error("cannot prepare the database {location}")]
     Prepare {
         /// The file, or `in memory`.
         location: String,
-        /// Why not.
+        /// The cause.
         source: rusqlite::Error,
     },
-    /// The database refused the table.
+    /// The database rejected the template's table.
     #[error("the template's table is refused")]
     Table {
-        /// In DynamoDB's words.
+        /// The error as DynamoDB reports it.
         #[from]
         source: DynoxideError,
     },
-    /// A table of an earlier run is not the template's.
+    /// The table of an earlier run differs from the template's table.
     #[error("the table in the data folder has another {what} than the template; delete the data folder to start anew")]
     Differs {
         /// The part that differs.
         what: &'static str,
     },
-    /// No internal port could be had, or a listener is not usable.
+    /// An internal port is unavailable, or a listener is unusable.
     #[error("cannot listen for DynamoDB requests")]
     Listen(#[source] std::io::Error),
 }
 
-/// A running database. It stops when it is dropped.
+/// A running database. Stops when dropped.
 pub struct Database {
     embedded: dynoxide::Database,
     table_name: String,
@@ -88,11 +89,14 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the database, makes sure of the table, and serves it at `listener` to clients that may sign with any key;
-    /// `meter` learns what each access key uses, and the keys of `functions` may do what the template allows them.
+    /// Opens the database, creates or verifies the table, and serves it at `listener`.
+    ///
+    /// Clients may sign with any access key. `meter` records the usage of each access key. Access keys of `functions`
+    /// have the permissions that the template grants; all other keys have full access.
     ///
     /// # Errors
-    /// As [`DatabaseError`] says.
+    /// Returns a [`DatabaseError`] if the database cannot be opened or served, or if its table differs from the
+    /// template's.
     pub async fn start(
         listener: std::net::TcpListener,
         storage: Storage,
@@ -130,26 +134,26 @@ impl Database {
         Ok(Database { embedded, table_name: table.name.clone(), faults, servers, stop: stop.drop_guard() })
     }
 
-    /// The database itself, for callers in this process. Its calls block.
+    /// Returns the embedded database for use within this process. Its calls block.
     pub fn embedded(&self) -> dynoxide::Database {
         self.embedded.clone()
     }
 
-    /// The name of the table.
+    /// Returns the name of the table.
     pub fn table_name(&self) -> &str {
         &self.table_name
     }
 
-    /// Makes requests fail, for tests.
+    /// Returns the handle for injecting faults in tests.
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// Finishes the requests that are under way and closes the database.
+    /// Finishes the requests in progress and closes the database.
     pub async fn stop(self) {
         self.stop.disarm().cancel();
         for server in self.servers {
-            // A panic in a server has been reported by the runtime.
+            // The runtime has already reported a panic of the server.
             let _ = server.await;
         }
     }

@@ -1,4 +1,4 @@
-//! Why a run does not start.
+//! Startup errors.
 
 use std::path::PathBuf;
 
@@ -13,58 +13,58 @@ use crate::{
     whatsapp::WhatsAppError,
 };
 
-/// Why a run does not start. With its sources it reads as one sentence.
+/// An error that prevents the local run from starting. Together with its sources, it reads as one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The template cannot be run.
+    /// The template is invalid or not supported.
     #[error("{}", path.display())]
     Template {
         /// The template's file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: TemplateError,
     },
-    /// The template lacks something that a local run passes to it or takes from it.
-    #[error("{}: {problem}", path.display())]
-    Unfit {
+    /// The template lacks a parameter or secret that the local run needs.
+    #[error("{}: {missing}", path.display())]
+    IncompleteTemplate {
         /// The template's file.
         path: PathBuf,
-        /// What it lacks.
-        problem: String,
+        /// The missing item.
+        missing: String,
     },
-    /// The functions cannot be built.
+    /// The functions don't build.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// A port cannot be had.
+    /// A port is unavailable.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// The data folder cannot be made.
+    /// The data folder cannot be created.
     #[error("cannot create the data folder {}", path.display())]
     DataFolder {
         /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The database does not start.
+    /// The database cannot start.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The secret of an earlier run cannot be used.
+    /// The secret of an earlier run is unusable.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The KMS key of an earlier run cannot be used.
+    /// The KMS key of an earlier run is unusable.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The stream's place of an earlier run cannot be used.
+    /// The stream checkpoint of an earlier run is unusable.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// A stream mapping cannot run.
+    /// An event source mapping cannot start.
     #[error(transparent)]
     Stream(#[from] StreamError),
-    /// The simulated WhatsApp cannot run.
+    /// The simulated WhatsApp cannot start.
     #[error(transparent)]
     WhatsApp(#[from] WhatsAppError),
-    /// A loopback port for internal use cannot be had.
+    /// No internal loopback port is available.
     #[error("cannot listen on 127.0.0.1")]
     Listen(#[from] std::io::Error),
 }

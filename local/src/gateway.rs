@@ -1,5 +1,5 @@
-//! API Gateway's HTTP API in front of the functions, payload format 2.0 (API Gateway developer guide, "Create AWS
-//! Lambda proxy integrations for HTTP APIs").
+//! An API Gateway HTTP API in front of the functions, payload format 2.0 (API Gateway Developer Guide, *Create AWS
+//! Lambda proxy integrations for HTTP APIs*).
 
 mod authorizer;
 mod cors;
@@ -35,9 +35,9 @@ use crate::{
     template::Template,
 };
 
-/// API Gateway developer guide, "Quotas for HTTP APIs": payload size.
+/// Maximum payload size (API Gateway Developer Guide, *Quotas for HTTP APIs*).
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
-/// The same: total combined size of request line and header values.
+/// Maximum combined size of the request line and header values (API Gateway Developer Guide, *Quotas for HTTP APIs*).
 const HEADERS_LIMIT: usize = 10_240;
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
 
@@ -54,7 +54,7 @@ struct Gateway {
 /// Serves the template's HTTP API until `shutdown`.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// Returns an error if the listener is unusable.
 pub async fn serve(
     listener: std::net::TcpListener,
     template: &Template,
@@ -104,7 +104,7 @@ async fn handle(
     outcome.response
 }
 
-/// A response, and what the console says about it.
+/// A response and its details for the console.
 struct Outcome {
     response: Response<Body>,
     detail: String,
@@ -124,8 +124,8 @@ impl Gateway {
         }
         let path = event::decoded_path(request.uri().path());
         let found = self.routes.find(request.method().as_str(), &path);
-        // A preflight brings no credentials. One that meets a route with an authorizer fails, as on AWS (API Gateway
-        // developer guide, "Configure CORS for HTTP APIs", on the $default route).
+        // A preflight carries no credentials, so it fails on a route with an authorizer, as on AWS (API Gateway
+        // Developer Guide, *Configure CORS for HTTP APIs*, on the `$default` route).
         let is_open = found.as_ref().is_none_or(|found| found.route.authorizer.is_none());
         if let Some(response) = self.cors.as_ref().filter(|_| is_open).and_then(|cors| cors.preflight(&request)) {
             return Outcome { response, detail: "  CORS preflight".to_owned() };
@@ -179,7 +179,7 @@ fn from_invocation(found: &Match<'_>, invocation: Invocation) -> Outcome {
     Outcome { response: response.unwrap_or_else(|| response::refusal(StatusCode::INTERNAL_SERVER_ERROR)), detail }
 }
 
-/// The kind of the failure; the whole of it has a line of its own.
+/// Summarizes the failure. The console shows the full error on a line of its own.
 fn short(error: &InvokeError) -> &'static str {
     match error {
         InvokeError::Handled { .. } => "failed",
@@ -192,7 +192,7 @@ fn short(error: &InvokeError) -> &'static str {
     }
 }
 
-/// The path, and the names of the query parameters without their values: the webhook's token is among those.
+/// Returns the path and the names of the query parameters. Values are omitted because they include the verify token.
 fn path_and_keys(uri: &axum::http::Uri) -> String {
     let keys: Vec<&str> = uri
         .query()
@@ -210,7 +210,7 @@ fn headers_size(request: &Request) -> usize {
     line + headers
 }
 
-/// 15 characters and a `=`, as API Gateway's own ids.
+/// Returns an ID in API Gateway's format: 15 characters and a `=`.
 #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
 fn request_id() -> String {
     STANDARD.encode(&Uuid::new_v4().as_bytes()[..11])

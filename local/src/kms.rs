@@ -1,5 +1,5 @@
-//! A stand-in for AWS KMS: symmetric keys of the template, and the two operations of envelope encryption. What it gives out
-//! is encrypted in earnest, under a key of this run or of the data folder.
+//! A fake AWS KMS with the template's symmetric keys and the two operations of envelope encryption. Data keys are
+//! really encrypted, under a key that belongs to the run or to its data folder.
 
 use std::{
     io::Write,
@@ -15,27 +15,27 @@ use ring::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// Why there is no key.
+/// An error that prevents the fake KMS from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file of the data folder cannot be read or written.
+    /// The key file in the data folder cannot be read or written.
     #[error("cannot use the key in {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The operating system gives no random numbers, or the file has no key of 32 bytes.
+    /// No random numbers are available, or the file does not contain a key of 32 bytes.
     #[error("there is no key of 32 bytes")]
     NoKey,
 }
 
-/// The keys of a run.
+/// The KMS keys of a run.
 pub struct Kms {
-    /// Their ARNs.
+    /// The ARNs of the keys.
     ids: Vec<String>,
-    /// What stands behind all of them.
+    /// The key material behind all ARNs.
     key: LessSafeKey,
 }
 
@@ -52,10 +52,11 @@ struct Request {
 type Answer = (StatusCode, Value);
 
 impl Kms {
-    /// Keys with these ARNs: those of an earlier run where the data are in `folder`, which exists; else new ones.
+    /// Creates the keys with these ARNs. Loads the key material from `folder`, an existing directory, or creates it
+    /// there. Without a folder, the key material lasts for the run.
     ///
     /// # Errors
-    /// [`KeyError`] when the file cannot be read or written, or is damaged.
+    /// Returns a [`KeyError`] if the key file is damaged or cannot be read or written.
     pub fn new(ids: Vec<String>, folder: Option<&Path>) -> Result<Kms, KeyError> {
         let bytes = match folder {
             Some(folder) => load_or_create(folder)?,
@@ -65,7 +66,7 @@ impl Kms {
         Ok(Kms { ids, key: LessSafeKey::new(key) })
     }
 
-    /// Answers an operation of `TrentService`, which is how the API calls KMS.
+    /// Handles an operation of `TrentService`, the service name of KMS in the `X-Amz-Target` header.
     pub(crate) fn answer(&self, operation: &str, body: &[u8]) -> Answer {
         let Ok(request) = serde_json::from_slice::<Request>(body) else {
             return refuse("SerializationException", "The request is no JSON of this operation.");
@@ -77,7 +78,7 @@ impl Kms {
         }
     }
 
-    /// "GenerateDataKey" in the KMS API Reference, for `AES_256`.
+    /// Implements `GenerateDataKey` for `AES_256` (KMS API Reference).
     fn generate_data_key(&self, request: &Request) -> Answer {
         let Some(id) = request.key_id.as_ref().filter(|id| self.ids.contains(id)) else {
             return refuse("NotFoundException", "The key does not exist.");
@@ -106,7 +107,7 @@ impl Kms {
         (StatusCode::OK, answer)
     }
 
-    /// "Decrypt" in the KMS API Reference.
+    /// Implements `Decrypt` (KMS API Reference).
     fn decrypt(&self, request: Request) -> Answer {
         let invalid = || refuse("InvalidCiphertextException", "");
         let blob = request.ciphertext_blob.and_then(|blob| BASE64_STANDARD.decode(blob).ok()).unwrap_or_default();
@@ -124,7 +125,7 @@ impl Kms {
     }
 }
 
-/// What must be the same again: the key, and the pairs of the context in any order.
+/// Returns the authenticated data: the key's ARN and the encryption context in canonical order.
 fn context(id: &str, pairs: &Map<String, Value>) -> Aad<String> {
     let sorted: std::collections::BTreeMap<_, _> = pairs.iter().collect();
     Aad::from(json!([id, sorted]).to_string())
@@ -139,7 +140,7 @@ fn random<const N: usize>() -> Result<[u8; N], KeyError> {
     SystemRandom::new().fill(&mut bytes).map(|()| bytes).map_err(|_| KeyError::NoKey)
 }
 
-/// `tempfile` creates with mode 0600; the rename makes it the whole file or none.
+/// Loads the key material, or creates it on the first run.
 fn load_or_create(folder: &Path) -> Result<Vec<u8>, KeyError> {
     let path = folder.join("kms.key");
     let file = |source| KeyError::File { path: path.clone(), source };

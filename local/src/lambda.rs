@@ -1,4 +1,4 @@
-//! The function processes, and the Lambda Runtime API that they speak.
+//! Runs the functions as processes behind the Lambda Runtime API.
 
 mod environment;
 mod error;
@@ -21,42 +21,42 @@ use crate::{
     template::Function,
 };
 
-/// What came of an invocation, and what it cost.
+/// The result and the cost of an invocation.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// The function's answer.
+    /// The function's response.
     pub result: Result<Bytes, InvokeError>,
-    /// What it asked of DynamoDB.
+    /// DynamoDB usage.
     pub usage: Usage,
-    /// Whether a process was started for it.
+    /// Whether the invocation started a process.
     pub cold: bool,
-    /// From the call to the answer, waiting and starting included.
+    /// Time from call to response, including waiting and startup.
     pub duration: Duration,
 }
 
-/// A process that was started ahead of its first event.
+/// A process started before its first event.
 #[derive(Clone, Debug)]
-pub struct Provisioned {
-    /// The process's id.
+pub struct ProvisionedInstance {
+    /// The process ID.
     pub pid: u32,
-    /// From the start of the process to its first request for an event.
+    /// Time from process start to the first request for an event.
     pub init: Duration,
-    /// What it asked of DynamoDB meanwhile.
+    /// DynamoDB usage during startup.
     pub usage: Usage,
 }
 
-/// A function and where its binary is.
+/// A function and its binary.
 #[derive(Clone, Debug)]
 pub struct Deployment {
-    /// As the template describes it.
+    /// The function as declared in the template.
     pub function: Function,
-    /// The built binary.
+    /// The path of the binary.
     pub binary: PathBuf,
 }
 
-/// What all functions share.
-pub(crate) struct Surroundings {
-    /// Environment variables beside the template's: where the stand-ins of AWS services are.
+/// State shared by all functions.
+pub(crate) struct RuntimeContext {
+    /// Additional environment variables: the endpoints of the fake AWS services.
     pub(crate) endpoints: BTreeMap<String, String>,
     pub(crate) meter: UsageMeter,
     pub(crate) console: Console,
@@ -64,7 +64,8 @@ pub(crate) struct Surroundings {
     runtime_api: RuntimeApi,
 }
 
-/// A cheap handle on the functions. Their processes end with [`Lambda::stop`], or when the last handle is dropped.
+/// A handle to the functions. Cheap to clone. The processes end with [`Lambda::stop`], or when the last handle is
+/// dropped.
 #[derive(Clone)]
 pub struct Lambda {
     backend: Backend,
@@ -78,18 +79,18 @@ enum Backend {
         running: TaskTracker,
     },
     #[cfg(test)]
-    Double(Arc<Double>),
+    Fake(Arc<FakeFunction>),
 }
 
 #[cfg(test)]
-type Double =
+type FakeFunction =
     dyn Fn(String, Bytes) -> futures_util::future::BoxFuture<'static, Result<Bytes, InvokeError>> + Send + Sync;
 
 impl Lambda {
-    /// Starts the Runtime API. A function's processes start with its first invocation, as on AWS.
+    /// Starts the Runtime API. As on AWS, a function's first invocation starts its first process.
     ///
     /// # Errors
-    /// When no port on the loopback interface is free.
+    /// Returns an error if no loopback port is available.
     pub async fn start(
         deployments: Vec<Deployment>,
         endpoints: BTreeMap<String, String>,
@@ -98,24 +99,24 @@ impl Lambda {
     ) -> std::io::Result<Lambda> {
         let stop = CancellationToken::new();
         let runtime_api = RuntimeApi::start(stop.clone()).await?;
-        let surroundings = Arc::new(Surroundings { endpoints, meter, console, stop: stop.clone(), runtime_api });
+        let context = Arc::new(RuntimeContext { endpoints, meter, console, stop: stop.clone(), runtime_api });
         let pools = deployments
             .into_iter()
-            .map(|one| (one.function.name.clone(), Arc::new(Pool::new(one, Arc::clone(&surroundings)))))
+            .map(|one| (one.function.name.clone(), Arc::new(Pool::new(one, Arc::clone(&context)))))
             .collect();
         Ok(Lambda { backend: Backend::Processes { pools: Arc::new(pools), stop, running: TaskTracker::new() } })
     }
 
-    /// Invokes `function` (its package name) with the event's JSON and returns the answer's bytes. Waits for an idle
-    /// instance, and starts one where that is allowed. As on AWS, a caller that goes away does not end the invocation.
+    /// Invokes `function` (package name) with a JSON event and returns the response. Waits for an idle instance, or
+    /// starts one if the concurrency limit allows. As on AWS, the invocation continues if the caller goes away.
     ///
     /// # Errors
-    /// As [`InvokeError`] says.
+    /// Returns an [`InvokeError`] if the function fails, times out, crashes, or does not exist.
     pub async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
         self.invoke_measured(function, event).await.result
     }
 
-    /// As [`Lambda::invoke`], with what it took.
+    /// Invokes `function` like [`Lambda::invoke`] and reports its duration and usage.
     pub async fn invoke_measured(&self, function: &str, event: Bytes) -> Invocation {
         let started = Instant::now();
         let failed = |error| (Err(error), Usage::default(), false);
@@ -129,27 +130,27 @@ impl Lambda {
                 None => failed(InvokeError::Unknown { name: function.to_owned() }),
             },
             #[cfg(test)]
-            Backend::Double(answer) => (answer(function.to_owned(), event).await, Usage::default(), false),
+            Backend::Fake(answer) => (answer(function.to_owned(), event).await, Usage::default(), false),
         };
         Invocation { result, usage, cold, duration: started.elapsed() }
     }
 
-    /// Starts a process of `function` that the next invocation finds waiting, as provisioned concurrency does.
+    /// Starts a process of `function` for the next invocation, like provisioned concurrency.
     ///
     /// # Errors
-    /// As [`InvokeError`] says.
-    pub async fn provision(&self, function: &str) -> Result<Provisioned, InvokeError> {
+    /// Returns an [`InvokeError`] if the process does not start or the function does not exist.
+    pub async fn provision(&self, function: &str) -> Result<ProvisionedInstance, InvokeError> {
         match &self.backend {
             Backend::Processes { pools, .. } => match pools.get(function) {
                 Some(pool) => pool.provision().await,
                 None => Err(InvokeError::Unknown { name: function.to_owned() }),
             },
             #[cfg(test)]
-            Backend::Double(_) => Err(InvokeError::Unknown { name: function.to_owned() }),
+            Backend::Fake(_) => Err(InvokeError::Unknown { name: function.to_owned() }),
         }
     }
 
-    /// Ends every process and waits until they are gone. Invocations under way fail with [`InvokeError::Stopped`].
+    /// Ends all processes and waits for them. Invocations in progress fail with [`InvokeError::Stopped`].
     pub async fn stop(&self) {
         match &self.backend {
             Backend::Processes { pools, stop, running } => {
@@ -161,19 +162,19 @@ impl Lambda {
                 }
             }
             #[cfg(test)]
-            Backend::Double(_) => {}
+            Backend::Fake(_) => {}
         }
     }
 
-    /// A stand-in for the functions in a unit test.
+    /// Creates a fake for unit tests that answers every invocation with `respond`.
     #[cfg(test)]
-    pub(crate) fn double<F>(answer: F) -> Lambda
+    pub(crate) fn fake<F>(answer: F) -> Lambda
     where
         F: Fn(String, Bytes) -> futures_util::future::BoxFuture<'static, Result<Bytes, InvokeError>>
             + Send
             + Sync
             + 'static,
     {
-        Lambda { backend: Backend::Double(Arc::new(answer)) }
+        Lambda { backend: Backend::Fake(Arc::new(answer)) }
     }
 }

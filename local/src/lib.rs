@@ -1,6 +1,8 @@
-//! Runs the whole system of `template.yaml` on a laptop: the real function binaries behind the Lambda Runtime API,
-//! an HTTP API in front of them, an embedded DynamoDB with its stream, the schedules, and a simulated WhatsApp Cloud API.
-//! It is also a library, so that an end-to-end test starts a system of its own in its process.
+//! Runs the entire stack of `template.yaml` on a development machine: the real function binaries behind the Lambda
+//! Runtime API, an HTTP API in front of them, an embedded DynamoDB with its stream, the schedules, and a simulated
+//! WhatsApp Cloud API.
+//!
+//! End-to-end tests use this crate as a library to start a stack within the test process.
 
 pub mod console;
 pub mod database;
@@ -23,5 +25,5 @@ pub use self::{
     error::StartError,
     ports::PortError,
     ready::Ready,
-    stack::{Options, Running, start},
+    stack::{Options, Stack, start},
 };

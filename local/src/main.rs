@@ -1,4 +1,4 @@
-//! `cargo run -p local`: the whole system on a laptop, until Ctrl-C.
+//! `cargo run -p local` runs the entire stack on this machine until Ctrl-C.
 
 use std::{collections::BTreeMap, error::Error, io::Write, path::PathBuf, process::ExitCode};
 
@@ -12,23 +12,24 @@ use local::{
 use shared::domain::id::SessionId;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs the whole system of template.yaml on this machine: the functions, an HTTP API in front of them, DynamoDB, and a
-/// simulated WhatsApp. Ctrl-C ends it.
+/// Runs the entire stack of template.yaml on this machine: the functions, an HTTP API in front of them, DynamoDB,
+/// Secrets Manager, KMS, and a simulated WhatsApp Cloud API. Press Ctrl-C to stop.
 #[derive(Parser)]
 struct Arguments {
-    /// Port of the API; the simulated WhatsApp and DynamoDB have the two after it. 0 takes any that are free.
+    /// Port of the API. The next four ports serve the simulated WhatsApp, DynamoDB, Secrets Manager and KMS, and the
+    /// Lambda API. 0 selects free ports.
     #[arg(long, default_value_t = 8787)]
     port: u16,
-    /// Folder for the data, which is created and kept; or `memory`.
+    /// Directory for the data, which is created if needed and kept after the run, or `memory`.
     #[arg(long, value_name = "DIR|memory", default_value = "memory")]
     data: PathBuf,
-    /// File that gets the addresses and made-up values as JSON when all is up.
+    /// File to write the addresses and generated credentials to, as JSON, once everything is up.
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
-    /// The template, instead of the project's own.
+    /// Path of the AWS SAM template to run. Defaults to the template.yaml of this workspace.
     #[arg(long, value_name = "PATH")]
     template: Option<PathBuf>,
-    /// A value for a parameter of the template; may be given more than once.
+    /// Value of a template parameter. Repeat the option for several parameters.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
 }
@@ -43,7 +44,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A closed standard error must not turn one failure into another.
+            // Ignore a closed standard error: it must not cause a second failure.
             let _ = writeln!(std::io::stderr(), "local: {}", sentence(error.as_ref()));
             ExitCode::FAILURE
         }
@@ -51,7 +52,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    // Before anything starts, so that an early Ctrl-C ends the run in order as well.
+    // Register the handlers first, so that an early Ctrl-C also shuts down in order.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let console = Console::stdout();
     let storage = match arguments.data.to_str() {
@@ -83,7 +84,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn announce(ready: &Ready, file: Option<&std::path::Path>) -> Result<(), Box<dyn Error>> {
-    // A closed pipe must not end the run.
+    // Ignore a closed pipe: it must not end the run.
     let _ = std::io::stdout().lock().write_all(guide(ready).as_bytes());
     if let Some(path) = file {
         ready.write(path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
@@ -91,7 +92,7 @@ fn announce(ready: &Ready, file: Option<&std::path::Path>) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// The addresses, and a command to paste for each endpoint.
+/// Returns the addresses and a ready-to-paste command for each endpoint.
 fn guide(ready: &Ready) -> String {
     let Ready { api, api_key, whatsapp, dynamodb, verify_token, table, .. } = ready;
     let session = SessionId::for_owner("owner-1");
@@ -127,7 +128,6 @@ Ctrl-C ends it.
     )
 }
 
-/// The error and its causes as one sentence; a cause that its error repeats is said once.
 fn sentence(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,21 +1,21 @@
-//! The ports, taken before anything starts, so that every address is known.
+//! Binds all ports at startup, before any component needs their addresses.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// Why a port cannot be had.
+/// An error that makes a port unavailable.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// Something else listens there.
+    /// The port is in use or cannot be bound.
     #[error("cannot use port {port} for {purpose} (choose another with --port)")]
     Taken {
         /// The port.
         port: u16,
-        /// What it is for.
+        /// The component that needs the port.
         purpose: &'static str,
-        /// What the system says.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The four ports after it do not exist.
+    /// The four following ports don't exist.
     #[error("--port {port} leaves no room for the four ports after it; the highest is 65531")]
     TooHigh {
         /// The port.
@@ -23,7 +23,7 @@ pub enum PortError {
     },
 }
 
-/// The listeners, on 127.0.0.1 only.
+/// The listeners, all on 127.0.0.1.
 pub(crate) struct Ports {
     pub(crate) api: TcpListener,
     pub(crate) whatsapp: TcpListener,
@@ -32,8 +32,8 @@ pub(crate) struct Ports {
     pub(crate) lambda: TcpListener,
 }
 
-/// Binds `port` and the four after it; or any five free ports when it is 0. The last two are for functions that are run
-/// by other tools, such as `cargo lambda watch`, against this system.
+/// Binds `port` and the four ports after it, or any five free ports if `port` is 0. The last two serve functions that
+/// another tool runs, such as `cargo lambda watch`.
 pub(crate) fn bind(port: u16) -> Result<Ports, PortError> {
     let port_after = |offset: u16| match port {
         0 => Ok(0),
@@ -53,7 +53,7 @@ fn listen(port: u16, purpose: &'static str) -> Result<TcpListener, PortError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| PortError::Taken { port, purpose, source })
 }
 
-/// `http://127.0.0.1:8787`.
+/// Returns the URL of the listener, such as `http://127.0.0.1:8787`.
 pub(crate) fn url(listener: &TcpListener) -> std::io::Result<String> {
     let address: SocketAddr = listener.local_addr()?;
     Ok(format!("http://{address}"))

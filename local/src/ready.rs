@@ -1,46 +1,46 @@
-//! What a run tells scripts and tests: its addresses and the values it made up.
+//! The addresses and generated credentials of a run, for scripts and tests.
 
 use std::{io::Write, path::Path};
 
 use serde::Serialize;
 
-/// The addresses and values of a run. It holds secrets of the simulated WhatsApp, which are worth nothing elsewhere.
+/// The addresses and generated credentials of a run. The secrets are valid only for the simulated WhatsApp.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ready {
-    /// The API: `http://127.0.0.1:8787`.
+    /// URL of the API, such as `http://127.0.0.1:8787`.
     pub api: String,
-    /// The simulated WhatsApp.
+    /// URL of the simulated WhatsApp.
     pub whatsapp: String,
-    /// The embedded DynamoDB.
+    /// URL of the embedded DynamoDB.
     pub dynamodb: String,
-    /// Secrets Manager, for the template's secrets.
+    /// URL of Secrets Manager.
     pub secrets_manager: String,
-    /// The ARN of WhatsApp's secret.
+    /// ARN of the WhatsApp secret.
     pub secret_id: String,
-    /// A key of the API that may do everything, for `Authorization: Bearer`.
+    /// An API key with all scopes, for `Authorization: Bearer`.
     pub api_key: String,
-    /// WhatsApp's id of the business number.
+    /// WhatsApp's ID of the business number.
     pub phone_number_id: String,
     /// The business number, digits only.
     pub display_phone_number: String,
-    /// The key of the webhooks' signatures.
+    /// The app secret that signs webhooks.
     pub app_secret: String,
-    /// What a webhook's verification has to bring.
+    /// The token for webhook verification.
     pub verify_token: String,
-    /// The name of the table.
+    /// Name of the DynamoDB table.
     pub table: String,
-    /// What calls must bring in the header `x-qasid-origin`, where the template has a firewall: CloudFront, which would
-    /// add it, is not there.
+    /// The value of the `x-qasid-origin` header that requests need if the template enables the firewall. On AWS,
+    /// CloudFront adds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
 }
 
 impl Ready {
-    /// Writes it as JSON to `path`, whole or not at all, readable by its owner only.
+    /// Writes the values as JSON to `path`, atomically and readable only by the owner.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder)?;

@@ -18,13 +18,15 @@ use crate::{
     template::Schedule,
 };
 
-/// Lambda runs asynchronous invocations side by side; more than this of one schedule is a function that is too slow.
+/// Maximum number of concurrent invocations per schedule.
 const AT_ONCE: usize = 2;
 
-/// Invokes `function` (package name) at once, so that what an earlier run left is taken up, and then each period, until
-/// `shutdown`. Like Lambda's asynchronous invocations, one that is still running does not hold up the next; but there are
-/// never more than two, and the event that would be the third is dropped with a line on the console. A failed invocation
-/// is reported and not repeated: the next period does the same work.
+/// Invokes `function` (package name) immediately and then once per period, until `shutdown`. The immediate invocation
+/// picks up work left over from an earlier run.
+///
+/// As with asynchronous invocations on Lambda, a slow invocation does not delay the next one. If [`MAX_CONCURRENT`]
+/// invocations are in progress, the event is dropped and reported on the console. A failed invocation is reported and
+/// not retried, because the next period does the same work.
 #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
 pub async fn run(schedule: Schedule, function: String, lambda: Lambda, console: Console, shutdown: CancellationToken) {
     let running = TaskTracker::new();
@@ -58,7 +60,7 @@ pub async fn run(schedule: Schedule, function: String, lambda: Lambda, console: 
     running.wait().await;
 }
 
-/// The event of a scheduled rule ("Amazon EventBridge events", "Scheduled Event" example).
+/// Builds the event of a scheduled rule (*Amazon EventBridge events*, "Scheduled Event" example).
 fn event(rule: &str, now: Timestamp, id: Uuid) -> Bytes {
     let event = json!({
         "version": "0",

@@ -1,5 +1,5 @@
-//! A stand-in for Secrets Manager that knows the template's secrets and two operations, `GetSecretValue` and
-//! `PutSecretValue`. A value that is put lasts as long as the run. KMS answers at the same address.
+//! A fake Secrets Manager with the template's secrets and the operations `GetSecretValue` and `PutSecretValue`. New
+//! values last for the run. The same endpoint serves the fake KMS.
 
 use std::{
     collections::BTreeMap,
@@ -22,19 +22,19 @@ use uuid::Uuid;
 
 use crate::kms::Kms;
 
-/// What the functions and the simulated WhatsApp share; the JSON is the secret's `SecretString`.
+/// The secret that the functions and the simulated WhatsApp share. Its JSON is the `SecretString`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WhatsAppSecret {
-    /// Signs webhooks.
+    /// Key of the webhook signatures.
     pub app_secret: String,
-    /// Meta sends it when a webhook is subscribed.
+    /// Token that Meta sends to verify the webhook.
     pub verify_token: String,
-    /// Authorizes sends.
+    /// Bearer token for sends.
     pub access_token: String,
 }
 
-/// The operator's key; the JSON is the secret's `SecretString`. It is made anew for each run.
+/// The operator's API key. Its JSON is the `SecretString`. Generated for each run.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorSecret {
@@ -42,35 +42,35 @@ pub struct OperatorSecret {
 }
 
 impl OperatorSecret {
-    /// A new random value, of 244 random bits.
+    /// Generates a key with 244 random bits.
     #[allow(clippy::disallowed_methods, reason = "the local run is where randomness comes in")]
     pub fn random() -> OperatorSecret {
         OperatorSecret { operator_key: format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()) }
     }
 
-    /// The key as the API takes it.
+    /// Returns the key in the API's format.
     pub fn api_key(&self) -> String {
         format!("qk_{}", self.operator_key)
     }
 }
 
-/// What CloudFront shows to the API; the JSON is the secret's `SecretString`. It is made anew for each run.
+/// The value of the origin header that CloudFront adds. Its JSON is the `SecretString`. Generated for each run.
 #[derive(Clone, Serialize)]
 pub struct OriginSecret {
-    /// What it sends at first.
+    /// The current value.
     pub first: String,
     second: String,
 }
 
 impl OriginSecret {
-    /// A new random value, of 244 random bits, and none to take its place.
+    /// Generates a value with 244 random bits and no second value for rotation.
     #[allow(clippy::disallowed_methods, reason = "the local run is where randomness comes in")]
     pub fn random() -> OriginSecret {
         OriginSecret { first: format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()), second: String::new() }
     }
 }
 
-/// Why the secrets of the data folder cannot be used.
+/// An error reading or writing the secrets in the data folder.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use the secrets in {}", path.display())]
 pub struct SecretError {
@@ -79,18 +79,18 @@ pub struct SecretError {
 }
 
 impl WhatsAppSecret {
-    /// New random values, of 122 random bits each.
+    /// Generates values with 122 random bits each.
     #[allow(clippy::disallowed_methods, reason = "the local run is where randomness comes in")]
     pub fn random() -> WhatsAppSecret {
         let value = || Uuid::new_v4().simple().to_string();
         WhatsAppSecret { app_secret: value(), verify_token: value(), access_token: value() }
     }
 
-    /// The values of an earlier run from `secrets.json` in `directory`, which exists; at first random ones, which only
-    /// the file's owner may read.
+    /// Loads the secret from `secrets.json` in `directory`, which exists, or creates it with random values, readable
+    /// only by the owner.
     ///
     /// # Errors
-    /// [`SecretError`] when the file cannot be read or written, or is damaged.
+    /// Returns a [`SecretError`] if the file is damaged or cannot be read or written.
     pub fn load_or_create(directory: &Path) -> Result<WhatsAppSecret, SecretError> {
         let path = directory.join("secrets.json");
         let secret = match std::fs::read(&path) {
@@ -105,7 +105,6 @@ impl WhatsAppSecret {
     }
 }
 
-/// `tempfile` creates with mode 0600; the rename makes it the whole file or none.
 fn create(directory: &Path, path: &Path, secret: &WhatsAppSecret) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(&serde_json::to_vec_pretty(secret)?)?;
@@ -113,11 +112,10 @@ fn create(directory: &Path, path: &Path, secret: &WhatsAppSecret) -> std::io::Re
     Ok(())
 }
 
-/// Serves each value as the current version of the secret that it has the id of, name or ARN, and the keys of `kms`, until
-/// `shutdown`.
+/// Serves the secrets, given by name or ARN with their current values, and the keys of `kms` until `shutdown`.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// Returns an error if the listener is unusable.
 #[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
 pub async fn serve(
     listener: std::net::TcpListener,
@@ -181,7 +179,7 @@ fn missing() -> (StatusCode, Value) {
     refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
-/// As "GetSecretValue" in the Secrets Manager API Reference.
+/// Implements `GetSecretValue` (Secrets Manager API Reference).
 fn get(stored: &[Stored], body: &[u8]) -> (StatusCode, Value) {
     let Ok(request) = serde_json::from_slice::<GetSecretValue>(body) else {
         return refuse("SerializationException", "The request body is not a GetSecretValue request.");
@@ -207,7 +205,7 @@ fn get(stored: &[Stored], body: &[u8]) -> (StatusCode, Value) {
     (StatusCode::OK, answer)
 }
 
-/// As "PutSecretValue" in the Secrets Manager API Reference, for text.
+/// Implements `PutSecretValue` for text (Secrets Manager API Reference).
 #[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
 fn put(stored: &[Stored], body: &[u8]) -> (StatusCode, Value) {
     let Ok(request) = serde_json::from_slice::<PutSecretValue>(body) else {
@@ -234,7 +232,7 @@ impl Stored {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A secret answers to its name, its ARN, and its ARN without the hyphen and six characters at the end.
+    /// Returns whether `id` is the secret's name, its ARN, or its ARN without the hyphen and six characters at the end.
     fn is(&self, id: &str) -> bool {
         let arn = self.arn();
         id == self.name()
@@ -244,7 +242,7 @@ impl Stored {
 
     fn name(&self) -> &str {
         match self.id.strip_prefix("arn:").and_then(|arn| arn.rsplit(':').next()) {
-            // What follows the last hyphen is Secrets Manager's.
+            // Secrets Manager adds the part after the last hyphen.
             Some(resource) => resource.rsplit_once('-').map_or(resource, |(name, _)| name),
             None => &self.id,
         }

@@ -1,4 +1,4 @@
-//! The system as a whole: everything in the order it needs, and its end.
+//! Starts all components of the stack in order and stops them.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -24,32 +24,32 @@ use crate::{
     whatsapp,
 };
 
-/// Meta's own example of an account, a number's id, and the number.
+/// The business account, phone number ID, and phone number from Meta's examples.
 const WABA_ID: &str = "102290129340398";
 const PHONE_NUMBER_ID: &str = "106540352242922";
 const DISPLAY_PHONE_NUMBER: &str = "15550783881";
-/// The header that the template's CloudFront adds, in lower case.
+/// The header that the template's CloudFront distribution adds, in lowercase.
 const ORIGIN_HEADER: &str = "x-qasid-origin";
-/// Servers end at once; this is for a client that keeps a request open.
+/// Maximum wait for clients that keep a request open.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// What to run, and how.
+/// The configuration of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The template.
+    /// Path of the template.
     pub template: PathBuf,
-    /// Values for its parameters, over those that a local run gives and the template's defaults.
+    /// Template parameters. They override the parameters of the local run and the template's defaults.
     pub parameters: BTreeMap<String, String>,
-    /// The API's port; the simulated WhatsApp and DynamoDB have the two after it. 0 takes any three that are free.
+    /// Port of the API. The other endpoints use the four ports after it. 0 selects free ports.
     pub port: u16,
-    /// Where the data is.
+    /// Where the data is stored.
     pub storage: Storage,
-    /// Where lines go.
+    /// Where output goes.
     pub console: Console,
 }
 
 impl Default for Options {
-    /// The project's own template on free ports, in memory, its lines kept: what a test wants.
+    /// Returns the defaults for tests: the workspace's template on free ports, in memory, with captured output.
     fn default() -> Options {
         Options {
             template: functions::workspace().join("template.yaml"),
@@ -61,8 +61,8 @@ impl Default for Options {
     }
 }
 
-/// A running system. Dropping it ends its servers and processes without waiting for them; [`Running::stop`] waits.
-pub struct Running {
+/// A running stack. Dropping it stops all servers and processes without waiting; [`Stack::stop`] waits.
+pub struct Stack {
     ready: Ready,
     console: Console,
     database: Database,
@@ -72,33 +72,33 @@ pub struct Running {
     stop: DropGuard,
 }
 
-impl Running {
-    /// Its addresses and made-up values.
+impl Stack {
+    /// Returns the addresses and generated credentials.
     pub fn ready(&self) -> &Ready {
         &self.ready
     }
 
-    /// Where its lines go.
+    /// Returns the console.
     pub fn console(&self) -> &Console {
         &self.console
     }
 
-    /// The embedded database.
+    /// Returns the embedded database.
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// The functions.
+    /// Returns the functions.
     pub fn lambda(&self) -> &Lambda {
         &self.lambda
     }
 
-    /// What the stream mappings gave up.
+    /// Returns the on-failure queue of the event source mappings.
     pub fn failures(&self) -> &FailureQueue {
         &self.failures
     }
 
-    /// Ends everything, and returns when every process is gone and the data is on disk.
+    /// Stops all components and waits until all processes have ended and the data is on disk.
     pub async fn stop(mut self) {
         self.stop.disarm().cancel();
         self.lambda.stop().await;
@@ -112,13 +112,14 @@ impl Running {
     }
 }
 
-/// Starts a system, and returns when it answers.
+/// Starts a stack and returns once it accepts requests.
 ///
 /// # Errors
-/// When the template cannot be run, the functions do not build, a port is taken, or the data folder cannot be used.
-pub async fn start(options: Options) -> Result<Running, StartError> {
+/// Returns a [`StartError`] if the template is invalid, the functions don't build, a port is in use, or the data folder
+/// is unusable.
+pub async fn start(options: Options) -> Result<Stack, StartError> {
     let Options { template: path, parameters, port, storage, console } = options;
-    // The ports come first: the simulated WhatsApp's is a parameter of the template.
+    // Bind the ports first: the address of the simulated WhatsApp is a template parameter.
     let ports = ports::bind(port)?;
     let (api, whatsapp_url, dynamodb) = (url(&ports.api)?, url(&ports.whatsapp)?, url(&ports.dynamodb)?);
     let secrets_manager = url(&ports.secrets)?;
@@ -133,13 +134,17 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         Template::load(&path, &given).map_err(|source| StartError::Template { path: path.clone(), source })?;
     let parameter = |name: &str| match template.parameters.get(name) {
         Some(value) => Ok(value.clone()),
-        None => Err(StartError::Unfit { path: path.clone(), problem: format!("there is no parameter {name}") }),
+        None => {
+            Err(StartError::IncompleteTemplate { path: path.clone(), missing: format!("there is no parameter {name}") })
+        }
     };
     let (phone_number_id, display_phone_number) = (parameter("PhoneNumberId")?, parameter("DisplayPhoneNumber")?);
     let graph_api_version = parameter("GraphApiVersion")?;
     let secret_id = |name: &str| match template.secrets.get(name) {
         Some(id) => Ok(id.clone()),
-        None => Err(StartError::Unfit { path: path.clone(), problem: format!("there is no secret {name}") }),
+        None => {
+            Err(StartError::IncompleteTemplate { path: path.clone(), missing: format!("there is no secret {name}") })
+        }
     };
     let (whatsapp_secret_id, operator_secret_id) = (secret_id("WhatsAppSecret")?, secret_id("OperatorSecret")?);
     let deployments = deployments(&template, functions::build(&console).await?)?;
@@ -171,7 +176,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_manager.clone()),
     ]);
     let lambda = Lambda::start(deployments, endpoints, meter, console.clone()).await?;
-    // It is there under a condition only.
+    // The secret exists only if the template enables the firewall.
     let origin = template.secrets.get("OriginSecret").map(|id| (id.clone(), OriginSecret::random()));
     let origin_value = origin.as_ref().map(|(_, secret)| secret.first.clone());
     let settings = whatsapp::Settings {
@@ -203,18 +208,18 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 
     let mut secrets = BTreeMap::from([(whatsapp_secret_id, json!(secret)), (operator_secret_id, json!(operator))]);
     secrets.extend(origin.map(|(id, secret)| (id, json!(secret))));
-    let (its_stop, its_console) = (stop.clone(), console.clone());
+    let (task_stop, task_console) = (stop.clone(), console.clone());
     tasks.spawn(async move {
-        report(secrets::serve(ports.secrets, secrets, kms, its_stop).await, "Secrets Manager", &its_console);
+        report(secrets::serve(ports.secrets, secrets, kms, task_stop).await, "Secrets Manager", &task_console);
     });
     let names = template.functions.iter().map(|function| function.name.clone()).collect();
-    let (its_lambda, its_console, its_stop) = (lambda.clone(), console.clone(), stop.clone());
+    let (task_lambda, task_console, task_stop) = (lambda.clone(), console.clone(), stop.clone());
     tasks.spawn(async move {
-        let served = lambda_api::serve(ports.lambda, names, its_lambda, its_console.clone(), its_stop).await;
-        report(served, "the Lambda API", &its_console);
+        let served = lambda_api::serve(ports.lambda, names, task_lambda, task_console.clone(), task_stop).await;
+        report(served, "the Lambda API", &task_console);
     });
     let mut simulator = Box::pin(whatsapp::serve(ports.whatsapp, settings, console.clone(), stop.clone()));
-    // What is wrong with its settings or its journal comes back at once, and keeps the run from starting.
+    // Invalid settings or a damaged journal fail at the first poll and abort the start.
     if let Some(Err(error)) = (&mut simulator).now_or_never() {
         return Err(error.into());
     }
@@ -232,14 +237,14 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             tasks.spawn(schedule::run(one.clone(), function.name.clone(), lambda, console, stop.clone()));
         }
     }
-    let its_console = console.clone();
-    tasks.spawn(async move { report(simulator.await, "the simulated WhatsApp", &its_console) });
-    let (its_lambda, its_console, its_stop) = (lambda.clone(), console.clone(), stop);
+    let task_console = console.clone();
+    tasks.spawn(async move { report(simulator.await, "the simulated WhatsApp", &task_console) });
+    let (task_lambda, task_console, task_stop) = (lambda.clone(), console.clone(), stop);
     tasks.spawn(async move {
-        let served = gateway::serve(ports.api, &template, its_lambda, its_console.clone(), its_stop).await;
-        report(served, "the API", &its_console);
+        let served = gateway::serve(ports.api, &template, task_lambda, task_console.clone(), task_stop).await;
+        report(served, "the API", &task_console);
     });
-    Ok(Running { ready, console, database, lambda, failures, tasks, stop: guard })
+    Ok(Stack { ready, console, database, lambda, failures, tasks, stop: guard })
 }
 
 fn deployments(template: &Template, binaries: &BTreeMap<String, PathBuf>) -> Result<Vec<Deployment>, BuildError> {

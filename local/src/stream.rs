@@ -1,6 +1,6 @@
-//! The event source mapping: reads the table's stream, and invokes a function with batches of its records as Lambda does
-//! ("Using AWS Lambda with Amazon DynamoDB", Lambda Developer Guide): filtered, batched, in order per partition key, with
-//! retries, bisection, partial failures and an on-failure queue. Delivery is at least once.
+//! The event source mapping: reads the table's stream and invokes a function with batches of records, as Lambda does
+//! (Lambda Developer Guide, *Using AWS Lambda with Amazon DynamoDB*). Supports filters, batching, order per partition
+//! key, retries, bisection, partial failures, and an on-failure queue. Delivers at least once.
 
 mod batch;
 mod checkpoint;
@@ -25,10 +25,10 @@ pub use self::{
 };
 use self::{
     filter::Filter,
-    progress::Tracker,
-    reader::{Read, Source},
+    progress::ProgressTracker,
+    reader::{ReadEntry, StreamReader},
     record::{Record, SequenceNumber},
-    worker::Lane,
+    worker::Worker,
 };
 use crate::{
     console::{Console, Kind},
@@ -38,48 +38,48 @@ use crate::{
 };
 
 /// Lambda polls a shard "at a base rate of 4 times per second" (Lambda Developer Guide).
-const POLL: Duration = Duration::from_millis(250);
-/// Pages that a lane may be behind before reading waits for it.
-const LANE_BACKLOG: usize = 4;
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// Maximum number of pages queued for a worker before reading pauses.
+const WORKER_BACKLOG: usize = 4;
 
-/// Why a mapping cannot run.
+/// An error that prevents an event source mapping from running.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// A pattern that the local run cannot honour.
+    /// The local run does not support the filter pattern.
     #[error("the event source mapping of {function}")]
     Filter {
         /// The function.
         function: String,
-        /// Which pattern and why.
+        /// The pattern and the cause.
         source: FilterError,
     },
-    /// The template's table has no stream.
+    /// The table has no stream.
     #[error("the table {table_name} has no stream")]
     NoStream {
         /// The table.
         table_name: String,
     },
-    /// The embedded database refused to be read.
+    /// The embedded database rejected a read.
     #[error("the stream cannot be read")]
-    Read {
-        /// In DynamoDB's words.
+    ReadEntry {
+        /// The error as DynamoDB reports it.
         #[from]
         source: DynoxideError,
     },
-    /// The checkpoint could not be written.
+    /// The checkpoint cannot be saved.
     #[error("the stream's checkpoint cannot be saved")]
     Checkpoint(#[source] std::io::Error),
-    /// A record without a sequence number or time.
+    /// A record has no sequence number or time.
     #[error("a record of the stream cannot be read")]
     Malformed,
 }
 
-/// A mapping that is ready to run: its place in the stream is settled.
+/// A mapping that is ready to run and has a fixed starting position.
 pub struct EventSourceMapping {
-    source: Source,
+    source: StreamReader,
     filter: Arc<Filter>,
     position: SequenceNumber,
-    tracker: Arc<Tracker>,
+    tracker: Arc<ProgressTracker>,
     mapping: Arc<StreamMapping>,
     function: String,
     lambda: Lambda,
@@ -88,10 +88,12 @@ pub struct EventSourceMapping {
 }
 
 impl EventSourceMapping {
-    /// Prepares a mapping of `function` (package name). From here on no record is missed, also with `LATEST`.
+    /// Prepares a mapping of `function` (package name). All records written after this call are delivered, also with
+    /// `LATEST`.
     ///
     /// # Errors
-    /// As [`StreamError`] says; a filter that cannot be honoured is one.
+    /// Returns a [`StreamError`] if a filter is not supported, the table has no stream, or the checkpoint cannot be
+    /// saved.
     pub async fn open(
         mapping: StreamMapping,
         function: String,
@@ -103,7 +105,7 @@ impl EventSourceMapping {
     ) -> Result<EventSourceMapping, StreamError> {
         let filter = Filter::compile(&mapping.filters)
             .map_err(|source| StreamError::Filter { function: function.clone(), source })?;
-        let source = Source::open(database).await?;
+        let source = StreamReader::open(database).await?;
         let name = format!("{function}/{}", mapping.logical_id);
         let position = match (checkpoints.get(&name), mapping.starting_position) {
             (Some(position), _) => position,
@@ -118,7 +120,7 @@ impl EventSourceMapping {
             source,
             filter: Arc::new(filter),
             position,
-            tracker: Arc::new(Tracker::new(position, checkpoints, name, console.clone())),
+            tracker: Arc::new(ProgressTracker::new(position, checkpoints, name, console.clone())),
             mapping: Arc::new(mapping),
             function,
             lambda,
@@ -127,25 +129,25 @@ impl EventSourceMapping {
         })
     }
 
-    /// Polls until `shutdown`; then returns when the invocations under way have ended.
+    /// Polls until `shutdown`, then waits for the invocations in progress.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut running = JoinSet::new();
-        let lanes: Vec<_> = (0..self.mapping.parallelization_factor.max(1))
+        let workers: Vec<_> = (0..self.mapping.parallelization_factor.max(1))
             .map(|_| {
-                let (pages, backlog) = mpsc::channel(LANE_BACKLOG);
-                running.spawn(self.lane(&shutdown).run(backlog));
+                let (pages, backlog) = mpsc::channel(WORKER_BACKLOG);
+                running.spawn(self.worker_index(&shutdown).run(backlog));
                 pages
             })
             .collect();
-        // Dropping the unfinished future is safe: what it had not handed over is after the checkpoint.
-        let _ = shutdown.run_until_cancelled(self.poll(&lanes)).await;
-        drop(lanes);
-        // A lane that panicked has been reported by the runtime.
+        // Dropping the unfinished future is safe: records that were not passed on are after the checkpoint.
+        let _ = shutdown.run_until_cancelled(self.poll(&workers)).await;
+        drop(workers);
+        // The runtime has already reported a panic of a worker.
         while running.join_next().await.is_some() {}
     }
 
-    fn lane(&self, shutdown: &CancellationToken) -> Lane {
-        Lane {
+    fn worker_index(&self, shutdown: &CancellationToken) -> Worker {
+        Worker {
             function: self.function.clone(),
             mapping: Arc::clone(&self.mapping),
             lambda: self.lambda.clone(),
@@ -157,18 +159,18 @@ impl EventSourceMapping {
         }
     }
 
-    async fn poll(&mut self, lanes: &[mpsc::Sender<Vec<Record>>]) {
+    async fn poll(&mut self, workers: &[mpsc::Sender<Vec<Record>>]) {
         let mut readable = true;
         loop {
             match self.source.after(self.position, Arc::clone(&self.filter)).await {
-                Ok(page) if page.is_empty() => tokio::time::sleep(POLL).await,
-                Ok(page) => self.hand_over(page, lanes).await,
+                Ok(page) if page.is_empty() => tokio::time::sleep(POLL_INTERVAL).await,
+                Ok(page) => self.distribute(page, workers).await,
                 Err(problem) => {
-                    // One line for an outage, not four a second.
+                    // Report an outage once, not with every poll.
                     if std::mem::take(&mut readable) {
                         self.console.line(Kind::Problem, format!("{}: {}", self.function, with_causes(&problem)));
                     }
-                    tokio::time::sleep(POLL).await;
+                    tokio::time::sleep(POLL_INTERVAL).await;
                     continue;
                 }
             }
@@ -176,25 +178,24 @@ impl EventSourceMapping {
         }
     }
 
-    async fn hand_over(&mut self, page: Vec<Read>, lanes: &[mpsc::Sender<Vec<Record>>]) {
+    async fn distribute(&mut self, page: Vec<ReadEntry>, workers: &[mpsc::Sender<Vec<Record>>]) {
         self.tracker.update(|progress| {
             page.iter().for_each(|(sequence, record)| progress.read(*sequence, record.is_none()));
         });
         self.position = page.last().map_or(self.position, |(sequence, _)| *sequence);
-        let mut parts = vec![Vec::new(); lanes.len()];
+        let mut parts = vec![Vec::new(); workers.len()];
         for record in page.into_iter().filter_map(|(_, record)| record) {
-            parts[record.lane(lanes.len())].push(record);
+            parts[record.worker_index(workers.len())].push(record);
         }
-        for (lane, part) in lanes.iter().zip(parts) {
+        for (worker, part) in workers.iter().zip(parts) {
             if !part.is_empty() {
-                // A lane ends only when the run does.
-                let _ = lane.send(part).await;
+                // A worker ends only with the run.
+                let _ = worker.send(part).await;
             }
         }
     }
 }
 
-/// The age of records and the time of messages, which no function sees.
 #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock comes in")]
 fn now() -> Timestamp {
     Timestamp::now()

@@ -1,6 +1,5 @@
-//! A simulated WhatsApp: the Cloud API that the functions call, the signed webhooks that follow,
-//! and `/simulator`, where a test or a person plays the customers and asks for faults. It shares no
-//! code with the functions, so that an error in theirs cannot hide in its own.
+//! A simulated WhatsApp: the Cloud API that the functions call, signed webhooks, and the `/simulator` control API for
+//! customer messages and faults. Shares no code with the functions, so that a bug in their code cannot hide here.
 
 mod clock;
 mod control;
@@ -31,57 +30,57 @@ pub use self::journal::JournalError;
 use self::simulator::Simulator;
 use crate::console::Console;
 
-/// The largest request body; the largest webhook of Meta has 3 MB.
-const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// Maximum request body size. Meta's webhooks have up to 3 MB.
+const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// What the simulated WhatsApp is told of the system that uses it. It holds secrets, and so it has
-/// no `Debug`.
+/// The configuration of the simulated WhatsApp. Has no `Debug` because it holds secrets.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where webhooks go, for example `http://127.0.0.1:8787/api/webhook`.
+    /// The webhook URL, such as `http://127.0.0.1:8787/api/webhook`.
     pub webhook_url: String,
-    /// Headers that something on the way there would add to webhooks.
+    /// Headers that a proxy in front of the webhook would add.
     pub added_headers: BTreeMap<String, String>,
-    /// Meta's id of the business number.
+    /// Meta's ID of the business number.
     pub phone_number_id: String,
     /// The business number in digits, with the country code.
     pub display_phone_number: String,
-    /// The id of the WhatsApp Business Account that has the number.
+    /// The ID of the WhatsApp Business Account that owns the number.
     pub waba_id: String,
-    /// The key of the webhooks' signatures.
+    /// The app secret that signs webhooks.
     pub app_secret: String,
-    /// The bearer token that a call must bring.
+    /// The access token that Graph API calls need.
     pub access_token: String,
-    /// The newest version of the Graph API that exists, for example `v26.0`.
+    /// The latest supported Graph API version, such as `v26.0`.
     pub graph_api_version: String,
-    /// The file that keeps accepted messages and undelivered webhooks over a restart; its directory
-    /// must exist.
+    /// The file for accepted messages and undelivered webhooks, in an existing directory. `None` keeps them in memory.
     pub journal: Option<PathBuf>,
 }
 
-/// Why the simulated WhatsApp cannot run.
+/// An error that prevents the simulated WhatsApp from running.
 #[derive(Debug, Error)]
 pub enum WhatsAppError {
-    /// The listener cannot be used.
+    /// The listener is unusable.
     #[error("cannot serve the simulated WhatsApp")]
     Listener(#[source] std::io::Error),
-    /// The configured version is not of the form `v26.0`.
+    /// The configured version does not have the form `v26.0`.
     #[error("{0:?} is no version of the Graph API; one looks like v26.0")]
     GraphApiVersion(String),
-    /// The journal of an earlier run cannot be used.
+    /// The journal of an earlier run is unusable.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The TLS configuration that the HTTP client wants could not be made.
+    /// The HTTP client's TLS configuration cannot be created.
     #[error("cannot set up TLS for the webhooks")]
     Tls(#[source] rustls::Error),
-    /// The HTTP client that delivers webhooks could not be made.
+    /// The HTTP client for webhooks cannot be created.
     #[error("cannot set up the HTTP client for the webhooks")]
     Client(#[source] reqwest::Error),
 }
 
-/// Serves the simulated WhatsApp until `shutdown`. What is wrong with the settings or the journal
-/// comes back at once. At shutdown open connections are closed, and webhooks that are not delivered
-/// stay in the journal.
+/// Serves the simulated WhatsApp until `shutdown`, then closes open connections. Undelivered webhooks stay in the
+/// journal.
+///
+/// # Errors
+/// Returns a [`WhatsAppError`] immediately, at the first poll, if the settings are invalid or the journal is unusable.
 pub async fn serve(
     listener: std::net::TcpListener,
     settings: Settings,
@@ -93,7 +92,7 @@ pub async fn serve(
     let simulator = Arc::new(Simulator::start(settings, console, shutdown.clone())?);
     let router = graph::routes()
         .merge(control::routes())
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::clone(&simulator));
     server::serve(listener, router, &shutdown).await;
     simulator.stopped().await;

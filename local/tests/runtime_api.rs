@@ -141,7 +141,7 @@ impl TestLambda {
     }
 
     fn has_logged(&self, text: &str) -> bool {
-        self.console.lines().iter().any(|line| line.contains(text))
+        self.console.output().iter().any(|line| line.contains(text))
     }
 }
 
@@ -158,7 +158,7 @@ async fn process_is_reused_with_a_clean_environment() {
     let test = start(|function| drop(function.environment.insert("TABLE_NAME".into(), "t".into()))).await;
     let first = test.lambda.invoke_measured("f", event("describe")).await;
     let second = test.lambda.invoke_measured("f", event("describe")).await;
-    assert!(first.cold && !second.cold, "{first:?} {second:?} {:?}", test.console.lines());
+    assert!(first.cold && !second.cold, "{first:?} {second:?} {:?}", test.console.output());
     let (first, second): (Value, Value) = (
         serde_json::from_slice(&first.result.unwrap()).unwrap(),
         serde_json::from_slice(&second.result.unwrap()).unwrap(),
@@ -244,7 +244,7 @@ async fn log_lines_reach_the_console() {
     let test = start(|_| {}).await;
     test.invoke("log").await.unwrap();
     let _ = test.invoke("crash").await;
-    assert!(test.has_logged("f: INFO stored count=2"), "{:?}", test.console.lines());
+    assert!(test.has_logged("f: INFO stored count=2"), "{:?}", test.console.output());
 }
 
 async fn stop_ends_every_process() {
@@ -252,7 +252,7 @@ async fn stop_ends_every_process() {
     let lambda = test.lambda.clone();
     let hanging = tokio::spawn(async move { lambda.invoke("f", event("hang")).await });
     let hangs = loop {
-        if let Some(line) = test.console.lines().iter().find(|line| line.ends_with(" hangs")) {
+        if let Some(line) = test.console.output().iter().find(|line| line.ends_with(" hangs")) {
             break line.split_whitespace().rev().nth(1).unwrap().parse().unwrap();
         }
         tokio::task::yield_now().await;

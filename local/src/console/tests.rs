@@ -4,5 +4,5 @@ use super::*;
 fn a_line_stays_one_line() {
     let console = Console::captured();
     console.line(Kind::Request, "GET /a\n\x1b[2J 200 é");
-    assert_eq!(console.lines(), ["request  GET /a\\n\\u{1b}[2J 200 é"]);
+    assert_eq!(console.output(), ["request  GET /a\\n\\u{1b}[2J 200 é"]);
 }

@@ -1,7 +1,7 @@
-//! What a request cost, as DynamoDB would bill it.
+//! The consumed capacity of a request, as DynamoDB would bill it.
 //!
-//! The embedded database computes `ConsumedCapacity` as DynamoDB does, and leaves it out unless asked; so every request
-//! is made to ask, and what the client did not ask for is taken out of the answer again.
+//! The embedded database computes `ConsumedCapacity` like DynamoDB, but returns it only on request. The proxy therefore
+//! requests it every time and removes it from the response if the client did not ask for it.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::usage::Units;
 
-/// The operations that take `ReturnConsumedCapacity` and are counted.
+/// Returns whether `operation` writes; `None` if it doesn't take `ReturnConsumedCapacity`.
 fn is_write(operation: &str) -> Option<bool> {
     match operation {
         "GetItem" | "BatchGetItem" | "Query" | "Scan" | "TransactGetItems" => Some(false),
@@ -20,8 +20,8 @@ fn is_write(operation: &str) -> Option<bool> {
     }
 }
 
-/// The request with `ReturnConsumedCapacity` set, or `None` when the client asked for it itself, the operation does not
-/// know it, or the body is no JSON object (which the database refuses in its own words).
+/// Returns the request with `ReturnConsumedCapacity` set. Returns `None` if the client already set it, the operation
+/// does not support it, or the body is not a JSON object (which the database itself rejects).
 pub(super) fn ask(operation: &str, request: &[u8]) -> Option<Bytes> {
     is_write(operation)?;
     let mut members: BTreeMap<String, &RawValue> = serde_json::from_slice(request).ok()?;
@@ -33,14 +33,15 @@ pub(super) fn ask(operation: &str, request: &[u8]) -> Option<Bytes> {
     serde_json::to_vec(&members).ok().map(Bytes::from)
 }
 
-/// The answer without `ConsumedCapacity`; `None` when it has none.
+/// Returns the response without `ConsumedCapacity`; `None` if it has none.
 pub(super) fn without_capacity(response: &[u8]) -> Option<Bytes> {
     let mut members: BTreeMap<String, &RawValue> = serde_json::from_slice(response).ok()?;
     members.remove("ConsumedCapacity")?;
     serde_json::to_vec(&members).ok().map(Bytes::from)
 }
 
-/// What a request cost, by its answer (`request` is only read where a condition failed).
+/// Returns the capacity units that a request consumed according to its response. Reads `request` only for a failed
+/// condition.
 pub(super) fn units(operation: &str, request: &[u8], response: &[u8]) -> Units {
     let Some(write) = is_write(operation) else { return Units::default() };
     let Ok(answer) = serde_json::from_slice::<Answer>(response) else { return Units::default() };
@@ -57,13 +58,13 @@ pub(super) fn units(operation: &str, request: &[u8], response: &[u8]) -> Units {
     }
 }
 
-/// The write units of a write whose condition was false, which the answer does not tell.
+/// Returns the write units of a write whose condition failed. The response does not report them.
 ///
-/// DynamoDB charges such a write by the size of the item, "whether it's an existing item in the table or a new one":
-/// the larger of both ("DynamoDB read and write operations", Developer Guide). The new item is known for a put; the
-/// existing one only where the request asked for it with `ReturnValuesOnConditionCheckFailure`; what is not known counts
-/// as one unit, so this is a lower estimate for updates of items over 1 KB. A cancelled transaction is charged twice
-/// that for each of its actions when a condition failed, and nothing here when it was cancelled for another reason.
+/// DynamoDB charges such a write by the size of the item, "whether it's an existing item in the table or a new one",
+/// whichever is larger (Developer Guide, *DynamoDB read and write operations*). The new item is known for a put, the
+/// existing item only if the request set `ReturnValuesOnConditionCheckFailure`. An unknown item counts as one unit, so
+/// the result is a lower bound for updates of items over 1 KB. A transaction canceled by a failed condition costs twice
+/// that for each action; a transaction canceled for another reason counts as zero.
 fn failed_condition(operation: &str, request: &[u8], response: &[u8]) -> f64 {
     let request: Value = serde_json::from_slice(request).unwrap_or_default();
     let response: Value = serde_json::from_slice(response).unwrap_or_default();
@@ -98,7 +99,7 @@ struct Answer {
     error: Option<String>,
 }
 
-/// Batches and transactions answer with one element per table.
+/// Batches and transactions return one element per table.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum OneOrMany {
@@ -115,7 +116,8 @@ struct Consumed {
 }
 
 impl Consumed {
-    /// A transaction says read or write itself: one that is replayed for its `ClientRequestToken` costs reads.
+    /// Returns the units. A transaction reports reads and writes itself: a replay for the same `ClientRequestToken`
+    /// costs reads.
     fn units(&self, write: bool) -> Units {
         match (self.read_capacity_units, self.write_capacity_units) {
             (None, None) if write => Units { read: 0.0, write: self.capacity_units },

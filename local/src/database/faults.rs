@@ -1,55 +1,56 @@
-//! Failures that DynamoDB has and an embedded database has not, on demand for tests.
+//! Fault injection for tests: failures of DynamoDB that the embedded database does not have.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-/// What happens to a request.
+/// The effect of a fault on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// `ThrottlingException`, 400; nothing is applied.
+    /// Fails with `ThrottlingException` (400). Nothing is applied.
     Throttled,
-    /// Another transaction holds an item; nothing is applied. `TransactionCanceledException` with the reason
-    /// `TransactionConflict` for a transaction, `TransactionConflictException` for anything else; 400.
+    /// Fails with a conflict (400), as if another transaction held an item. Nothing is applied. A transaction fails
+    /// with `TransactionCanceledException` and the reason `TransactionConflict`, any other write with
+    /// `TransactionConflictException`.
     TransactionConflict,
-    /// `InternalServerError`, 500; nothing is applied.
+    /// Fails with `InternalServerError` (500). Nothing is applied.
     InternalServerError,
-    /// `InternalServerError`, 500, although the request was applied.
+    /// Applies the request and fails with `InternalServerError` (500).
     InternalServerErrorAfterCommit,
-    /// The request is applied and the connection ends before the answer is complete.
+    /// Applies the request and closes the connection before the response is complete.
     ConnectionLostAfterCommit,
-    /// No answer at all, for as long as the client waits; nothing is applied.
+    /// Never responds. Nothing is applied.
     Hang,
 }
 
-/// The next `times` requests of `operation` suffer `fault`.
+/// Injects `fault` into the next `times` requests of `operation`.
 #[derive(Clone, Debug)]
 pub struct Injection {
-    /// `PutItem`, `TransactWriteItems`…
+    /// The DynamoDB operation, such as `PutItem` or `TransactWriteItems`.
     pub operation: String,
-    /// Only requests of this function (package name); of anyone when `None`.
+    /// Affects only requests of this function (package name); of any client if `None`.
     pub function: Option<String>,
-    /// How many requests; the SDK's own retries count.
+    /// The number of requests, including SDK retries.
     pub times: u32,
-    /// What happens to them.
+    /// The fault to inject.
     pub fault: Fault,
 }
 
-/// Faults that requests suffer by lot. The same seed draws the same lots for the same number of requests.
+/// Faults injected at random. The same seed and the same number of requests yield the same faults.
 #[derive(Clone, Debug)]
 pub struct Odds {
-    /// Where the draw begins.
+    /// The seed of the random number generator.
     pub seed: u64,
-    /// Of how many of 100 requests one fails.
+    /// The percentage of requests that fail.
     pub percent: u32,
-    /// Only requests of these functions (package names).
+    /// Affects only requests of these functions (package names).
     pub functions: Vec<String>,
-    /// One of these happens, each as likely as the others. A read that draws [`Fault::TransactionConflict`] suffers
-    /// nothing, as only writes have it.
+    /// The faults to choose from, each equally likely. A read that draws [`Fault::TransactionConflict`] succeeds,
+    /// because only writes can conflict.
     pub faults: Vec<Fault>,
 }
 
-/// A handle on the faults to come. Clones share them.
+/// A handle to the pending faults. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     injections: Arc<Mutex<Vec<Injection>>>,
@@ -57,30 +58,30 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Adds an injection; a request takes the oldest one that fits it.
+    /// Adds an injection. A request takes the oldest matching injection.
     pub fn inject(&self, injection: Injection) {
         self.injections.lock().unwrap_or_else(PoisonError::into_inner).push(injection);
     }
 
-    /// Requests that no injection is for fail by these odds, until the faults are cleared.
+    /// Fails requests that no injection matches at random, until the faults are cleared.
     pub fn draw(&self, odds: Odds) {
         let chance = fastrand::Rng::with_seed(odds.seed);
         *self.odds.lock().unwrap_or_else(PoisonError::into_inner) = Some((odds, chance));
     }
 
-    /// Takes back what has not happened yet.
+    /// Removes all pending faults.
     pub fn clear(&self) {
         *self.odds.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.injections.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// How many faults are still to come.
+    /// Returns the number of pending injected faults.
     pub fn pending(&self) -> u32 {
         let injections = self.injections.lock().unwrap_or_else(PoisonError::into_inner);
         injections.iter().map(|injection| injection.times).sum()
     }
 
-    /// The fault of this request. The access key of a function's instance is `<function>.<n>`.
+    /// Returns the fault for this request. The access key of a function instance is `<function>.<n>`.
     pub(super) fn next(&self, operation: &str, access_key: &str) -> Option<Fault> {
         let function = access_key.rsplit_once('.').map_or(access_key, |(function, _)| function);
         self.injected(operation, function).or_else(|| self.drawn(operation, function))
@@ -114,7 +115,7 @@ impl Fault {
         matches!(self, Fault::InternalServerErrorAfterCommit | Fault::ConnectionLostAfterCommit)
     }
 
-    /// The status and the body of the error, as DynamoDB words it.
+    /// Returns the HTTP status and body of the error in DynamoDB's format.
     pub(super) fn error(self, operation: &str, request: &[u8]) -> (u16, Value) {
         match self {
             Fault::Throttled => (
@@ -139,7 +140,7 @@ impl Fault {
     }
 }
 
-/// A transaction is told by one reason per action, in their order; here it is the first action that is in conflict.
+/// A canceled transaction reports one reason per action, in order. The first action is the one in conflict.
 fn conflict(operation: &str, request: &[u8]) -> Value {
     const MESSAGE: &str = "Transaction is ongoing for the item";
     if !matches!(operation, "TransactWriteItems" | "TransactGetItems") {

@@ -1,18 +1,18 @@
-//! Opening the file of the database, or its place in memory.
+//! Opens the database file or an in-memory database.
 
 use uuid::Uuid;
 
 use super::{DatabaseError, Storage};
 
-/// Each write to a table with a stream asks for the last number of the stream, and each poll for what came after one;
-/// the database looks at every record of the stream for that. With this index, at one.
+/// Speeds up the stream: each write to a table with a stream looks up its last sequence number, and each poll reads
+/// from a sequence number. Without this index, the embedded database scans all stream records each time.
 const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS qasid_stream_records ON _stream_records \
                             (table_name, CAST(sequence_number AS INTEGER))";
 
-/// Opens or makes the database. Blocks.
+/// Opens or creates the database. Blocks.
 pub(super) fn open(storage: &Storage) -> Result<dynoxide::Database, DatabaseError> {
     let (location, path) = match storage {
-        // Memory with a name, so that the index can be made over a connection of our own (SQLite: "In-Memory Databases").
+        // A named in-memory database, so that a second connection can create the index (SQLite, *In-Memory Databases*).
         Storage::Memory => ("in memory".to_owned(), format!("file:/qasid-{}?vfs=memdb", Uuid::new_v4())),
         Storage::Directory(path) => {
             std::fs::create_dir_all(path).map_err(|source| DatabaseError::Directory { path: path.clone(), source })?;

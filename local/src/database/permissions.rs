@@ -1,5 +1,5 @@
-//! Which requests the functions' policies allow, as IAM decides it for DynamoDB (Service Authorization Reference,
-//! "Actions, resources, and condition keys for Amazon DynamoDB").
+//! Evaluates the functions' IAM policies for DynamoDB requests (Service Authorization Reference, *Actions, resources,
+//! and condition keys for Amazon DynamoDB*).
 
 use std::{collections::HashMap, fmt};
 
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::template::{Function, Statement, Table};
 
-/// What each function may do.
+/// The permissions of all functions.
 pub(super) struct Permissions {
-    /// The start of every table's ARN.
+    /// The common prefix of table ARNs.
     tables: String,
-    /// By package name, which an instance's access key begins with.
+    /// Keyed by package name, which is the prefix of an instance's access key.
     functions: HashMap<String, Allowed>,
 }
 
@@ -32,7 +32,7 @@ impl Permissions {
     pub(super) fn new(table: &Table, functions: &[Function]) -> Permissions {
         let tables = table.arn.strip_suffix(&table.name).unwrap_or(&table.arn).to_owned();
         let allowed = |function: &Function| Allowed {
-            // As SAM names the role that it generates.
+            // SAM names the generated role this way.
             role: format!("{}Role", function.logical_id),
             statements: function.permissions.clone(),
         };
@@ -40,12 +40,12 @@ impl Permissions {
         Permissions { tables, functions }
     }
 
-    /// Whether the request of this access key is allowed. The key of a function's instance is `<function>.<n>`; any
-    /// other is a person's or a test's, which may do everything.
+    /// Checks whether the request of this access key is allowed. The access key of a function instance is
+    /// `<function>.<n>`. All other access keys have full access.
     pub(super) fn check(&self, access_key: &str, operation: &str, request: &[u8]) -> Result<(), Denied> {
         let Some((name, _)) = access_key.rsplit_once('.') else { return Ok(()) };
         let Some(function) = self.functions.get(name) else { return Ok(()) };
-        // What is no JSON asks for nothing, and the database says so.
+        // The database itself rejects a body that is not JSON.
         let Ok(request) = serde_json::from_slice(request) else { return Ok(()) };
         let required = self.required(operation, &request);
         let denied = required.into_iter().find(|(action, resource)| !function.may(action, resource));
@@ -55,7 +55,7 @@ impl Permissions {
         })
     }
 
-    /// The actions that a request takes, each with its resource.
+    /// Returns the actions that a request requires, each with its resource.
     fn required(&self, operation: &str, request: &Value) -> Vec<(String, String)> {
         let on = |action: &str, target: &Value| {
             let table = self.arn(target["TableName"].as_str());
@@ -79,7 +79,7 @@ impl Permissions {
         }
     }
 
-    /// A request names a table by its name or by its ARN, or is about no table.
+    /// Returns the ARN of a table given by name or ARN; `*` for a request without a table.
     fn arn(&self, table: Option<&str>) -> String {
         match table {
             Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
@@ -89,7 +89,7 @@ impl Permissions {
     }
 }
 
-/// The action that a member of a transaction takes.
+/// Returns the action that a member of a transaction requires.
 fn action_of(member: &str) -> &str {
     match member {
         "Get" => "GetItem",
@@ -97,7 +97,7 @@ fn action_of(member: &str) -> &str {
         "Update" => "UpdateItem",
         "Delete" => "DeleteItem",
         "ConditionCheck" => "ConditionCheckItem",
-        // DynamoDB knows no other, and refuses the request.
+        // DynamoDB rejects any other member.
         other => other,
     }
 }
@@ -105,7 +105,7 @@ fn action_of(member: &str) -> &str {
 impl Allowed {
     fn may(&self, action: &str, resource: &str) -> bool {
         self.statements.iter().any(|statement| {
-            // Actions have no case (IAM user guide, "IAM JSON policy elements: Action").
+            // Action names are case-insensitive (IAM User Guide, *IAM JSON policy elements: Action*).
             statement.actions.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(action))
                 && statement.resources.iter().any(|allowed| allowed == "*" || allowed == resource)
         })
@@ -113,7 +113,7 @@ impl Allowed {
 }
 
 impl Denied {
-    /// The body of the error, which has status 400.
+    /// Returns the body of the error response, which has status 400.
     pub(super) fn error(&self) -> Value {
         json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": self.to_string()})
     }

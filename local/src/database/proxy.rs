@@ -1,5 +1,5 @@
-//! The public face of the database: refuses what a function may not do, passes the rest on, counts what it costs by
-//! access key, and injects faults.
+//! The public endpoint of the database. Rejects requests that a function may not send, forwards all others, records
+//! their cost per access key, and injects faults.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -28,9 +28,9 @@ use super::{
 };
 use crate::console::{Console, Kind};
 
-/// DynamoDB's largest request ("Service, account, and table quotas": 16 MB for batches).
+/// DynamoDB's maximum request size: 16 MB for batches (*Service, account, and table quotas*).
 const MAX_BODY: usize = 16 * 1024 * 1024;
-/// An answer is smaller: 16 MB of items, and JSON around them.
+/// An upper bound for responses: 16 MB of items plus JSON overhead.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -44,7 +44,7 @@ struct Proxy {
     console: Console,
 }
 
-/// Serves everything that the database at `database` serves.
+/// Serves every route of the database at `database`.
 pub(super) fn router(
     database: SocketAddr,
     meter: UsageMeter,
@@ -75,7 +75,7 @@ async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<B
     }
     let fault = proxy.faults.next(&operation, &access_key);
     if fault == Some(Fault::Hang) {
-        // Dropped with the connection, when the client gives up.
+        // Dropped with the connection when the client disconnects.
         return std::future::pending().await;
     }
     if let Some(fault) = fault.filter(|fault| !fault.is_after_commit()) {
@@ -100,7 +100,7 @@ async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<B
         None => match asked.and_then(|_| capacity::without_capacity(&answer_body)) {
             None => Response::from_parts(answer, answer_body.into()),
             Some(stripped) => {
-                // They describe the body that is not sent. SDKs check the checksum only where there is one.
+                // Both describe the original body. SDKs verify the checksum only if it is present.
                 answer.headers.remove(CRC32);
                 answer.headers.remove(CONTENT_LENGTH);
                 Response::from_parts(answer, stripped.into())
@@ -132,20 +132,20 @@ impl Proxy {
     }
 }
 
-/// These are about one connection, not about the message.
+/// Removes headers that apply to a single connection.
 fn without_hop_by_hop(headers: &mut HeaderMap) {
     headers.remove(CONNECTION);
     headers.remove(TRANSFER_ENCODING);
 }
 
-/// `X-Amz-Target: DynamoDB_20120810.PutItem` names the operation ("DynamoDB low-level API", Developer Guide).
+/// Returns the operation from `X-Amz-Target: DynamoDB_20120810.PutItem` (Developer Guide, *DynamoDB low-level API*).
 fn operation(headers: &HeaderMap) -> Option<String> {
     let (service, operation) = headers.get(TARGET)?.to_str().ok()?.rsplit_once('.')?;
     service.starts_with("DynamoDB").then(|| operation.to_owned())
 }
 
-/// `AWS4-HMAC-SHA256 Credential=<access key>/<date>/…` ("Create a signed AWS API request", IAM User Guide); empty for a
-/// request that is not signed in its header.
+/// Returns the access key from `AWS4-HMAC-SHA256 Credential=<access key>/<date>/…` (IAM User Guide, *Create a signed
+/// AWS API request*). Empty for a request without a signature header.
 fn access_key(headers: &HeaderMap) -> &str {
     headers
         .get(AUTHORIZATION)
@@ -162,7 +162,7 @@ fn error(status: u16, body: &Value) -> Response<Body> {
     response
 }
 
-/// An answer whose body fails before its first byte, upon which the server closes the connection.
+/// Returns a response whose body fails before its first byte, which makes the server close the connection.
 fn cut_off(length: usize) -> Response<Body> {
     let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     let mut response = Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(lost)])));

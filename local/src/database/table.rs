@@ -1,4 +1,4 @@
-//! The table as the template describes it.
+//! The template's table in the database.
 
 use dynoxide::DynoxideError;
 use serde_json::{Value, json};
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use super::DatabaseError;
 use crate::template::Table;
 
-/// Creates the table, or checks that the one of an earlier run is still what the template describes. Blocks.
+/// Creates the table, or verifies that the table of an earlier run matches the template. Blocks.
 ///
 /// # Errors
-/// [`DatabaseError::Table`] when the database refuses the template's table, [`DatabaseError::Differs`] when the existing
-/// one has another shape: changing a table is CloudFormation's work, and a laptop's data can be thrown away.
+/// - [`DatabaseError::Table`] if the database rejects the template's table.
+/// - [`DatabaseError::TableMismatch`] if the existing table differs. There is no migration: local data is disposable.
 pub(super) fn ensure(database: &dynoxide::Database, table: &Table) -> Result<(), DatabaseError> {
     match describe(database, &table.name)? {
         None => create(database, table),
@@ -33,7 +33,7 @@ fn create(database: &dynoxide::Database, table: &Table) -> Result<(), DatabaseEr
 
 fn parse<T: serde::de::DeserializeOwned>(request: Value) -> Result<T, DatabaseError> {
     serde_json::from_value(request).map_err(|error| {
-        // The database marks what it refuses while it reads a request with this prefix.
+        // The database prefixes errors found while parsing a request with this marker.
         let message = error.to_string().trim_start_matches("VALIDATION:").to_owned();
         DatabaseError::Table { source: DynoxideError::ValidationException(message) }
     })
@@ -83,7 +83,7 @@ fn compare(existing: &Value, existing_ttl: &Option<String>, table: &Table) -> Re
     Err(DatabaseError::Differs { what: differs })
 }
 
-/// A list as a set: in the order of its elements' JSON.
+/// Returns the elements of a list as JSON, sorted, to compare lists as sets.
 fn sorted(list: &Value) -> Vec<String> {
     let mut elements: Vec<String> = list.as_array().into_iter().flatten().map(Value::to_string).collect();
     elements.sort();

@@ -19,7 +19,7 @@ struct Harness {
     url: String,
 }
 
-/// A database with the smallest table that has one of everything, and its address.
+/// Starts a database with a minimal table and returns it with its address.
 pub(crate) async fn start(storage: Storage, meter: UsageMeter) -> (Database, SocketAddr) {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -68,7 +68,7 @@ impl Harness {
     }
 }
 
-/// The CRC-32 of zlib and PNG, bit by bit.
+/// The CRC-32 of zlib and PNG.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & 0u32.wrapping_sub(crc & 1)))
@@ -93,7 +93,7 @@ async fn counts_requests_and_units_by_access_key() {
     assert!(error["__type"].as_str().unwrap().ends_with("ConditionalCheckFailedException"), "{error}");
 
     let usage = h.meter.take("webhook.1");
-    // The put costs one unit for the table and one for the index; the failed one costs one.
+    // The put costs one unit for the table and one for the index; the failed put costs one.
     assert_eq!(usage.to_string(), "3 requests, 0.5 read units, 3 write units");
     assert_eq!(usage.operations["PutItem"], 2);
 }
@@ -175,7 +175,7 @@ async fn faults_before_the_commit_apply_nothing_and_after_it_everything() {
     };
     assert!(lost);
     assert!(h.exists("lost").await);
-    // The faults are used up.
+    // All faults are used up.
     assert_eq!(h.put("fine").await.0, StatusCode::OK);
 }
 

@@ -1,4 +1,4 @@
-//! What an invocation asked of DynamoDB.
+//! The DynamoDB usage of an invocation.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -6,22 +6,22 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Counts requests and consumed units per AWS access key id. Clones count together.
+/// Counts requests and consumed units per AWS access key ID. Clones share the counts.
 #[derive(Clone, Default, Debug)]
 pub struct UsageMeter {
     by_access_key: Arc<Mutex<HashMap<String, Usage>>>,
 }
 
-/// What one access key used since it was last asked.
+/// The usage of one access key since it was last taken.
 #[derive(Clone, Default, Debug, PartialEq)]
 pub struct Usage {
-    /// Requests, the SDK's own retries included.
+    /// Number of requests, including SDK retries.
     pub requests: u64,
     /// Read request units.
     pub read_units: f64,
-    /// Write request units, those of the indexes included.
+    /// Write request units, including those of indexes.
     pub write_units: f64,
-    /// Requests by operation (`PutItem`…).
+    /// Number of requests by operation, such as `PutItem`.
     pub operations: BTreeMap<String, u64>,
 }
 
@@ -43,14 +43,14 @@ impl UsageMeter {
         *usage.operations.entry(operation.to_owned()).or_default() += 1;
     }
 
-    /// Returns what was counted for `access_key` and starts it again at zero.
+    /// Returns the usage of `access_key` and resets it to zero.
     pub fn take(&self, access_key: &str) -> Usage {
         let mut all = self.by_access_key.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(access_key).unwrap_or_default()
     }
 }
 
-/// `3 requests, 0.5 read units, 6 write units`.
+/// Formats the usage as `3 requests, 0.5 read units, 6 write units`.
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.requests == 1 { "" } else { "s" };

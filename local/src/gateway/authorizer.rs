@@ -1,5 +1,5 @@
-//! Lambda authorizers of payload format 2.0 with simple responses (API Gateway developer guide, "Control access to HTTP
-//! APIs with AWS Lambda authorizers").
+//! Lambda authorizers with payload format 2.0 and simple responses (API Gateway Developer Guide, *Control access to
+//! HTTP APIs with AWS Lambda authorizers*).
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,26 +16,26 @@ use crate::{
     template::{Authorizer, HttpApi},
 };
 
-/// API Gateway developer guide, "Quotas for HTTP APIs": how long an authorizer may take.
+/// The timeout of an authorizer (API Gateway Developer Guide, *Quotas for HTTP APIs*).
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// Answers that are kept at most. More credentials than this are not those of a laptop's user.
+/// Maximum number of cached decisions.
 const MOST_KEPT: usize = 1_000;
 
-/// The authorizers of the API, and what they said.
+/// The API's authorizers and their cached decisions.
 pub(super) struct Authorizers {
     authorizers: BTreeMap<String, Authorizer>,
     lambda: Lambda,
     kept: Mutex<HashMap<Identity, Arc<Kept>>>,
 }
 
-/// An authorizer's name, and the values of its identity sources.
+/// The authorizer's name and the values of its identity sources.
 type Identity = (String, Vec<String>);
 
-/// An answer and when it was given. Requests that bring the same values at the same time wait for one answer.
+/// A decision and its time. Concurrent requests with the same identity wait for one decision.
 type Kept = tokio::sync::Mutex<Option<(Instant, Verdict)>>;
 
-/// What an authorizer said: the context when it lets the request pass.
+/// The authorizer's context for an authorized request, or the status for a denied one.
 type Verdict = Result<Map<String, Value>, StatusCode>;
 
 #[derive(Deserialize)]
@@ -51,8 +51,10 @@ impl Authorizers {
         Authorizers { authorizers: api.authorizers.clone(), lambda, kept: Mutex::default() }
     }
 
-    /// Asks the authorizer `name` about a request, given as the event that the route's function would get. The context
-    /// for that event, or the status to refuse the request with.
+    /// Invokes the authorizer `name`, or returns its cached decision. `event` is the event for the route's function.
+    ///
+    /// # Errors
+    /// Returns the HTTP status to reject the request with.
     pub(super) async fn ask(&self, name: &str, event: &Value, now: Instant) -> Verdict {
         let Some(authorizer) = self.authorizers.get(name) else { return Err(StatusCode::INTERNAL_SERVER_ERROR) };
         let header = |header: &String| event["headers"][header.to_ascii_lowercase()].as_str().map(str::to_owned);
@@ -71,7 +73,7 @@ impl Authorizers {
             return verdict.clone();
         }
         let verdict = self.invoke(authorizer, &identity, event).await;
-        // What failed is asked again.
+        // Failures are not cached.
         *kept = (verdict != Err(StatusCode::INTERNAL_SERVER_ERROR)).then(|| (now, verdict.clone()));
         verdict
     }

@@ -1,5 +1,5 @@
-//! CORS as the gateway does it for an API with a `CorsConfiguration` (API Gateway developer guide, "Configure CORS for
-//! HTTP APIs"): it answers preflights itself, and its headers replace those of the function.
+//! CORS for an API with a `CorsConfiguration` (API Gateway Developer Guide, *Configure CORS for HTTP APIs*). The
+//! gateway answers preflights itself, and its CORS headers replace those of the function.
 
 use axum::{
     body::Body,
@@ -25,7 +25,7 @@ impl CorsRules {
         CorsRules { cors }
     }
 
-    /// The answer to a preflight; none for any other request. [`CorsRules::decorate`] adds the origin to it.
+    /// Returns the response to a preflight; `None` for any other request. [`CorsRules::apply`] adds the origin.
     pub(super) fn preflight(&self, request: &Request) -> Option<Response<Body>> {
         let headers = request.headers();
         if request.method() != Method::OPTIONS || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
@@ -44,7 +44,7 @@ impl CorsRules {
         Some(response)
     }
 
-    /// Gives the answer to a request from `origin` its headers.
+    /// Sets the CORS headers of the response to a request from `origin`.
     pub(super) fn decorate(&self, headers: &mut HeaderMap, origin: &HeaderValue) {
         for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS] {
             headers.remove(name);
@@ -67,7 +67,7 @@ impl CorsRules {
     }
 }
 
-/// Leaves the header out when there is nothing to say.
+/// Sets the header unless `value` is empty.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value)
         && !value.is_empty()

@@ -1,4 +1,4 @@
-//! An HTTP request as the event of payload format 2.0.
+//! Builds the payload format 2.0 event for an HTTP request.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -19,10 +19,10 @@ use super::routes::Match;
 pub(super) const ACCOUNT: &str = "000000000000";
 pub(super) const API_ID: &str = "local";
 
-/// Headers about the one connection, which API Gateway does not pass on.
+/// Connection-specific headers, which API Gateway does not forward.
 const OF_THE_CONNECTION: [HeaderName; 6] = [CONNECTION, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
-/// What the event says beside the request itself.
+/// Properties of the event that the request itself does not contain.
 pub(super) struct Context<'a> {
     pub(super) client: SocketAddr,
     pub(super) port: u16,
@@ -31,14 +31,14 @@ pub(super) struct Context<'a> {
     pub(super) path: &'a str,
 }
 
-/// The path as an HTTP API hands it on: decoded, and cut at a decoded `?` (seen in captures of the live service; REST
-/// APIs and function URLs keep the encoding). What does not decode stays as it came.
+/// Returns the path as an HTTP API passes it on: percent-decoded and cut at a decoded `?`. This matches captures of the
+/// live service; REST APIs and function URLs keep the encoding. Invalid encodings stay unchanged.
 pub(super) fn decoded_path(path: &str) -> String {
     let decoded = percent_decode_str(path).decode_utf8_lossy();
     decoded.split('?').next().unwrap_or_default().to_owned()
 }
 
-/// The event without its body, which [`add_body`] adds: authorizers see none.
+/// Builds the event without its body, because authorizers don't receive one. [`add_body`] adds it.
 pub(super) fn build(request: &Parts, found: &Match<'_>, context: &Context<'_>) -> Value {
     let headers = headers(&request.headers, context);
     let domain = headers.get("host").cloned().unwrap_or_default();
@@ -90,7 +90,7 @@ pub(super) fn build(request: &Parts, found: &Match<'_>, context: &Context<'_>) -
     event
 }
 
-/// Adds what the authorizer said, where there was one.
+/// Adds the authorizer's context.
 pub(super) fn add_authorizer(event: &mut Value, context: Map<String, Value>) {
     event["requestContext"]["authorizer"] = json!({"lambda": context});
 }
@@ -108,7 +108,8 @@ pub(super) fn add_body(event: &mut Value, request: &Parts, body: &[u8]) {
     }
 }
 
-/// Names in lower case, equal ones joined by commas, cookies apart, and what API Gateway adds.
+/// Returns the headers with lowercase names. Joins repeated headers with commas, leaves out cookies, and adds API
+/// Gateway's forwarding headers.
 fn headers(received: &HeaderMap, context: &Context<'_>) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::<String, String>::new();
     for (name, value) in received {
@@ -135,7 +136,8 @@ fn headers(received: &HeaderMap, context: &Context<'_>) -> BTreeMap<String, Stri
     headers
 }
 
-/// Decoded, equal names joined by commas. A pair that does not decode stays as it came.
+/// Returns the decoded query parameters. Joins repeated parameters with commas. A pair with an invalid encoding stays
+/// unchanged.
 fn query_parameters(query: &str) -> Map<String, Value> {
     let mut parameters = BTreeMap::<String, String>::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -167,7 +169,7 @@ fn decode(encoded: &str) -> Option<String> {
     percent_decode_str(&spaced).decode_utf8().ok().map(|decoded| decoded.into_owned())
 }
 
-/// Which bodies arrive as text; all others are base64.
+/// Returns whether a body of this type is passed as text instead of base64.
 fn is_text(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind.starts_with("text/")

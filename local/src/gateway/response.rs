@@ -1,4 +1,4 @@
-//! What a function returned as the HTTP response of payload format 2.0, and the gateway's own refusals.
+//! Converts function results of payload format 2.0 to HTTP responses, and builds the gateway's own error responses.
 
 use axum::{
     body::Body,
@@ -13,10 +13,10 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-/// Headers that are the gateway's own business.
+/// Headers that the gateway manages itself.
 const OF_THE_CONNECTION: [HeaderName; 6] = [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
-/// `{"message": "Not Found"}` and the like, as API Gateway words them.
+/// Returns an error response with API Gateway's wording, such as `{"message": "Not Found"}`.
 pub(super) fn refusal(status: StatusCode) -> Response<Body> {
     let message = match status {
         StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
@@ -25,8 +25,9 @@ pub(super) fn refusal(status: StatusCode) -> Response<Body> {
     respond(status, json!({ "message": message }).to_string().into_bytes(), "application/json")
 }
 
-/// The function's answer; none when API Gateway would not take it, which gives a 500. Without `statusCode` the whole
-/// JSON is the body. `multiValueHeaders` belongs to format 1.0 and is ignored, as AWS ignores it.
+/// Converts the function's result to a response. Returns `None` for a result that API Gateway rejects with a 500.
+/// Without `statusCode`, the entire JSON is the body. Ignores `multiValueHeaders`, which belongs to format 1.0, as AWS
+/// does.
 pub(super) fn from_function(payload: &[u8]) -> Option<Response<Body>> {
     let value: Value = serde_json::from_slice(payload).ok()?;
     match value {

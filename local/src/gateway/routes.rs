@@ -1,4 +1,4 @@
-//! Which route a request takes (API Gateway developer guide, "Create routes for HTTP APIs").
+//! Selects the route of a request (API Gateway Developer Guide, *Create routes for HTTP APIs*).
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,16 @@ pub(super) struct Routes {
     routes: Vec<(String, Route)>,
 }
 
-/// The route of a request.
+/// The route that matches a request.
 pub(super) struct Match<'a> {
     pub(super) function: &'a str,
     pub(super) route: &'a Route,
-    /// The values of the path's variables.
+    /// The values of the path variables.
     pub(super) parameters: BTreeMap<String, String>,
 }
 
-/// How exactly a route fits, best first: segment by segment, then by method, `$default` last.
+/// How specific a matching route is. The most specific sorts first: compared by segment, then by method, with
+/// `$default` last.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     is_default: bool,
@@ -34,7 +35,7 @@ impl Routes {
         Routes { routes }
     }
 
-    /// `path` is decoded already.
+    /// Returns the most specific route that matches. `path` is already decoded.
     pub(super) fn find(&self, method: &str, path: &str) -> Option<Match<'_>> {
         self.routes
             .iter()

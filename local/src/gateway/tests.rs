@@ -80,7 +80,7 @@ fn template() -> Template {
 async fn start() -> Running {
     let events = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&events);
-    let lambda = Lambda::double(move |function, event| {
+    let lambda = Lambda::fake(move |function, event| {
         let event: Value = serde_json::from_slice(&event).unwrap();
         if function == "guard" {
             let answer = match event["identitySource"][0].as_str().unwrap() {
@@ -105,13 +105,13 @@ async fn start() -> Running {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let (console, stop) = (Console::captured(), CancellationToken::new());
-    let (template, its_console, its_stop) = (template(), console.clone(), stop.clone());
-    tokio::spawn(async move { serve(listener, &template, lambda, its_console, its_stop).await });
+    let (template, task_console, task_stop) = (template(), console.clone(), stop.clone());
+    tokio::spawn(async move { serve(listener, &template, lambda, task_console, task_stop).await });
     Running { address, console, events, _stop: stop.drop_guard() }
 }
 
 impl Running {
-    /// What comes back for the bytes; the server may answer before it has read them all.
+    /// Returns the response to raw bytes. The server may respond before it has read the entire request.
     async fn send(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let _ = stream.write_all(request).await;
@@ -132,7 +132,7 @@ async fn an_answer_comes_back_and_the_console_tells() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nfine"), "{answer}");
     assert!(answer.contains("\r\nset-cookie: a=1\r\n") && answer.contains("\r\napigw-requestid: "), "{answer}");
     assert_eq!(running.events.lock().unwrap()[0]["rawQueryString"], "token=hush&x=1");
-    let lines = running.console.lines();
+    let lines = running.console.output();
     assert!(lines[0].contains("GET /ok?token&x 200") && lines[0].contains("f warm"), "{lines:?}");
     assert!(!lines[0].contains("hush"));
 }
@@ -168,7 +168,7 @@ async fn an_authorizer_lets_pass_or_not_and_its_word_is_kept() {
         ("Authorization: bad\r\n", "403", "{\"message\":\"Forbidden\"}", 0),
         ("authorization: good\r\n", "200", "fine", 2),
         ("Authorization: good\r\n", "200", "fine", 1),
-        // What is no answer is not kept.
+        // Invalid responses are not cached.
         ("Authorization: odd\r\n", "500", "{\"message\":\"Internal Server Error\"}", 1),
         ("Authorization: odd\r\n", "500", "{\"message\":\"Internal Server Error\"}", 1),
     ] {
@@ -213,9 +213,9 @@ async fn sizes_are_limited() {
     let mut body = format!("{declared}{}\r\n\r\n", BODY_LIMIT + 1).into_bytes();
     body.resize(body.len() + BODY_LIMIT + 1, b'a');
     let answer = running.send(&body).await;
-    // The connection may be reset while the rest of the body is on its way.
+    // The server may reset the connection while the client is still sending the body.
     assert!(answer.is_empty() || answer.ends_with("{\"message\":\"Request Entity Too Large\"}"), "{answer}");
-    assert!(running.console.lines().iter().any(|line| line.contains("413")));
+    assert!(running.console.output().iter().any(|line| line.contains("413")));
 }
 
 #[tokio::test]

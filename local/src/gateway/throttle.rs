@@ -1,4 +1,4 @@
-//! Throttling by token bucket, one for each route (API Gateway developer guide, "Throttle requests to your HTTP APIs").
+//! Throttling with one token bucket per route (API Gateway Developer Guide, *Throttle requests to your HTTP APIs*).
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -24,7 +24,7 @@ impl Throttles {
         Throttles { default: api.default_throttle, routes: api.route_throttles.clone(), buckets: Mutex::default() }
     }
 
-    /// Takes a token of the route's bucket; false when there is none.
+    /// Takes a token from the route's bucket. Returns `false` if the bucket is empty.
     pub(super) fn admit(&self, route_key: &str, now: Instant) -> bool {
         let Some(throttle) = self.routes.get(route_key).copied().or(self.default) else { return true };
         let burst = f64::from(throttle.burst);

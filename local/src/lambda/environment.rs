@@ -1,20 +1,20 @@
-//! What a function process finds in its environment: what Lambda would give it, the template's variables, and where
-//! the stand-ins of AWS services are. Nothing of the user's own environment, so that nothing works here by accident.
+//! The environment variables of a function process: those of Lambda, those of the template, and the endpoints of the
+//! fake AWS services. The user's own environment is not inherited, so that no function depends on it by accident.
 
 use std::collections::BTreeMap;
 
 use super::Deployment;
 
-/// The region that the functions are told they are in.
+/// The region of all functions.
 const REGION: &str = "us-east-1";
 
-/// The ARN that an invocation is told it was invoked by.
+/// Returns the ARN of a function.
 pub(super) fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:000000000000:function:{name}")
 }
 
-/// Lambda developer guide, "Defined runtime environment variables". `instance` is the access key, by which the
-/// database tells whose requests it answers.
+/// Returns the variables of an instance (Lambda Developer Guide, *Defined runtime environment variables*). `instance`
+/// becomes the access key, which identifies the instance's requests to the database.
 #[allow(clippy::disallowed_methods, reason = "whoever asks for backtraces wants those of the functions")]
 pub(super) fn variables(
     deployment: &Deployment,
@@ -48,7 +48,7 @@ pub(super) fn variables(
     ];
     variables.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
     if !function.json_logs {
-        // Lambda filters by level only what is JSON.
+        // Lambda filters only JSON logs by level.
         variables.remove("AWS_LAMBDA_LOG_LEVEL");
     }
     if let Ok(backtrace) = std::env::var("RUST_BACKTRACE") {

@@ -1,58 +1,58 @@
-//! How an invocation fails.
+//! Invocation errors.
 
 use std::time::Duration;
 
-/// Why an invocation has no answer.
+/// An error that prevents an invocation from returning a response.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InvokeError {
     /// The function reported an error.
     #[error("{error_type}: {message}")]
     Handled {
-        /// As the function named it.
+        /// The error type as reported by the function.
         error_type: String,
-        /// As the function worded it.
+        /// The message as reported by the function.
         message: String,
     },
-    /// It took longer than the template allows; the process was killed.
+    /// The function exceeded its timeout and was killed.
     #[error("timed out after {} s", after.as_secs_f64())]
     TimedOut {
         /// The function's timeout.
         after: Duration,
     },
-    /// The process ended before it answered.
+    /// The process ended before it responded.
     #[error("the process ended: {status}")]
     Crashed {
-        /// The exit code or the signal.
+        /// The exit code or signal.
         status: String,
     },
-    /// The process could not be started, or ended or reported an error before it asked for an invocation.
+    /// The process did not start, ended, or reported an error before it requested an event.
     #[error("could not start: {reason}")]
     Init {
-        /// What happened.
+        /// The cause.
         reason: String,
     },
-    /// The event is larger than Lambda takes.
+    /// The event exceeds Lambda's size limit.
     #[error("the event of {size} bytes is larger than the {limit} bytes that Lambda takes")]
     TooLarge {
-        /// The event's size in bytes.
+        /// Size of the event in bytes.
         size: usize,
         /// Lambda's limit in bytes.
         limit: usize,
     },
-    /// The template has no such function.
+    /// The template has no function with this name.
     #[error("there is no function {name:?}")]
     Unknown {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
     },
-    /// The local run is ending.
+    /// The local run is stopping.
     #[error("the local run is stopping")]
     Stopped,
 }
 
 impl InvokeError {
-    /// Whether the process is as good as before: the function only said that it failed.
-    pub(super) fn leaves_process_usable(&self) -> bool {
+    /// Returns whether the process can handle another event: the function itself reported the error.
+    pub(super) fn keeps_process_usable(&self) -> bool {
         matches!(self, InvokeError::Handled { .. })
     }
 }

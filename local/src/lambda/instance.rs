@@ -1,4 +1,4 @@
-//! One function process.
+//! A function process.
 
 use std::{
     process::{ExitStatus, Stdio},
@@ -17,52 +17,52 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    Deployment, InvokeError, Surroundings, environment, log_line,
-    runtime_api::{Call, NextEvent, Registration},
+    Deployment, InvokeError, RuntimeContext, environment, log_line,
+    runtime_api::{NextEvent, Registration, RuntimeCall},
 };
 use crate::console::{Console, Kind};
 
-/// Lambda developer guide, "Lambda execution environment": the init phase is limited to 10 seconds.
-const INIT_LIMIT: Duration = Duration::from_secs(10);
-/// A log line is cut here; Lambda itself cuts at 256 KiB.
-const LINE_LIMIT: u64 = 16 * 1024;
+/// The limit of the init phase (Lambda Developer Guide, *Lambda execution environment*).
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum length of a log line. Lambda's limit is 256 KiB.
+const MAX_LINE_BYTES: u64 = 16 * 1024;
 
-/// A process that handles one invocation at a time. It is killed when this is dropped.
+/// A process that handles one invocation at a time. Killed when dropped.
 pub(super) struct Instance {
     name: String,
     function: String,
     timeout: Duration,
     child: Child,
-    calls: mpsc::Receiver<Call>,
-    /// The process's open poll for an event.
+    calls: mpsc::Receiver<RuntimeCall>,
+    /// The process's pending request for an event.
     poll: Option<oneshot::Sender<NextEvent>>,
     output: Vec<JoinHandle<()>>,
     _registration: Registration,
 }
 
 impl Instance {
-    /// Starts the process as the `number`th of its function.
+    /// Starts the process as instance `number` of its function.
     pub(super) fn spawn(
         deployment: &Deployment,
-        surroundings: &Surroundings,
+        context: &RuntimeContext,
         number: u64,
     ) -> Result<Instance, InvokeError> {
         let function = deployment.function.name.clone();
         let name = format!("{function}.{number}");
-        let (runtime_api, calls, registration) = surroundings.runtime_api.register(&name);
+        let (runtime_api, calls, registration) = context.runtime_api.register(&name);
         let mut child = Command::new(&deployment.binary)
             .env_clear()
-            .envs(environment::variables(deployment, &surroundings.endpoints, &name, &runtime_api))
+            .envs(environment::variables(deployment, &context.endpoints, &name, &runtime_api))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C on the terminal goes to the local run alone, which then ends its children in order. Should it be
-            // killed instead, their polls fail and Lambda's runtime crate ends them.
+            // Ctrl-C reaches only the local run, which then ends its children in order. If the local run is killed
+            // instead, the Runtime API requests of the children fail, and Lambda's runtime crate exits.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| InvokeError::Init { reason: format!("{}: {error}", deployment.binary.display()) })?;
-        let console = &surroundings.console;
+        let console = &context.console;
         let stdout = child.stdout.take().map(|pipe| tokio::spawn(forward(pipe, function.clone(), console.clone())));
         let stderr = child.stderr.take().map(|pipe| tokio::spawn(forward(pipe, function.clone(), console.clone())));
         let output = stdout.into_iter().chain(stderr).collect();
@@ -70,46 +70,46 @@ impl Instance {
         Ok(Instance { name, function, timeout, child, calls, poll: None, output, _registration: registration })
     }
 
-    /// The access key that its requests are signed with.
+    /// Returns the instance's name, which is also its access key.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The process's id; 0 once it has ended.
+    /// Returns the process ID; 0 after the process has ended.
     pub(super) fn pid(&self) -> u32 {
         self.child.id().unwrap_or_default()
     }
 
-    /// Waits until the process asks for an event.
+    /// Waits until the process requests an event.
     pub(super) async fn ready(&mut self) -> Result<(), InvokeError> {
-        let deadline = Instant::now() + INIT_LIMIT;
+        let deadline = Instant::now() + INIT_TIMEOUT;
         while self.poll.as_ref().is_none_or(oneshot::Sender::is_closed) {
             let reason = tokio::select! {
                 biased;
                 call = self.calls.recv() => match call {
-                    Some(Call::Next { reply }) => {
+                    Some(RuntimeCall::Next { reply }) => {
                         self.poll = Some(reply);
                         continue;
                     }
-                    Some(Call::InitError { error, reply }) => {
+                    Some(RuntimeCall::InitError { error, reply }) => {
                         let _ = reply.send(());
                         format!("{}: {}", error.error_type, error.error_message)
                     }
-                    Some(Call::Response { .. } | Call::Error { .. }) => continue,
+                    Some(RuntimeCall::Response { .. } | RuntimeCall::Error { .. }) => continue,
                     None => return Err(InvokeError::Stopped),
                 },
                 status = self.child.wait() => {
                     self.finish_output().await;
                     format!("the process ended: {}", describe(status))
                 }
-                () = sleep_until(deadline) => format!("it did not ask for an event within {} s", INIT_LIMIT.as_secs()),
+                () = sleep_until(deadline) => format!("it did not ask for an event within {} s", INIT_TIMEOUT.as_secs()),
             };
             return Err(InvokeError::Init { reason });
         }
         Ok(())
     }
 
-    /// Hands the event to the waiting process, and waits for what comes of it.
+    /// Passes the event to the waiting process and waits for its response.
     #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
     pub(super) async fn invoke(&mut self, event: Bytes) -> Result<Bytes, InvokeError> {
         let request_id = Uuid::new_v4().to_string();
@@ -138,33 +138,37 @@ impl Instance {
                 () = sleep_until(deadline) => return Err(InvokeError::TimedOut { after: timeout }),
             };
             match call {
-                Call::Response { request_id: id, body, reply } if id == request_id => {
+                RuntimeCall::Response { request_id: id, body, reply } if id == request_id => {
                     let _ = reply.send(());
                     return Ok(body);
                 }
-                Call::Error { request_id: id, error, reply } if id == request_id => {
+                RuntimeCall::Error { request_id: id, error, reply } if id == request_id => {
                     let _ = reply.send(());
                     return Err(InvokeError::Handled { error_type: error.error_type, message: error.error_message });
                 }
-                // Refused: another invocation's answer, or a poll while this one has none.
-                Call::Response { .. } | Call::Error { .. } | Call::InitError { .. } | Call::Next { .. } => {}
+                // Drop the call, which rejects it: a response to another invocation, or a request for an event before
+                // this invocation's response.
+                RuntimeCall::Response { .. }
+                | RuntimeCall::Error { .. }
+                | RuntimeCall::InitError { .. }
+                | RuntimeCall::Next { .. } => {}
             }
         }
     }
 
-    /// Whether the process has ended, and how.
+    /// Returns the exit status if the process has ended.
     pub(super) fn ended(&mut self) -> Option<String> {
         self.child.try_wait().transpose().map(describe)
     }
 
-    /// Ends the process and waits until it is gone.
+    /// Kills the process and waits until it has ended.
     pub(super) async fn kill(mut self) {
-        // It fails only for a process that has ended.
+        // Fails only if the process has already ended.
         let _ = self.child.kill().await;
         self.finish_output().await;
     }
 
-    /// Once the process has ended, its last lines come before what is said about its end.
+    /// Waits for the remaining output of an ended process, so that it precedes the report of its end.
     async fn finish_output(&mut self) {
         for reader in self.output.drain(..) {
             let _ = reader.await;
@@ -176,7 +180,7 @@ fn describe(status: std::io::Result<ExitStatus>) -> String {
     status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-/// AWS X-Ray developer guide, "Tracing header": version, time, 96 random bits.
+/// Returns a trace header with version, time, and 96 random bits (AWS X-Ray Developer Guide, *Tracing header*).
 #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
 fn trace_id(now_ms: i64) -> String {
     let random = Uuid::new_v4().simple().to_string();
@@ -188,7 +192,7 @@ async fn forward(pipe: impl AsyncRead + Unpin, function: String, console: Consol
     let mut line = Vec::new();
     loop {
         line.clear();
-        match (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut line).await {
+        match (&mut reader).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }

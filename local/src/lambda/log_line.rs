@@ -1,15 +1,15 @@
-//! A function's log lines, made readable.
+//! Formats the log lines of functions for the console.
 
 use serde_json::{Map, Value};
 
-/// A JSON line as `tracing` writes it, or a metric in CloudWatch's embedded format, as `LEVEL message key=value`;
-/// any other line as it is.
+/// Formats a JSON line of `tracing` as `LEVEL message key=value`, and a metric in CloudWatch's embedded metric format
+/// as `METRIC name=value`. Returns any other line unchanged.
 pub(super) fn readable(line: &str) -> String {
     let Ok(Value::Object(mut line_object)) = serde_json::from_str(line) else {
         return line.to_owned();
     };
     if line_object.remove("_aws").is_some() {
-        // The console says at each line which function wrote it.
+        // The console already shows the function's name.
         line_object.remove("FunctionName");
         return format!("METRIC{}", pairs(&line_object));
     }

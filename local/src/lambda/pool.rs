@@ -8,52 +8,49 @@ use std::sync::{
 use axum::body::Bytes;
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{Deployment, InvokeError, Provisioned, Surroundings, instance::Instance, runtime_api::PAYLOAD_LIMIT};
+use super::{
+    Deployment, InvokeError, ProvisionedInstance, RuntimeContext, instance::Instance, runtime_api::MAX_PAYLOAD_BYTES,
+};
 use crate::{console::Kind, database::usage::Usage};
 
-/// Processes of one function at once. AWS starts with 1,000 for an account; a laptop is busy with fewer.
-const LAPTOP_LIMIT: usize = 8;
+/// Maximum number of concurrent processes per function. An AWS account starts with 1,000 concurrent executions in
+/// total.
+const MAX_INSTANCES: usize = 8;
 
-pub(super) type Outcome = (Result<Bytes, InvokeError>, Usage, bool);
+pub(super) type PoolResult = (Result<Bytes, InvokeError>, Usage, bool);
 
 pub(super) struct Pool {
     deployment: Deployment,
-    surroundings: Arc<Surroundings>,
-    /// One for each process that may be busy; waiters are served in the order they came.
+    context: Arc<RuntimeContext>,
+    /// One permit per process. Waiters are served in order.
     permits: Semaphore,
-    /// The last one used is taken first, as it is the warmest.
+    /// The most recently used instance is reused first.
     idle: Mutex<Vec<Instance>>,
     started: AtomicU64,
 }
 
 impl Pool {
-    pub(super) fn new(deployment: Deployment, surroundings: Arc<Surroundings>) -> Pool {
-        let limit = deployment.function.reserved_concurrency.unwrap_or(LAPTOP_LIMIT).clamp(1, LAPTOP_LIMIT);
-        Pool {
-            deployment,
-            surroundings,
-            permits: Semaphore::new(limit),
-            idle: Mutex::default(),
-            started: AtomicU64::new(0),
-        }
+    pub(super) fn new(deployment: Deployment, context: Arc<RuntimeContext>) -> Pool {
+        let limit = deployment.function.reserved_concurrency.unwrap_or(MAX_INSTANCES).clamp(1, MAX_INSTANCES);
+        Pool { deployment, context, permits: Semaphore::new(limit), idle: Mutex::default(), started: AtomicU64::new(0) }
     }
 
-    /// The answer, what DynamoDB was asked for, and whether a process was started.
-    pub(super) async fn invoke(&self, event: Bytes) -> Outcome {
-        if event.len() > PAYLOAD_LIMIT {
-            let error = InvokeError::TooLarge { size: event.len(), limit: PAYLOAD_LIMIT };
+    /// Invokes the function. Returns the result, the DynamoDB usage, and whether a process was started.
+    pub(super) async fn invoke(&self, event: Bytes) -> PoolResult {
+        if event.len() > MAX_PAYLOAD_BYTES {
+            let error = InvokeError::TooLarge { size: event.len(), limit: MAX_PAYLOAD_BYTES };
             return (Err(error), Usage::default(), false);
         }
         self.run(event).await
     }
 
-    /// Starts a process and leaves it idle.
-    pub(super) async fn provision(&self) -> Result<Provisioned, InvokeError> {
+    /// Starts a process and adds it to the idle instances.
+    pub(super) async fn provision(&self) -> Result<ProvisionedInstance, InvokeError> {
         let started = Instant::now();
         let instance = self.start_instance().await?;
         let init = started.elapsed();
-        let usage = self.surroundings.meter.take(instance.name());
-        let provisioned = Provisioned { pid: instance.pid(), init, usage };
+        let usage = self.context.meter.take(instance.name());
+        let provisioned = ProvisionedInstance { pid: instance.pid(), init, usage };
         self.push_idle(instance);
         Ok(provisioned)
     }
@@ -64,8 +61,8 @@ impl Pool {
         }
     }
 
-    async fn run(&self, event: Bytes) -> Outcome {
-        let permit = self.unless_stopped(async { self.permits.acquire().await.map_err(|_| InvokeError::Stopped) });
+    async fn run(&self, event: Bytes) -> PoolResult {
+        let permit = self.until_stopped(async { self.permits.acquire().await.map_err(|_| InvokeError::Stopped) });
         let _permit = match permit.await {
             Ok(permit) => permit,
             Err(error) => return (Err(error), Usage::default(), false),
@@ -77,12 +74,12 @@ impl Pool {
                 return (Err(error), Usage::default(), true);
             }
         };
-        // What it asked for before, such as the warm-up of its init, is not this invocation's.
-        self.surroundings.meter.take(instance.name());
-        let result = self.unless_stopped(instance.invoke(event)).await;
-        let usage = self.surroundings.meter.take(instance.name());
+        // Discard earlier usage, such as the warm-up during init.
+        self.context.meter.take(instance.name());
+        let result = self.until_stopped(instance.invoke(event)).await;
+        let usage = self.context.meter.take(instance.name());
         match &result {
-            Err(error) if !error.leaves_process_usable() => {
+            Err(error) if !error.keeps_process_usable() => {
                 instance.kill().await;
                 self.report(error);
             }
@@ -95,14 +92,14 @@ impl Pool {
         (result, usage, cold)
     }
 
-    /// An instance that waits for an event, and whether it was started for this.
+    /// Returns an instance that waits for an event, and whether it was started for this call.
     async fn ready_instance(&self) -> Result<(Instance, bool), InvokeError> {
         while let Some(mut instance) = self.pop_idle() {
             if let Some(status) = instance.ended() {
                 self.report(&InvokeError::Crashed { status });
                 continue;
             }
-            match self.unless_stopped(instance.ready()).await {
+            match self.until_stopped(instance.ready()).await {
                 Ok(()) => return Ok((instance, false)),
                 Err(error) => {
                     instance.kill().await;
@@ -115,8 +112,8 @@ impl Pool {
 
     async fn start_instance(&self) -> Result<Instance, InvokeError> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut instance = Instance::spawn(&self.deployment, &self.surroundings, number)?;
-        match self.unless_stopped(instance.ready()).await {
+        let mut instance = Instance::spawn(&self.deployment, &self.context, number)?;
+        match self.until_stopped(instance.ready()).await {
             Ok(()) => Ok(instance),
             Err(error) => {
                 instance.kill().await;
@@ -125,9 +122,9 @@ impl Pool {
         }
     }
 
-    /// What waits for a process must not outlast the run; the caller then kills the process.
-    async fn unless_stopped<T>(&self, step: impl Future<Output = Result<T, InvokeError>>) -> Result<T, InvokeError> {
-        self.surroundings.stop.run_until_cancelled(step).await.unwrap_or(Err(InvokeError::Stopped))
+    /// Runs `step` until the local run stops, so that it does not outlast the run. The caller then kills the process.
+    async fn until_stopped<T>(&self, step: impl Future<Output = Result<T, InvokeError>>) -> Result<T, InvokeError> {
+        self.context.stop.run_until_cancelled(step).await.unwrap_or(Err(InvokeError::Stopped))
     }
 
     fn report(&self, error: &InvokeError) {
@@ -135,8 +132,8 @@ impl Pool {
             return;
         }
         let name = &self.deployment.function.name;
-        let consequence = if error.leaves_process_usable() { "" } else { "; the next invocation starts it anew" };
-        self.surroundings.console.line(Kind::Problem, format!("{name}: {error}{consequence}"));
+        let consequence = if error.keeps_process_usable() { "" } else { "; the next invocation starts it anew" };
+        self.context.console.line(Kind::Problem, format!("{name}: {error}{consequence}"));
     }
 
     fn pop_idle(&self) -> Option<Instance> {

@@ -1,5 +1,5 @@
-//! The Lambda Runtime API, version 2018-06-01 (Lambda developer guide, "Using the Lambda runtime API"), on one loopback
-//! port. Each instance has a path prefix of its own, which Lambda's Rust runtime keeps from `AWS_LAMBDA_RUNTIME_API`.
+//! The Lambda Runtime API, version 2018-06-01 (Lambda Developer Guide, *Using the Lambda runtime API*), on one loopback
+//! port. Each instance has its own path prefix in `AWS_LAMBDA_RUNTIME_API`, which Lambda's Rust runtime preserves.
 
 use std::{
     collections::HashMap,
@@ -23,28 +23,29 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Events and answers of a synchronous invocation: 6 MB and some room (Lambda developer guide, "Lambda quotas").
-pub(super) const PAYLOAD_LIMIT: usize = 6_291_556;
+/// Maximum size of events and responses of synchronous invocations: 6 MB plus some room (Lambda Developer Guide,
+/// *Lambda quotas*).
+pub(super) const MAX_PAYLOAD_BYTES: usize = 6_291_556;
 
 /// An event for the function.
 pub(super) struct NextEvent {
     pub(super) request_id: String,
-    /// Milliseconds since 1970.
+    /// Unix time in milliseconds.
     pub(super) deadline_ms: i64,
     pub(super) function_arn: String,
     pub(super) trace_id: String,
     pub(super) event: Bytes,
 }
 
-/// What an instance's process asks for. Dropping a `reply` refuses the call.
-pub(super) enum Call {
+/// A call of an instance's process. Dropping `reply` rejects the call.
+pub(super) enum RuntimeCall {
     Next { reply: oneshot::Sender<NextEvent> },
     Response { request_id: String, body: Bytes, reply: oneshot::Sender<()> },
     Error { request_id: String, error: FunctionError, reply: oneshot::Sender<()> },
     InitError { error: FunctionError, reply: oneshot::Sender<()> },
 }
 
-/// An error as functions report it; what is missing is empty.
+/// An error as reported by a function. Missing members are empty.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct FunctionError {
@@ -52,16 +53,16 @@ pub(super) struct FunctionError {
     pub(super) error_message: String,
 }
 
-type Instances = Arc<Mutex<HashMap<String, mpsc::Sender<Call>>>>;
+type Instances = Arc<Mutex<HashMap<String, mpsc::Sender<RuntimeCall>>>>;
 
-/// A handle on the running server.
+/// A handle to the running server.
 #[derive(Clone)]
 pub(super) struct RuntimeApi {
     address: SocketAddr,
     instances: Instances,
 }
 
-/// An instance that the server knows; forgotten when this is dropped.
+/// A registered instance. Dropping it removes the registration.
 pub(super) struct Registration {
     name: String,
     instances: Instances,
@@ -83,9 +84,9 @@ impl RuntimeApi {
             .route("/{instance}/2018-06-01/runtime/invocation/{request_id}/response", post(response))
             .route("/{instance}/2018-06-01/runtime/invocation/{request_id}/error", post(error))
             .route("/{instance}/2018-06-01/runtime/init/error", post(init_error))
-            .layer(DefaultBodyLimit::max(PAYLOAD_LIMIT))
+            .layer(DefaultBodyLimit::max(MAX_PAYLOAD_BYTES))
             .with_state(Arc::clone(&instances));
-        // Dropped, not shut down gracefully: the open connections are polls that would never end.
+        // Not a graceful shutdown: the open connections are long polls that never end.
         tokio::spawn(async move {
             tokio::select! {
                 _ = axum::serve(listener, router) => {}
@@ -95,18 +96,18 @@ impl RuntimeApi {
         Ok(RuntimeApi { address, instances })
     }
 
-    /// Makes the instance known; returns its value for `AWS_LAMBDA_RUNTIME_API`, and what it will ask for.
-    pub(super) fn register(&self, name: &str) -> (String, mpsc::Receiver<Call>, Registration) {
+    /// Registers an instance. Returns its `AWS_LAMBDA_RUNTIME_API` value and the calls of its process.
+    pub(super) fn register(&self, name: &str) -> (String, mpsc::Receiver<RuntimeCall>, Registration) {
         let (sender, calls) = mpsc::channel(8);
         self.instances.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), sender);
         let registration = Registration { name: name.to_owned(), instances: Arc::clone(&self.instances) };
-        // A path is only read behind a scheme.
+        // The runtime reads a path only from a URL with a scheme.
         (format!("http://{}/{name}", self.address), calls, registration)
     }
 }
 
 async fn next(State(instances): State<Instances>, Path(instance): Path<String>) -> Response {
-    match ask(&instances, &instance, |reply| Call::Next { reply }).await {
+    match ask(&instances, &instance, |reply| RuntimeCall::Next { reply }).await {
         Some(next) => {
             let headers = [
                 ("lambda-runtime-aws-request-id", next.request_id),
@@ -132,13 +133,13 @@ async fn response(
             let status = rejection.status();
             let error = FunctionError {
                 error_type: "Function.ResponseSizeTooLarge".to_owned(),
-                error_message: format!("the answer is larger than {PAYLOAD_LIMIT} bytes"),
+                error_message: format!("the answer is larger than {MAX_PAYLOAD_BYTES} bytes"),
             };
-            ask(&instances, &instance, |reply| Call::Error { request_id, error, reply }).await;
+            ask(&instances, &instance, |reply| RuntimeCall::Error { request_id, error, reply }).await;
             return status.into_response();
         }
     };
-    accepted(ask(&instances, &instance, |reply| Call::Response { request_id, body, reply }).await)
+    accepted(ask(&instances, &instance, |reply| RuntimeCall::Response { request_id, body, reply }).await)
 }
 
 async fn error(
@@ -147,16 +148,21 @@ async fn error(
     body: Bytes,
 ) -> Response {
     let error = serde_json::from_slice(&body).unwrap_or_default();
-    accepted(ask(&instances, &instance, |reply| Call::Error { request_id, error, reply }).await)
+    accepted(ask(&instances, &instance, |reply| RuntimeCall::Error { request_id, error, reply }).await)
 }
 
 async fn init_error(State(instances): State<Instances>, Path(instance): Path<String>, body: Bytes) -> Response {
     let error = serde_json::from_slice(&body).unwrap_or_default();
-    accepted(ask(&instances, &instance, |reply| Call::InitError { error, reply }).await)
+    accepted(ask(&instances, &instance, |reply| RuntimeCall::InitError { error, reply }).await)
 }
 
-/// None when there is no such instance, or when it refuses.
-async fn ask<T>(instances: &Instances, instance: &str, call: impl FnOnce(oneshot::Sender<T>) -> Call) -> Option<T> {
+/// Passes a call to the instance and returns its reply. Returns `None` if the instance does not exist or rejects the
+/// call.
+async fn ask<T>(
+    instances: &Instances,
+    instance: &str,
+    call: impl FnOnce(oneshot::Sender<T>) -> RuntimeCall,
+) -> Option<T> {
     let sender = instances.lock().unwrap_or_else(PoisonError::into_inner).get(instance).cloned()?;
     let (reply, answer) = oneshot::channel();
     sender.send(call(reply)).await.ok()?;

@@ -18,18 +18,19 @@ const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:deliver";
 struct Harness {
     url: String,
     console: Console,
-    /// What the functions were invoked with.
+    /// The functions and events of all invocations.
     invocations: UnboundedReceiver<(String, Value)>,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<std::io::Result<()>>,
     _guard: DropGuard,
 }
 
-/// The function echoes its event; `{"fail": …}` fails, and `{"wait": …}` answers when `open` is cancelled.
+/// Starts a fake whose functions echo their events. `{"fail": …}` fails, and `{"wait": …}` waits until `open` is
+/// canceled.
 fn start(open: &CancellationToken) -> Harness {
     let (seen, invocations) = unbounded_channel();
     let open = open.clone();
-    let lambda = Lambda::double(move |name, event| {
+    let lambda = Lambda::fake(move |name, event| {
         let (seen, open) = (seen.clone(), open.clone());
         async move {
             let value: Value = serde_json::from_slice(&event).unwrap();
@@ -90,7 +91,7 @@ impl Harness {
         SelfInvoker::new(ServiceClient::new(&sdk, Service::Lambda).unwrap(), function.to_owned())
     }
 
-    /// Ends it, and waits for what it had begun.
+    /// Stops the fake and waits for the invocations in progress.
     async fn end(self) -> Console {
         self.stop.cancel();
         self.serving.await.unwrap().unwrap();
@@ -120,9 +121,9 @@ async fn an_asynchronous_invocation_runs_behind_and_reports_its_failure() {
     let waiting = harness.invoke("deliver", "Event", json!({"wait": 1, "fail": 1})).await;
     assert_eq!(waiting, Ok((202, Value::Null)));
     assert_eq!(harness.invocations.recv().await.unwrap().0, "deliver");
-    assert!(harness.console.lines().is_empty());
+    assert!(harness.console.output().is_empty());
     open.cancel();
-    let lines = harness.end().await.lines();
+    let lines = harness.end().await.output();
     assert!(lines.len() == 1 && lines[0].contains("deliver invoked asynchronously: E: no"), "{lines:?}");
 }
 
@@ -139,7 +140,7 @@ async fn no_function_has_more_pending_than_the_limit() {
     let other = harness.invoke("webhook", "Event", json!({})).await;
     assert_eq!(other, Ok((202, Value::Null)));
     open.cancel();
-    let lines = harness.end().await.lines();
+    let lines = harness.end().await.output();
     assert_eq!(lines.iter().filter(|line| line.contains("deliver invoked asynchronously")).count(), PENDING_LIMIT);
 }
 

@@ -22,7 +22,7 @@ fn every(rate: Duration) -> Schedule {
 #[tokio::test]
 async fn invokes_at_start_and_again_and_ends_with_the_run() {
     let (seen, mut invocations) = mpsc::unbounded_channel();
-    let lambda = Lambda::double(move |name, _| {
+    let lambda = Lambda::fake(move |name, _| {
         seen.send(name).unwrap();
         async { Ok(Bytes::from("null")) }.boxed()
     });
@@ -46,7 +46,7 @@ async fn a_slow_function_has_two_at_once_and_no_more() {
     let (seen, mut invocations) = mpsc::unbounded_channel();
     let open = CancellationToken::new();
     let gate = open.clone();
-    let lambda = Lambda::double(move |_, _| {
+    let lambda = Lambda::fake(move |_, _| {
         seen.send(()).unwrap();
         let gate = gate.clone();
         async move {
@@ -63,7 +63,7 @@ async fn a_slow_function_has_two_at_once_and_no_more() {
         console.clone(),
         shutdown.clone(),
     ));
-    let dropped = || console.lines().iter().filter(|line| line.contains("dropped")).count();
+    let dropped = || console.output().iter().filter(|line| line.contains("dropped")).count();
     while dropped() < 2 {
         tokio::task::yield_now().await;
     }
@@ -73,5 +73,5 @@ async fn a_slow_function_has_two_at_once_and_no_more() {
     invocations.recv().await.unwrap();
     shutdown.cancel();
     ran.await.unwrap();
-    assert!(console.lines().iter().any(|line| line.contains("timed out")));
+    assert!(console.output().iter().any(|line| line.contains("timed out")));
 }

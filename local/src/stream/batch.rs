@@ -1,4 +1,4 @@
-//! What becomes of a batch after an invocation. Pure, so that every path can be tested without a database or a process.
+//! The outcome of a batch after its invocation. Pure functions, so that tests need neither a database nor a process.
 
 use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -7,46 +7,46 @@ use serde_json::Value;
 use super::record::Record;
 use crate::template::StreamMapping;
 
-/// The largest event of an invocation ("Lambda quotas": 6 MB, synchronous).
-const MAX_EVENT: usize = 6 * 1024 * 1024;
-/// `{"Records":[]}`; each record has a comma as well.
-const ENVELOPE: usize = 14;
+/// Maximum size of the event of a synchronous invocation (*Lambda quotas*).
+const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
+/// Size of `{"Records":[]}`. Each record adds a comma.
+const ENVELOPE_BYTES: usize = 14;
 
-/// Records that are invoked together, in stream order.
+/// Records of one invocation, in stream order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Batch {
     pub(super) records: Vec<Record>,
-    /// Failed invocations that count against `MaximumRetryAttempts`.
+    /// Number of failed invocations that count against `MaximumRetryAttempts`.
     pub(super) failures: u32,
-    /// Invocations that its first record has seen.
+    /// Number of invocations that included the first record.
     pub(super) invocations: u32,
 }
 
-/// What an invocation said of its batch.
+/// The result of the invocation of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum BatchOutcome {
     Success,
-    /// The first record that failed; those before it are done.
+    /// Index of the first failed record. The records before it succeeded.
     FailedFrom(usize),
-    /// The response names no record of the batch, or is none that Lambda reads.
+    /// The response names a record outside of the batch, or Lambda cannot parse it.
     BadResponse,
-    /// The function failed, timed out or crashed.
+    /// The function failed, timed out, or crashed.
     FunctionError,
 }
 
-/// Why Lambda gives up on records, in the words of the on-failure destination's `condition`.
+/// Why Lambda discarded records, named like `condition` of the on-failure destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     RetryAttemptsExhausted,
     RecordAgeExceeded,
 }
 
-/// A batch after its invocation: `done`, then either `discarded` or `retry`, cover its records in order.
+/// A batch after its invocation. `done`, followed by either `discarded` or `retry`, covers its records in order.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Settled {
     pub(super) done: Vec<Record>,
     pub(super) discarded: Option<Batch>,
-    /// Batches to be invoked next, in this order.
+    /// Batches to invoke next, in order.
     pub(super) retry: Vec<Batch>,
 }
 
@@ -55,8 +55,8 @@ impl Batch {
         Batch { records, failures: 0, invocations: 0 }
     }
 
-    /// Splits off the records that are older than the mapping allows; being the oldest, they come first.
-    pub(super) fn expire(mut self, mapping: &StreamMapping, now: Timestamp) -> (Option<Batch>, Option<Batch>) {
+    /// Splits off the records that exceed the mapping's maximum age. They are the oldest and therefore come first.
+    pub(super) fn split_expired(mut self, mapping: &StreamMapping, now: Timestamp) -> (Option<Batch>, Option<Batch>) {
         let expired = mapping.maximum_record_age.map_or(0, |age| {
             let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
             self.records.iter().take_while(|record| now.duration_since(record.created) > age).count()
@@ -66,19 +66,21 @@ impl Batch {
         (some(self.records), some(rest))
     }
 
-    /// Decides what happens next.
+    /// Determines the next step for each record.
     ///
-    /// - A failure counts against `MaximumRetryAttempts`; when that is used up, what is left of the batch is discarded.
-    /// - With `BisectBatchOnFunctionError` a batch of more than one is split instead, which "doesn't consume the retry
-    ///   quota" (Lambda Developer Guide, "Retain discarded records for a DynamoDB event source"): in halves, or where the
-    ///   function said that the failure begins ("Configuring partial batch response with DynamoDB and Lambda").
-    /// - Without it, a partial failure counts like any other; the guide does not say that progress renews the quota.
-    pub(super) fn settle(mut self, outcome: Outcome, mapping: &StreamMapping) -> Settled {
+    /// - A failure counts against `MaximumRetryAttempts`. Once the attempts are exhausted, the rest of the batch is
+    ///   discarded.
+    /// - With `BisectBatchOnFunctionError`, a batch of several records is split instead, which "doesn't consume the
+    ///   retry quota" (Lambda Developer Guide, *Retain discarded records for a DynamoDB event source*). It is split in
+    ///   half, or at the first failed record if the function reported one (*Configuring partial batch response with
+    ///   DynamoDB and Lambda*).
+    /// - Without it, a partial failure counts like any other. The guide does not say that progress resets the quota.
+    pub(super) fn settle(mut self, outcome: BatchOutcome, mapping: &StreamMapping) -> Settled {
         self.invocations = self.invocations.saturating_add(1);
         let done_until = match outcome {
-            Outcome::Success => self.records.len(),
-            Outcome::FailedFrom(index) => index.min(self.records.len()),
-            Outcome::BadResponse | Outcome::FunctionError => 0,
+            BatchOutcome::Success => self.records.len(),
+            BatchOutcome::FailedFrom(index) => index.min(self.records.len()),
+            BatchOutcome::BadResponse | BatchOutcome::FunctionError => 0,
         };
         let rest = self.records.split_off(done_until);
         let done = self.records;
@@ -102,48 +104,49 @@ impl Batch {
     }
 }
 
-/// Reads a function's answer as the mapping asks for.
+/// Parses a function's response according to the mapping.
 ///
-/// With `ReportBatchItemFailures`: success is `null`, an object without failures, or with an empty list of them; a failure
-/// whose identifier is empty, null, misspelt or not of this batch fails all ("Configuring partial batch response with
-/// DynamoDB and Lambda"). Without it every answer is a success.
-pub(super) fn outcome(answer: &[u8], records: &[Record], mapping: &StreamMapping) -> Outcome {
+/// With `ReportBatchItemFailures`, `null`, an object without `batchItemFailures`, and an empty list mean success. The
+/// whole batch fails if an identifier is empty, null, misspelled, or not in the batch (*Configuring partial batch
+/// response with DynamoDB and Lambda*). Without the setting, every response means success.
+pub(super) fn read_response(answer: &[u8], records: &[Record], mapping: &StreamMapping) -> BatchOutcome {
     if !mapping.report_batch_item_failures || answer.is_empty() {
-        return Outcome::Success;
+        return BatchOutcome::Success;
     }
     let failures = match serde_json::from_slice::<Value>(answer) {
-        Ok(Value::Null) => return Outcome::Success,
+        Ok(Value::Null) => return BatchOutcome::Success,
         Ok(Value::Object(mut answer)) => match answer.remove("batchItemFailures") {
-            None | Some(Value::Null) => return Outcome::Success,
+            None | Some(Value::Null) => return BatchOutcome::Success,
             Some(Value::Array(failures)) => failures,
-            Some(_) => return Outcome::BadResponse,
+            Some(_) => return BatchOutcome::BadResponse,
         },
-        Ok(_) | Err(_) => return Outcome::BadResponse,
+        Ok(_) | Err(_) => return BatchOutcome::BadResponse,
     };
     let position = |failure: &Value| {
         let sequence = failure["itemIdentifier"].as_str()?.parse().ok()?;
         records.iter().position(|record| record.sequence == sequence)
     };
     match failures.iter().map(position).collect::<Option<Vec<usize>>>() {
-        None => Outcome::BadResponse,
-        Some(positions) => positions.into_iter().min().map_or(Outcome::Success, Outcome::FailedFrom),
+        None => BatchOutcome::BadResponse,
+        Some(positions) => positions.into_iter().min().map_or(BatchOutcome::Success, BatchOutcome::FailedFrom),
     }
 }
 
-/// How many of `waiting` make the next batch: as many as `BatchSize` and the size of an event allow, and one at least.
+/// Returns the number of `waiting` records in the next batch: limited by `BatchSize` and the event size, but at least
+/// one.
 pub(super) fn batch_length<'a>(waiting: impl Iterator<Item = &'a Record>, mapping: &StreamMapping) -> usize {
-    let mut size = ENVELOPE;
+    let mut size = ENVELOPE_BYTES;
     let fitting = waiting
         .take(mapping.batch_size as usize)
         .take_while(|record| {
             size += record.json.len() + 1;
-            size <= MAX_EVENT
+            size <= MAX_EVENT_BYTES
         })
         .count();
     fitting.max(1)
 }
 
-/// The event of the batch's invocation.
+/// Builds the event for the batch.
 pub(super) fn event(batch: &Batch) -> Bytes {
     super::record::event(&batch.records)
 }

@@ -1,4 +1,4 @@
-//! Where each mapping goes on after a restart.
+//! Checkpoints: where each mapping continues after a restart.
 
 use std::{
     collections::BTreeMap,
@@ -17,12 +17,13 @@ pub struct Checkpoints {
 
 #[derive(Debug, Default)]
 struct State {
-    /// By mapping; a JSON number would not hold a sequence number. `"0"` is before the first record.
+    /// The last processed sequence number by mapping, as a string because JSON numbers lack the precision. `"0"` is
+    /// before the first record.
     after: BTreeMap<String, String>,
     file: Option<PathBuf>,
 }
 
-/// Why the checkpoints of an earlier run cannot be used.
+/// An error reading the checkpoints of an earlier run.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the stream checkpoints in {}; delete the data folder to start anew", path.display())]
 pub struct CheckpointError {
@@ -31,15 +32,15 @@ pub struct CheckpointError {
 }
 
 impl Checkpoints {
-    /// Forgotten with the process.
+    /// Creates checkpoints that last for the process.
     pub fn memory() -> Checkpoints {
         Checkpoints::default()
     }
 
-    /// Kept in `streams.json` in `directory`, which exists.
+    /// Loads the checkpoints from `streams.json` in `directory`, which exists, and stores them there.
     ///
     /// # Errors
-    /// [`CheckpointError`] when the file of an earlier run cannot be read.
+    /// Returns a [`CheckpointError`] if the file is damaged or cannot be read.
     pub fn directory(directory: &Path) -> Result<Checkpoints, CheckpointError> {
         let path = directory.join("streams.json");
         let after = match std::fs::read(&path) {
@@ -68,7 +69,6 @@ impl Checkpoints {
     }
 }
 
-/// Writes the whole file or nothing.
 fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let mut next = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
     next.write_all(content)?;

@@ -1,15 +1,15 @@
-//! Filter patterns of an event source mapping ("Control which events Lambda sends to your function", Lambda Developer
-//! Guide): a pattern has the shape of the record, and a list of accepted values at each leaf.
+//! Filter patterns of an event source mapping (Lambda Developer Guide, *Control which events Lambda sends to your
+//! function*). A pattern has the shape of the record, with a list of accepted values at each leaf.
 
 use serde_json::{Map, Value};
 
-/// Why a pattern cannot be honoured.
+/// An unsupported or invalid filter pattern.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the filter pattern at {path}: {problem}")]
 pub struct FilterError {
-    /// Where in the pattern, as `dynamodb.NewImage.status`.
+    /// The location in the pattern, such as `dynamodb.NewImage.status`.
     pub path: String,
-    /// What is the matter.
+    /// The problem.
     pub problem: String,
 }
 
@@ -35,7 +35,7 @@ enum Matcher {
 }
 
 impl Filter {
-    /// Compiles the patterns; without any, every record is accepted.
+    /// Compiles the patterns. Without patterns, every record matches.
     pub(super) fn compile(patterns: &[Value]) -> Result<Filter, FilterError> {
         let any_of = patterns.iter().map(|pattern| match pattern {
             Value::Object(fields) => compile_fields(fields, ""),
@@ -44,7 +44,7 @@ impl Filter {
         Ok(Filter { any_of: any_of.collect::<Result<_, _>>()? })
     }
 
-    /// Whether the function is to see the record.
+    /// Returns whether any pattern matches the record.
     pub(super) fn accepts(&self, record: &Value) -> bool {
         self.any_of.is_empty() || self.any_of.iter().any(|pattern| pattern.matches(Some(record)))
     }
@@ -93,8 +93,8 @@ fn compile_matcher(value: &Value, path: &str) -> Result<Matcher, FilterError> {
             Ok(Matcher::AnythingBut(values.clone()))
         }
         ("anything-but", scalar) if is_scalar(scalar) => Ok(Matcher::AnythingBut(vec![scalar.clone()])),
-        // "DynamoDB event filtering does not support the use of numeric operators": numbers are strings in a stream
-        // record ("Using event filtering with a DynamoDB event source"). Such a filter would never match on AWS.
+        // "DynamoDB event filtering does not support the use of numeric operators", because numbers in a stream record
+        // are strings (*Using event filtering with a DynamoDB event source*). Such a filter never matches on AWS.
         ("numeric", _) => {
             Err(error(path, "Lambda does not support numeric operators for DynamoDB, whose numbers are strings"))
         }
@@ -115,7 +115,7 @@ fn is_scalar(value: &Value) -> bool {
 }
 
 impl Pattern {
-    /// `None` is a field that the record does not have. A list in the record matches by any of its elements.
+    /// Matches a value; `None` is an absent field. A list matches if any of its elements does.
     fn matches(&self, value: Option<&Value>) -> bool {
         match (self, value) {
             (pattern, Some(Value::Array(elements))) if !elements.is_empty() => {
@@ -124,7 +124,7 @@ impl Pattern {
             (Pattern::Fields(fields), value) => {
                 fields.iter().all(|(name, pattern)| pattern.matches(value.and_then(|value| value.get(name))))
             }
-            // Operators look at leaves only: for them an object, or an empty list, is not there.
+            // Operators apply to leaves only. Objects and empty lists count as absent.
             (Pattern::Leaf(matchers), value) => {
                 let leaf = value.filter(|value| is_scalar(value));
                 matchers.iter().any(|matcher| matcher.matches(leaf))
@@ -150,7 +150,7 @@ fn starts_with(value: &Value, prefix: &str) -> bool {
     value.as_str().is_some_and(|text| text.starts_with(prefix))
 }
 
-/// `1` and `1.0` are one number; a string is never a number.
+/// Compares two values. `1` equals `1.0`; a string never equals a number.
 fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),

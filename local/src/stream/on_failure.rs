@@ -1,4 +1,4 @@
-//! The stand-in for the on-failure queue.
+//! A fake on-failure queue.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,26 +11,26 @@ use super::{
 };
 use crate::console::{Console, Kind};
 
-/// What a real run would find in the on-failure queues, kept in memory. Clones share it.
+/// The messages of all on-failure queues, in memory. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct FailureQueue {
     messages: Arc<Mutex<Vec<Value>>>,
 }
 
 impl FailureQueue {
-    /// The messages so far, oldest first, as Lambda sends them: coordinates in the stream, not the records ("Retain
-    /// discarded records for a DynamoDB event source in Lambda", Lambda Developer Guide).
+    /// Returns the messages, oldest first, in Lambda's format: the position in the stream, without the records (Lambda
+    /// Developer Guide, *Retain discarded records for a DynamoDB event source in Lambda*).
     pub fn messages(&self) -> Vec<Value> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells the console, and the queue (a logical id) where the mapping names one.
+    /// Reports discarded records on the console, and to `queue` (a logical ID) if the mapping has one.
     pub(super) fn discard(
         &self,
         function: &str,
         queue: Option<&str>,
         shard: &Shard,
-        discarded: &Discarded<'_>,
+        discarded: &DiscardedBatch<'_>,
         console: &Console,
     ) {
         let (Some(first), Some(last)) = (discarded.batch.records.first(), discarded.batch.records.last()) else {
@@ -55,16 +55,16 @@ impl FailureQueue {
     }
 }
 
-/// Records that Lambda gave up on.
-pub(super) struct Discarded<'a> {
+/// Records that Lambda discards.
+pub(super) struct DiscardedBatch<'a> {
     pub(super) batch: &'a Batch,
     pub(super) condition: Condition,
-    /// Whether the last invocation ended in an error of the function, not in a bad answer.
+    /// Whether the last invocation ended with a function error rather than an invalid response.
     pub(super) function_error: bool,
     pub(super) now: Timestamp,
 }
 
-impl Discarded<'_> {
+impl DiscardedBatch<'_> {
     #[allow(clippy::disallowed_methods, reason = "the request id only has to be unique")]
     fn message(&self, function: &str, shard: &Shard) -> Value {
         let records = &self.batch.records;

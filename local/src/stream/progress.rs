@@ -1,4 +1,5 @@
-//! How far a mapping has come. Lanes finish out of order; the checkpoint is the last record before the first unfinished.
+//! The progress of a mapping. Workers finish out of order, so the checkpoint is the last record before the first
+//! unfinished one.
 
 use std::{
     collections::BTreeMap,
@@ -8,12 +9,13 @@ use std::{
 use super::{checkpoint::Checkpoints, record::SequenceNumber};
 use crate::console::{Console, Kind};
 
-/// After a crash, what other lanes had finished beyond the checkpoint is delivered again: at least once, as on AWS.
+/// The read and the unfinished records of a mapping. After a crash, records that finished beyond the checkpoint are
+/// delivered again: at least once, as on AWS.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// The last record that was read.
+    /// The last record read.
     last: SequenceNumber,
-    /// Records that are not finished, each with the record read before it.
+    /// The unfinished records, each with its predecessor.
     unfinished: BTreeMap<SequenceNumber, SequenceNumber>,
 }
 
@@ -22,7 +24,7 @@ impl Progress {
         Progress { last: position, unfinished: BTreeMap::new() }
     }
 
-    /// Takes note of a record, in stream order; one that is filtered out is finished at once.
+    /// Adds a record, in stream order. A record that was filtered out is already finished.
     pub(super) fn read(&mut self, sequence: SequenceNumber, finished: bool) {
         if !finished {
             self.unfinished.insert(sequence, self.last);
@@ -39,23 +41,23 @@ impl Progress {
     }
 }
 
-/// The progress of a mapping, shared by its lanes and kept in its checkpoint.
+/// The progress of a mapping, shared by its workers and saved as its checkpoint.
 #[derive(Debug)]
-pub(super) struct Tracker {
+pub(super) struct ProgressTracker {
     progress: Mutex<Progress>,
     checkpoints: Checkpoints,
     mapping: String,
     console: Console,
 }
 
-impl Tracker {
+impl ProgressTracker {
     pub(super) fn new(
         position: SequenceNumber,
         checkpoints: Checkpoints,
         mapping: String,
         console: Console,
-    ) -> Tracker {
-        Tracker { progress: Mutex::new(Progress::new(position)), checkpoints, mapping, console }
+    ) -> ProgressTracker {
+        ProgressTracker { progress: Mutex::new(Progress::new(position)), checkpoints, mapping, console }
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
@@ -63,7 +65,7 @@ impl Tracker {
         let before = progress.checkpoint();
         change(&mut progress);
         let after = progress.checkpoint();
-        // Under the lock, so that an older checkpoint never overwrites a newer one.
+        // Save under the lock, so that an older checkpoint never overwrites a newer one.
         if after != before
             && let Err(problem) = self.checkpoints.set(&self.mapping, after)
         {

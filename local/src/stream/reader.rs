@@ -12,7 +12,7 @@ use super::{
 };
 use crate::database::Database;
 
-/// The one shard of an embedded table's stream.
+/// The only shard of an embedded table's stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shard {
     pub(super) stream_arn: String,
@@ -20,34 +20,34 @@ pub(super) struct Shard {
 }
 
 #[derive(Clone)]
-pub(super) struct Source {
+pub(super) struct StreamReader {
     database: dynoxide::Database,
-    hash_key: String,
+    partition_key_name: String,
     pub(super) shard: Shard,
 }
 
-/// A record that was read, or only its place when no function wants it.
-pub(super) type Read = (SequenceNumber, Option<Record>);
+/// The position of a record, and the record itself if it matches the filter.
+pub(super) type ReadEntry = (SequenceNumber, Option<Record>);
 
-impl Source {
-    pub(super) async fn open(database: &Database) -> Result<Source, StreamError> {
+impl StreamReader {
+    pub(super) async fn open(database: &Database) -> Result<StreamReader, StreamError> {
         let table_name = database.table_name().to_owned();
         let database = database.embedded();
         blocking(move || {
             let table = database.describe_table(parse(json!({"TableName": table_name}))?)?;
             let table = serde_json::to_value(table.table).unwrap_or_default();
             let stream_arn = table["LatestStreamArn"].as_str().ok_or(StreamError::NoStream { table_name })?.to_owned();
-            let hash_key = table["KeySchema"][0]["AttributeName"].as_str().unwrap_or_default().to_owned();
+            let partition_key_name = table["KeySchema"][0]["AttributeName"].as_str().unwrap_or_default().to_owned();
             let stream = database.describe_stream(parse(json!({"StreamArn": stream_arn}))?)?.stream_description;
             let id = stream.shards.into_iter().next().map(|shard| shard.shard_id).unwrap_or_default();
-            Ok(Source { database, hash_key, shard: Shard { stream_arn, id } })
+            Ok(StreamReader { database, partition_key_name, shard: Shard { stream_arn, id } })
         })
         .await
     }
 
-    /// The last record of the stream; 0 when there is none.
+    /// Returns the last sequence number of the stream; 0 if it is empty.
     pub(super) async fn latest(&self) -> Result<SequenceNumber, StreamError> {
-        let Source { database, shard, .. } = self.clone();
+        let StreamReader { database, shard, .. } = self.clone();
         blocking(move || {
             let stream = database.describe_stream(parse(json!({"StreamArn": shard.stream_arn}))?)?.stream_description;
             let last =
@@ -57,9 +57,13 @@ impl Source {
         .await
     }
 
-    /// The next records after `position` (0 is before the first), 1,000 at most.
-    pub(super) async fn after(&self, position: SequenceNumber, filter: Arc<Filter>) -> Result<Vec<Read>, StreamError> {
-        let Source { database, hash_key, shard } = self.clone();
+    /// Returns up to 1,000 records after `position`; 0 is before the first record.
+    pub(super) async fn after(
+        &self,
+        position: SequenceNumber,
+        filter: Arc<Filter>,
+    ) -> Result<Vec<ReadEntry>, StreamError> {
+        let StreamReader { database, partition_key_name, shard } = self.clone();
         blocking(move || {
             let mut request =
                 json!({"StreamArn": shard.stream_arn, "ShardId": shard.id, "ShardIteratorType": "TRIM_HORIZON"});
@@ -74,7 +78,8 @@ impl Source {
                 .map(|record| {
                     let record = serde_json::to_value(record).unwrap_or_default();
                     let wanted = filter.accepts(&record);
-                    let record = Record::new(record, &hash_key, &shard.stream_arn).ok_or(StreamError::Malformed)?;
+                    let record =
+                        Record::new(record, &partition_key_name, &shard.stream_arn).ok_or(StreamError::Malformed)?;
                     Ok((record.sequence, wanted.then_some(record)))
                 })
                 .collect()

@@ -1,4 +1,4 @@
-//! A record of the stream.
+//! A stream record.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// Its place in the stream, as a number; DynamoDB writes it with 21 digits or more.
+/// The position of a record in the stream. DynamoDB writes it with at least 21 digits.
 pub(super) type SequenceNumber = u128;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -17,35 +17,35 @@ pub(super) struct Record {
     pub(super) sequence: SequenceNumber,
     /// `ApproximateCreationDateTime`.
     pub(super) created: Timestamp,
-    /// The partition key's typed value as JSON.
+    /// The typed value of the partition key as JSON.
     pub(super) partition_key: String,
-    /// The record as Lambda hands it to a function, as JSON.
+    /// The record in Lambda's event format as JSON.
     pub(super) json: String,
 }
 
 impl Record {
-    /// `None` when the database's record has no sequence number, which it always has.
-    pub(super) fn new(mut record: Value, hash_key: &str, stream_arn: &str) -> Option<Record> {
+    /// Converts a record of the database. Returns `None` if it has no sequence number or time.
+    pub(super) fn new(mut record: Value, partition_key_name: &str, stream_arn: &str) -> Option<Record> {
         record["eventSourceARN"] = stream_arn.into();
         let change = &record["dynamodb"];
         let seconds = change["ApproximateCreationDateTime"].as_f64()?;
         Some(Record {
             sequence: change["SequenceNumber"].as_str()?.parse().ok()?,
             created: Timestamp::from_millisecond((seconds * 1000.0) as i64).ok()?,
-            partition_key: change["Keys"][hash_key].to_string(),
+            partition_key: change["Keys"][partition_key_name].to_string(),
             json: record.to_string(),
         })
     }
 
-    /// Records of one partition key share a lane, which keeps their order.
-    pub(super) fn lane(&self, lanes: usize) -> usize {
+    /// Returns the worker for this record. All records of a partition key share a worker, which keeps them in order.
+    pub(super) fn worker_index(&self, workers: usize) -> usize {
         let mut hasher = DefaultHasher::new();
         self.partition_key.hash(&mut hasher);
-        (hasher.finish() % lanes.max(1) as u64) as usize
+        (hasher.finish() % workers.max(1) as u64) as usize
     }
 }
 
-/// The event of an invocation.
+/// Builds the event of an invocation.
 pub(super) fn event(records: &[Record]) -> Bytes {
     let records: Vec<&str> = records.iter().map(|record| record.json.as_str()).collect();
     Bytes::from(format!(r#"{{"Records":[{}]}}"#, records.join(",")))

@@ -9,7 +9,7 @@ use crate::{
     lambda::InvokeError,
 };
 
-/// What a function was invoked with: the sort keys of the records.
+/// The sort keys of the records in an event.
 type Seen = Vec<String>;
 
 struct Harness {
@@ -48,12 +48,12 @@ impl Harness {
     }
 }
 
-/// A function whose answer depends on the records' sort keys, and what it was invoked with.
+/// Creates a function that responds based on its records, and a channel of its invocations.
 fn function(
     answer: impl Fn(&[Value]) -> Result<Value, InvokeError> + Send + Sync + 'static,
 ) -> (Lambda, UnboundedReceiver<Seen>) {
     let (seen, invocations) = mpsc::unbounded_channel();
-    let lambda = Lambda::double(move |name, event: Bytes| {
+    let lambda = Lambda::fake(move |name, event: Bytes| {
         assert_eq!(name, "deliver");
         let event: Value = serde_json::from_slice(&event).unwrap();
         let records = event["Records"].as_array().unwrap();
@@ -72,7 +72,7 @@ fn crash() -> InvokeError {
     InvokeError::Crashed { status: "exit status: 1".to_owned() }
 }
 
-/// Runs the mapping until `enough` has seen what it waits for.
+/// Runs the mapping until `done` completes.
 async fn run_until(mapping: EventSourceMapping, enough: impl Future<Output = ()>) {
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(mapping.run(shutdown.clone()));
@@ -183,7 +183,7 @@ async fn a_partial_failure_is_retried_from_the_record_that_failed() {
 #[tokio::test]
 async fn a_stuck_partition_key_does_not_stop_the_others_and_holds_the_checkpoint() {
     let h = Harness::new().await;
-    let (stuck, free) = two_lanes();
+    let (stuck, free) = keys_of_two_workers();
     h.put(&stuck, "stuck");
     h.put(&free, "free");
     let (lambda, mut invocations) =
@@ -199,14 +199,14 @@ async fn a_stuck_partition_key_does_not_stop_the_others_and_holds_the_checkpoint
     assert_eq!(h.checkpoint(), None);
 }
 
-/// Two partition keys that are in different lanes of two.
-fn two_lanes() -> (String, String) {
-    let lane = |pk: &str| {
+/// Returns two partition keys that belong to different workers.
+fn keys_of_two_workers() -> (String, String) {
+    let worker_of = |pk: &str| {
         let mut record = record::tests::record(1);
         record.partition_key = json!({"S": pk}).to_string();
-        record.lane(2)
+        record.worker_index(2)
     };
-    let other = (0..100).map(|n| n.to_string()).find(|pk| lane(pk) != lane("a")).unwrap();
+    let other = (0..100).map(|n| n.to_string()).find(|pk| worker_of(pk) != worker_of("a")).unwrap();
     ("a".to_owned(), other)
 }
 
@@ -214,7 +214,7 @@ fn two_lanes() -> (String, String) {
 async fn records_past_the_maximum_age_are_not_invoked() {
     let h = Harness::new().await;
     h.put("a", "old");
-    // It fails, so that a record which is not too old yet comes back when it is.
+    // The function fails, so that a record that is not yet too old returns later.
     let (lambda, _invocations) = function(|_| Err(crash()));
     let mapping = StreamMapping {
         maximum_retry_attempts: None,

@@ -1,4 +1,4 @@
-//! One lane of a mapping: batches of some partition keys, one after the other, in stream order.
+//! A worker of a mapping: invokes batches of some partition keys sequentially, in stream order.
 
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -6,9 +6,9 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    batch::{Batch, Condition, Outcome, batch_length, event, outcome},
-    on_failure::{Discarded, FailureQueue},
-    progress::Tracker,
+    batch::{Batch, BatchOutcome, Condition, batch_length, event, read_response},
+    on_failure::{DiscardedBatch, FailureQueue},
+    progress::ProgressTracker,
     reader::Shard,
     record::Record,
 };
@@ -18,24 +18,24 @@ use crate::{
     template::StreamMapping,
 };
 
-/// AWS does not publish its backoff; it is short here, so that a failing function is seen to fail.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// AWS does not publish its backoff. Short delays make a failing function visible.
+const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 #[derive(Clone)]
-pub(super) struct Lane {
+pub(super) struct Worker {
     pub(super) function: String,
     pub(super) mapping: Arc<StreamMapping>,
     pub(super) lambda: Lambda,
-    pub(super) tracker: Arc<Tracker>,
+    pub(super) tracker: Arc<ProgressTracker>,
     pub(super) failures: FailureQueue,
     pub(super) shard: Shard,
     pub(super) console: Console,
     pub(super) shutdown: CancellationToken,
 }
 
-impl Lane {
-    /// Works until `pages` ends or the run is shut down; an invocation that is under way is waited for.
+impl Worker {
+    /// Processes `pages` until the channel closes or the run shuts down. Waits for the invocation in progress.
     pub(super) async fn run(self, mut pages: mpsc::Receiver<Vec<Record>>) {
         let mut waiting = VecDeque::new();
         let shutdown = self.shutdown.clone();
@@ -46,7 +46,7 @@ impl Lane {
         }
     }
 
-    /// The next batch: what is there, or what comes until the window ends or the batch is full.
+    /// Collects the next batch until the batching window ends or the batch is full.
     async fn gather(&self, pages: &mut mpsc::Receiver<Vec<Record>>, waiting: &mut VecDeque<Record>) -> Option<Batch> {
         while waiting.is_empty() {
             waiting.extend(pages.recv().await?);
@@ -63,7 +63,7 @@ impl Lane {
             }
             match tokio::time::timeout_at(window_ends, pages.recv()).await {
                 Ok(Some(page)) => waiting.extend(page),
-                // The window has ended, or the stream has.
+                // The window or the stream has ended.
                 Err(_) | Ok(None) => return Some(Batch::new(waiting.drain(..length).collect())),
             }
         }
@@ -72,16 +72,16 @@ impl Lane {
     async fn process(&self, batch: Batch) -> ControlFlow<()> {
         let mut queue = VecDeque::from([(batch, false)]);
         while let Some((batch, function_error)) = queue.pop_front() {
-            let (expired, batch) = batch.expire(&self.mapping, super::now());
+            let (expired, batch) = batch.split_expired(&self.mapping, super::now());
             if let Some(expired) = expired {
                 self.discard(&expired, Condition::RecordAgeExceeded, function_error);
             }
             let Some(batch) = batch else { continue };
-            if self.wait_before(&batch).await.is_break() {
+            if self.back_off(&batch).await.is_break() {
                 return ControlFlow::Break(());
             }
             let Some(outcome) = self.invoke(&batch).await else { return ControlFlow::Break(()) };
-            let function_error = outcome == Outcome::FunctionError;
+            let function_error = outcome == BatchOutcome::FunctionError;
             let settled = batch.settle(outcome, &self.mapping);
             self.finish(&settled.done);
             if let Some(discarded) = &settled.discarded {
@@ -94,10 +94,10 @@ impl Lane {
         ControlFlow::Continue(())
     }
 
-    async fn wait_before(&self, batch: &Batch) -> ControlFlow<()> {
+    async fn back_off(&self, batch: &Batch) -> ControlFlow<()> {
         let wait = match batch.invocations.checked_sub(1) {
             None => Duration::ZERO,
-            Some(earlier) => FIRST_RETRY.saturating_mul(2u32.saturating_pow(earlier)).min(LONGEST_RETRY),
+            Some(earlier) => MIN_RETRY_DELAY.saturating_mul(2u32.saturating_pow(earlier)).min(MAX_RETRY_DELAY),
         };
         match self.shutdown.run_until_cancelled(tokio::time::sleep(wait)).await {
             Some(()) => ControlFlow::Continue(()),
@@ -105,18 +105,18 @@ impl Lane {
         }
     }
 
-    /// `None` when the run is ending.
-    async fn invoke(&self, batch: &Batch) -> Option<Outcome> {
+    /// Invokes the function. Returns `None` if the run is stopping.
+    async fn invoke(&self, batch: &Batch) -> Option<BatchOutcome> {
         let invocation = self.lambda.invoke_measured(&self.function, event(batch)).await;
         let (outcome, said) = match &invocation.result {
             Err(InvokeError::Stopped) => return None,
-            Err(problem) => (Outcome::FunctionError, problem.to_string()),
+            Err(problem) => (BatchOutcome::FunctionError, problem.to_string()),
             Ok(answer) => {
-                let outcome = outcome(answer, &batch.records, &self.mapping);
+                let outcome = read_response(answer, &batch.records, &self.mapping);
                 let said = match outcome {
-                    Outcome::Success => "done".to_owned(),
-                    Outcome::FailedFrom(index) => format!("failed from record {}", index + 1),
-                    Outcome::BadResponse | Outcome::FunctionError => {
+                    BatchOutcome::Success => "done".to_owned(),
+                    BatchOutcome::FailedFrom(index) => format!("failed from record {}", index + 1),
+                    BatchOutcome::BadResponse | BatchOutcome::FunctionError => {
                         "the answer's batchItemFailures name no record of the batch".to_owned()
                     }
                 };
@@ -124,7 +124,7 @@ impl Lane {
             }
         };
         self.console.line(
-            if outcome == Outcome::Success { Kind::Stream } else { Kind::Problem },
+            if outcome == BatchOutcome::Success { Kind::Stream } else { Kind::Problem },
             format!(
                 "{} {} record(s) {said}, {} ms, {}",
                 self.function,
@@ -137,7 +137,7 @@ impl Lane {
     }
 
     fn discard(&self, batch: &Batch, condition: Condition, function_error: bool) {
-        let discarded = Discarded { batch, condition, function_error, now: super::now() };
+        let discarded = DiscardedBatch { batch, condition, function_error, now: super::now() };
         let queue = self.mapping.on_failure.as_deref();
         self.failures.discard(&self.function, queue, &self.shard, &discarded, &self.console);
         self.finish(&batch.records);

@@ -1,4 +1,4 @@
-//! The clock and the chance of the simulated world.
+//! The clock and random IDs of the simulated WhatsApp.
 #![allow(
     clippy::disallowed_methods,
     reason = "to the functions under test this is the outside world; they own their clock and ids"
@@ -11,12 +11,12 @@ pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// The time in whole Unix seconds, which is all that webhooks carry.
+/// Returns the time in whole Unix seconds, the resolution of webhooks.
 pub(super) fn unix_now() -> i64 {
     now().as_second()
 }
 
-/// 16 bytes that never come twice.
+/// Returns 16 random bytes.
 pub(super) fn random() -> Uuid {
     Uuid::new_v4()
 }

@@ -1,16 +1,16 @@
-//! `/simulator`: what a test or a person does to the simulated WhatsApp. JSON in and out; an error
-//! is `{"error": "<sentence>"}`.
+//! The `/simulator` control API for tests and developers. Requests and responses are JSON; an error is `{"error":
+//! "<sentence>"}`.
 //!
-//! - `POST /simulator/messages`: a customer writes (see [`super::inbound`]), or up to 1,000 do in
-//!   one webhook (`{"messages": […]}`), or a body of one's own goes out (`{"webhook": {…}}`).
-//!   `phoneNumberId` and `displayPhoneNumber` write to another number than the simulated one.
-//!   Answers with the ids and what came of the first attempt to deliver; retries go on behind.
-//! - `POST /simulator/scan`: `{"qr", "from", "name"?}`, a phone scans a QR code and sends its text.
-//! - `GET /simulator/messages`: what was accepted, in order, `?from=<n>` without the first n;
-//!   `GET /simulator/receipts`: which messages of customers the business has marked as read;
-//!   `GET /simulator/webhooks`: counts.
-//! - `POST /simulator/numbers`: another business number, or other credentials (see [`super::lines`]).
-//! - `GET`, `POST`, `DELETE /simulator/faults` (see [`super::faults`]).
+//! - `POST /simulator/messages` delivers one customer message (see [`super::inbound`]), up to 1,000 in one webhook
+//!   (`{"messages": […]}`), or a raw webhook body (`{"webhook": {…}}`). `phoneNumberId` and `displayPhoneNumber` select
+//!   another business number. Returns the message IDs and the result of the first delivery attempts. Retries continue
+//!   in the background.
+//! - `POST /simulator/scan` with `{"qr", "from", "name"?}` scans a QR code and sends its text.
+//! - `GET /simulator/messages` lists the accepted messages in order. `?from=<n>` skips the first n.
+//! - `GET /simulator/receipts` lists the read receipts of the business.
+//! - `GET /simulator/webhooks` returns webhook counts.
+//! - `POST /simulator/numbers` adds a business number or changes credentials (see [`super::numbers`]).
+//! - `GET`, `POST`, and `DELETE /simulator/faults` control faults (see [`super::faults`]).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,32 +29,32 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
-    dispatcher::Counts,
-    faults::{Faults, FaultsChange},
+    dispatcher::WebhookCounts,
+    faults::{Faults, FaultsUpdate},
     journal::JournalError,
     scan,
-    simulator::{InboundError, Sending, Simulator},
-    webhook::Number,
+    simulator::{Dispatched, InboundError, Simulator},
+    webhook::BusinessNumber,
 };
 
-/// Meta, "Create a webhook endpoint": up to 1,000 updates come in one webhook.
-const MOST_MESSAGES: usize = 1000;
+/// Meta batches up to 1,000 updates in one webhook (Meta, *Create a webhook endpoint*).
+const MAX_MESSAGES: usize = 1000;
 
 pub(super) fn routes() -> Router<Arc<Simulator>> {
     Router::new()
         .route("/simulator/messages", get(accepted).post(write))
         .route("/simulator/receipts", get(receipts))
         .route("/simulator/scan", post(scan_qr))
-        .route("/simulator/numbers", post(change_line))
+        .route("/simulator/numbers", post(change_number))
         .route("/simulator/webhooks", get(webhooks))
         .route("/simulator/faults", get(faults).post(change_faults).delete(clear_faults))
         .method_not_allowed_fallback(wrong_method)
-        // Without these, the Graph API would take such a path for a version and an id.
+        // Otherwise, the Graph API would parse such a path as a version and an ID.
         .route("/simulator", any(unknown))
         .route("/simulator/{*rest}", any(unknown))
 }
 
-/// An error of `/simulator`: `{"error": "<sentence>"}`.
+/// An error response: `{"error": "<sentence>"}`.
 #[derive(Debug)]
 struct ControlError(StatusCode, String);
 
@@ -109,7 +109,7 @@ async fn accepted(
     Ok(Json(json!({"messages": simulator.accepted(page.from)})))
 }
 
-async fn change_line(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
+async fn change_number(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     simulator.lines.change(read(&bytes(body)?)?);
     Ok(Json(json!({"success": true})))
 }
@@ -118,7 +118,7 @@ async fn receipts(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
     Json(json!({"receipts": simulator.read_receipts()}))
 }
 
-async fn webhooks(State(simulator): State<Arc<Simulator>>) -> Json<Counts> {
+async fn webhooks(State(simulator): State<Arc<Simulator>>) -> Json<WebhookCounts> {
     Json(simulator.webhook_counts())
 }
 
@@ -127,7 +127,7 @@ async fn faults(State(simulator): State<Arc<Simulator>>) -> Json<Faults> {
 }
 
 async fn change_faults(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Faults>, ControlError> {
-    let change: FaultsChange = read(&bytes(body)?)?;
+    let change: FaultsUpdate = read(&bytes(body)?)?;
     simulator.change_faults(change).map(Json).map_err(ControlError::bad_request)
 }
 
@@ -135,10 +135,10 @@ async fn clear_faults(State(simulator): State<Arc<Simulator>>) -> Json<Faults> {
     Json(simulator.clear_faults())
 }
 
-/// A customer writes, or many do, or a raw webhook body is sent.
+/// Receives one or more customer messages, or sends a raw webhook body.
 async fn write(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     let body = bytes(body)?;
-    // A raw webhook is kept as the text it came in, with whatever a parser would refuse or change.
+    // A raw webhook stays text, because a parser would reject or change some of its content.
     let members: BTreeMap<String, &RawValue> = read(&body)?;
     if let Some(webhook) = members.get("webhook") {
         if members.len() > 1 {
@@ -156,26 +156,27 @@ async fn write(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Js
         Some(_) if !members.is_empty() => {
             return Err(ControlError::bad_request("messages can stand with phoneNumberId and displayPhoneNumber only"));
         }
-        Some(Value::Array(messages)) if (1..=MOST_MESSAGES).contains(&messages.len()) => messages,
+        Some(Value::Array(messages)) if (1..=MAX_MESSAGES).contains(&messages.len()) => messages,
         Some(_) => {
             return Err(ControlError::bad_request(format!(
-                "messages must be an array of 1 to {MOST_MESSAGES} messages"
+                "messages must be an array of 1 to {MAX_MESSAGES} messages"
             )));
         }
     };
     Ok(delivered(simulator.receive(&number, messages)?).await)
 }
 
-/// The number that is written to: the simulated one unless the request names another.
-fn number(simulator: &Simulator, members: &mut Map<String, Value>) -> Result<Number, ControlError> {
+/// Returns the business number that the messages are addressed to: the default number unless the request selects
+/// another.
+fn number(simulator: &Simulator, members: &mut Map<String, Value>) -> Result<BusinessNumber, ControlError> {
     let mut digits = |name: &str| match members.remove(name) {
         None => Ok(None),
         Some(Value::String(text)) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => Ok(Some(text)),
         Some(_) => Err(ControlError::bad_request(format!("{name} must be a string of digits"))),
     };
     let line = match digits("phoneNumberId")? {
-        Some(phone_number_id) => simulator.lines.or_own(&phone_number_id),
-        None => simulator.lines.own(),
+        Some(phone_number_id) => simulator.lines.get_or_default(&phone_number_id),
+        None => simulator.lines.default_number(),
     };
     let mut number = line.number;
     if let Some(display_phone_number) = digits("displayPhoneNumber")? {
@@ -184,7 +185,7 @@ fn number(simulator: &Simulator, members: &mut Map<String, Value>) -> Result<Num
     Ok(number)
 }
 
-/// What a phone does with a QR code: the text of the link is sent to its number.
+/// A phone scans a QR code and sends the text of its link to its number.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scan {
@@ -196,7 +197,7 @@ struct Scan {
 async fn scan_qr(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     let Scan { qr, from, name } = read(&bytes(body)?)?;
     let (number, text) = scan::parse(&qr).map_err(ControlError::bad_request)?;
-    let Some(line) = simulator.lines.with_display(&number) else {
+    let Some(line) = simulator.lines.find_by_display_number(&number) else {
         return Err(ControlError::bad_request("qr leads to another number than the simulated ones"));
     };
     let mut message = json!({"from": from, "text": text});
@@ -206,10 +207,10 @@ async fn scan_qr(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<
     Ok(delivered(simulator.receive(&line.number, vec![message])?).await)
 }
 
-/// The answer, when the first attempts have been answered; held webhooks are not waited for.
-async fn delivered(sending: Sending) -> Json<Value> {
+/// Builds the response after the first delivery attempts. Does not wait for held webhooks.
+async fn delivered(sending: Dispatched) -> Json<Value> {
     let attempts = match sending.first_attempts {
-        // The other side goes away only with the whole simulator.
+        // The sender is dropped only with the simulator.
         Some(first_attempts) => first_attempts.await.unwrap_or_default(),
         None => Vec::new(),
     };

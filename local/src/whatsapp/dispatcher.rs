@@ -1,4 +1,4 @@
-//! Delivers webhooks as Meta does: signed, many at once, at least once.
+//! Delivers webhooks as Meta does: signed, concurrently, and at least once.
 
 use std::{
     collections::BTreeMap,
@@ -18,42 +18,40 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     WhatsAppError,
     clock::unix_now,
-    journal::{Journal, Record, Webhook},
-    numbers::Lines,
+    journal::{Journal, JournalEntry, Webhook},
+    numbers::Numbers,
     webhook::sign,
 };
 use crate::console::{Console, Kind};
 
-/// Meta publishes no figure for WhatsApp; this is the one of its other webhooks (Messenger
-/// Platform, "Webhooks").
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// Meta, "Throughput": webhooks are delivered again for up to 7 days.
-const RETRY_SECONDS: i64 = 7 * 24 * 60 * 60;
-const LONGEST_RETRY_DELAY: u64 = 60;
-/// Every delivery in flight holds a socket here and one in the gateway; a process often has only
-/// 1,024.
-const MOST_AT_ONCE: usize = 64;
+/// The timeout of Meta's Messenger webhooks (Messenger Platform, *Webhooks*). Meta publishes none for WhatsApp.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Meta retries webhooks for up to 7 days (Meta, *Throughput*).
+const RETRY_PERIOD_SECONDS: i64 = 7 * 24 * 60 * 60;
+const MAX_RETRY_DELAY_SECONDS: u64 = 60;
+/// Each delivery uses a socket here and one in the gateway. Processes are often limited to 1,024 sockets.
+const MAX_CONCURRENT_DELIVERIES: usize = 64;
 
-/// How one attempt to deliver a webhook ended.
+/// The result of one attempt to deliver a webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Attempt {
-    /// The HTTP status; `None` when there was no answer.
+pub(super) struct DeliveryAttempt {
+    /// The HTTP status; `None` without a response.
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-impl Attempt {
-    /// Only 200 counts (Meta, "Webhooks overview").
+impl DeliveryAttempt {
+    /// Only status 200 confirms a delivery (Meta, *Webhooks overview*).
     fn succeeded(&self) -> bool {
         self.status == Some(200)
     }
 }
 
-/// What became of the webhooks since start, undelivered ones of an earlier run included.
+/// Webhook counts since startup, including undelivered webhooks of an earlier run.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Counts {
+pub(super) struct WebhookCounts {
     pub(super) queued: u64,
     pub(super) delivered: u64,
     pub(super) failed_attempts: u64,
@@ -61,9 +59,9 @@ pub(super) struct Counts {
     pub(super) pending: u64,
 }
 
-/// A cheap handle on the deliveries.
+/// A handle to the deliveries. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Courier {
+pub(super) struct WebhookDispatcher {
     inner: Arc<Inner>,
 }
 
@@ -71,7 +69,7 @@ struct Inner {
     client: reqwest::Client,
     url: String,
     added_headers: BTreeMap<String, String>,
-    lines: Arc<Lines>,
+    lines: Arc<Numbers>,
     journal: Journal,
     console: Console,
     held: watch::Sender<bool>,
@@ -84,15 +82,15 @@ struct Inner {
     given_up: AtomicU64,
 }
 
-impl Courier {
+impl WebhookDispatcher {
     pub(super) fn new(
         url: String,
         added_headers: BTreeMap<String, String>,
-        lines: Arc<Lines>,
+        lines: Arc<Numbers>,
         journal: Journal,
         console: Console,
         shutdown: CancellationToken,
-    ) -> Result<Courier, WhatsAppError> {
+    ) -> Result<WebhookDispatcher, WhatsAppError> {
         let client = http_client()?;
         let inner = Inner {
             client,
@@ -102,7 +100,7 @@ impl Courier {
             journal,
             console,
             held: watch::Sender::new(false),
-            permits: Semaphore::new(MOST_AT_ONCE),
+            permits: Semaphore::new(MAX_CONCURRENT_DELIVERIES),
             tasks: TaskTracker::new(),
             shutdown,
             queued: AtomicU64::new(0),
@@ -110,39 +108,38 @@ impl Courier {
             failed_attempts: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
         };
-        Ok(Courier { inner: Arc::new(inner) })
+        Ok(WebhookDispatcher { inner: Arc::new(inner) })
     }
 
-    /// Delivers `steps` one after the other, the webhooks of one step at the same time, and gives
-    /// what came of each first attempt. Whatever failed is tried again meanwhile, and the next step
-    /// does not wait for that.
-    pub(super) fn dispatch(&self, steps: Vec<Vec<Webhook>>) -> oneshot::Receiver<Vec<Attempt>> {
+    /// Delivers `groups` sequentially and the webhooks within a group concurrently. Returns the first attempts. Failed
+    /// webhooks are retried in the background and don't delay the next group.
+    pub(super) fn dispatch(&self, steps: Vec<Vec<Webhook>>) -> oneshot::Receiver<Vec<DeliveryAttempt>> {
         let count: usize = steps.iter().map(Vec::len).sum();
         self.inner.queued.fetch_add(count as u64, Ordering::Relaxed);
         let (first_attempts, receiver) = oneshot::channel();
-        let courier = self.clone();
+        let dispatcher = self.clone();
         self.spawn(async move {
             let mut attempts = Vec::new();
             for step in steps {
-                attempts.extend(join_all(step.into_iter().map(|webhook| courier.begin(webhook))).await);
+                attempts.extend(join_all(step.into_iter().map(|webhook| dispatcher.begin(webhook))).await);
             }
-            // For statuses nobody waits.
+            // The receiver may be dropped: status webhooks ignore the result.
             let _ = first_attempts.send(attempts);
         });
         receiver
     }
 
-    /// Stops (`true`) and starts deliveries; attempts in flight end as they would.
+    /// Pauses (`true`) or resumes deliveries. Attempts in progress continue.
     pub(super) fn hold(&self, held: bool) {
         self.inner.held.send_replace(held);
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> WebhookCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (delivered, given_up) = (read(&self.inner.delivered), read(&self.inner.given_up));
-        // Read last: a webhook is counted as queued before it can be counted as anything else.
+        // Read this last: a webhook is counted as queued before it is counted as anything else.
         let queued = read(&self.inner.queued);
-        Counts {
+        WebhookCounts {
             queued,
             delivered,
             failed_attempts: read(&self.inner.failed_attempts),
@@ -151,7 +148,7 @@ impl Courier {
         }
     }
 
-    /// Waits for the deliveries to end; they do so when the shutdown has been asked for.
+    /// Waits for the deliveries to end after shutdown was requested.
     pub(super) async fn stopped(&self) {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
@@ -164,11 +161,11 @@ impl Courier {
         });
     }
 
-    async fn begin(&self, webhook: Webhook) -> Attempt {
+    async fn begin(&self, webhook: Webhook) -> DeliveryAttempt {
         let attempt = self.attempt(&webhook, 0).await;
         if !attempt.succeeded() {
-            let courier = self.clone();
-            self.spawn(async move { courier.retry(webhook).await });
+            let dispatcher = self.clone();
+            self.spawn(async move { dispatcher.retry(webhook).await });
         }
         attempt
     }
@@ -176,7 +173,7 @@ impl Courier {
     async fn retry(self, webhook: Webhook) {
         for retry in 1.. {
             tokio::time::sleep(retry_delay(retry)).await;
-            if unix_now() - webhook.queued_at > RETRY_SECONDS {
+            if unix_now() - webhook.queued_at > RETRY_PERIOD_SECONDS {
                 self.inner.given_up.fetch_add(1, Ordering::Relaxed);
                 self.problem(format!("webhook {}: given up after 7 days", webhook.id));
                 self.settle(&webhook);
@@ -188,9 +185,9 @@ impl Courier {
         }
     }
 
-    async fn attempt(&self, webhook: &Webhook, retry: u32) -> Attempt {
+    async fn attempt(&self, webhook: &Webhook, retry: u32) -> DeliveryAttempt {
         let inner = &*self.inner;
-        // Neither fails: the sender and the semaphore live as long as `inner`.
+        // Neither can fail: the sender and the semaphore live as long as `inner`.
         let _ = inner.held.subscribe().wait_for(|held| !held).await;
         let _permit = inner.permits.acquire().await;
         let attempt = self.post(webhook).await;
@@ -214,7 +211,7 @@ impl Courier {
         attempt
     }
 
-    async fn post(&self, webhook: &Webhook) -> Attempt {
+    async fn post(&self, webhook: &Webhook) -> DeliveryAttempt {
         let mut request = self.inner.client.post(&self.inner.url);
         for (name, value) in &self.inner.added_headers {
             request = request.header(name, value);
@@ -227,23 +224,22 @@ impl Courier {
         match request.send().await {
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                // Read to the end, so that the connection serves the next webhook; what it says
-                // does not matter.
+                // Read the entire response, so that the connection can be reused.
                 let _ = answer.bytes().await;
-                Attempt { status: Some(status), error: None }
+                DeliveryAttempt { status: Some(status), error: None }
             }
             Err(error) if error.is_timeout() => {
-                Attempt { status: None, error: Some(format!("no answer in {} s", ANSWER_TIMEOUT.as_secs())) }
+                DeliveryAttempt { status: None, error: Some(format!("no answer in {} s", RESPONSE_TIMEOUT.as_secs())) }
             }
             Err(error) if error.is_connect() => {
-                Attempt { status: None, error: Some("no connection to the webhook".to_owned()) }
+                DeliveryAttempt { status: None, error: Some("no connection to the webhook".to_owned()) }
             }
-            Err(_) => Attempt { status: None, error: Some("the connection broke before an answer".to_owned()) },
+            Err(_) => DeliveryAttempt { status: None, error: Some("the connection broke before an answer".to_owned()) },
         }
     }
 
     fn settle(&self, webhook: &Webhook) {
-        if let Err(error) = self.inner.journal.append(&Record::Settled { id: webhook.id }) {
+        if let Err(error) = self.inner.journal.append(&JournalEntry::Settled { id: webhook.id }) {
             self.problem(format!("webhook {}: {}; it comes again after a restart", webhook.id, error.explain()));
         }
     }
@@ -253,10 +249,10 @@ impl Courier {
     }
 }
 
-/// An HTTP client that follows no redirects, as Meta does, and goes through no proxy.
+/// Creates an HTTP client that, like Meta, follows no redirects, and that bypasses proxies.
 pub(super) fn http_client() -> Result<reqwest::Client, WhatsAppError> {
-    // The webhook is on this machine and without TLS. The client wants a TLS configuration all the
-    // same, and its own would fail where no root certificates are installed.
+    // The webhook uses plain HTTP, but the client requires a TLS configuration. Its default fails if no root
+    // certificates are installed.
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(WhatsAppError::Tls)?
@@ -266,18 +262,17 @@ pub(super) fn http_client() -> Result<reqwest::Client, WhatsAppError> {
         .tls_backend_preconfigured(tls)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(ANSWER_TIMEOUT)
+        .timeout(RESPONSE_TIMEOUT)
         .build()
         .map_err(WhatsAppError::Client)
 }
 
-/// How long to wait before a retry, counted from 1: Meta's first retry is immediate, and the others
-/// come with falling frequency (Meta, "Create a webhook endpoint"). The steps are not published;
-/// these are short, for a laptop.
+/// Returns the delay before a retry, counted from 1. Meta retries immediately and then with decreasing frequency (Meta,
+/// *Create a webhook endpoint*). The schedule is not published; these delays are short for local use.
 fn retry_delay(retry: u32) -> Duration {
     let seconds = match retry {
         0 | 1 => 0,
-        _ => 2_u64.saturating_pow(retry - 2).min(LONGEST_RETRY_DELAY),
+        _ => 2_u64.saturating_pow(retry - 2).min(MAX_RETRY_DELAY_SECONDS),
     };
     Duration::from_secs(seconds)
 }

@@ -1,11 +1,10 @@
-//! Meta's error codes: the HTTP status and the title that go with each (Meta, "Cloud API error
-//! codes").
+//! Meta's error codes with their HTTP statuses and titles (Meta, *Cloud API error codes*).
 
 use serde_json::{Value, json};
 
 const HELP: &str = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes";
 
-/// The HTTP status and the title of an error code; 400 for a code that is not listed here.
+/// Returns the HTTP status and title of an error code; status 400 for an unlisted code.
 pub(super) fn describe(code: u32) -> (u16, &'static str) {
     match code {
         0 => (401, "Unable to authenticate the app user"),
@@ -51,8 +50,8 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
     }
 }
 
-/// One member of `errors` in a status.
-pub(super) fn in_webhook(code: u32) -> Value {
+/// Builds an element of `errors` in a status webhook.
+pub(super) fn webhook_error(code: u32) -> Value {
     let (_, title) = describe(code);
     json!({
         "code": code,

@@ -1,43 +1,42 @@
-//! Faults that a test asks for: what the next sends and webhooks suffer. They end with the process.
+//! Injected faults for sends and webhooks. They last until they are cleared or the process ends.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-const LONGEST_HANG_MS: u64 = 600_000;
-const MOST_DUPLICATES: u32 = 100;
+const MAX_HANG_MS: u64 = 600_000;
+const MAX_DUPLICATES: u32 = 100;
 
-/// The faults in force, as `/simulator/faults` takes and shows them.
+/// The active faults, in the format of `/simulator/faults`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Faults {
-    /// What the next sends suffer; `None` for nothing.
+    /// The fault for the next sends.
     pub(super) sends: Option<SendFault>,
-    /// What webhooks suffer.
+    /// The faults for webhooks.
     pub(super) webhooks: WebhookFaults,
-    /// Whether the customer service window is enforced: outside of it only templates are delivered.
+    /// Whether the customer service window is enforced: only templates are delivered outside of it.
     pub(super) window: bool,
 }
 
-/// A change of the faults: a member that is there replaces what was in force, one that is not
-/// leaves it. `sends` may be `null`, for none.
+/// An update of the faults. Only the given members are replaced. `sends: null` removes the fault for sends.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FaultsChange {
-    #[serde(default, deserialize_with = "given")]
+pub(super) struct FaultsUpdate {
+    #[serde(default, deserialize_with = "present")]
     sends: Option<Option<SendFault>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     webhooks: Option<WebhookFaults>,
     #[serde(default)]
     window: Option<bool>,
 }
 
-/// Tells a member that is `null` from one that is not there.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<Option<T>, D::Error> {
+/// Distinguishes a `null` member from an absent one.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<Option<T>, D::Error> {
     T::deserialize(member).map(Some)
 }
 
-/// One way for a send to go wrong; exactly one of the ways is given. Hangs are in milliseconds.
-/// `mix` draws one of several ways for each send.
+/// A fault for sends. Exactly one kind is set. Timeouts are in milliseconds. `mix` selects one of several faults at
+/// random for each send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct SendFault {
@@ -58,70 +57,73 @@ pub(super) struct SendFault {
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_status: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mix: Option<Mix>,
-    /// How many sends still suffer it; `None` means all, until the faults are cleared.
+    mix: Option<FaultMix>,
+    /// Number of remaining sends to affect; `None` for all sends until the faults are cleared.
     times: Option<u32>,
 }
 
-/// Faults that are drawn by lot. The same seed draws the same faults for the same number of sends.
+/// Randomly selected faults. The same seed and the same number of sends yield the same faults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Mix {
-    /// The state of the generator, which moves on with every send.
+pub(super) struct FaultMix {
+    /// State of the random number generator. Changes with every send.
     seed: u64,
-    faults: Vec<Share>,
+    faults: Vec<WeightedFault>,
 }
 
-/// One fault of a mix, and in how many of 100 sends it happens.
+/// A fault of a mix and its percentage of sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Share {
+struct WeightedFault {
     percent: u32,
     fault: SendFault,
 }
 
-/// What webhooks suffer, until the faults are cleared.
+/// Faults for webhooks, until they are cleared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct WebhookFaults {
-    /// How many more copies of each webhook are delivered, at the same time as the first.
+    /// Number of additional copies of each webhook, delivered concurrently.
     pub(super) duplicates: u32,
-    /// The statuses of a message come in reverse: read, delivered, sent.
+    /// Delivers the statuses of a message in reverse order: read, delivered, sent.
     pub(super) reorder: bool,
-    /// Senders have a user id and no phone number.
+    /// Identifies senders by user ID only, without a phone number.
     pub(super) bsuid_only: bool,
-    /// Webhooks are queued and not delivered.
+    /// Queues webhooks without delivering them.
     pub(super) hold: bool,
-    /// Recipients never report that they have read.
+    /// Omits the read status.
     pub(super) no_read: bool,
-    /// The delivered status is skipped, as when the chat is open on the phone.
+    /// Omits the delivered status, as if the chat is open on the phone.
     pub(super) no_delivered: bool,
-    /// Statuses come without `biz_opaque_callback_data`.
+    /// Omits `biz_opaque_callback_data` from statuses.
     pub(super) without_callback_data: bool,
 }
 
-/// What happens to one send.
+/// The outcome of a send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SendOutcome {
-    /// Accepted and answered.
+    /// Accepted, with a response.
     Accepted,
-    /// Refused with this code, status and `Retry-After`.
-    Refused { code: u32, status: Option<u16>, retry_after: Option<u64> },
-    /// Not accepted; the connection closes without an answer after this time.
+    /// Rejected with this code, HTTP status, and `Retry-After` value in seconds.
+    Rejected { code: u32, status: Option<u16>, retry_after: Option<u64> },
+    /// Not accepted. The connection closes without a response after this time.
     LostBeforeAcceptance(Duration),
-    /// Accepted; the connection closes without an answer after this time.
+    /// Accepted. The connection closes without a response after this time.
     LostAfterAcceptance(Duration),
-    /// Accepted and answered, then reported as failed with this code.
+    /// Accepted, with a response, and then reported as failed with this code.
     Failed(u32),
 }
 
 impl Faults {
-    /// Applies `change`, or says in a sentence why it cannot be.
-    pub(super) fn change(&mut self, change: FaultsChange) -> Result<(), String> {
+    /// Applies an update.
+    ///
+    /// # Errors
+    /// Returns a sentence that describes the problem.
+    pub(super) fn change(&mut self, change: FaultsUpdate) -> Result<(), String> {
         let (sends, webhooks) = (&change.sends, &change.webhooks);
         sends.iter().flatten().try_for_each(SendFault::check)?;
-        if webhooks.as_ref().is_some_and(|webhooks| webhooks.duplicates > MOST_DUPLICATES) {
-            return Err(format!("webhooks.duplicates must be at most {MOST_DUPLICATES}"));
+        if webhooks.as_ref().is_some_and(|webhooks| webhooks.duplicates > MAX_DUPLICATES) {
+            return Err(format!("webhooks.duplicates must be at most {MAX_DUPLICATES}"));
         }
         if let Some(fault) = change.sends {
             self.sends = fault;
@@ -133,7 +135,7 @@ impl Faults {
         Ok(())
     }
 
-    /// What the send that has just come suffers; counts it.
+    /// Returns the outcome of the next send and decrements the remaining count.
     pub(super) fn next_send(&mut self) -> SendOutcome {
         let Some(fault) = &mut self.sends else {
             return SendOutcome::Accepted;
@@ -174,24 +176,24 @@ impl SendFault {
         if [self.timeout_before_acceptance, self.timeout_after_acceptance]
             .into_iter()
             .flatten()
-            .any(|hang| !(1..=LONGEST_HANG_MS).contains(&hang))
+            .any(|hang| !(1..=MAX_HANG_MS).contains(&hang))
         {
             return Err(format!(
                 "sends.timeoutBeforeAcceptance and sends.timeoutAfterAcceptance must be from 1 to \
-                 {LONGEST_HANG_MS} milliseconds"
+                 {MAX_HANG_MS} milliseconds"
             ));
         }
         if self.times == Some(0) {
             return Err("sends.times must be at least 1, or null for no end".to_owned());
         }
-        self.mix.as_ref().map_or(Ok(()), Mix::check)
+        self.mix.as_ref().map_or(Ok(()), FaultMix::check)
     }
 
     fn outcome(&mut self) -> SendOutcome {
         if let Some(mix) = &mut self.mix {
             mix.draw()
         } else if let Some(code) = self.error_code {
-            SendOutcome::Refused { code, status: self.http_status, retry_after: self.retry_after }
+            SendOutcome::Rejected { code, status: self.http_status, retry_after: self.retry_after }
         } else if let Some(code) = self.failed_status {
             SendOutcome::Failed(code)
         } else if let Some(hang) = self.timeout_before_acceptance {
@@ -206,7 +208,7 @@ impl SendFault {
     }
 }
 
-impl Mix {
+impl FaultMix {
     fn check(&self) -> Result<(), String> {
         let shares = self.faults.iter().map(|share| u64::from(share.percent));
         if self.faults.is_empty() || shares.sum::<u64>() > 100 {

@@ -1,4 +1,4 @@
-//! The Graph API: the routes that the functions call, with Meta's answers.
+//! The Graph API routes that the functions call, with Meta's responses.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,28 +19,28 @@ use super::{
     faults::SendOutcome,
     graph_error::GraphError,
     journal::JournalError,
-    numbers::Line,
+    numbers::RegisteredNumber,
     scan::query_value,
-    send::{self, Message, Request},
-    server::close_without_answer,
+    send::{self, OutboundMessage, SendRequest},
+    server::close_without_response,
     simulator::Simulator,
     users::Address,
-    webhook::Number,
+    webhook::BusinessNumber,
 };
 
-/// A version of the Graph API, such as `v26.0`.
+/// A Graph API version, such as `v26.0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version(u16, u16);
+pub(super) struct GraphVersion(u16, u16);
 
-impl Version {
-    pub(super) fn parse(text: &str) -> Option<Version> {
+impl GraphVersion {
+    pub(super) fn parse(text: &str) -> Option<GraphVersion> {
         let (major, minor) = text.strip_prefix('v')?.split_once('.')?;
         let number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
-        Some(Version(number(major)?, number(minor)?))
+        Some(GraphVersion(number(major)?, number(minor)?))
     }
 }
 
-/// The version and the id of an object.
+/// The version and the object ID.
 type ObjectPath = Result<Path<(String, String)>, PathRejection>;
 
 pub(super) fn routes() -> Router<Arc<Simulator>> {
@@ -51,7 +51,7 @@ async fn unknown(uri: Uri) -> GraphError {
     GraphError::unknown_path(uri.path())
 }
 
-/// The business number itself.
+/// Returns the fields of a business number.
 async fn node(
     State(simulator): State<Arc<Simulator>>,
     method: Method,
@@ -68,8 +68,8 @@ async fn node(
     number_fields(&line.number, fields.as_deref()).map(|fields| Json(fields).into_response())
 }
 
-fn number_fields(number: &Number, fields: Option<&str>) -> Result<Value, GraphError> {
-    // What Meta answers when no fields are asked for.
+fn number_fields(number: &BusinessNumber, fields: Option<&str>) -> Result<Value, GraphError> {
+    // Meta returns these fields by default.
     let all = json!({
         "id": number.phone_number_id,
         "display_phone_number": format!("+{}", number.display_phone_number),
@@ -101,7 +101,7 @@ async fn messages(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, GraphError> {
     let (id, line) = authorize(&simulator, &uri, path, &headers)?;
-    let Some(Line { number, .. }) = line.filter(|_| method == Method::POST) else {
+    let Some(RegisteredNumber { number, .. }) = line.filter(|_| method == Method::POST) else {
         return Err(GraphError::unsupported(method.as_str(), &id));
     };
     let body = body.map_err(|rejection| match rejection.status() {
@@ -109,22 +109,22 @@ async fn messages(
         _ => GraphError::new(100, Some("The request body could not be read".to_owned())),
     })?;
     if !is_json(&headers) {
-        // Meta reads such a body as a form, and does not find what it looks for first.
+        // Meta parses such a body as a form and reports the first missing parameter.
         return Err(GraphError::parameter("The parameter messaging_product is required."));
     }
     match send::parse(&body, &number.display_phone_number)? {
-        Request::ReadReceipt(id) => read_receipt(&simulator, id).await,
-        Request::Message(message) => send(&simulator, &number, message).await,
+        SendRequest::ReadReceipt(id) => read_receipt(&simulator, id).await,
+        SendRequest::Message(message) => send(&simulator, &number, message).await,
     }
 }
 
-/// It suffers what a send would.
+/// Accepts a read receipt. The faults for sends apply.
 async fn read_receipt(simulator: &Simulator, id: String) -> Result<Response, GraphError> {
     let done = || Json(json!({"success": true})).into_response();
     let accept = |id| simulator.accept_read_receipt(id);
     match simulator.next_send() {
         SendOutcome::Accepted | SendOutcome::Failed(_) => accept(id).map(|()| done()),
-        SendOutcome::Refused { code, status, retry_after } => {
+        SendOutcome::Rejected { code, status, retry_after } => {
             simulator.problem(format!("fault: a read receipt refused with code {code}"));
             Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
         }
@@ -136,25 +136,24 @@ async fn read_receipt(simulator: &Simulator, id: String) -> Result<Response, Gra
     }
 }
 
-/// Every call needs a version that exists and the access token. Gives the id of the object in the
-/// path, and the number that it is of.
+/// Checks the version and the access token. Returns the object ID in the path and its business number.
 fn authorize(
     simulator: &Simulator,
     uri: &Uri,
     path: ObjectPath,
     headers: &HeaderMap,
-) -> Result<(String, Option<Line>), GraphError> {
-    // A path that is not percent-encoded UTF-8 is rejected here too.
+) -> Result<(String, Option<RegisteredNumber>), GraphError> {
+    // Also rejects a path that is not percent-encoded UTF-8.
     let Ok(Path((version, id))) = path else {
         return Err(GraphError::unknown_path(uri.path()));
     };
-    if Version::parse(&version).is_none_or(|version| version > simulator.newest_version) {
+    if GraphVersion::parse(&version).is_none_or(|version| version > simulator.newest_version) {
         return Err(GraphError::unknown_path(uri.path()));
     }
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
     let line = simulator.lines.get(&id);
-    let expected = line.clone().unwrap_or_else(|| simulator.lines.own()).access_token;
+    let expected = line.clone().unwrap_or_else(|| simulator.lines.default_number()).access_token;
     if token != Some(expected.as_str()) {
         return Err(GraphError::new(190, None));
     }
@@ -166,13 +165,17 @@ fn is_json(headers: &HeaderMap) -> bool {
     content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-async fn send(simulator: &Simulator, number: &Number, message: Message) -> Result<Response, GraphError> {
+async fn send(
+    simulator: &Simulator,
+    number: &BusinessNumber,
+    message: OutboundMessage,
+) -> Result<Response, GraphError> {
     let (contact, masked) = (contact(&message), message.recipient.masked());
     let lost = |when| simulator.problem(format!("fault: no answer for {masked}, {when}"));
     match simulator.next_send() {
         SendOutcome::Accepted => accept(simulator, number, message, None).map(|id| answer(&contact, &id)),
         SendOutcome::Failed(code) => accept(simulator, number, message, Some(code)).map(|id| answer(&contact, &id)),
-        SendOutcome::Refused { code, status, retry_after } => {
+        SendOutcome::Rejected { code, status, retry_after } => {
             simulator.problem(format!("fault: refused with code {code} for {masked}"));
             Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
         }
@@ -188,14 +191,19 @@ async fn send(simulator: &Simulator, number: &Number, message: Message) -> Resul
     }
 }
 
-fn accept(simulator: &Simulator, number: &Number, message: Message, failed: Option<u32>) -> Result<String, GraphError> {
+fn accept(
+    simulator: &Simulator,
+    number: &BusinessNumber,
+    message: OutboundMessage,
+    failed: Option<u32>,
+) -> Result<String, GraphError> {
     simulator.accept(number, message, failed).map_err(|error: JournalError| {
         simulator.problem(format!("a message was refused: {}", error.explain()));
         GraphError::new(131_000, None)
     })
 }
 
-fn contact(message: &Message) -> Value {
+fn contact(message: &OutboundMessage) -> Value {
     match &message.recipient {
         Address::Phone(wa_id) => json!({"input": message.input, "wa_id": wa_id}),
         Address::UserId(user_id) => json!({"input": message.input, "user_id": user_id}),
@@ -212,7 +220,7 @@ async fn hang_up(simulator: &Simulator, hang: Duration) -> Response {
         () = tokio::time::sleep(hang) => {}
         () = simulator.shutdown.cancelled() => {}
     }
-    close_without_answer()
+    close_without_response()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Errors in the shape of the Graph API.
+//! Errors in the format of the Graph API.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{clock::random, error_code};
 
-/// An error answer of the Graph API (Meta, "Handle errors"): Meta asks its users to go by `code`.
+/// A Graph API error response (Meta, *Handle errors*). Meta recommends handling errors by `code`.
 #[derive(Debug)]
 pub(super) struct GraphError {
     pub(super) status: u16,
@@ -18,28 +18,28 @@ pub(super) struct GraphError {
     kind: &'static str,
     message: String,
     details: Option<String>,
-    /// Seconds, for the `Retry-After` header.
+    /// The value of `Retry-After` in seconds.
     retry_after: Option<u64>,
 }
 
 impl GraphError {
-    /// The error `code` with the status and title that Meta lists for it, and more about this case.
+    /// Creates the error `code` with Meta's status and title, and optional details.
     pub(super) fn new(code: u32, details: Option<String>) -> GraphError {
         let (status, title) = error_code::describe(code);
-        // The general Graph errors are the ones that Meta writes without their number in front.
+        // Meta writes the general Graph errors without their number.
         let message = if matches!(code, 0 | 1 | 2 | 190) { title.to_owned() } else { format!("(#{code}) {title}") };
-        // The codes of WhatsApp have six digits, and only they come with `error_data`.
+        // WhatsApp codes have six digits, and only they include `error_data`.
         let details = details.or_else(|| (code >= 100_000).then(|| title.to_owned()));
         GraphError { status, code, subcode: None, kind: "OAuthException", message, details, retry_after: None }
     }
 
-    /// A parameter that is missing or wrong, with Meta's own sentence.
+    /// A missing or invalid parameter, with Meta's wording.
     pub(super) fn parameter(sentence: &str) -> GraphError {
         GraphError { message: format!("(#100) {sentence}"), ..GraphError::new(100, None) }
     }
 
-    /// An object that is not there, not visible with this token, or has no such operation: Meta
-    /// tells none of the three apart.
+    /// An object that does not exist, is not accessible with this token, or does not support the operation. Meta does
+    /// not distinguish these cases.
     pub(super) fn unsupported(method: &str, object: &str) -> GraphError {
         let method = method.to_lowercase();
         GraphError {
@@ -54,22 +54,22 @@ impl GraphError {
         }
     }
 
-    /// A path that is none of the Graph API.
+    /// A path outside of the Graph API.
     pub(super) fn unknown_path(path: &str) -> GraphError {
         GraphError { message: format!("Unknown path components: {path}"), ..GraphError::new(2500, None) }
     }
 
-    /// A body over the size limit.
+    /// A body that exceeds the size limit.
     pub(super) fn too_large() -> GraphError {
         GraphError { status: 413, ..GraphError::parameter("The request body is larger than 4 MB") }
     }
 
-    /// The same error with another HTTP status, when one is given.
+    /// Sets the HTTP status, if given.
     pub(super) fn with_status(self, status: Option<u16>) -> GraphError {
         GraphError { status: status.unwrap_or(self.status), ..self }
     }
 
-    /// The same error with a `Retry-After` header, when seconds are given.
+    /// Sets the `Retry-After` header in seconds, if given.
     pub(super) fn with_retry_after(self, retry_after: Option<u64>) -> GraphError {
         GraphError { retry_after, ..self }
     }
@@ -105,7 +105,7 @@ impl IntoResponse for GraphError {
     }
 }
 
-/// The shape of Meta's support reference: `A` and 22 characters.
+/// Returns an ID in the format of Meta's trace IDs: `A` and 22 characters.
 fn trace_id() -> String {
     format!("A{}", URL_SAFE_NO_PAD.encode(random().as_bytes()))
 }

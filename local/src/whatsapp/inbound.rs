@@ -1,19 +1,19 @@
-//! A customer writes: from what a test asks for to the webhook that Meta would send.
+//! Converts customer messages of the control API to webhooks.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    status::{Content, contact},
-    users::{Address, People, Person},
+    status::{ValueMembers, contact},
+    users::{Address, User, Users},
     wamid::{self, Direction},
 };
 
-/// What `POST /simulator/messages` takes for one message. Every other member is copied into the
-/// webhook as it is: the object that `type` names, `context`, `referral`, `errors`, …
+/// A message for `POST /simulator/messages`. All other members, such as `context`, `referral`, `errors`, and the object
+/// named by `type`, are copied to the webhook unchanged.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request {
+struct InboundRequest {
     from: String,
     name: Option<String>,
     #[serde(rename = "type")]
@@ -25,29 +25,33 @@ struct Request {
     content: Map<String, Value>,
 }
 
-/// Unix seconds, as a number or in the string form of the webhooks.
+/// Unix seconds, as a number or as a string as in webhooks.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Timestamp {
-    Number(u32),
+    Integer(u32),
     Text(String),
 }
 
-/// One message of a customer.
+/// A customer message.
 #[derive(Debug)]
-pub(super) struct Inbound {
+pub(super) struct InboundMessage {
     pub(super) id: String,
-    pub(super) person: Person,
-    /// When it was written, in Unix seconds.
+    pub(super) user: User,
+    /// Time of the message in Unix seconds.
     pub(super) at: i64,
-    /// The message without the sender, which depends on the faults in force.
+    /// The message without its sender, which depends on the active faults.
     message: Map<String, Value>,
 }
 
-/// Reads one message, or says in a sentence what is wrong with it. `now` is in Unix seconds.
-pub(super) fn parse(request: Value, people: &People, now: i64) -> Result<Inbound, String> {
-    let request: Request = serde_json::from_value(request).map_err(|error| format!("The message is wrong: {error}"))?;
-    let sender = sender(&request, people)?;
+/// Parses a message. `now` is in Unix seconds.
+///
+/// # Errors
+/// Returns a sentence that describes the problem.
+pub(super) fn parse(request: Value, users: &Users, now: i64) -> Result<InboundMessage, String> {
+    let request: InboundRequest =
+        serde_json::from_value(request).map_err(|error| format!("The message is wrong: {error}"))?;
+    let sender = sender(&request, users)?;
     let mut message = request.content;
     let kind = match (request.kind, message.get("text")) {
         (Some(kind), _) => kind,
@@ -64,43 +68,43 @@ pub(super) fn parse(request: Value, people: &People, now: i64) -> Result<Inbound
     }
     let timestamp = match request.timestamp {
         None => now.to_string(),
-        Some(Timestamp::Number(seconds)) => seconds.to_string(),
+        Some(Timestamp::Integer(seconds)) => seconds.to_string(),
         Some(Timestamp::Text(text)) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => text,
         Some(Timestamp::Text(_)) => return Err("timestamp must be in Unix seconds".to_owned()),
     };
     let id = request
         .id
-        .unwrap_or_else(|| wamid::fresh(sender.wa_id.as_deref().unwrap_or(&sender.user_id), Direction::Inbound));
+        .unwrap_or_else(|| wamid::generate(sender.wa_id.as_deref().unwrap_or(&sender.user_id), Direction::Inbound));
     message.insert("id".to_owned(), json!(id));
     message.insert("timestamp".to_owned(), json!(timestamp));
     message.insert("type".to_owned(), json!(kind));
-    Ok(Inbound { id, person: sender, at: timestamp.parse().unwrap_or(now), message })
+    Ok(InboundMessage { id, user: sender, at: timestamp.parse().unwrap_or(now), message })
 }
 
-fn sender(request: &Request, people: &People) -> Result<Person, String> {
+fn sender(request: &InboundRequest, users: &Users) -> Result<User, String> {
     let address = Address::phone(&request.from)
         .or_else(|| Address::user_id(&request.from))
         .ok_or("from must be a phone number with its country code, or a business-scoped user id")?;
-    let mut person = people.get(&address);
-    if address == Address::UserId(person.user_id.clone()) {
-        // Who writes under a user id keeps the phone number private, known or not.
-        person.wa_id = None;
+    let mut user = users.get(&address);
+    if address == Address::UserId(user.user_id.clone()) {
+        // A sender identified by user ID does not share the phone number.
+        user.wa_id = None;
     }
     if let Some(user_id) = &request.from_user_id {
         let Some(Address::UserId(user_id)) = Address::user_id(user_id) else {
             return Err("fromUserId must be a business-scoped user id, such as US.13491208655302741918".to_owned());
         };
-        person.user_id = user_id;
+        user.user_id = user_id;
     }
     if let Some(name) = &request.name {
-        person.name = Some(name.clone());
+        user.name = Some(name.clone());
     }
-    Ok(person)
+    Ok(user)
 }
 
-/// The members of one webhook that carries all of `messages`.
-pub(super) fn content(messages: &[Inbound], bsuid_only: bool) -> Content {
-    let wa_id = |inbound: &Inbound| inbound.person.wa_id.clone().filter(|_| !bsuid_only);
+/// Returns the members of one webhook with all `messages`.
+pub(super) fn content(messages: &[InboundMessage], bsuid_only: bool) -> ValueMembers {
+    let wa_id = |inbound: &InboundMessage| inbound.user.wa_id.clone().filter(|_| !bsuid_only);
     let objects: Vec<Value> = messages
         .iter()
         .map(|inbound| {
@@ -108,15 +112,15 @@ pub(super) fn content(messages: &[Inbound], bsuid_only: bool) -> Content {
             if let Some(wa_id) = wa_id(inbound) {
                 message.insert("from".to_owned(), json!(wa_id));
             }
-            message.insert("from_user_id".to_owned(), json!(inbound.person.user_id));
+            message.insert("from_user_id".to_owned(), json!(inbound.user.user_id));
             Value::Object(message)
         })
         .collect();
-    // A system message has no contact (Meta, "system messages webhook").
+    // System messages have no contact (Meta, *system messages webhook*).
     let contacts: Vec<Value> = messages
         .iter()
         .filter(|inbound| inbound.message.get("type") != Some(&json!("system")))
-        .map(|inbound| contact(&inbound.person, wa_id(inbound).as_deref()))
+        .map(|inbound| contact(&inbound.user, wa_id(inbound).as_deref()))
         .collect();
     let mut content = vec![("messages", json!(objects))];
     if !contacts.is_empty() {

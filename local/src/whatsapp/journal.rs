@@ -1,4 +1,4 @@
-//! What survives a restart: an append-only file of JSON lines, read and compacted at start.
+//! The state that survives a restart: an append-only file of JSON lines, compacted at startup.
 
 use std::{
     error::Error as _,
@@ -12,13 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::users::{People, Person};
+use super::users::{User, Users};
 
-/// A message that the simulated WhatsApp has accepted; `GET /simulator/messages` shows it in this
-/// form.
+/// A message accepted by the simulated WhatsApp, in the format of `GET /simulator/messages`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Accepted {
+pub(super) struct AcceptedMessage {
     pub(super) id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) to: Option<String>,
@@ -32,7 +31,8 @@ pub(super) struct Accepted {
     pub(super) callback_data: Option<String>,
 }
 
-/// The business has read a customer's message, and all before it; `GET /simulator/receipts` shows it in this form.
+/// A read receipt of the business for a customer's message and all messages before it, in the format of `GET
+/// /simulator/receipts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReadReceipt {
@@ -41,76 +41,74 @@ pub(super) struct ReadReceipt {
     pub(super) accepted_at: String,
 }
 
-/// A webhook that is to be delivered.
+/// A webhook to deliver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Webhook {
-    /// Counted from 1 in one journal.
+    /// Counts from 1 per journal.
     pub(super) id: u64,
-    /// The exact text that is signed and sent.
+    /// The exact text to sign and send.
     pub(super) body: String,
     /// Unix seconds.
     pub(super) queued_at: i64,
 }
 
-/// One line of the file. An acceptance and its webhooks are one line, so that a torn write loses
-/// both or neither.
+/// A line of the file. A message and its webhooks share a line, so that a torn write loses both or neither.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Record {
+pub(super) enum JournalEntry {
     /// A message of the business was accepted.
-    Accepted { message: Accepted, webhooks: Vec<Webhook> },
-    /// The business has read a message.
+    Accepted { message: AcceptedMessage, webhooks: Vec<Webhook> },
+    /// The business read a message.
     Read { receipt: ReadReceipt },
-    /// Users wrote.
-    Inbound { people: Vec<Person>, webhooks: Vec<Webhook> },
-    /// A webhook needs no more delivery: it was answered with 200, or given up.
+    /// Customers sent messages.
+    Inbound { users: Vec<User>, webhooks: Vec<Webhook> },
+    /// A webhook was delivered or abandoned.
     Settled { id: u64 },
-    /// Everyone known, in place of the `Inbound` lines that told so.
-    People { people: People },
+    /// All known users, in place of the compacted `Inbound` entries.
+    Users { users: Users },
 }
 
-/// What a journal held when it was opened.
+/// The content of a journal when it was opened.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Recovered {
-    pub(super) people: People,
-    pub(super) accepted: Vec<Accepted>,
+    pub(super) users: Users,
+    pub(super) accepted: Vec<AcceptedMessage>,
     pub(super) read: Vec<ReadReceipt>,
-    /// Undelivered webhooks in the order of their ids.
+    /// Undelivered webhooks, ordered by ID.
     pub(super) pending: Vec<Webhook>,
     pub(super) last_webhook_id: u64,
 }
 
-/// Why a journal cannot be used.
+/// An error that makes the journal unusable.
 #[derive(Debug, Error)]
 pub enum JournalError {
-    /// The file could not be read or written.
+    /// The file cannot be read or written.
     #[error("cannot use the WhatsApp journal {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// A line that is not the last is no record of this program.
+    /// A line other than the last is not a valid entry.
     #[error("line {line} of the WhatsApp journal {} is damaged", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
-    /// A record could not be written as JSON.
+    /// An entry cannot be serialized.
     #[error("cannot write a record of the WhatsApp journal as JSON")]
     Encode(#[source] serde_json::Error),
 }
 
 impl JournalError {
-    /// The error and its cause in one line, for people.
     pub(super) fn explain(&self) -> String {
         match self.source() {
             Some(source) => format!("{self}: {source}"),
@@ -119,7 +117,7 @@ impl JournalError {
     }
 }
 
-/// A cheap handle on the journal; without a file, nothing is kept.
+/// A handle to the journal. Cheap to clone. Without a file, nothing is stored.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
     file: Option<Arc<Mutex<Appender>>>,
@@ -133,9 +131,8 @@ struct Appender {
 }
 
 impl Journal {
-    /// Reads the journal at `path`, if there is one, writes it anew without what is settled, and
-    /// opens it for more. A last line without its line break was torn by a crash: nobody was told
-    /// that it happened, so it is dropped.
+    /// Opens the journal at `path`, which may not exist yet. Rewrites it without settled entries. Drops a last line
+    /// without a line break: a crash interrupted it, so its request was never confirmed.
     pub(super) fn open(path: &Path) -> Result<(Journal, Recovered), JournalError> {
         let io = |source| JournalError::Io { path: path.to_owned(), source };
         let recovered = match std::fs::read(path) {
@@ -144,8 +141,7 @@ impl Journal {
             Err(error) => return Err(io(error)),
         };
         let compacted = compact(&recovered)?;
-        // Written beside the old one and moved over it, so that a crash leaves one or the other
-        // whole.
+        // Written to a new file and renamed, so that a crash leaves one complete file.
         let beside = path.with_extension("new");
         let mut file = File::create(&beside).map_err(io)?;
         file.write_all(&compacted).and_then(|()| file.sync_all()).map_err(io)?;
@@ -155,11 +151,10 @@ impl Journal {
         Ok((Journal { file: Some(Arc::new(Mutex::new(appender))) }, recovered))
     }
 
-    /// Appends one record. It returns when the operating system has the line, which survives the
-    /// end of this process. That takes microseconds for a record of this size, less than a hop to
-    /// another thread, and so it is done on the async runtime; power loss is no concern of a local
-    /// run, so there is no `fsync`.
-    pub(super) fn append(&self, record: &Record) -> Result<(), JournalError> {
+    /// Appends an entry and returns once the operating system has it, so that it survives the end of the process. This
+    /// takes microseconds, less than a switch to another thread, so it runs on the async runtime. No `fsync`: a local
+    /// run does not protect against power loss.
+    pub(super) fn append(&self, record: &JournalEntry) -> Result<(), JournalError> {
         let Some(file) = &self.file else {
             return Ok(());
         };
@@ -172,7 +167,7 @@ impl Journal {
 impl Appender {
     fn append(&mut self, line: &[u8]) -> Result<(), JournalError> {
         if let Err(source) = self.file.write_all(line) {
-            // Half a line would run into the next one and damage it.
+            // A partial line would corrupt the next one.
             let _ = self.file.set_len(self.length);
             return Err(JournalError::Io { path: self.path.clone(), source });
         }
@@ -181,7 +176,7 @@ impl Appender {
     }
 }
 
-fn encode(record: &Record) -> Result<Vec<u8>, JournalError> {
+fn encode(record: &JournalEntry) -> Result<Vec<u8>, JournalError> {
     let mut line = serde_json::to_vec(record).map_err(JournalError::Encode)?;
     line.push(b'\n');
     Ok(line)
@@ -198,24 +193,24 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
             source,
         })?;
         let webhooks = match record {
-            Record::Accepted { message, webhooks } => {
+            JournalEntry::Accepted { message, webhooks } => {
                 recovered.accepted.push(message);
                 webhooks
             }
-            Record::Read { receipt } => {
+            JournalEntry::Read { receipt } => {
                 recovered.read.push(receipt);
                 Vec::new()
             }
-            Record::Inbound { people, webhooks } => {
-                people.iter().for_each(|person| recovered.people.learn(person));
+            JournalEntry::Inbound { users, webhooks } => {
+                users.iter().for_each(|user| recovered.users.remember(user));
                 webhooks
             }
-            Record::Settled { id } => {
+            JournalEntry::Settled { id } => {
                 pending.remove(&id);
                 Vec::new()
             }
-            Record::People { people } => {
-                recovered.people = people;
+            JournalEntry::Users { users } => {
+                recovered.users = users;
                 Vec::new()
             }
         };
@@ -229,15 +224,15 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
 }
 
 fn compact(recovered: &Recovered) -> Result<Vec<u8>, JournalError> {
-    let mut lines = encode(&Record::People { people: recovered.people.clone() })?;
+    let mut lines = encode(&JournalEntry::Users { users: recovered.users.clone() })?;
     for message in &recovered.accepted {
-        lines.extend(encode(&Record::Accepted { message: message.clone(), webhooks: Vec::new() })?);
+        lines.extend(encode(&JournalEntry::Accepted { message: message.clone(), webhooks: Vec::new() })?);
     }
     for receipt in &recovered.read {
-        lines.extend(encode(&Record::Read { receipt: receipt.clone() })?);
+        lines.extend(encode(&JournalEntry::Read { receipt: receipt.clone() })?);
     }
     for webhook in &recovered.pending {
-        lines.extend(encode(&Record::Inbound { people: Vec::new(), webhooks: vec![webhook.clone()] })?);
+        lines.extend(encode(&JournalEntry::Inbound { users: Vec::new(), webhooks: vec![webhook.clone()] })?);
     }
     Ok(lines)
 }

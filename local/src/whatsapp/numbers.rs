@@ -1,5 +1,5 @@
-//! The business numbers of the simulated WhatsApp, each with what its app is known by. There is the run's own, and those
-//! that `POST /simulator/numbers` adds, which last as long as the run.
+//! The business numbers of the simulated WhatsApp and the credentials of their apps: the run's default number, and
+//! numbers added with `POST /simulator/numbers`, which last for the run.
 
 use std::{
     collections::BTreeMap,
@@ -9,103 +9,103 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::webhook::Number;
+use super::webhook::BusinessNumber;
 
-/// A number, and the credentials of its app.
+/// A business number and the credentials of its app.
 #[derive(Clone)]
-pub(super) struct Line {
-    pub(super) number: Number,
+pub(super) struct RegisteredNumber {
+    pub(super) number: BusinessNumber,
     /// Signs the number's webhooks.
     pub(super) app_secret: String,
-    /// What a call for the number must bring.
+    /// The access token that calls for the number need.
     pub(super) access_token: String,
 }
 
-/// What `POST /simulator/numbers` takes. Without `phoneNumberId` it is about the run's own number; what is left out stays
-/// as it is, and is for a new number as for the run's own.
+/// The body of `POST /simulator/numbers`. Without `phoneNumberId`, it changes the default number. Absent members keep
+/// their value; a new number takes them from the default number.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct LineChange {
+pub(super) struct NumberChange {
     phone_number_id: Option<String>,
     display_phone_number: Option<String>,
     app_secret: Option<String>,
     access_token: Option<String>,
 }
 
-/// Every number.
-pub(super) struct Lines(Mutex<State>);
+/// All business numbers.
+pub(super) struct Numbers(Mutex<State>);
 
 struct State {
-    own: Line,
-    /// By the number's id.
-    others: BTreeMap<String, Line>,
+    default: RegisteredNumber,
+    /// Keyed by phone number ID.
+    others: BTreeMap<String, RegisteredNumber>,
 }
 
 impl State {
-    fn get(&self, phone_number_id: &str) -> Option<&Line> {
-        let is_own = self.own.number.phone_number_id == phone_number_id;
-        if is_own { Some(&self.own) } else { self.others.get(phone_number_id) }
+    fn get(&self, phone_number_id: &str) -> Option<&RegisteredNumber> {
+        let is_default = self.default.number.phone_number_id == phone_number_id;
+        if is_default { Some(&self.default) } else { self.others.get(phone_number_id) }
     }
 }
 
-impl Lines {
-    pub(super) fn new(own: Line) -> Lines {
-        Lines(Mutex::new(State { own, others: BTreeMap::new() }))
+impl Numbers {
+    pub(super) fn new(default: RegisteredNumber) -> Numbers {
+        Numbers(Mutex::new(State { default, others: BTreeMap::new() }))
     }
 
-    pub(super) fn own(&self) -> Line {
-        self.state().own.clone()
+    pub(super) fn default_number(&self) -> RegisteredNumber {
+        self.state().default.clone()
     }
 
-    pub(super) fn get(&self, phone_number_id: &str) -> Option<Line> {
+    pub(super) fn get(&self, phone_number_id: &str) -> Option<RegisteredNumber> {
         self.state().get(phone_number_id).cloned()
     }
 
-    /// The number that people write to.
-    pub(super) fn with_display(&self, display_phone_number: &str) -> Option<Line> {
+    /// Returns the number with this display number.
+    pub(super) fn find_by_display_number(&self, display_phone_number: &str) -> Option<RegisteredNumber> {
         let state = self.state();
-        let mut lines = std::iter::once(&state.own).chain(state.others.values());
-        lines.find(|line| line.number.display_phone_number == display_phone_number).cloned()
+        let mut numbers = std::iter::once(&state.default).chain(state.others.values());
+        numbers.find(|registered| registered.number.display_phone_number == display_phone_number).cloned()
     }
 
-    /// The number of this id; the run's own under that id where it is not known.
-    pub(super) fn or_own(&self, phone_number_id: &str) -> Line {
+    /// Returns the number with this ID, or a copy of the default number under this ID.
+    pub(super) fn get_or_default(&self, phone_number_id: &str) -> RegisteredNumber {
         self.get(phone_number_id).unwrap_or_else(|| {
-            let mut own = self.own();
-            own.number.phone_number_id = phone_number_id.to_owned();
-            own
+            let mut registered = self.default_number();
+            registered.number.phone_number_id = phone_number_id.to_owned();
+            registered
         })
     }
 
-    /// Adds a number, or changes what is known of one.
-    pub(super) fn change(&self, change: LineChange) {
-        let mut line = match &change.phone_number_id {
-            Some(id) => self.or_own(id),
-            None => self.own(),
+    /// Adds or changes a number.
+    pub(super) fn change(&self, change: NumberChange) {
+        let mut registered = match &change.phone_number_id {
+            Some(id) => self.get_or_default(id),
+            None => self.default_number(),
         };
         let set = |value: &mut String, change: Option<String>| {
             if let Some(change) = change {
                 *value = change;
             }
         };
-        set(&mut line.number.display_phone_number, change.display_phone_number);
-        set(&mut line.app_secret, change.app_secret);
-        set(&mut line.access_token, change.access_token);
+        set(&mut registered.number.display_phone_number, change.display_phone_number);
+        set(&mut registered.app_secret, change.app_secret);
+        set(&mut registered.access_token, change.access_token);
         let mut state = self.state();
-        if state.own.number.phone_number_id == line.number.phone_number_id {
-            state.own = line;
+        if state.default.number.phone_number_id == registered.number.phone_number_id {
+            state.default = registered;
         } else {
-            state.others.insert(line.number.phone_number_id.clone(), line);
+            state.others.insert(registered.number.phone_number_id.clone(), registered);
         }
     }
 
-    /// What signs this webhook: the secret of the app that its first change's number belongs to.
+    /// Returns the secret that signs this webhook: that of the number in its first change.
     pub(super) fn app_secret(&self, body: &str) -> String {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let id = &body["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"];
         let state = self.state();
-        let line = id.as_str().and_then(|id| state.get(id)).unwrap_or(&state.own);
-        line.app_secret.clone()
+        let registered = id.as_str().and_then(|id| state.get(id)).unwrap_or(&state.default);
+        registered.app_secret.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

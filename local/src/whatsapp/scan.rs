@@ -1,10 +1,13 @@
-//! A phone scans a QR code: what a click-to-chat link says.
+//! Parses scanned QR codes, which contain click-to-chat links.
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-/// The number and the text of a click-to-chat link, `https://wa.me/<digits>?text=<text>` (WhatsApp
-/// Help Center, "How to use click to chat"), or a sentence on why `qr` is none.
+/// Returns the number and text of a click-to-chat link, `https://wa.me/<digits>?text=<text>` (WhatsApp Help Center,
+/// *How to use click to chat*).
+///
+/// # Errors
+/// Returns a sentence that describes the problem.
 pub(super) fn parse(qr: &str) -> Result<(String, String), String> {
     let link = Url::parse(qr).map_err(|error| format!("qr is not a link: {error}"))?;
     if link.scheme() != "https" || link.host_str() != Some("wa.me") {
@@ -21,7 +24,10 @@ pub(super) fn parse(qr: &str) -> Result<(String, String), String> {
     Ok((number.to_owned(), text))
 }
 
-/// The first value of `key` in a query string; an error when it does not decode to UTF-8.
+/// Returns the first value of `key` in a query string.
+///
+/// # Errors
+/// Returns an error if the value does not decode to UTF-8.
 pub(super) fn query_value(query: &str, key: &str) -> Result<Option<String>, ()> {
     let Some(value) = query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Reads a request to `/{phone number id}/messages` and finds the faults that Meta would find.
+//! Parses and validates requests to `/{phone number ID}/messages` as Meta does.
 
 use serde_json::{Map, Value};
 
@@ -17,34 +17,34 @@ const TYPES: [&str; 11] = [
     "text",
     "video",
 ];
-/// Meta, "Text messages".
-const LONGEST_TEXT: usize = 4096;
-/// Meta, changelog of the WhatsApp Business Platform.
-const LONGEST_CALLBACK_DATA: usize = 512;
+/// Maximum length of a text (Meta, *Text messages*).
+const MAX_TEXT_CHARS: usize = 4096;
+/// Maximum length of `biz_opaque_callback_data` (Meta, changelog of the WhatsApp Business Platform).
+const MAX_CALLBACK_DATA_CHARS: usize = 512;
 
-/// What the request asks for.
+/// A parsed request.
 #[derive(Debug)]
-pub(super) enum Request {
+pub(super) enum SendRequest {
     /// A message to a user.
-    Message(Message),
-    /// A read receipt for the message of a user that has this id.
+    Message(OutboundMessage),
+    /// A read receipt for the user's message with this ID.
     ReadReceipt(String),
 }
 
-/// A message that Meta would accept.
+/// A valid message.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(super) struct OutboundMessage {
     pub(super) recipient: Address,
-    /// `to` or `recipient` as it was given.
+    /// The value of `to` or `recipient`.
     pub(super) input: String,
     pub(super) kind: String,
     pub(super) callback_data: Option<String>,
-    /// The whole request.
+    /// The entire request.
     pub(super) body: Map<String, Value>,
 }
 
-/// Reads a request body. `business` is the `wa_id` of the sending number.
-pub(super) fn parse(body: &[u8], business: &str) -> Result<Request, GraphError> {
+/// Parses a request body. `business` is the `wa_id` of the sending number.
+pub(super) fn parse(body: &[u8], business: &str) -> Result<SendRequest, GraphError> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| GraphError::new(100, Some(format!("The request body is not valid JSON: {error}"))))?;
     let Value::Object(body) = body else {
@@ -59,9 +59,9 @@ pub(super) fn parse(body: &[u8], business: &str) -> Result<Request, GraphError> 
         None => return Err(missing("messaging_product")),
     }
     if body.contains_key("status") {
-        return read_receipt(&body).map(Request::ReadReceipt);
+        return read_receipt(&body).map(SendRequest::ReadReceipt);
     }
-    message(body, business).map(Request::Message)
+    message(body, business).map(SendRequest::Message)
 }
 
 fn read_receipt(body: &Map<String, Value>) -> Result<String, GraphError> {
@@ -82,11 +82,11 @@ fn read_receipt(body: &Map<String, Value>) -> Result<String, GraphError> {
     }
 }
 
-fn message(body: Map<String, Value>, business: &str) -> Result<Message, GraphError> {
+fn message(body: Map<String, Value>, business: &str) -> Result<OutboundMessage, GraphError> {
     if let Some(recipient_type) = string(&body, "recipient_type")?
         && recipient_type != "individual"
     {
-        // Groups need an Official Business Account, which the simulated number has not.
+        // Groups require an Official Business Account, which the simulated number does not have.
         return Err(GraphError::parameter("Param recipient_type must be one of {INDIVIDUAL}."));
     }
     let (recipient, input) = recipient(&body)?;
@@ -105,13 +105,13 @@ fn message(body: Map<String, Value>, business: &str) -> Result<Message, GraphErr
         return Err(GraphError::parameter("The parameter context['message_id'] is required."));
     }
     let callback_data = string(&body, "biz_opaque_callback_data")?.map(str::to_owned);
-    if callback_data.as_ref().is_some_and(|data| data.chars().count() > LONGEST_CALLBACK_DATA) {
-        return Err(too_long("biz_opaque_callback_data", LONGEST_CALLBACK_DATA));
+    if callback_data.as_ref().is_some_and(|data| data.chars().count() > MAX_CALLBACK_DATA_CHARS) {
+        return Err(too_long("biz_opaque_callback_data", MAX_CALLBACK_DATA_CHARS));
     }
-    Ok(Message { recipient, input, kind, callback_data, body })
+    Ok(OutboundMessage { recipient, input, kind, callback_data, body })
 }
 
-/// `to` wins over `recipient` when both are given (Meta, "Business-scoped user IDs").
+/// `to` takes precedence over `recipient` (Meta, *Business-scoped user IDs*).
 fn recipient(body: &Map<String, Value>) -> Result<(Address, String), GraphError> {
     let (address, input) = match (string(body, "to")?, string(body, "recipient")?) {
         (Some(to), _) => (Address::phone(to), to),
@@ -123,8 +123,7 @@ fn recipient(body: &Map<String, Value>) -> Result<(Address, String), GraphError>
     Ok((address, input.to_owned()))
 }
 
-/// The object that `type` names must be there. Only text is looked into: it is what the functions
-/// send.
+/// Checks that the object named by `type` exists. Validates only the content of texts, which the functions send.
 fn check_content(body: &Map<String, Value>, kind: &str) -> Result<(), GraphError> {
     let content = body.get(kind).filter(|content| !content.is_null());
     let Some(content) = content else {
@@ -137,8 +136,8 @@ fn check_content(body: &Map<String, Value>, kind: &str) -> Result<(), GraphError
     }
     if kind == "text" {
         match content["body"].as_str() {
-            Some(text) if text.chars().count() > LONGEST_TEXT => {
-                return Err(too_long("text['body']", LONGEST_TEXT));
+            Some(text) if text.chars().count() > MAX_TEXT_CHARS => {
+                return Err(too_long("text['body']", MAX_TEXT_CHARS));
             }
             Some(text) if !text.is_empty() => {}
             _ => return Err(missing("text['body']")),

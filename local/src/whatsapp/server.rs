@@ -1,4 +1,4 @@
-//! Serves HTTP, and can close a connection without an answer.
+//! An HTTP server that can close a connection without a response.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -22,22 +22,21 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Marks a response that is never sent.
 #[derive(Clone, Copy, Debug)]
-struct CloseWithoutAnswer;
+struct CloseWithoutResponse;
 
 #[derive(Clone, Copy, Debug, Error)]
 #[error("the connection is closed without an answer, as a fault asks for")]
 struct Closed;
 
-/// A handler's way to have its connection closed instead of answered.
-pub(super) fn close_without_answer() -> Response {
+/// Returns a response that makes the server close the connection instead.
+pub(super) fn close_without_response() -> Response {
     let mut response = ().into_response();
-    response.extensions_mut().insert(CloseWithoutAnswer);
+    response.extensions_mut().insert(CloseWithoutResponse);
     response
 }
 
-/// Serves `router` until `shutdown`; connections that are open then are closed. It drives hyper
-/// itself, because a handler of axum's own server cannot fail, and failing is what makes hyper
-/// close a connection without an answer.
+/// Serves `router` until `shutdown`, then closes open connections. Uses hyper directly: a handler of axum's server
+/// cannot fail, and hyper closes a connection without a response only if the service fails.
 pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: &CancellationToken) {
     let connections = TaskTracker::new();
     let accepting = async {
@@ -49,8 +48,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: &Canc
                         shutdown.run_until_cancelled(connection(stream, router)).await;
                     });
                 }
-                // A client that is gone already, or no file descriptor left: the next turn may do
-                // better, and must not spin until then.
+                // The client disconnected, or no file descriptor is available. Wait before the next attempt to avoid a
+                // busy loop.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
@@ -66,12 +65,12 @@ async fn connection(stream: TcpStream, router: Router) {
         let answering = router.call(request);
         async move {
             let response = answering.await.unwrap_or_else(|never: Infallible| match never {});
-            match response.extensions().get::<CloseWithoutAnswer>() {
+            match response.extensions().get::<CloseWithoutResponse>() {
                 Some(_) => Err(Closed),
                 None => Ok(response),
             }
         }
     });
-    // A client that speaks no HTTP or goes away is none of our errors.
+    // Ignore clients that don't speak HTTP or disconnect.
     let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,32 +1,32 @@
-//! What becomes of an accepted message: its `statuses`, one webhook for each.
+//! Builds the status webhooks of an accepted message, one status per webhook.
 
 use serde_json::{Value, json};
 
 use super::{
     error_code,
     faults::WebhookFaults,
-    users::{Address, Person},
+    users::{Address, User},
 };
 
-/// What the statuses of one accepted message have in common.
+/// The common content of all statuses of a message.
 #[derive(Debug)]
-pub(super) struct Outcome<'a> {
+pub(super) struct MessageStatuses<'a> {
     pub(super) wamid: &'a str,
     pub(super) kind: &'a str,
     pub(super) recipient: &'a Address,
-    pub(super) person: &'a Person,
+    pub(super) user: &'a User,
     pub(super) callback_data: Option<&'a str>,
     /// Unix seconds.
     pub(super) at: i64,
 }
 
-/// The members of a webhook's `value`, for [`super::webhook::body`].
-pub(super) type Content = Vec<(&'static str, Value)>;
+/// Members of a webhook's `value`, for [`super::webhook::body`].
+pub(super) type ValueMembers = Vec<(&'static str, Value)>;
 
-impl Outcome<'_> {
-    /// The webhooks of a message whose recipient's phone is on and open: `sent`, `delivered`,
-    /// `read`, in the order in which they are sent, with what the faults leave out or turn round.
-    pub(super) fn read_at_once(&self, faults: &WebhookFaults) -> Vec<Content> {
+impl MessageStatuses<'_> {
+    /// Returns the webhooks for a recipient whose phone is on and whose chat is open: `sent`, `delivered`, and `read`,
+    /// in delivery order and with the faults applied.
+    pub(super) fn sent_delivered_read(&self, faults: &WebhookFaults) -> Vec<ValueMembers> {
         let mut steps = vec!["sent"];
         if !faults.no_delivered {
             steps.push("delivered");
@@ -34,13 +34,12 @@ impl Outcome<'_> {
         if !faults.no_read {
             steps.push("read");
         }
-        let mut webhooks: Vec<Content> = steps
+        let mut webhooks: Vec<ValueMembers> = steps
             .iter()
             .enumerate()
             .map(|(index, status)| {
                 let mut object = self.status(status, faults);
-                // "sent" and one of "delivered" and "read" carry the price (Meta, "status messages
-                // webhook").
+                // `sent` and one of `delivered` and `read` include the pricing (Meta, *status messages webhook*).
                 if index < 2 {
                     object["pricing"] = self.pricing();
                 }
@@ -54,11 +53,11 @@ impl Outcome<'_> {
         webhooks
     }
 
-    /// The webhook of a message that WhatsApp accepted and could not deliver. It has no `contacts`,
-    /// and no user id when the message went to a phone number (Meta, "Business-scoped user IDs").
-    pub(super) fn failed(&self, code: u32, faults: &WebhookFaults) -> Content {
+    /// Returns the webhook of a message that was accepted but not delivered. It has no `contacts`, and no user ID if
+    /// the message was sent to a phone number (Meta, *Business-scoped user IDs*).
+    pub(super) fn failed(&self, code: u32, faults: &WebhookFaults) -> ValueMembers {
         let mut object = self.status("failed", faults);
-        object["errors"] = json!([error_code::in_webhook(code)]);
+        object["errors"] = json!([error_code::webhook_error(code)]);
         self.address(&mut object, false);
         vec![("statuses", json!([object]))]
     }
@@ -78,10 +77,10 @@ impl Outcome<'_> {
             Address::Phone(wa_id) => {
                 object["recipient_id"] = json!(wa_id);
                 if with_user_id {
-                    object["recipient_user_id"] = json!(self.person.user_id);
+                    object["recipient_user_id"] = json!(self.user.user_id);
                 }
             }
-            // Who is addressed by user id keeps the phone number private.
+            // A recipient addressed by user ID does not share the phone number.
             Address::UserId(user_id) => object["recipient_user_id"] = json!(user_id),
         }
     }
@@ -91,7 +90,7 @@ impl Outcome<'_> {
             Address::Phone(wa_id) => Some(wa_id.as_str()),
             Address::UserId(_) => None,
         };
-        contact(self.person, wa_id)
+        contact(self.user, wa_id)
     }
 
     fn pricing(&self) -> Value {
@@ -113,11 +112,10 @@ impl Outcome<'_> {
     }
 }
 
-/// One member of `contacts`; without `wa_id` for a user whose phone number the business may not
-/// see.
-pub(super) fn contact(person: &Person, wa_id: Option<&str>) -> Value {
-    let mut contact = json!({"profile": {}, "user_id": person.user_id});
-    if let Some(name) = &person.name {
+/// Builds an element of `contacts`, without `wa_id` for a user who does not share the phone number.
+pub(super) fn contact(user: &User, wa_id: Option<&str>) -> Value {
+    let mut contact = json!({"profile": {}, "user_id": user.user_id});
+    if let Some(name) = &user.name {
         contact["profile"]["name"] = json!(name);
     }
     if let Some(wa_id) = wa_id {

@@ -1,5 +1,4 @@
-//! The simulated WhatsApp from outside, over HTTP, with a webhook receiver that answers as a test
-//! tells it to.
+//! Tests the simulated WhatsApp over HTTP, with a webhook receiver that responds as configured.
 
 mod control;
 mod deliveries;
@@ -33,13 +32,13 @@ use crate::console::Console;
 const TOKEN: &str = "token";
 const SECRET: &str = "secret";
 const PHONE_NUMBER_ID: &str = "106540352242922";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Takes webhooks: the text of each body whose signature is right, in the order of arrival.
+/// A webhook receiver. Yields the text of each correctly signed body, in order of arrival.
 struct Receiver {
     url: String,
     bodies: UnboundedReceiver<String>,
-    /// The statuses of the next answers; 200 when there are none left.
+    /// The statuses of the next responses; 200 once the queue is empty.
     answers: Arc<Mutex<VecDeque<u16>>>,
 }
 
@@ -70,17 +69,17 @@ impl Receiver {
     }
 
     async fn text(&mut self) -> String {
-        tokio::time::timeout(PATIENCE, self.bodies.recv()).await.unwrap().unwrap()
+        tokio::time::timeout(TIMEOUT, self.bodies.recv()).await.unwrap().unwrap()
     }
 
-    /// The `value` of the next webhook.
+    /// Returns the `value` of the next webhook.
     async fn value(&mut self) -> Value {
         let body: Value = serde_json::from_str(&self.text().await).unwrap();
         assert_eq!(body["object"], "whatsapp_business_account");
         body["entry"][0]["changes"][0]["value"].clone()
     }
 
-    /// The next webhook's one status.
+    /// Returns the only status of the next webhook.
     async fn status(&mut self) -> Value {
         self.value().await["statuses"][0].clone()
     }
@@ -121,21 +120,21 @@ impl Simulator {
 
     async fn stop(self) {
         self.shutdown.cancel();
-        tokio::time::timeout(PATIENCE, self.running).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(TIMEOUT, self.running).await.unwrap().unwrap().unwrap();
     }
 
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// A request to the Graph API with the right token.
+    /// Sends a Graph API request with a valid token.
     async fn graph(&self, body: &Value) -> Result<(StatusCode, Value), reqwest::Error> {
         let url = self.url(&format!("/v26.0/{PHONE_NUMBER_ID}/messages"));
         let answer = self.client.post(url).bearer_auth(TOKEN).json(body).send().await?;
         Ok((answer.status(), answer.json().await?))
     }
 
-    /// Sends a text and gives its id.
+    /// Sends a text and returns its ID.
     async fn send_text(&self, to: &str) -> String {
         let (status, answer) = self.graph(&text_to(to)).await.unwrap();
         assert_eq!(status, 200, "{answer}");
@@ -151,13 +150,13 @@ impl Simulator {
         self.client.get(self.url(path)).send().await.unwrap().json().await.unwrap()
     }
 
-    /// Sets faults that are known to be right.
+    /// Sets valid faults.
     async fn faults(&self, faults: Value) {
         let (status, answer) = self.post("/simulator/faults", &faults).await;
         assert_eq!(status, 200, "{answer}");
     }
 
-    /// Waits until every webhook has been delivered.
+    /// Waits until all webhooks are delivered.
     async fn all_delivered(&self) -> Value {
         let settled = async {
             loop {
@@ -167,7 +166,7 @@ impl Simulator {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, settled).await.unwrap()
+        tokio::time::timeout(TIMEOUT, settled).await.unwrap()
     }
 }
 

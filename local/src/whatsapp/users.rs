@@ -1,12 +1,11 @@
-//! How a WhatsApp user is addressed: by phone number or by business-scoped user id.
+//! WhatsApp users and their addresses: phone numbers and business-scoped user IDs.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The address of one user. Phone numbers are kept as WhatsApp writes a `wa_id`: digits with the
-/// country code, no `+`.
+/// The address of a user. A phone number has the format of a `wa_id`: digits with the country code and without `+`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Address {
     Phone(String),
@@ -14,9 +13,9 @@ pub(super) enum Address {
 }
 
 impl Address {
-    /// Reads a phone number as a person types it: digits, with `+`, blanks, dots, dashes and
-    /// brackets allowed. No country rewrites a number here (Brazil's ninth digit, Mexico's and
-    /// Argentina's mobile prefix): a test says which form the simulated WhatsApp uses.
+    /// Parses a phone number. Accepts digits with `+`, spaces, dots, dashes, and parentheses. Does not apply
+    /// country-specific changes (Brazil's ninth digit, the mobile prefixes of Mexico and Argentina), so that a test
+    /// chooses the form.
     pub(super) fn phone(text: &str) -> Option<Address> {
         let text = text.trim();
         let rest = text.strip_prefix('+').unwrap_or(text);
@@ -28,13 +27,12 @@ impl Address {
                 _ => return None,
             }
         }
-        // 15 is the most that ITU-T E.164 allows; shorter than 7 there is no subscriber number with
-        // a country code.
+        // ITU-T E.164 allows up to 15 digits. No subscriber number with a country code has fewer than 7.
         (7..=15).contains(&digits.len()).then_some(Address::Phone(digits))
     }
 
-    /// Reads a business-scoped user id: a country code, then up to 128 letters and digits, with
-    /// `ENT.` between them for a parent id (Meta, "Business-scoped user IDs").
+    /// Parses a business-scoped user ID: a country code and up to 128 letters and digits, with `ENT.` in between for a
+    /// parent ID (Meta, *Business-scoped user IDs*).
     pub(super) fn user_id(text: &str) -> Option<Address> {
         let (country, rest) = text.split_once('.')?;
         let id = rest.strip_prefix("ENT.").unwrap_or(rest);
@@ -43,14 +41,14 @@ impl Address {
         (country_is_valid && id_is_valid).then(|| Address::UserId(text.to_owned()))
     }
 
-    /// The digits or the user id.
+    /// Returns the digits or the user ID.
     pub(super) fn as_str(&self) -> &str {
         match self {
             Address::Phone(text) | Address::UserId(text) => text,
         }
     }
 
-    /// The last four characters, for log lines: they must not name a person.
+    /// Returns the last four characters, to keep personal data out of the output.
     pub(super) fn masked(&self) -> String {
         masked(self.as_str())
     }
@@ -61,10 +59,10 @@ fn masked(address: &str) -> String {
     format!("…{}", &address[address.len().saturating_sub(4)..])
 }
 
-/// What the simulated WhatsApp knows of a user.
+/// A user of the simulated WhatsApp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Person {
+pub(super) struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) wa_id: Option<String>,
     pub(super) user_id: String,
@@ -72,47 +70,45 @@ pub(super) struct Person {
     pub(super) name: Option<String>,
 }
 
-impl Person {
-    /// The last four characters of the address, for log lines.
+impl User {
+    /// Returns the last four characters of the address, for the output.
     pub(super) fn masked(&self) -> String {
         masked(self.wa_id.as_deref().unwrap_or(&self.user_id))
     }
 }
 
-/// The users that have written so far, so that the statuses of an answer name the same person.
+/// The users who have sent messages, so that statuses identify the same user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct People {
-    /// Under the phone number and under the user id; the two cannot be confused, because a user id
-    /// holds a dot.
-    by_address: HashMap<String, Person>,
+pub(super) struct Users {
+    /// Keyed by phone number and by user ID. They cannot collide because a user ID contains a dot.
+    by_address: HashMap<String, User>,
 }
 
-impl People {
-    /// The user behind `address`. An unknown phone number has a user id derived from it, because
-    /// WhatsApp gives every user one; an unknown user id stands alone.
-    pub(super) fn get(&self, address: &Address) -> Person {
-        if let Some(person) = self.by_address.get(address.as_str()) {
-            return person.clone();
+impl Users {
+    /// Returns the user with this address. An unknown phone number gets a derived user ID, because every WhatsApp user
+    /// has one. An unknown user ID has no phone number.
+    pub(super) fn get(&self, address: &Address) -> User {
+        if let Some(user) = self.by_address.get(address.as_str()) {
+            return user.clone();
         }
         match address {
-            Address::Phone(wa_id) => Person { wa_id: Some(wa_id.clone()), user_id: derived_user_id(wa_id), name: None },
-            Address::UserId(user_id) => Person { wa_id: None, user_id: user_id.clone(), name: None },
+            Address::Phone(wa_id) => User { wa_id: Some(wa_id.clone()), user_id: derive_user_id(wa_id), name: None },
+            Address::UserId(user_id) => User { wa_id: None, user_id: user_id.clone(), name: None },
         }
     }
 
-    /// Remembers `person` under every address they have.
-    pub(super) fn learn(&mut self, person: &Person) {
-        if let Some(wa_id) = &person.wa_id {
-            self.by_address.insert(wa_id.clone(), person.clone());
+    /// Stores `user` under all of their addresses.
+    pub(super) fn remember(&mut self, user: &User) {
+        if let Some(wa_id) = &user.wa_id {
+            self.by_address.insert(wa_id.clone(), user.clone());
         }
-        self.by_address.insert(person.user_id.clone(), person.clone());
+        self.by_address.insert(user.user_id.clone(), user.clone());
     }
 }
 
-/// The same user id for the same number in every run, in the shape of a real one (`US.` and 20
-/// digits).
-fn derived_user_id(wa_id: &str) -> String {
+/// Derives a stable user ID from a phone number, in Meta's format: `US.` and 20 digits.
+fn derive_user_id(wa_id: &str) -> String {
     let hash = Sha256::digest(wa_id.as_bytes());
     let number = hash.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
     format!("US.{:020}", number % 10_u128.pow(20))

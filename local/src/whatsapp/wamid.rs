@@ -1,10 +1,10 @@
-//! WhatsApp message ids.
+//! WhatsApp message IDs.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::clock;
 
-/// Which way a message goes; the id tells.
+/// The direction of a message, which is part of its ID.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Direction {
     /// From a user to the business.
@@ -13,11 +13,10 @@ pub(super) enum Direction {
     Outbound,
 }
 
-/// A fresh message id in the shape of a real one: `wamid.` and the Base64 of a small binary record
-/// that holds the user's address and a random part in hexadecimal. The layout was read off ids in
-/// Meta's published examples; it matters because real ids are long and hold `=`, `+` and `/`, which
-/// an invented id would not.
-pub(super) fn fresh(peer: &str, direction: Direction) -> String {
+/// Generates a message ID in WhatsApp's format: `wamid.` and the Base64 encoding of a binary record with the user's
+/// address and random hexadecimal digits. The layout is taken from Meta's published examples. Like real IDs, the result
+/// is long and contains `=`, `+`, and `/`.
+pub(super) fn generate(peer: &str, direction: Direction) -> String {
     let random = clock::random().simple().to_string().to_uppercase();
     let (marker, random) = match direction {
         Direction::Inbound => (0x12, &random[..20]),
@@ -32,7 +31,7 @@ pub(super) fn fresh(peer: &str, direction: Direction) -> String {
 }
 
 fn push_text(record: &mut Vec<u8>, text: &str) {
-    // An address has at most 135 bytes, so the length always fits the one byte it has.
+    // An address has at most 135 bytes, so its length fits one byte.
     record.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
     record.extend(text.as_bytes());
 }

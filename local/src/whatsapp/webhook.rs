@@ -1,4 +1,4 @@
-//! Webhook bodies as Meta sends them: the envelope, the encoding and the signature.
+//! Webhook bodies in Meta's format: envelope, encoding, and signature.
 
 use std::fmt::Write;
 
@@ -6,18 +6,18 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// The business number a webhook is about.
+/// A business number.
 #[derive(Clone, Debug)]
-pub(super) struct Number {
+pub(super) struct BusinessNumber {
     pub(super) waba_id: String,
     pub(super) phone_number_id: String,
     /// Digits only, as in Meta's examples.
     pub(super) display_phone_number: String,
 }
 
-/// A `messages` webhook about `number`. `content` holds what makes it an inbound message or a
-/// status: `contacts`, `messages`, `statuses`.
-pub(super) fn body(number: &Number, content: Vec<(&str, Value)>) -> String {
+/// Builds a `messages` webhook for `number`. `content` holds the members of an inbound message or a status: `contacts`,
+/// `messages`, `statuses`.
+pub(super) fn body(number: &BusinessNumber, content: Vec<(&str, Value)>) -> String {
     let mut value = json!({
         "messaging_product": "whatsapp",
         "metadata": {
@@ -35,10 +35,9 @@ pub(super) fn body(number: &Number, content: Vec<(&str, Value)>) -> String {
     escape_non_ascii(&body.to_string())
 }
 
-/// Writes every character outside ASCII as `\uxxxx`. Meta signs the body in this form (Messenger
-/// Platform, "Validate payloads": "an escaped unicode version of the payload, with lowercase hex
-/// digits"), so code that signs what it has parsed and written again fails. In valid JSON such
-/// characters stand in strings only, so the text can be rewritten without reading it.
+/// Escapes every non-ASCII character as `\uxxxx`. Meta signs the body in this form (Messenger Platform, *Validate
+/// payloads*: "an escaped unicode version of the payload, with lowercase hex digits"), so a signature over a parsed and
+/// reserialized body fails. Valid JSON contains such characters only in strings, so no parsing is needed.
 pub(super) fn escape_non_ascii(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
@@ -54,10 +53,10 @@ pub(super) fn escape_non_ascii(json: &str) -> String {
     escaped
 }
 
-/// The value of `X-Hub-Signature-256`: `sha256=` and the lower-case hexadecimal HMAC-SHA256 of the
-/// body under the app secret (Meta, "Create a webhook endpoint").
+/// Returns the value of `X-Hub-Signature-256`: `sha256=` and the lowercase hexadecimal HMAC-SHA256 of the body with the
+/// app secret as key (Meta, *Create a webhook endpoint*).
 pub(super) fn sign(app_secret: &str, body: &[u8]) -> String {
-    // HMAC takes a key of any length (RFC 2104), so this is never `None`.
+    // HMAC accepts keys of any length (RFC 2104), so this is never `None`.
     let digest = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes())
         .ok()
         .map(|mac| mac.chain_update(body).finalize().into_bytes());

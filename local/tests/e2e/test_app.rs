@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use hmac::{Hmac, KeyInit, Mac};
 use local::{
-    Options, Ready, Running,
+    Options, Ready, Stack,
     database::{Fault, Injection, Storage},
 };
 use serde_json::{Map, Value, json};
@@ -26,7 +26,7 @@ static DEPLOYMENTS: Semaphore = Semaphore::const_new(3);
 /// A local deployment with its own table, and an HTTP client for it.
 pub struct TestApp {
     pub ready: Ready,
-    running: Running,
+    running: Stack,
     http: reqwest::Client,
     /// The data folder, if this deployment has its own.
     _data: Option<TempDir>,
@@ -98,13 +98,13 @@ impl TestApp {
         self.running.stop().await;
     }
 
-    pub fn running(&self) -> &Running {
+    pub fn running(&self) -> &Stack {
         &self.running
     }
 
     /// Returns the console output, which includes the functions' logs.
     pub fn log_lines(&self) -> Vec<String> {
-        self.running.console().lines()
+        self.running.console().output()
     }
 
     /// Whether the console output has a line that contains all of these texts.

@@ -2,7 +2,7 @@ use super::*;
 
 const TABLE: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/t";
 
-/// What `deliver` may do with these statements: actions and resources.
+/// Permissions of `deliver` with these statements (actions, resources).
 fn permissions(statements: &[(&[&str], &[&str])]) -> Permissions {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let statements = statements
@@ -14,7 +14,7 @@ fn permissions(statements: &[(&[&str], &[&str])]) -> Permissions {
     Permissions { tables, functions: HashMap::from([("deliver".to_owned(), deliver)]) }
 }
 
-/// The action and the resource that `deliver` lacks.
+/// Returns the action and resource that `deliver` lacks.
 fn lacks(permissions: &Permissions, operation: &str, request: &Value) -> Option<(String, String)> {
     let checked = permissions.check("deliver.1", operation, request.to_string().as_bytes());
     checked.err().map(|denied| (denied.action, denied.resource))
@@ -38,7 +38,7 @@ fn an_action_is_allowed_where_a_statement_has_it_with_the_resource() {
         lack("dynamodb:GetItem", &TABLE.replace("/t", "/u"))
     );
     assert_eq!(lacks(&permissions(&[(&["*"], &["*"])]), "GetItem", &json!({"TableName": "u"})), None);
-    // The action of one statement and the resource of another are no permission.
+    // An action and a resource of two different statements don't combine.
     let apart = permissions(&[(&["dynamodb:GetItem"], &["other"]), (&["dynamodb:PutItem"], &[TABLE])]);
     assert_eq!(lacks(&apart, "GetItem", &json!({"TableName": "t"})), lack("dynamodb:GetItem", TABLE));
 }

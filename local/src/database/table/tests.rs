@@ -1,6 +1,6 @@
 use super::*;
 
-/// The smallest table that has one of everything.
+/// Returns a minimal table with an index, a stream, and a time to live.
 pub(crate) fn table() -> Table {
     Table {
         logical_id: "Table".to_owned(),

@@ -18,7 +18,7 @@ fn routes(keys: &[&str]) -> Routes {
 
 #[test]
 fn the_most_exact_route_wins() {
-    // The first five are the developer guide's own example.
+    // The first five routes are the example in the developer guide.
     let routes = routes(&[
         "$default",
         "ANY /{proxy+}",

@@ -19,7 +19,7 @@ fn a_burst_then_the_rate() {
     assert_eq!(admitted(Duration::from_millis(499)), 0);
     assert_eq!(admitted(Duration::from_millis(500)), 1);
     assert_eq!(admitted(Duration::from_secs(60)), 3);
-    // A clock read before another thread's gives nothing back.
+    // A time in the past, read by another thread, adds no tokens.
     assert_eq!(admitted(Duration::from_secs(1)), 0);
 }
 

@@ -43,16 +43,16 @@ fn retries(settled: &Settled) -> Vec<Vec<u128>> {
 
 #[test]
 fn a_success_is_done() {
-    let settled = batch(1..4).settle(Outcome::Success, &mapping());
+    let settled = batch(1..4).settle(BatchOutcome::Success, &mapping());
     assert_eq!((numbers(&settled.done), settled.discarded, settled.retry), (vec![1, 2, 3], None, Vec::new()));
 }
 
 #[test]
 fn a_partial_failure_keeps_what_came_before_it() {
-    let settled = batch(1..5).settle(Outcome::FailedFrom(2), &mapping());
+    let settled = batch(1..5).settle(BatchOutcome::FailedFrom(2), &mapping());
     assert_eq!((numbers(&settled.done), retries(&settled)), (vec![1, 2], vec![vec![3, 4]]));
     assert_eq!(settled.retry[0].failures, 1);
-    let settled = batch(1..5).settle(Outcome::FailedFrom(2), &bisecting());
+    let settled = batch(1..5).settle(BatchOutcome::FailedFrom(2), &bisecting());
     assert_eq!((numbers(&settled.done), retries(&settled)), (vec![1, 2], vec![vec![3, 4]]));
     assert_eq!(settled.retry[0].failures, 0);
 }
@@ -61,20 +61,20 @@ fn a_partial_failure_keeps_what_came_before_it() {
 fn a_failure_is_retried_as_often_as_allowed_and_then_discarded() {
     let mut batch = batch(1..3);
     for _ in 0..2 {
-        let mut settled = batch.settle(Outcome::FunctionError, &mapping());
+        let mut settled = batch.settle(BatchOutcome::FunctionError, &mapping());
         batch = settled.retry.pop().unwrap();
         assert_eq!(numbers(&batch.records), [1, 2]);
     }
-    let discarded = batch.settle(Outcome::FunctionError, &mapping()).discarded.unwrap();
+    let discarded = batch.settle(BatchOutcome::FunctionError, &mapping()).discarded.unwrap();
     assert_eq!((numbers(&discarded.records), discarded.invocations), (vec![1, 2], 3));
 }
 
 #[test]
 fn a_bisected_batch_is_halved_without_using_up_the_retries() {
-    let settled = batch(1..6).settle(Outcome::FunctionError, &bisecting());
+    let settled = batch(1..6).settle(BatchOutcome::FunctionError, &bisecting());
     assert_eq!(retries(&settled), [vec![1, 2], vec![3, 4, 5]]);
     assert!(settled.retry.iter().all(|half| half.failures == 0 && half.invocations == 1));
-    let one = batch(1..2).settle(Outcome::BadResponse, &bisecting());
+    let one = batch(1..2).settle(BatchOutcome::BadResponse, &bisecting());
     assert_eq!(one.retry[0].failures, 1);
 }
 
@@ -82,7 +82,7 @@ fn a_bisected_batch_is_halved_without_using_up_the_retries() {
 fn without_a_limit_there_is_always_a_retry() {
     let endless = StreamMapping { maximum_retry_attempts: None, ..mapping() };
     let tried = Batch { failures: u32::MAX, ..batch(1..2) };
-    assert_eq!(tried.settle(Outcome::FunctionError, &endless).retry.len(), 1);
+    assert_eq!(tried.settle(BatchOutcome::FunctionError, &endless).retry.len(), 1);
 }
 
 #[test]
@@ -90,26 +90,26 @@ fn reads_the_answer_as_lambda_does() {
     let records = batch(1..4).records;
     let id = |n: u128| json!({"itemIdentifier": (100_000_000_000_000_000_000 + n).to_string()});
     for (answer, expected) in [
-        (json!(null), Outcome::Success),
-        (json!({}), Outcome::Success),
-        (json!({"batchItemFailures": null}), Outcome::Success),
-        (json!({"batchItemFailures": []}), Outcome::Success),
-        (json!({"batchItemFailures": [id(3), id(2)]}), Outcome::FailedFrom(1)),
-        (json!({"batchItemFailures": [id(1)]}), Outcome::FailedFrom(0)),
-        (json!({"batchItemFailures": [id(4)]}), Outcome::BadResponse),
-        (json!({"batchItemFailures": [id(1), {"itemIdentifier": ""}]}), Outcome::BadResponse),
-        (json!({"batchItemFailures": [{"itemIdentifier": null}]}), Outcome::BadResponse),
-        (json!({"batchItemFailures": [{"itemIdentifer": "1"}]}), Outcome::BadResponse),
-        (json!({"batchItemFailures": "1"}), Outcome::BadResponse),
-        (json!("done"), Outcome::BadResponse),
+        (json!(null), BatchOutcome::Success),
+        (json!({}), BatchOutcome::Success),
+        (json!({"batchItemFailures": null}), BatchOutcome::Success),
+        (json!({"batchItemFailures": []}), BatchOutcome::Success),
+        (json!({"batchItemFailures": [id(3), id(2)]}), BatchOutcome::FailedFrom(1)),
+        (json!({"batchItemFailures": [id(1)]}), BatchOutcome::FailedFrom(0)),
+        (json!({"batchItemFailures": [id(4)]}), BatchOutcome::BadResponse),
+        (json!({"batchItemFailures": [id(1), {"itemIdentifier": ""}]}), BatchOutcome::BadResponse),
+        (json!({"batchItemFailures": [{"itemIdentifier": null}]}), BatchOutcome::BadResponse),
+        (json!({"batchItemFailures": [{"itemIdentifer": "1"}]}), BatchOutcome::BadResponse),
+        (json!({"batchItemFailures": "1"}), BatchOutcome::BadResponse),
+        (json!("done"), BatchOutcome::BadResponse),
     ] {
-        assert_eq!(outcome(answer.to_string().as_bytes(), &records, &mapping()), expected, "{answer}");
+        assert_eq!(read_response(answer.to_string().as_bytes(), &records, &mapping()), expected, "{answer}");
     }
-    assert_eq!(outcome(b"", &records, &mapping()), Outcome::Success);
-    assert_eq!(outcome(b"{", &records, &mapping()), Outcome::BadResponse);
+    assert_eq!(read_response(b"", &records, &mapping()), BatchOutcome::Success);
+    assert_eq!(read_response(b"{", &records, &mapping()), BatchOutcome::BadResponse);
     let silent = StreamMapping { report_batch_item_failures: false, ..mapping() };
     let failed = json!({"batchItemFailures": [id(1)]}).to_string();
-    assert_eq!(outcome(failed.as_bytes(), &records, &silent), Outcome::Success);
+    assert_eq!(read_response(failed.as_bytes(), &records, &silent), BatchOutcome::Success);
 }
 
 #[test]
@@ -118,11 +118,11 @@ fn old_records_are_split_off() {
     let created = record(1).created;
     let mut batch = batch(1..4);
     batch.records[2].created = created + SignedDuration::from_secs(5);
-    let (expired, rest) = batch.clone().expire(&aged, created + SignedDuration::from_secs(61));
+    let (expired, rest) = batch.clone().split_expired(&aged, created + SignedDuration::from_secs(61));
     assert_eq!((numbers(&expired.unwrap().records), numbers(&rest.unwrap().records)), (vec![1, 2], vec![3]));
-    let (expired, rest) = batch.clone().expire(&aged, created + SignedDuration::from_secs(60));
+    let (expired, rest) = batch.clone().split_expired(&aged, created + SignedDuration::from_secs(60));
     assert_eq!((expired, rest), (None, Some(batch.clone())));
-    let (expired, rest) = batch.clone().expire(&mapping(), Timestamp::MAX);
+    let (expired, rest) = batch.clone().split_expired(&mapping(), Timestamp::MAX);
     assert_eq!((expired, rest), (None, Some(batch)));
 }
 
@@ -133,18 +133,18 @@ fn a_batch_ends_at_its_count_or_at_six_megabytes() {
     assert_eq!(batch_length(records[..3].iter(), &mapping()), 3);
     let mut big = batch(1..4).records;
     for record in &mut big {
-        record.json = "x".repeat(MAX_EVENT / 2 - ENVELOPE);
+        record.json = "x".repeat(MAX_EVENT_BYTES / 2 - ENVELOPE_BYTES);
     }
     assert_eq!(batch_length(big.iter(), &mapping()), 2);
     let two = Batch::new(big[..2].to_vec());
-    assert!(event(&two).len() <= MAX_EVENT);
-    big[0].json = "x".repeat(MAX_EVENT);
+    assert!(event(&two).len() <= MAX_EVENT_BYTES);
+    big[0].json = "x".repeat(MAX_EVENT_BYTES);
     assert_eq!(batch_length(big.iter(), &mapping()), 1);
 }
 
 proptest! {
-    /// Whatever records are poison and however the function reports them: every record ends once, in order, and only
-    /// poison is given up on where failures are isolated.
+    /// For any poison records and any way of reporting them, every record completes once and in order. With bisection,
+    /// only poison records are discarded.
     #[test]
     fn every_record_ends_once_and_in_order(
         length in 1u128..40,
@@ -162,9 +162,9 @@ proptest! {
             prop_assert!(invocations < 2000, "does not come to an end");
             let first_bad = numbers(&batch.records).iter().position(|n| poison.contains(n));
             let outcome = match first_bad {
-                None => Outcome::Success,
-                Some(index) if reports => Outcome::FailedFrom(index),
-                Some(_) => Outcome::FunctionError,
+                None => BatchOutcome::Success,
+                Some(index) if reports => BatchOutcome::FailedFrom(index),
+                Some(_) => BatchOutcome::FunctionError,
             };
             let settled = batch.settle(outcome, &mapping);
             ended.extend(numbers(&settled.done));

@@ -58,7 +58,7 @@ fn operators() {
         ("missing", json!({"S": [{"exists": false}]}), true),
         ("missing", json!({"S": [{"exists": true}]}), false),
         ("missing", json!({"S": [{"anything-but": ["a"]}]}), false),
-        // An attribute itself is no leaf.
+        // An attribute is an object, not a leaf.
         ("status", json!([{"exists": true}]), false),
         ("status", json!([{"exists": false}]), true),
         ("n", json!({"N": ["5"]}), true),

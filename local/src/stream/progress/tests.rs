@@ -20,7 +20,7 @@ fn the_checkpoint_waits_for_the_slowest() {
 }
 
 proptest! {
-    /// Nothing unfinished is ever at or before the checkpoint, and it never goes back.
+    /// No unfinished record is at or before the checkpoint, and the checkpoint never moves back.
     #[test]
     fn nothing_unfinished_is_passed(steps in proptest::collection::vec((any::<bool>(), any::<proptest::sample::Index>()), 1..60)) {
         let mut progress = Progress::new(0);

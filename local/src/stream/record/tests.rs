@@ -29,7 +29,7 @@ fn the_event_is_what_the_lambda_event_types_read() {
 
 #[test]
 fn one_partition_key_is_always_in_one_lane() {
-    let lanes: Vec<usize> = (1..50).map(|n| record(n).lane(10)).collect();
-    assert!(lanes.iter().all(|lane| *lane == lanes[0] && *lane < 10));
-    assert_eq!(record(1).lane(1), 0);
+    let workers: Vec<usize> = (1..50).map(|n| record(n).worker_index(10)).collect();
+    assert!(workers.iter().all(|worker| *worker == workers[0] && *worker < 10));
+    assert_eq!(record(1).worker_index(1), 0);
 }

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 fn changed(faults: &mut Faults, change: serde_json::Value) -> Result<(), String> {
-    let change: FaultsChange = serde_json::from_value(change).map_err(|error| error.to_string())?;
+    let change: FaultsUpdate = serde_json::from_value(change).map_err(|error| error.to_string())?;
     faults.change(change)
 }
 
@@ -12,7 +12,7 @@ fn a_fault_ends_after_its_number_of_sends() {
     let mut faults = Faults::default();
     changed(&mut faults, json!({"sends": {"errorCode": 131056, "httpStatus": 429, "retryAfter": 6, "times": 2}}))
         .unwrap();
-    let refused = SendOutcome::Refused { code: 131_056, status: Some(429), retry_after: Some(6) };
+    let refused = SendOutcome::Rejected { code: 131_056, status: Some(429), retry_after: Some(6) };
     assert_eq!(faults.next_send(), refused);
     assert_eq!(json!(faults)["sends"]["times"], 1);
     assert_eq!(faults.next_send(), refused);
@@ -46,7 +46,7 @@ fn a_mix_draws_each_fault_in_its_share_and_repeats() {
     };
     let sends = drawn();
     let count = |wanted: SendOutcome| sends.iter().filter(|outcome| **outcome == wanted).count();
-    assert!((50..150).contains(&count(SendOutcome::Refused { code: 4, status: None, retry_after: None })));
+    assert!((50..150).contains(&count(SendOutcome::Rejected { code: 4, status: None, retry_after: None })));
     assert!((240..360).contains(&count(SendOutcome::LostAfterAcceptance(Duration::ZERO))));
     assert!((530..670).contains(&count(SendOutcome::Accepted)));
     assert_eq!(sends, drawn());

@@ -1,7 +1,7 @@
 use super::*;
 
 fn webhook(request: Value, bsuid_only: bool) -> Value {
-    let inbound = parse(request, &People::default(), 1_749_416_383).unwrap();
+    let inbound = parse(request, &Users::default(), 1_749_416_383).unwrap();
     content(&[inbound], bsuid_only).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
@@ -68,7 +68,7 @@ fn a_bad_message_is_named() {
         (json!({"from": "201001234567", "text": "hi", "fromUserId": "7"}), "fromUserId"),
         (json!("hi"), "wrong"),
     ] {
-        let sentence = parse(request.clone(), &People::default(), 0).unwrap_err();
+        let sentence = parse(request.clone(), &Users::default(), 0).unwrap_err();
         assert!(sentence.contains(named), "{request}: {sentence}");
     }
 }

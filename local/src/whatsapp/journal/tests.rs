@@ -4,8 +4,8 @@ fn webhook(id: u64) -> Webhook {
     Webhook { id, body: format!("{{\"n\":{id}}}"), queued_at: 1 }
 }
 
-fn accepted(id: &str) -> Accepted {
-    Accepted {
+fn accepted(id: &str) -> AcceptedMessage {
+    AcceptedMessage {
         id: id.to_owned(),
         to: Some("201001234567".to_owned()),
         recipient: None,
@@ -16,8 +16,8 @@ fn accepted(id: &str) -> Accepted {
     }
 }
 
-fn person() -> Person {
-    Person { wa_id: Some("201001234567".to_owned()), user_id: "EG.7".to_owned(), name: None }
+fn user() -> User {
+    User { wa_id: Some("201001234567".to_owned()), user_id: "EG.7".to_owned(), name: None }
 }
 
 #[test]
@@ -26,24 +26,24 @@ fn what_was_not_delivered_comes_back() {
     let path = directory.path().join("whatsapp.jsonl");
     let (journal, recovered) = Journal::open(&path).unwrap();
     assert_eq!(recovered, Recovered::default());
-    journal.append(&Record::Inbound { people: vec![person()], webhooks: vec![webhook(1)] }).unwrap();
+    journal.append(&JournalEntry::Inbound { users: vec![user()], webhooks: vec![webhook(1)] }).unwrap();
     let webhooks = vec![webhook(2), webhook(3)];
-    journal.append(&Record::Accepted { message: accepted("wamid.1"), webhooks }).unwrap();
-    journal.append(&Record::Settled { id: 2 }).unwrap();
+    journal.append(&JournalEntry::Accepted { message: accepted("wamid.1"), webhooks }).unwrap();
+    journal.append(&JournalEntry::Settled { id: 2 }).unwrap();
     let receipt = ReadReceipt { message_id: "wamid.2".to_owned(), accepted_at: "2026-01-01T00:00:00Z".to_owned() };
-    journal.append(&Record::Read { receipt: receipt.clone() }).unwrap();
+    journal.append(&JournalEntry::Read { receipt: receipt.clone() }).unwrap();
     drop(journal);
 
-    let mut people = People::default();
-    people.learn(&person());
+    let mut users = Users::default();
+    users.remember(&user());
     let expected = Recovered {
-        people,
+        users,
         accepted: vec![accepted("wamid.1")],
         read: vec![receipt],
         pending: vec![webhook(1), webhook(3)],
         last_webhook_id: 3,
     };
-    // Twice: the second time from the compacted file.
+    // The second time reads the compacted file.
     assert_eq!(Journal::open(&path).unwrap().1, expected);
     assert_eq!(Journal::open(&path).unwrap().1, expected);
 }
@@ -53,15 +53,15 @@ fn a_torn_last_line_is_dropped_and_the_file_stays_usable() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("whatsapp.jsonl");
     let (journal, _) = Journal::open(&path).unwrap();
-    journal.append(&Record::Inbound { people: Vec::new(), webhooks: vec![webhook(1)] }).unwrap();
-    journal.append(&Record::Settled { id: 1 }).unwrap();
+    journal.append(&JournalEntry::Inbound { users: Vec::new(), webhooks: vec![webhook(1)] }).unwrap();
+    journal.append(&JournalEntry::Settled { id: 1 }).unwrap();
     drop(journal);
     let length = std::fs::metadata(&path).unwrap().len();
     OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 3).unwrap();
 
     let (journal, recovered) = Journal::open(&path).unwrap();
     assert_eq!(recovered.pending, [webhook(1)]);
-    journal.append(&Record::Settled { id: 1 }).unwrap();
+    journal.append(&JournalEntry::Settled { id: 1 }).unwrap();
     drop(journal);
     assert_eq!(Journal::open(&path).unwrap().1.pending, []);
 }

@@ -17,10 +17,10 @@ fn with(change: Value) -> Value {
     body
 }
 
-fn accepted(body: &Value) -> Message {
+fn accepted(body: &Value) -> OutboundMessage {
     match parse(body.to_string().as_bytes(), BUSINESS).unwrap() {
-        Request::Message(message) => message,
-        Request::ReadReceipt(_) => panic!("not a message: {body}"),
+        SendRequest::Message(message) => message,
+        SendRequest::ReadReceipt(_) => panic!("not a message: {body}"),
     }
 }
 
@@ -50,7 +50,7 @@ fn to_wins_over_recipient() {
 fn a_read_receipt_is_told_from_a_message() {
     let body = json!({"messaging_product": "whatsapp", "status": "read",
         "message_id": "wamid.1", "typing_indicator": {"type": "text"}});
-    assert!(matches!(parse(body.to_string().as_bytes(), BUSINESS), Ok(Request::ReadReceipt(_))));
+    assert!(matches!(parse(body.to_string().as_bytes(), BUSINESS), Ok(SendRequest::ReadReceipt(_))));
     for (key, value) in [("status", json!("seen")), ("message_id", json!("7")), ("typing_indicator", json!({}))] {
         let mut body = body.clone();
         body[key] = value;

@@ -1,25 +1,25 @@
 use super::*;
 
-fn person() -> Person {
-    Person { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()) }
+fn user() -> User {
+    User { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()) }
 }
 
-fn names(webhooks: &[Content]) -> Vec<String> {
+fn names(webhooks: &[ValueMembers]) -> Vec<String> {
     webhooks.iter().map(|content| content[1].1[0]["status"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 #[test]
 fn a_message_to_a_phone_number_is_sent_delivered_and_read() {
-    let (person, recipient) = (person(), Address::Phone("201001234567".into()));
-    let outcome = Outcome {
+    let (user, recipient) = (user(), Address::Phone("201001234567".into()));
+    let outcome = MessageStatuses {
         wamid: "wamid.1",
         kind: "text",
         recipient: &recipient,
-        person: &person,
+        user: &user,
         callback_data: Some("key"),
         at: 1_750_030_073,
     };
-    let webhooks = outcome.read_at_once(&WebhookFaults::default());
+    let webhooks = outcome.sent_delivered_read(&WebhookFaults::default());
     assert_eq!(names(&webhooks), ["sent", "delivered", "read"]);
     assert_eq!(
         webhooks[0],
@@ -46,7 +46,7 @@ fn a_message_to_a_phone_number_is_sent_delivered_and_read() {
 
     let faults =
         WebhookFaults { reorder: true, no_delivered: true, without_callback_data: true, ..WebhookFaults::default() };
-    let webhooks = outcome.read_at_once(&faults);
+    let webhooks = outcome.sent_delivered_read(&faults);
     assert_eq!(names(&webhooks), ["read", "sent"]);
     assert_eq!(webhooks[0][1].1[0].get("biz_opaque_callback_data"), None);
     assert_ne!(webhooks[0][1].1[0].get("pricing"), None);
@@ -54,10 +54,16 @@ fn a_message_to_a_phone_number_is_sent_delivered_and_read() {
 
 #[test]
 fn a_message_to_a_user_id_shows_no_phone_number() {
-    let (person, recipient) = (person(), Address::UserId("EG.7".into()));
-    let outcome =
-        Outcome { wamid: "wamid.1", kind: "text", recipient: &recipient, person: &person, callback_data: None, at: 0 };
-    for webhook in outcome.read_at_once(&WebhookFaults::default()) {
+    let (user, recipient) = (user(), Address::UserId("EG.7".into()));
+    let outcome = MessageStatuses {
+        wamid: "wamid.1",
+        kind: "text",
+        recipient: &recipient,
+        user: &user,
+        callback_data: None,
+        at: 0,
+    };
+    for webhook in outcome.sent_delivered_read(&WebhookFaults::default()) {
         assert!(!json!(webhook).to_string().contains("201001234567"));
         assert_eq!(webhook[1].1[0]["recipient_user_id"], "EG.7");
     }
@@ -65,12 +71,12 @@ fn a_message_to_a_user_id_shows_no_phone_number() {
 
 #[test]
 fn a_failure_has_its_error_and_no_contacts() {
-    let (person, recipient) = (person(), Address::Phone("201001234567".into()));
-    let outcome = Outcome {
+    let (user, recipient) = (user(), Address::Phone("201001234567".into()));
+    let outcome = MessageStatuses {
         wamid: "wamid.1",
         kind: "text",
         recipient: &recipient,
-        person: &person,
+        user: &user,
         callback_data: Some("key"),
         at: 0,
     };

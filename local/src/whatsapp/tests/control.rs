@@ -1,4 +1,4 @@
-//! `/simulator`: customers write, and bad input.
+//! The control API: customer messages and invalid input.
 
 use super::*;
 
@@ -22,7 +22,7 @@ async fn a_customer_writes() {
     assert_eq!(inbound["id"], id);
     assert_eq!((&inbound["from"], &inbound["text"]["body"]), (&json!("201001234567"), &json!("سلام 👋")));
 
-    // The statuses of an answer name the person who wrote.
+    // Statuses identify the user who wrote.
     simulator.send_text("201001234567").await;
     let value = receiver.value().await;
     assert_eq!(value["statuses"][0]["recipient_user_id"], "EG.7");
@@ -124,7 +124,7 @@ async fn bad_input_gets_a_sentence() {
         ("/simulator/messages", vec![b' '; 5 << 20], 413, "4 MB"),
         ("/simulator/scan", br#"{"qr": "x"}"#.to_vec(), 400, "from"),
         ("/simulator/scan", br#"{"qr": "x", "from": "1", "form": 1}"#.to_vec(), 400, "form"),
-        ("/simulator/faults", br#"{"sends": {"errorCode": 1, "colour": 2}}"#.to_vec(), 400, "colour"),
+        ("/simulator/faults", br#"{"sends": {"errorCode": 1, "color": 2}}"#.to_vec(), 400, "color"),
         ("/simulator/faults", br#"{"sends": {"times": 2}}"#.to_vec(), 400, "exactly one"),
         ("/simulator/nothing", Vec::new(), 404, "/simulator/nothing"),
         ("/simulator", Vec::new(), 404, "nothing"),

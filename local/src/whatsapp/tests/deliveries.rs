@@ -1,4 +1,4 @@
-//! Webhooks that are not answered with 200, held, or cut off by a restart.
+//! Webhooks that are rejected, held, or interrupted by a restart.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn write_from(from: &str) -> Value {
 #[tokio::test]
 async fn a_webhook_is_sent_again_until_it_is_answered_with_200() {
     let mut receiver = Receiver::start().await;
-    // 204 and a redirect are failures to Meta.
+    // Meta treats 204 and redirects as failures.
     receiver.answer(&[500, 204, 302]);
     let simulator = Simulator::start(&receiver.url);
     let (status, answer) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
@@ -21,7 +21,7 @@ async fn a_webhook_is_sent_again_until_it_is_answered_with_200() {
     }
     let counts = simulator.all_delivered().await;
     assert_eq!(counts, json!({"queued": 1, "delivered": 1, "failedAttempts": 3, "givenUp": 0, "pending": 0}));
-    let lines = simulator.console.lines();
+    let lines = simulator.console.output();
     for expected in [
         "webhook 1: answered 500 at attempt 1; again at once",
         "webhook 1: answered 204 at attempt 2; again in 1 s",
@@ -40,7 +40,7 @@ async fn a_receiver_that_is_away_is_reported() {
     assert_eq!(status, 200);
     assert_eq!(answer["deliveries"], json!([{"status": null, "error": "no connection to the webhook"}]));
     assert_eq!(simulator.get("/simulator/webhooks").await["pending"], 1);
-    // A retry that is waiting must not hold up the shutdown.
+    // A pending retry must not delay the shutdown.
     simulator.stop().await;
 }
 
@@ -108,7 +108,7 @@ async fn a_restart_loses_no_webhook_and_no_message() {
     assert_eq!(simulator.all_delivered().await["delivered"], 4);
     simulator.stop().await;
 
-    // Nothing comes a third time, and the customer's name is still known.
+    // Nothing is delivered again, and the customer's name is still known.
     let simulator = Simulator::start_with(&receiver.url, journal);
     assert_eq!(simulator.get("/simulator/webhooks").await["queued"], 0);
     simulator.send_text("+201007654321").await;
@@ -121,6 +121,6 @@ async fn a_damaged_journal_is_an_error_at_start() {
     let path = directory.path().join("whatsapp.jsonl");
     std::fs::write(&path, "nonsense\n").unwrap();
     let simulator = Simulator::start_with("http://127.0.0.1:9/", Some(path));
-    let ended = tokio::time::timeout(PATIENCE, simulator.running).await.unwrap().unwrap();
+    let ended = tokio::time::timeout(TIMEOUT, simulator.running).await.unwrap().unwrap();
     assert!(matches!(ended, Err(WhatsAppError::Journal(_))), "{ended:?}");
 }

@@ -1,4 +1,4 @@
-//! What sends suffer when a test asks for it.
+//! Injected faults for sends.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -27,7 +27,7 @@ async fn a_refused_send_is_not_accepted() {
     assert_eq!(messages["messages"][0]["id"], id);
 }
 
-/// A connection of its own over which a text has been sent.
+/// Opens a connection and sends a text over it.
 async fn sending(simulator: &Simulator) -> TcpStream {
     let body = text_to("+201001234567").to_string();
     let head = format!(
@@ -41,10 +41,10 @@ async fn sending(simulator: &Simulator) -> TcpStream {
     stream
 }
 
-/// All that comes back until the connection is closed; an error when it is reset.
+/// Reads until the connection closes; an error if it is reset.
 async fn until_closed(mut stream: TcpStream) -> (Vec<u8>, std::io::Result<usize>) {
     let mut answer = Vec::new();
-    let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    let ended = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut answer)).await.unwrap();
     (answer, ended)
 }
 
@@ -65,7 +65,7 @@ async fn a_dropped_connection_closes_without_a_byte() {
         let messages = simulator.get("/simulator/messages").await;
         assert_eq!(messages["messages"].as_array().unwrap().len(), accepted, "{fault}");
     }
-    // What was accepted has its statuses, though the sender never heard of it.
+    // Accepted messages have statuses even though the sender got no response.
     assert_eq!(simulator.all_delivered().await["delivered"], 6);
     assert_eq!(receiver.status().await["biz_opaque_callback_data"], "key-1");
 
@@ -80,9 +80,9 @@ async fn a_hanging_send_does_not_hold_up_the_shutdown() {
     simulator.faults(json!({"sends": {"timeoutAfterAcceptance": 600_000}})).await;
     let stream = sending(&simulator).await;
     let accepted = async { while simulator.get("/simulator/messages").await["messages"] == json!([]) {} };
-    tokio::time::timeout(PATIENCE, accepted).await.unwrap();
+    tokio::time::timeout(TIMEOUT, accepted).await.unwrap();
     simulator.stop().await;
-    // Closed or reset, but nothing was answered.
+    // Closed or reset, but without a response.
     assert_eq!(until_closed(stream).await.0, b"");
 }
 

@@ -1,4 +1,4 @@
-//! Sending as the functions do it.
+//! Sends messages as the functions do.
 
 use super::*;
 
@@ -42,7 +42,7 @@ async fn an_accepted_message_is_sent_delivered_and_read() {
         assert_eq!(messages["messages"].as_array().map(Vec::len), Some(left), "{from}");
     }
     assert!(simulator.get("/simulator/messages?from=x").await["error"].is_string());
-    let lines = simulator.console.lines().join("\n");
+    let lines = simulator.console.output().join("\n");
     assert!(lines.contains("…4567") && !lines.contains("100123") && !lines.contains("Wie geht"), "{lines}");
 }
 
@@ -68,7 +68,7 @@ async fn a_read_receipt_succeeds() {
     assert_eq!(simulator.get("/simulator/messages").await["messages"], json!([]));
     assert_eq!(simulator.get("/simulator/receipts").await["receipts"][0]["messageId"], "wamid.1");
 
-    // Nobody reads his own messages.
+    // The business cannot mark its own message as read.
     let (_, answer) = simulator.graph(&text_to("+201001234567")).await.unwrap();
     let body = json!({"messaging_product": "whatsapp", "status": "read", "message_id": answer["messages"][0]["id"]});
     assert_eq!(simulator.graph(&body).await.unwrap().1["error"]["code"], 131_009);
@@ -91,7 +91,7 @@ async fn the_number_answers_with_its_fields() {
             "throughput": {"level": "STANDARD"},
         })
     );
-    assert_eq!(get("?fields=colour").await["error"]["code"], 100);
+    assert_eq!(get("?fields=color").await["error"]["code"], 100);
     assert_eq!(get("?fields=%FF").await["error"]["code"], 100);
 }
 

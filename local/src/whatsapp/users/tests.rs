@@ -28,14 +28,14 @@ fn a_masked_address_shows_four_characters() {
 
 #[test]
 fn a_number_keeps_the_user_id_it_wrote_with() {
-    let mut people = People::default();
+    let mut users = Users::default();
     let phone = Address::phone("201001234567").unwrap();
-    let derived = people.get(&phone).user_id;
+    let derived = users.get(&phone).user_id;
     assert_eq!(Address::user_id(&derived).unwrap().as_str(), derived);
-    assert_eq!(people.get(&phone).user_id, derived);
+    assert_eq!(users.get(&phone).user_id, derived);
 
-    let person = Person { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()) };
-    people.learn(&person);
-    assert_eq!(people.get(&phone), person);
-    assert_eq!(people.get(&Address::user_id("EG.7").unwrap()), person);
+    let user = User { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()) };
+    users.remember(&user);
+    assert_eq!(users.get(&phone), user);
+    assert_eq!(users.get(&Address::user_id("EG.7").unwrap()), user);
 }

@@ -2,15 +2,15 @@ use super::*;
 
 #[test]
 fn an_id_has_the_layout_of_a_real_one() {
-    let id = fresh("16503879439", Direction::Outbound);
+    let id = generate("16503879439", Direction::Outbound);
     assert!(id.starts_with("wamid.HBgLMTY1MDM4Nzk0MzkVAgARGB"), "{id}");
     assert_eq!(STANDARD.decode(id.strip_prefix("wamid.").unwrap()).unwrap().len(), 2 + 12 + 5 + 19 + 1);
 
-    let id = fresh("16503879439", Direction::Inbound);
+    let id = generate("16503879439", Direction::Inbound);
     assert!(id.starts_with("wamid.HBgLMTY1MDM4Nzk0MzkVAgASGB"), "{id}");
 }
 
 #[test]
 fn no_two_ids_are_the_same() {
-    assert_ne!(fresh("16503879439", Direction::Inbound), fresh("16503879439", Direction::Inbound));
+    assert_ne!(generate("16503879439", Direction::Inbound), generate("16503879439", Direction::Inbound));
 }

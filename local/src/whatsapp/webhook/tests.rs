@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn the_signature_is_that_of_the_published_test_vectors() {
-    // RFC 4231, test cases 2 and 6: a short key, and one longer than a block.
+    // RFC 4231, test cases 2 and 6: a short key and a key longer than a block.
     assert_eq!(
         sign("Jefe", b"what do ya want for nothing?"),
         "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
@@ -23,7 +23,7 @@ fn what_is_not_ascii_is_escaped_and_reads_back_the_same() {
 
 #[test]
 fn the_envelope_names_the_account_and_the_number() {
-    let number = Number { waba_id: "1".into(), phone_number_id: "2".into(), display_phone_number: "3".into() };
+    let number = BusinessNumber { waba_id: "1".into(), phone_number_id: "2".into(), display_phone_number: "3".into() };
     let body: Value = serde_json::from_str(&body(&number, vec![("messages", json!([7]))])).unwrap();
     assert_eq!(
         body,
