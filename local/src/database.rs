@@ -14,7 +14,7 @@ use dynoxide::DynoxideError;
 use tokio::{net::TcpListener, task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use self::faults::{Fault, Faults, Injection, Odds};
+pub use self::faults::{Fault, Faults, Injection, RandomFaults};
 use self::{permissions::Permissions, usage::UsageMeter};
 use crate::{
     console::{Console, Kind},
@@ -23,7 +23,7 @@ use crate::{
 
 /// How often expired items are deleted. DynamoDB deletes them "within a few days" (Developer Guide, *Using time to
 /// live*).
-const TTL_SWEEP: Duration = Duration::from_secs(60);
+const TTL_SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Where the data is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,15 +62,17 @@ pub enum DatabaseError {
         source: rusqlite::Error,
     },
     /// The database rejected the template's table.
-    #[error("the template's table is refused")]
+    #[error("the template's table is invalid")]
     Table {
         /// The error as DynamoDB reports it.
         #[from]
         source: DynoxideError,
     },
     /// The table of an earlier run differs from the template's table.
-    #[error("the table in the data folder has another {what} than the template; delete the data folder to start anew")]
-    Differs {
+    #[error(
+        "the {what} of the table in the data folder differs from the template; delete the data folder to start over"
+    )]
+    TableMismatch {
         /// The part that differs.
         what: &'static str,
     },
@@ -178,14 +180,14 @@ async fn serve_public(listener: TcpListener, router: axum::Router, stop: Cancell
 }
 
 async fn sweep(database: dynoxide::Database, stop: CancellationToken, console: Console) {
-    let mut ticks = tokio::time::interval(TTL_SWEEP);
+    let mut ticks = tokio::time::interval(TTL_SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let database = database.clone();
         match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
             Ok(Ok(_)) => {}
-            Ok(Err(problem)) => console.line(Kind::Problem, format!("expired items were not deleted: {problem}")),
-            Err(panic) => console.line(Kind::Problem, format!("expired items were not deleted: {panic}")),
+            Ok(Err(problem)) => console.line(Kind::Problem, format!("cannot delete expired items: {problem}")),
+            Err(panic) => console.line(Kind::Problem, format!("cannot delete expired items: {panic}")),
         }
     }
 }

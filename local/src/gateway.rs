@@ -26,7 +26,7 @@ use uuid::Uuid;
 use self::{
     authorizer::Authorizers,
     cors::CorsRules,
-    routes::{Match, Routes},
+    routes::{RouteMatch, Routes},
     throttle::Throttles,
 };
 use crate::{
@@ -36,9 +36,9 @@ use crate::{
 };
 
 /// Maximum payload size (API Gateway Developer Guide, *Quotas for HTTP APIs*).
-const BODY_LIMIT: usize = 10 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// Maximum combined size of the request line and header values (API Gateway Developer Guide, *Quotas for HTTP APIs*).
-const HEADERS_LIMIT: usize = 10_240;
+const MAX_HEADER_BYTES: usize = 10_240;
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
 
 struct Gateway {
@@ -88,120 +88,121 @@ async fn handle(
     request: Request,
 ) -> Response<Body> {
     let started = Instant::now();
-    let summary = format!("{} {}", request.method(), path_and_keys(request.uri()));
+    let request_line = format!("{} {}", request.method(), path_and_parameter_names(request.uri()));
     let request_id = request_id();
     let origin = request.headers().get("origin").cloned();
-    let mut outcome = gateway.answer(request, client, &request_id).await;
+    let mut logged = gateway.respond(request, client, &request_id).await;
     if let (Some(cors), Some(origin)) = (&gateway.cors, &origin) {
-        cors.decorate(outcome.response.headers_mut(), origin);
+        cors.apply(logged.response.headers_mut(), origin);
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
-        outcome.response.headers_mut().insert(REQUEST_ID, value);
+        logged.response.headers_mut().insert(REQUEST_ID, value);
     }
-    let status = outcome.response.status().as_u16();
-    let took = started.elapsed().as_millis();
-    gateway.console.line(Kind::Request, format!("{summary} {status} {took} ms{}", outcome.detail));
-    outcome.response
+    let status = logged.response.status().as_u16();
+    let duration_ms = started.elapsed().as_millis();
+    gateway.console.line(Kind::Request, format!("{request_line} {status} {duration_ms} ms{}", logged.detail));
+    logged.response
 }
 
 /// A response and its details for the console.
-struct Outcome {
+struct LoggedResponse {
     response: Response<Body>,
     detail: String,
 }
 
-impl Outcome {
-    fn refusal(status: StatusCode, detail: &str) -> Outcome {
-        Outcome { response: response::refusal(status), detail: format!("  {detail}") }
+impl LoggedResponse {
+    fn error(status: StatusCode, detail: &str) -> LoggedResponse {
+        LoggedResponse { response: response::error(status), detail: format!("  {detail}") }
     }
 }
 
 impl Gateway {
     #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
-    async fn answer(&self, request: Request, client: SocketAddr, request_id: &str) -> Outcome {
-        if headers_size(&request) > HEADERS_LIMIT {
-            return Outcome::refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large");
+    async fn respond(&self, request: Request, client: SocketAddr, request_id: &str) -> LoggedResponse {
+        if headers_size(&request) > MAX_HEADER_BYTES {
+            return LoggedResponse::error(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large");
         }
         let path = event::decoded_path(request.uri().path());
-        let found = self.routes.find(request.method().as_str(), &path);
+        let matched = self.routes.find(request.method().as_str(), &path);
         // A preflight carries no credentials, so it fails on a route with an authorizer, as on AWS (API Gateway
         // Developer Guide, *Configure CORS for HTTP APIs*, on the `$default` route).
-        let is_open = found.as_ref().is_none_or(|found| found.route.authorizer.is_none());
-        if let Some(response) = self.cors.as_ref().filter(|_| is_open).and_then(|cors| cors.preflight(&request)) {
-            return Outcome { response, detail: "  CORS preflight".to_owned() };
+        let is_public = matched.as_ref().is_none_or(|matched| matched.route.authorizer.is_none());
+        if let Some(response) = self.cors.as_ref().filter(|_| is_public).and_then(|cors| cors.preflight(&request)) {
+            return LoggedResponse { response, detail: "  CORS preflight".to_owned() };
         }
-        let Some(found) = found else {
-            return Outcome::refusal(StatusCode::NOT_FOUND, "no route");
+        let Some(matched) = matched else {
+            return LoggedResponse::error(StatusCode::NOT_FOUND, "no route");
         };
-        if !self.throttles.admit(&found.route.key(), Instant::now()) {
-            return Outcome::refusal(StatusCode::TOO_MANY_REQUESTS, "throttled");
+        if !self.throttles.try_acquire(&matched.route.key(), Instant::now()) {
+            return LoggedResponse::error(StatusCode::TOO_MANY_REQUESTS, "throttled");
         }
         let (parts, body) = request.into_parts();
-        let context = event::Context { client, port: self.port, request_id, now: Timestamp::now(), path: &path };
-        let mut event = event::build(&parts, &found, &context);
-        if let Some(authorizer) = &found.route.authorizer {
-            match self.authorizers.ask(authorizer, &event, Instant::now()).await {
+        let context = event::RequestContext { client, port: self.port, request_id, now: Timestamp::now(), path: &path };
+        let mut event = event::build(&parts, &matched, &context);
+        if let Some(authorizer) = &matched.route.authorizer {
+            match self.authorizers.authorize(authorizer, &event, Instant::now()).await {
                 Ok(context) => event::add_authorizer(&mut event, context),
-                Err(status) => return Outcome::refusal(status, authorizer),
+                Err(status) => return LoggedResponse::error(status, authorizer),
             }
         }
-        let body = match Limited::new(body, BODY_LIMIT).collect().await {
+        let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
-                return Outcome::refusal(StatusCode::PAYLOAD_TOO_LARGE, "body too large");
+                return LoggedResponse::error(StatusCode::PAYLOAD_TOO_LARGE, "body too large");
             }
-            Err(_) => return Outcome::refusal(StatusCode::BAD_REQUEST, "body ended early"),
+            Err(_) => return LoggedResponse::error(StatusCode::BAD_REQUEST, "incomplete body"),
         };
         event::add_body(&mut event, &parts, &body);
-        let invocation = self.lambda.invoke_measured(found.function, event.to_string().into());
-        match tokio::time::timeout(found.route.timeout, invocation).await {
-            Ok(invocation) => from_invocation(&found, invocation),
+        let invocation = self.lambda.invoke_measured(matched.function, event.to_string().into());
+        match tokio::time::timeout(matched.route.timeout, invocation).await {
+            Ok(invocation) => from_invocation(&matched, invocation),
             Err(_) => {
-                let detail = format!("{}  no answer within {} s", found.function, found.route.timeout.as_secs_f64());
-                Outcome::refusal(StatusCode::SERVICE_UNAVAILABLE, &detail)
+                let detail =
+                    format!("{}  no response within {} s", matched.function, matched.route.timeout.as_secs_f64());
+                LoggedResponse::error(StatusCode::SERVICE_UNAVAILABLE, &detail)
             }
         }
     }
 }
 
-fn from_invocation(found: &Match<'_>, invocation: Invocation) -> Outcome {
+fn from_invocation(matched: &RouteMatch<'_>, invocation: Invocation) -> LoggedResponse {
     let response = match &invocation.result {
         Ok(payload) => response::from_function(payload),
         Err(_) => None,
     };
     let problem = match (&invocation.result, &response) {
-        (Err(error), _) => format!("  {}", short(error)),
-        (Ok(_), None) => "  its answer is none that API Gateway takes".to_owned(),
+        (Err(error), _) => format!("  {}", summary(error)),
+        (Ok(_), None) => "  invalid response format".to_owned(),
         (Ok(_), Some(_)) => String::new(),
     };
     let start = if invocation.cold { "cold" } else { "warm" };
-    let detail = format!("  {} {start}  dynamodb: {}{problem}", found.function, invocation.usage);
-    Outcome { response: response.unwrap_or_else(|| response::refusal(StatusCode::INTERNAL_SERVER_ERROR)), detail }
+    let detail = format!("  {} {start}  dynamodb: {}{problem}", matched.function, invocation.usage);
+    LoggedResponse { response: response.unwrap_or_else(|| response::error(StatusCode::INTERNAL_SERVER_ERROR)), detail }
 }
 
 /// Summarizes the failure. The console shows the full error on a line of its own.
-fn short(error: &InvokeError) -> &'static str {
+fn summary(error: &InvokeError) -> &'static str {
     match error {
         InvokeError::Handled { .. } => "failed",
         InvokeError::TimedOut { .. } => "timed out",
         InvokeError::Crashed { .. } => "crashed",
-        InvokeError::Init { .. } => "did not start",
-        InvokeError::TooLarge { .. } => "the event is larger than Lambda takes",
+        InvokeError::Init { .. } => "start failed",
+        InvokeError::TooLarge { .. } => "event too large",
         InvokeError::Unknown { .. } => "no such function",
         InvokeError::Stopped => "stopping",
     }
 }
 
 /// Returns the path and the names of the query parameters. Values are omitted because they include the verify token.
-fn path_and_keys(uri: &axum::http::Uri) -> String {
-    let keys: Vec<&str> = uri
+fn path_and_parameter_names(uri: &axum::http::Uri) -> String {
+    let names: Vec<&str> = uri
         .query()
         .unwrap_or_default()
         .split('&')
-        .map(|pair| pair.split_once('=').map_or(pair, |(key, _)| key))
-        .filter(|key| !key.is_empty())
+        .map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
+        .filter(|name| !name.is_empty())
         .collect();
-    if keys.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), keys.join("&")) }
+    if names.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), names.join("&")) }
 }
 
 fn headers_size(request: &Request) -> usize {

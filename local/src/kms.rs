@@ -27,14 +27,14 @@ pub enum KeyError {
         source: std::io::Error,
     },
     /// No random numbers are available, or the file does not contain a key of 32 bytes.
-    #[error("there is no key of 32 bytes")]
+    #[error("no key of 32 bytes is available")]
     NoKey,
 }
 
 /// The KMS keys of a run.
 pub struct Kms {
     /// The ARNs of the keys.
-    ids: Vec<String>,
+    key_arns: Vec<String>,
     /// The key material behind all ARNs.
     key: LessSafeKey,
 }
@@ -49,7 +49,7 @@ struct Request {
     encryption_context: Map<String, Value>,
 }
 
-type Answer = (StatusCode, Value);
+type KmsResponse = (StatusCode, Value);
 
 impl Kms {
     /// Creates the keys with these ARNs. Loads the key material from `folder`, an existing directory, or creates it
@@ -57,64 +57,64 @@ impl Kms {
     ///
     /// # Errors
     /// Returns a [`KeyError`] if the key file is damaged or cannot be read or written.
-    pub fn new(ids: Vec<String>, folder: Option<&Path>) -> Result<Kms, KeyError> {
+    pub fn new(key_arns: Vec<String>, folder: Option<&Path>) -> Result<Kms, KeyError> {
         let bytes = match folder {
             Some(folder) => load_or_create(folder)?,
             None => random::<32>()?.to_vec(),
         };
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| KeyError::NoKey)?;
-        Ok(Kms { ids, key: LessSafeKey::new(key) })
+        Ok(Kms { key_arns, key: LessSafeKey::new(key) })
     }
 
     /// Handles an operation of `TrentService`, the service name of KMS in the `X-Amz-Target` header.
-    pub(crate) fn answer(&self, operation: &str, body: &[u8]) -> Answer {
+    pub(crate) fn handle(&self, operation: &str, body: &[u8]) -> KmsResponse {
         let Ok(request) = serde_json::from_slice::<Request>(body) else {
-            return refuse("SerializationException", "The request is no JSON of this operation.");
+            return error("SerializationException", "The request body is invalid for this operation.");
         };
         match operation {
             "GenerateDataKey" => self.generate_data_key(&request),
             "Decrypt" => self.decrypt(request),
-            _ => refuse("UnknownOperationException", "A local run has no stand-in for it."),
+            _ => error("UnknownOperationException", "The local run does not support this operation."),
         }
     }
 
     /// Implements `GenerateDataKey` for `AES_256` (KMS API Reference).
-    fn generate_data_key(&self, request: &Request) -> Answer {
-        let Some(id) = request.key_id.as_ref().filter(|id| self.ids.contains(id)) else {
-            return refuse("NotFoundException", "The key does not exist.");
+    fn generate_data_key(&self, request: &Request) -> KmsResponse {
+        let Some(id) = request.key_id.as_ref().filter(|id| self.key_arns.contains(id)) else {
+            return error("NotFoundException", "The key does not exist.");
         };
         if request.key_spec.as_deref() != Some("AES_256") {
-            return refuse("ValidationException", "A local run makes keys of AES_256 only.");
+            return error("ValidationException", "The local run supports only AES_256.");
         }
         let (Ok(plain), Ok(nonce)) = (random::<32>(), random::<NONCE_LEN>()) else {
-            return refuse("KMSInternalException", "There are no random numbers.");
+            return error("KMSInternalException", "No random numbers are available.");
         };
         let mut text = plain.to_vec();
-        let sealed = self.key.seal_in_place_append_tag(
+        let encrypted = self.key.seal_in_place_append_tag(
             Nonce::assume_unique_for_key(nonce),
             context(id, &request.encryption_context),
             &mut text,
         );
-        if sealed.is_err() {
-            return refuse("KMSInternalException", "The data key could not be encrypted.");
+        if encrypted.is_err() {
+            return error("KMSInternalException", "Cannot encrypt the data key.");
         }
         let blob = [id.as_bytes(), b"\n", &nonce[..], &text].concat();
-        let answer = json!({
+        let response = json!({
             "KeyId": id,
             "Plaintext": BASE64_STANDARD.encode(plain),
             "CiphertextBlob": BASE64_STANDARD.encode(blob),
         });
-        (StatusCode::OK, answer)
+        (StatusCode::OK, response)
     }
 
     /// Implements `Decrypt` (KMS API Reference).
-    fn decrypt(&self, request: Request) -> Answer {
-        let invalid = || refuse("InvalidCiphertextException", "");
+    fn decrypt(&self, request: Request) -> KmsResponse {
+        let invalid = || error("InvalidCiphertextException", "");
         let blob = request.ciphertext_blob.and_then(|blob| BASE64_STANDARD.decode(blob).ok()).unwrap_or_default();
         let Some(at) = blob.iter().position(|byte| *byte == b'\n') else { return invalid() };
         let (id, rest) = (String::from_utf8_lossy(&blob[..at]).into_owned(), &blob[at + 1..]);
         if request.key_id.is_some_and(|wanted| wanted != id) {
-            return refuse("IncorrectKeyException", "The key is another than the one that encrypted it.");
+            return error("IncorrectKeyException", "The key does not match the key that encrypted the data.");
         }
         let Some((nonce, text)) = rest.split_first_chunk::<NONCE_LEN>() else { return invalid() };
         let (nonce, mut text) = (Nonce::assume_unique_for_key(*nonce), text.to_vec());
@@ -131,7 +131,7 @@ fn context(id: &str, pairs: &Map<String, Value>) -> Aad<String> {
     Aad::from(json!([id, sorted]).to_string())
 }
 
-fn refuse(kind: &str, message: &str) -> Answer {
+fn error(kind: &str, message: &str) -> KmsResponse {
     (StatusCode::BAD_REQUEST, json!({"__type": kind, "message": message}))
 }
 

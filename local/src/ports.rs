@@ -16,7 +16,7 @@ pub enum PortError {
         source: std::io::Error,
     },
     /// The four following ports don't exist.
-    #[error("--port {port} leaves no room for the four ports after it; the highest is 65531")]
+    #[error("--port {port} is too high: the four ports after it are also needed, so the maximum is 65531")]
     TooHigh {
         /// The port.
         port: u16,
@@ -44,7 +44,7 @@ pub(crate) fn bind(port: u16) -> Result<Ports, PortError> {
         api: listen(port, "the API")?,
         whatsapp: listen(second, "the simulated WhatsApp")?,
         dynamodb: listen(third, "DynamoDB")?,
-        secrets: listen(fourth, "Secrets Manager")?,
+        secrets: listen(fourth, "Secrets Manager and KMS")?,
         lambda: listen(fifth, "the Lambda API")?,
     })
 }

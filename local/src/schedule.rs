@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Maximum number of concurrent invocations per schedule.
-const AT_ONCE: usize = 2;
+const MAX_CONCURRENT: usize = 2;
 
 /// Invokes `function` (package name) immediately and then once per period, until `shutdown`. The immediate invocation
 /// picks up work left over from an earlier run.
@@ -30,14 +30,14 @@ const AT_ONCE: usize = 2;
 #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
 pub async fn run(schedule: Schedule, function: String, lambda: Lambda, console: Console, shutdown: CancellationToken) {
     let running = TaskTracker::new();
-    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    let permits = Arc::new(Semaphore::new(MAX_CONCURRENT));
     let mut ticks = interval_at(Instant::now(), schedule.rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             console.line(
                 Kind::Problem,
-                format!("{function} is still busy with {AT_ONCE} events of its schedule; this one is dropped"),
+                format!("{function}: schedule event dropped, {MAX_CONCURRENT} invocations in progress"),
             );
             continue;
         };
@@ -45,15 +45,16 @@ pub async fn run(schedule: Schedule, function: String, lambda: Lambda, console: 
         let event = event(&format!("{function}-{}", schedule.logical_id), Timestamp::now(), Uuid::new_v4());
         running.spawn(async move {
             let invocation = lambda.invoke_measured(&function, event).await;
-            let took = invocation.duration.as_millis();
+            let duration_ms = invocation.duration.as_millis();
             match invocation.result {
-                Ok(_) => console.line(Kind::Schedule, format!("{function} done, {took} ms, {}", invocation.usage)),
+                Ok(_) => console
+                    .line(Kind::Schedule, format!("{function} scheduled, {duration_ms} ms, {}", invocation.usage)),
                 Err(InvokeError::Stopped) => {}
                 Err(problem) => {
-                    console.line(Kind::Problem, format!("{function} on its schedule: {problem}, {took} ms"))
+                    console.line(Kind::Problem, format!("{function} scheduled: {problem}, {duration_ms} ms"))
                 }
             }
-            drop(slot);
+            drop(permit);
         });
     }
     running.close();

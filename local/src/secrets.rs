@@ -127,13 +127,13 @@ pub async fn serve(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let stored = secrets.into_iter().map(|(id, value)| {
         let current = Version { id: Uuid::new_v4(), value: value.to_string() };
-        Stored { id, current: Mutex::new(current) }
+        StoredSecret { id, current: Mutex::new(current) }
     });
     let app = Router::new().fallback(handle).with_state(Arc::new((stored.collect::<Vec<_>>(), kms)));
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
-struct Stored {
+struct StoredSecret {
     id: String,
     current: Mutex<Version>,
 }
@@ -159,81 +159,81 @@ struct PutSecretValue {
     secret_string: Option<String>,
 }
 
-async fn handle(State(services): State<Arc<(Vec<Stored>, Kms)>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(services): State<Arc<(Vec<StoredSecret>, Kms)>>, headers: HeaderMap, body: Bytes) -> Response {
     let (stored, kms) = &*services;
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let (status, answer) = match target {
-        Some("secretsmanager.GetSecretValue") => get(stored, &body),
-        Some("secretsmanager.PutSecretValue") => put(stored, &body),
-        Some(target) if target.starts_with("TrentService.") => kms.answer(&target["TrentService.".len()..], &body),
+    let (status, response) = match target {
+        Some("secretsmanager.GetSecretValue") => get_secret_value(stored, &body),
+        Some("secretsmanager.PutSecretValue") => put_secret_value(stored, &body),
+        Some(target) if target.starts_with("TrentService.") => kms.handle(&target["TrentService.".len()..], &body),
         _ => (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException"})),
     };
-    (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], answer.to_string()).into_response()
+    (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], response.to_string()).into_response()
 }
 
-fn refuse(kind: &str, message: &str) -> (StatusCode, Value) {
+fn error(kind: &str, message: &str) -> (StatusCode, Value) {
     (StatusCode::BAD_REQUEST, json!({"__type": kind, "Message": message}))
 }
 
-fn missing() -> (StatusCode, Value) {
-    refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+fn not_found() -> (StatusCode, Value) {
+    error("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
 /// Implements `GetSecretValue` (Secrets Manager API Reference).
-fn get(stored: &[Stored], body: &[u8]) -> (StatusCode, Value) {
+fn get_secret_value(stored: &[StoredSecret], body: &[u8]) -> (StatusCode, Value) {
     let Ok(request) = serde_json::from_slice::<GetSecretValue>(body) else {
-        return refuse("SerializationException", "The request body is not a GetSecretValue request.");
+        return error("SerializationException", "The request body is not a GetSecretValue request.");
     };
     let Some(id) = request.secret_id else {
-        return refuse("InvalidParameterException", "You must provide a value for the SecretId parameter.");
+        return error("InvalidParameterException", "You must provide a value for the SecretId parameter.");
     };
-    let Some(secret) = stored.iter().find(|secret| secret.is(&id)) else { return missing() };
+    let Some(secret) = stored.iter().find(|secret| secret.matches(&id)) else { return not_found() };
     let current = secret.current();
     let this_version = request.version_id.is_none_or(|version| version == current.id.to_string());
     let this_stage = request.version_stage.is_none_or(|stage| stage == "AWSCURRENT");
     if !this_version || !this_stage {
         let message = "Secrets Manager can't find the specified secret value for that version or staging label.";
-        return refuse("ResourceNotFoundException", message);
+        return error("ResourceNotFoundException", message);
     }
-    let answer = json!({
+    let response = json!({
         "ARN": secret.arn(),
         "Name": secret.name(),
         "VersionId": current.id,
         "SecretString": current.value,
         "VersionStages": ["AWSCURRENT"],
     });
-    (StatusCode::OK, answer)
+    (StatusCode::OK, response)
 }
 
 /// Implements `PutSecretValue` for text (Secrets Manager API Reference).
 #[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
-fn put(stored: &[Stored], body: &[u8]) -> (StatusCode, Value) {
+fn put_secret_value(stored: &[StoredSecret], body: &[u8]) -> (StatusCode, Value) {
     let Ok(request) = serde_json::from_slice::<PutSecretValue>(body) else {
-        return refuse("SerializationException", "The request body is not a PutSecretValue request.");
+        return error("SerializationException", "The request body is not a PutSecretValue request.");
     };
     let (Some(id), Some(value)) = (request.secret_id, request.secret_string) else {
         let message = "You must provide a value for the SecretId and the SecretString parameters.";
-        return refuse("InvalidParameterException", message);
+        return error("InvalidParameterException", message);
     };
-    let Some(secret) = stored.iter().find(|secret| secret.is(&id)) else { return missing() };
+    let Some(secret) = stored.iter().find(|secret| secret.matches(&id)) else { return not_found() };
     let version = Version { id: Uuid::new_v4(), value };
     *secret.current.lock().unwrap_or_else(PoisonError::into_inner) = version.clone();
-    let answer = json!({
+    let response = json!({
         "ARN": secret.arn(),
         "Name": secret.name(),
         "VersionId": version.id,
         "VersionStages": ["AWSCURRENT"],
     });
-    (StatusCode::OK, answer)
+    (StatusCode::OK, response)
 }
 
-impl Stored {
+impl StoredSecret {
     fn current(&self) -> Version {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns whether `id` is the secret's name, its ARN, or its ARN without the hyphen and six characters at the end.
-    fn is(&self, id: &str) -> bool {
+    fn matches(&self, id: &str) -> bool {
         let arn = self.arn();
         id == self.name()
             || id == arn

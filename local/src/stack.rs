@@ -31,7 +31,7 @@ const DISPLAY_PHONE_NUMBER: &str = "15550783881";
 /// The header that the template's CloudFront distribution adds, in lowercase.
 const ORIGIN_HEADER: &str = "x-qasid-origin";
 /// Maximum wait for clients that keep a request open.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The configuration of a run.
 #[derive(Clone, Debug)]
@@ -102,12 +102,12 @@ impl Stack {
     pub async fn stop(mut self) {
         self.stop.disarm().cancel();
         self.lambda.stop().await;
-        let ended = tokio::time::timeout(STOP_LIMIT, async {
+        let ended = tokio::time::timeout(STOP_TIMEOUT, async {
             while self.tasks.join_next().await.is_some() {}
             self.database.stop().await;
         });
         if ended.await.is_err() {
-            self.console.line(Kind::Problem, "a connection was still open and has been cut");
+            self.console.line(Kind::Problem, "closed a connection that was still open");
         }
     }
 }
@@ -135,16 +135,14 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let parameter = |name: &str| match template.parameters.get(name) {
         Some(value) => Ok(value.clone()),
         None => {
-            Err(StartError::IncompleteTemplate { path: path.clone(), missing: format!("there is no parameter {name}") })
+            Err(StartError::IncompleteTemplate { path: path.clone(), missing: format!("missing parameter {name}") })
         }
     };
     let (phone_number_id, display_phone_number) = (parameter("PhoneNumberId")?, parameter("DisplayPhoneNumber")?);
     let graph_api_version = parameter("GraphApiVersion")?;
     let secret_id = |name: &str| match template.secrets.get(name) {
         Some(id) => Ok(id.clone()),
-        None => {
-            Err(StartError::IncompleteTemplate { path: path.clone(), missing: format!("there is no secret {name}") })
-        }
+        None => Err(StartError::IncompleteTemplate { path: path.clone(), missing: format!("missing secret {name}") }),
     };
     let (whatsapp_secret_id, operator_secret_id) = (secret_id("WhatsAppSecret")?, secret_id("OperatorSecret")?);
     let deployments = deployments(&template, functions::build(&console).await?)?;

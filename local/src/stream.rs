@@ -46,7 +46,7 @@ const WORKER_BACKLOG: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
     /// The local run does not support the filter pattern.
-    #[error("the event source mapping of {function}")]
+    #[error("unsupported event source mapping of {function}")]
     Filter {
         /// The function.
         function: String,
@@ -60,17 +60,17 @@ pub enum StreamError {
         table_name: String,
     },
     /// The embedded database rejected a read.
-    #[error("the stream cannot be read")]
+    #[error("cannot read the stream")]
     ReadEntry {
         /// The error as DynamoDB reports it.
         #[from]
         source: DynoxideError,
     },
     /// The checkpoint cannot be saved.
-    #[error("the stream's checkpoint cannot be saved")]
+    #[error("cannot save the stream checkpoint")]
     Checkpoint(#[source] std::io::Error),
     /// A record has no sequence number or time.
-    #[error("a record of the stream cannot be read")]
+    #[error("a record of cannot read the stream")]
     Malformed,
 }
 

@@ -63,16 +63,16 @@ pub enum WhatsAppError {
     #[error("cannot serve the simulated WhatsApp")]
     Listener(#[source] std::io::Error),
     /// The configured version does not have the form `v26.0`.
-    #[error("{0:?} is no version of the Graph API; one looks like v26.0")]
+    #[error("{0:?} is not a Graph API version such as v26.0")]
     GraphApiVersion(String),
     /// The journal of an earlier run is unusable.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The HTTP client's TLS configuration cannot be created.
-    #[error("cannot set up TLS for the webhooks")]
+    #[error("cannot set up TLS for webhooks")]
     Tls(#[source] rustls::Error),
     /// The HTTP client for webhooks cannot be created.
-    #[error("cannot set up the HTTP client for the webhooks")]
+    #[error("cannot set up the HTTP client for webhooks")]
     Client(#[source] reqwest::Error),
 }
 
@@ -95,7 +95,7 @@ pub async fn serve(
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::clone(&simulator));
     server::serve(listener, router, &shutdown).await;
-    simulator.stopped().await;
+    simulator.wait_until_stopped().await;
     Ok(())
 }
 

@@ -22,7 +22,7 @@ fn is_write(operation: &str) -> Option<bool> {
 
 /// Returns the request with `ReturnConsumedCapacity` set. Returns `None` if the client already set it, the operation
 /// does not support it, or the body is not a JSON object (which the database itself rejects).
-pub(super) fn ask(operation: &str, request: &[u8]) -> Option<Bytes> {
+pub(super) fn request_capacity(operation: &str, request: &[u8]) -> Option<Bytes> {
     is_write(operation)?;
     let mut members: BTreeMap<String, &RawValue> = serde_json::from_slice(request).ok()?;
     if members.get("ReturnConsumedCapacity").is_some_and(|mode| mode.get() != r#""NONE""#) {
@@ -34,7 +34,7 @@ pub(super) fn ask(operation: &str, request: &[u8]) -> Option<Bytes> {
 }
 
 /// Returns the response without `ConsumedCapacity`; `None` if it has none.
-pub(super) fn without_capacity(response: &[u8]) -> Option<Bytes> {
+pub(super) fn strip_capacity(response: &[u8]) -> Option<Bytes> {
     let mut members: BTreeMap<String, &RawValue> = serde_json::from_slice(response).ok()?;
     members.remove("ConsumedCapacity")?;
     serde_json::to_vec(&members).ok().map(Bytes::from)
@@ -42,17 +42,17 @@ pub(super) fn without_capacity(response: &[u8]) -> Option<Bytes> {
 
 /// Returns the capacity units that a request consumed according to its response. Reads `request` only for a failed
 /// condition.
-pub(super) fn units(operation: &str, request: &[u8], response: &[u8]) -> Units {
+pub(super) fn consumed_units(operation: &str, request: &[u8], response: &[u8]) -> Units {
     let Some(write) = is_write(operation) else { return Units::default() };
-    let Ok(answer) = serde_json::from_slice::<Answer>(response) else { return Units::default() };
-    match (answer.consumed, answer.error.as_deref().and_then(|kind| kind.rsplit('#').next())) {
+    let Ok(body) = serde_json::from_slice::<ResponseBody>(response) else { return Units::default() };
+    match (body.consumed, body.error.as_deref().and_then(|kind| kind.rsplit('#').next())) {
         (Some(OneOrMany::One(consumed)), _) => consumed.units(write),
         (Some(OneOrMany::Many(all)), _) => all
             .iter()
             .map(|consumed| consumed.units(write))
             .fold(Units::default(), |sum, units| Units { read: sum.read + units.read, write: sum.write + units.write }),
         (None, Some("ConditionalCheckFailedException" | "TransactionCanceledException")) => {
-            Units { read: 0.0, write: failed_condition(operation, request, response) }
+            Units { read: 0.0, write: failed_condition_units(operation, request, response) }
         }
         (None, _) => Units::default(),
     }
@@ -65,7 +65,7 @@ pub(super) fn units(operation: &str, request: &[u8], response: &[u8]) -> Units {
 /// existing item only if the request set `ReturnValuesOnConditionCheckFailure`. An unknown item counts as one unit, so
 /// the result is a lower bound for updates of items over 1 KB. A transaction canceled by a failed condition costs twice
 /// that for each action; a transaction canceled for another reason counts as zero.
-fn failed_condition(operation: &str, request: &[u8], response: &[u8]) -> f64 {
+fn failed_condition_units(operation: &str, request: &[u8], response: &[u8]) -> f64 {
     let request: Value = serde_json::from_slice(request).unwrap_or_default();
     let response: Value = serde_json::from_slice(response).unwrap_or_default();
     if operation != "TransactWriteItems" {
@@ -92,7 +92,7 @@ fn write_units(new: &Value, existing: &Value) -> f64 {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ResponseBody {
     #[serde(rename = "ConsumedCapacity")]
     consumed: Option<OneOrMany>,
     #[serde(rename = "__type")]
@@ -103,19 +103,19 @@ struct Answer {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum OneOrMany {
-    One(Consumed),
-    Many(Vec<Consumed>),
+    One(ConsumedCapacity),
+    Many(Vec<ConsumedCapacity>),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Consumed {
+struct ConsumedCapacity {
     capacity_units: f64,
     read_capacity_units: Option<f64>,
     write_capacity_units: Option<f64>,
 }
 
-impl Consumed {
+impl ConsumedCapacity {
     /// Returns the units. A transaction reports reads and writes itself: a replay for the same `ClientRequestToken`
     /// costs reads.
     fn units(&self, write: bool) -> Units {

@@ -38,7 +38,7 @@ pub struct Injection {
 
 /// Faults injected at random. The same seed and the same number of requests yield the same faults.
 #[derive(Clone, Debug)]
-pub struct Odds {
+pub struct RandomFaults {
     /// The seed of the random number generator.
     pub seed: u64,
     /// The percentage of requests that fail.
@@ -54,7 +54,7 @@ pub struct Odds {
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     injections: Arc<Mutex<Vec<Injection>>>,
-    odds: Arc<Mutex<Option<(Odds, fastrand::Rng)>>>,
+    random: Arc<Mutex<Option<(RandomFaults, fastrand::Rng)>>>,
 }
 
 impl Faults {
@@ -64,14 +64,14 @@ impl Faults {
     }
 
     /// Fails requests that no injection matches at random, until the faults are cleared.
-    pub fn draw(&self, odds: Odds) {
-        let chance = fastrand::Rng::with_seed(odds.seed);
-        *self.odds.lock().unwrap_or_else(PoisonError::into_inner) = Some((odds, chance));
+    pub fn inject_random(&self, random: RandomFaults) {
+        let rng = fastrand::Rng::with_seed(random.seed);
+        *self.random.lock().unwrap_or_else(PoisonError::into_inner) = Some((random, rng));
     }
 
     /// Removes all pending faults.
     pub fn clear(&self) {
-        *self.odds.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.random.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.injections.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -84,10 +84,10 @@ impl Faults {
     /// Returns the fault for this request. The access key of a function instance is `<function>.<n>`.
     pub(super) fn next(&self, operation: &str, access_key: &str) -> Option<Fault> {
         let function = access_key.rsplit_once('.').map_or(access_key, |(function, _)| function);
-        self.injected(operation, function).or_else(|| self.drawn(operation, function))
+        self.next_injected(operation, function).or_else(|| self.next_random(operation, function))
     }
 
-    fn injected(&self, operation: &str, function: &str) -> Option<Fault> {
+    fn next_injected(&self, operation: &str, function: &str) -> Option<Fault> {
         let mut injections = self.injections.lock().unwrap_or_else(PoisonError::into_inner);
         let injection = injections.iter_mut().find(|injection| {
             injection.times > 0
@@ -98,14 +98,14 @@ impl Faults {
         Some(injection.fault)
     }
 
-    fn drawn(&self, operation: &str, function: &str) -> Option<Fault> {
-        let mut odds = self.odds.lock().unwrap_or_else(PoisonError::into_inner);
-        let (odds, chance) = odds.as_mut()?;
-        if !odds.functions.iter().any(|wanted| wanted == function) || chance.u32(0..100) >= odds.percent {
+    fn next_random(&self, operation: &str, function: &str) -> Option<Fault> {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let (random, rng) = random.as_mut()?;
+        if !random.functions.iter().any(|wanted| wanted == function) || rng.u32(0..100) >= random.percent {
             return None;
         }
         let is_read = matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan");
-        let fault = chance.choice(&odds.faults).copied();
+        let fault = rng.choice(&random.faults).copied();
         fault.filter(|fault| !(is_read && *fault == Fault::TransactionConflict))
     }
 }

@@ -29,9 +29,9 @@ use super::{
 use crate::console::{Console, Kind};
 
 /// DynamoDB's maximum request size: 16 MB for batches (*Service, account, and table quotas*).
-const MAX_BODY: usize = 16 * 1024 * 1024;
+const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 /// An upper bound for responses: 16 MB of items plus JSON overhead.
-const MAX_ANSWER: usize = 64 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
@@ -58,19 +58,19 @@ pub(super) fn router(
 
 async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
     let (mut head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+    let Ok(body) = to_bytes(body, MAX_REQUEST_BYTES).await else {
         return error(413, &json!({"__type": "com.amazon.coral.service#RequestEntityTooLargeException"}));
     };
     let Some(operation) = operation(&head.headers) else {
         return match proxy.forward(head, body).await {
             Ok((head, body)) => Response::from_parts(head, body.into()),
-            Err(answer) => answer,
+            Err(response) => response,
         };
     };
     let access_key = access_key(&head.headers).to_owned();
     if let Err(denied) = proxy.permissions.check(&access_key, &operation, &body) {
         proxy.meter.record(&access_key, &operation, Units::default());
-        proxy.console.line(Kind::Problem, format!("the template lacks a permission: {denied}"));
+        proxy.console.line(Kind::Problem, format!("missing permission in the template: {denied}"));
         return error(400, &denied.error());
     }
     let fault = proxy.faults.next(&operation, &access_key);
@@ -84,26 +84,27 @@ async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<B
         return error(status, &body);
     }
 
-    let asked = capacity::ask(&operation, &body);
+    let capacity_request = capacity::request_capacity(&operation, &body);
     head.headers.remove(CONTENT_LENGTH);
-    let (mut answer, answer_body) = match proxy.forward(head, asked.clone().unwrap_or_else(|| body.clone())).await {
-        Ok(answer) => answer,
-        Err(answer) => return answer,
-    };
-    proxy.meter.record(&access_key, &operation, capacity::units(&operation, &body, &answer_body));
+    let (mut response, response_body) =
+        match proxy.forward(head, capacity_request.clone().unwrap_or_else(|| body.clone())).await {
+            Ok(response) => response,
+            Err(response) => return response,
+        };
+    proxy.meter.record(&access_key, &operation, capacity::consumed_units(&operation, &body, &response_body));
     match fault {
-        Some(Fault::ConnectionLostAfterCommit) => cut_off(answer_body.len()),
+        Some(Fault::ConnectionLostAfterCommit) => incomplete_response(response_body.len()),
         Some(fault) => {
             let (status, body) = fault.error(&operation, &body);
             error(status, &body)
         }
-        None => match asked.and_then(|_| capacity::without_capacity(&answer_body)) {
-            None => Response::from_parts(answer, answer_body.into()),
+        None => match capacity_request.and_then(|_| capacity::strip_capacity(&response_body)) {
+            None => Response::from_parts(response, response_body.into()),
             Some(stripped) => {
                 // Both describe the original body. SDKs verify the checksum only if it is present.
-                answer.headers.remove(CRC32);
-                answer.headers.remove(CONTENT_LENGTH);
-                Response::from_parts(answer, stripped.into())
+                response.headers.remove(CRC32);
+                response.headers.remove(CONTENT_LENGTH);
+                Response::from_parts(response, stripped.into())
             }
         },
     }
@@ -114,26 +115,26 @@ impl Proxy {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         head.uri = format!("http://{}{path}", self.database).parse::<Uri>().unwrap_or_default();
         head.version = Version::HTTP_11;
-        without_hop_by_hop(&mut head.headers);
-        let unavailable = |problem: String| {
-            error(500, &json!({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": problem}))
+        remove_hop_by_hop(&mut head.headers);
+        let unavailable = |cause: String| {
+            error(500, &json!({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": cause}))
         };
-        let answer = self
+        let response = self
             .client
             .request(Request::from_parts(head, body.into()))
             .await
-            .map_err(|problem| unavailable(format!("the embedded database does not answer: {problem}")))?;
-        let (mut head, body) = answer.into_parts();
-        without_hop_by_hop(&mut head.headers);
-        let body = to_bytes(Body::new(body), MAX_ANSWER)
+            .map_err(|cause| unavailable(format!("the embedded database does not respond: {cause}")))?;
+        let (mut head, body) = response.into_parts();
+        remove_hop_by_hop(&mut head.headers);
+        let body = to_bytes(Body::new(body), MAX_RESPONSE_BYTES)
             .await
-            .map_err(|problem| unavailable(format!("the embedded database's answer broke off: {problem}")))?;
+            .map_err(|cause| unavailable(format!("the response of the embedded database is incomplete: {cause}")))?;
         Ok((head, body))
     }
 }
 
 /// Removes headers that apply to a single connection.
-fn without_hop_by_hop(headers: &mut HeaderMap) {
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
     headers.remove(CONNECTION);
     headers.remove(TRANSFER_ENCODING);
 }
@@ -163,7 +164,7 @@ fn error(status: u16, body: &Value) -> Response<Body> {
 }
 
 /// Returns a response whose body fails before its first byte, which makes the server close the connection.
-fn cut_off(length: usize) -> Response<Body> {
+fn incomplete_response(length: usize) -> Response<Body> {
     let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     let mut response = Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(lost)])));
     response.headers_mut().insert(CONTENT_LENGTH, length.max(1).into());

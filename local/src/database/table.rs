@@ -10,11 +10,11 @@ use crate::template::Table;
 ///
 /// # Errors
 /// - [`DatabaseError::Table`] if the database rejects the template's table.
-/// - [`DatabaseError::TableMismatch`] if the existing table differs. There is no migration: local data is disposable.
+/// - [`DatabaseError::TableMismatch`] if the existing table mismatch. There is no migration: local data is disposable.
 pub(super) fn ensure(database: &dynoxide::Database, table: &Table) -> Result<(), DatabaseError> {
     match describe(database, &table.name)? {
         None => create(database, table),
-        Some(existing) => compare(&existing, &ttl_attribute(database, &table.name)?, table),
+        Some(existing) => verify(&existing, &ttl_attribute(database, &table.name)?, table),
     }
 }
 
@@ -52,7 +52,7 @@ fn ttl_attribute(database: &dynoxide::Database, name: &str) -> Result<Option<Str
     Ok(response.time_to_live_description.attribute_name)
 }
 
-fn compare(existing: &Value, existing_ttl: &Option<String>, table: &Table) -> Result<(), DatabaseError> {
+fn verify(existing: &Value, existing_ttl: &Option<String>, table: &Table) -> Result<(), DatabaseError> {
     let same = |member: &str| sorted(&existing[member]) == sorted(&table.create[member]);
     let indexes = |description: &Value, member: &str| {
         let indexes = description[member].as_array().cloned().unwrap_or_default();
@@ -67,7 +67,7 @@ fn compare(existing: &Value, existing_ttl: &Option<String>, table: &Table) -> Re
         sorted(&Value::Array(described.collect()))
     };
     let same_indexes = |member: &str| indexes(existing, member) == indexes(&table.create, member);
-    let differs = if existing["KeySchema"] != table.create["KeySchema"] {
+    let mismatch = if existing["KeySchema"] != table.create["KeySchema"] {
         "key schema"
     } else if !same("AttributeDefinitions") {
         "attribute definitions"
@@ -80,7 +80,7 @@ fn compare(existing: &Value, existing_ttl: &Option<String>, table: &Table) -> Re
     } else {
         return Ok(());
     };
-    Err(DatabaseError::Differs { what: differs })
+    Err(DatabaseError::TableMismatch { what: mismatch })
 }
 
 /// Returns the elements of a list as JSON, sorted, to compare lists as sets.

@@ -49,8 +49,8 @@ impl Harness {
 
     async fn call(&self, operation: &str, body: Value) -> (StatusCode, Value) {
         let request = self.request(operation).body(Body::from(body.to_string())).unwrap();
-        let answer = self.client.request(request).await.unwrap();
-        let (head, body) = answer.into_parts();
+        let response = self.client.request(request).await.unwrap();
+        let (head, body) = response.into_parts();
         let body = to_bytes(Body::new(body), usize::MAX).await.unwrap();
         if let Some(checksum) = head.headers.get("x-amz-crc32") {
             assert_eq!(checksum.to_str().unwrap(), crc32(&body).to_string());
@@ -99,7 +99,7 @@ async fn counts_requests_and_units_by_access_key() {
 }
 
 #[tokio::test]
-async fn transactions_are_counted_and_their_replay_is_a_read() {
+async fn a_replayed_transaction_counts_as_a_read() {
     let h = harness(Storage::Memory).await;
     let body = json!({
         "ClientRequestToken": "t",
@@ -112,13 +112,13 @@ async fn transactions_are_counted_and_their_replay_is_a_read() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_for_capacity_gets_it() {
+async fn a_client_that_requests_capacity_receives_it() {
     let h = harness(Storage::Memory).await;
     let mut request = put("a");
     request["ReturnConsumedCapacity"] = json!("INDEXES");
-    let (_, answer) = h.call("PutItem", request).await;
-    assert_eq!(answer["ConsumedCapacity"]["CapacityUnits"], 2.0);
-    assert!(answer["ConsumedCapacity"]["GlobalSecondaryIndexes"].is_object());
+    let (_, response) = h.call("PutItem", request).await;
+    assert_eq!(response["ConsumedCapacity"]["CapacityUnits"], 2.0);
+    assert!(response["ConsumedCapacity"]["GlobalSecondaryIndexes"].is_object());
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn other_requests_pass_through() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused() {
+async fn a_body_over_the_limit_is_rejected() {
     let h = harness(Storage::Memory).await;
     let mut body = vec![b' '; 16 * 1024 * 1024];
     body.push(b' ');
@@ -147,7 +147,7 @@ async fn a_body_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn faults_before_the_commit_apply_nothing_and_after_it_everything() {
+async fn faults_apply_the_request_only_after_the_commit() {
     let h = harness(Storage::Memory).await;
     let inject = |fault| {
         h.database.faults().inject(Injection {
@@ -171,7 +171,7 @@ async fn faults_before_the_commit_apply_nothing_and_after_it_everything() {
     let request = h.request("PutItem").body(Body::from(put("lost").to_string())).unwrap();
     let lost = match h.client.request(request).await {
         Err(_) => true,
-        Ok(answer) => to_bytes(Body::new(answer.into_body()), usize::MAX).await.is_err(),
+        Ok(response) => to_bytes(Body::new(response.into_body()), usize::MAX).await.is_err(),
     };
     assert!(lost);
     assert!(h.exists("lost").await);
@@ -192,7 +192,7 @@ async fn data_in_a_folder_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_used_is_an_error_that_names_it() {
+async fn an_unusable_folder_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let start = async |storage| {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

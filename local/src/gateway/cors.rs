@@ -34,30 +34,30 @@ impl CorsRules {
         let origin = headers.get(ORIGIN)?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
-        if self.allowed(origin).is_some() {
-            let answer = response.headers_mut();
-            insert(answer, ACCESS_CONTROL_ALLOW_METHODS, &self.cors.allow_methods.join(","));
-            insert(answer, ACCESS_CONTROL_ALLOW_HEADERS, &self.cors.allow_headers.join(","));
+        if self.allowed_origin(origin).is_some() {
+            let headers = response.headers_mut();
+            insert_unless_empty(headers, ACCESS_CONTROL_ALLOW_METHODS, &self.cors.allow_methods.join(","));
+            insert_unless_empty(headers, ACCESS_CONTROL_ALLOW_HEADERS, &self.cors.allow_headers.join(","));
             let max_age = self.cors.max_age.map(|seconds| seconds.to_string()).unwrap_or_default();
-            insert(answer, ACCESS_CONTROL_MAX_AGE, &max_age);
+            insert_unless_empty(headers, ACCESS_CONTROL_MAX_AGE, &max_age);
         }
         Some(response)
     }
 
     /// Sets the CORS headers of the response to a request from `origin`.
-    pub(super) fn decorate(&self, headers: &mut HeaderMap, origin: &HeaderValue) {
+    pub(super) fn apply(&self, headers: &mut HeaderMap, origin: &HeaderValue) {
         for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS] {
             headers.remove(name);
         }
-        let Some(allowed) = self.allowed(origin) else { return };
+        let Some(allowed) = self.allowed_origin(origin) else { return };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-        insert(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &self.cors.expose_headers.join(","));
+        insert_unless_empty(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &self.cors.expose_headers.join(","));
         if self.cors.allow_credentials {
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
     }
 
-    fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {
+    fn allowed_origin(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         let text = origin.to_str().ok()?;
         self.cors.allow_origins.iter().find_map(|allowed| match allowed.as_str() {
             "*" => Some(HeaderValue::from_static("*")),
@@ -68,7 +68,7 @@ impl CorsRules {
 }
 
 /// Sets the header unless `value` is empty.
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+fn insert_unless_empty(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value)
         && !value.is_empty()
     {

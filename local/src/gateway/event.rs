@@ -14,16 +14,16 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::routes::Match;
+use super::routes::RouteMatch;
 
-pub(super) const ACCOUNT: &str = "000000000000";
+pub(super) const ACCOUNT_ID: &str = "000000000000";
 pub(super) const API_ID: &str = "local";
 
 /// Connection-specific headers, which API Gateway does not forward.
-const OF_THE_CONNECTION: [HeaderName; 6] = [CONNECTION, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+const HOP_BY_HOP_HEADERS: [HeaderName; 6] = [CONNECTION, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// Properties of the event that the request itself does not contain.
-pub(super) struct Context<'a> {
+pub(super) struct RequestContext<'a> {
     pub(super) client: SocketAddr,
     pub(super) port: u16,
     pub(super) request_id: &'a str,
@@ -39,19 +39,19 @@ pub(super) fn decoded_path(path: &str) -> String {
 }
 
 /// Builds the event without its body, because authorizers don't receive one. [`add_body`] adds it.
-pub(super) fn build(request: &Parts, found: &Match<'_>, context: &Context<'_>) -> Value {
+pub(super) fn build(request: &Parts, matched: &RouteMatch<'_>, context: &RequestContext<'_>) -> Value {
     let headers = headers(&request.headers, context);
     let domain = headers.get("host").cloned().unwrap_or_default();
     let user_agent = text(request.headers.get(USER_AGENT).map(|value| value.as_bytes()).unwrap_or_default());
     let query = request.uri.query().unwrap_or_default();
     let mut event = json!({
         "version": "2.0",
-        "routeKey": found.route.key(),
+        "routeKey": matched.route.key(),
         "rawPath": context.path,
         "rawQueryString": query,
         "headers": headers,
         "requestContext": {
-            "accountId": ACCOUNT,
+            "accountId": ACCOUNT_ID,
             "apiId": API_ID,
             "domainName": domain,
             "domainPrefix": domain.split(['.', ':']).next(),
@@ -63,7 +63,7 @@ pub(super) fn build(request: &Parts, found: &Match<'_>, context: &Context<'_>) -
                 "userAgent": user_agent,
             },
             "requestId": context.request_id,
-            "routeKey": found.route.key(),
+            "routeKey": matched.route.key(),
             "stage": "$default",
             "time": context.now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
             "timeEpoch": context.now.as_millisecond(),
@@ -84,8 +84,8 @@ pub(super) fn build(request: &Parts, found: &Match<'_>, context: &Context<'_>) -
     if !parameters.is_empty() {
         event["queryStringParameters"] = Value::Object(parameters);
     }
-    if !found.parameters.is_empty() {
-        event["pathParameters"] = json!(found.parameters);
+    if !matched.parameters.is_empty() {
+        event["pathParameters"] = json!(matched.parameters);
     }
     event
 }
@@ -110,10 +110,10 @@ pub(super) fn add_body(event: &mut Value, request: &Parts, body: &[u8]) {
 
 /// Returns the headers with lowercase names. Joins repeated headers with commas, leaves out cookies, and adds API
 /// Gateway's forwarding headers.
-fn headers(received: &HeaderMap, context: &Context<'_>) -> BTreeMap<String, String> {
+fn headers(received: &HeaderMap, context: &RequestContext<'_>) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::<String, String>::new();
     for (name, value) in received {
-        if *name == COOKIE || OF_THE_CONNECTION.contains(name) {
+        if *name == COOKIE || HOP_BY_HOP_HEADERS.contains(name) {
             continue;
         }
         let value = text(value.as_bytes());

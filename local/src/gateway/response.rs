@@ -14,10 +14,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 /// Headers that the gateway manages itself.
-const OF_THE_CONNECTION: [HeaderName; 6] = [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+const MANAGED_HEADERS: [HeaderName; 6] = [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// Returns an error response with API Gateway's wording, such as `{"message": "Not Found"}`.
-pub(super) fn refusal(status: StatusCode) -> Response<Body> {
+pub(super) fn error(status: StatusCode) -> Response<Body> {
     let message = match status {
         StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
         other => other.canonical_reason().unwrap_or_default(),
@@ -31,20 +31,20 @@ pub(super) fn refusal(status: StatusCode) -> Response<Body> {
 pub(super) fn from_function(payload: &[u8]) -> Option<Response<Body>> {
     let value: Value = serde_json::from_slice(payload).ok()?;
     match value {
-        Value::Object(answer) if answer.contains_key("statusCode") => structured(&answer),
+        Value::Object(result) if result.contains_key("statusCode") => structured(&result),
         Value::String(body) => Some(respond(StatusCode::OK, body.into_bytes(), "application/json")),
         _ => Some(respond(StatusCode::OK, payload.to_vec(), "application/json")),
     }
 }
 
-fn structured(answer: &Map<String, Value>) -> Option<Response<Body>> {
-    let status = answer.get("statusCode")?.as_u64().and_then(|status| u16::try_from(status).ok())?;
+fn structured(result: &Map<String, Value>) -> Option<Response<Body>> {
+    let status = result.get("statusCode")?.as_u64().and_then(|status| u16::try_from(status).ok())?;
     let status = StatusCode::from_u16(status).ok().filter(|status| (200..600).contains(&status.as_u16()))?;
-    let encoded = match answer.get("isBase64Encoded") {
+    let encoded = match result.get("isBase64Encoded") {
         None | Some(Value::Null) => false,
         Some(flag) => flag.as_bool()?,
     };
-    let body = match answer.get("body") {
+    let body = match result.get("body") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(body)) if encoded => STANDARD.decode(body).ok()?,
         Some(Value::String(body)) => body.clone().into_bytes(),
@@ -52,17 +52,17 @@ fn structured(answer: &Map<String, Value>) -> Option<Response<Body>> {
     };
     let mut response = respond(status, body, "text/plain;charset=UTF-8");
     let none = Map::new();
-    let headers = match answer.get("headers") {
+    let headers = match result.get("headers") {
         None | Some(Value::Null) => &none,
         Some(headers) => headers.as_object()?,
     };
     for (name, value) in headers {
         let name: HeaderName = name.parse().ok()?;
-        if !OF_THE_CONNECTION.contains(&name) {
+        if !MANAGED_HEADERS.contains(&name) {
             response.headers_mut().insert(name, header_value(value)?);
         }
     }
-    match answer.get("cookies") {
+    match result.get("cookies") {
         None | Some(Value::Null) => {}
         Some(cookies) => {
             for cookie in cookies.as_array()? {

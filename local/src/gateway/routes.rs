@@ -10,7 +10,7 @@ pub(super) struct Routes {
 }
 
 /// The route that matches a request.
-pub(super) struct Match<'a> {
+pub(super) struct RouteMatch<'a> {
     pub(super) function: &'a str,
     pub(super) route: &'a Route,
     /// The values of the path variables.
@@ -20,7 +20,7 @@ pub(super) struct Match<'a> {
 /// How specific a matching route is. The most specific sorts first: compared by segment, then by method, with
 /// `$default` last.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+struct Specificity {
     is_default: bool,
     segments: Vec<u8>,
     any_method: bool,
@@ -36,25 +36,25 @@ impl Routes {
     }
 
     /// Returns the most specific route that matches. `path` is already decoded.
-    pub(super) fn find(&self, method: &str, path: &str) -> Option<Match<'_>> {
+    pub(super) fn find(&self, method: &str, path: &str) -> Option<RouteMatch<'_>> {
         self.routes
             .iter()
             .filter(|(_, route)| route.method == "ANY" || route.method == method)
             .filter_map(|(function, route)| {
-                let (rank, parameters) = fit(route, path)?;
-                Some((rank, Match { function, route, parameters }))
+                let (specificity, parameters) = match_route(route, path)?;
+                Some((specificity, RouteMatch { function, route, parameters }))
             })
             .min_by(|(left, _), (right, _)| left.cmp(right))
-            .map(|(_, found)| found)
+            .map(|(_, matched)| matched)
     }
 }
 
-fn fit(route: &Route, path: &str) -> Option<(Rank, BTreeMap<String, String>)> {
-    let mut rank = Rank { is_default: false, segments: Vec::new(), any_method: route.method == "ANY" };
+fn match_route(route: &Route, path: &str) -> Option<(Specificity, BTreeMap<String, String>)> {
+    let mut specificity = Specificity { is_default: false, segments: Vec::new(), any_method: route.method == "ANY" };
     let mut parameters = BTreeMap::new();
     if route.path == "$default" {
-        rank.is_default = true;
-        return Some((rank, parameters));
+        specificity.is_default = true;
+        return Some((specificity, parameters));
     }
     let mut rest = Some(path.strip_prefix('/')?);
     for pattern in route.path.strip_prefix('/')?.split('/') {
@@ -62,8 +62,8 @@ fn fit(route: &Route, path: &str) -> Option<(Rank, BTreeMap<String, String>)> {
         let variable = pattern.strip_prefix('{').and_then(|inner| inner.strip_suffix('}'));
         if let Some(name) = variable.and_then(|name| name.strip_suffix('+')) {
             parameters.insert(name.to_owned(), remaining.to_owned());
-            rank.segments.push(2);
-            return (!remaining.is_empty()).then_some((rank, parameters));
+            specificity.segments.push(2);
+            return (!remaining.is_empty()).then_some((specificity, parameters));
         }
         let (segment, after) = match remaining.split_once('/') {
             Some((segment, after)) => (segment, Some(after)),
@@ -73,13 +73,13 @@ fn fit(route: &Route, path: &str) -> Option<(Rank, BTreeMap<String, String>)> {
         match variable {
             Some(name) if !segment.is_empty() => {
                 parameters.insert(name.to_owned(), segment.to_owned());
-                rank.segments.push(1);
+                specificity.segments.push(1);
             }
-            None if segment == pattern => rank.segments.push(0),
+            None if segment == pattern => specificity.segments.push(0),
             _ => return None,
         }
     }
-    rest.is_none().then_some((rank, parameters))
+    rest.is_none().then_some((specificity, parameters))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::{
 use super::*;
 use crate::template::{Authorizer, Cors, Function, HttpApi, Route, Table, Throttle};
 
-struct Running {
+struct Harness {
     address: SocketAddr,
     console: Console,
     events: Arc<Mutex<Vec<Value>>>,
@@ -77,19 +77,19 @@ fn template() -> Template {
     }
 }
 
-async fn start() -> Running {
+async fn start() -> Harness {
     let events = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&events);
     let lambda = Lambda::fake(move |function, event| {
         let event: Value = serde_json::from_slice(&event).unwrap();
         if function == "guard" {
-            let answer = match event["identitySource"][0].as_str().unwrap() {
+            let response = match event["identitySource"][0].as_str().unwrap() {
                 "good" => json!({"isAuthorized": true, "context": {"owner": "ada"}}),
                 "bad" => json!({"isAuthorized": false, "context": {"owner": "ada"}}),
                 _ => json!({"isAuthorized": "perhaps"}),
             };
             seen.lock().unwrap().push(event);
-            return Box::pin(async move { Ok(Bytes::from(answer.to_string())) });
+            return Box::pin(async move { Ok(Bytes::from(response.to_string())) });
         }
         let path = event["rawPath"].as_str().unwrap().to_owned();
         seen.lock().unwrap().push(event);
@@ -107,17 +107,17 @@ async fn start() -> Running {
     let (console, stop) = (Console::captured(), CancellationToken::new());
     let (template, task_console, task_stop) = (template(), console.clone(), stop.clone());
     tokio::spawn(async move { serve(listener, &template, lambda, task_console, task_stop).await });
-    Running { address, console, events, _stop: stop.drop_guard() }
+    Harness { address, console, events, _stop: stop.drop_guard() }
 }
 
-impl Running {
+impl Harness {
     /// Returns the response to raw bytes. The server may respond before it has read the entire request.
     async fn send(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let _ = stream.write_all(request).await;
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        String::from_utf8_lossy(&answer).into_owned()
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response).await;
+        String::from_utf8_lossy(&response).into_owned()
     }
 
     async fn get(&self, path: &str) -> String {
@@ -126,20 +126,20 @@ impl Running {
 }
 
 #[tokio::test]
-async fn an_answer_comes_back_and_the_console_tells() {
-    let running = start().await;
-    let answer = running.get("/ok?token=hush&x=1").await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nfine"), "{answer}");
-    assert!(answer.contains("\r\nset-cookie: a=1\r\n") && answer.contains("\r\napigw-requestid: "), "{answer}");
-    assert_eq!(running.events.lock().unwrap()[0]["rawQueryString"], "token=hush&x=1");
-    let lines = running.console.output();
+async fn a_response_is_returned_and_logged() {
+    let harness = start().await;
+    let response = harness.get("/ok?token=hush&x=1").await;
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\nfine"), "{response}");
+    assert!(response.contains("\r\nset-cookie: a=1\r\n") && response.contains("\r\napigw-requestid: "), "{response}");
+    assert_eq!(harness.events.lock().unwrap()[0]["rawQueryString"], "token=hush&x=1");
+    let lines = harness.console.output();
     assert!(lines[0].contains("GET /ok?token&x 200") && lines[0].contains("f warm"), "{lines:?}");
     assert!(!lines[0].contains("hush"));
 }
 
 #[tokio::test]
-async fn refusals_are_api_gateways() {
-    let running = start().await;
+async fn errors_have_the_wording_of_api_gateway() {
+    let harness = start().await;
     for (path, status, message) in [
         ("/nowhere", 404, "Not Found"),
         ("/closed", 429, "Too Many Requests"),
@@ -147,19 +147,19 @@ async fn refusals_are_api_gateways() {
         ("/fail", 500, "Internal Server Error"),
         ("/odd", 500, "Internal Server Error"),
     ] {
-        let answer = running.get(path).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-        assert!(answer.contains("\r\ncontent-type: application/json\r\n"), "{answer}");
-        assert!(answer.ends_with(&format!("\r\n\r\n{{\"message\":\"{message}\"}}")), "{answer}");
+        let response = harness.get(path).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
+        assert!(response.contains("\r\ncontent-type: application/json\r\n"), "{response}");
+        assert!(response.ends_with(&format!("\r\n\r\n{{\"message\":\"{message}\"}}")), "{response}");
     }
 }
 
 #[tokio::test]
-async fn an_authorizer_lets_pass_or_not_and_its_word_is_kept() {
-    let running = start().await;
+async fn authorizer_decisions_are_enforced_and_cached() {
+    let harness = start().await;
     let call = async |header: &str| {
         let request = format!("GET /guarded?a=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n");
-        running.send(request.as_bytes()).await
+        harness.send(request.as_bytes()).await
     };
     for (header, status, end, invocations) in [
         ("", "401", "{\"message\":\"Unauthorized\"}", 0),
@@ -172,55 +172,61 @@ async fn an_authorizer_lets_pass_or_not_and_its_word_is_kept() {
         ("Authorization: odd\r\n", "500", "{\"message\":\"Internal Server Error\"}", 1),
         ("Authorization: odd\r\n", "500", "{\"message\":\"Internal Server Error\"}", 1),
     ] {
-        let before = running.events.lock().unwrap().len();
-        let answer = call(header).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.ends_with(end), "{header}: {answer}");
-        assert_eq!(running.events.lock().unwrap().len() - before, invocations, "{header}");
+        let before = harness.events.lock().unwrap().len();
+        let response = call(header).await;
+        assert!(
+            response.starts_with(&format!("HTTP/1.1 {status} ")) && response.ends_with(end),
+            "{header}: {response}"
+        );
+        assert_eq!(harness.events.lock().unwrap().len() - before, invocations, "{header}");
     }
-    let events = running.events.lock().unwrap();
-    let asked = &events[1];
-    assert_eq!((&asked["type"], &asked["version"]), (&json!("REQUEST"), &json!("2.0")));
-    assert_eq!((&asked["routeKey"], &asked["identitySource"]), (&json!("ANY /guarded"), &json!(["good"])));
-    assert!(asked["routeArn"].as_str().unwrap().ends_with("/$default/GET/guarded"));
+    let events = harness.events.lock().unwrap();
+    let authorizer_event = &events[1];
+    assert_eq!((&authorizer_event["type"], &authorizer_event["version"]), (&json!("REQUEST"), &json!("2.0")));
+    assert_eq!(
+        (&authorizer_event["routeKey"], &authorizer_event["identitySource"]),
+        (&json!("ANY /guarded"), &json!(["good"]))
+    );
+    assert!(authorizer_event["routeArn"].as_str().unwrap().ends_with("/$default/GET/guarded"));
     assert_eq!(events[2]["requestContext"]["authorizer"], json!({"lambda": {"owner": "ada"}}));
 }
 
 #[tokio::test]
-async fn a_preflight_meets_the_authorizer_of_its_route() {
-    let running = start().await;
+async fn a_preflight_fails_on_a_route_with_an_authorizer() {
+    let harness = start().await;
     let preflight = async |path: &str| {
         let headers =
             "Host: x\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: GET\r\nConnection: close";
-        running.send(format!("OPTIONS {path} HTTP/1.1\r\n{headers}\r\n\r\n").as_bytes()).await
+        harness.send(format!("OPTIONS {path} HTTP/1.1\r\n{headers}\r\n\r\n").as_bytes()).await
     };
     for (path, status) in [("/ok", "204"), ("/nowhere", "204"), ("/guarded", "401")] {
-        let answer = preflight(path).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
-        assert!(answer.contains("access-control-allow-origin: https://app.example"), "{path}: {answer}");
+        let response = preflight(path).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {response}");
+        assert!(response.contains("access-control-allow-origin: https://app.example"), "{path}: {response}");
     }
 }
 
 #[tokio::test]
-async fn sizes_are_limited() {
-    let running = start().await;
+async fn header_and_body_sizes_are_limited() {
+    let harness = start().await;
     let long = "a".repeat(10_300);
     let headers = format!("GET /ok HTTP/1.1\r\nHost: x\r\nX-Long: {long}\r\nConnection: close\r\n\r\n");
-    assert!(running.send(headers.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    assert!(harness.send(headers.as_bytes()).await.starts_with("HTTP/1.1 431 "));
     let declared = "POST /ok HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ";
-    let mut body = format!("{declared}{}\r\n\r\n", BODY_LIMIT).into_bytes();
-    body.resize(body.len() + BODY_LIMIT, b'a');
-    assert!(running.send(&body).await.starts_with("HTTP/1.1 200 "));
-    let mut body = format!("{declared}{}\r\n\r\n", BODY_LIMIT + 1).into_bytes();
-    body.resize(body.len() + BODY_LIMIT + 1, b'a');
-    let answer = running.send(&body).await;
+    let mut body = format!("{declared}{}\r\n\r\n", MAX_BODY_BYTES).into_bytes();
+    body.resize(body.len() + MAX_BODY_BYTES, b'a');
+    assert!(harness.send(&body).await.starts_with("HTTP/1.1 200 "));
+    let mut body = format!("{declared}{}\r\n\r\n", MAX_BODY_BYTES + 1).into_bytes();
+    body.resize(body.len() + MAX_BODY_BYTES + 1, b'a');
+    let response = harness.send(&body).await;
     // The server may reset the connection while the client is still sending the body.
-    assert!(answer.is_empty() || answer.ends_with("{\"message\":\"Request Entity Too Large\"}"), "{answer}");
-    assert!(running.console.output().iter().any(|line| line.contains("413")));
+    assert!(response.is_empty() || response.ends_with("{\"message\":\"Request Entity Too Large\"}"), "{response}");
+    assert!(harness.console.output().iter().any(|line| line.contains("413")));
 }
 
 #[tokio::test]
-async fn malformed_requests_get_their_answer_and_nothing_stops() {
-    let running = start().await;
+async fn malformed_requests_do_not_stop_the_gateway() {
+    let harness = start().await;
     for request in [
         &b"\r\n\r\n\r\n"[..],
         b"NONSENSE\r\n\r\n",
@@ -231,17 +237,17 @@ async fn malformed_requests_get_their_answer_and_nothing_stops() {
         b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     ] {
-        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let mut stream = TcpStream::connect(harness.address).await.unwrap();
         stream.write_all(request).await.unwrap();
         stream.shutdown().await.unwrap();
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        let answer = String::from_utf8_lossy(&answer);
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{request:?}: {answer}");
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response).await;
+        let response = String::from_utf8_lossy(&response);
+        assert!(response.is_empty() || response.starts_with("HTTP/1.1 4"), "{request:?}: {response}");
     }
     for request in ["BREW /ok", "GET http://other/ok", "GET /ok?%zz=%ff&&=", "GET /%6fk"] {
         let request = format!("{request} HTTP/1.1\r\nHost: \"\r\nX-Odd: \u{e9}\r\nConnection: close\r\n\r\n");
-        let answer = running.send(request.as_bytes()).await;
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{request}: {answer}");
+        let response = harness.send(request.as_bytes()).await;
+        assert!(response.starts_with("HTTP/1.1 200 "), "{request}: {response}");
     }
 }

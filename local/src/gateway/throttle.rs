@@ -25,7 +25,7 @@ impl Throttles {
     }
 
     /// Takes a token from the route's bucket. Returns `false` if the bucket is empty.
-    pub(super) fn admit(&self, route_key: &str, now: Instant) -> bool {
+    pub(super) fn try_acquire(&self, route_key: &str, now: Instant) -> bool {
         let Some(throttle) = self.routes.get(route_key).copied().or(self.default) else { return true };
         let burst = f64::from(throttle.burst);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);

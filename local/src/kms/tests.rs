@@ -3,7 +3,7 @@ use super::*;
 const ID: &str = "arn:aws:kms:us-east-1:000000000000:key/qasid-NumbersKey";
 
 fn call(kms: &Kms, operation: &str, request: &Value) -> Value {
-    kms.answer(operation, request.to_string().as_bytes()).1
+    kms.handle(operation, request.to_string().as_bytes()).1
 }
 
 fn data_key(kms: &Kms) -> Value {
@@ -12,7 +12,7 @@ fn data_key(kms: &Kms) -> Value {
 }
 
 #[test]
-fn a_data_key_comes_back_in_its_context_only() {
+fn a_data_key_decrypts_only_with_its_context() {
     let kms = Kms::new(vec![ID.to_owned(), "other".to_owned()], None).unwrap();
     let key = data_key(&kms);
     assert_ne!(key["Plaintext"], data_key(&kms)["Plaintext"]);
@@ -33,7 +33,7 @@ fn a_data_key_comes_back_in_its_context_only() {
 }
 
 #[test]
-fn what_is_wrong_is_refused() {
+fn invalid_requests_are_rejected() {
     let kms = Kms::new(vec![ID.to_owned()], None).unwrap();
     for (operation, request, kind) in [
         ("GenerateDataKey", json!({"KeyId": "other", "KeySpec": "AES_256"}), "NotFoundException"),
@@ -48,7 +48,7 @@ fn what_is_wrong_is_refused() {
 }
 
 #[test]
-fn a_data_folder_keeps_the_key() {
+fn the_key_is_stored_in_the_data_folder() {
     let folder = tempfile::tempdir().unwrap();
     let key = data_key(&Kms::new(vec![ID.to_owned()], Some(folder.path())).unwrap());
     let again = Kms::new(vec![ID.to_owned()], Some(folder.path())).unwrap();

@@ -32,7 +32,7 @@ pub enum InvokeError {
         reason: String,
     },
     /// The event exceeds Lambda's size limit.
-    #[error("the event of {size} bytes is larger than the {limit} bytes that Lambda takes")]
+    #[error("the event has {size} bytes; Lambda allows up to {limit}")]
     TooLarge {
         /// Size of the event in bytes.
         size: usize,
@@ -40,7 +40,7 @@ pub enum InvokeError {
         limit: usize,
     },
     /// The template has no function with this name.
-    #[error("there is no function {name:?}")]
+    #[error("unknown function {name:?}")]
     Unknown {
         /// The requested name.
         name: String,

@@ -102,7 +102,7 @@ impl Instance {
                     self.finish_output().await;
                     format!("the process ended: {}", describe(status))
                 }
-                () = sleep_until(deadline) => format!("it did not ask for an event within {} s", INIT_TIMEOUT.as_secs()),
+                () = sleep_until(deadline) => format!("no request for an event within {} s", INIT_TIMEOUT.as_secs()),
             };
             return Err(InvokeError::Init { reason });
         }
@@ -125,7 +125,7 @@ impl Instance {
         };
         let handed_over = self.poll.take().is_some_and(|poll| poll.send(next).is_ok());
         if !handed_over {
-            return Err(InvokeError::Crashed { status: "it no longer waited for an event".to_owned() });
+            return Err(InvokeError::Crashed { status: "it stopped waiting for an event".to_owned() });
         }
         loop {
             let call = tokio::select! {

@@ -132,7 +132,7 @@ impl Pool {
             return;
         }
         let name = &self.deployment.function.name;
-        let consequence = if error.keeps_process_usable() { "" } else { "; the next invocation starts it anew" };
+        let consequence = if error.keeps_process_usable() { "" } else { "; the next invocation starts a new process" };
         self.context.console.line(Kind::Problem, format!("{name}: {error}{consequence}"));
     }
 

@@ -107,7 +107,7 @@ impl RuntimeApi {
 }
 
 async fn next(State(instances): State<Instances>, Path(instance): Path<String>) -> Response {
-    match ask(&instances, &instance, |reply| RuntimeCall::Next { reply }).await {
+    match call(&instances, &instance, |reply| RuntimeCall::Next { reply }).await {
         Some(next) => {
             let headers = [
                 ("lambda-runtime-aws-request-id", next.request_id),
@@ -118,7 +118,7 @@ async fn next(State(instances): State<Instances>, Path(instance): Path<String>) 
             ];
             (headers, next.event).into_response()
         }
-        None => refused("InvalidStateTransition"),
+        None => rejected("InvalidStateTransition"),
     }
 }
 
@@ -133,13 +133,13 @@ async fn response(
             let status = rejection.status();
             let error = FunctionError {
                 error_type: "Function.ResponseSizeTooLarge".to_owned(),
-                error_message: format!("the answer is larger than {MAX_PAYLOAD_BYTES} bytes"),
+                error_message: format!("the response is larger than {MAX_PAYLOAD_BYTES} bytes"),
             };
-            ask(&instances, &instance, |reply| RuntimeCall::Error { request_id, error, reply }).await;
+            call(&instances, &instance, |reply| RuntimeCall::Error { request_id, error, reply }).await;
             return status.into_response();
         }
     };
-    accepted(ask(&instances, &instance, |reply| RuntimeCall::Response { request_id, body, reply }).await)
+    accepted(call(&instances, &instance, |reply| RuntimeCall::Response { request_id, body, reply }).await)
 }
 
 async fn error(
@@ -148,17 +148,17 @@ async fn error(
     body: Bytes,
 ) -> Response {
     let error = serde_json::from_slice(&body).unwrap_or_default();
-    accepted(ask(&instances, &instance, |reply| RuntimeCall::Error { request_id, error, reply }).await)
+    accepted(call(&instances, &instance, |reply| RuntimeCall::Error { request_id, error, reply }).await)
 }
 
 async fn init_error(State(instances): State<Instances>, Path(instance): Path<String>, body: Bytes) -> Response {
     let error = serde_json::from_slice(&body).unwrap_or_default();
-    accepted(ask(&instances, &instance, |reply| RuntimeCall::InitError { error, reply }).await)
+    accepted(call(&instances, &instance, |reply| RuntimeCall::InitError { error, reply }).await)
 }
 
 /// Passes a call to the instance and returns its reply. Returns `None` if the instance does not exist or rejects the
 /// call.
-async fn ask<T>(
+async fn call<T>(
     instances: &Instances,
     instance: &str,
     call: impl FnOnce(oneshot::Sender<T>) -> RuntimeCall,
@@ -172,11 +172,11 @@ async fn ask<T>(
 fn accepted(answer: Option<()>) -> Response {
     match answer {
         Some(()) => (StatusCode::ACCEPTED, axum::Json(json!({"status": "OK"}))).into_response(),
-        None => refused("InvalidRequestID"),
+        None => rejected("InvalidRequestID"),
     }
 }
 
-fn refused(error_type: &str) -> Response {
-    let body = json!({"errorMessage": "the call does not fit the instance's state", "errorType": error_type});
+fn rejected(error_type: &str) -> Response {
+    let body = json!({"errorMessage": "the call is not valid in the state of the instance", "errorType": error_type});
     (StatusCode::FORBIDDEN, axum::Json(body)).into_response()
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_taken_port_is_named() {
+fn an_unavailable_port_is_named() {
     let first = bind(0).unwrap();
     let taken = first.api.local_addr().unwrap().port();
     let error = bind(taken).err().unwrap().to_string();

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::*;
 
 #[test]
-fn the_event_is_eventbridge_s() {
+fn the_event_has_the_format_of_eventbridge() {
     let now: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
     let event: Value = serde_json::from_slice(&event("deliver-EveryMinute", now, Uuid::nil())).unwrap();
     assert_eq!(event["time"], "2026-01-02T03:04:05Z");
@@ -20,14 +20,14 @@ fn every(rate: Duration) -> Schedule {
 }
 
 #[tokio::test]
-async fn invokes_at_start_and_again_and_ends_with_the_run() {
+async fn the_function_is_invoked_at_start_and_every_period() {
     let (seen, mut invocations) = mpsc::unbounded_channel();
     let lambda = Lambda::fake(move |name, _| {
         seen.send(name).unwrap();
         async { Ok(Bytes::from("null")) }.boxed()
     });
     let shutdown = CancellationToken::new();
-    let ran = tokio::spawn(run(
+    let running = tokio::spawn(run(
         every(Duration::from_millis(1)),
         "deliver".to_owned(),
         lambda,
@@ -38,11 +38,11 @@ async fn invokes_at_start_and_again_and_ends_with_the_run() {
         assert_eq!(invocations.recv().await.unwrap(), "deliver");
     }
     shutdown.cancel();
-    ran.await.unwrap();
+    running.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_slow_function_has_two_at_once_and_no_more() {
+async fn a_slow_function_has_at_most_two_concurrent_invocations() {
     let (seen, mut invocations) = mpsc::unbounded_channel();
     let open = CancellationToken::new();
     let gate = open.clone();
@@ -56,7 +56,7 @@ async fn a_slow_function_has_two_at_once_and_no_more() {
         .boxed()
     });
     let (console, shutdown) = (Console::captured(), CancellationToken::new());
-    let ran = tokio::spawn(run(
+    let running = tokio::spawn(run(
         every(Duration::from_millis(1)),
         "deliver".to_owned(),
         lambda,
@@ -72,6 +72,6 @@ async fn a_slow_function_has_two_at_once_and_no_more() {
     open.cancel();
     invocations.recv().await.unwrap();
     shutdown.cancel();
-    ran.await.unwrap();
+    running.await.unwrap();
     assert!(console.output().iter().any(|line| line.contains("timed out")));
 }

@@ -8,28 +8,28 @@ use super::*;
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:qasid-WhatsApp-AAAAAA";
 
-fn stored(id: &str) -> Stored {
-    Stored { id: id.to_owned(), current: Mutex::new(Version { id: Uuid::nil(), value: "{}".to_owned() }) }
+fn stored(id: &str) -> StoredSecret {
+    StoredSecret { id: id.to_owned(), current: Mutex::new(Version { id: Uuid::nil(), value: "{}".to_owned() }) }
 }
 
-fn ask(stored: Stored, request: Value) -> (StatusCode, Value) {
-    get(&[stored], request.to_string().as_bytes())
+fn request_value(stored: StoredSecret, request: Value) -> (StatusCode, Value) {
+    get_secret_value(&[stored], request.to_string().as_bytes())
 }
 
 #[test]
 fn a_secret_is_found_by_name_and_by_arn() {
     for id in [ARN, "qasid-WhatsApp"] {
-        for asked in [ARN, "qasid-WhatsApp", ARN.strip_suffix("-AAAAAA").unwrap()] {
-            let (status, answer) = ask(stored(id), json!({"SecretId": asked}));
-            assert_eq!(status, StatusCode::OK, "{id} {asked}");
-            assert_eq!((&answer["ARN"], &answer["Name"]), (&json!(ARN), &json!("qasid-WhatsApp")));
-            assert_eq!(answer["VersionStages"], json!(["AWSCURRENT"]));
+        for requested in [ARN, "qasid-WhatsApp", ARN.strip_suffix("-AAAAAA").unwrap()] {
+            let (status, response) = request_value(stored(id), json!({"SecretId": requested}));
+            assert_eq!(status, StatusCode::OK, "{id} {requested}");
+            assert_eq!((&response["ARN"], &response["Name"]), (&json!(ARN), &json!("qasid-WhatsApp")));
+            assert_eq!(response["VersionStages"], json!(["AWSCURRENT"]));
         }
     }
 }
 
 #[test]
-fn everything_else_is_refused() {
+fn invalid_requests_are_rejected() {
     for (request, kind) in [
         (json!({"SecretId": "other"}), "ResourceNotFoundException"),
         (json!({"SecretId": ""}), "ResourceNotFoundException"),
@@ -39,13 +39,13 @@ fn everything_else_is_refused() {
         (json!({"SecretId": 7}), "SerializationException"),
         (json!("text"), "SerializationException"),
     ] {
-        let (status, answer) = ask(stored(ARN), request.clone());
-        assert_eq!((status, &answer["__type"]), (StatusCode::BAD_REQUEST, &json!(kind)), "{request}");
+        let (status, response) = request_value(stored(ARN), request.clone());
+        assert_eq!((status, &response["__type"]), (StatusCode::BAD_REQUEST, &json!(kind)), "{request}");
     }
 }
 
 #[tokio::test]
-async fn a_value_that_is_put_is_got() {
+async fn get_returns_the_value_of_the_last_put() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let secret = WhatsAppSecret::random();
@@ -57,8 +57,9 @@ async fn a_value_that_is_put_is_got() {
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let call = async |target: &str, body: Value| {
         let request = Request::post(&url).header("x-amz-target", target).body(Body::from(body.to_string())).unwrap();
-        let answer = to_bytes(Body::new(client.request(request).await.unwrap().into_body()), usize::MAX).await.unwrap();
-        serde_json::from_slice::<Value>(&answer).unwrap()
+        let response =
+            to_bytes(Body::new(client.request(request).await.unwrap().into_body()), usize::MAX).await.unwrap();
+        serde_json::from_slice::<Value>(&response).unwrap()
     };
     let first = call("secretsmanager.GetSecretValue", json!({"SecretId": ARN})).await;
     let string = first["SecretString"].as_str().unwrap();
@@ -77,7 +78,7 @@ async fn a_value_that_is_put_is_got() {
 }
 
 #[test]
-fn a_data_folder_keeps_the_secret_for_its_owner_only() {
+fn the_secret_is_stored_readable_only_by_its_owner() {
     let folder = tempfile::tempdir().unwrap();
     let first = WhatsAppSecret::load_or_create(folder.path()).unwrap();
     assert!(first == WhatsAppSecret::load_or_create(folder.path()).unwrap());

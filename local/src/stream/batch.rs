@@ -109,13 +109,13 @@ impl Batch {
 /// With `ReportBatchItemFailures`, `null`, an object without `batchItemFailures`, and an empty list mean success. The
 /// whole batch fails if an identifier is empty, null, misspelled, or not in the batch (*Configuring partial batch
 /// response with DynamoDB and Lambda*). Without the setting, every response means success.
-pub(super) fn read_response(answer: &[u8], records: &[Record], mapping: &StreamMapping) -> BatchOutcome {
-    if !mapping.report_batch_item_failures || answer.is_empty() {
+pub(super) fn read_response(response: &[u8], records: &[Record], mapping: &StreamMapping) -> BatchOutcome {
+    if !mapping.report_batch_item_failures || response.is_empty() {
         return BatchOutcome::Success;
     }
-    let failures = match serde_json::from_slice::<Value>(answer) {
+    let failures = match serde_json::from_slice::<Value>(response) {
         Ok(Value::Null) => return BatchOutcome::Success,
-        Ok(Value::Object(mut answer)) => match answer.remove("batchItemFailures") {
+        Ok(Value::Object(mut response)) => match response.remove("batchItemFailures") {
             None | Some(Value::Null) => return BatchOutcome::Success,
             Some(Value::Array(failures)) => failures,
             Some(_) => return BatchOutcome::BadResponse,

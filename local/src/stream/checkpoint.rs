@@ -25,7 +25,7 @@ struct State {
 
 /// An error reading the checkpoints of an earlier run.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the stream checkpoints in {}; delete the data folder to start anew", path.display())]
+#[error("cannot read the stream checkpoints in {}; delete the data folder to start over", path.display())]
 pub struct CheckpointError {
     path: PathBuf,
     source: std::io::Error,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// An unsupported or invalid filter pattern.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the filter pattern at {path}: {problem}")]
+#[error("filter pattern at {path}: {problem}")]
 pub struct FilterError {
     /// The location in the pattern, such as `dynamodb.NewImage.status`.
     pub path: String,
@@ -39,7 +39,7 @@ impl Filter {
     pub(super) fn compile(patterns: &[Value]) -> Result<Filter, FilterError> {
         let any_of = patterns.iter().map(|pattern| match pattern {
             Value::Object(fields) => compile_fields(fields, ""),
-            _ => Err(error("the top", "must be an object")),
+            _ => Err(error("the root", "must be an object")),
         });
         Ok(Filter { any_of: any_of.collect::<Result<_, _>>()? })
     }
@@ -52,16 +52,16 @@ impl Filter {
 
 fn compile_fields(fields: &Map<String, Value>, path: &str) -> Result<Pattern, FilterError> {
     if fields.is_empty() {
-        return Err(error(path, "an empty object matches nothing that Lambda accepts"));
+        return Err(error(path, "Lambda rejects empty objects"));
     }
     let compiled = fields.iter().map(|(name, pattern)| {
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         if name == "$or" {
-            return Err(error(&path, "$or is not supported by the local run"));
+            return Err(error(&path, "the local run does not support $or"));
         }
         let pattern = match pattern {
             Value::Object(fields) => compile_fields(fields, &path)?,
-            Value::Array(values) if values.is_empty() => return Err(error(&path, "an empty list matches nothing")),
+            Value::Array(values) if values.is_empty() => return Err(error(&path, "a list must not be empty")),
             Value::Array(values) => {
                 Pattern::Leaf(values.iter().map(|v| compile_matcher(v, &path)).collect::<Result<_, _>>()?)
             }
@@ -75,19 +75,19 @@ fn compile_fields(fields: &Map<String, Value>, path: &str) -> Result<Pattern, Fi
 fn compile_matcher(value: &Value, path: &str) -> Result<Matcher, FilterError> {
     let operator = match value {
         Value::Object(operator) => operator,
-        Value::Array(_) => return Err(error(path, "a list in a list")),
+        Value::Array(_) => return Err(error(path, "lists cannot be nested")),
         scalar => return Ok(Matcher::Equals(scalar.clone())),
     };
     let mut members = operator.iter();
     let (Some((name, operand)), None) = (members.next(), members.next()) else {
-        return Err(error(path, "an operator is an object with one member"));
+        return Err(error(path, "an operator must have exactly one member"));
     };
     match (name.as_str(), operand) {
         ("prefix", Value::String(prefix)) => Ok(Matcher::Prefix(prefix.clone())),
         ("exists", Value::Bool(wanted)) => Ok(Matcher::Exists(*wanted)),
         ("anything-but", Value::Object(inner)) => match (inner.get("prefix"), inner.len()) {
             (Some(Value::String(prefix)), 1) => Ok(Matcher::AnythingButPrefix(prefix.clone())),
-            _ => Err(error(path, "the local run knows anything-but with values or a prefix")),
+            _ => Err(error(path, "the local run supports anything-but only with values or a prefix")),
         },
         ("anything-but", Value::Array(values)) if !values.is_empty() && values.iter().all(is_scalar) => {
             Ok(Matcher::AnythingBut(values.clone()))
@@ -98,14 +98,14 @@ fn compile_matcher(value: &Value, path: &str) -> Result<Matcher, FilterError> {
         ("numeric", _) => {
             Err(error(path, "Lambda does not support numeric operators for DynamoDB, whose numbers are strings"))
         }
-        ("prefix" | "exists" | "anything-but", _) => Err(error(path, &format!("{name} with such an operand"))),
-        _ => Err(error(path, &format!("the operator {name} is not supported by the local run"))),
+        ("prefix" | "exists" | "anything-but", _) => Err(error(path, &format!("invalid operand for {name}"))),
+        _ => Err(error(path, &format!("the local run does not support the operator {name}"))),
     }
 }
 
 fn error(path: &str, problem: &str) -> FilterError {
     FilterError {
-        path: if path.is_empty() { "the top".to_owned() } else { path.to_owned() },
+        path: if path.is_empty() { "the root".to_owned() } else { path.to_owned() },
         problem: problem.to_owned(),
     }
 }

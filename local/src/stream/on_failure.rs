@@ -39,13 +39,13 @@ impl FailureQueue {
         console.line(
             Kind::Problem,
             format!(
-                "{function}: gave up on {} record(s), {:?}, shard {}, sequence numbers {} to {}, {}",
+                "{function}: discarded {} record(s), {:?}, shard {}, sequence numbers {} to {}, {}",
                 discarded.batch.records.len(),
                 discarded.condition,
                 shard.id,
                 first.sequence,
                 last.sequence,
-                queue.map_or("and the mapping has no on-failure queue".to_owned(), |queue| format!("told to {queue}")),
+                queue.map_or("no on-failure queue".to_owned(), |queue| format!("sent to {queue}")),
             ),
         );
         if queue.is_some() {

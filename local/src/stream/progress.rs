@@ -69,7 +69,7 @@ impl ProgressTracker {
         if after != before
             && let Err(problem) = self.checkpoints.set(&self.mapping, after)
         {
-            self.console.line(Kind::Problem, format!("{}: the checkpoint is not saved: {problem}", self.mapping));
+            self.console.line(Kind::Problem, format!("{}: cannot save the checkpoint: {problem}", self.mapping));
         }
     }
 }

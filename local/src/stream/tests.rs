@@ -50,16 +50,16 @@ impl Harness {
 
 /// Creates a function that responds based on its records, and a channel of its invocations.
 fn function(
-    answer: impl Fn(&[Value]) -> Result<Value, InvokeError> + Send + Sync + 'static,
+    response: impl Fn(&[Value]) -> Result<Value, InvokeError> + Send + Sync + 'static,
 ) -> (Lambda, UnboundedReceiver<Seen>) {
     let (seen, invocations) = mpsc::unbounded_channel();
     let lambda = Lambda::fake(move |name, event: Bytes| {
         assert_eq!(name, "deliver");
         let event: Value = serde_json::from_slice(&event).unwrap();
         let records = event["Records"].as_array().unwrap();
-        let answer = answer(records).map(|answer| Bytes::from(answer.to_string()));
+        let response = response(records).map(|response| Bytes::from(response.to_string()));
         seen.send(records.iter().map(sort_key).collect()).unwrap();
-        async move { answer }.boxed()
+        async move { response }.boxed()
     });
     (lambda, invocations)
 }
@@ -73,16 +73,16 @@ fn crash() -> InvokeError {
 }
 
 /// Runs the mapping until `done` completes.
-async fn run_until(mapping: EventSourceMapping, enough: impl Future<Output = ()>) {
+async fn run_until(mapping: EventSourceMapping, done: impl Future<Output = ()>) {
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(mapping.run(shutdown.clone()));
-    enough.await;
+    done.await;
     shutdown.cancel();
     running.await.unwrap();
 }
 
 #[tokio::test]
-async fn invokes_with_what_the_filter_accepts_and_goes_on_from_its_checkpoint() {
+async fn a_restarted_mapping_resumes_from_its_checkpoint() {
     let h = Harness::new().await;
     let filtered = || StreamMapping {
         filters: vec![json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "m"}]}}}})],
@@ -109,7 +109,7 @@ async fn invokes_with_what_the_filter_accepts_and_goes_on_from_its_checkpoint() 
 }
 
 #[tokio::test]
-async fn latest_begins_at_what_is_written_after_it_was_opened() {
+async fn latest_starts_after_the_mapping_is_opened() {
     for earlier in [0, 2] {
         let h = Harness::new().await;
         (0..earlier).for_each(|n| h.put("a", &format!("before{n}")));
@@ -125,7 +125,7 @@ async fn latest_begins_at_what_is_written_after_it_was_opened() {
 }
 
 #[tokio::test]
-async fn a_poison_record_is_isolated_and_given_up_on() {
+async fn a_poison_record_is_isolated_and_discarded() {
     let h = Harness::new().await;
     (1..=4).for_each(|n| h.put("a", &format!("{n}")));
     let (lambda, mut invocations) =
@@ -181,7 +181,7 @@ async fn a_partial_failure_is_retried_from_the_record_that_failed() {
 }
 
 #[tokio::test]
-async fn a_stuck_partition_key_does_not_stop_the_others_and_holds_the_checkpoint() {
+async fn a_stuck_partition_key_blocks_only_its_worker_and_the_checkpoint() {
     let h = Harness::new().await;
     let (stuck, free) = keys_of_two_workers();
     h.put(&stuck, "stuck");
@@ -211,7 +211,7 @@ fn keys_of_two_workers() -> (String, String) {
 }
 
 #[tokio::test]
-async fn records_past_the_maximum_age_are_not_invoked() {
+async fn records_past_the_maximum_age_are_discarded() {
     let h = Harness::new().await;
     h.put("a", "old");
     // The function fails, so that a record that is not yet too old returns later.
@@ -233,7 +233,7 @@ async fn records_past_the_maximum_age_are_not_invoked() {
 }
 
 #[tokio::test]
-async fn a_filter_that_cannot_be_honoured_is_an_error_at_start() {
+async fn an_unsupported_filter_is_an_error_at_startup() {
     let h = Harness::new().await;
     let (lambda, _) = function(|_| Ok(Value::Null));
     let mapping = StreamMapping { filters: vec![json!({"eventName": [{"wildcard": "I*"}]})], ..mapping() };

@@ -108,25 +108,23 @@ impl Worker {
     /// Invokes the function. Returns `None` if the run is stopping.
     async fn invoke(&self, batch: &Batch) -> Option<BatchOutcome> {
         let invocation = self.lambda.invoke_measured(&self.function, event(batch)).await;
-        let (outcome, said) = match &invocation.result {
+        let (outcome, summary) = match &invocation.result {
             Err(InvokeError::Stopped) => return None,
             Err(problem) => (BatchOutcome::FunctionError, problem.to_string()),
-            Ok(answer) => {
-                let outcome = read_response(answer, &batch.records, &self.mapping);
-                let said = match outcome {
+            Ok(response) => {
+                let outcome = read_response(response, &batch.records, &self.mapping);
+                let summary = match outcome {
                     BatchOutcome::Success => "done".to_owned(),
                     BatchOutcome::FailedFrom(index) => format!("failed from record {}", index + 1),
-                    BatchOutcome::BadResponse | BatchOutcome::FunctionError => {
-                        "the answer's batchItemFailures name no record of the batch".to_owned()
-                    }
+                    BatchOutcome::BadResponse | BatchOutcome::FunctionError => "invalid batchItemFailures".to_owned(),
                 };
-                (outcome, said)
+                (outcome, summary)
             }
         };
         self.console.line(
             if outcome == BatchOutcome::Success { Kind::Stream } else { Kind::Problem },
             format!(
-                "{} {} record(s) {said}, {} ms, {}",
+                "{} {} record(s) {summary}, {} ms, {}",
                 self.function,
                 batch.records.len(),
                 invocation.duration.as_millis(),

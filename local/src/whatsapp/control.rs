@@ -42,16 +42,16 @@ const MAX_MESSAGES: usize = 1000;
 
 pub(super) fn routes() -> Router<Arc<Simulator>> {
     Router::new()
-        .route("/simulator/messages", get(accepted).post(write))
+        .route("/simulator/messages", get(list_accepted).post(receive))
         .route("/simulator/receipts", get(receipts))
         .route("/simulator/scan", post(scan_qr))
         .route("/simulator/numbers", post(change_number))
         .route("/simulator/webhooks", get(webhooks))
         .route("/simulator/faults", get(faults).post(change_faults).delete(clear_faults))
-        .method_not_allowed_fallback(wrong_method)
+        .method_not_allowed_fallback(method_not_allowed)
         // Otherwise, the Graph API would parse such a path as a version and an ID.
-        .route("/simulator", any(unknown))
-        .route("/simulator/{*rest}", any(unknown))
+        .route("/simulator", any(not_found))
+        .route("/simulator/{*rest}", any(not_found))
 }
 
 /// An error response: `{"error": "<sentence>"}`.
@@ -73,7 +73,7 @@ impl From<JournalError> for ControlError {
 impl From<InboundError> for ControlError {
     fn from(error: InboundError) -> ControlError {
         match error {
-            InboundError::Wrong(sentence) => ControlError::bad_request(sentence),
+            InboundError::Invalid(sentence) => ControlError::bad_request(sentence),
             InboundError::Journal(error) => error.into(),
         }
     }
@@ -87,12 +87,12 @@ impl IntoResponse for ControlError {
 
 type Body = Result<Bytes, BytesRejection>;
 
-async fn unknown(uri: Uri) -> ControlError {
-    ControlError(StatusCode::NOT_FOUND, format!("There is nothing at {}", uri.path()))
+async fn not_found(uri: Uri) -> ControlError {
+    ControlError(StatusCode::NOT_FOUND, format!("No such path: {}", uri.path()))
 }
 
-async fn wrong_method() -> ControlError {
-    ControlError(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method".to_owned())
+async fn method_not_allowed() -> ControlError {
+    ControlError(StatusCode::METHOD_NOT_ALLOWED, "This path does not support this method".to_owned())
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,7 +101,7 @@ struct Page {
     from: usize,
 }
 
-async fn accepted(
+async fn list_accepted(
     State(simulator): State<Arc<Simulator>>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Value>, ControlError> {
@@ -110,7 +110,7 @@ async fn accepted(
 }
 
 async fn change_number(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
-    simulator.lines.change(read(&bytes(body)?)?);
+    simulator.numbers.change(read(&bytes(body)?)?);
     Ok(Json(json!({"success": true})))
 }
 
@@ -136,25 +136,27 @@ async fn clear_faults(State(simulator): State<Arc<Simulator>>) -> Json<Faults> {
 }
 
 /// Receives one or more customer messages, or sends a raw webhook body.
-async fn write(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
+async fn receive(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     let body = bytes(body)?;
     // A raw webhook stays text, because a parser would reject or change some of its content.
     let members: BTreeMap<String, &RawValue> = read(&body)?;
     if let Some(webhook) = members.get("webhook") {
         if members.len() > 1 {
-            return Err(ControlError::bad_request("webhook must stand alone"));
+            return Err(ControlError::bad_request("webhook cannot be combined with other members"));
         }
         if !webhook.get().starts_with('{') {
             return Err(ControlError::bad_request("webhook must be a JSON object"));
         }
-        return Ok(delivered(simulator.send_raw(webhook.get())?).await);
+        return Ok(delivery_response(simulator.send_raw(webhook.get())?).await);
     }
     let mut members: Map<String, Value> = read(&body)?;
     let number = number(&simulator, &mut members)?;
     let messages = match members.remove("messages") {
         None => vec![Value::Object(members)],
         Some(_) if !members.is_empty() => {
-            return Err(ControlError::bad_request("messages can stand with phoneNumberId and displayPhoneNumber only"));
+            return Err(ControlError::bad_request(
+                "messages can be combined only with phoneNumberId and displayPhoneNumber",
+            ));
         }
         Some(Value::Array(messages)) if (1..=MAX_MESSAGES).contains(&messages.len()) => messages,
         Some(_) => {
@@ -163,7 +165,7 @@ async fn write(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Js
             )));
         }
     };
-    Ok(delivered(simulator.receive(&number, messages)?).await)
+    Ok(delivery_response(simulator.receive(&number, messages)?).await)
 }
 
 /// Returns the business number that the messages are addressed to: the default number unless the request selects
@@ -174,11 +176,11 @@ fn number(simulator: &Simulator, members: &mut Map<String, Value>) -> Result<Bus
         Some(Value::String(text)) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => Ok(Some(text)),
         Some(_) => Err(ControlError::bad_request(format!("{name} must be a string of digits"))),
     };
-    let line = match digits("phoneNumberId")? {
-        Some(phone_number_id) => simulator.lines.get_or_default(&phone_number_id),
-        None => simulator.lines.default_number(),
+    let registered = match digits("phoneNumberId")? {
+        Some(phone_number_id) => simulator.numbers.get_or_default(&phone_number_id),
+        None => simulator.numbers.default_number(),
     };
-    let mut number = line.number;
+    let mut number = registered.number;
     if let Some(display_phone_number) = digits("displayPhoneNumber")? {
         number.display_phone_number = display_phone_number;
     }
@@ -197,24 +199,24 @@ struct Scan {
 async fn scan_qr(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     let Scan { qr, from, name } = read(&bytes(body)?)?;
     let (number, text) = scan::parse(&qr).map_err(ControlError::bad_request)?;
-    let Some(line) = simulator.lines.find_by_display_number(&number) else {
-        return Err(ControlError::bad_request("qr leads to another number than the simulated ones"));
+    let Some(registered) = simulator.numbers.find_by_display_number(&number) else {
+        return Err(ControlError::bad_request("qr does not contain a simulated number"));
     };
     let mut message = json!({"from": from, "text": text});
     if let Some(name) = name {
         message["name"] = json!(name);
     }
-    Ok(delivered(simulator.receive(&line.number, vec![message])?).await)
+    Ok(delivery_response(simulator.receive(&registered.number, vec![message])?).await)
 }
 
 /// Builds the response after the first delivery attempts. Does not wait for held webhooks.
-async fn delivered(sending: Dispatched) -> Json<Value> {
-    let attempts = match sending.first_attempts {
+async fn delivery_response(dispatched: Dispatched) -> Json<Value> {
+    let attempts = match dispatched.first_attempts {
         // The sender is dropped only with the simulator.
         Some(first_attempts) => first_attempts.await.unwrap_or_default(),
         None => Vec::new(),
     };
-    Json(json!({"success": true, "ids": sending.ids, "deliveries": attempts}))
+    Json(json!({"success": true, "ids": dispatched.ids, "deliveries": attempts}))
 }
 
 fn bytes(body: Body) -> Result<Bytes, ControlError> {
@@ -228,5 +230,5 @@ fn bytes(body: Body) -> Result<Bytes, ControlError> {
 
 fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, ControlError> {
     serde_json::from_slice(body)
-        .map_err(|error| ControlError::bad_request(format!("The request body is wrong: {error}")))
+        .map_err(|error| ControlError::bad_request(format!("The request body is invalid: {error}")))
 }

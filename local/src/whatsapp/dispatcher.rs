@@ -69,7 +69,7 @@ struct Inner {
     client: reqwest::Client,
     url: String,
     added_headers: BTreeMap<String, String>,
-    lines: Arc<Numbers>,
+    numbers: Arc<Numbers>,
     journal: Journal,
     console: Console,
     held: watch::Sender<bool>,
@@ -86,7 +86,7 @@ impl WebhookDispatcher {
     pub(super) fn new(
         url: String,
         added_headers: BTreeMap<String, String>,
-        lines: Arc<Numbers>,
+        numbers: Arc<Numbers>,
         journal: Journal,
         console: Console,
         shutdown: CancellationToken,
@@ -96,7 +96,7 @@ impl WebhookDispatcher {
             client,
             url,
             added_headers,
-            lines,
+            numbers,
             journal,
             console,
             held: watch::Sender::new(false),
@@ -113,15 +113,15 @@ impl WebhookDispatcher {
 
     /// Delivers `groups` sequentially and the webhooks within a group concurrently. Returns the first attempts. Failed
     /// webhooks are retried in the background and don't delay the next group.
-    pub(super) fn dispatch(&self, steps: Vec<Vec<Webhook>>) -> oneshot::Receiver<Vec<DeliveryAttempt>> {
-        let count: usize = steps.iter().map(Vec::len).sum();
+    pub(super) fn dispatch(&self, groups: Vec<Vec<Webhook>>) -> oneshot::Receiver<Vec<DeliveryAttempt>> {
+        let count: usize = groups.iter().map(Vec::len).sum();
         self.inner.queued.fetch_add(count as u64, Ordering::Relaxed);
         let (first_attempts, receiver) = oneshot::channel();
         let dispatcher = self.clone();
         self.spawn(async move {
             let mut attempts = Vec::new();
-            for step in steps {
-                attempts.extend(join_all(step.into_iter().map(|webhook| dispatcher.begin(webhook))).await);
+            for group in groups {
+                attempts.extend(join_all(group.into_iter().map(|webhook| dispatcher.deliver(webhook))).await);
             }
             // The receiver may be dropped: status webhooks ignore the result.
             let _ = first_attempts.send(attempts);
@@ -135,21 +135,21 @@ impl WebhookDispatcher {
     }
 
     pub(super) fn counts(&self) -> WebhookCounts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (delivered, given_up) = (read(&self.inner.delivered), read(&self.inner.given_up));
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (delivered, given_up) = (load(&self.inner.delivered), load(&self.inner.given_up));
         // Read this last: a webhook is counted as queued before it is counted as anything else.
-        let queued = read(&self.inner.queued);
+        let queued = load(&self.inner.queued);
         WebhookCounts {
             queued,
             delivered,
-            failed_attempts: read(&self.inner.failed_attempts),
+            failed_attempts: load(&self.inner.failed_attempts),
             given_up,
             pending: queued.saturating_sub(delivered + given_up),
         }
     }
 
     /// Waits for the deliveries to end after shutdown was requested.
-    pub(super) async fn stopped(&self) {
+    pub(super) async fn wait_until_stopped(&self) {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
@@ -161,7 +161,7 @@ impl WebhookDispatcher {
         });
     }
 
-    async fn begin(&self, webhook: Webhook) -> DeliveryAttempt {
+    async fn deliver(&self, webhook: Webhook) -> DeliveryAttempt {
         let attempt = self.attempt(&webhook, 0).await;
         if !attempt.succeeded() {
             let dispatcher = self.clone();
@@ -175,7 +175,7 @@ impl WebhookDispatcher {
             tokio::time::sleep(retry_delay(retry)).await;
             if unix_now() - webhook.queued_at > RETRY_PERIOD_SECONDS {
                 self.inner.given_up.fetch_add(1, Ordering::Relaxed);
-                self.problem(format!("webhook {}: given up after 7 days", webhook.id));
+                self.problem(format!("webhook {}: abandoned after 7 days", webhook.id));
                 self.settle(&webhook);
                 return;
             }
@@ -195,18 +195,18 @@ impl WebhookDispatcher {
             self.settle(webhook);
             inner.delivered.fetch_add(1, Ordering::Relaxed);
             if retry > 0 {
-                let text = format!("webhook {}: delivered at attempt {}", webhook.id, retry + 1);
+                let text = format!("webhook {}: delivered on attempt {}", webhook.id, retry + 1);
                 inner.console.line(Kind::WhatsApp, text);
             }
         } else {
             inner.failed_attempts.fetch_add(1, Ordering::Relaxed);
             let outcome = match (&attempt.status, &attempt.error) {
-                (Some(status), _) => format!("answered {status}"),
+                (Some(status), _) => format!("status {status}"),
                 (None, error) => error.clone().unwrap_or_default(),
             };
             let delay = retry_delay(retry + 1).as_secs();
-            let next = if delay == 0 { "at once".to_owned() } else { format!("in {delay} s") };
-            self.problem(format!("webhook {}: {outcome} at attempt {}; again {next}", webhook.id, retry + 1));
+            let next = if delay == 0 { "now".to_owned() } else { format!("in {delay} s") };
+            self.problem(format!("webhook {}: {outcome} on attempt {}; retrying {next}", webhook.id, retry + 1));
         }
         attempt
     }
@@ -219,28 +219,31 @@ impl WebhookDispatcher {
         let request = request
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, "facebookexternalua")
-            .header("X-Hub-Signature-256", sign(&self.inner.lines.app_secret(&webhook.body), webhook.body.as_bytes()))
+            .header("X-Hub-Signature-256", sign(&self.inner.numbers.app_secret(&webhook.body), webhook.body.as_bytes()))
             .body(webhook.body.clone());
         match request.send().await {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
+            Ok(response) => {
+                let status = response.status().as_u16();
                 // Read the entire response, so that the connection can be reused.
-                let _ = answer.bytes().await;
+                let _ = response.bytes().await;
                 DeliveryAttempt { status: Some(status), error: None }
             }
-            Err(error) if error.is_timeout() => {
-                DeliveryAttempt { status: None, error: Some(format!("no answer in {} s", RESPONSE_TIMEOUT.as_secs())) }
-            }
+            Err(error) if error.is_timeout() => DeliveryAttempt {
+                status: None,
+                error: Some(format!("no response within {} s", RESPONSE_TIMEOUT.as_secs())),
+            },
             Err(error) if error.is_connect() => {
                 DeliveryAttempt { status: None, error: Some("no connection to the webhook".to_owned()) }
             }
-            Err(_) => DeliveryAttempt { status: None, error: Some("the connection broke before an answer".to_owned()) },
+            Err(_) => {
+                DeliveryAttempt { status: None, error: Some("the connection closed before a response".to_owned()) }
+            }
         }
     }
 
     fn settle(&self, webhook: &Webhook) {
         if let Err(error) = self.inner.journal.append(&JournalEntry::Settled { id: webhook.id }) {
-            self.problem(format!("webhook {}: {}; it comes again after a restart", webhook.id, error.explain()));
+            self.problem(format!("webhook {}: {}; it is delivered again after a restart", webhook.id, error.explain()));
         }
     }
 

@@ -153,7 +153,7 @@ impl Faults {
 
 impl SendFault {
     fn check(&self) -> Result<(), String> {
-        let ways = [
+        let kinds = [
             self.error_code.is_some(),
             self.timeout_before_acceptance.is_some(),
             self.timeout_after_acceptance.is_some(),
@@ -162,13 +162,13 @@ impl SendFault {
             self.failed_status.is_some(),
             self.mix.is_some(),
         ];
-        if ways.iter().filter(|given| **given).count() != 1 {
+        if kinds.iter().filter(|given| **given).count() != 1 {
             let sentence = "sends must have exactly one of errorCode, timeoutBeforeAcceptance, \
-                timeoutAfterAcceptance, dropBeforeAcceptance, dropAfterAcceptance, failedStatus and mix";
+                timeoutAfterAcceptance, dropBeforeAcceptance, dropAfterAcceptance, failedStatus, and mix";
             return Err(sentence.to_owned());
         }
         if self.error_code.is_none() && (self.http_status.is_some() || self.retry_after.is_some()) {
-            return Err("sends.httpStatus and sends.retryAfter go with sends.errorCode only".to_owned());
+            return Err("sends.httpStatus and sends.retryAfter require sends.errorCode".to_owned());
         }
         if self.http_status.is_some_and(|status| !(400..=599).contains(&status)) {
             return Err("sends.httpStatus must be from 400 to 599".to_owned());
@@ -184,7 +184,7 @@ impl SendFault {
             ));
         }
         if self.times == Some(0) {
-            return Err("sends.times must be at least 1, or null for no end".to_owned());
+            return Err("sends.times must be at least 1, or null for no limit".to_owned());
         }
         self.mix.as_ref().map_or(Ok(()), FaultMix::check)
     }
@@ -213,11 +213,11 @@ impl FaultMix {
         let shares = self.faults.iter().map(|share| u64::from(share.percent));
         if self.faults.is_empty() || shares.sum::<u64>() > 100 {
             return Err(
-                "sends.mix.faults must have at least one fault, and their percents at most 100 in sum".to_owned()
+                "sends.mix.faults must contain at least one fault, with percents of at most 100 in total".to_owned()
             );
         }
         if self.faults.iter().any(|share| share.fault.mix.is_some() || share.fault.times.is_some()) {
-            return Err("a fault of sends.mix cannot have a mix or times itself".to_owned());
+            return Err("A fault of sends.mix cannot contain mix or times".to_owned());
         }
         self.faults.iter().try_for_each(|share| share.fault.check())
     }

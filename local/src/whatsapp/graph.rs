@@ -59,13 +59,13 @@ async fn node(
     path: ObjectPath,
     headers: HeaderMap,
 ) -> Result<Response, GraphError> {
-    let (id, line) = authorize(&simulator, &uri, path, &headers)?;
-    let Some(line) = line.filter(|_| method == Method::GET) else {
+    let (id, registered) = authorize(&simulator, &uri, path, &headers)?;
+    let Some(registered) = registered.filter(|_| method == Method::GET) else {
         return Err(GraphError::unsupported(method.as_str(), &id));
     };
     let fields = query_value(uri.query().unwrap_or_default(), "fields")
         .map_err(|()| GraphError::parameter("Param fields must be percent-encoded UTF-8."))?;
-    number_fields(&line.number, fields.as_deref()).map(|fields| Json(fields).into_response())
+    number_fields(&registered.number, fields.as_deref()).map(|fields| Json(fields).into_response())
 }
 
 fn number_fields(number: &BusinessNumber, fields: Option<&str>) -> Result<Value, GraphError> {
@@ -100,8 +100,8 @@ async fn messages(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, GraphError> {
-    let (id, line) = authorize(&simulator, &uri, path, &headers)?;
-    let Some(RegisteredNumber { number, .. }) = line.filter(|_| method == Method::POST) else {
+    let (id, registered) = authorize(&simulator, &uri, path, &headers)?;
+    let Some(RegisteredNumber { number, .. }) = registered.filter(|_| method == Method::POST) else {
         return Err(GraphError::unsupported(method.as_str(), &id));
     };
     let body = body.map_err(|rejection| match rejection.status() {
@@ -125,7 +125,7 @@ async fn read_receipt(simulator: &Simulator, id: String) -> Result<Response, Gra
     match simulator.next_send() {
         SendOutcome::Accepted | SendOutcome::Failed(_) => accept(id).map(|()| done()),
         SendOutcome::Rejected { code, status, retry_after } => {
-            simulator.problem(format!("fault: a read receipt refused with code {code}"));
+            simulator.problem(format!("fault: read receipt rejected with code {code}"));
             Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
         }
         SendOutcome::LostBeforeAcceptance(hang) => Ok(hang_up(simulator, hang).await),
@@ -152,12 +152,12 @@ fn authorize(
     }
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-    let line = simulator.lines.get(&id);
-    let expected = line.clone().unwrap_or_else(|| simulator.lines.default_number()).access_token;
+    let registered = simulator.numbers.get(&id);
+    let expected = registered.clone().unwrap_or_else(|| simulator.numbers.default_number()).access_token;
     if token != Some(expected.as_str()) {
         return Err(GraphError::new(190, None));
     }
-    Ok((id, line))
+    Ok((id, registered))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -171,12 +171,14 @@ async fn send(
     message: OutboundMessage,
 ) -> Result<Response, GraphError> {
     let (contact, masked) = (contact(&message), message.recipient.masked());
-    let lost = |when| simulator.problem(format!("fault: no answer for {masked}, {when}"));
+    let lost = |when| simulator.problem(format!("fault: no response for {masked}, {when}"));
     match simulator.next_send() {
-        SendOutcome::Accepted => accept(simulator, number, message, None).map(|id| answer(&contact, &id)),
-        SendOutcome::Failed(code) => accept(simulator, number, message, Some(code)).map(|id| answer(&contact, &id)),
+        SendOutcome::Accepted => accept(simulator, number, message, None).map(|id| accepted_response(&contact, &id)),
+        SendOutcome::Failed(code) => {
+            accept(simulator, number, message, Some(code)).map(|id| accepted_response(&contact, &id))
+        }
         SendOutcome::Rejected { code, status, retry_after } => {
-            simulator.problem(format!("fault: refused with code {code} for {masked}"));
+            simulator.problem(format!("fault: message for {masked} rejected with code {code}"));
             Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
         }
         SendOutcome::LostBeforeAcceptance(hang) => {
@@ -198,7 +200,7 @@ fn accept(
     failed: Option<u32>,
 ) -> Result<String, GraphError> {
     simulator.accept(number, message, failed).map_err(|error: JournalError| {
-        simulator.problem(format!("a message was refused: {}", error.explain()));
+        simulator.problem(format!("message not accepted: {}", error.explain()));
         GraphError::new(131_000, None)
     })
 }
@@ -210,9 +212,9 @@ fn contact(message: &OutboundMessage) -> Value {
     }
 }
 
-fn answer(contact: &Value, id: &str) -> Response {
-    let answer = json!({"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": id}]});
-    Json(answer).into_response()
+fn accepted_response(contact: &Value, id: &str) -> Response {
+    let body = json!({"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": id}]});
+    Json(body).into_response()
 }
 
 async fn hang_up(simulator: &Simulator, hang: Duration) -> Response {

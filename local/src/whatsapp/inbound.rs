@@ -50,13 +50,13 @@ pub(super) struct InboundMessage {
 /// Returns a sentence that describes the problem.
 pub(super) fn parse(request: Value, users: &Users, now: i64) -> Result<InboundMessage, String> {
     let request: InboundRequest =
-        serde_json::from_value(request).map_err(|error| format!("The message is wrong: {error}"))?;
+        serde_json::from_value(request).map_err(|error| format!("The message is invalid: {error}"))?;
     let sender = sender(&request, users)?;
     let mut message = request.content;
     let kind = match (request.kind, message.get("text")) {
         (Some(kind), _) => kind,
         (None, Some(_)) => "text".to_owned(),
-        (None, None) => return Err("text, or type and its object, is required".to_owned()),
+        (None, None) => return Err("Either text, or type and its object, is required".to_owned()),
     };
     if kind == "text" {
         let text = match message.remove("text") {
@@ -84,7 +84,7 @@ pub(super) fn parse(request: Value, users: &Users, now: i64) -> Result<InboundMe
 fn sender(request: &InboundRequest, users: &Users) -> Result<User, String> {
     let address = Address::phone(&request.from)
         .or_else(|| Address::user_id(&request.from))
-        .ok_or("from must be a phone number with its country code, or a business-scoped user id")?;
+        .ok_or("from must be a phone number with its country code, or a business-scoped user ID")?;
     let mut user = users.get(&address);
     if address == Address::UserId(user.user_id.clone()) {
         // A sender identified by user ID does not share the phone number.
@@ -92,7 +92,7 @@ fn sender(request: &InboundRequest, users: &Users) -> Result<User, String> {
     }
     if let Some(user_id) = &request.from_user_id {
         let Some(Address::UserId(user_id)) = Address::user_id(user_id) else {
-            return Err("fromUserId must be a business-scoped user id, such as US.13491208655302741918".to_owned());
+            return Err("fromUserId must be a business-scoped user ID, such as US.13491208655302741918".to_owned());
         };
         user.user_id = user_id;
     }

@@ -62,11 +62,19 @@ pub(super) enum JournalEntry {
     /// The business read a message.
     Read { receipt: ReadReceipt },
     /// Customers sent messages.
-    Inbound { users: Vec<User>, webhooks: Vec<Webhook> },
+    Inbound {
+        #[serde(rename = "people")]
+        users: Vec<User>,
+        webhooks: Vec<Webhook>,
+    },
     /// A webhook was delivered or abandoned.
     Settled { id: u64 },
     /// All known users, in place of the compacted `Inbound` entries.
-    Users { users: Users },
+    #[serde(rename = "people")]
+    Users {
+        #[serde(rename = "people")]
+        users: Users,
+    },
 }
 
 /// The content of a journal when it was opened.
@@ -104,7 +112,7 @@ pub enum JournalError {
         source: serde_json::Error,
     },
     /// An entry cannot be serialized.
-    #[error("cannot write a record of the WhatsApp journal as JSON")]
+    #[error("cannot serialize an entry of the WhatsApp journal")]
     Encode(#[source] serde_json::Error),
 }
 

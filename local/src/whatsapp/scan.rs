@@ -15,12 +15,12 @@ pub(super) fn parse(qr: &str) -> Result<(String, String), String> {
     }
     let number = link.path().trim_start_matches('/');
     if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("qr names no phone number in digits".to_owned());
+        return Err("qr does not contain a phone number in digits".to_owned());
     }
     let text = query_value(link.query().unwrap_or_default(), "text")
         .map_err(|()| "The text of qr is not percent-encoded UTF-8".to_owned())?
         .filter(|text| !text.is_empty())
-        .ok_or("qr has no text to send")?;
+        .ok_or("qr does not contain a text")?;
     Ok((number.to_owned(), text))
 }
 

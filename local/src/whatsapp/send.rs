@@ -71,7 +71,7 @@ fn read_receipt(body: &Map<String, Value>) -> Result<String, GraphError> {
     let id = match string(body, "message_id")? {
         Some(id) if id.starts_with("wamid.") => id.to_owned(),
         Some(_) => {
-            return Err(GraphError::new(131_009, Some("message_id is not the id of a message".to_owned())));
+            return Err(GraphError::new(131_009, Some("message_id is not a message ID".to_owned())));
         }
         None => return Err(missing("message_id")),
     };
@@ -118,8 +118,9 @@ fn recipient(body: &Map<String, Value>) -> Result<(Address, String), GraphError>
         (None, Some(recipient)) => (Address::user_id(recipient), recipient),
         (None, None) => return Err(missing("to")),
     };
-    let address = address
-        .ok_or_else(|| GraphError::new(131_009, Some("The recipient is not a phone number or user id".to_owned())))?;
+    let address = address.ok_or_else(|| {
+        GraphError::new(131_009, Some("The recipient is neither a phone number nor a user ID".to_owned()))
+    })?;
     Ok((address, input.to_owned()))
 }
 

@@ -25,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 struct CloseWithoutResponse;
 
 #[derive(Clone, Copy, Debug, Error)]
-#[error("the connection is closed without an answer, as a fault asks for")]
+#[error("a fault closes the connection without a response")]
 struct Closed;
 
 /// Returns a response that makes the server close the connection instead.
@@ -62,9 +62,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: &Canc
 async fn connection(stream: TcpStream, router: Router) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: Request<Incoming>| {
-        let answering = router.call(request);
+        let responding = router.call(request);
         async move {
-            let response = answering.await.unwrap_or_else(|never: Infallible| match never {});
+            let response = responding.await.unwrap_or_else(|never: Infallible| match never {});
             match response.extensions().get::<CloseWithoutResponse>() {
                 Some(_) => Err(Closed),
                 None => Ok(response),

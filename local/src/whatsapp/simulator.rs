@@ -29,7 +29,7 @@ use crate::console::{Console, Kind};
 
 /// The simulated WhatsApp with its business numbers and users.
 pub(super) struct Simulator {
-    pub(super) lines: Arc<Numbers>,
+    pub(super) numbers: Arc<Numbers>,
     pub(super) newest_version: GraphVersion,
     pub(super) shutdown: CancellationToken,
     console: Console,
@@ -67,7 +67,7 @@ pub(super) struct Dispatched {
 #[derive(Debug)]
 pub(super) enum InboundError {
     /// A message is invalid. The sentence describes the problem.
-    Wrong(String),
+    Invalid(String),
     /// The messages cannot be stored.
     Journal(JournalError),
 }
@@ -90,18 +90,18 @@ impl Simulator {
             phone_number_id: settings.phone_number_id,
             display_phone_number: settings.display_phone_number,
         };
-        let own = RegisteredNumber { number, app_secret: settings.app_secret, access_token: settings.access_token };
-        let lines = Arc::new(Numbers::new(own));
+        let default = RegisteredNumber { number, app_secret: settings.app_secret, access_token: settings.access_token };
+        let numbers = Arc::new(Numbers::new(default));
         let dispatcher = WebhookDispatcher::new(
             settings.webhook_url,
             settings.added_headers,
-            Arc::clone(&lines),
+            Arc::clone(&numbers),
             journal.clone(),
             console.clone(),
             shutdown.clone(),
         )?;
         if !recovered.pending.is_empty() {
-            let text = format!("{} undelivered webhooks of the last run are sent again", recovered.pending.len());
+            let text = format!("resuming {} undelivered webhooks of the last run", recovered.pending.len());
             console.line(Kind::WhatsApp, text);
             drop(dispatcher.dispatch(vec![recovered.pending]));
         }
@@ -113,7 +113,7 @@ impl Simulator {
             last_inbound_at: HashMap::new(),
             last_webhook_id: recovered.last_webhook_id,
         };
-        Ok(Simulator { lines, newest_version, shutdown, console, dispatcher, journal, state: Mutex::new(state) })
+        Ok(Simulator { numbers, newest_version, shutdown, console, dispatcher, journal, state: Mutex::new(state) })
     }
 
     /// Returns the outcome of the next send.
@@ -152,7 +152,7 @@ impl Simulator {
             None => outcome.sent_delivered_read(&faults),
         };
         let bodies = contents.into_iter().map(|content| webhook::body(number, content)).collect();
-        let steps = state.queue(bodies);
+        let groups = state.queue(bodies);
         let text = format!("accepted: {} message for {}", message.kind, message.recipient.masked());
         let (to, recipient) = match message.recipient {
             Address::Phone(_) => (Some(message.input), None),
@@ -167,13 +167,13 @@ impl Simulator {
             accepted_at: format!("{:.6}", now()),
             callback_data: message.callback_data,
         };
-        let webhooks = steps.concat();
+        let webhooks = groups.concat();
         self.journal.append(&JournalEntry::Accepted { message: accepted.clone(), webhooks })?;
         state.accepted.push(accepted);
         drop(state);
         self.console.line(Kind::WhatsApp, text);
         // The response does not wait for the statuses, which may arrive first.
-        drop(self.dispatcher.dispatch(steps));
+        drop(self.dispatcher.dispatch(groups));
         Ok(id)
     }
 
@@ -181,16 +181,16 @@ impl Simulator {
     pub(super) fn accept_read_receipt(&self, message_id: String) -> Result<(), GraphError> {
         let mut state = self.state();
         if state.accepted.iter().any(|accepted| accepted.id == message_id) {
-            return Err(GraphError::new(131_009, Some("message_id is not a message that was received".to_owned())));
+            return Err(GraphError::new(131_009, Some("message_id is not a received message".to_owned())));
         }
         let receipt = ReadReceipt { message_id, accepted_at: format!("{:.6}", now()) };
         self.journal.append(&JournalEntry::Read { receipt: receipt.clone() }).map_err(|error| {
-            self.problem(format!("a read receipt was refused: {}", error.explain()));
+            self.problem(format!("read receipt not accepted: {}", error.explain()));
             GraphError::new(131_000, None)
         })?;
         state.read.push(receipt);
         drop(state);
-        self.note("accepted: read receipt");
+        self.log("accepted: read receipt");
         Ok(())
     }
 
@@ -200,7 +200,7 @@ impl Simulator {
         let now = unix_now();
         let mut messages: Vec<InboundMessage> = Vec::with_capacity(requests.len());
         for request in requests {
-            messages.push(inbound::parse(request, &state.users, now).map_err(InboundError::Wrong)?);
+            messages.push(inbound::parse(request, &state.users, now).map_err(InboundError::Invalid)?);
         }
         for InboundMessage { user, at, .. } in &messages {
             for name in user.wa_id.iter().chain([&user.user_id]) {
@@ -211,32 +211,32 @@ impl Simulator {
         let content: ValueMembers = inbound::content(&messages, state.faults.webhooks.bsuid_only);
         let body = webhook::body(number, content);
         let users = messages.iter().map(|inbound| inbound.user.clone()).collect();
-        let first_attempts = self.send(state, body, users).map_err(InboundError::Journal)?;
+        let first_attempts = self.dispatch(state, body, users).map_err(InboundError::Journal)?;
         match messages.as_slice() {
-            [inbound] => self.note(format!("last_inbound_at by {}", inbound.user.masked())),
-            _ => self.note(format!("{} messages last_inbound_at by customers", messages.len())),
+            [inbound] => self.log(format!("message from {}", inbound.user.masked())),
+            _ => self.log(format!("{} messages from customers", messages.len())),
         }
         Ok(Dispatched { ids: messages.into_iter().map(|inbound| inbound.id).collect(), first_attempts })
     }
 
     /// Sends a webhook body unchanged, except for the encoding.
     pub(super) fn send_raw(&self, body: &str) -> Result<Dispatched, JournalError> {
-        let first_attempts = self.send(self.state(), webhook::escape_non_ascii(body), Vec::new())?;
+        let first_attempts = self.dispatch(self.state(), webhook::escape_non_ascii(body), Vec::new())?;
         Ok(Dispatched { ids: Vec::new(), first_attempts })
     }
 
-    fn send(
+    fn dispatch(
         &self,
         mut state: MutexGuard<'_, State>,
         body: String,
         users: Vec<User>,
     ) -> Result<Option<oneshot::Receiver<Vec<DeliveryAttempt>>>, JournalError> {
-        let steps = state.queue(vec![body]);
-        self.journal.append(&JournalEntry::Inbound { users: users.clone(), webhooks: steps.concat() })?;
+        let groups = state.queue(vec![body]);
+        self.journal.append(&JournalEntry::Inbound { users: users.clone(), webhooks: groups.concat() })?;
         users.iter().for_each(|user| state.users.remember(user));
         let held = state.faults.webhooks.hold;
         drop(state);
-        let first_attempts = self.dispatcher.dispatch(steps);
+        let first_attempts = self.dispatcher.dispatch(groups);
         Ok((!held).then_some(first_attempts))
     }
 
@@ -284,13 +284,13 @@ impl Simulator {
     }
 
     /// Reports an event on the console.
-    pub(super) fn note(&self, text: impl AsRef<str>) {
+    pub(super) fn log(&self, text: impl AsRef<str>) {
         self.console.line(Kind::WhatsApp, text);
     }
 
     /// Waits for the deliveries to end after shutdown was requested.
-    pub(super) async fn stopped(&self) {
-        self.dispatcher.stopped().await;
+    pub(super) async fn wait_until_stopped(&self) {
+        self.dispatcher.wait_until_stopped().await;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

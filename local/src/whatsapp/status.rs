@@ -27,14 +27,14 @@ impl MessageStatuses<'_> {
     /// Returns the webhooks for a recipient whose phone is on and whose chat is open: `sent`, `delivered`, and `read`,
     /// in delivery order and with the faults applied.
     pub(super) fn sent_delivered_read(&self, faults: &WebhookFaults) -> Vec<ValueMembers> {
-        let mut steps = vec!["sent"];
+        let mut statuses = vec!["sent"];
         if !faults.no_delivered {
-            steps.push("delivered");
+            statuses.push("delivered");
         }
         if !faults.no_read {
-            steps.push("read");
+            statuses.push("read");
         }
-        let mut webhooks: Vec<ValueMembers> = steps
+        let mut webhooks: Vec<ValueMembers> = statuses
             .iter()
             .enumerate()
             .map(|(index, status)| {

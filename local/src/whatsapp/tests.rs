@@ -39,14 +39,14 @@ struct Receiver {
     url: String,
     bodies: UnboundedReceiver<String>,
     /// The statuses of the next responses; 200 once the queue is empty.
-    answers: Arc<Mutex<VecDeque<u16>>>,
+    responses: Arc<Mutex<VecDeque<u16>>>,
 }
 
 impl Receiver {
     async fn start() -> Receiver {
         let (sender, bodies) = unbounded_channel();
-        let answers: Arc<Mutex<VecDeque<u16>>> = Arc::default();
-        let next = Arc::clone(&answers);
+        let responses: Arc<Mutex<VecDeque<u16>>> = Arc::default();
+        let next = Arc::clone(&responses);
         let handler = move |headers: HeaderMap, body: Bytes| async move {
             let is_signed = headers["x-hub-signature-256"] == sign(SECRET, &body)
                 && headers["content-type"] == "application/json"
@@ -61,11 +61,11 @@ impl Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/webhook", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Receiver { url, bodies, answers }
+        Receiver { url, bodies, responses }
     }
 
-    fn answer(&self, statuses: &[u16]) {
-        self.answers.lock().unwrap().extend(statuses);
+    fn respond_with(&self, statuses: &[u16]) {
+        self.responses.lock().unwrap().extend(statuses);
     }
 
     async fn text(&mut self) -> String {
@@ -130,20 +130,20 @@ impl Simulator {
     /// Sends a Graph API request with a valid token.
     async fn graph(&self, body: &Value) -> Result<(StatusCode, Value), reqwest::Error> {
         let url = self.url(&format!("/v26.0/{PHONE_NUMBER_ID}/messages"));
-        let answer = self.client.post(url).bearer_auth(TOKEN).json(body).send().await?;
-        Ok((answer.status(), answer.json().await?))
+        let response = self.client.post(url).bearer_auth(TOKEN).json(body).send().await?;
+        Ok((response.status(), response.json().await?))
     }
 
     /// Sends a text and returns its ID.
     async fn send_text(&self, to: &str) -> String {
-        let (status, answer) = self.graph(&text_to(to)).await.unwrap();
-        assert_eq!(status, 200, "{answer}");
-        answer["messages"][0]["id"].as_str().unwrap().to_owned()
+        let (status, response) = self.graph(&text_to(to)).await.unwrap();
+        assert_eq!(status, 200, "{response}");
+        response["messages"][0]["id"].as_str().unwrap().to_owned()
     }
 
     async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
-        let answer = self.client.post(self.url(path)).body(body.to_string()).send().await.unwrap();
-        (answer.status(), answer.json().await.unwrap())
+        let response = self.client.post(self.url(path)).body(body.to_string()).send().await.unwrap();
+        (response.status(), response.json().await.unwrap())
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -152,8 +152,8 @@ impl Simulator {
 
     /// Sets valid faults.
     async fn faults(&self, faults: Value) {
-        let (status, answer) = self.post("/simulator/faults", &faults).await;
-        assert_eq!(status, 200, "{answer}");
+        let (status, response) = self.post("/simulator/faults", &faults).await;
+        assert_eq!(status, 200, "{response}");
     }
 
     /// Waits until all webhooks are delivered.

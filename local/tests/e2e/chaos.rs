@@ -9,7 +9,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use local::database::{Fault, Odds};
+use local::database::{Fault, RandomFaults};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -68,8 +68,8 @@ async fn every_message_settles_as_whatsapp_reports_it() {
     let session_id = app.connect("ada").await;
     app.set_faults(&json!({"sends": {"mix": {"seed": rng.u64(..), "faults": send_faults()}}})).await;
     let functions = vec!["deliver".to_owned(), "webhook".to_owned()];
-    let odds = Odds { seed: rng.u64(..), percent: 6, functions, faults: TABLE_FAULTS.to_vec() };
-    app.running().database().faults().draw(odds);
+    let random_faults = RandomFaults { seed: rng.u64(..), percent: 6, functions, faults: TABLE_FAULTS.to_vec() };
+    app.running().database().faults().inject_random(random_faults);
 
     let (ids, killed) = tokio::join!(store(&app, &session_id, messages), change_faults(&app, &mut rng, messages));
     println!("faults for {:?}", started.elapsed());

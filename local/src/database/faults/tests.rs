@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn hits_the_named_operation_of_the_named_function_so_many_times() {
+fn an_injection_affects_its_operation_and_function_a_limited_number_of_times() {
     let faults = Faults::default();
     faults.inject(Injection {
         operation: "PutItem".into(),
@@ -17,7 +17,7 @@ fn hits_the_named_operation_of_the_named_function_so_many_times() {
 }
 
 #[test]
-fn the_oldest_goes_first_and_clearing_ends_all() {
+fn the_oldest_injection_applies_first_and_clear_removes_all() {
     let faults = Faults::default();
     for fault in [Fault::InternalServerError, Fault::TransactionConflict, Fault::Throttled] {
         faults.inject(Injection { operation: "Query".into(), function: None, times: 1, fault });
@@ -29,11 +29,11 @@ fn the_oldest_goes_first_and_clearing_ends_all() {
 }
 
 #[test]
-fn odds_hit_their_share_of_the_requests_of_their_functions() {
+fn random_faults_affect_their_percentage_of_requests() {
     let drawn = || {
         let faults = Faults::default();
         let (functions, kinds) = (vec!["deliver".to_owned()], vec![Fault::Throttled, Fault::TransactionConflict]);
-        faults.draw(Odds { seed: 7, percent: 20, functions, faults: kinds });
+        faults.inject_random(RandomFaults { seed: 7, percent: 20, functions, faults: kinds });
         assert!((0..100).all(|_| faults.next("PutItem", "webhook.1").is_none()));
         let writes: Vec<_> = (0..1000).map(|_| faults.next("PutItem", "deliver.1")).collect();
         let reads: Vec<_> = (0..1000).map(|_| faults.next("Query", "deliver.2")).collect();
@@ -51,7 +51,7 @@ fn odds_hit_their_share_of_the_requests_of_their_functions() {
 }
 
 #[test]
-fn a_cancelled_transaction_has_a_reason_for_each_action() {
+fn a_canceled_transaction_has_a_reason_for_each_action() {
     let (status, body) = Fault::TransactionConflict.error("TransactWriteItems", br#"{"TransactItems":[{},{},{}]}"#);
     assert_eq!(status, 400);
     assert_eq!(

@@ -9,7 +9,7 @@ fn permissions(statements: &[(&[&str], &[&str])]) -> Permissions {
         .iter()
         .map(|(actions, resources)| Statement { actions: owned(actions), resources: owned(resources) })
         .collect();
-    let deliver = Allowed { role: "DeliverRole".to_owned(), statements };
+    let deliver = RolePolicy { role: "DeliverRole".to_owned(), statements };
     let tables = TABLE.trim_end_matches('t').to_owned();
     Permissions { tables, functions: HashMap::from([("deliver".to_owned(), deliver)]) }
 }
@@ -25,7 +25,7 @@ fn lack(action: &str, resource: &str) -> Option<(String, String)> {
 }
 
 #[test]
-fn an_action_is_allowed_where_a_statement_has_it_with_the_resource() {
+fn a_statement_allows_its_actions_on_its_resources() {
     let some = permissions(&[(&["dynamodb:getitem", "dynamodb:PutItem"], &["other", TABLE])]);
     for table in ["t", TABLE] {
         let request = json!({"TableName": table});
@@ -44,7 +44,7 @@ fn an_action_is_allowed_where_a_statement_has_it_with_the_resource() {
 }
 
 #[test]
-fn an_index_is_a_resource_of_its_own() {
+fn an_index_is_a_separate_resource() {
     let due = format!("{TABLE}/index/due");
     let of_table = json!({"TableName": "t"});
     let of_index = json!({"TableName": "t", "IndexName": "due"});
@@ -81,7 +81,7 @@ fn a_transaction_needs_the_action_of_each_member() {
 }
 
 #[test]
-fn a_batch_needs_its_own_action_on_each_table() {
+fn a_batch_needs_the_batch_action_on_each_table() {
     let request = json!({"RequestItems": {"t": {}, "u": {}}});
     let u = TABLE.replace("/t", "/u");
     for operation in ["BatchGetItem", "BatchWriteItem"] {
@@ -94,7 +94,7 @@ fn a_batch_needs_its_own_action_on_each_table() {
 }
 
 #[test]
-fn other_operations_need_their_own_action() {
+fn other_operations_need_the_action_of_their_name() {
     let none = permissions(&[]);
     assert_eq!(lacks(&none, "ListTables", &json!({})), lack("dynamodb:ListTables", "*"));
     assert_eq!(lacks(&none, "DescribeTable", &json!({"TableName": "t"})), lack("dynamodb:DescribeTable", TABLE));
@@ -110,7 +110,7 @@ fn only_functions_are_checked() {
 }
 
 #[test]
-fn the_error_is_worded_as_dynamodbs() {
+fn the_error_has_the_wording_of_dynamodb() {
     let denied = permissions(&[]).check("deliver.1", "GetItem", br#"{"TableName":"t"}"#).err();
     let error = denied.map(|denied| denied.error()).unwrap_or_default();
     assert_eq!(error["__type"], "com.amazon.coral.service#AccessDeniedException");

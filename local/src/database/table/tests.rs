@@ -29,7 +29,7 @@ pub(crate) fn table() -> Table {
 }
 
 #[test]
-fn an_unchanged_table_is_taken_as_it_is() {
+fn an_unchanged_table_is_accepted() {
     let database = dynoxide::Database::memory().unwrap();
     ensure(&database, &table()).unwrap();
     ensure(&database, &table()).unwrap();
@@ -39,7 +39,7 @@ fn an_unchanged_table_is_taken_as_it_is() {
 }
 
 #[test]
-fn a_changed_table_is_an_error_that_names_the_change() {
+fn a_changed_table_is_an_error_that_names_the_difference() {
     let database = dynoxide::Database::memory().unwrap();
     ensure(&database, &table()).unwrap();
     let changed = |change: fn(&mut Table)| {
@@ -64,7 +64,7 @@ fn a_changed_table_is_an_error_that_names_the_change() {
 }
 
 #[test]
-fn a_table_that_dynamodb_refuses_is_refused() {
+fn an_invalid_table_is_rejected() {
     let database = dynoxide::Database::memory().unwrap();
     let mut bad = table();
     bad.create["KeySchema"][0]["AttributeName"] = json!("undefined");

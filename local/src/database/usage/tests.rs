@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn each_access_key_has_its_own_count_and_taking_resets_it() {
+fn usage_is_counted_per_access_key_and_reset_by_take() {
     let meter = UsageMeter::default();
     meter.record("a.1", "PutItem", Units { read: 0.0, write: 2.0 });
     meter.clone().record("a.1", "GetItem", Units { read: 0.5, write: 0.0 });

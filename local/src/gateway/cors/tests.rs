@@ -29,12 +29,12 @@ fn a_preflight_is_answered() {
 }
 
 #[test]
-fn answers_carry_the_gateways_headers_only() {
+fn only_the_headers_of_the_gateway_are_sent() {
     let mut headers = HeaderMap::new();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    rules().decorate(&mut headers, &HeaderValue::from_static("https://evil.example"));
+    rules().apply(&mut headers, &HeaderValue::from_static("https://evil.example"));
     assert!(headers.is_empty());
-    rules().decorate(&mut headers, &HeaderValue::from_static("https://app.example"));
+    rules().apply(&mut headers, &HeaderValue::from_static("https://app.example"));
     assert_eq!(headers["access-control-allow-origin"], "https://app.example");
     assert_eq!(headers["access-control-expose-headers"], "x-request-id");
 }

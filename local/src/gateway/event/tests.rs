@@ -10,22 +10,22 @@ fn event(request: axum::http::request::Builder, body: &[u8], parameters: &[(&str
     let timeout = Duration::from_secs(30);
     let route = Route { method: "ANY".into(), path: "/api/qr".into(), timeout, throttle: None, authorizer: None };
     let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let found = Match { function: "qr", route: &route, parameters };
+    let matched = RouteMatch { function: "qr", route: &route, parameters };
     let path = decoded_path(parts.uri.path());
-    let context = Context {
+    let context = RequestContext {
         client: "127.0.0.1:50000".parse().unwrap(),
         port: 8787,
         request_id: "AAAAAAAAAAAAAAA=",
         now: Timestamp::from_millisecond(1_795_348_800_123).unwrap(),
         path: &path,
     };
-    let mut event = build(&parts, &found, &context);
+    let mut event = build(&parts, &matched, &context);
     add_body(&mut event, &parts, body);
     event
 }
 
 #[test]
-fn a_whole_event() {
+fn the_event_has_all_members_of_the_format() {
     let request = Request::get("/api/qr?sessionId=a%20b&format=text&format=svg")
         .header("Host", "127.0.0.1:8787")
         .header("User-Agent", "curl/8")
@@ -89,7 +89,7 @@ fn bodies_are_text_or_base64() {
 }
 
 #[test]
-fn what_does_not_decode_stays_as_it_came() {
+fn invalid_encodings_stay_unchanged() {
     let event = event(Request::get("/api/qr?a=%zz&b=%ff&c=%&d=%41+&%e2%82%ac=1&=&&e"), b"", &[]);
     assert_eq!(event["rawQueryString"], "a=%zz&b=%ff&c=%&d=%41+&%e2%82%ac=1&=&&e");
     let wanted = json!({"a": "%zz", "b": "%ff", "c": "%", "d": "A ", "€": "1", "": "", "e": ""});

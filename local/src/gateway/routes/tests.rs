@@ -17,7 +17,7 @@ fn routes(keys: &[&str]) -> Routes {
 }
 
 #[test]
-fn the_most_exact_route_wins() {
+fn the_most_specific_route_wins() {
     // The first five routes are the example in the developer guide.
     let routes = routes(&[
         "$default",
@@ -48,15 +48,15 @@ fn the_most_exact_route_wins() {
 }
 
 #[test]
-fn variables_are_filled() {
+fn path_variables_are_extracted() {
     let routes = routes(&["GET /pets/{kind}/{rest+}", "GET /chats/{id}"]);
-    let found = routes.find("GET", "/pets/dog/a/b c").unwrap();
-    assert_eq!(found.parameters, BTreeMap::from([("kind".into(), "dog".into()), ("rest".into(), "a/b c".into())]));
+    let matched = routes.find("GET", "/pets/dog/a/b c").unwrap();
+    assert_eq!(matched.parameters, BTreeMap::from([("kind".into(), "dog".into()), ("rest".into(), "a/b c".into())]));
     assert_eq!(routes.find("GET", "/chats/x").unwrap().parameters["id"], "x");
 }
 
 #[test]
-fn without_a_route_there_is_no_match() {
+fn a_request_without_a_route_has_no_match() {
     let routes = routes(&["GET /api/qr", "GET /chats/{id}", "GET /pets/{rest+}"]);
     for (method, path) in [
         ("POST", "/api/qr"),

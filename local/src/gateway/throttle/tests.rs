@@ -12,9 +12,9 @@ fn throttles() -> Throttles {
 }
 
 #[test]
-fn a_burst_then_the_rate() {
+fn requests_are_limited_to_the_burst_and_then_the_rate() {
     let (throttles, start) = (throttles(), Instant::now());
-    let admitted = |at: Duration| (0..10).filter(|_| throttles.admit("a", start + at)).count();
+    let admitted = |at: Duration| (0..10).filter(|_| throttles.try_acquire("a", start + at)).count();
     assert_eq!(admitted(Duration::ZERO), 3);
     assert_eq!(admitted(Duration::from_millis(499)), 0);
     assert_eq!(admitted(Duration::from_millis(500)), 1);
@@ -24,11 +24,11 @@ fn a_burst_then_the_rate() {
 }
 
 #[test]
-fn each_route_has_its_bucket() {
+fn each_route_has_its_own_bucket() {
     let (throttles, now) = (throttles(), Instant::now());
-    assert_eq!((0..10).filter(|_| throttles.admit("a", now)).count(), 3);
-    assert!(throttles.admit("b", now));
-    assert!(!throttles.admit("closed", now));
+    assert_eq!((0..10).filter(|_| throttles.try_acquire("a", now)).count(), 3);
+    assert!(throttles.try_acquire("b", now));
+    assert!(!throttles.try_acquire("closed", now));
     let unlimited = Throttles::new(&HttpApi::default());
-    assert!((0..1_000).all(|_| unlimited.admit("a", now)));
+    assert!((0..1_000).all(|_| unlimited.try_acquire("a", now)));
 }

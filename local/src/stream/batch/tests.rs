@@ -42,13 +42,13 @@ fn retries(settled: &Settled) -> Vec<Vec<u128>> {
 }
 
 #[test]
-fn a_success_is_done() {
+fn a_successful_batch_is_done() {
     let settled = batch(1..4).settle(BatchOutcome::Success, &mapping());
     assert_eq!((numbers(&settled.done), settled.discarded, settled.retry), (vec![1, 2, 3], None, Vec::new()));
 }
 
 #[test]
-fn a_partial_failure_keeps_what_came_before_it() {
+fn records_before_a_partial_failure_are_done() {
     let settled = batch(1..5).settle(BatchOutcome::FailedFrom(2), &mapping());
     assert_eq!((numbers(&settled.done), retries(&settled)), (vec![1, 2], vec![vec![3, 4]]));
     assert_eq!(settled.retry[0].failures, 1);
@@ -58,7 +58,7 @@ fn a_partial_failure_keeps_what_came_before_it() {
 }
 
 #[test]
-fn a_failure_is_retried_as_often_as_allowed_and_then_discarded() {
+fn a_failed_batch_is_discarded_after_its_retries() {
     let mut batch = batch(1..3);
     for _ in 0..2 {
         let mut settled = batch.settle(BatchOutcome::FunctionError, &mapping());
@@ -70,7 +70,7 @@ fn a_failure_is_retried_as_often_as_allowed_and_then_discarded() {
 }
 
 #[test]
-fn a_bisected_batch_is_halved_without_using_up_the_retries() {
+fn bisecting_a_batch_does_not_consume_retries() {
     let settled = batch(1..6).settle(BatchOutcome::FunctionError, &bisecting());
     assert_eq!(retries(&settled), [vec![1, 2], vec![3, 4, 5]]);
     assert!(settled.retry.iter().all(|half| half.failures == 0 && half.invocations == 1));
@@ -79,17 +79,17 @@ fn a_bisected_batch_is_halved_without_using_up_the_retries() {
 }
 
 #[test]
-fn without_a_limit_there_is_always_a_retry() {
+fn without_a_limit_a_batch_is_always_retried() {
     let endless = StreamMapping { maximum_retry_attempts: None, ..mapping() };
     let tried = Batch { failures: u32::MAX, ..batch(1..2) };
     assert_eq!(tried.settle(BatchOutcome::FunctionError, &endless).retry.len(), 1);
 }
 
 #[test]
-fn reads_the_answer_as_lambda_does() {
+fn responses_are_parsed_as_lambda_does() {
     let records = batch(1..4).records;
     let id = |n: u128| json!({"itemIdentifier": (100_000_000_000_000_000_000 + n).to_string()});
-    for (answer, expected) in [
+    for (response, expected) in [
         (json!(null), BatchOutcome::Success),
         (json!({}), BatchOutcome::Success),
         (json!({"batchItemFailures": null}), BatchOutcome::Success),
@@ -103,17 +103,17 @@ fn reads_the_answer_as_lambda_does() {
         (json!({"batchItemFailures": "1"}), BatchOutcome::BadResponse),
         (json!("done"), BatchOutcome::BadResponse),
     ] {
-        assert_eq!(read_response(answer.to_string().as_bytes(), &records, &mapping()), expected, "{answer}");
+        assert_eq!(read_response(response.to_string().as_bytes(), &records, &mapping()), expected, "{response}");
     }
     assert_eq!(read_response(b"", &records, &mapping()), BatchOutcome::Success);
     assert_eq!(read_response(b"{", &records, &mapping()), BatchOutcome::BadResponse);
-    let silent = StreamMapping { report_batch_item_failures: false, ..mapping() };
+    let without_reports = StreamMapping { report_batch_item_failures: false, ..mapping() };
     let failed = json!({"batchItemFailures": [id(1)]}).to_string();
-    assert_eq!(read_response(failed.as_bytes(), &records, &silent), BatchOutcome::Success);
+    assert_eq!(read_response(failed.as_bytes(), &records, &without_reports), BatchOutcome::Success);
 }
 
 #[test]
-fn old_records_are_split_off() {
+fn expired_records_are_split_off() {
     let aged = StreamMapping { maximum_record_age: Some(Duration::from_secs(60)), ..mapping() };
     let created = record(1).created;
     let mut batch = batch(1..4);
@@ -127,7 +127,7 @@ fn old_records_are_split_off() {
 }
 
 #[test]
-fn a_batch_ends_at_its_count_or_at_six_megabytes() {
+fn a_batch_is_limited_by_count_and_by_event_size() {
     let records = batch(1..30).records;
     assert_eq!(batch_length(records.iter(), &mapping()), 10);
     assert_eq!(batch_length(records[..3].iter(), &mapping()), 3);
@@ -146,7 +146,7 @@ proptest! {
     /// For any poison records and any way of reporting them, every record completes once and in order. With bisection,
     /// only poison records are discarded.
     #[test]
-    fn every_record_ends_once_and_in_order(
+    fn every_record_completes_once_and_in_order(
         length in 1u128..40,
         poison in proptest::collection::btree_set(1u128..40, 0..6),
         bisect: bool,
@@ -159,7 +159,7 @@ proptest! {
         let mut invocations = 0;
         while let Some(batch) = queue.pop_front() {
             invocations += 1;
-            prop_assert!(invocations < 2000, "does not come to an end");
+            prop_assert!(invocations < 2000, "does not terminate");
             let first_bad = numbers(&batch.records).iter().position(|n| poison.contains(n));
             let outcome = match first_bad {
                 None => BatchOutcome::Success,

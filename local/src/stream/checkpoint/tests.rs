@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_file_keeps_each_mapping_s_checkpoint() {
+fn checkpoints_are_stored_per_mapping() {
     let folder = tempfile::tempdir().unwrap();
     let first = Checkpoints::directory(folder.path()).unwrap();
     assert_eq!(first.get("deliver"), None);

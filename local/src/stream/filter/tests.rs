@@ -24,7 +24,7 @@ fn image(field: &str, typed: Value) -> Value {
 }
 
 #[test]
-fn a_pending_message_that_is_inserted_is_accepted_and_nothing_else() {
+fn a_pattern_accepts_only_inserted_pending_messages() {
     let pattern = || {
         json!({"eventName": ["INSERT"],
         "dynamodb": {"NewImage": {"entity": {"S": ["message"]}, "status": {"S": ["pending"]}}}})
@@ -45,7 +45,7 @@ fn a_pending_message_that_is_inserted_is_accepted_and_nothing_else() {
 }
 
 #[test]
-fn operators() {
+fn operators_match_leaves() {
     for (field, typed, expected) in [
         ("status", json!({"S": ["sent", "pending"]}), true),
         ("status", json!({"S": [{"prefix": "pen"}]}), true),
@@ -78,7 +78,7 @@ fn operators() {
 }
 
 #[test]
-fn any_of_several_patterns_is_enough_and_none_accepts_all() {
+fn one_matching_pattern_suffices_and_no_pattern_accepts_all() {
     let modify = json!({"eventName": ["MODIFY"]});
     let filter = Filter::compile(&[modify.clone(), json!({"eventName": ["INSERT"]})]).unwrap();
     assert!(filter.accepts(&record()));
@@ -87,10 +87,10 @@ fn any_of_several_patterns_is_enough_and_none_accepts_all() {
 }
 
 #[test]
-fn what_cannot_be_honoured_is_an_error_that_names_its_place() {
+fn an_unsupported_pattern_is_an_error_that_names_its_location() {
     for (pattern, path) in [
-        (json!("INSERT"), "the top"),
-        (json!({}), "the top"),
+        (json!("INSERT"), "the root"),
+        (json!({}), "the root"),
         (json!({"eventName": "INSERT"}), "eventName"),
         (json!({"eventName": []}), "eventName"),
         (json!({"eventName": [["INSERT"]]}), "eventName"),

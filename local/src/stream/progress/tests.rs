@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn the_checkpoint_waits_for_the_slowest() {
+fn the_checkpoint_stays_before_the_first_unfinished_record() {
     let mut progress = Progress::new(0);
     for (sequence, filtered_out) in [(10, false), (20, true), (30, false), (40, false)] {
         progress.read(sequence, filtered_out);
@@ -22,7 +22,7 @@ fn the_checkpoint_waits_for_the_slowest() {
 proptest! {
     /// No unfinished record is at or before the checkpoint, and the checkpoint never moves back.
     #[test]
-    fn nothing_unfinished_is_passed(steps in proptest::collection::vec((any::<bool>(), any::<proptest::sample::Index>()), 1..60)) {
+    fn the_checkpoint_never_passes_an_unfinished_record(steps in proptest::collection::vec((any::<bool>(), any::<proptest::sample::Index>()), 1..60)) {
         let mut progress = Progress::new(0);
         let mut open: Vec<SequenceNumber> = Vec::new();
         let mut before = 0;

@@ -18,7 +18,7 @@ pub(crate) fn record(sequence: u128) -> Record {
 }
 
 #[test]
-fn the_event_is_what_the_lambda_event_types_read() {
+fn the_event_parses_as_the_lambda_event_type() {
     let event: aws_lambda_events::event::dynamodb::Event =
         serde_json::from_slice(&event(&[record(7), record(8)])).unwrap();
     assert_eq!(event.records.len(), 2);
@@ -28,7 +28,7 @@ fn the_event_is_what_the_lambda_event_types_read() {
 }
 
 #[test]
-fn one_partition_key_is_always_in_one_lane() {
+fn a_partition_key_always_has_the_same_worker() {
     let workers: Vec<usize> = (1..50).map(|n| record(n).worker_index(10)).collect();
     assert!(workers.iter().all(|worker| *worker == workers[0] && *worker < 10));
     assert_eq!(record(1).worker_index(1), 0);

@@ -8,7 +8,7 @@ fn changed(faults: &mut Faults, change: serde_json::Value) -> Result<(), String>
 }
 
 #[test]
-fn a_fault_ends_after_its_number_of_sends() {
+fn a_fault_ends_after_its_number_of_times() {
     let mut faults = Faults::default();
     changed(&mut faults, json!({"sends": {"errorCode": 131056, "httpStatus": 429, "retryAfter": 6, "times": 2}}))
         .unwrap();
@@ -20,7 +20,7 @@ fn a_fault_ends_after_its_number_of_sends() {
 }
 
 #[test]
-fn a_fault_without_a_number_lasts() {
+fn a_fault_without_times_lasts_until_replaced() {
     let mut faults = Faults::default();
     changed(&mut faults, json!({"sends": {"dropAfterAcceptance": true}})).unwrap();
     for _ in 0..3 {
@@ -37,7 +37,7 @@ fn a_fault_without_a_number_lasts() {
 }
 
 #[test]
-fn a_mix_draws_each_fault_in_its_share_and_repeats() {
+fn a_mix_selects_faults_by_percentage_and_is_reproducible() {
     let drawn = || {
         let mut faults = Faults::default();
         let mix = json!([{"percent": 10, "fault": {"errorCode": 4}}, {"percent": 30, "fault": {"dropAfterAcceptance": true}}]);
@@ -53,7 +53,7 @@ fn a_mix_draws_each_fault_in_its_share_and_repeats() {
 }
 
 #[test]
-fn a_bad_change_is_refused_and_changes_nothing() {
+fn an_invalid_change_is_rejected_and_changes_nothing() {
     for (change, named) in [
         (json!({"sends": {}}), "exactly one"),
         (json!({"sends": {"times": 1}}), "exactly one"),

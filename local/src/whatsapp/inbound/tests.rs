@@ -6,7 +6,7 @@ fn webhook(request: Value, bsuid_only: bool) -> Value {
 }
 
 #[test]
-fn a_text_becomes_the_webhook_of_a_text() {
+fn a_text_is_converted_to_a_webhook() {
     let request = json!({"from": "+20 100 123 4567", "name": "Mona", "text": "hi",
         "fromUserId": "EG.7",
         "id": "wamid.1"});
@@ -31,7 +31,7 @@ fn a_text_becomes_the_webhook_of_a_text() {
 }
 
 #[test]
-fn a_sender_may_be_a_user_id() {
+fn a_sender_can_be_a_user_id() {
     let body = webhook(json!({"from": "US.1349", "text": "hi", "timestamp": 5}), false);
     assert_eq!(body["contacts"], json!([{"profile": {}, "user_id": "US.1349"}]));
     assert_eq!(body["messages"][0].get("from"), None);
@@ -55,10 +55,10 @@ fn other_types_and_members_are_copied() {
 }
 
 #[test]
-fn a_bad_message_is_named() {
+fn the_error_names_the_invalid_member() {
     for (request, named) in [
         (json!({"text": "hi"}), "from"),
-        (json!({"from": "nobody", "text": "hi"}), "from"),
+        (json!({"from": "unknown", "text": "hi"}), "from"),
         (json!({"from": 201, "text": "hi"}), "string"),
         (json!({"from": "201001234567"}), "text"),
         (json!({"from": "201001234567", "text": 7}), "text"),
@@ -66,7 +66,7 @@ fn a_bad_message_is_named() {
         (json!({"from": "201001234567", "text": "hi", "timestamp": "soon"}), "timestamp"),
         (json!({"from": "201001234567", "text": "hi", "timestamp": -1}), "Timestamp"),
         (json!({"from": "201001234567", "text": "hi", "fromUserId": "7"}), "fromUserId"),
-        (json!("hi"), "wrong"),
+        (json!("hi"), "invalid"),
     ] {
         let sentence = parse(request.clone(), &Users::default(), 0).unwrap_err();
         assert!(sentence.contains(named), "{request}: {sentence}");

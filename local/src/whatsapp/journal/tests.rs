@@ -21,7 +21,7 @@ fn user() -> User {
 }
 
 #[test]
-fn what_was_not_delivered_comes_back() {
+fn undelivered_webhooks_are_recovered() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("whatsapp.jsonl");
     let (journal, recovered) = Journal::open(&path).unwrap();
@@ -49,7 +49,7 @@ fn what_was_not_delivered_comes_back() {
 }
 
 #[test]
-fn a_torn_last_line_is_dropped_and_the_file_stays_usable() {
+fn an_incomplete_last_line_is_dropped() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("whatsapp.jsonl");
     let (journal, _) = Journal::open(&path).unwrap();
@@ -67,7 +67,7 @@ fn a_torn_last_line_is_dropped_and_the_file_stays_usable() {
 }
 
 #[test]
-fn a_damaged_line_is_named() {
+fn the_error_names_the_damaged_line() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("whatsapp.jsonl");
     std::fs::write(&path, "{\"settled\":{\"id\":1}}\nnonsense\n{\"settled\":{\"id\":2}}\n").unwrap();
@@ -75,7 +75,7 @@ fn a_damaged_line_is_named() {
 }
 
 #[test]
-fn a_directory_that_does_not_exist_is_an_error() {
+fn a_missing_directory_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("missing").join("whatsapp.jsonl");
     assert!(matches!(Journal::open(&path), Err(JournalError::Io { .. })));

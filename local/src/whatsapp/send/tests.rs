@@ -25,7 +25,7 @@ fn accepted(body: &Value) -> OutboundMessage {
 }
 
 #[test]
-fn messages_are_accepted() {
+fn valid_messages_are_accepted() {
     let message = accepted(&with(json!({"biz_opaque_callback_data": "k".repeat(512)})));
     assert_eq!(message.recipient, Address::Phone("201001234567".into()));
     assert_eq!(message.input, "+20 100 123 4567");
@@ -39,7 +39,7 @@ fn messages_are_accepted() {
 }
 
 #[test]
-fn to_wins_over_recipient() {
+fn to_takes_precedence_over_recipient() {
     let message = accepted(&with(json!({"recipient": "US.1"})));
     assert_eq!(message.recipient, Address::Phone("201001234567".into()));
     let message = accepted(&with(json!({"recipient": "US.1", "to": null})));
@@ -47,7 +47,7 @@ fn to_wins_over_recipient() {
 }
 
 #[test]
-fn a_read_receipt_is_told_from_a_message() {
+fn a_read_receipt_is_distinguished_from_a_message() {
     let body = json!({"messaging_product": "whatsapp", "status": "read",
         "message_id": "wamid.1", "typing_indicator": {"type": "text"}});
     assert!(matches!(parse(body.to_string().as_bytes(), BUSINESS), Ok(SendRequest::ReadReceipt(_))));
@@ -59,14 +59,14 @@ fn a_read_receipt_is_told_from_a_message() {
 }
 
 #[test]
-fn bad_requests_get_the_code_that_meta_gives() {
+fn invalid_requests_have_the_error_code_of_meta() {
     for (change, code) in [
         (json!({"messaging_product": null}), 100),
         (json!({"messaging_product": "messenger"}), 100),
         (json!({"to": null}), 100),
         (json!({"to": 201_001_234_567_u64}), 100),
-        (json!({"to": "nobody"}), 131_009),
-        (json!({"to": null, "recipient": "nobody"}), 131_009),
+        (json!({"to": "unknown"}), 131_009),
+        (json!({"to": null, "recipient": "unknown"}), 131_009),
         (json!({"to": "+1 555 078 3881"}), 131_021),
         (json!({"recipient_type": "group"}), 100),
         (json!({"type": "hologram", "hologram": {}}), 100),

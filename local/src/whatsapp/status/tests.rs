@@ -9,7 +9,7 @@ fn names(webhooks: &[ValueMembers]) -> Vec<String> {
 }
 
 #[test]
-fn a_message_to_a_phone_number_is_sent_delivered_and_read() {
+fn a_message_has_sent_delivered_and_read_statuses() {
     let (user, recipient) = (user(), Address::Phone("201001234567".into()));
     let outcome = MessageStatuses {
         wamid: "wamid.1",
@@ -53,7 +53,7 @@ fn a_message_to_a_phone_number_is_sent_delivered_and_read() {
 }
 
 #[test]
-fn a_message_to_a_user_id_shows_no_phone_number() {
+fn a_message_to_a_user_id_contains_no_phone_number() {
     let (user, recipient) = (user(), Address::UserId("EG.7".into()));
     let outcome = MessageStatuses {
         wamid: "wamid.1",
@@ -70,7 +70,7 @@ fn a_message_to_a_user_id_shows_no_phone_number() {
 }
 
 #[test]
-fn a_failure_has_its_error_and_no_contacts() {
+fn a_failure_has_an_error_and_no_contacts() {
     let (user, recipient) = (user(), Address::Phone("201001234567".into()));
     let outcome = MessageStatuses {
         wamid: "wamid.1",

@@ -7,14 +7,14 @@ fn write_from(from: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_webhook_is_sent_again_until_it_is_answered_with_200() {
+async fn a_webhook_is_retried_until_status_200() {
     let mut receiver = Receiver::start().await;
     // Meta treats 204 and redirects as failures.
-    receiver.answer(&[500, 204, 302]);
+    receiver.respond_with(&[500, 204, 302]);
     let simulator = Simulator::start(&receiver.url);
-    let (status, answer) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
+    let (status, response) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
     assert_eq!(status, 200);
-    assert_eq!(answer["deliveries"], json!([{"status": 500}]));
+    assert_eq!(response["deliveries"], json!([{"status": 500}]));
     let first = receiver.text().await;
     for _ in 0..3 {
         assert_eq!(receiver.text().await, first);
@@ -23,34 +23,34 @@ async fn a_webhook_is_sent_again_until_it_is_answered_with_200() {
     assert_eq!(counts, json!({"queued": 1, "delivered": 1, "failedAttempts": 3, "givenUp": 0, "pending": 0}));
     let lines = simulator.console.output();
     for expected in [
-        "webhook 1: answered 500 at attempt 1; again at once",
-        "webhook 1: answered 204 at attempt 2; again in 1 s",
-        "webhook 1: answered 302 at attempt 3; again in 2 s",
-        "webhook 1: delivered at attempt 4",
+        "webhook 1: status 500 on attempt 1; retrying now",
+        "webhook 1: status 204 on attempt 2; retrying in 1 s",
+        "webhook 1: status 302 on attempt 3; retrying in 2 s",
+        "webhook 1: delivered on attempt 4",
     ] {
         assert!(lines.iter().any(|line| line.ends_with(expected)), "{expected}: {lines:?}");
     }
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_away_is_reported() {
+async fn an_unreachable_receiver_is_reported() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let simulator = Simulator::start(&format!("http://{closed}/webhook"));
-    let (status, answer) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
+    let (status, response) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
     assert_eq!(status, 200);
-    assert_eq!(answer["deliveries"], json!([{"status": null, "error": "no connection to the webhook"}]));
+    assert_eq!(response["deliveries"], json!([{"status": null, "error": "no connection to the webhook"}]));
     assert_eq!(simulator.get("/simulator/webhooks").await["pending"], 1);
     // A pending retry must not delay the shutdown.
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn held_webhooks_go_when_the_faults_are_cleared() {
+async fn held_webhooks_are_delivered_when_faults_are_cleared() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     simulator.faults(json!({"webhooks": {"hold": true}})).await;
-    let (_, answer) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
-    assert_eq!(answer["deliveries"], json!([]));
+    let (_, response) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
+    assert_eq!(response["deliveries"], json!([]));
     simulator.send_text("+201001234567").await;
     let counts = simulator.get("/simulator/webhooks").await;
     assert_eq!((&counts["queued"], &counts["pending"]), (&json!(4), &json!(4)));
@@ -64,13 +64,13 @@ async fn held_webhooks_go_when_the_faults_are_cleared() {
 }
 
 #[tokio::test]
-async fn many_webhooks_are_under_way_at_once() {
+async fn webhooks_are_delivered_concurrently() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     simulator.faults(json!({"webhooks": {"duplicates": 19}})).await;
-    let (_, answer) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
-    assert_eq!(answer["deliveries"], json!(vec![json!({"status": 200}); 20]));
-    assert_eq!(answer["ids"].as_array().unwrap().len(), 1);
+    let (_, response) = simulator.post("/simulator/messages", &write_from("+201001234567")).await;
+    assert_eq!(response["deliveries"], json!(vec![json!({"status": 200}); 20]));
+    assert_eq!(response["ids"].as_array().unwrap().len(), 1);
     let first = receiver.text().await;
     for _ in 1..20 {
         assert_eq!(receiver.text().await, first);
@@ -78,14 +78,14 @@ async fn many_webhooks_are_under_way_at_once() {
 }
 
 #[tokio::test]
-async fn a_restart_loses_no_webhook_and_no_message() {
+async fn a_restart_preserves_webhooks_and_messages() {
     let directory = tempfile::tempdir().unwrap();
     let journal = Some(directory.path().join("whatsapp.jsonl"));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let simulator = Simulator::start_with(&format!("http://{closed}/webhook"), journal.clone());
     let id = simulator.send_text("+201001234567").await;
-    let (_, answer) = simulator.post("/simulator/messages", &write_from("+201007654321")).await;
-    let inbound_id = answer["ids"][0].clone();
+    let (_, response) = simulator.post("/simulator/messages", &write_from("+201007654321")).await;
+    let inbound_id = response["ids"][0].clone();
     simulator.stop().await;
 
     let mut receiver = Receiver::start().await;
@@ -116,7 +116,7 @@ async fn a_restart_loses_no_webhook_and_no_message() {
 }
 
 #[tokio::test]
-async fn a_damaged_journal_is_an_error_at_start() {
+async fn a_damaged_journal_is_an_error_at_startup() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("whatsapp.jsonl");
     std::fs::write(&path, "nonsense\n").unwrap();

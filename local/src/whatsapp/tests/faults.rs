@@ -8,15 +8,15 @@ use tokio::{
 use super::*;
 
 #[tokio::test]
-async fn a_refused_send_is_not_accepted() {
+async fn a_rejected_send_is_not_accepted() {
     let receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     simulator.faults(json!({"sends": {"errorCode": 131056, "httpStatus": 429, "retryAfter": 6, "times": 1}})).await;
     let url = simulator.url(&format!("/v26.0/{PHONE_NUMBER_ID}/messages"));
-    let answer = simulator.client.post(url).bearer_auth(TOKEN).json(&text_to("+201001234567")).send().await.unwrap();
-    assert_eq!(answer.status(), 429);
-    assert_eq!(answer.headers()["retry-after"], "6");
-    let error = &answer.json::<Value>().await.unwrap()["error"];
+    let response = simulator.client.post(url).bearer_auth(TOKEN).json(&text_to("+201001234567")).send().await.unwrap();
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["retry-after"], "6");
+    let error = &response.json::<Value>().await.unwrap()["error"];
     assert_eq!(error["code"], 131_056);
     assert_eq!(error["message"], "(#131056) (Business Account, Consumer Account) pair rate limit hit");
     assert!(error["error_data"]["details"].is_string());
@@ -43,13 +43,13 @@ async fn sending(simulator: &Simulator) -> TcpStream {
 
 /// Reads until the connection closes; an error if it is reset.
 async fn until_closed(mut stream: TcpStream) -> (Vec<u8>, std::io::Result<usize>) {
-    let mut answer = Vec::new();
-    let ended = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut answer)).await.unwrap();
-    (answer, ended)
+    let mut response = Vec::new();
+    let ended = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut response)).await.unwrap();
+    (response, ended)
 }
 
 #[tokio::test]
-async fn a_dropped_connection_closes_without_a_byte() {
+async fn a_dropped_connection_closes_without_a_response() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     for (fault, accepted) in [
@@ -59,9 +59,9 @@ async fn a_dropped_connection_closes_without_a_byte() {
         (json!({"timeoutAfterAcceptance": 20}), 2),
     ] {
         simulator.faults(json!({"sends": fault})).await;
-        let (answer, ended) = until_closed(sending(&simulator).await).await;
+        let (response, ended) = until_closed(sending(&simulator).await).await;
         ended.unwrap();
-        assert_eq!(answer, b"", "{fault}");
+        assert_eq!(response, b"", "{fault}");
         let messages = simulator.get("/simulator/messages").await;
         assert_eq!(messages["messages"].as_array().unwrap().len(), accepted, "{fault}");
     }
@@ -69,13 +69,13 @@ async fn a_dropped_connection_closes_without_a_byte() {
     assert_eq!(simulator.all_delivered().await["delivered"], 6);
     assert_eq!(receiver.status().await["biz_opaque_callback_data"], "key-1");
 
-    let answer = simulator.client.delete(simulator.url("/simulator/faults")).send().await.unwrap();
-    assert_eq!(answer.json::<Value>().await.unwrap()["sends"], Value::Null);
+    let response = simulator.client.delete(simulator.url("/simulator/faults")).send().await.unwrap();
+    assert_eq!(response.json::<Value>().await.unwrap()["sends"], Value::Null);
     simulator.send_text("+201001234567").await;
 }
 
 #[tokio::test]
-async fn a_hanging_send_does_not_hold_up_the_shutdown() {
+async fn a_hanging_send_does_not_delay_the_shutdown() {
     let simulator = Simulator::start("http://127.0.0.1:9/");
     simulator.faults(json!({"sends": {"timeoutAfterAcceptance": 600_000}})).await;
     let stream = sending(&simulator).await;
@@ -87,7 +87,7 @@ async fn a_hanging_send_does_not_hold_up_the_shutdown() {
 }
 
 #[tokio::test]
-async fn a_send_can_fail_after_it_was_accepted() {
+async fn an_accepted_send_can_fail() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     simulator.faults(json!({"sends": {"failedStatus": 131047, "times": 1}})).await;
@@ -101,7 +101,7 @@ async fn a_send_can_fail_after_it_was_accepted() {
 }
 
 #[tokio::test]
-async fn statuses_suffer_the_faults_of_webhooks() {
+async fn webhook_faults_apply_to_statuses() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     simulator.faults(json!({"webhooks": {"reorder": true, "withoutCallbackData": true}})).await;

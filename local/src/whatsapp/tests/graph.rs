@@ -6,11 +6,11 @@ use super::*;
 async fn an_accepted_message_is_sent_delivered_and_read() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
-    let (status, answer) = simulator.graph(&text_to("+20 100 123 4567")).await.unwrap();
+    let (status, response) = simulator.graph(&text_to("+20 100 123 4567")).await.unwrap();
     assert_eq!(status, 200);
-    let id = answer["messages"][0]["id"].as_str().unwrap();
+    let id = response["messages"][0]["id"].as_str().unwrap();
     assert_eq!(
-        answer,
+        response,
         json!({"messaging_product": "whatsapp", "messages": [{"id": id}],
             "contacts": [{"input": "+20 100 123 4567", "wa_id": "201001234567"}]})
     );
@@ -47,12 +47,12 @@ async fn an_accepted_message_is_sent_delivered_and_read() {
 }
 
 #[tokio::test]
-async fn a_message_to_a_user_id_is_answered_without_a_phone_number() {
+async fn the_response_for_a_user_id_contains_no_phone_number() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     let body = json!({"messaging_product": "whatsapp", "recipient": "US.1349", "text": {"body": "hi"}});
-    let (_, answer) = simulator.graph(&body).await.unwrap();
-    assert_eq!(answer["contacts"], json!([{"input": "US.1349", "user_id": "US.1349"}]));
+    let (_, response) = simulator.graph(&body).await.unwrap();
+    assert_eq!(response["contacts"], json!([{"input": "US.1349", "user_id": "US.1349"}]));
     let status = receiver.status().await;
     assert_eq!(status["recipient_user_id"], "US.1349");
     assert_eq!(status.get("recipient_id"), None);
@@ -60,7 +60,7 @@ async fn a_message_to_a_user_id_is_answered_without_a_phone_number() {
 }
 
 #[tokio::test]
-async fn a_read_receipt_succeeds() {
+async fn a_read_receipt_is_accepted() {
     let receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     let body = json!({"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.1"});
@@ -69,14 +69,14 @@ async fn a_read_receipt_succeeds() {
     assert_eq!(simulator.get("/simulator/receipts").await["receipts"][0]["messageId"], "wamid.1");
 
     // The business cannot mark its own message as read.
-    let (_, answer) = simulator.graph(&text_to("+201001234567")).await.unwrap();
-    let body = json!({"messaging_product": "whatsapp", "status": "read", "message_id": answer["messages"][0]["id"]});
+    let (_, response) = simulator.graph(&text_to("+201001234567")).await.unwrap();
+    let body = json!({"messaging_product": "whatsapp", "status": "read", "message_id": response["messages"][0]["id"]});
     assert_eq!(simulator.graph(&body).await.unwrap().1["error"]["code"], 131_009);
     assert_eq!(simulator.get("/simulator/receipts").await["receipts"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn the_number_answers_with_its_fields() {
+async fn the_fields_of_a_number_are_returned() {
     let simulator = Simulator::start("http://127.0.0.1:9/");
     let get = async |query: &str| -> Value {
         let url = simulator.url(&format!("/v26.0/{PHONE_NUMBER_ID}{query}"));
@@ -96,7 +96,7 @@ async fn the_number_answers_with_its_fields() {
 }
 
 #[tokio::test]
-async fn bad_calls_get_errors_in_the_shape_of_meta() {
+async fn invalid_calls_have_errors_in_the_format_of_meta() {
     let simulator = Simulator::start("http://127.0.0.1:9/");
     let body = text_to("+201001234567").to_string();
     let post = |path: &str| simulator.client.post(simulator.url(path)).header("content-type", "application/json");
@@ -117,9 +117,9 @@ async fn bad_calls_get_errors_in_the_shape_of_meta() {
         (simulator.client.post(simulator.url(&messages)).bearer_auth(TOKEN).body(body.clone()), 400, 100),
     ];
     for (index, (request, status, code)) in cases.into_iter().enumerate() {
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), status, "case {index}");
-        let error = &answer.json::<Value>().await.unwrap()["error"];
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status, "case {index}");
+        let error = &response.json::<Value>().await.unwrap()["error"];
         assert_eq!(error["code"], code, "case {index}: {error}");
         assert!(error["message"].is_string() && error["type"].is_string() && error["fbtrace_id"].is_string());
     }

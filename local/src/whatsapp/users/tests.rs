@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_phone_number_is_read_in_the_usual_spellings() {
+fn phone_numbers_are_parsed_in_common_formats() {
     for text in ["+20 100 123 4567", "201001234567", "+20 (100) 123-4567", " 20.100.123.4567 "] {
         assert_eq!(Address::phone(text).unwrap().as_str(), "201001234567", "{text}");
     }
@@ -11,7 +11,7 @@ fn a_phone_number_is_read_in_the_usual_spellings() {
 }
 
 #[test]
-fn a_user_id_is_taken_as_it_is() {
+fn valid_user_ids_stay_unchanged() {
     for text in ["US.13491208655302741918", "EG.aB3", "US.ENT.11815799212886844830"] {
         assert_eq!(Address::user_id(text).unwrap().as_str(), text);
     }
@@ -27,7 +27,7 @@ fn a_masked_address_shows_four_characters() {
 }
 
 #[test]
-fn a_number_keeps_the_user_id_it_wrote_with() {
+fn a_phone_number_keeps_its_user_id() {
     let mut users = Users::default();
     let phone = Address::phone("201001234567").unwrap();
     let derived = users.get(&phone).user_id;

@@ -11,6 +11,6 @@ fn an_id_has_the_layout_of_a_real_one() {
 }
 
 #[test]
-fn no_two_ids_are_the_same() {
+fn ids_are_unique() {
     assert_ne!(generate("16503879439", Direction::Inbound), generate("16503879439", Direction::Inbound));
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_signature_is_that_of_the_published_test_vectors() {
+fn the_signature_matches_published_test_vectors() {
     // RFC 4231, test cases 2 and 6: a short key and a key longer than a block.
     assert_eq!(
         sign("Jefe", b"what do ya want for nothing?"),
@@ -12,7 +12,7 @@ fn the_signature_is_that_of_the_published_test_vectors() {
 }
 
 #[test]
-fn what_is_not_ascii_is_escaped_and_reads_back_the_same() {
+fn non_ascii_characters_are_escaped_reversibly() {
     let json = json!({"name": "Zoë", "text": "السلام عليكم 👋\u{0}\n"}).to_string();
     let escaped = escape_non_ascii(&json);
     assert!(escaped.is_ascii());
@@ -22,7 +22,7 @@ fn what_is_not_ascii_is_escaped_and_reads_back_the_same() {
 }
 
 #[test]
-fn the_envelope_names_the_account_and_the_number() {
+fn the_envelope_contains_the_account_and_the_number() {
     let number = BusinessNumber { waba_id: "1".into(), phone_number_id: "2".into(), display_phone_number: "3".into() };
     let body: Value = serde_json::from_str(&body(&number, vec![("messages", json!([7]))])).unwrap();
     assert_eq!(
