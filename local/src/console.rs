@@ -107,7 +107,6 @@ impl Console {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "a line's time is for the reader; nothing depends on it")]
 fn time_of_day() -> String {
     Timestamp::now().strftime("%H:%M:%SZ").to_string()
 }

@@ -1,6 +1,6 @@
 //! Startup errors.
 
-use std::path::PathBuf;
+use std::{error::Error, path::PathBuf};
 
 use crate::{
     database::DatabaseError,
@@ -67,4 +67,18 @@ pub enum StartError {
     /// No internal loopback port is available.
     #[error("cannot listen on 127.0.0.1")]
     Listen(#[from] std::io::Error),
+}
+
+/// Formats an error and its sources as one sentence. Leaves out a source that its error already contains.
+pub fn error_chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let reason = error.to_string();
+        if !text.ends_with(&reason) {
+            text = format!("{text}: {reason}");
+        }
+        source = error.source();
+    }
+    text
 }

@@ -81,7 +81,6 @@ pub async fn serve(
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
 async fn handle(
     State(gateway): State<Arc<Gateway>>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
@@ -117,7 +116,6 @@ impl LoggedResponse {
 }
 
 impl Gateway {
-    #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
     async fn respond(&self, request: Request, client: SocketAddr, request_id: &str) -> LoggedResponse {
         if headers_size(&request) > MAX_HEADER_BYTES {
             return LoggedResponse::error(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large");
@@ -180,7 +178,7 @@ fn from_invocation(matched: &RouteMatch<'_>, invocation: Invocation) -> LoggedRe
     LoggedResponse { response: response.unwrap_or_else(|| response::error(StatusCode::INTERNAL_SERVER_ERROR)), detail }
 }
 
-/// Summarizes the failure. The console shows the full error on a line of its own.
+/// Summarizes the failure. The console shows the full error separately.
 fn summary(error: &InvokeError) -> &'static str {
     match error {
         InvokeError::Handled { .. } => "failed",
@@ -212,7 +210,6 @@ fn headers_size(request: &Request) -> usize {
 }
 
 /// Returns an ID in API Gateway's format: 15 characters and a `=`.
-#[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
 fn request_id() -> String {
     STANDARD.encode(&Uuid::new_v4().as_bytes()[..11])
 }

@@ -1,10 +1,7 @@
 //! A fake AWS KMS with the template's symmetric keys and the two operations of envelope encryption. Data keys are
 //! really encrypted, under a key that belongs to the run or to its data folder.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use axum::http::StatusCode;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -14,6 +11,8 @@ use ring::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+use crate::file;
 
 /// An error that prevents the fake KMS from starting.
 #[derive(Debug, thiserror::Error)]
@@ -143,17 +142,13 @@ fn random<const N: usize>() -> Result<[u8; N], KeyError> {
 /// Loads the key material, or creates it on the first run.
 fn load_or_create(folder: &Path) -> Result<Vec<u8>, KeyError> {
     let path = folder.join("kms.key");
-    let file = |source| KeyError::File { path: path.clone(), source };
-    match std::fs::read(&path) {
-        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
-            let key = random::<32>()?.to_vec();
-            let mut new = tempfile::NamedTempFile::new_in(folder).map_err(file)?;
-            new.write_all(&key).map_err(file)?;
-            new.persist(&path).map_err(|error| file(error.error))?;
-            Ok(key)
-        }
-        found => found.map_err(file),
+    let file_error = |source| KeyError::File { path: path.clone(), source };
+    if let Some(key) = file::read(&path).map_err(file_error)? {
+        return Ok(key);
     }
+    let key = random::<32>()?.to_vec();
+    file::replace(&path, &key).map_err(file_error)?;
+    Ok(key)
 }
 
 #[cfg(test)]

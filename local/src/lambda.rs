@@ -130,7 +130,7 @@ impl Lambda {
                 None => failed(InvokeError::Unknown { name: function.to_owned() }),
             },
             #[cfg(test)]
-            Backend::Fake(answer) => (answer(function.to_owned(), event).await, Usage::default(), false),
+            Backend::Fake(respond) => (respond(function.to_owned(), event).await, Usage::default(), false),
         };
         Invocation { result, usage, cold, duration: started.elapsed() }
     }
@@ -168,13 +168,13 @@ impl Lambda {
 
     /// Creates a fake for unit tests that answers every invocation with `respond`.
     #[cfg(test)]
-    pub(crate) fn fake<F>(answer: F) -> Lambda
+    pub(crate) fn fake<F>(respond: F) -> Lambda
     where
         F: Fn(String, Bytes) -> futures_util::future::BoxFuture<'static, Result<Bytes, InvokeError>>
             + Send
             + Sync
             + 'static,
     {
-        Lambda { backend: Backend::Fake(Arc::new(answer)) }
+        Lambda { backend: Backend::Fake(Arc::new(respond)) }
     }
 }

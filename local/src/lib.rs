@@ -7,6 +7,7 @@
 pub mod console;
 pub mod database;
 mod error;
+mod file;
 pub mod functions;
 pub mod gateway;
 pub mod kms;
@@ -22,7 +23,7 @@ pub mod template;
 pub mod whatsapp;
 
 pub use self::{
-    error::StartError,
+    error::{StartError, error_chain},
     ports::PortError,
     ready::Ready,
     stack::{Options, Stack, start},

@@ -7,7 +7,7 @@ use local::{
     Options, Ready,
     console::{Console, Kind},
     database::Storage,
-    functions, start,
+    error_chain, functions, start,
 };
 use shared::domain::id::SessionId;
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Ignore a closed standard error: it must not cause a second failure.
-            let _ = writeln!(std::io::stderr(), "local: {}", sentence(error.as_ref()));
+            let _ = writeln!(std::io::stderr(), "local: {}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -106,37 +106,24 @@ API        {api}
 WhatsApp   {whatsapp}  (simulated)
 DynamoDB   {dynamodb}  (table {table})
 
-The key of this run, for every call of the API but the webhook's:
+API key of this run, required by every endpoint except the webhook:
   export KEY={api_key}
-Create a session, look at it, and get its QR as text and as an image:
+Create a session, get its status, and get its QR code as text and as an image:
   curl {api}/api/session/create {key} {json} '{{"userId":"owner-1"}}'
   curl {key} '{api}/api/session/status?sessionId={session}'
   curl {key} '{api}/api/qr?sessionId={session}'
   curl {key} '{api}/api/qr?sessionId={session}&format=image' -o qr.png
-Scan the QR with the owner's phone, which connects the session:
+Scan the QR code with the owner's phone to connect the session:
   curl {whatsapp}/simulator/scan {json} "{{\"qr\":\"{read_qr}\",\"from\":\"201001234567\"}}"
-A customer writes, and gets an answer:
+Receive a message from a customer, reply, and list the sent messages:
   curl {whatsapp}/simulator/messages {json} '{{"from":"201007654321","name":"Mona","text":"Hello"}}'
   curl {api}/api/messages/send {key} {json} '{{"sessionId":"{session}","to":"201007654321","message":"Welcome"}}'
   curl {whatsapp}/simulator/messages
-Verify the webhook as Meta does:
+Verify the webhook like Meta:
   curl '{api}/api/webhook?hub.mode=subscribe&hub.verify_token={verify_token}&hub.challenge=1158201444'
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 
 "#
     )
-}
-
-fn sentence(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let reason = error.to_string();
-        if !text.ends_with(&reason) {
-            text = format!("{text}: {reason}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -1,8 +1,10 @@
 //! The addresses and generated credentials of a run, for scripts and tests.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use serde::Serialize;
+
+use crate::file;
 
 /// The addresses and generated credentials of a run. The secrets are valid only for the simulated WhatsApp.
 #[derive(Clone, Debug, Serialize)]
@@ -42,10 +44,6 @@ impl Ready {
     /// # Errors
     /// Returns an error if the file cannot be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.persist(path)?;
-        Ok(())
+        file::replace(path, &serde_json::to_vec_pretty(self)?)
     }
 }

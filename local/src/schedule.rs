@@ -27,7 +27,6 @@ const MAX_CONCURRENT: usize = 2;
 /// As with asynchronous invocations on Lambda, a slow invocation does not delay the next one. If [`MAX_CONCURRENT`]
 /// invocations are in progress, the event is dropped and reported on the console. A failed invocation is reported and
 /// not retried, because the next period does the same work.
-#[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
 pub async fn run(schedule: Schedule, function: String, lambda: Lambda, console: Console, shutdown: CancellationToken) {
     let running = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(MAX_CONCURRENT));

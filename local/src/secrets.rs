@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -20,7 +19,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::kms::Kms;
+use crate::{file, kms::Kms};
 
 /// The secret that the functions and the simulated WhatsApp share. Its JSON is the `SecretString`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +42,6 @@ pub struct OperatorSecret {
 
 impl OperatorSecret {
     /// Generates a key with 244 random bits.
-    #[allow(clippy::disallowed_methods, reason = "the local run is where randomness comes in")]
     pub fn random() -> OperatorSecret {
         OperatorSecret { operator_key: format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()) }
     }
@@ -64,7 +62,6 @@ pub struct OriginSecret {
 
 impl OriginSecret {
     /// Generates a value with 244 random bits and no second value for rotation.
-    #[allow(clippy::disallowed_methods, reason = "the local run is where randomness comes in")]
     pub fn random() -> OriginSecret {
         OriginSecret { first: format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()), second: String::new() }
     }
@@ -80,7 +77,6 @@ pub struct SecretError {
 
 impl WhatsAppSecret {
     /// Generates values with 122 random bits each.
-    #[allow(clippy::disallowed_methods, reason = "the local run is where randomness comes in")]
     pub fn random() -> WhatsAppSecret {
         let value = || Uuid::new_v4().simple().to_string();
         WhatsAppSecret { app_secret: value(), verify_token: value(), access_token: value() }
@@ -93,30 +89,22 @@ impl WhatsAppSecret {
     /// Returns a [`SecretError`] if the file is damaged or cannot be read or written.
     pub fn load_or_create(directory: &Path) -> Result<WhatsAppSecret, SecretError> {
         let path = directory.join("secrets.json");
-        let secret = match std::fs::read(&path) {
-            Ok(json) => serde_json::from_slice(&json).map_err(std::io::Error::from),
-            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+        let load_or_create = || match file::read(&path)? {
+            Some(json) => Ok(serde_json::from_slice(&json)?),
+            None => {
                 let secret = WhatsAppSecret::random();
-                create(directory, &path, &secret).map(|()| secret)
+                file::replace(&path, &serde_json::to_vec_pretty(&secret)?)?;
+                Ok(secret)
             }
-            Err(problem) => Err(problem),
         };
-        secret.map_err(|source| SecretError { path, source })
+        load_or_create().map_err(|source| SecretError { path: path.clone(), source })
     }
-}
-
-fn create(directory: &Path, path: &Path, secret: &WhatsAppSecret) -> std::io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(&serde_json::to_vec_pretty(secret)?)?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// Serves the secrets, given by name or ARN with their current values, and the keys of `kms` until `shutdown`.
 ///
 /// # Errors
 /// Returns an error if the listener is unusable.
-#[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
 pub async fn serve(
     listener: std::net::TcpListener,
     secrets: BTreeMap<String, Value>,
@@ -125,11 +113,11 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let stored = secrets.into_iter().map(|(id, value)| {
+    let secrets = secrets.into_iter().map(|(id, value)| {
         let current = Version { id: Uuid::new_v4(), value: value.to_string() };
         StoredSecret { id, current: Mutex::new(current) }
     });
-    let app = Router::new().fallback(handle).with_state(Arc::new((stored.collect::<Vec<_>>(), kms)));
+    let app = Router::new().fallback(handle).with_state(Arc::new((secrets.collect::<Vec<_>>(), kms)));
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
@@ -160,11 +148,11 @@ struct PutSecretValue {
 }
 
 async fn handle(State(services): State<Arc<(Vec<StoredSecret>, Kms)>>, headers: HeaderMap, body: Bytes) -> Response {
-    let (stored, kms) = &*services;
+    let (secrets, kms) = &*services;
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let (status, response) = match target {
-        Some("secretsmanager.GetSecretValue") => get_secret_value(stored, &body),
-        Some("secretsmanager.PutSecretValue") => put_secret_value(stored, &body),
+        Some("secretsmanager.GetSecretValue") => get_secret_value(secrets, &body),
+        Some("secretsmanager.PutSecretValue") => put_secret_value(secrets, &body),
         Some(target) if target.starts_with("TrentService.") => kms.handle(&target["TrentService.".len()..], &body),
         _ => (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException"})),
     };
@@ -180,14 +168,14 @@ fn not_found() -> (StatusCode, Value) {
 }
 
 /// Implements `GetSecretValue` (Secrets Manager API Reference).
-fn get_secret_value(stored: &[StoredSecret], body: &[u8]) -> (StatusCode, Value) {
+fn get_secret_value(secrets: &[StoredSecret], body: &[u8]) -> (StatusCode, Value) {
     let Ok(request) = serde_json::from_slice::<GetSecretValue>(body) else {
         return error("SerializationException", "The request body is not a GetSecretValue request.");
     };
     let Some(id) = request.secret_id else {
         return error("InvalidParameterException", "You must provide a value for the SecretId parameter.");
     };
-    let Some(secret) = stored.iter().find(|secret| secret.matches(&id)) else { return not_found() };
+    let Some(secret) = secrets.iter().find(|secret| secret.matches(&id)) else { return not_found() };
     let current = secret.current();
     let this_version = request.version_id.is_none_or(|version| version == current.id.to_string());
     let this_stage = request.version_stage.is_none_or(|stage| stage == "AWSCURRENT");
@@ -206,8 +194,7 @@ fn get_secret_value(stored: &[StoredSecret], body: &[u8]) -> (StatusCode, Value)
 }
 
 /// Implements `PutSecretValue` for text (Secrets Manager API Reference).
-#[allow(clippy::disallowed_methods, reason = "the version's id only has to be unique")]
-fn put_secret_value(stored: &[StoredSecret], body: &[u8]) -> (StatusCode, Value) {
+fn put_secret_value(secrets: &[StoredSecret], body: &[u8]) -> (StatusCode, Value) {
     let Ok(request) = serde_json::from_slice::<PutSecretValue>(body) else {
         return error("SerializationException", "The request body is not a PutSecretValue request.");
     };
@@ -215,7 +202,7 @@ fn put_secret_value(stored: &[StoredSecret], body: &[u8]) -> (StatusCode, Value)
         let message = "You must provide a value for the SecretId and the SecretString parameters.";
         return error("InvalidParameterException", message);
     };
-    let Some(secret) = stored.iter().find(|secret| secret.matches(&id)) else { return not_found() };
+    let Some(secret) = secrets.iter().find(|secret| secret.matches(&id)) else { return not_found() };
     let version = Version { id: Uuid::new_v4(), value };
     *secret.current.lock().unwrap_or_else(PoisonError::into_inner) = version.clone();
     let response = json!({

@@ -33,6 +33,7 @@ use self::{
 use crate::{
     console::{Console, Kind},
     database::Database,
+    error_chain,
     lambda::Lambda,
     template::{StartingPosition, StreamMapping},
 };
@@ -168,7 +169,7 @@ impl EventSourceMapping {
                 Err(problem) => {
                     // Report an outage once, not with every poll.
                     if std::mem::take(&mut readable) {
-                        self.console.line(Kind::Problem, format!("{}: {}", self.function, with_causes(&problem)));
+                        self.console.line(Kind::Problem, format!("{}: {}", self.function, error_chain(&problem)));
                     }
                     tokio::time::sleep(POLL_INTERVAL).await;
                     continue;
@@ -196,20 +197,8 @@ impl EventSourceMapping {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock comes in")]
 fn now() -> Timestamp {
     Timestamp::now()
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

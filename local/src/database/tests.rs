@@ -84,7 +84,7 @@ fn put(pk: &str) -> Value {
 }
 
 #[tokio::test]
-async fn counts_requests_and_units_by_access_key() {
+async fn requests_and_units_are_counted_by_access_key() {
     let h = harness(Storage::Memory).await;
     assert_eq!(h.put("a").await, (StatusCode::OK, json!({})));
     assert!(h.exists("a").await);

@@ -1,5 +1,5 @@
 //! CORS for an API with a `CorsConfiguration` (API Gateway Developer Guide, *Configure CORS for HTTP APIs*). The
-//! gateway answers preflights itself, and its CORS headers replace those of the function.
+//! gateway responds to preflights itself, and its CORS headers replace those of the function.
 
 use axum::{
     body::Body,

@@ -15,7 +15,6 @@ pub(super) fn function_arn(name: &str) -> String {
 
 /// Returns the variables of an instance (Lambda Developer Guide, *Defined runtime environment variables*). `instance`
 /// becomes the access key, which identifies the instance's requests to the database.
-#[allow(clippy::disallowed_methods, reason = "whoever asks for backtraces wants those of the functions")]
 pub(super) fn variables(
     deployment: &Deployment,
     endpoints: &BTreeMap<String, String>,

@@ -110,7 +110,6 @@ impl Instance {
     }
 
     /// Passes the event to the waiting process and waits for its response.
-    #[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
     pub(super) async fn invoke(&mut self, event: Bytes) -> Result<Bytes, InvokeError> {
         let request_id = Uuid::new_v4().to_string();
         let timeout = self.timeout;
@@ -181,7 +180,6 @@ fn describe(status: std::io::Result<ExitStatus>) -> String {
 }
 
 /// Returns a trace header with version, time, and 96 random bits (AWS X-Ray Developer Guide, *Tracing header*).
-#[allow(clippy::disallowed_methods, reason = "the local run is where a laptop's clock and randomness come in")]
 fn trace_id(now_ms: i64) -> String {
     let random = Uuid::new_v4().simple().to_string();
     format!("Root=1-{:08x}-{};Sampled=0", now_ms / 1_000, &random[..24])

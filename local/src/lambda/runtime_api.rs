@@ -164,13 +164,13 @@ async fn call<T>(
     call: impl FnOnce(oneshot::Sender<T>) -> RuntimeCall,
 ) -> Option<T> {
     let sender = instances.lock().unwrap_or_else(PoisonError::into_inner).get(instance).cloned()?;
-    let (reply, answer) = oneshot::channel();
+    let (reply, response) = oneshot::channel();
     sender.send(call(reply)).await.ok()?;
-    answer.await.ok()
+    response.await.ok()
 }
 
-fn accepted(answer: Option<()>) -> Response {
-    match answer {
+fn accepted(reply: Option<()>) -> Response {
+    match reply {
         Some(()) => (StatusCode::ACCEPTED, axum::Json(json!({"status": "OK"}))).into_response(),
         None => rejected("InvalidRequestID"),
     }

@@ -100,7 +100,7 @@ impl Harness {
 }
 
 #[tokio::test]
-async fn a_synchronous_invocation_brings_the_answer() {
+async fn a_synchronous_invocation_returns_the_response() {
     let harness = start(&CancellationToken::new());
     for name in ["deliver", "deliver:$LATEST", "000000000000:function:deliver", ARN] {
         let answer = harness.invoke(name, "RequestResponse", json!({"a": 1})).await;
@@ -115,7 +115,7 @@ async fn a_synchronous_invocation_brings_the_answer() {
 }
 
 #[tokio::test]
-async fn an_asynchronous_invocation_runs_behind_and_reports_its_failure() {
+async fn a_failed_asynchronous_invocation_is_reported() {
     let open = CancellationToken::new();
     let mut harness = start(&open);
     let waiting = harness.invoke("deliver", "Event", json!({"wait": 1, "fail": 1})).await;
@@ -128,7 +128,7 @@ async fn an_asynchronous_invocation_runs_behind_and_reports_its_failure() {
 }
 
 #[tokio::test]
-async fn no_function_has_more_pending_than_the_limit() {
+async fn pending_asynchronous_invocations_are_limited() {
     let open = CancellationToken::new();
     let harness = start(&open);
     for _ in 0..PENDING_LIMIT {
@@ -145,7 +145,7 @@ async fn no_function_has_more_pending_than_the_limit() {
 }
 
 #[tokio::test]
-async fn everything_else_is_refused() {
+async fn invalid_invocations_are_rejected() {
     let harness = start(&CancellationToken::new());
     let long = json!("x".repeat(EVENT_LIMIT));
     for (name, kind, event, wanted) in [
@@ -156,8 +156,8 @@ async fn everything_else_is_refused() {
         ("deliver", "Event", long.to_string(), "RequestTooLargeException"),
         ("deliver", "DryRun", json!({}).to_string(), "InvalidParameterValueException"),
     ] {
-        let refused = harness.invoke(name, kind, event).await;
-        assert_eq!(refused, Err(wanted.to_owned()), "{name}");
+        let rejected = harness.invoke(name, kind, event).await;
+        assert_eq!(rejected, Err(wanted.to_owned()), "{name}");
     }
     let answer = harness.invoke("deliver", "RequestResponse", &long).await;
     assert_eq!(answer, Ok((200, long)));

@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use super::record::SequenceNumber;
+use crate::file;
 
 /// The checkpoints of all mappings, in memory or in a file. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -43,15 +43,12 @@ impl Checkpoints {
     /// Returns a [`CheckpointError`] if the file is damaged or cannot be read.
     pub fn directory(directory: &Path) -> Result<Checkpoints, CheckpointError> {
         let path = directory.join("streams.json");
-        let after = match std::fs::read(&path) {
-            Ok(json) => serde_json::from_slice(&json).map_err(std::io::Error::from),
-            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(problem) => Err(problem),
+        let load = || match file::read(&path)? {
+            Some(json) => Ok(serde_json::from_slice(&json)?),
+            None => Ok(BTreeMap::new()),
         };
-        match after {
-            Ok(after) => Ok(Checkpoints { state: Arc::new(Mutex::new(State { after, file: Some(path) })) }),
-            Err(source) => Err(CheckpointError { path, source }),
-        }
+        let after = load().map_err(|source| CheckpointError { path: path.clone(), source })?;
+        Ok(Checkpoints { state: Arc::new(Mutex::new(State { after, file: Some(path) })) })
     }
 
     pub(super) fn get(&self, mapping: &str) -> Option<SequenceNumber> {
@@ -64,16 +61,9 @@ impl Checkpoints {
         state.after.insert(mapping.to_owned(), after.to_string());
         match &state.file {
             None => Ok(()),
-            Some(file) => replace(file, &serde_json::to_vec_pretty(&state.after)?),
+            Some(path) => file::replace(path, &serde_json::to_vec_pretty(&state.after)?),
         }
     }
-}
-
-fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut next = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
-    next.write_all(content)?;
-    next.persist(file)?;
-    Ok(())
 }
 
 #[cfg(test)]

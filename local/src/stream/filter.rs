@@ -140,7 +140,7 @@ impl Matcher {
             (_, None) => false,
             (Matcher::Equals(wanted), Some(value)) => equal(wanted, value),
             (Matcher::Prefix(prefix), Some(value)) => starts_with(value, prefix),
-            (Matcher::AnythingBut(refused), Some(value)) => !refused.iter().any(|refused| equal(refused, value)),
+            (Matcher::AnythingBut(excluded), Some(value)) => !excluded.iter().any(|excluded| equal(excluded, value)),
             (Matcher::AnythingButPrefix(prefix), Some(value)) => value.is_string() && !starts_with(value, prefix),
         }
     }

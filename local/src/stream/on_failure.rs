@@ -65,7 +65,6 @@ pub(super) struct DiscardedBatch<'a> {
 }
 
 impl DiscardedBatch<'_> {
-    #[allow(clippy::disallowed_methods, reason = "the request id only has to be unique")]
     fn message(&self, function: &str, shard: &Shard) -> Value {
         let records = &self.batch.records;
         let seconds = |time: Option<Timestamp>| time.map(|time| format!("{:.0}", time));

@@ -1,8 +1,4 @@
 //! The clock and random IDs of the simulated WhatsApp.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "to the functions under test this is the outside world; they own their clock and ids"
-)]
 
 use jiff::Timestamp;
 use uuid::Uuid;

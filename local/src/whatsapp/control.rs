@@ -36,6 +36,7 @@ use super::{
     simulator::{Dispatched, InboundError, Simulator},
     webhook::BusinessNumber,
 };
+use crate::error_chain;
 
 /// Meta batches up to 1,000 updates in one webhook (Meta, *Create a webhook endpoint*).
 const MAX_MESSAGES: usize = 1000;
@@ -66,7 +67,7 @@ impl ControlError {
 
 impl From<JournalError> for ControlError {
     fn from(error: JournalError) -> ControlError {
-        ControlError(StatusCode::INTERNAL_SERVER_ERROR, error.explain())
+        ControlError(StatusCode::INTERNAL_SERVER_ERROR, error_chain(&error))
     }
 }
 

@@ -22,7 +22,10 @@ use super::{
     numbers::Numbers,
     webhook::sign,
 };
-use crate::console::{Console, Kind};
+use crate::{
+    console::{Console, Kind},
+    error_chain,
+};
 
 /// The timeout of Meta's Messenger webhooks (Messenger Platform, *Webhooks*). Meta publishes none for WhatsApp.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -243,7 +246,11 @@ impl WebhookDispatcher {
 
     fn settle(&self, webhook: &Webhook) {
         if let Err(error) = self.inner.journal.append(&JournalEntry::Settled { id: webhook.id }) {
-            self.problem(format!("webhook {}: {}; it is delivered again after a restart", webhook.id, error.explain()));
+            self.problem(format!(
+                "webhook {}: {}; it is delivered again after a restart",
+                webhook.id,
+                error_chain(&error)
+            ));
         }
     }
 

@@ -27,6 +27,7 @@ use super::{
     users::Address,
     webhook::BusinessNumber,
 };
+use crate::error_chain;
 
 /// A Graph API version, such as `v26.0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,7 +148,7 @@ fn authorize(
     let Ok(Path((version, id))) = path else {
         return Err(GraphError::unknown_path(uri.path()));
     };
-    if GraphVersion::parse(&version).is_none_or(|version| version > simulator.newest_version) {
+    if GraphVersion::parse(&version).is_none_or(|version| version > simulator.latest_version) {
         return Err(GraphError::unknown_path(uri.path()));
     }
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -200,7 +201,7 @@ fn accept(
     failed: Option<u32>,
 ) -> Result<String, GraphError> {
     simulator.accept(number, message, failed).map_err(|error: JournalError| {
-        simulator.problem(format!("message not accepted: {}", error.explain()));
+        simulator.problem(format!("message not accepted: {}", error_chain(&error)));
         GraphError::new(131_000, None)
     })
 }

@@ -1,7 +1,6 @@
 //! The state that survives a restart: an append-only file of JSON lines, compacted at startup.
 
 use std::{
-    error::Error as _,
     fs::{File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
@@ -82,7 +81,7 @@ pub(super) enum JournalEntry {
 pub(super) struct Recovered {
     pub(super) users: Users,
     pub(super) accepted: Vec<AcceptedMessage>,
-    pub(super) read: Vec<ReadReceipt>,
+    pub(super) read_receipts: Vec<ReadReceipt>,
     /// Undelivered webhooks, ordered by ID.
     pub(super) pending: Vec<Webhook>,
     pub(super) last_webhook_id: u64,
@@ -114,15 +113,6 @@ pub enum JournalError {
     /// An entry cannot be serialized.
     #[error("cannot serialize an entry of the WhatsApp journal")]
     Encode(#[source] serde_json::Error),
-}
-
-impl JournalError {
-    pub(super) fn explain(&self) -> String {
-        match self.source() {
-            Some(source) => format!("{self}: {source}"),
-            None => self.to_string(),
-        }
-    }
 }
 
 /// A handle to the journal. Cheap to clone. Without a file, nothing is stored.
@@ -206,7 +196,7 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
                 webhooks
             }
             JournalEntry::Read { receipt } => {
-                recovered.read.push(receipt);
+                recovered.read_receipts.push(receipt);
                 Vec::new()
             }
             JournalEntry::Inbound { users, webhooks } => {
@@ -236,7 +226,7 @@ fn compact(recovered: &Recovered) -> Result<Vec<u8>, JournalError> {
     for message in &recovered.accepted {
         lines.extend(encode(&JournalEntry::Accepted { message: message.clone(), webhooks: Vec::new() })?);
     }
-    for receipt in &recovered.read {
+    for receipt in &recovered.read_receipts {
         lines.extend(encode(&JournalEntry::Read { receipt: receipt.clone() })?);
     }
     for webhook in &recovered.pending {

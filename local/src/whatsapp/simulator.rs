@@ -25,12 +25,15 @@ use super::{
     wamid::{self, Direction},
     webhook::{self, BusinessNumber},
 };
-use crate::console::{Console, Kind};
+use crate::{
+    console::{Console, Kind},
+    error_chain,
+};
 
 /// The simulated WhatsApp with its business numbers and users.
 pub(super) struct Simulator {
     pub(super) numbers: Arc<Numbers>,
-    pub(super) newest_version: GraphVersion,
+    pub(super) latest_version: GraphVersion,
     pub(super) shutdown: CancellationToken,
     console: Console,
     dispatcher: WebhookDispatcher,
@@ -42,7 +45,7 @@ pub(super) struct Simulator {
 struct State {
     users: Users,
     accepted: Vec<AcceptedMessage>,
-    read: Vec<ReadReceipt>,
+    read_receipts: Vec<ReadReceipt>,
     faults: Faults,
     /// The time of each user's last message in Unix seconds, by phone number and user ID.
     last_inbound_at: HashMap<String, i64>,
@@ -79,7 +82,7 @@ impl Simulator {
         console: Console,
         shutdown: CancellationToken,
     ) -> Result<Simulator, WhatsAppError> {
-        let newest_version = GraphVersion::parse(&settings.graph_api_version)
+        let latest_version = GraphVersion::parse(&settings.graph_api_version)
             .ok_or(WhatsAppError::GraphApiVersion(settings.graph_api_version))?;
         let (journal, recovered) = match &settings.journal {
             Some(path) => Journal::open(path)?,
@@ -108,12 +111,12 @@ impl Simulator {
         let state = State {
             users: recovered.users,
             accepted: recovered.accepted,
-            read: recovered.read,
+            read_receipts: recovered.read_receipts,
             faults: Faults::default(),
             last_inbound_at: HashMap::new(),
             last_webhook_id: recovered.last_webhook_id,
         };
-        Ok(Simulator { numbers, newest_version, shutdown, console, dispatcher, journal, state: Mutex::new(state) })
+        Ok(Simulator { numbers, latest_version, shutdown, console, dispatcher, journal, state: Mutex::new(state) })
     }
 
     /// Returns the outcome of the next send.
@@ -132,7 +135,7 @@ impl Simulator {
         let mut state = self.state();
         let id = wamid::generate(message.recipient.as_str(), Direction::Outbound);
         let user = state.users.get(&message.recipient);
-        let outcome = MessageStatuses {
+        let statuses = MessageStatuses {
             wamid: &id,
             kind: &message.kind,
             recipient: &message.recipient,
@@ -144,12 +147,12 @@ impl Simulator {
             .last_inbound_at
             .get(message.recipient.as_str())
             .is_some_and(|at| unix_now() - at < CUSTOMER_SERVICE_WINDOW_SECONDS);
-        let refused = state.faults.window && !is_open && message.kind != "template";
-        let failed = failed.or(refused.then_some(RE_ENGAGEMENT_CODE));
+        let rejected = state.faults.window && !is_open && message.kind != "template";
+        let failed = failed.or(rejected.then_some(RE_ENGAGEMENT_CODE));
         let faults = state.faults.webhooks.clone();
         let contents = match failed {
-            Some(code) => vec![outcome.failed(code, &faults)],
-            None => outcome.sent_delivered_read(&faults),
+            Some(code) => vec![statuses.failed(code, &faults)],
+            None => statuses.sent_delivered_read(&faults),
         };
         let bodies = contents.into_iter().map(|content| webhook::body(number, content)).collect();
         let groups = state.queue(bodies);
@@ -185,10 +188,10 @@ impl Simulator {
         }
         let receipt = ReadReceipt { message_id, accepted_at: format!("{:.6}", now()) };
         self.journal.append(&JournalEntry::Read { receipt: receipt.clone() }).map_err(|error| {
-            self.problem(format!("read receipt not accepted: {}", error.explain()));
+            self.problem(format!("read receipt not accepted: {}", error_chain(&error)));
             GraphError::new(131_000, None)
         })?;
-        state.read.push(receipt);
+        state.read_receipts.push(receipt);
         drop(state);
         self.log("accepted: read receipt");
         Ok(())
@@ -247,7 +250,7 @@ impl Simulator {
 
     /// Returns the read receipts, oldest first.
     pub(super) fn read_receipts(&self) -> Vec<ReadReceipt> {
-        self.state().read.clone()
+        self.state().read_receipts.clone()
     }
 
     pub(super) fn webhook_counts(&self) -> WebhookCounts {

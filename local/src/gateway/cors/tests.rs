@@ -18,7 +18,7 @@ fn preflight(origin: &str) -> Option<Response<Body>> {
 }
 
 #[test]
-fn a_preflight_is_answered() {
+fn preflights_receive_a_response() {
     let response = preflight("https://app.example").unwrap();
     assert_eq!(response.status(), 204);
     assert_eq!(response.headers()["access-control-allow-methods"], "GET,POST");

@@ -12,10 +12,10 @@ fn a_fault_ends_after_its_number_of_times() {
     let mut faults = Faults::default();
     changed(&mut faults, json!({"sends": {"errorCode": 131056, "httpStatus": 429, "retryAfter": 6, "times": 2}}))
         .unwrap();
-    let refused = SendOutcome::Rejected { code: 131_056, status: Some(429), retry_after: Some(6) };
-    assert_eq!(faults.next_send(), refused);
+    let rejected = SendOutcome::Rejected { code: 131_056, status: Some(429), retry_after: Some(6) };
+    assert_eq!(faults.next_send(), rejected);
     assert_eq!(json!(faults)["sends"]["times"], 1);
-    assert_eq!(faults.next_send(), refused);
+    assert_eq!(faults.next_send(), rejected);
     assert_eq!(faults.next_send(), SendOutcome::Accepted);
 }
 

@@ -39,7 +39,7 @@ fn undelivered_webhooks_are_recovered() {
     let expected = Recovered {
         users,
         accepted: vec![accepted("wamid.1")],
-        read: vec![receipt],
+        read_receipts: vec![receipt],
         pending: vec![webhook(1), webhook(3)],
         last_webhook_id: 3,
     };

@@ -4,6 +4,11 @@ fn user() -> User {
     User { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()) }
 }
 
+fn statuses<'a>(user: &'a User, recipient: &'a Address) -> MessageStatuses<'a> {
+    let (wamid, kind, callback_data, at) = ("wamid.1", "text", Some("key"), 1_750_030_073);
+    MessageStatuses { wamid, kind, recipient, user, callback_data, at }
+}
+
 fn names(webhooks: &[ValueMembers]) -> Vec<String> {
     webhooks.iter().map(|content| content[1].1[0]["status"].as_str().unwrap_or_default().to_owned()).collect()
 }
@@ -11,15 +16,8 @@ fn names(webhooks: &[ValueMembers]) -> Vec<String> {
 #[test]
 fn a_message_has_sent_delivered_and_read_statuses() {
     let (user, recipient) = (user(), Address::Phone("201001234567".into()));
-    let outcome = MessageStatuses {
-        wamid: "wamid.1",
-        kind: "text",
-        recipient: &recipient,
-        user: &user,
-        callback_data: Some("key"),
-        at: 1_750_030_073,
-    };
-    let webhooks = outcome.sent_delivered_read(&WebhookFaults::default());
+    let statuses = statuses(&user, &recipient);
+    let webhooks = statuses.sent_delivered_read(&WebhookFaults::default());
     assert_eq!(names(&webhooks), ["sent", "delivered", "read"]);
     assert_eq!(
         webhooks[0],
@@ -46,7 +44,7 @@ fn a_message_has_sent_delivered_and_read_statuses() {
 
     let faults =
         WebhookFaults { reorder: true, no_delivered: true, without_callback_data: true, ..WebhookFaults::default() };
-    let webhooks = outcome.sent_delivered_read(&faults);
+    let webhooks = statuses.sent_delivered_read(&faults);
     assert_eq!(names(&webhooks), ["read", "sent"]);
     assert_eq!(webhooks[0][1].1[0].get("biz_opaque_callback_data"), None);
     assert_ne!(webhooks[0][1].1[0].get("pricing"), None);
@@ -55,15 +53,8 @@ fn a_message_has_sent_delivered_and_read_statuses() {
 #[test]
 fn a_message_to_a_user_id_contains_no_phone_number() {
     let (user, recipient) = (user(), Address::UserId("EG.7".into()));
-    let outcome = MessageStatuses {
-        wamid: "wamid.1",
-        kind: "text",
-        recipient: &recipient,
-        user: &user,
-        callback_data: None,
-        at: 0,
-    };
-    for webhook in outcome.sent_delivered_read(&WebhookFaults::default()) {
+    let statuses = statuses(&user, &recipient);
+    for webhook in statuses.sent_delivered_read(&WebhookFaults::default()) {
         assert!(!json!(webhook).to_string().contains("201001234567"));
         assert_eq!(webhook[1].1[0]["recipient_user_id"], "EG.7");
     }
@@ -72,15 +63,8 @@ fn a_message_to_a_user_id_contains_no_phone_number() {
 #[test]
 fn a_failure_has_an_error_and_no_contacts() {
     let (user, recipient) = (user(), Address::Phone("201001234567".into()));
-    let outcome = MessageStatuses {
-        wamid: "wamid.1",
-        kind: "text",
-        recipient: &recipient,
-        user: &user,
-        callback_data: Some("key"),
-        at: 0,
-    };
-    let webhook = outcome.failed(131_047, &WebhookFaults::default());
+    let statuses = statuses(&user, &recipient);
+    let webhook = statuses.failed(131_047, &WebhookFaults::default());
     assert_eq!(webhook.len(), 1);
     let status = &webhook[0].1[0];
     assert_eq!(status["errors"][0]["code"], 131_047);
