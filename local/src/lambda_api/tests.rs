@@ -103,8 +103,8 @@ impl Harness {
 async fn a_synchronous_invocation_returns_the_response() {
     let harness = start(&CancellationToken::new());
     for name in ["deliver", "deliver:$LATEST", "000000000000:function:deliver", ARN] {
-        let answer = harness.invoke(name, "RequestResponse", json!({"a": 1})).await;
-        assert_eq!(answer, Ok((200, json!({"a": 1}))), "{name}");
+        let response = harness.invoke(name, "RequestResponse", json!({"a": 1})).await;
+        assert_eq!(response, Ok((200, json!({"a": 1}))), "{name}");
     }
     let failed = harness.invoke("deliver", "RequestResponse", json!({"fail": 1})).await;
     assert_eq!(failed, Ok((200, json!({"Unhandled": {"errorType": "E", "errorMessage": "no"}}))));
@@ -135,8 +135,8 @@ async fn pending_asynchronous_invocations_are_limited() {
         let accepted = harness.invoke(ARN, "Event", json!({"wait": 1})).await;
         assert_eq!(accepted, Ok((202, Value::Null)));
     }
-    let refused = harness.invoke("deliver", "Event", json!({})).await;
-    assert_eq!(refused, Err("TooManyRequestsException".to_owned()));
+    let rejected = harness.invoke("deliver", "Event", json!({})).await;
+    assert_eq!(rejected, Err("TooManyRequestsException".to_owned()));
     let other = harness.invoke("webhook", "Event", json!({})).await;
     assert_eq!(other, Ok((202, Value::Null)));
     open.cancel();
@@ -159,8 +159,8 @@ async fn invalid_invocations_are_rejected() {
         let rejected = harness.invoke(name, kind, event).await;
         assert_eq!(rejected, Err(wanted.to_owned()), "{name}");
     }
-    let answer = harness.invoke("deliver", "RequestResponse", &long).await;
-    assert_eq!(answer, Ok((200, long)));
+    let response = harness.invoke("deliver", "RequestResponse", &long).await;
+    assert_eq!(response, Ok((200, long)));
     harness.end().await;
 }
 
