@@ -2,15 +2,18 @@
 
 pub mod auto_reply;
 pub mod chat;
+pub mod ciphertext;
 pub mod contact;
 pub mod content;
 pub mod cursor;
 pub mod erasure;
 pub mod id;
 pub mod identity;
+pub mod inbound;
 pub mod inbox;
 pub mod message;
 pub mod message_action;
+pub mod message_key;
 pub mod number;
 pub mod pacing;
 pub mod page;
@@ -18,5 +21,9 @@ pub mod pairing;
 pub mod public_address;
 pub mod retry;
 pub mod session;
+pub mod status_update;
 pub mod system;
 pub mod time;
+pub mod webhook_event;
+pub mod whatsapp_error;
+pub mod worker;

@@ -43,7 +43,7 @@ pub use delivery::{Change, Claim, Lease, OutboxMessage};
 pub use due::{Due, DueItems, PollerLease, ReservationRequest, ReservationResult};
 pub use early_update::{EarlyAction, EarlyUpdate};
 pub use event::{EventOwner, StoredEvent};
-pub use inbound::{Inbound, InboundBatch, ReceiveOutcome};
+pub use inbound::ReceiveOutcome;
 pub use lookup::{MessageMetadata, StatusTimes};
 pub use message_trace::MessageTrace;
 pub use number::{EncryptedCredentials, NumberChange};
@@ -52,7 +52,7 @@ pub use reply::{Reply, ReplyContext, ReplyOutcome};
 pub use resume::Resumed;
 pub use rule::RuleCreated;
 pub use session::{Created, NumberOwner, Pairing};
-pub use status::{Applied, StatusUpdate};
+pub use status::Applied;
 pub use worker::{OutboxPage, WorkerMessage};
 
 /// The table behind all functions.

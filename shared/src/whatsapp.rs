@@ -7,7 +7,6 @@ mod signature;
 mod webhook;
 
 pub use client::{CloudApi, SendError, SendResult, TIMEOUT};
-pub use errors::{ErrorClass, WhatsAppError};
 pub use send::send_request;
 pub use signature::is_signed;
-pub use webhook::{ContactUpdate, Event, NotJson, Received, Sender, Update, updates};
+pub use webhook::{ContactUpdate, NotJson, Received, Sender, Update, updates};

@@ -3,11 +3,12 @@
 use lambda_http::Error;
 use serde::Serialize;
 use shared::{
-    domain::inbox::{ChatChange, ChatDetailResponse, ReadReceipt, send_read_receipt},
+    domain::inbox::{ChatChange, ChatDetailResponse},
     http::access::paths::CHAT_READ,
     http::{ApiError, ApiRequest, ApiResponse, serve},
     runtime::startup::Startup,
     services::credentials::Credentials,
+    services::read_receipt::{ReadReceipt, send_read_receipt},
     store::Store,
     whatsapp::CloudApi,
 };

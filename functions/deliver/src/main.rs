@@ -7,9 +7,10 @@ use aws_lambda_events::{
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::Value;
 use shared::{
+    domain::message_key::MessageKey,
     runtime::startup::Startup,
     services::deliver::{Dispatcher, PendingMessage},
-    store::{OutboxMessage, keys::MessageKey},
+    store::OutboxMessage,
     telemetry,
     whatsapp::CloudApi,
 };

@@ -5,11 +5,12 @@ use serde_json::json;
 use shared::{
     domain::id::SessionId,
     domain::message::Message,
+    domain::message_key::MessageKey,
     http::access::{Caller, paths::MESSAGE},
     http::message_response::MessageDetailResponse,
     http::{ApiError, ApiRequest, ApiResponse, read_session_id, serve},
     runtime::startup::Startup,
-    store::{Store, keys::MessageKey},
+    store::Store,
 };
 
 #[tokio::main(flavor = "current_thread")]

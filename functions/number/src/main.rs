@@ -3,11 +3,12 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
+    domain::ciphertext::Ciphertext,
     domain::number::{NUMBER_LIMIT, NumberRequest, RegisteredNumber, read_phone_number_id},
     http::access::paths::NUMBER,
     http::{ApiError, ApiRequest, ApiResponse, Method, serve},
     runtime::startup::Startup,
-    secrets::cipher::{Ciphertext, CredentialCipher, Kind},
+    secrets::cipher::{CredentialCipher, Kind},
     store::{EncryptedCredentials, NumberChange, Store},
 };
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use local::functions;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use shared::store::keys::MessageKey;
+use shared::domain::message_key::MessageKey;
 
 use crate::Result;
 

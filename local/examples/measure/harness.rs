@@ -19,7 +19,7 @@ use local::template::Template;
 use local::{functions, whatsapp};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use shared::store::keys::{Key, MessageKey};
+use shared::{domain::message_key::MessageKey, store::keys::Key};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Result, events};
@@ -147,7 +147,7 @@ impl Harness {
     pub(crate) async fn send(&self, functions: &Functions, session_id: &str, to: &str) -> Result<(MessageKey, Value)> {
         let (output, _) = functions.json("send-message", events::send(session_id, to, None)?).await?;
         let message = events::message_key(&output)?;
-        let Key { pk, sk } = message.key();
+        let Key { pk, sk } = Key::message(&message);
         let request = json!({"TableName": self.database.table_name(), "Key": {"pk": {"S": pk}, "sk": {"S": sk}}});
         let found = self.database.embedded().get_item(serde_json::from_value(request)?)?;
         Ok((message, serde_json::to_value(found.item)?))

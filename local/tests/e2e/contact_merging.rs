@@ -19,10 +19,12 @@ use shared::{
     domain::chat::Chat,
     domain::id::{MessageId, SessionId},
     domain::identity::Address,
+    domain::inbound::{Inbound, InboundBatch},
     domain::message::{Channel, Message, MessageStatus, MessageType},
+    domain::message_key::MessageKey,
     domain::system::System,
     domain::time::Timestamp,
-    store::{Inbound, InboundBatch, Outbound, SendOutcome, Store, keys::MessageKey},
+    store::{Outbound, SendOutcome, Store},
 };
 
 const HISTORIES: u64 = 240;
@@ -187,7 +189,7 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
         };
         let new = || Chat::new(context.chat_id, session_id, to, "out".to_owned(), message.timestamp);
         let chat = context.chat.clone().unwrap_or_else(new).after_send(&message);
-        let chat = Chat { last_outbound: Some(MessageKey::of(&message).link_from(chat.id)), ..chat };
+        let chat = Chat { last_outbound: Some(message.key().link_from(chat.id)), ..chat };
         let (known, alias_write) = (context.chat.as_ref(), context.alias_write.as_ref());
         let outbound = Outbound { message: &message, chat: &chat, known, alias_write, idempotency: None };
         match store.store_outbound(&outbound).await.unwrap() {

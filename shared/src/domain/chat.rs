@@ -5,13 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{
-        id::{ChatId, SessionId},
-        identity::Address,
-        message::{Message, placeholder, preview},
-        time::Timestamp,
-    },
-    store::keys::MessageKey,
+    domain::id::{ChatId, SessionId},
+    domain::identity::Address,
+    domain::message::{Message, placeholder, preview},
+    domain::time::Timestamp,
 };
 
 /// Whether a chat is with one person or a group.
@@ -95,7 +92,7 @@ pub struct Chat {
     /// When the contact last changed to the address that he has, by WhatsApp's clock.
     #[serde(default)]
     pub moved_at: Option<Timestamp>,
-    /// The last message that the business sent, as [`crate::store::keys::MessageKey::link_from`] names
+    /// The last message that the business sent, as [`crate::domain::message_key::MessageKey::link_from`] names
     /// it; the next one comes after it.
     #[serde(default)]
     pub last_outbound: Option<String>,
@@ -262,7 +259,7 @@ impl Chat {
     /// The chat after an automatic reply: it shows the message unless a later one is there already. Nobody has looked at
     /// the chat, and its status and unread count stay.
     pub fn after_reply(mut self, message: &Message) -> Self {
-        self.last_outbound = Some(MessageKey::of(message).key().sk);
+        self.last_outbound = Some(message.key().sort_key());
         if self.shows(message.timestamp) {
             self.last_message = Some(message.body.as_deref().map_or_else(|| placeholder(message.kind), preview));
             self.last_message_at = Some(message.timestamp);

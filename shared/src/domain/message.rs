@@ -3,11 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{
-        id::{ChatId, MessageId, SessionId},
-        time::Timestamp,
-    },
-    store::keys::MessageKey,
+    domain::id::{ChatId, MessageId, SessionId},
+    domain::message_key::MessageKey,
+    domain::time::Timestamp,
 };
 
 /// The longest text WhatsApp takes, in characters (Meta: "Text messages").
@@ -333,6 +331,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// Returns the message's key.
+    pub fn key(&self) -> MessageKey {
+        MessageKey { chat_id: self.chat_id, time: self.timestamp, message_id: self.id }
+    }
+
     /// Where the chat's outbound message before this one is.
     pub fn predecessor(&self) -> Option<MessageKey> {
         MessageKey::linked(self.chat_id, self.previous.as_deref()?)

@@ -7,11 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    domain::{
-        message::{MessageStatus, Receipt},
-        time::Timestamp,
-    },
-    whatsapp::WhatsAppError,
+    domain::message::{MessageStatus, Receipt},
+    domain::time::Timestamp,
+    domain::whatsapp_error::WhatsAppError,
 };
 
 /// The most ids that are remembered of one second, to know a webhook that comes again.

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    domain::{id::SessionId, session::OWNER_ID_LIMIT, time::Timestamp},
+    domain::ciphertext::Ciphertext,
+    domain::id::SessionId,
+    domain::session::OWNER_ID_LIMIT,
+    domain::time::Timestamp,
     http::{ApiError, JsonObject},
-    secrets::cipher::Ciphertext,
 };
 
 /// The most numbers of a deployment. All are read at once, and a webhook's signature is tried with the secret of each.

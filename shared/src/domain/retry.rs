@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::{
-    domain::{message::Message, time::Timestamp},
-    whatsapp::ErrorClass,
-};
+use crate::{domain::message::Message, domain::time::Timestamp, domain::whatsapp_error::ErrorClass};
 
 /// The longest a message is tried, after it was accepted by the API.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

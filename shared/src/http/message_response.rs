@@ -7,8 +7,8 @@ use crate::{
     domain::message::{Attempt, Message, MessageResponse, MessageStatus, MessageType, Source},
     domain::message_action::{Annotations, Edited, Participant},
     domain::time::Timestamp,
+    domain::whatsapp_error::WhatsAppError,
     store::{MessageMetadata, StatusTimes},
-    whatsapp::WhatsAppError,
 };
 
 /// A message as `GET /api/messages/{messageId}` and the lists of messages give it: `null` where unset.

@@ -14,22 +14,18 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     aws::{CallError, ServiceClient},
+    domain::ciphertext::Ciphertext,
     domain::time::Timestamp,
 };
 
 /// How long an opened secret is remembered: KMS is asked once in this time, and a key that is disabled there is of no more
 /// use after it.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
-
-/// An encrypted secret: the data key under the deployment's key, a dot, and the secret under the data key, both in base64.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Ciphertext(String);
 
 /// What a secret is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

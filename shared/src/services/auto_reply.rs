@@ -24,7 +24,7 @@ use crate::{
     domain::system::System,
     domain::time::Timestamp,
     services::send::place_in_chain,
-    store::{Reply, ReplyContext, ReplyOutcome, Store, StoreError, keys::MessageKey},
+    store::{Reply, ReplyContext, ReplyOutcome, Store, StoreError},
     telemetry::{Metric, Metrics},
 };
 
@@ -151,7 +151,7 @@ impl Responder {
             kind: message.kind,
             text: message.body.as_deref(),
             written_at: message.timestamp,
-            is_first: context.chat.first_inbound == Some(MessageKey::of(message).key().sk),
+            is_first: context.chat.first_inbound == Some(message.key().sort_key()),
         };
         let ReplyContext { chat, history } = context;
         let context = ChatContext { chat: Some(chat), name: &chat.name, history };
@@ -170,7 +170,7 @@ impl Responder {
         let history: History = context.history.after(answer.rule, reply.id, &session_rules.rules, now);
         let reply = Reply {
             message: &reply,
-            inbound: MessageKey::of(message),
+            inbound: message.key(),
             rule_id: answer.rule.id,
             chat: &context.chat,
             last_reply: context.history.last_reply,

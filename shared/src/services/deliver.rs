@@ -17,6 +17,7 @@ use futures_util::{StreamExt, stream};
 use self::{rate_limiter::RateLimiter, sessions::Sessions};
 use crate::{
     domain::message::{Attempt, AttemptOutcome, Channel, DeliveryEvent, MessageStatus},
+    domain::message_key::MessageKey,
     domain::pacing,
     domain::retry::expires_at,
     domain::session::UnknownPolicy,
@@ -24,7 +25,7 @@ use crate::{
     domain::time::Timestamp,
     services::credentials::{Credentials, CredentialsError},
     services::self_invoker::SelfInvoker,
-    store::{Change, OutboxMessage, Store, StoreError, keys::MessageKey},
+    store::{Change, OutboxMessage, Store, StoreError},
     telemetry::{Metric, Metrics},
     whatsapp::{self, CloudApi},
 };
@@ -115,7 +116,7 @@ impl PendingMessage {
     /// Where it is.
     pub fn key(&self) -> MessageKey {
         match self {
-            Self::Read(found) => MessageKey::of(&found.message),
+            Self::Read(found) => found.message.key(),
             Self::At(key) => *key,
         }
     }
@@ -191,7 +192,7 @@ impl Dispatcher {
         }
         let outcomes: Vec<Vec<_>> = stream::iter(chats.into_values())
             .map(|mut chat| async move {
-                chat.sort_by_key(|(_, pending)| pending.key().key().sk);
+                chat.sort_by_key(|(_, pending)| pending.key().sort_key());
                 let (tags, pending_messages): (Vec<T>, Vec<PendingMessage>) = chat.into_iter().unzip();
                 let delivered = self.deliver_chat(pending_messages).await;
                 tags.into_iter().zip(delivered).collect()
@@ -219,7 +220,7 @@ impl Dispatcher {
                     outcomes.push(Ok(()));
                     // Those behind it wait for it; unless it was finished just now, and can wait no more.
                     if rest.peek().is_some() {
-                        match self.store.wait_for(&key.key()).await {
+                        match self.store.wait_for(&key).await {
                             Ok(true) => break,
                             Ok(false) => {}
                             Err(error) => {
@@ -256,11 +257,13 @@ impl Dispatcher {
                 return Ok(());
             }
             for follower in followers {
-                let next = MessageKey::of(&follower.message);
+                let next = follower.message.key();
                 let before = PredecessorState { key, pair_tat };
                 match self.deliver_one(PendingMessage::Read(Box::new(follower)), Some(before)).await? {
                     Progress::Done { pair_tat: tat, .. } => (key, pair_tat) = (next, tat),
-                    Progress::Deferred => return self.store.wait_for(&next.key()).await.map(drop).map_err(Into::into),
+                    Progress::Deferred => {
+                        return self.store.wait_for(&next).await.map(drop).map_err(Into::into);
+                    }
                 }
             }
         }
@@ -274,7 +277,7 @@ impl Dispatcher {
         const GONE: Progress = Progress::Done { wakes: false, pair_tat: None };
         let found = match pending {
             PendingMessage::Read(found) => *found,
-            PendingMessage::At(key) => match self.store.outbox_message(&key.key()).await? {
+            PendingMessage::At(key) => match self.store.outbox_message(&key).await? {
                 Some(found) => found,
                 None => return Ok(GONE),
             },
@@ -295,7 +298,7 @@ impl Dispatcher {
         mut found: OutboxMessage,
         before: Option<PredecessorState>,
     ) -> Result<Progress, DeliveryError> {
-        let key = MessageKey::of(&found.message);
+        let key = found.message.key();
         let now = self.system.now();
         if let Some(not_before) = found.not_before.filter(|not_before| *not_before > now) {
             return self.defer(&key, not_before).await;
@@ -341,8 +344,8 @@ impl Dispatcher {
         if let Some(known) = known.filter(|known| known.key == previous) {
             return Ok(Ok(known.pair_tat));
         }
-        let key = previous.key();
-        let Some(before) = self.store.outbox_message(&key).await? else { return Ok(Ok(None)) };
+
+        let Some(before) = self.store.outbox_message(&previous).await? else { return Ok(Ok(None)) };
         let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
         if is_out_of_the_way(before.message.status, policy) {
             return Ok(Ok(before.pair_tat));
@@ -351,9 +354,9 @@ impl Dispatcher {
         // ends the one before and has no time for this one either, makes it due at once, and that has to last.
         let now = self.system.now();
         let then = before.due_at.unwrap_or(now).max(now).after(Duration::from_secs(5));
-        let deferred = self.defer(&MessageKey::of(&found.message), then).await?;
+        let deferred = self.defer(&found.message.key(), then).await?;
         found.due_at = Some(then);
-        Ok(if self.store.wait_for(&key).await? { Err(deferred) } else { Ok(before.pair_tat) })
+        Ok(if self.store.wait_for(&previous).await? { Err(deferred) } else { Ok(before.pair_tat) })
     }
 
     /// Leaves a message for later.
@@ -370,7 +373,7 @@ impl Dispatcher {
             self.note(now);
             return Ok(Progress::Deferred);
         }
-        self.defer(&MessageKey::of(&found.message), now).await
+        self.defer(&found.message.key(), now).await
     }
 
     fn note(&self, due_at: Timestamp) {

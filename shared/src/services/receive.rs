@@ -12,18 +12,20 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     domain::id::ChatId,
+    domain::inbound::Inbound,
+    domain::inbound::InboundBatch,
     domain::message::{Receipt, Source},
     domain::message_action::MessageAction,
+    domain::message_key::MessageKey,
     domain::pairing::{PairingAttempt, pairing_attempt},
+    domain::status_update::StatusUpdate,
     domain::system::System,
     domain::time::Timestamp,
+    domain::webhook_event::WebhookEvent,
     services::credentials::WebhookApp,
-    store::{
-        Applied, EarlyAction, EventOwner, Inbound, InboundBatch, NumberOwner, Pairing, StatusUpdate, Store, StoreError,
-        keys::MessageKey,
-    },
+    store::{Applied, EarlyAction, EventOwner, NumberOwner, Pairing, Store, StoreError},
     telemetry::{self, Metric, Metrics},
-    whatsapp::{ContactUpdate, Event, NotJson, Received, Sender, Update, updates},
+    whatsapp::{ContactUpdate, NotJson, Received, Sender, Update, updates},
 };
 
 /// Requests to the table at once. Each keeps one connection busy, and one vCPU signs about this many without queueing.
@@ -66,7 +68,7 @@ enum Task {
     Messages(Conversation),
     Pair { attempt: PairingAttempt, received: Box<Received> },
     Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
-    Event(Event),
+    Event(WebhookEvent),
     Person { phone_number_id: String, told: ContactUpdate },
 }
 
@@ -150,7 +152,7 @@ impl Receiver {
                 }
                 Update::Event(event) => {
                     let phone_number_id = event.phone_number_id.filter(|number| webhook_app.owns(number));
-                    authorized_updates.push(Update::Event(Event { phone_number_id, waba_id: None, ..event }));
+                    authorized_updates.push(Update::Event(WebhookEvent { phone_number_id, waba_id: None, ..event }));
                 }
             }
         }
@@ -329,7 +331,7 @@ impl Receiver {
 
     /// An event belongs to the number that it names, else to the account, if that is known. What could not be understood
     /// may hold a customer's words, and goes to nobody but the number's owner.
-    async fn put_if_absent(&self, event: Event) -> Result<(), StoreError> {
+    async fn put_if_absent(&self, event: WebhookEvent) -> Result<(), StoreError> {
         if event.reason.is_some() {
             self.metrics.add(Metric::WebhookNotUnderstood, 1);
         }
@@ -349,7 +351,7 @@ impl Receiver {
             Err(_) => (BASE64_STANDARD.encode(body), Some("base64")),
         };
         let reason = Some("the body is not JSON");
-        let event = Event { field: "webhook".to_owned(), reason, raw, ..Event::default() };
+        let event = WebhookEvent { field: "webhook".to_owned(), reason, raw, ..WebhookEvent::default() };
         self.metrics.add(Metric::WebhookNotUnderstood, 1);
         self.store.put_event_if_absent(&event, &EventOwner::Nobody, encoding).await
     }

@@ -12,13 +12,14 @@ use crate::{
     domain::id::{MessageId, SessionId},
     domain::identity::Address,
     domain::message::{Channel, Message, MessageResponse, MessageStatus, MessageType},
+    domain::message_key::MessageKey,
     domain::retry::LIFETIME,
     domain::session::Session,
     domain::system::System,
     domain::time::Timestamp,
     http::access::Caller,
     http::{ApiError, JsonObject, read_session_id},
-    store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError, keys::MessageKey},
+    store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError},
 };
 
 /// How long a send is built anew because the table changed between reading and writing: each time another writer of the
@@ -224,7 +225,7 @@ async fn resolved(store: &Store, session: &Session, content: &Content) -> Result
 async fn wamid_of(store: &Store, session: &Session, id: &str, field: &str) -> Result<String, ApiError> {
     let Ok(id) = id.parse::<MessageId>() else { return Ok(id.to_owned()) };
     let known = match store.message_by_id(id).await? {
-        Some(key) => store.outbox_message(&key.key()).await?.map(|found| found.message),
+        Some(key) => store.outbox_message(&key).await?.map(|found| found.message),
         None => None,
     };
     let Some(message) = known.filter(|message| {

@@ -7,9 +7,10 @@ mod receive;
 use uuid::Uuid;
 
 use crate::{
-    domain::id::{MessageId, SessionId},
+    domain::id::MessageId,
     domain::message::{Channel, MessageResponse},
     domain::session::Session,
+    domain::worker::WorkerOutcome,
     http::access::Caller,
     http::{ApiError, JsonObject},
     store::Store,
@@ -23,11 +24,6 @@ const ID_LIMIT: usize = 1024;
 
 /// The longest reason that a worker gives for a failure, in characters.
 const REASON_LIMIT: usize = 1000;
-
-/// What stands for the phone number id of a session that a worker pairs: WhatsApp gives it none.
-pub fn worker_number(session_id: SessionId) -> String {
-    format!("worker:{session_id}")
-}
 
 /// 409 for a session that is not a worker's.
 pub fn require_worker(session: &Session) -> Result<(), ApiError> {
@@ -47,27 +43,12 @@ pub fn paired_over_cloud_api() -> ApiError {
     ApiError::conflict("paired_over_cloud_api", message)
 }
 
-/// What a worker says of a message that it had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The device has sent it.
-    Sent {
-        /// The device's id of it.
-        id: String,
-    },
-    /// It was not sent and never will be.
-    Failed {
-        /// Why not.
-        reason: String,
-    },
-}
-
 /// A worker's word on a message.
 #[derive(Debug)]
 pub struct SettleRequest {
     message_id: MessageId,
     lease: Uuid,
-    outcome: Outcome,
+    outcome: WorkerOutcome,
 }
 
 impl SettleRequest {
@@ -80,13 +61,13 @@ impl SettleRequest {
             (Some(sent), None) => {
                 let id = sent.string("id")?.filter(|id| (1..=ID_LIMIT).contains(&id.len()));
                 let id = id.ok_or_else(|| invalid("sent.id must have 1 to 1024 bytes"))?;
-                Outcome::Sent { id: id.to_owned() }
+                WorkerOutcome::Sent { id: id.to_owned() }
             }
             (None, Some(failed)) => {
                 let reason = failed.string("reason")?.map(str::trim);
                 let reason = reason.filter(|reason| (1..=REASON_LIMIT).contains(&reason.chars().count()));
                 let reason = reason.ok_or_else(|| invalid("failed.reason must have 1 to 1000 characters"))?;
-                Outcome::Failed { reason: reason.to_owned() }
+                WorkerOutcome::Failed { reason: reason.to_owned() }
             }
             _ => return Err(invalid("Give either sent or failed")),
         };
@@ -98,7 +79,7 @@ impl SettleRequest {
 pub async fn settle(store: &Store, caller: &Caller, request: &SettleRequest) -> Result<MessageResponse, ApiError> {
     let not_found = || ApiError::not_found("message_not_found", "Message not found");
     let key = store.message_by_id(request.message_id).await?.ok_or_else(not_found)?;
-    let row = store.worker_messages(vec![key.key()]).await?.remove(&key.key());
+    let row = store.worker_messages(vec![key]).await?.remove(&key);
     let row = row.filter(|row| caller.may_use(row.message.session_id)).ok_or_else(not_found)?;
     let lease = request.lease.to_string();
     let row = match row.settled_lease {
@@ -106,8 +87,8 @@ pub async fn settle(store: &Store, caller: &Caller, request: &SettleRequest) -> 
         None => store.settle_for_worker(&row, &lease, &request.outcome).await?.ok_or_else(not_found)?,
     };
     let said = match &request.outcome {
-        Outcome::Sent { id } => row.message.wamid.as_ref() == Some(id),
-        Outcome::Failed { reason } => row.message.error.as_ref() == Some(reason),
+        WorkerOutcome::Sent { id } => row.message.wamid.as_ref() == Some(id),
+        WorkerOutcome::Failed { reason } => row.message.error.as_ref() == Some(reason),
     };
     match row.settled_lease.as_ref() {
         Some(settled) if *settled == lease && said => Ok(row.message.response()),

@@ -6,11 +6,12 @@ use super::{
     Store, StoreError,
     inbound::MESSAGE,
     item::{self, Item, number, string},
-    keys::{Key, MessageKey},
+    keys::Key,
 };
 use crate::{
     domain::message::{Message, placeholder, preview},
     domain::message_action::{ActionKind, Annotations, MessageAction, merged_content},
+    domain::message_key::MessageKey,
 };
 
 /// How often a row is read again because another writer noted something in between.
@@ -76,7 +77,7 @@ impl Store {
         change: impl Fn(&mut Annotations, &mut Message) -> bool,
     ) -> Result<Option<Annotated>, StoreError> {
         for attempt in 0..ROUNDS {
-            let Some(item) = self.get("reading a message", &key.key()).await? else { return Ok(None) };
+            let Some(item) = self.get("reading a message", &Key::message(&key)).await? else { return Ok(None) };
             let before: Message = item::read(MESSAGE, item.clone())?;
             let (mut annotations, mut after) = (annotations(item)?, before.clone());
             let known = annotations.version;
@@ -105,7 +106,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key.key().attributes()))
+            .set_key(Some(Key::message(&key).attributes()))
             .expression_attribute_values(":annotations", item::value(annotations)?);
         let texts = [("body", &before.body, &after.body), ("content", &before.content, &after.content)];
         for (name, _, new) in texts.into_iter().filter(|(_, old, new)| old != new) {

@@ -13,11 +13,12 @@ use super::{
     Store, StoreError,
     inbound::MESSAGE,
     item::{self, Item, number, string},
-    keys::{Key, MessageKey, wamid_key},
+    keys::{Key, wamid_key},
 };
 use crate::{
     domain::id::ChatId,
     domain::message::{Attempt, DeliveryEvent, Message, MessageStatus},
+    domain::message_key::MessageKey,
     domain::time::Timestamp,
 };
 
@@ -129,7 +130,7 @@ impl Store {
     /// Writes how a post ended, unless a status or the end of the lease said more in the meantime. Whether later
     /// messages of the chat wait for this one.
     pub async fn settle(&self, claimed: &OutboxMessage, lease: Uuid, change: &Change) -> Result<bool, StoreError> {
-        let key = MessageKey::of(&claimed.message);
+        let key = claimed.message.key();
         let attempts_value = item::value(&claimed.message.attempts_with(change.attempt.clone()))?;
         let Some((request, expression)) = self.change(&claimed.message, MessageStatus::Sending, change)? else {
             return Ok(false);
@@ -190,7 +191,7 @@ impl Store {
             self.client
                 .update_item()
                 .table_name(&self.table)
-                .set_key(Some(key.key().attributes()))
+                .set_key(Some(Key::message(key).attributes()))
                 .update_expression(format!("SET {learn}"))
                 .condition_expression("attribute_exists(pk)")
                 .expression_attribute_values(":wamid", string(wamid))
@@ -235,7 +236,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key.key().attributes()))
+            .set_key(Some(Key::message(key).attributes()))
             .update_expression("SET due_at = :due_at")
             .condition_expression("#status = :pending")
             .expression_attribute_names("#status", "status")
@@ -256,7 +257,7 @@ impl Store {
         let mut set = "SET #status = :status, status_rank = :rank".to_owned();
         let mut remove = " REMOVE lease, lease_until".to_owned();
         let mut request = self
-            .update_message(&MessageKey::of(message), to)
+            .update_message(&message.key(), to)
             .expression_attribute_names("#error", "error")
             .expression_attribute_values(":from", string(from.as_str()));
         match &change.error {
@@ -296,12 +297,12 @@ impl Store {
 
     /// Annotations on a message that a later one of its chat waits for it. `false` when there is nothing to wait for: it is
     /// final, or not there.
-    pub async fn wait_for(&self, predecessor: &Key) -> Result<bool, StoreError> {
+    pub async fn wait_for(&self, predecessor: &MessageKey) -> Result<bool, StoreError> {
         let request = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(predecessor.attributes()))
+            .set_key(Some(Key::message(predecessor).attributes()))
             .update_expression("SET waiting = :true")
             .condition_expression("#status IN (:pending, :sending, :unknown)")
             .expression_attribute_names("#status", "status")
@@ -313,13 +314,13 @@ impl Store {
     }
 
     /// A message as `deliver` sees it.
-    pub async fn outbox_message(&self, key: &Key) -> Result<Option<OutboxMessage>, StoreError> {
-        self.get("reading a message", key).await?.map(|item| item::read(MESSAGE, item)).transpose()
+    pub async fn outbox_message(&self, key: &MessageKey) -> Result<Option<OutboxMessage>, StoreError> {
+        self.get("reading a message", &Key::message(key)).await?.map(|item| item::read(MESSAGE, item)).transpose()
     }
 
     /// The pending messages of a chat after `key`, in order, up to one page of the table.
     pub async fn followers(&self, key: &MessageKey) -> Result<Vec<OutboxMessage>, StoreError> {
-        let Key { pk, sk } = key.key();
+        let Key { pk, sk } = Key::message(key);
         let mut start: Option<HashMap<String, AttributeValue>> = None;
         loop {
             let output = self
@@ -367,7 +368,7 @@ impl Store {
         self.client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key.key().attributes()))
+            .set_key(Some(Key::message(key).attributes()))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", string(status.as_str()))
             .expression_attribute_values(":rank", number(status.rank()))

@@ -13,11 +13,12 @@ use uuid::Uuid;
 use super::{
     Store, StoreError,
     item::{Item, number, string},
-    keys::{DUE_SHARDS, Key, MessageKey, due_key},
+    keys::{DUE_SHARDS, Key, due_key},
 };
 use crate::{
     domain::id::SessionId,
     domain::message::MessageStatus,
+    domain::message_key::MessageKey,
     domain::time::{Timestamp, micros},
 };
 
@@ -273,7 +274,7 @@ fn entry(item: &Item) -> Option<(Timestamp, Due)> {
     let due = match pk.split_once('#')?.0 {
         "RESUME" => Due::Resume(pk.strip_prefix("RESUME#")?.parse().ok()?),
         "WAMID" => Due::EarlyUpdate(Key { pk: pk.clone(), sk: sk.clone() }),
-        _ => Due::Message(MessageKey::from_key(pk, sk)?),
+        _ => Due::Message(Key { pk: pk.clone(), sk: sk.clone() }.message_key()?),
     };
     Some((due_at, due))
 }

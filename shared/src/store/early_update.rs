@@ -9,11 +9,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Applied, StatusUpdate, Store, StoreError,
+    Applied, Store, StoreError,
     item::{self, Item, number, string},
-    keys::{Key, MessageKey, due_shard, wamid_pk},
+    keys::{Key, due_shard, wamid_pk},
 };
-use crate::{domain::id::ChatId, domain::message_action::MessageAction, domain::time::Timestamp};
+use crate::{
+    domain::id::ChatId, domain::message_action::MessageAction, domain::message_key::MessageKey,
+    domain::status_update::StatusUpdate, domain::time::Timestamp,
+};
 
 /// How long something waits for its message. WhatsApp repeats webhooks for 7 days.
 const LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);

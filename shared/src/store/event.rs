@@ -16,7 +16,7 @@ use crate::{
     domain::id::content_id,
     domain::page::{Order, Page, Segment, merge},
     domain::time::Timestamp,
-    whatsapp::Event,
+    domain::webhook_event::WebhookEvent,
 };
 
 /// How long what could not be understood is kept: it may hold what a customer wrote.
@@ -80,7 +80,7 @@ impl Store {
     /// Keeps an event, once, however often it is delivered.
     pub async fn put_event_if_absent(
         &self,
-        event: &Event,
+        event: &WebhookEvent,
         owner: &EventOwner,
         encoding: Option<&str>,
     ) -> Result<(), StoreError> {

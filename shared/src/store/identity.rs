@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
 use super::{
     Store, StoreError,
     chat::IDENTITY,
-    inbound::Inbound,
     item::{self, Item, string},
     keys::Key,
     transaction::{Transaction, put_action},
@@ -18,6 +17,7 @@ use crate::{
     domain::contact::{self, Alias, AliasWrite, Identifier, Merges},
     domain::id::{ChatId, SessionId},
     domain::identity::{Address, Identity},
+    domain::inbound::Inbound,
     domain::time::Timestamp,
 };
 

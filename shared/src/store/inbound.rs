@@ -8,17 +8,18 @@ use super::{
     chat::{CHAT, Expected, Summary, Unread},
     identity::ResolvedChat,
     item::{self, number, string},
-    keys::{MessageKey, wamid_key},
+    keys::{Key, wamid_key},
     raw::PART,
     transaction::{Refusal, TRANSACTION_LIMIT, Transaction, put_action},
 };
 use crate::{
     domain::chat::{Chat, ENTRY_POINT_WINDOW},
     domain::contact::Merges,
-    domain::id::{ChatId, MessageId, SessionId},
+    domain::id::{ChatId, MessageId},
     domain::identity::Address,
-    domain::message::{Channel, Message, MessageStatus, MessageType, Source, placeholder, preview},
-    domain::message_action::MessageAction,
+    domain::inbound::{Inbound, InboundBatch},
+    domain::message::{Channel, Message, MessageType, Source, placeholder, preview},
+    domain::message_key::MessageKey,
     domain::time::Timestamp,
     telemetry,
 };
@@ -31,54 +32,6 @@ const MAX_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
 
 /// How often a batch is built anew because the table was not as it was read.
 const ROUNDS: usize = 20;
-
-/// A message that WhatsApp, or a device, told us of.
-#[derive(Clone, Debug)]
-pub struct Inbound {
-    /// WhatsApp's id, unique within the business number.
-    pub wamid: String,
-    /// When it was sent.
-    pub timestamp: Timestamp,
-    /// What it is.
-    pub kind: MessageType,
-    /// Its text, its caption, or the title that was tapped.
-    pub body: Option<String>,
-    /// What else was understood of it; see [`Message::content`].
-    pub content: Option<String>,
-    /// Its JSON, as it came.
-    pub raw: String,
-    /// Whether the business sent it, by other means than the API.
-    pub from_me: bool,
-    /// Where it stands: `received`, or how far one from the business is.
-    pub status: MessageStatus,
-    /// What it does to another message.
-    pub action: Option<MessageAction>,
-    /// Our own key of it, where the API sent it after all.
-    pub ours: Option<MessageKey>,
-    /// Whether it opens the customer service window, as anything that a person does, and nothing that WhatsApp tells of
-    /// him.
-    pub opens_window: bool,
-    /// Whether it came from an advertisement.
-    pub has_referral: bool,
-}
-
-/// Messages of one webhook with one person, or in one group, all of which came the same way.
-#[derive(Clone, Debug)]
-pub struct InboundBatch {
-    /// The session that owns the number.
-    pub session_id: SessionId,
-    /// The number that received them.
-    pub phone_number_id: String,
-    /// Every form in which the sender is named; at least one. The first is what the chat is called by.
-    pub addresses: Vec<Address>,
-    /// What the contact calls himself.
-    pub name: Option<String>,
-    /// How they came, where they are no live webhook messages. History and copies leave the inbox as it is; an echo
-    /// is a person of the business who wrote.
-    pub source: Option<Source>,
-    /// The messages, each wamid once.
-    pub messages: Vec<Inbound>,
-}
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -196,7 +149,7 @@ impl Store {
             actions.push(self.inbound_action(batch, place.chat_id, message).await?);
             // A message that was stored before its chat was merged into this one has its key in another partition.
             for merged in place.partitions_of(message) {
-                actions.push(self.check_absent(&key_of(batch, merged, message).key())?);
+                actions.push(self.check_absent(&Key::message(&key_of(batch, merged, message)))?);
             }
         }
         let mut refusals = match self.transact("storing inbound messages", actions).await? {
@@ -278,7 +231,7 @@ impl Store {
             previous: None,
             attempts: Vec::new(),
         };
-        let mut item = item::write(MESSAGE, &key_of(batch, chat_id, inbound).key(), &message)?;
+        let mut item = item::write(MESSAGE, &Key::message(&key_of(batch, chat_id, inbound)), &message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
         item.insert("received_at".to_owned(), string(self.system.now().to_string()));
@@ -298,7 +251,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key.key().attributes()))
+            .set_key(Some(Key::message(key).attributes()))
             .condition_expression("#type = :placeholder")
             .expression_attribute_names("#type", "type")
             .expression_attribute_names("#raw", "raw")
@@ -322,7 +275,7 @@ impl Store {
                     .client
                     .update_item()
                     .table_name(&self.table)
-                    .set_key(Some(key.key().attributes()))
+                    .set_key(Some(Key::message(&key).attributes()))
                     .update_expression("ADD duplicates :one")
                     .condition_expression("attribute_exists(pk)")
                     .expression_attribute_values(":one", number(1));
@@ -428,7 +381,7 @@ fn inbound_chat(batch: &InboundBatch, place: &ResolvedChat, messages: &[Inbound]
         last_inbound_wamid: opening.map(|message| message.wamid.clone()),
         entry_point_until: advertised.map(|message| message.timestamp.after(ENTRY_POINT_WINDOW)),
         answered_at: answer.map(|message| message.timestamp),
-        first_inbound: first.map(|first| key_of(batch, place.chat_id, first).key().sk),
+        first_inbound: first.map(|first| key_of(batch, place.chat_id, first).sort_key()),
         ..chat.learned(&place.current(&batch.addresses), now)
     }
 }
@@ -448,7 +401,7 @@ mod tests {
             raw,
             content: None,
             from_me: false,
-            status: MessageStatus::Received,
+            status: crate::domain::message::MessageStatus::Received,
             action: None,
             ours: None,
             opens_window: true,

@@ -1,6 +1,6 @@
 //! Every key of the table, and nothing else writes one. See `docs/architecture.md` for the items behind them.
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{collections::HashMap, fmt};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -9,9 +9,10 @@ use crate::{
     domain::chat::ChatStatus,
     domain::cursor::Position,
     domain::erasure::Target,
-    domain::id::{ChatId, KeyId, MessageId, RuleId, SessionId, content_id},
+    domain::id::{ChatId, KeyId, RuleId, SessionId, content_id},
     domain::identity::Identity,
-    domain::message::{Message, Receipt},
+    domain::message::Receipt,
+    domain::message_key::MessageKey,
     domain::time::Timestamp,
 };
 
@@ -155,6 +156,16 @@ impl Key {
         Self::new(format!("EVENT#{id}"), "EVENT")
     }
 
+    /// Returns the key of a message.
+    pub fn message(key: &MessageKey) -> Self {
+        Self::new(chat_pk(key.chat_id), key.sort_key())
+    }
+
+    /// Returns the message that this is the key of, if it is a message's.
+    pub fn message_key(&self) -> Option<MessageKey> {
+        MessageKey::from_sort_key(self.pk.strip_prefix("CHAT#")?.parse().ok()?, &self.sk)
+    }
+
     /// Reads the key attributes of an item.
     pub fn from_item(item: &HashMap<String, AttributeValue>) -> Option<Self> {
         Some(Self::new(item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
@@ -169,84 +180,15 @@ impl Key {
     }
 }
 
-/// Where a message is. Its text is what a send carries as `biz_opaque_callback_data`, so that every status names the row
-/// that it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MessageKey {
-    /// The chat.
-    pub chat_id: ChatId,
-    /// The message's own time; see [`crate::domain::message::Message::timestamp`].
-    pub time: Timestamp,
-    /// The message.
-    pub message_id: MessageId,
-}
-
-impl MessageKey {
-    /// Where a message is.
-    pub fn of(message: &Message) -> Self {
-        Self { chat_id: message.chat_id, time: message.timestamp, message_id: message.id }
-    }
-
-    /// The item's key. Messages of a chat sort by time.
-    pub fn key(&self) -> Key {
-        message_key(self.chat_id, Position { at: self.time, id: self.message_id.to_uuid() })
-    }
-
-    /// How a chat's row or a message of the chat names this message: by its sort key within the same partition, else by
-    /// all of its key. A chat into which another was merged has messages in both.
-    pub fn link_from(&self, chat_id: ChatId) -> String {
-        if self.chat_id == chat_id { self.key().sk } else { self.to_string() }
-    }
-
-    /// The inverse of [`MessageKey::link_from`].
-    pub fn linked(chat_id: ChatId, link: &str) -> Option<Self> {
-        Self::from_key(&chat_pk(chat_id), link).or_else(|| link.parse().ok())
-    }
-
-    /// The inverse of [`MessageKey::key`].
-    pub fn from_key(pk: &str, sk: &str) -> Option<Self> {
-        let (time, message_id) = sk.strip_prefix("MESSAGE#")?.split_once('#')?;
-        Some(Self {
-            chat_id: pk.strip_prefix("CHAT#")?.parse().ok()?,
-            time: time.parse().ok()?,
-            message_id: message_id.parse().ok()?,
-        })
-    }
-}
-
-impl fmt::Display for MessageKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "qasid/{}/{}/{}", self.chat_id, self.time, self.message_id)
-    }
-}
-
-impl FromStr for MessageKey {
-    type Err = NotOurs;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts: Vec<&str> = text.split('/').collect();
-        let ["qasid", chat_id, time, message_id] = parts[..] else { return Err(NotOurs) };
-        match (chat_id.parse(), time.parse(), message_id.parse()) {
-            (Ok(chat_id), Ok(time), Ok(message_id)) => Ok(Self { chat_id, time, message_id }),
-            _ => Err(NotOurs),
-        }
-    }
-}
-
 /// The key of a message at this place of a chat.
 pub(crate) fn message_key(chat_id: ChatId, position: Position) -> Key {
-    Key::new(chat_pk(chat_id), format!("MESSAGE#{position}"))
+    Key::new(chat_pk(chat_id), MessageKey::sort_key_at(position))
 }
 
 /// The place that a message's sort key says.
 pub(crate) fn message_position(sk: &str) -> Option<Position> {
-    Position::parse(sk.strip_prefix("MESSAGE#")?)
+    MessageKey::position_of(sk)
 }
-
-/// The text is no message key of ours.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a message key")]
-pub struct NotOurs;
 
 /// Partition key of the `inbox` index. It ends in a shard because one partition carries about 500 moving entries a
 /// second: a number with WhatsApp's default throughput needs one, a raised one needs more.
@@ -300,34 +242,4 @@ pub(crate) fn wamid_pk(phone_number_id: &str, wamid: &str) -> String {
 
 fn chat_pk(id: ChatId) -> String {
     format!("CHAT#{id}")
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use uuid::Uuid;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_message_key_reads_back(owner in any::<String>(), seconds in 0i64..253_402_300_799, id in any::<u128>()) {
-            let identity = Identity::Phone("1".to_owned());
-            let key = MessageKey {
-                chat_id: ChatId::for_identity(SessionId::for_owner(&owner), &identity),
-                time: Timestamp::from_seconds(seconds).unwrap(),
-                message_id: MessageId::from_uuid(Uuid::from_u128(id)),
-            };
-            prop_assert_eq!(key.to_string().parse::<MessageKey>(), Ok(key));
-            let Key { pk, sk } = key.key();
-            prop_assert_eq!(MessageKey::from_key(&pk, &sk), Some(key));
-            // Meta: `biz_opaque_callback_data` has up to 512 characters.
-            prop_assert!(key.to_string().len() <= 512);
-        }
-
-        #[test]
-        fn no_callback_data_panics(text in any::<String>()) {
-            let _ = text.parse::<MessageKey>();
-        }
-    }
 }

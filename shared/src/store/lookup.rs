@@ -6,11 +6,11 @@ use super::{
     Store, StoreError,
     inbound::MESSAGE,
     item::{self, Item, string},
-    keys::{Key, MessageKey},
+    keys::Key,
 };
 use crate::{
-    domain::id::MessageId, domain::message::Message, domain::message_action::Annotations, domain::time::Timestamp,
-    whatsapp::WhatsAppError,
+    domain::id::MessageId, domain::message::Message, domain::message_action::Annotations,
+    domain::message_key::MessageKey, domain::time::Timestamp, domain::whatsapp_error::WhatsAppError,
 };
 
 /// When a message reached each status; `None` for one that it has not reached.
@@ -60,7 +60,7 @@ impl Store {
     /// The message with this id of ours. The index follows the table by a moment.
     pub async fn message_by_id(&self, id: MessageId) -> Result<Option<MessageKey>, StoreError> {
         let keys = self.keys_by_id("finding a message by its id", id).await?;
-        Ok(keys.iter().find_map(|key| MessageKey::from_key(&key.pk, &key.sk)))
+        Ok(keys.iter().find_map(|key| key.message_key()))
     }
 
     /// The keys of all items with this id, of whatever kind: an identity has its chat's. The index follows the table by a
@@ -78,7 +78,7 @@ impl Store {
 
     /// A message with what is known of it.
     pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, MessageMetadata)>, StoreError> {
-        let Some(item) = self.get("reading a message", &key.key()).await? else { return Ok(None) };
+        let Some(item) = self.get("reading a message", &Key::message(&key)).await? else { return Ok(None) };
         read_message(item).map(Some)
     }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Inbound, Store, StoreError,
+    Store, StoreError,
     item::{self, Item, string},
     keys::{Key, wamid_key},
 };
 use crate::{
     domain::id::MessageId,
+    domain::inbound::Inbound,
     domain::message::{Receipt, Source},
     domain::time::Timestamp,
 };

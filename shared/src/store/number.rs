@@ -9,9 +9,9 @@ use super::{
     transaction::{Transaction, update_action},
 };
 use crate::{
+    domain::ciphertext::Ciphertext,
     domain::id::SessionId,
     domain::number::{NumberRequest, RegisteredNumber},
-    secrets::cipher::Ciphertext,
 };
 
 const NUMBER_SETTINGS: &str = "number_settings";

@@ -10,7 +10,7 @@ use super::{
     chat::{CHAT, Expected, IDENTITY, Summary, Unread},
     inbound::MESSAGE,
     item::{self, number, string},
-    keys::{DUE_SHARDS, Key, MessageKey, due_key, worker_due_key},
+    keys::{DUE_SHARDS, Key, due_key, worker_due_key},
     transaction::{Transaction, put_action},
 };
 use crate::{
@@ -146,7 +146,7 @@ impl Store {
         message: &Message,
         idempotency_key: Option<&str>,
     ) -> Result<TransactWriteItem, StoreError> {
-        let mut item = item::write(MESSAGE, &MessageKey::of(message).key(), message)?;
+        let mut item = item::write(MESSAGE, &Key::message(&message.key()), message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         let (due_key, due_at) = match message.channel {
             Channel::CloudApi => (due_key(message.chat_id.shard(DUE_SHARDS)), message.timestamp.after(GRACE)),

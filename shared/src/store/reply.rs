@@ -7,7 +7,7 @@ use super::{
     Store, StoreError,
     chat::{CHAT, Expected, Summary, Unread},
     item::{self, number, string},
-    keys::{Key, MessageKey},
+    keys::Key,
     transaction::{Transaction, put_action, update_action},
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     domain::chat::{Chat, MAX_MERGED},
     domain::id::{ChatId, MessageId, RuleId},
     domain::message::Message,
+    domain::message_key::MessageKey,
     domain::time::Timestamp,
 };
 
@@ -104,7 +105,7 @@ impl Store {
         };
         let mark = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(reply.inbound.key().attributes()))
+            .set_key(Some(Key::message(&reply.inbound).attributes()))
             .update_expression("SET auto_reply = :reply")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(auto_reply)")
             .expression_attribute_values(

@@ -4,46 +4,18 @@ use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure},
 };
-use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError,
     item::{self, Item, number, string},
-    keys::{Key, MessageKey, wamid_key},
+    keys::{Key, wamid_key},
 };
 use crate::{
     domain::message::{Message, MessageStatus, Receipt},
     domain::message_action::ParticipantReceipt,
-    domain::time::Timestamp,
-    whatsapp::WhatsAppError,
+    domain::message_key::MessageKey,
+    domain::status_update::StatusUpdate,
 };
-
-/// One status of one message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusUpdate {
-    /// The number that sent the message.
-    pub phone_number_id: String,
-    /// The message, as WhatsApp names it.
-    pub wamid: String,
-    /// What happened.
-    pub receipt: Receipt,
-    /// When, by WhatsApp's clock.
-    pub at: Timestamp,
-    /// Why it failed, in a sentence.
-    pub error: Option<String>,
-    /// The same as WhatsApp says it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<WhatsAppError>,
-    /// What WhatsApp charges, as its JSON.
-    #[serde(default)]
-    pub pricing: Option<String>,
-    /// The conversation that is charged, as its JSON.
-    #[serde(default)]
-    pub conversation: Option<String>,
-    /// The member of a group that it is about; then it says nothing of the others.
-    #[serde(default)]
-    pub participant: Option<String>,
-}
 
 /// What applying a status found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +62,7 @@ impl Store {
              wamid = if_not_exists(wamid, :wamid), wamid_key = if_not_exists(wamid_key, :wamid_key)",
             time_attribute(status),
         );
-        let details = update.details()?;
+        let details = details(update)?;
         for (name, _) in &details {
             set += &format!(", {name} = if_not_exists({name}, :{name})");
         }
@@ -105,7 +77,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key.key().attributes()))
+            .set_key(Some(Key::message(&key).attributes()))
             .update_expression(format!("{set} {remove}"))
             .condition_expression("phone_number_id = :number AND from_me = :true AND status_rank < :rank")
             .expression_attribute_names("#status", "status")
@@ -158,10 +130,10 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key.key().attributes()))
+            .set_key(Some(Key::message(&key).attributes()))
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":at", string(update.at.to_string()));
-        for (name, value) in update.details()? {
+        for (name, value) in details(update)? {
             set += &format!(", {name} = if_not_exists({name}, :{name})");
             request = request.expression_attribute_values(format!(":{name}"), value);
         }
@@ -182,40 +154,23 @@ impl Store {
             .await
             .map_err(StoreError::request("finding a message by its wamid"))?;
         // A piece of a webhook that could not be understood may have had the same id.
-        Ok(output.items().iter().filter_map(Key::from_item).find_map(|key| MessageKey::from_key(&key.pk, &key.sk)))
+        Ok(output.items().iter().filter_map(Key::from_item).find_map(|key| key.message_key()))
     }
 }
 
-impl StatusUpdate {
-    /// What an echo of a message says: WhatsApp has it.
-    pub fn sent(phone_number_id: &str, wamid: &str, at: Timestamp) -> Self {
-        Self {
-            phone_number_id: phone_number_id.to_owned(),
-            wamid: wamid.to_owned(),
-            receipt: Receipt::Sent,
-            at,
-            error: None,
-            errors: Vec::new(),
-            pricing: None,
-            conversation: None,
-            participant: None,
-        }
+/// What a row keeps beside status and time, by attribute; the first that comes.
+fn details(update: &StatusUpdate) -> Result<Vec<(&'static str, AttributeValue)>, StoreError> {
+    let mut details = Vec::new();
+    if let Some(pricing) = &update.pricing {
+        details.push(("pricing", string(pricing)));
     }
-
-    /// What a row keeps beside status and time, by attribute; the first that comes.
-    fn details(&self) -> Result<Vec<(&'static str, AttributeValue)>, StoreError> {
-        let mut details = Vec::new();
-        if let Some(pricing) = &self.pricing {
-            details.push(("pricing", string(pricing)));
-        }
-        if let Some(conversation) = &self.conversation {
-            details.push(("conversation", string(conversation)));
-        }
-        if !self.errors.is_empty() {
-            details.push(("errors", item::value(&self.errors)?));
-        }
-        Ok(details)
+    if let Some(conversation) = &update.conversation {
+        details.push(("conversation", string(conversation)));
     }
+    if !update.errors.is_empty() {
+        details.push(("errors", item::value(&update.errors)?));
+    }
+    Ok(details)
 }
 
 /// The attribute that keeps when a status was reached.

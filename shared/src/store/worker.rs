@@ -12,15 +12,16 @@ use super::{
     Store, StoreError,
     inbound::MESSAGE,
     item::{self, Item, number, string},
-    keys::{Key, MessageKey, wamid_key, worker_due_key},
+    keys::{Key, wamid_key, worker_due_key},
     session::SESSION,
 };
 use crate::{
     domain::id::SessionId,
     domain::message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageStatus},
+    domain::message_key::MessageKey,
     domain::session::{Session, UnknownPolicy},
     domain::time::Timestamp,
-    services::worker::{Outcome, worker_number},
+    domain::worker::{WorkerOutcome, worker_number},
 };
 
 /// Keys that one page of the outbox holds.
@@ -125,14 +126,18 @@ impl Store {
             .await
             .map_err(StoreError::request("reading a worker's outbox"))?;
         let keys = output.items().iter().filter_map(Key::from_item);
-        let keys = keys.filter_map(|key| MessageKey::from_key(&key.pk, &key.sk)).collect();
+        let keys = keys.filter_map(|key| key.message_key()).collect();
         Ok(OutboxPage { keys, next: output.last_evaluated_key })
     }
 
     /// Up to 100 messages, read consistently.
-    pub async fn worker_messages(&self, keys: Vec<Key>) -> Result<HashMap<Key, WorkerMessage>, StoreError> {
-        let items = self.get_all("reading a worker's messages", keys).await?;
-        items.into_iter().map(|(key, item)| Ok((key, item::read(MESSAGE, item)?))).collect()
+    pub async fn worker_messages(
+        &self,
+        keys: Vec<MessageKey>,
+    ) -> Result<HashMap<MessageKey, WorkerMessage>, StoreError> {
+        let keys = keys.iter().map(Key::message).collect();
+        let rows = self.get_all("reading a worker's messages", keys).await?.into_values();
+        rows.map(|item| item::read::<WorkerMessage>(MESSAGE, item).map(|row| (row.message.key(), row))).collect()
     }
 
     /// Gives a pending message to a worker. The row as it is then: of all who try, one finds his own lease on it.
@@ -215,15 +220,15 @@ impl Store {
         &self,
         row: &WorkerMessage,
         lease: &str,
-        outcome: &Outcome,
+        outcome: &WorkerOutcome,
     ) -> Result<Option<WorkerMessage>, StoreError> {
         let now = self.system.now();
         let (event, mut set, attempt) = match outcome {
-            Outcome::Sent { .. } => {
+            WorkerOutcome::Sent { .. } => {
                 let set = "SET wamid = :wamid, wamid_key = :wamid_key, accepted_at = :now";
                 (DeliveryEvent::Accepted, set.to_owned(), attempt(now, AttemptOutcome::Accepted, None))
             }
-            Outcome::Failed { reason } => {
+            WorkerOutcome::Failed { reason } => {
                 let set = "SET #error = :error, failed_at = :now";
                 (DeliveryEvent::Rejected, set.to_owned(), attempt(now, AttemptOutcome::Rejected, Some(reason)))
             }
@@ -231,10 +236,10 @@ impl Store {
         let Some(status) = MessageStatus::Sending.on(event) else { return Ok(None) };
         let mut request = self.update_worker_message(row, status);
         request = match outcome {
-            Outcome::Sent { id } => request
+            WorkerOutcome::Sent { id } => request
                 .expression_attribute_values(":wamid", string(id))
                 .expression_attribute_values(":wamid_key", string(wamid_key(&row.message.phone_number_id, id))),
-            Outcome::Failed { reason } => request
+            WorkerOutcome::Failed { reason } => request
                 .expression_attribute_names("#error", "error")
                 .expression_attribute_values(":error", string(reason)),
         };
@@ -258,7 +263,7 @@ impl Store {
         self.client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(MessageKey::of(&row.message).key().attributes()))
+            .set_key(Some(Key::message(&row.message.key()).attributes()))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", string(status.as_str()))
             .expression_attribute_values(":rank", number(status.rank()))

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::errors::{ErrorClass, GraphError, class};
+use super::errors::{GraphError, class};
+use crate::domain::whatsapp_error::ErrorClass;
 
 /// How long a post may take in all. Well under the lease of a claimed message.
 pub const TIMEOUT: Duration = Duration::from_secs(10);

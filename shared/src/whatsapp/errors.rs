@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
+
+use crate::domain::whatsapp_error::{ErrorClass, WhatsAppError};
 
 /// An error as it stands in answers and in webhooks. Every member may be missing.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,20 +25,6 @@ pub(super) struct GraphError {
     details: Option<String>,
 }
 
-/// An error as rows keep it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WhatsAppError {
-    /// WhatsApp's code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<i64>,
-    /// What it is called.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// What WhatsApp says about this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<String>,
-}
-
 impl From<&GraphError> for WhatsAppError {
     fn from(error: &GraphError) -> Self {
         let title = error.title.as_ref().or(error.message.as_ref()).cloned();
@@ -53,21 +41,6 @@ impl GraphError {
             _ => self.details.as_deref(),
         }
     }
-}
-
-/// What an error means for the message that was posted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorClass {
-    /// Rejected before it was processed: it can be posted again without doubling.
-    NotSent,
-    /// The same, because this recipient was sent too much in too short a time.
-    RecipientLimit,
-    /// It may have been processed.
-    Indeterminate,
-    /// Refused for a reason that every message of the session shares: token, permission, account.
-    AccountBlocked,
-    /// It was refused and will be refused again.
-    Refused,
 }
 
 /// Codes decide, not HTTP status or title, as Meta asks. An unknown code is final.

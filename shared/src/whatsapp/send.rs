@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{domain::identity::Address, domain::message::Message, store::keys::MessageKey};
+use crate::{domain::identity::Address, domain::message::Message};
 
 /// The body of `POST /<phone number id>/messages`. `None` for a message without address or content, which the API does
 /// not store.
@@ -10,7 +10,7 @@ pub fn send_request(message: &Message) -> Option<Value> {
     let mut request: Map<String, Value> = serde_json::from_str(message.content.as_ref()?).ok()?;
     request.insert("messaging_product".to_owned(), json!("whatsapp"));
     request.insert("recipient_type".to_owned(), json!("individual"));
-    request.insert("biz_opaque_callback_data".to_owned(), json!(MessageKey::of(message).to_string()));
+    request.insert("biz_opaque_callback_data".to_owned(), json!(message.key().to_string()));
     match Address::parse(message.to.as_ref()?)? {
         // Without the `+`, Meta may put the business number's country code in front.
         Address::Phone(digits) => request.insert("to".to_owned(), json!(format!("+{digits}"))),

@@ -14,9 +14,8 @@ use serde_json::value::RawValue;
 
 use self::json::{Members, without_lone_surrogates};
 use crate::{
-    domain::identity::Address,
-    domain::message::Source,
-    store::{Inbound, StatusUpdate, keys::MessageKey},
+    domain::identity::Address, domain::inbound::Inbound, domain::message::Source, domain::message_key::MessageKey,
+    domain::status_update::StatusUpdate, domain::webhook_event::WebhookEvent,
 };
 
 pub use contact_update::ContactUpdate;
@@ -36,7 +35,7 @@ pub enum Update {
         told: ContactUpdate,
     },
     /// Anything else, to be kept as it came.
-    Event(Event),
+    Event(WebhookEvent),
 }
 
 /// A message and the conversation that it belongs to.
@@ -61,25 +60,6 @@ pub struct Sender {
     pub addresses: Vec<Address>,
     /// What he calls himself.
     pub name: Option<String>,
-}
-
-/// Something that is kept as it came.
-#[derive(Clone, Debug, Default)]
-pub struct Event {
-    /// The webhook field, such as `account_update`.
-    pub field: String,
-    /// What was wrong with it, if anything was.
-    pub reason: Option<&'static str>,
-    /// Its JSON.
-    pub raw: String,
-    /// The number that it is about, where it names one.
-    pub phone_number_id: Option<String>,
-    /// The account that it is about.
-    pub waba_id: Option<String>,
-    /// When WhatsApp says that it happened, in Unix seconds as they came.
-    pub time: Option<String>,
-    /// The message that it would be, where that could be read.
-    pub wamid: Option<String>,
 }
 
 /// The body is not JSON.
@@ -261,7 +241,7 @@ impl Reader {
     }
 
     fn event(&mut self, reason: Option<&'static str>, raw: &RawValue, wamid: Option<String>) {
-        self.updates.push(Update::Event(Event {
+        self.updates.push(Update::Event(WebhookEvent {
             field: self.field.clone(),
             reason,
             raw: raw.get().to_owned(),

@@ -1,12 +1,10 @@
 //! What two chats become that turn out to be with one person.
 
 use crate::{
-    domain::{
-        chat::{Chat, ChatStatus, MAX_MERGED, Merged},
-        identity::Address,
-        time::Timestamp,
-    },
-    store::keys::MessageKey,
+    domain::chat::{Chat, ChatStatus, MAX_MERGED, Merged},
+    domain::identity::Address,
+    domain::message_key::MessageKey,
+    domain::time::Timestamp,
 };
 
 /// The rows of two chats after they were merged.

@@ -149,7 +149,7 @@ impl Dispatcher {
             }
         }
         for (chat_id, mut pending_messages) in chats {
-            pending_messages.sort_by_key(|pending| pending.key().key().sk);
+            pending_messages.sort_by_key(|pending| pending.key().sort_key());
             let dispatcher = self.clone();
             work.begin(Task::Chat(chat_id), async move {
                 for outcome in dispatcher.deliver_chat(pending_messages).await {

@@ -9,10 +9,11 @@ use crate::{
     domain::retry::{backoff, expires_at},
     domain::session::UnknownPolicy,
     domain::time::Timestamp,
+    domain::whatsapp_error::ErrorClass,
     services::credentials::{AccessToken, Replacement},
-    store::{Applied, Change, Claim, Lease, OutboxMessage, StoreError, keys::MessageKey},
+    store::{Applied, Change, Claim, Lease, OutboxMessage, StoreError},
     telemetry::Metric,
-    whatsapp::{ErrorClass, SendError, SendResult, send_request},
+    whatsapp::{SendError, SendResult, send_request},
 };
 
 impl Dispatcher {
@@ -30,7 +31,7 @@ impl Dispatcher {
         // The row says already when it was to be looked at first; only a later claim has to say it anew.
         let due_at = found.due_at.is_none_or(|due_at| due_at < until).then_some(until);
         let lease = Lease { id: self.system.random_uuid(), now, until, pair_tat, due_at };
-        let claimed = match self.store.claim(&MessageKey::of(&found.message), &lease).await? {
+        let claimed = match self.store.claim(&found.message.key(), &lease).await? {
             Claim::Claimed(claimed) => claimed,
             Claim::Taken => return Ok(Progress::Deferred),
             Claim::Missing => {
@@ -146,8 +147,7 @@ impl Dispatcher {
         self.metrics.add(Metric::MessagesSent, 1);
         let taken = now.since(message.timestamp).as_millis();
         self.metrics.add(Metric::AcceptedToSentMilliseconds, u64::try_from(taken).unwrap_or(u64::MAX));
-        let applied =
-            self.store.apply_early_updates(&message.phone_number_id, &wamid, &MessageKey::of(message)).await?;
+        let applied = self.store.apply_early_updates(&message.phone_number_id, &wamid, &message.key()).await?;
         self.count_undelivered(applied);
         Ok(wakes)
     }

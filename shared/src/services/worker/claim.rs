@@ -12,16 +12,14 @@ use super::require_worker;
 use crate::{
     domain::id::{ChatId, SessionId},
     domain::message::{Message, MessageResponse, MessageStatus},
+    domain::message_key::MessageKey,
     domain::retry::expires_at,
     domain::session::Session,
     domain::system::System,
     domain::time::Timestamp,
     http::access::Caller,
     http::{ApiError, JsonObject},
-    store::{
-        Store, WorkerMessage,
-        keys::{Key, MessageKey},
-    },
+    store::{Store, WorkerMessage},
 };
 
 const EXPIRED: &str = "The message was not claimed by a worker in time and was not sent";
@@ -91,7 +89,7 @@ struct Round<'a> {
     /// Chats with a message that somebody has, or had a moment ago: nothing after it may go.
     blocked: HashSet<ChatId>,
     /// Messages that their followers need not wait for: final, or handed out before them in this very answer.
-    passed: HashSet<Key>,
+    passed: HashSet<MessageKey>,
     claimed: Vec<Claimed>,
 }
 
@@ -110,10 +108,10 @@ impl Round<'_> {
             if keys.is_empty() {
                 return Ok(());
             }
-            let mut rows = self.store.worker_messages(keys.iter().map(MessageKey::key).collect()).await?;
+            let mut rows = self.store.worker_messages(keys.clone()).await?;
             self.note_predecessors(&rows).await?;
             for key in keys {
-                if let Some(row) = rows.remove(&key.key()).filter(|_| !self.blocked.contains(&key.chat_id))
+                if let Some(row) = rows.remove(&key).filter(|_| !self.blocked.contains(&key.chat_id))
                     && !self.is_full()
                 {
                     self.consider(row).await?;
@@ -124,22 +122,22 @@ impl Round<'_> {
     }
 
     /// Annotations which of the messages before these are final; those among these themselves have their turn. One that is not there any more holds nothing up.
-    async fn note_predecessors(&mut self, rows: &HashMap<Key, WorkerMessage>) -> Result<(), ApiError> {
-        let keys: HashSet<Key> = rows.values().filter_map(|row| predecessor(&row.message)).collect();
-        let unknown = |key: &Key| !self.passed.contains(key) && !rows.contains_key(key);
-        let keys: Vec<Key> = keys.into_iter().filter(unknown).collect();
+    async fn note_predecessors(&mut self, rows: &HashMap<MessageKey, WorkerMessage>) -> Result<(), ApiError> {
+        let keys: HashSet<MessageKey> = rows.values().filter_map(|row| predecessor(&row.message)).collect();
+        let unknown = |key: &MessageKey| !self.passed.contains(key) && !rows.contains_key(key);
+        let keys: Vec<MessageKey> = keys.into_iter().filter(unknown).collect();
         if keys.is_empty() {
             return Ok(());
         }
         let found = self.store.worker_messages(keys.clone()).await?;
-        let done = |key: &Key| found.get(key).is_none_or(|row| row.message.status.is_final());
+        let done = |key: &MessageKey| found.get(key).is_none_or(|row| row.message.status.is_final());
         self.passed.extend(keys.into_iter().filter(done));
         Ok(())
     }
 
     async fn consider(&mut self, mut row: WorkerMessage) -> Result<(), ApiError> {
         let now = self.system.now();
-        let key = MessageKey::of(&row.message).key();
+        let key = row.message.key();
         if row.message.status == MessageStatus::Sending && row.lease_until.is_none_or(|until| until <= now) {
             let policy = self.session.unknown_policy;
             match self.store.end_worker_lease(&row, policy, now, LEFT_BEHIND).await? {
@@ -186,7 +184,7 @@ impl Round<'_> {
     }
 
     /// Whether the messages after this one may follow.
-    fn go_on(&mut self, key: Key, message: &Message, may: bool) -> Result<(), ApiError> {
+    fn go_on(&mut self, key: MessageKey, message: &Message, may: bool) -> Result<(), ApiError> {
         if may {
             self.passed.insert(key);
         } else {
@@ -197,6 +195,6 @@ impl Round<'_> {
 }
 
 /// Where the message before this one in its chat is.
-fn predecessor(message: &Message) -> Option<Key> {
-    message.predecessor().map(|before| before.key())
+fn predecessor(message: &Message) -> Option<MessageKey> {
+    message.predecessor()
 }

@@ -2,15 +2,17 @@
 
 use serde_json::Value;
 
-use super::{ID_LIMIT, require_worker, worker_number};
+use super::{ID_LIMIT, require_worker};
 use crate::{
     domain::id::SessionId,
     domain::identity::Address,
+    domain::inbound::{Inbound, InboundBatch},
     domain::message::{MessageStatus, MessageType, Source},
     domain::time::Timestamp,
+    domain::worker::worker_number,
     http::access::Caller,
     http::{ApiError, Body, JsonObject},
-    store::{Inbound, InboundBatch, Store},
+    store::Store,
 };
 
 /// A message that a device received.

@@ -4,10 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::json::Members;
-use crate::{
-    domain::message::MessageType,
-    whatsapp::{WhatsAppError, errors::GraphError},
-};
+use crate::{domain::message::MessageType, domain::whatsapp_error::WhatsAppError, whatsapp::errors::GraphError};
 
 /// The longest text that becomes a message's body, in bytes: WhatsApp's own limit is 4,096 characters.
 const BODY_LIMIT: usize = 64 * 1024;

@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     domain::identity::Address,
+    domain::inbound::Inbound,
     domain::message::{MessageStatus, MessageType},
     domain::message_action::{ActionKind, MessageAction},
     domain::time::Timestamp,
-    store::Inbound,
 };
 
 /// The most that is kept of what was understood, in bytes; a message has its own JSON beside it, however long.

@@ -4,9 +4,8 @@ use serde_json::value::RawValue;
 
 use super::json::Members;
 use crate::{
-    domain::message::Receipt,
-    store::{StatusUpdate, keys::MessageKey},
-    whatsapp::{WhatsAppError, errors::GraphError},
+    domain::message::Receipt, domain::message_key::MessageKey, domain::status_update::StatusUpdate,
+    domain::whatsapp_error::WhatsAppError, whatsapp::errors::GraphError,
 };
 
 /// The most of `pricing` and `conversation` that is kept, in bytes. They are small; a row is not to grow with what is odd.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn is_refused(update: &Update) -> bool {
-    matches!(update, Update::Event(Event { reason: Some(_), .. }))
+    matches!(update, Update::Event(WebhookEvent { reason: Some(_), .. }))
 }
 
 fn only_message(mut updates: Vec<Update>) -> Received {
