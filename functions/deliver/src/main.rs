@@ -7,10 +7,9 @@ use aws_lambda_events::{
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::Value;
 use shared::{
-    domain::message_key::MessageKey,
     runtime::startup::Startup,
     services::deliver::{Dispatcher, PendingMessage},
-    store::OutboxMessage,
+    store::{OutboxMessage, keys::Key},
     telemetry,
     whatsapp::CloudApi,
 };
@@ -84,7 +83,7 @@ fn read(record: EventRecord) -> Option<Record> {
     if keys["sk"] == "RESUME" {
         return Some(Record::Resume);
     }
-    let key = MessageKey::from_key(keys["pk"].as_str()?, keys["sk"].as_str()?)?;
+    let key = Key { pk: keys["pk"].as_str()?.to_owned(), sk: keys["sk"].as_str()?.to_owned() }.message_key()?;
     let image = serde_dynamo::from_item::<_, OutboxMessage>(record.change.new_image).ok();
     let pending = image.map_or(PendingMessage::At(key), |found| PendingMessage::Read(Box::new(found)));
     Some(Record::Message(record.change.sequence_number, pending))
