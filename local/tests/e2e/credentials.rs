@@ -89,7 +89,7 @@ async fn second_number_uses_its_own_credentials_which_stay_secret() {
     assert_eq!(status["pairing_error"], "This WhatsApp number belongs to another owner.");
     app.scan(&link, "201009999999").await;
     let session_id = created["session"]["id"].as_str().unwrap();
-    let status = app.session_status(&session_id).await;
+    let status = app.session_status(session_id).await;
     assert_eq!((&status["is_connected"], &status["phone_number_id"]), (&json!(true), &json!(NUMBER)));
 
     let written = json!({"from": "201001234567", "text": "hello", "phoneNumberId": NUMBER});
