@@ -39,5 +39,6 @@ mod permissions;
 mod rate_limit;
 mod tenancy;
 mod test_app;
+mod webhook_robustness;
 mod webhook_updates;
 mod worker;

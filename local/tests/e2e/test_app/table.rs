@@ -1,0 +1,132 @@
+//! The table: its items, and injected faults.
+
+use local::database::{Fault, Injection};
+use serde_json::{Map, Value, json};
+
+use super::{TIMEOUT, TestApp, bytes, merge};
+
+impl TestApp {
+    /// Makes the next `times` requests of any function for this DynamoDB operation fail.
+    pub fn inject_fault(&self, operation: &str, fault: Fault, times: u32) {
+        self.inject(None, operation, fault, times);
+    }
+
+    /// Makes the next `times` requests of one function for this DynamoDB operation fail.
+    pub fn inject_function_fault(&self, function: &str, operation: &str, fault: Fault, times: u32) {
+        self.inject(Some(function.to_owned()), operation, fault, times);
+    }
+
+    fn inject(&self, function: Option<String>, operation: &str, fault: Fault, times: u32) {
+        let injection = Injection { operation: operation.to_owned(), function, times, fault };
+        self.running.database().faults().inject(injection);
+    }
+
+    pub fn clear_injected_faults(&self) {
+        self.running.database().faults().clear();
+    }
+
+    /// Returns every item of one entity as plain JSON.
+    pub async fn items(&self, entity: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut start = Value::Null;
+        loop {
+            let mut scan = json!({"TableName": self.ready.table, "ConsistentRead": true});
+            if !start.is_null() {
+                scan["ExclusiveStartKey"] = start;
+            }
+            let page = self.dynamodb("Scan", &scan).await;
+            items.extend(page["Items"].as_array().expect("items").iter().map(plain));
+            start = page["LastEvaluatedKey"].clone();
+            if start.is_null() {
+                break;
+            }
+        }
+        items.retain(|item| item["entity"] == entity);
+        items
+    }
+
+    /// Returns one item in DynamoDB's typed JSON.
+    pub async fn item(&self, pk: &str, sk: &str) -> Value {
+        let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
+        let get = json!({"TableName": self.ready.table, "Key": key, "ConsistentRead": true});
+        self.dynamodb("GetItem", &get).await["Item"].clone()
+    }
+
+    /// Returns the number of items in the `due` index.
+    pub async fn due_count(&self) -> u64 {
+        let scan = json!({"TableName": self.ready.table, "IndexName": "due", "Select": "COUNT"});
+        self.dynamodb("Scan", &scan).await["Count"].as_u64().expect("a count")
+    }
+
+    /// Sets a string attribute of an existing item.
+    pub async fn set_attribute(&self, pk: &str, sk: &str, attribute: &str, value: &str) {
+        let update = json!({
+            "TableName": self.ready.table,
+            "Key": {"pk": {"S": pk}, "sk": {"S": sk}},
+            "UpdateExpression": format!("SET {attribute} = :value"),
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeValues": {":value": {"S": value}},
+        });
+        self.dynamodb("UpdateItem", &update).await;
+    }
+
+    /// Sets a string attribute of an item that [`TestApp::items`] has returned.
+    pub async fn set_item_attribute(&self, item: &Value, attribute: &str, value: &str) {
+        self.set_attribute(item["pk"].as_str().unwrap(), item["sk"].as_str().unwrap(), attribute, value).await;
+    }
+
+    pub async fn set_session_attribute(&self, session_id: &str, attribute: &str, value: &str) {
+        self.set_attribute(&format!("SESSION#{session_id}"), "SESSION", attribute, value).await;
+    }
+
+    async fn dynamodb(&self, operation: &str, request: &Value) -> Value {
+        let target = format!("DynamoDB_20120810.{operation}");
+        let authorization = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, \
+             SignedHeaders=host, Signature=0";
+        let headers =
+            [("x-amz-target", target.as_str()), ("authorization", authorization), ("x-amz-date", "20260101T000000Z")];
+        let response = self.send_request("POST", &self.ready.dynamodb, &headers, bytes(request)).await;
+        assert_eq!(response.status, 200, "{}", response.json);
+        response.json
+    }
+
+    /// Waits for an outbound message that fulfills the condition, and returns its item.
+    pub async fn wait_for_message(&self, expected: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let messages = async || self.items("message").await.into_iter();
+        let find = async || messages().await.find(|message| message["from_me"] == true && condition(message));
+        self.wait_for(TIMEOUT, expected, find).await
+    }
+
+    /// Waits for an outbound message with this status, and returns its item.
+    pub async fn wait_for_status(&self, status: &str) -> Value {
+        self.wait_for_message(&format!("a message with status {status}"), |message| message["status"] == status).await
+    }
+}
+
+/// Converts an item from DynamoDB's typed JSON to plain JSON.
+fn plain(item: &Value) -> Value {
+    let attributes = item.as_object().expect("an item").iter();
+    Value::Object(attributes.map(|(name, value)| (name.clone(), plain_value(value))).collect::<Map<_, _>>())
+}
+
+fn plain_value(value: &Value) -> Value {
+    let (kind, inner) = value.as_object().and_then(|value| value.iter().next()).expect("a typed value");
+    match kind.as_str() {
+        "N" => serde_json::from_str(inner.as_str().unwrap()).unwrap(),
+        "M" => plain(inner),
+        "L" => inner.as_array().unwrap().iter().map(plain_value).collect(),
+        _ => inner.clone(),
+    }
+}
+
+/// Returns a stream event with one inserted item; `record` has the `Keys` and the `NewImage`.
+pub fn insert_event(record: &Value) -> Value {
+    let stream = json!({
+        "ApproximateCreationDateTime": 1_779_194_045.0, "SequenceNumber": "100", "SizeBytes": 1,
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    });
+    json!({"Records": [{
+        "eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1", "dynamodb": merge(stream, record),
+    }]})
+}

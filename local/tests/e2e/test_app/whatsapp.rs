@@ -1,0 +1,109 @@
+//! The simulated WhatsApp, and signed webhooks.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::{Response, TestApp, bytes};
+
+impl TestApp {
+    /// Simulates a phone that scans a QR code and sends its text. Returns after the webhook has responded.
+    pub async fn scan(&self, qr: &str, from: &str) {
+        self.simulator("POST", "/simulator/scan", &json!({"qr": qr, "from": from})).await;
+    }
+
+    /// Simulates a message of a customer. Returns after the webhook has responded.
+    pub async fn inbound(&self, message: &Value) {
+        self.simulator("POST", "/simulator/messages", message).await;
+    }
+
+    pub async fn set_faults(&self, faults: &Value) {
+        self.simulator("POST", "/simulator/faults", faults).await;
+    }
+
+    pub async fn clear_faults(&self) {
+        self.simulator("DELETE", "/simulator/faults", &Value::Null).await;
+    }
+
+    /// Returns the messages that WhatsApp accepted for delivery, in order.
+    pub async fn accepted(&self) -> Vec<Value> {
+        self.accepted_from(0).await
+    }
+
+    /// Returns the accepted messages without the first ones.
+    pub async fn accepted_from(&self, first: usize) -> Vec<Value> {
+        let path = format!("/simulator/messages?from={first}");
+        let response = self.simulator("GET", &path, &Value::Null).await;
+        response["messages"].as_array().expect("a list").clone()
+    }
+
+    /// Waits until WhatsApp has accepted `count` messages, and returns the texts of all accepted ones.
+    pub async fn accepted_texts(&self, count: usize) -> Vec<String> {
+        self.wait_until("the messages are accepted", async || self.accepted().await.len() >= count).await;
+        let accepted = self.accepted().await;
+        accepted.iter().map(|message| message["body"]["text"]["body"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    pub async fn simulator(&self, method: &str, path: &str, body: &Value) -> Value {
+        let url = format!("{}{path}", self.ready.whatsapp);
+        let response = self.send_request(method, &url, &[], bytes(body)).await;
+        assert_eq!(response.status, 200, "{}", response.json);
+        response.json
+    }
+
+    /// Returns the `metadata` of the simulated number's webhooks.
+    pub fn metadata(&self) -> Value {
+        json!({"display_phone_number": self.ready.display_phone_number, "phone_number_id": self.ready.phone_number_id})
+    }
+
+    /// Returns a webhook body with these messages for the simulated number.
+    pub fn webhook_body(&self, messages: &Value) -> Value {
+        self.webhook_field("messages", json!({"messages": messages}))
+    }
+
+    /// Returns a webhook body of any field for the simulated number.
+    pub fn webhook_field(&self, field: &str, mut value: Value) -> Value {
+        value["messaging_product"] = json!("whatsapp");
+        value["metadata"] = self.metadata();
+        let change = json!({"field": field, "value": value});
+        json!({"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [change]}]})
+    }
+
+    /// Delivers a signed webhook.
+    pub async fn webhook(&self, body: &Value) -> Response {
+        self.webhook_bytes(body.to_string().into_bytes()).await
+    }
+
+    pub async fn webhook_bytes(&self, body: Vec<u8>) -> Response {
+        let signature = self.signature(&body);
+        self.anonymous("POST", "/api/webhook", &[("X-Hub-Signature-256", &signature)], body).await
+    }
+
+    /// Delivers a signed webhook, which must be accepted.
+    pub async fn deliver_webhook(&self, body: &Value) {
+        let response = self.webhook(body).await;
+        assert_eq!(response.status, 200, "{body}: {}; {:#?}", response.json, self.log_lines());
+    }
+
+    /// Delivers these messages for the simulated number in one webhook, which must be accepted.
+    pub async fn deliver_messages(&self, messages: &Value) {
+        self.deliver_webhook(&self.webhook_body(messages)).await;
+    }
+
+    pub fn signature(&self, body: &[u8]) -> String {
+        sign(&self.ready.app_secret, body)
+    }
+}
+
+/// Returns a webhook's signature under an app secret.
+pub fn sign(app_secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes()).unwrap();
+    mac.update(body);
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={hex}")
+}
+
+/// Returns a customer's text message in WhatsApp's shape.
+pub fn text_message(id: &str, from: &str, text: &str) -> Value {
+    json!({"from": from, "id": id, "timestamp": "1749416383", "type": "text", "text": {"body": text}})
+}
