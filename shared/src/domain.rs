@@ -1,6 +1,8 @@
 //! Plain types and pure functions: business rules that know no AWS, no HTTP, and no Lambda.
 
+pub mod api_key;
 pub mod auto_reply;
+pub mod caller;
 pub mod chat;
 pub mod ciphertext;
 pub mod contact;
@@ -20,6 +22,7 @@ pub mod page;
 pub mod pairing;
 pub mod public_address;
 pub mod retry;
+pub mod scope;
 pub mod session;
 pub mod status_update;
 pub mod system;

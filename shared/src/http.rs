@@ -1,15 +1,28 @@
-//! The HTTP edge of a function: requests in, answers out, in the contract's shapes.
+//! The HTTP edge: request parsing, routes, callers, responses, and error codes.
 
-pub mod access;
-mod answer;
-mod event;
-pub mod event_response;
-mod input;
-pub mod message_response;
+mod api_error;
+mod api_request;
+mod api_response;
+mod body;
+mod caller;
+mod error_code;
+mod gateway_event;
 pub mod origin_guard;
-pub mod qr_image;
+mod query;
+mod requests;
+pub mod responses;
+pub mod routes;
 
-pub use answer::{ApiError, ApiResponse};
-pub use event::{ApiRequest, serve, serve_fallback};
-pub use input::{Body, JsonObject, Query, read_session_id};
+pub use self::{
+    api_error::ApiError,
+    api_request::ApiRequest,
+    api_response::ApiResponse,
+    body::{Body, JsonObject},
+    error_code::ErrorCode,
+    query::{Query, read_session_id},
+};
+pub(crate) use self::{
+    api_request::{caller as caller_of, request_id, route_key},
+    gateway_event::GatewayEvent,
+};
 pub use lambda_http::http::Method;

@@ -11,8 +11,8 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     aws::{CallError, ServiceClient},
+    domain::api_key::KeyHash,
     domain::time::Timestamp,
-    http::access::KeyHash,
     secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
 };
 

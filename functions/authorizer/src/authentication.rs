@@ -2,8 +2,9 @@
 
 use lambda_runtime::Error;
 use shared::{
+    domain::api_key::{KeyHash, SecretKey},
+    domain::caller::Caller,
     domain::system::System,
-    http::access::{Caller, KeyHash, SecretKey},
     secrets::{OperatorSecret, Secrets},
     store::Store,
     telemetry,

@@ -12,7 +12,7 @@ use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::{
-    http::access::Caller,
+    domain::caller::Caller,
     http::origin_guard,
     runtime::startup::Startup,
     telemetry::{self, Metric},

@@ -11,9 +11,10 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
+    domain::caller::Caller,
+    domain::scope::Scope,
     domain::session::OWNER_ID_LIMIT,
     domain::time::Timestamp,
-    http::access::{Caller, Scope},
     runtime::config::TokenIssuer,
     secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
     telemetry,

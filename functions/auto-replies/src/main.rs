@@ -8,9 +8,9 @@ use shared::{
     domain::auto_reply::{MAX_RULES, Rule, RuleFields},
     domain::id::RuleId,
     domain::system::System,
-    http::access::paths::AUTO_REPLIES,
-    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
-    runtime::startup::Startup,
+    http::routes::AUTO_REPLIES,
+    http::{ApiError, ApiRequest, ApiResponse, Method},
+    runtime::{serve, startup::Startup},
     store::{RuleCreated, Store},
 };
 

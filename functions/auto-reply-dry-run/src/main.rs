@@ -2,9 +2,9 @@
 
 use lambda_http::Error;
 use shared::{
-    http::access::paths::AUTO_REPLY_DRY_RUN,
-    http::{ApiResponse, serve},
-    runtime::startup::Startup,
+    http::ApiResponse,
+    http::routes::AUTO_REPLY_DRY_RUN,
+    runtime::{serve, startup::Startup},
     services::auto_reply::{DryRun, dry_run},
 };
 

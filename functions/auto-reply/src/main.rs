@@ -5,9 +5,9 @@ use serde_json::json;
 use shared::{
     domain::auto_reply::{Rule, RuleFields},
     domain::system::System,
-    http::access::paths::AUTO_REPLY,
-    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
-    runtime::startup::Startup,
+    http::routes::AUTO_REPLY,
+    http::{ApiError, ApiRequest, ApiResponse, Method},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 
@@ -41,8 +41,7 @@ async fn delete(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiE
 }
 
 async fn find(store: &Store, request: &ApiRequest) -> Result<Rule, ApiError> {
-    let id = request.path_parameter("ruleId")?;
-    let id = id.parse().map_err(|_| ApiError::bad_request("invalid_path", "ruleId must be a UUID"))?;
+    let id = request.rule_id()?;
     let caller = request.caller()?;
     store.rule(id).await?.filter(|rule| caller.may_use(rule.session_id)).ok_or_else(not_found)
 }

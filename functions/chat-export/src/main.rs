@@ -3,10 +3,11 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    domain::inbox::{ChatDetailResponse, MessageList},
-    http::access::paths::CHAT_EXPORT,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
+    domain::inbox::MessageList,
+    http::responses::ChatDetailResponse,
+    http::routes::CHAT_EXPORT,
+    http::{ApiError, ApiRequest, ApiResponse},
+    runtime::{serve, startup::Startup},
     services::export::export,
     store::Store,
 };

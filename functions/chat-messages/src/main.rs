@@ -4,10 +4,10 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::inbox::MessageList,
-    http::access::paths::CHAT_MESSAGES,
-    http::message_response::MessageDetailResponse,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
+    http::responses::MessageDetailResponse,
+    http::routes::CHAT_MESSAGES,
+    http::{ApiError, ApiRequest, ApiResponse},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 

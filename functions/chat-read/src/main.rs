@@ -1,15 +1,13 @@
-//! `POST /api/chats/{chatId}/read`: nothing in the chat is unread any more, and the contact sees blue ticks.
+//! `POST /api/chats/{chatId}/read`: marks a chat as read, also at WhatsApp.
 
 use lambda_http::Error;
 use serde::Serialize;
 use shared::{
-    domain::inbox::{ChatChange, ChatDetailResponse},
-    http::access::paths::CHAT_READ,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
-    services::credentials::Credentials,
-    services::read_receipt::{ReadReceipt, send_read_receipt},
-    store::Store,
+    http::responses::ChatDetailResponse,
+    http::routes::CHAT_READ,
+    http::{ApiError, ApiResponse},
+    runtime::{serve, startup::Startup},
+    services::read_receipt::{ReadError, ReadReceipt, ReadReceipts},
     whatsapp::CloudApi,
 };
 
@@ -21,36 +19,25 @@ struct ReadResponse {
     receipt: ReadReceipt,
 }
 
-#[derive(Clone)]
-struct Reader {
-    store: Store,
-    cloud_api: CloudApi,
-    credentials: Credentials,
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let startup = Startup::begin().await;
     let cloud_api = CloudApi::new(startup.environment.graph_api_url()?)?;
     let (store, credentials) = (startup.store()?, startup.credentials()?);
     tokio::join!(store.warm_up(), credentials.warm_up());
-    let reader = Reader { store, cloud_api, credentials };
+    let read_receipts = ReadReceipts::new(cloud_api, credentials);
     serve(&CHAT_READ, move |request| {
-        let reader = reader.clone();
-        async move { reader.read(&request).await }
+        let (store, read_receipts) = (store.clone(), read_receipts.clone());
+        async move {
+            let chat = request.caller()?.chat(&store, request.chat_id()?).await?;
+            let read = read_receipts.mark_read(&store, &chat).await.map_err(|error| match error {
+                ReadError::NoChat => ApiError::chat_not_found(),
+                ReadError::NoSession => ApiError::session_not_found(),
+                ReadError::Store(error) => error.into(),
+            });
+            let (chat, receipt) = read?;
+            ApiResponse::json(&ReadResponse { success: true, chat: ChatDetailResponse::from(&chat), receipt })
+        }
     })
     .await
-}
-
-impl Reader {
-    /// The table first: the chat is read whatever WhatsApp says.
-    async fn read(&self, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
-        let chat = request.caller()?.chat(&self.store, request.chat_id()?).await?;
-        let (session, changed) =
-            tokio::join!(self.store.session(chat.session_id), self.store.change_chat(&chat, &ChatChange::READ));
-        let (session, chat) = (session?, changed?.ok_or_else(ApiError::chat_not_found)?);
-        let session = session.ok_or_else(ApiError::session_not_found)?;
-        let receipt = send_read_receipt(&self.cloud_api, &self.credentials, &session, &chat).await;
-        ApiResponse::json(&ReadResponse { success: true, chat: ChatDetailResponse::from(&chat), receipt })
-    }
 }

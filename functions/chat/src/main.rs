@@ -7,11 +7,12 @@ use shared::{
     domain::chat::Chat,
     domain::erasure::{IN_REQUEST, Target},
     domain::id::ChatId,
-    domain::inbox::{ChatChange, ChatDetailResponse},
+    domain::inbox::ChatChange,
     domain::system::System,
-    http::access::paths::CHAT,
-    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
-    runtime::startup::Startup,
+    http::responses::ChatDetailResponse,
+    http::routes::CHAT,
+    http::{ApiError, ApiRequest, ApiResponse, Method},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 

@@ -3,10 +3,11 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    domain::inbox::{ChatDetailResponse, ChatList},
-    http::access::paths::CHATS,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
+    domain::inbox::ChatList,
+    http::responses::ChatDetailResponse,
+    http::routes::CHATS,
+    http::{ApiError, ApiRequest, ApiResponse},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 

@@ -4,14 +4,14 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::id::SessionId,
-    domain::number::read_phone_number_id,
+    domain::number::is_phone_number_id,
     domain::pairing::PairingCode,
     domain::session::{OWNER_ID_LIMIT, Qr, Session, UnknownPolicy},
     domain::system::System,
-    http::access::paths::CREATE_SESSION,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
+    http::routes::CREATE_SESSION,
+    http::{ApiError, ApiRequest, ApiResponse},
     runtime::config::BusinessNumber,
-    runtime::startup::Startup,
+    runtime::{serve, startup::Startup},
     store::{Created, Store},
 };
 
@@ -73,9 +73,9 @@ async fn chosen(
     owner_id: &str,
 ) -> Result<BusinessNumber, ApiError> {
     let own = own.filter(|own| own.phone_number_id == wanted);
-    let number = match read_phone_number_id(wanted) {
-        Ok(id) => store.number(id).await?,
-        Err(_) => None,
+    let number = match is_phone_number_id(wanted) {
+        true => store.number(wanted).await?,
+        false => None,
     };
     let found = match number {
         Some(number) => number.is_for(owner_id).then_some(BusinessNumber {

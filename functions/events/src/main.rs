@@ -3,12 +3,13 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
+    domain::caller::Caller,
     domain::cursor::Position,
     domain::session::Session,
-    http::access::{Caller, paths::EVENTS},
-    http::event_response::EventResponse,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
+    http::responses::EventResponse,
+    http::routes::EVENTS,
+    http::{ApiError, ApiRequest, ApiResponse},
+    runtime::{serve, startup::Startup},
     store::{EventOwner, Store, StoreError},
 };
 

@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::access::paths::KEY,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
+    http::routes::KEY,
+    http::{ApiError, ApiRequest, ApiResponse},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 
@@ -22,8 +22,7 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn delete(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
-    let id = request.path_parameter("keyId")?;
-    let id = id.parse().map_err(|_| ApiError::bad_request("invalid_field", "keyId must be a UUID"))?;
+    let id = request.key_id()?;
     if !store.delete_api_key(id).await? {
         return Err(ApiError::not_found("key_not_found", "Key not found"));
     }

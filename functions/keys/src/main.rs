@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use lambda_http::Error;
 use serde_json::{Value, json};
 use shared::{
-    domain::cursor::Position,
+    domain::api_key::{ApiKey, NAME_LIMIT, SecretKey},
+    domain::scope::Scope,
     domain::session::OWNER_ID_LIMIT,
     domain::system::System,
     domain::time::Timestamp,
-    http::access::{ApiKey, NAME_LIMIT, Scope, SecretKey, paths::KEYS},
-    http::{ApiError, ApiRequest, ApiResponse, Body, Method, serve},
-    runtime::startup::Startup,
+    http::routes::KEYS,
+    http::{ApiError, ApiRequest, ApiResponse, Body, Method},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 
@@ -101,8 +102,7 @@ async fn list(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiErr
         }
         None => PAGE,
     };
-    let after = request.query.one("cursor")?.map(|cursor| Position::from_cursor(&cursor, LIST)).transpose();
-    let after = after.map_err(|error| ApiError::bad_request("invalid_query", error.to_string()))?;
+    let after = request.query.cursor(LIST)?;
     let page = store.api_keys(limit, after).await?;
     let keys: Vec<_> = page.keys.iter().map(ApiKey::response).collect();
     ApiResponse::json(&json!({"success": true, "keys": keys, "nextCursor": page.next.map(|place| place.cursor(LIST))}))

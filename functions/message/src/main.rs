@@ -3,13 +3,14 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
+    domain::caller::Caller,
     domain::id::SessionId,
     domain::message::Message,
     domain::message_key::MessageKey,
-    http::access::{Caller, paths::MESSAGE},
-    http::message_response::MessageDetailResponse,
-    http::{ApiError, ApiRequest, ApiResponse, read_session_id, serve},
-    runtime::startup::Startup,
+    http::responses::MessageDetailResponse,
+    http::routes::MESSAGE,
+    http::{ApiError, ApiRequest, ApiResponse, read_session_id},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 
@@ -27,7 +28,7 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn message(store: &Store, number: Option<String>, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
-    let id = request.path_parameter("messageId")?;
+    let id = request.message_id()?;
     let session_id = asked_for(request.caller()?, request.query.one("sessionId")?)?;
     if let Ok(id) = id.parse()
         && let Some(key) = store.message_by_id(id).await?

@@ -2,10 +2,9 @@
 //! which methods a path takes.
 
 use lambda_http::Error;
-use shared::http::serve_fallback;
+use shared::runtime::serve_fallback;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_http::tracing::init_default_subscriber();
     serve_fallback().await
 }

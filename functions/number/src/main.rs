@@ -4,10 +4,10 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::ciphertext::Ciphertext,
-    domain::number::{NUMBER_LIMIT, NumberRequest, RegisteredNumber, read_phone_number_id},
-    http::access::paths::NUMBER,
-    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
-    runtime::startup::Startup,
+    domain::number::{NUMBER_LIMIT, NumberRequest, RegisteredNumber},
+    http::routes::NUMBER,
+    http::{ApiError, ApiRequest, ApiResponse, Method},
+    runtime::{serve, startup::Startup},
     secrets::cipher::{CredentialCipher, Kind},
     store::{EncryptedCredentials, NumberChange, Store},
 };
@@ -20,8 +20,8 @@ async fn main() -> Result<(), Error> {
     serve(&NUMBER, move |request| {
         let (store, cipher) = (store.clone(), cipher.clone());
         async move {
-            let id = request.path_parameter("phoneNumberId")?;
-            let id = read_phone_number_id(&id)?;
+            let id = request.phone_number_id()?;
+            let id = id.as_str();
             match request.method {
                 Method::PUT => put(&store, cipher.as_ref(), id, &request).await,
                 Method::DELETE => delete(&store, id).await,
@@ -38,7 +38,7 @@ async fn put(
     id: &str,
     request: &ApiRequest,
 ) -> Result<ApiResponse, ApiError> {
-    let put = NumberRequest::read(id, &request.body.object()?)?;
+    let put = NumberRequest::read(id.to_owned(), &request.body.object()?)?;
     let known = store.numbers().await?;
     // Two that come at once may pass it together, which costs a webhook one more look and nothing else.
     if known.len() >= NUMBER_LIMIT && known.iter().all(|number| number.phone_number_id != id) {

@@ -4,9 +4,9 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::number::RegisteredNumber,
-    http::access::paths::NUMBERS,
-    http::{ApiError, ApiResponse, serve},
-    runtime::startup::Startup,
+    http::routes::NUMBERS,
+    http::{ApiError, ApiResponse},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 

@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::access::paths::OUTBOX_CLAIM,
-    http::{ApiResponse, serve},
-    runtime::startup::Startup,
+    http::ApiResponse,
+    http::routes::OUTBOX_CLAIM,
+    runtime::{serve, startup::Startup},
     services::worker::{ClaimRequest, claim},
 };
 

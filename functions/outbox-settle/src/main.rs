@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::access::paths::OUTBOX_SETTLE,
-    http::{ApiResponse, serve},
-    runtime::startup::Startup,
+    http::ApiResponse,
+    http::routes::OUTBOX_SETTLE,
+    runtime::{serve, startup::Startup},
     services::worker::{SettleRequest, settle},
 };
 

@@ -1,6 +1,6 @@
 //! `GET /api/qr`: the QR code to scan, as text or picture.
 
-use lambda_http::Error;
+use lambda_http::{Body, Error};
 use serde_json::json;
 use shared::{
     domain::message::Channel,
@@ -8,11 +8,11 @@ use shared::{
     domain::session::{Qr, QrState, Session},
     domain::system::System,
     domain::time::Timestamp,
-    http::access::paths::QR,
-    http::qr_image,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
+    http::responses::qr_image,
+    http::routes::QR,
+    http::{ApiError, ApiRequest, ApiResponse},
     runtime::config::BusinessNumber,
-    runtime::startup::Startup,
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 
@@ -95,11 +95,11 @@ fn show(link: &str, expires_at: Timestamp, format: Format) -> Result<ApiResponse
         Format::Text => ApiResponse::json(&json!({"success": true, "qr": link, "qr_expires_at": expires_at})),
         Format::Image => {
             let picture = qr_image::png(link).map_err(|error| ApiError::internal(&error))?;
-            Ok(ApiResponse::picture("image/png", picture))
+            Ok(ApiResponse::image("image/png", Body::Binary(picture)))
         }
         Format::Svg => {
             let picture = qr_image::svg(link).map_err(|error| ApiError::internal(&error))?;
-            Ok(ApiResponse::picture("image/svg+xml", picture.into_bytes()))
+            Ok(ApiResponse::image("image/svg+xml", Body::Text(picture)))
         }
     }
 }

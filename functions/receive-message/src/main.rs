@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::access::paths::RECEIVE_MESSAGE,
-    http::{ApiResponse, serve},
-    runtime::startup::Startup,
+    http::ApiResponse,
+    http::routes::RECEIVE_MESSAGE,
+    runtime::{serve, startup::Startup},
     services::worker::{ReceiveRequest, receive},
 };
 

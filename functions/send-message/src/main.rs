@@ -2,9 +2,9 @@
 
 use lambda_http::Error;
 use shared::{
-    http::access::paths::SEND_MESSAGE,
-    http::{ApiResponse, serve},
-    runtime::startup::Startup,
+    http::ApiResponse,
+    http::routes::SEND_MESSAGE,
+    runtime::{serve, startup::Startup},
     services::send::{SendRequest, send},
 };
 
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
         async move {
             let key = request.header("idempotency-key")?;
             let request = SendRequest::read(&request.body.object()?, key, request.caller()?)?;
-            send(&store, system, request).await.map(ApiResponse::written_json)
+            send(&store, system, request).await.map(ApiResponse::json_text)
         }
     })
     .await

@@ -5,9 +5,9 @@ use serde_json::json;
 use shared::{
     domain::erasure::{IN_REQUEST, Target},
     domain::system::System,
-    http::access::paths::SESSION,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
+    http::routes::SESSION,
+    http::{ApiError, ApiRequest, ApiResponse},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 

@@ -6,9 +6,9 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::session::Session,
-    http::access::paths::SESSION_QR,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
+    http::routes::SESSION_QR,
+    http::{ApiError, ApiRequest, ApiResponse},
+    runtime::{serve, startup::Startup},
     services::worker::require_worker,
     store::Store,
 };

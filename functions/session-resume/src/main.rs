@@ -3,9 +3,9 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    http::access::paths::SESSION_RESUME,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
+    http::routes::SESSION_RESUME,
+    http::{ApiError, ApiRequest, ApiResponse},
+    runtime::{serve, startup::Startup},
     store::{Resumed, Store},
 };
 

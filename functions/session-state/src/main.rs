@@ -4,9 +4,9 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::message::Channel,
-    http::access::paths::SESSION_STATE,
-    http::{ApiError, ApiRequest, ApiResponse, JsonObject, serve},
-    runtime::startup::Startup,
+    http::routes::SESSION_STATE,
+    http::{ApiError, ApiRequest, ApiResponse, JsonObject},
+    runtime::{serve, startup::Startup},
     services::worker::paired_over_cloud_api,
     store::Store,
 };

@@ -5,9 +5,9 @@ use serde_json::json;
 use shared::{
     domain::session::QrState,
     domain::system::System,
-    http::access::paths::SESSION_STATUS,
-    http::{ApiError, ApiRequest, ApiResponse, serve},
-    runtime::startup::Startup,
+    http::routes::SESSION_STATUS,
+    http::{ApiError, ApiRequest, ApiResponse},
+    runtime::{serve, startup::Startup},
     store::Store,
 };
 

@@ -3,10 +3,10 @@
 use lambda_http::Error;
 use shared::{
     domain::system::System,
-    http::access::paths::WEBHOOK,
     http::origin_guard::{self, OriginGuard},
-    http::{ApiError, ApiRequest, ApiResponse, Method, serve},
-    runtime::startup::Startup,
+    http::routes::WEBHOOK,
+    http::{ApiError, ApiRequest, ApiResponse, Method},
+    runtime::{serve, startup::Startup},
     services::credentials::Credentials,
     services::receive::{ReceiveError, Receiver},
     telemetry::{self, Metric},
@@ -75,7 +75,7 @@ async fn receive(
         return Err(ApiError::unauthorized("invalid_signature", message));
     };
     match receiver.receive(body, &webhook_app).await {
-        Ok(()) => Ok(ApiResponse::written_json(r#"{"success":true}"#.to_owned())),
+        Ok(()) => Ok(ApiResponse::json_text(r#"{"success":true}"#.to_owned())),
         Err(ReceiveError::NotJson(_)) => Err(ApiError::bad_request("invalid_json", "The body is not valid JSON")),
         Err(ReceiveError::Store(error)) => Err(error.into()),
     }

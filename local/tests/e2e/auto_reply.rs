@@ -98,7 +98,7 @@ async fn rules_are_created_changed_and_deleted() {
             "reply.text.body has an unknown placeholder: use {{name}} and {{message}}, and no other double braces",
         ),
         ("DELETE", list.clone(), json!({}), 405, "Use GET, POST on this path"),
-        ("GET", "/api/auto-replies/1".to_owned(), json!({}), 400, "ruleId must be a UUID"),
+        ("GET", "/api/auto-replies/1".to_owned(), json!({}), 404, "Auto-reply not found"),
         ("POST", format!("/api/auto-replies/{unknown}"), json!({}), 405, "Use GET, PUT, DELETE on this path"),
         ("POST", dry_run.to_owned(), json!({"sessionId": session_id}), 400, "text is required"),
         (

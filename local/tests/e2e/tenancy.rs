@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use local::{functions, template::Template};
 use serde_json::{Value, json};
-use shared::http::access::{Access, Scope, paths};
+use shared::{
+    domain::scope::Scope,
+    http::routes::{self, Access},
+};
 
 use crate::test_app::{Response, TestApp};
 
@@ -128,7 +131,7 @@ fn is_fallback(key: &str) -> bool {
 #[test]
 fn template_and_route_table_match() {
     let mut known = BTreeSet::new();
-    for route in paths::ALL {
+    for route in routes::ALL {
         for (method, access) in route.methods {
             let authorizer = (*access != Access::Open).then(|| "Credentials".to_owned());
             known.insert((format!("{method} {}", route.path), authorizer));
@@ -146,7 +149,7 @@ fn template_and_route_table_match() {
 fn guarded() -> Vec<(String, Scope)> {
     let guarded = routes().into_keys().filter(|key| !is_fallback(key)).filter_map(|key| {
         let (method, path) = key.split_once(' ').unwrap();
-        let route = paths::ALL.iter().find(|route| route.path == path).unwrap();
+        let route = routes::ALL.iter().find(|route| route.path == path).unwrap();
         match route.access(&method.parse().unwrap()).unwrap() {
             Access::Needs(scope) => Some((key, scope)),
             Access::Open => None,

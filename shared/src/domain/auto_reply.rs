@@ -3,8 +3,7 @@
 mod consent;
 mod decision;
 mod history;
-mod placeholder;
-mod read;
+pub(crate) mod placeholder;
 mod schedule;
 mod trigger;
 
@@ -19,9 +18,12 @@ pub use self::{
     },
     history::History,
     placeholder::Values,
-    read::RuleFields,
     schedule::{Clock, Range, Schedule, Week},
     trigger::{Match, Trigger},
+};
+pub(crate) use self::{
+    schedule::zone,
+    trigger::{compile, folded},
 };
 use crate::domain::{
     id::{RuleId, SessionId},
@@ -56,6 +58,19 @@ pub struct Rule {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// The fields of a rule that its owner sets.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are those of Rule")]
+pub struct RuleFields {
+    pub name: String,
+    pub enabled: bool,
+    pub priority: u32,
+    pub trigger: Trigger,
+    pub schedule: Option<Schedule>,
+    pub reply: String,
+    pub cooldown_seconds: u32,
 }
 
 impl Rule {

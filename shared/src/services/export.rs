@@ -5,7 +5,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     domain::chat::Chat, domain::cursor::Position, domain::inbox::MessageList, domain::page::Page, http::ApiError,
-    http::message_response::MessageDetailResponse, store::Store,
+    http::responses::MessageDetailResponse, store::Store,
 };
 
 /// The most bytes of messages on a page. Lambda answers with up to 6 MB, in which every quotation mark counts twice.

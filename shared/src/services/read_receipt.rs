@@ -1,26 +1,24 @@
-//! Read receipts: blue ticks at WhatsApp.
+//! Read receipts: marks a chat as read, in the table and at WhatsApp.
 
 use serde::Serialize;
 
 use crate::{
-    domain::chat::Chat,
-    domain::message::Channel,
-    domain::session::Session,
+    domain::{chat::Chat, inbox::ChatChange, message::Channel, session::Session},
     services::credentials::{Credentials, Replacement},
+    store::{Store, StoreError},
     telemetry,
     whatsapp::{CloudApi, SendError},
 };
 
-/// What became of the blue ticks.
+/// The outcome at WhatsApp, as responses contain it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReadReceipt {
     read_receipt: &'static str,
-    /// Why they could not be had.
     read_receipt_error: Option<String>,
 }
 
 impl ReadReceipt {
-    /// There is nothing to mark, or nobody to tell: the contact has not written, or a linked device has the session.
+    /// There is no message to mark: the contact hasn't written, or a worker serves the session.
     const NONE: Self = Self { read_receipt: "none", read_receipt_error: None };
     const SENT: Self = Self { read_receipt: "sent", read_receipt_error: None };
 
@@ -29,39 +27,71 @@ impl ReadReceipt {
     }
 }
 
-/// Tells WhatsApp that the contact's last message has been read, and with it all before. A failure is part of the answer
-/// and no error: the chat is read, and asking again marks it at WhatsApp, however often.
-pub async fn send_read_receipt(
-    cloud_api: &CloudApi,
-    credentials: &Credentials,
-    session: &Session,
-    chat: &Chat,
-) -> ReadReceipt {
-    let (Some(number), Some(wamid)) = (&session.phone_number_id, &chat.last_inbound_wamid) else {
-        return ReadReceipt::NONE;
-    };
-    if session.channel == Channel::Worker {
-        return ReadReceipt::NONE;
+/// Marks chats as read.
+#[derive(Clone, Debug)]
+pub struct ReadReceipts {
+    cloud_api: CloudApi,
+    credentials: Credentials,
+}
+
+/// Why a chat can't be marked as read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The chat was erased in the meantime.
+    #[error("the chat was erased")]
+    NoChat,
+    /// The chat's session was erased in the meantime.
+    #[error("the chat's session was erased")]
+    NoSession,
+    /// The table didn't respond.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ReadReceipts {
+    /// Creates the use case.
+    pub fn new(cloud_api: CloudApi, credentials: Credentials) -> Self {
+        Self { cloud_api, credentials }
     }
-    let token = match credentials.access_token(number).await {
-        Ok(token) => token,
-        Err(error) => {
-            tracing::error!(error = telemetry::chain(&error), "no access token for a read receipt");
-            return ReadReceipt::failed("The access token could not be read".to_owned());
+
+    /// Marks the chat as read in the table, then at WhatsApp. A failure at WhatsApp is part of the result: the chat is
+    /// read either way, and a repeated request marks it at WhatsApp.
+    pub async fn mark_read(&self, store: &Store, chat: &Chat) -> Result<(Chat, ReadReceipt), ReadError> {
+        let (session, chat) = tokio::join!(store.session(chat.session_id), store.change_chat(chat, &ChatChange::READ));
+        let (session, chat) = (session?, chat?.ok_or(ReadError::NoChat)?);
+        let receipt = self.send(&session.ok_or(ReadError::NoSession)?, &chat).await;
+        Ok((chat, receipt))
+    }
+
+    /// Marks the contact's last message as read at WhatsApp, which includes all messages before it (Meta, *Mark messages
+    /// as read*).
+    async fn send(&self, session: &Session, chat: &Chat) -> ReadReceipt {
+        let (Some(number), Some(wamid)) = (&session.phone_number_id, &chat.last_inbound_wamid) else {
+            return ReadReceipt::NONE;
+        };
+        if session.channel == Channel::Worker {
+            return ReadReceipt::NONE;
         }
-    };
-    let mut marked = cloud_api.mark_read(number, token.as_str(), wamid).await;
-    if marked.as_ref().is_err_and(SendError::is_token_refused)
-        && let Replacement::Token(newer) = credentials.replacement(number, &token).await
-    {
-        marked = cloud_api.mark_read(number, newer.as_str(), wamid).await;
-    }
-    match marked {
-        Ok(()) => ReadReceipt::SENT,
-        Err(problem) => {
-            let (code, fbtrace_id) = (problem.code, problem.fbtrace_id);
-            tracing::warn!(chat_id = %chat.id, code, fbtrace_id, "a read receipt was not taken");
-            ReadReceipt::failed(problem.error)
+        let token = match self.credentials.access_token(number).await {
+            Ok(token) => token,
+            Err(error) => {
+                tracing::error!(error = telemetry::chain(&error), "access token for a read receipt not available");
+                return ReadReceipt::failed("The access token could not be read".to_owned());
+            }
+        };
+        let mut marked = self.cloud_api.mark_read(number, token.as_str(), wamid).await;
+        if marked.as_ref().is_err_and(SendError::is_token_refused)
+            && let Replacement::Token(newer) = self.credentials.replacement(number, &token).await
+        {
+            marked = self.cloud_api.mark_read(number, newer.as_str(), wamid).await;
+        }
+        match marked {
+            Ok(()) => ReadReceipt::SENT,
+            Err(error) => {
+                let (code, fbtrace_id) = (error.code, error.fbtrace_id);
+                tracing::warn!(chat_id = %chat.id, code, fbtrace_id, "read receipt rejected");
+                ReadReceipt::failed(error.error)
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    domain::caller::Caller,
     domain::chat::{Chat, ChatResponse},
     domain::content::{self, Content},
     domain::id::{MessageId, SessionId},
@@ -17,7 +18,6 @@ use crate::{
     domain::session::Session,
     domain::system::System,
     domain::time::Timestamp,
-    http::access::Caller,
     http::{ApiError, JsonObject, read_session_id},
     store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError},
 };

@@ -7,11 +7,11 @@ mod receive;
 use uuid::Uuid;
 
 use crate::{
+    domain::caller::Caller,
     domain::id::MessageId,
     domain::message::{Channel, MessageResponse},
     domain::session::Session,
     domain::worker::WorkerOutcome,
-    http::access::Caller,
     http::{ApiError, JsonObject},
     store::Store,
 };

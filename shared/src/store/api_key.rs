@@ -11,7 +11,7 @@ use super::{
     keys::{API_KEYS, Key},
     transaction::{Transaction, put_action},
 };
-use crate::{domain::cursor::Position, domain::id::KeyId, domain::time::Timestamp, http::access::ApiKey};
+use crate::{domain::api_key::ApiKey, domain::cursor::Position, domain::id::KeyId, domain::time::Timestamp};
 
 const API_KEY: &str = "api_key";
 

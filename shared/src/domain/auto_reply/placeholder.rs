@@ -20,7 +20,7 @@ pub struct Values {
 
 /// A placeholder that cannot be filled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PlaceholderError {
+pub(crate) enum PlaceholderError {
     /// Something else than the two between braces, or braces without an end.
     #[error("{field} has an unknown placeholder: use {{{{name}}}} and {{{{message}}}}, and no other double braces")]
     Unknown {
@@ -42,7 +42,7 @@ impl Values {
     }
 
     /// The shortest values that there can be.
-    pub(super) fn shortest() -> Self {
+    pub(crate) fn shortest() -> Self {
         Self::new("", "")
     }
 
@@ -80,7 +80,7 @@ pub(super) fn render(reply: &Map<String, Value>, values: &Values) -> Option<Cont
 }
 
 /// The reply with its placeholders filled, whatever its length.
-pub(super) fn fill_members(members: &Map<String, Value>, values: &Values) -> Map<String, Value> {
+pub(crate) fn fill_members(members: &Map<String, Value>, values: &Values) -> Map<String, Value> {
     members.iter().map(|(name, value)| (name.clone(), fill(value, values))).collect()
 }
 
@@ -114,7 +114,7 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// Whether every placeholder is one that can be filled, where it stands.
-pub(super) fn check(reply: &Map<String, Value>, path: &str) -> Result<(), PlaceholderError> {
+pub(crate) fn check(reply: &Map<String, Value>, path: &str) -> Result<(), PlaceholderError> {
     reply.iter().try_for_each(|(name, value)| check_value(value, name, &format!("{path}.{name}")))
 }
 

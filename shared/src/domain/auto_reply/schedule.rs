@@ -58,7 +58,7 @@ impl Schedule {
 }
 
 /// A zone of the database that is part of this program.
-pub(super) fn zone(name: &str) -> Option<TimeZone> {
+pub(crate) fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 

@@ -1,6 +1,5 @@
 mod decision;
 mod placeholder;
-mod read;
 mod schedule;
 mod trigger;
 
@@ -8,14 +7,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::http::{ApiError, Body};
+use crate::http::Body;
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
-}
-
-fn fields(body: &Value) -> Result<RuleFields, ApiError> {
-    RuleFields::read(&Body::new(body.to_string().into_bytes()).object().unwrap())
 }
 
 /// A rule that answers anything with `Hello {{name}}`, with other fields where they are given. Rules with higher numbers
@@ -23,7 +18,7 @@ fn fields(body: &Value) -> Result<RuleFields, ApiError> {
 fn rule(number: u128, other: Value) -> Rule {
     let mut body = json!({"name": "R", "trigger": {"type": "any"}, "reply": {"message": "Hello {{name}}"}});
     body.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-    let fields = fields(&body).unwrap_or_else(|error| panic!("{error:?}"));
+    let fields = RuleFields::read(&Body::new(body.to_string().into_bytes()).object().unwrap()).unwrap();
     Rule::new(
         RuleId::from_uuid(Uuid::from_u128(number)),
         SessionId::for_owner("ada"),

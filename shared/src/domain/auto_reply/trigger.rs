@@ -66,11 +66,11 @@ pub(super) fn is_found(how: Match, keywords: &[String], text: &str) -> bool {
 }
 
 /// A pattern that ignores case unless it says otherwise.
-pub(super) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+pub(crate) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).case_insensitive(true).size_limit(PATTERN_SIZE).build()
 }
 
 /// A text as it is compared.
-pub(super) fn folded(text: &str) -> String {
+pub(crate) fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::require_worker;
 use crate::{
+    domain::caller::Caller,
     domain::id::{ChatId, SessionId},
     domain::message::{Message, MessageResponse, MessageStatus},
     domain::message_key::MessageKey,
@@ -17,7 +18,6 @@ use crate::{
     domain::session::Session,
     domain::system::System,
     domain::time::Timestamp,
-    http::access::Caller,
     http::{ApiError, JsonObject},
     store::{Store, WorkerMessage},
 };

@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::{ID_LIMIT, require_worker};
 use crate::{
+    domain::caller::Caller,
     domain::id::SessionId,
     domain::identity::Address,
     domain::inbound::{Inbound, InboundBatch},
     domain::message::{MessageStatus, MessageType, Source},
     domain::time::Timestamp,
     domain::worker::worker_number,
-    http::access::Caller,
     http::{ApiError, Body, JsonObject},
     store::Store,
 };

@@ -1,4 +1,4 @@
-//! API keys: what a caller holds, and what is kept of it.
+//! API keys: the secret that its holder has, and the hash that the table stores.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -8,20 +8,19 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{Caller, Scope};
-use crate::{domain::cursor::Position, domain::id::KeyId, domain::time::Timestamp};
+use crate::domain::{caller::Caller, cursor::Position, id::KeyId, scope::Scope, time::Timestamp};
 
-/// What every key begins with, so that people and scanners of leaked secrets know one when they see it.
+/// The prefix of every key, by which people and secret scanners recognize one.
 const PREFIX: &str = "qk_";
 
-/// Random bytes of a key, and the bytes after them by which a mistyped key is known without asking the table.
+/// Random bytes of a key, and the checksum bytes after them, which reveal a mistyped key without reading the table.
 const RANDOM: usize = 32;
 const CHECKSUM: usize = 4;
 
-/// The longest name of a key, in characters.
+/// The maximum length of a key's name, in characters.
 pub const NAME_LIMIT: usize = 100;
 
-/// A key as its holder has it: `qk_`, and 256 random bits with their checksum in base64url. It is shown once and never
+/// The secret of a key: `qk_`, then 256 random bits and their checksum in base64url. It is returned once and never
 /// stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretKey(String);
@@ -33,14 +32,14 @@ impl fmt::Debug for SecretKey {
 }
 
 impl SecretKey {
-    /// A new key. A UUID has 122 random bits, so it takes three.
+    /// Creates a key from three UUIDs, which have 122 random bits each.
     pub fn from_random(random: [Uuid; 3]) -> Self {
         let mut bytes = Sha256::digest(random.map(Uuid::into_bytes).concat()).to_vec();
         bytes.extend(checksum(&bytes));
         Self(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// Reads what a caller sent. `None` for what no key of ours can be: mistyped, cut off, or something else.
+    /// Parses a credential. `None` if it isn't a key of this API: mistyped, truncated, or of another kind.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         if bytes.len() != RANDOM + CHECKSUM {
@@ -50,12 +49,12 @@ impl SecretKey {
         (checksum(random) == check).then(|| Self(text.to_owned()))
     }
 
-    /// The text, for its holder.
+    /// The key's text, for its holder.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What is kept of it.
+    /// The hash that the table stores.
     pub fn hash(&self) -> KeyHash {
         KeyHash::of(&self.0)
     }
@@ -68,8 +67,8 @@ fn checksum(random: &[u8]) -> [u8; CHECKSUM] {
     std::array::from_fn(|index| digest[index])
 }
 
-/// SHA-256 of a credential, in hexadecimal digits. A key has 256 random bits, so nobody finds it from its hash, and a
-/// slow hash would protect nothing.
+/// SHA-256 of a credential, in hexadecimal digits. A key has 256 random bits, so a slow password hash would add no
+/// protection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyHash(String);
@@ -80,46 +79,45 @@ impl KeyHash {
         Self(Sha256::digest(credential).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The id of the key with this hash. It follows from the hash, so that one item is both what a key is looked up by
-    /// and what its id names.
+    /// The ID of the key with this hash. It is derived from the hash, so the same item is found by key and by ID.
     pub fn key_id(&self) -> KeyId {
         KeyId::for_hash(&self.0)
     }
 
-    /// Whether two hashes are the same, in a time that does not tell how much of them is.
+    /// Whether two hashes are equal, compared in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 
-/// A key as it is stored.
+/// A key as the table stores it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ApiKey {
     /// Derived from the hash.
     pub id: KeyId,
-    /// What the secret is compared with.
+    /// The hash of the secret.
     pub hash: KeyHash,
-    /// What its maker calls it.
+    /// The name that its creator gave it.
     pub name: String,
-    /// Whom it acts for. With the scope `admin` it acts for everybody, and this only says whose it is.
+    /// The owner that it acts for. A key with the scope `admin` acts for every owner, and this is informational.
     pub owner_id: Option<String>,
-    /// What it may do.
+    /// Its permissions.
     pub scopes: BTreeSet<Scope>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it stops being good; `None` for never.
+    /// When it expires; `None` for never.
     pub valid_until: Option<Timestamp>,
-    /// When it was last used, give or take an hour.
+    /// When it was last used, to within an hour.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl ApiKey {
-    /// Whether the key is good at `now`.
+    /// Whether the key hasn't expired at `now`.
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.valid_until.is_none_or(|until| now < until)
     }
 
-    /// Who calls with this key. `None` for one that names neither an owner nor the scope `admin`.
+    /// The caller that this key authenticates. `None` if it has neither an owner nor the scope `admin`.
     pub fn caller(&self) -> Option<Caller> {
         let id = self.id.to_string();
         match &self.owner_id {
@@ -128,12 +126,12 @@ impl ApiKey {
         }
     }
 
-    /// Where the key is in the list of all.
+    /// The key's position in the list of all keys.
     pub fn place(&self) -> Position {
         Position { at: self.created_at, id: self.id.uuid() }
     }
 
-    /// The row as answers give it.
+    /// The key as responses contain it.
     pub fn response(&self) -> KeyResponse<'_> {
         KeyResponse {
             id: self.id,
@@ -147,7 +145,7 @@ impl ApiKey {
     }
 }
 
-/// A key as answers give it: `null` where unset, and nothing of its secret.
+/// A key as responses contain it: `null` where unset, and without its secret or hash.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of ApiKey")]
 pub struct KeyResponse<'a> {
@@ -172,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_reads_back_and_one_wrong_character_is_noticed(random in any::<[u128; 3]>(), at in 3_usize..51, other in "[A-Za-z0-9_-]") {
+        fn a_key_reads_back_and_a_wrong_character_is_detected(random in any::<[u128; 3]>(), at in 3_usize..51, other in "[A-Za-z0-9_-]") {
             let secret = key(random);
             prop_assert_eq!(SecretKey::parse(secret.reveal()), Some(secret.clone()));
             let mut mistyped = secret.reveal().to_owned();
@@ -189,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_differ_and_show_nothing_of_themselves() {
+    fn keys_differ_and_debug_hides_the_secret() {
         let (one, other) = (key([1, 2, 3]), key([1, 2, 4]));
         assert_eq!(one.reveal().len(), 51);
         assert!(!one.hash().matches(&other.hash()) && one.hash().matches(&one.hash()));

@@ -1,14 +1,15 @@
-//! The API's paths: what each takes, and the scope that it needs. `template.yaml` has the same paths and methods, which a
-//! test compares.
+//! The API's routes: methods and required scopes. A test compares them with `template.yaml`.
 
 use lambda_http::http::Method;
 
-use super::Scope;
+use Access::{Needs, Open};
 
-/// Who may use a method of a path.
+use crate::domain::scope::Scope::{self, Admin, MessagesRead, MessagesSend, Rules, Sessions, Worker};
+
+/// The permission that a method of a path needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Anybody, as far as the gateway is concerned: the webhook, which checks signatures instead.
+    /// No authorizer: the webhook, which verifies signatures instead.
     Open,
     /// A caller with this scope.
     Needs(Scope),
@@ -17,19 +18,19 @@ pub enum Access {
 /// A path, with its methods.
 #[derive(Debug)]
 pub struct Route {
-    /// As in `template.yaml`: `/api/messages/{messageId}`.
+    /// The path pattern as in `template.yaml`: `/api/messages/{messageId}`.
     pub path: &'static str,
-    /// The methods, the first one first in the `Allow` of a 405, and who may use each.
+    /// The methods, in the order of the `Allow` header, and the permission that each needs.
     pub methods: &'static [(Method, Access)],
 }
 
 impl Route {
-    /// Who may use a method; `None` for one that the path does not know.
+    /// The permission that `method` needs; `None` if the path doesn't support it.
     pub fn access(&self, method: &Method) -> Option<Access> {
         self.methods.iter().find(|(known, _)| known == method).map(|(_, access)| *access)
     }
 
-    /// The value of `Allow`.
+    /// The value of the `Allow` header.
     pub fn allow(&self) -> String {
         self.methods.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ")
     }
@@ -47,79 +48,74 @@ impl Route {
     }
 }
 
-/// The route of a path, whatever the method; `None` when there is nothing at this path. One without variables goes before
-/// one with: `/api/messages/send` is no message.
+/// Returns the route of a path for any method; `None` if there is none. A path without variables takes precedence:
+/// `/api/messages/send` isn't a message's.
 pub fn route_of(path: &str) -> Option<&'static Route> {
-    let exact = paths::ALL.iter().find(|route| route.path == path);
-    exact.or_else(|| paths::ALL.iter().find(|route| route.matches(path))).copied()
+    let exact = ALL.iter().find(|route| route.path == path);
+    exact.or_else(|| ALL.iter().find(|route| route.matches(path))).copied()
 }
 
-macro_rules! paths {
+macro_rules! routes {
     ($($(#[$doc:meta])* $name:ident $path:literal: $($method:ident $access:expr),+;)+) => {
-        /// Every path of the API.
-        pub mod paths {
-            use super::{Access::{Needs, Open}, Method, Route, Scope::{Admin, MessagesRead, MessagesSend, Rules, Sessions, Worker}};
+        $($(#[$doc])* pub static $name: Route = Route { path: $path, methods: &[$((Method::$method, $access)),+] };)+
 
-            $($(#[$doc])* pub static $name: Route = Route { path: $path, methods: &[$((Method::$method, $access)),+] };)+
-
-            /// All of them.
-            pub static ALL: &[&Route] = &[$(&$name),+];
-        }
+        /// Every route.
+        pub static ALL: &[&Route] = &[$(&$name),+];
     };
 }
 
-paths! {
-    /// An owner's session.
+routes! {
+    /// Creates an owner's session.
     CREATE_SESSION "/api/session/create": POST Needs(Sessions);
-    /// The state of a session.
+    /// Returns a session's state.
     SESSION_STATUS "/api/session/status": GET Needs(Sessions);
-    /// The QR code to pair a session.
+    /// Returns the QR code to scan.
     QR "/api/qr": GET Needs(Sessions);
-    /// Lets a paused session go on.
+    /// Resumes a paused session.
     SESSION_RESUME "/api/session/resume": POST Needs(Sessions);
     /// Sends a message.
     SEND_MESSAGE "/api/messages/send": POST Needs(MessagesSend);
-    /// What became of a message.
+    /// Returns a message with its delivery history.
     MESSAGE "/api/messages/{messageId}": GET Needs(MessagesRead);
-    /// A worker's QR code.
+    /// Publishes a worker's QR code.
     SESSION_QR "/api/session/qr": PUT Needs(Worker);
-    /// A worker's state.
+    /// Sets a worker session's state.
     SESSION_STATE "/api/session/state": PUT Needs(Worker);
-    /// Messages for a worker.
+    /// Claims messages for a worker.
     OUTBOX_CLAIM "/api/outbox/claim": POST Needs(Worker);
-    /// A worker's word on a message.
+    /// Settles a message that a worker claimed.
     OUTBOX_SETTLE "/api/outbox/settle": POST Needs(Worker);
-    /// What a worker's device received.
+    /// Stores a message that a worker's device received.
     RECEIVE_MESSAGE "/api/messages/receive": POST Needs(Worker);
-    /// A session's chats.
+    /// Lists a session's chats.
     CHATS "/api/chats": GET Needs(MessagesRead);
-    /// A chat, what a person changes about it, and its end.
+    /// Returns, changes, or erases a chat.
     CHAT "/api/chats/{chatId}": GET Needs(MessagesRead), PATCH Needs(MessagesRead), DELETE Needs(Sessions);
     /// Marks a chat as read.
     CHAT_READ "/api/chats/{chatId}/read": POST Needs(MessagesRead);
-    /// A chat's messages.
+    /// Lists a chat's messages.
     CHAT_MESSAGES "/api/chats/{chatId}/messages": GET Needs(MessagesRead);
-    /// The auto-reply rules of a session.
+    /// Lists a session's auto-reply rules, or creates one.
     AUTO_REPLIES "/api/auto-replies": GET Needs(Rules), POST Needs(Rules);
-    /// What rules would make of a text.
+    /// Evaluates the auto-reply rules for a text.
     AUTO_REPLY_DRY_RUN "/api/auto-replies/dry-run": POST Needs(Rules);
-    /// One auto-reply rule.
+    /// Returns, replaces, or deletes an auto-reply rule.
     AUTO_REPLY "/api/auto-replies/{ruleId}": GET Needs(Rules), PUT Needs(Rules), DELETE Needs(Rules);
-    /// All that is known of a chat.
+    /// Exports a chat.
     CHAT_EXPORT "/api/chats/{chatId}/export": GET Needs(MessagesRead);
-    /// The end of a session.
+    /// Erases a session.
     SESSION "/api/session": DELETE Needs(Sessions);
-    /// Account events, and what could not be understood.
+    /// Lists account events, and webhook content that couldn't be parsed.
     EVENTS "/api/events": GET Needs(MessagesRead);
-    /// The API's keys.
+    /// Creates or lists API keys.
     KEYS "/api/keys": POST Needs(Admin), GET Needs(Admin);
-    /// One of the API's keys.
+    /// Deletes an API key.
     KEY "/api/keys/{keyId}": DELETE Needs(Admin);
-    /// The numbers beside the deployment's own.
+    /// Lists the registered numbers.
     NUMBERS "/api/numbers": GET Needs(Admin);
-    /// One of these numbers.
+    /// Returns, registers, or deletes a number.
     NUMBER "/api/numbers/{phoneNumberId}": GET Needs(Admin), PUT Needs(Admin), DELETE Needs(Admin);
-    /// What WhatsApp calls.
+    /// Receives WhatsApp's webhooks.
     WEBHOOK "/api/webhook": GET Open, POST Open;
 }
 
@@ -128,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_known_by_its_pattern() {
+    fn a_path_matches_its_pattern() {
         let allow = |path| route_of(path).map(Route::allow);
         assert_eq!(allow("/api/messages/wamid.X").as_deref(), Some("GET"));
         assert_eq!(allow("/api/messages/send").as_deref(), Some("POST"));

@@ -1,4 +1,20 @@
 use super::*;
+use crate::{
+    domain::auto_reply::Rule,
+    domain::id::{RuleId, SessionId},
+    http::Body,
+};
+
+fn fields(body: &Value) -> Result<RuleFields, ApiError> {
+    RuleFields::read(&Body::new(body.to_string().into_bytes()).object().unwrap())
+}
+
+fn rule(changes: Value) -> Rule {
+    let mut body = json!({"name": "R", "trigger": {"type": "any"}, "reply": {"message": "Hello {{name}}"}});
+    body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    let id = RuleId::from_uuid(uuid::Uuid::from_u128(1));
+    Rule::new(id, SessionId::for_owner("ada"), fields(&body).unwrap(), "2026-01-01T00:00:00Z".parse().unwrap())
+}
 
 fn refused(change: impl FnOnce(&mut Value)) -> String {
     let mut body = json!({"name": "R", "trigger": {"type": "any"}, "reply": {"message": "Hello"}});
@@ -10,8 +26,8 @@ fn refused(change: impl FnOnce(&mut Value)) -> String {
 }
 
 #[test]
-fn a_rule_is_read_with_its_defaults() {
-    let rule = rule(1, json!({"name": " Greeting "}));
+fn defaults_apply_to_missing_fields() {
+    let rule = rule(json!({"name": " Greeting "}));
     assert_eq!((rule.name.as_str(), rule.enabled, rule.priority, rule.cooldown_seconds), ("Greeting", true, 0, 0));
     assert_eq!(rule.reply, r#"{"text":{"body":"Hello {{name}}"},"type":"text"}"#);
     let row = serde_json::to_value(rule.response()).unwrap();
@@ -21,15 +37,12 @@ fn a_rule_is_read_with_its_defaults() {
 }
 
 #[test]
-fn a_rule_is_given_as_it_was_written() {
+fn a_response_contains_the_rule_as_requested() {
     let hours = json!([{"from": "09:00", "to": "12:30"}, {"from": "22:00", "to": "02:00"}]);
-    let rule = rule(
-        1,
-        json!({
-            "trigger": {"type": "keyword", "match": "starts_with", "keywords": ["Price"]},
-            "schedule": {"timeZone": "Africa/Cairo", "hours": {"friday": hours}},
-        }),
-    );
+    let rule = rule(json!({
+        "trigger": {"type": "keyword", "match": "starts_with", "keywords": ["Price"]},
+        "schedule": {"timeZone": "Africa/Cairo", "hours": {"friday": hours}},
+    }));
     let row = serde_json::to_value(rule.response()).unwrap();
     assert_eq!(row["trigger"], json!({"type": "keyword", "match": "starts_with", "keywords": ["Price"]}));
     assert_eq!(row["schedule"]["time_zone"], "Africa/Cairo");
@@ -37,7 +50,7 @@ fn a_rule_is_given_as_it_was_written() {
 }
 
 #[test]
-fn what_could_go_wrong_later_is_refused_now() {
+fn an_invalid_rule_is_refused_with_the_field_and_the_reason() {
     type Change = fn(&mut Value);
     let cases: Vec<(Change, &str)> = vec![
         (|rule| rule["name"] = json!(" "), "name is required"),

@@ -1,0 +1,170 @@
+//! Error responses, and the one place that maps the errors of lower layers to them.
+
+use std::error::Error;
+
+use serde_json::json;
+
+use super::{ApiResponse, ErrorCode};
+use crate::{
+    domain::content::ContentError,
+    secrets::{SecretsError, cipher::CipherError},
+    services::credentials::CredentialsError,
+    store::StoreError,
+    telemetry::chain,
+};
+
+/// An error response: `{"error", "code", "requestId"}`.
+#[derive(Debug)]
+pub struct ApiError {
+    code: ErrorCode,
+    message: String,
+    /// The value of the `Allow` header.
+    allow: Option<String>,
+    /// The internal cause, for the log only.
+    cause: Option<String>,
+}
+
+impl ApiError {
+    /// An error with `code` and a sentence that says what is wrong and what to do.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), allow: None, cause: None }
+    }
+
+    /// 400 with this code.
+    pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::named(code), message)
+    }
+    /// 401 with this code.
+    pub fn unauthorized(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::named(code), message)
+    }
+    /// 403 with this code.
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::named(code), message)
+    }
+    /// 404 with this code.
+    pub fn not_found(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::named(code), message)
+    }
+    /// 409 with this code.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::named(code), message)
+    }
+
+    /// 400: `field` is missing or blank.
+    pub fn missing_field(field: &str) -> Self {
+        Self::new(ErrorCode::MissingField, format!("{field} is required"))
+    }
+
+    /// 400: a field has the wrong type or an unacceptable value.
+    pub fn invalid_field(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidField, message)
+    }
+
+    /// 404: no such session for this caller.
+    pub fn session_not_found() -> Self {
+        Self::new(ErrorCode::SessionNotFound, "Session not found")
+    }
+
+    /// 404: no such chat for this caller.
+    pub fn chat_not_found() -> Self {
+        Self::new(ErrorCode::ChatNotFound, "Chat not found")
+    }
+
+    /// 404: no such message for this caller.
+    pub fn message_not_found() -> Self {
+        Self::new(ErrorCode::MessageNotFound, "Message not found")
+    }
+
+    /// 404: no such auto-reply rule for this caller.
+    pub fn auto_reply_not_found() -> Self {
+        Self::new(ErrorCode::AutoReplyNotFound, "Auto-reply not found")
+    }
+
+    /// 404: no such API key.
+    pub fn key_not_found() -> Self {
+        Self::new(ErrorCode::KeyNotFound, "Key not found")
+    }
+
+    /// 404: no such number.
+    pub fn number_not_found() -> Self {
+        Self::new(ErrorCode::NumberNotFound, "Number not found")
+    }
+
+    /// 405: the path supports the methods in `allow`.
+    pub(crate) fn method_not_allowed(allow: &str) -> Self {
+        let message = format!("Use {allow} on this path");
+        Self { allow: Some(allow.to_owned()), ..Self::new(ErrorCode::MethodNotAllowed, message) }
+    }
+
+    /// 500: a bug. The response has no detail but the request ID.
+    pub fn internal(error: &dyn Error) -> Self {
+        Self {
+            cause: Some(chain(error)),
+            ..Self::new(ErrorCode::InternalError, "An internal error occurred. Report it with the request ID")
+        }
+    }
+
+    /// 503: a dependency didn't respond.
+    fn unavailable(error: &dyn Error) -> Self {
+        let message = "The service is temporarily unavailable. Try again in a moment";
+        Self { cause: Some(chain(error)), ..Self::new(ErrorCode::Unavailable, message) }
+    }
+
+    /// The internal cause, for the log.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// Converts the error to a response.
+    pub(crate) fn into_api_response(self, request_id: &str) -> ApiResponse {
+        // The contract's body for a failed webhook verification has neither code nor request ID.
+        let body = if self.code == ErrorCode::VerificationFailed {
+            json!({"error": self.message})
+        } else {
+            json!({"error": self.message, "code": self.code.as_str(), "requestId": request_id})
+        };
+        let status = self.code.status();
+        let retry_after = (status == 503).then_some(1);
+        ApiResponse::json_text(body.to_string()).error(status, retry_after, self.allow)
+    }
+}
+
+/// The code of an error in a message's content.
+pub(super) fn content_error_code(error: &ContentError) -> ErrorCode {
+    match error {
+        ContentError::Missing { .. } => ErrorCode::MissingField,
+        ContentError::TooLong { .. } => ErrorCode::TextTooLong,
+        _ => ErrorCode::InvalidField,
+    }
+}
+
+impl From<ContentError> for ApiError {
+    fn from(error: ContentError) -> Self {
+        Self::new(content_error_code(&error), error.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<CipherError> for ApiError {
+    fn from(error: CipherError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<SecretsError> for ApiError {
+    fn from(error: SecretsError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<CredentialsError> for ApiError {
+    fn from(error: CredentialsError) -> Self {
+        Self::unavailable(&error)
+    }
+}

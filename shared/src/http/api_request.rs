@@ -1,0 +1,152 @@
+//! Requests as handlers receive them, after the checks that every route has: method, caller, and scope.
+
+use lambda_http::{
+    Request, RequestExt,
+    aws_lambda_events::query_map::QueryMap,
+    http::{HeaderMap, Method},
+    request::RequestContext,
+};
+
+use super::{
+    ApiError, Body, ErrorCode, Query,
+    query::percent_decoded,
+    routes::{Access, Route, route_of},
+};
+use crate::domain::{
+    caller::Caller,
+    id::{ChatId, KeyId, RuleId, SessionId},
+    number::is_phone_number_id,
+};
+
+/// A request whose method the route supports and whose caller has the scope that the method needs.
+#[derive(Debug)]
+pub struct ApiRequest {
+    /// The method.
+    pub method: Method,
+    /// `None` on open routes.
+    caller: Option<Caller>,
+    path_parameters: QueryMap,
+    /// The query string.
+    pub query: Query,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decoded from base64 if API Gateway encoded it.
+    pub body: Body,
+}
+
+impl ApiRequest {
+    /// Checks a request against its route.
+    ///
+    /// # Errors
+    ///
+    /// 405 for a method that the route doesn't support, 401 without a caller, 403 if the caller lacks the scope.
+    pub(crate) fn admit(route: &Route, request: Request) -> Result<Self, ApiError> {
+        // API Gateway routes GET /api/messages/send to GET /api/messages/{messageId}, because that path has no GET.
+        if let Some(other) = route_of(request.uri().path()).filter(|other| other.path != route.path) {
+            return Err(ApiError::method_not_allowed(&other.allow()));
+        }
+        let caller = match route.access(request.method()) {
+            None => return Err(ApiError::method_not_allowed(&route.allow())),
+            Some(Access::Open) => None,
+            Some(Access::Needs(scope)) => {
+                let caller = caller(&request).ok_or_else(unauthenticated)?;
+                caller.require(scope)?;
+                Some(caller)
+            }
+        };
+        let path_parameters = request.path_parameters();
+        let (parts, body) = request.into_parts();
+        Ok(Self {
+            method: parts.method,
+            caller,
+            path_parameters,
+            query: Query::new(parts.uri.query().unwrap_or_default()),
+            headers: parts.headers,
+            body: Body::new(body.to_vec()),
+        })
+    }
+
+    /// Returns the caller, or 401 if the request didn't pass the authorizer.
+    pub fn caller(&self) -> Result<&Caller, ApiError> {
+        self.caller.as_ref().ok_or_else(unauthenticated)
+    }
+
+    /// Returns the session that the query parameter `sessionId` names, or 404 if it isn't the caller's.
+    pub fn session_of_query(&self) -> Result<SessionId, ApiError> {
+        self.caller()?.session(self.query.session_id()?)
+    }
+
+    /// Returns the session that the body's field `sessionId` names, or 404 if it isn't the caller's.
+    pub fn session_of_body(&self) -> Result<SessionId, ApiError> {
+        self.caller()?.session(self.body.object()?.session_id()?)
+    }
+
+    /// Returns the path's `{chatId}`, or 404 if it isn't an ID.
+    pub fn chat_id(&self) -> Result<ChatId, ApiError> {
+        self.path_id("chatId").ok_or_else(ApiError::chat_not_found)
+    }
+
+    /// Returns the path's `{ruleId}`, or 404 if it isn't an ID.
+    pub fn rule_id(&self) -> Result<RuleId, ApiError> {
+        self.path_id("ruleId").ok_or_else(ApiError::auto_reply_not_found)
+    }
+
+    /// Returns the path's `{keyId}`, or 404 if it isn't an ID.
+    pub fn key_id(&self) -> Result<KeyId, ApiError> {
+        self.path_id("keyId").ok_or_else(ApiError::key_not_found)
+    }
+
+    /// Returns the path's `{messageId}`, an ID or a wamid.
+    pub fn message_id(&self) -> Result<String, ApiError> {
+        self.path_id("messageId").ok_or_else(ApiError::message_not_found)
+    }
+
+    /// Returns the path's `{phoneNumberId}`, or 404 if it isn't an ID.
+    pub fn phone_number_id(&self) -> Result<String, ApiError> {
+        let id = self.path_id("phoneNumberId").filter(|id: &String| is_phone_number_id(id));
+        id.ok_or_else(ApiError::number_not_found)
+    }
+
+    /// `None` if the path parameter is empty, isn't percent-encoded UTF-8, or doesn't parse.
+    fn path_id<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        let value = self.path_parameters.first(name).filter(|value| !value.is_empty())?;
+        percent_decoded(value)?.parse().ok()
+    }
+
+    /// Returns a header's value, or 400 if it isn't visible ASCII.
+    pub fn header(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let Some(value) = self.headers.get(name) else { return Ok(None) };
+        let invalid = |_| ApiError::new(ErrorCode::InvalidHeader, format!("{name} must be visible ASCII"));
+        value.to_str().map(Some).map_err(invalid)
+    }
+}
+
+/// API Gateway rejects such a request itself, so it reaches only a function that is invoked directly.
+fn unauthenticated() -> ApiError {
+    let message = "This needs an API key: send the header Authorization: Bearer <key>";
+    ApiError::new(ErrorCode::Unauthenticated, message)
+}
+
+/// The caller in the authorizer's context.
+pub(crate) fn caller(request: &Request) -> Option<Caller> {
+    let context = request.request_context_ref()?.authorizer()?;
+    Caller::from_context(&context.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+/// The route's pattern, for the log. The path itself can contain a wamid, and a wamid contains a phone number.
+pub(crate) fn route_key(request: &Request) -> String {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// API Gateway's request ID, which its access log has too; else Lambda's.
+pub(crate) fn request_id(request: &Request) -> String {
+    let gateway = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    gateway
+        .unwrap_or_else(|| request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default())
+}

@@ -1,0 +1,90 @@
+//! Responses and their headers.
+
+use lambda_http::{
+    Body, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+use serde::Serialize;
+
+use super::ApiError;
+
+/// A response to a request.
+#[derive(Debug)]
+pub struct ApiResponse {
+    status: u16,
+    content_type: &'static str,
+    cache_control: &'static str,
+    retry_after: Option<u32>,
+    /// The value of the `Allow` header.
+    allow: Option<String>,
+    body: Body,
+}
+
+impl ApiResponse {
+    /// 200 with `body` as JSON.
+    pub fn json<T: Serialize>(body: &T) -> Result<Self, ApiError> {
+        serde_json::to_string(body).map(Self::json_text).map_err(|error| ApiError::internal(&error))
+    }
+
+    /// 200 with `body`, which is JSON text.
+    pub fn json_text(body: String) -> Self {
+        Self::new("application/json", Body::Text(body))
+    }
+
+    /// 200 with plain text.
+    pub fn text(body: String) -> Self {
+        Self::new("text/plain; charset=utf-8", Body::Text(body))
+    }
+
+    /// 200 with an image that must not be cached.
+    pub fn image(content_type: &'static str, body: Body) -> Self {
+        Self { cache_control: "no-store, no-cache, must-revalidate", ..Self::new(content_type, body) }
+    }
+
+    /// 204 with the methods that a path supports.
+    pub(crate) fn no_content(allow: &str) -> Self {
+        Self { status: 204, allow: Some(allow.to_owned()), ..Self::new("text/plain; charset=utf-8", Body::Empty) }
+    }
+
+    pub(super) fn error(self, status: u16, retry_after: Option<u32>, allow: Option<String>) -> Self {
+        Self { status, retry_after, allow, ..self }
+    }
+
+    /// Sets the status to 202: the work continues after the response.
+    pub fn accepted(self) -> Self {
+        Self { status: 202, ..self }
+    }
+
+    /// Sets `Retry-After`, in seconds.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    fn new(content_type: &'static str, body: Body) -> Self {
+        Self { status: 200, content_type, cache_control: "no-store", retry_after: None, allow: None, body }
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Converts the response to the Lambda runtime's type.
+    pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {
+        let mut response = Response::new(self.body);
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or_default();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert("x-request-id", id);
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(Ok(allow)) = self.allow.as_deref().map(HeaderValue::from_str) {
+            headers.insert(header::ALLOW, allow);
+        }
+        response
+    }
+}

@@ -1,0 +1,141 @@
+//! The error codes of the API and their HTTP statuses.
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $name:ident $status:literal $code:literal,)+) => {
+        /// The `code` of an error response. A code always has the same status. `docs/api.md` lists them for callers.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The HTTP status of responses with this code.
+            pub fn status(self) -> u16 {
+                match self {
+                    $(Self::$name => $status,)+
+                }
+            }
+
+            /// The code with this name.
+            pub(super) fn named(name: &str) -> Self {
+                Self::ALL.iter().copied().find(|code| code.as_str() == name).unwrap_or(Self::InternalError)
+            }
+
+            /// The code as responses contain it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)+
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// A required field or query parameter is missing or blank.
+    MissingField 400 "missing_field",
+    /// A field has the wrong type or an unacceptable value.
+    InvalidField 400 "invalid_field",
+    /// A text exceeds WhatsApp's limit.
+    TextTooLong 400 "text_too_long",
+    /// A query parameter has an unacceptable value.
+    InvalidQuery 400 "invalid_query",
+    /// The cursor isn't from this list.
+    InvalidCursor 400 "invalid_cursor",
+    /// A header has an unacceptable value.
+    InvalidHeader 400 "invalid_header",
+    /// The body isn't a JSON object in UTF-8.
+    InvalidJson 400 "invalid_json",
+    /// `to` isn't an address that WhatsApp can deliver to.
+    InvalidRecipient 400 "invalid_recipient",
+    /// A message that the request refers to isn't one of the session.
+    InvalidMessage 400 "invalid_message",
+    /// The request has no authorizer result.
+    Unauthenticated 401 "unauthenticated",
+    /// The webhook's signature is missing or wrong.
+    InvalidSignature 401 "invalid_signature",
+    /// The key lacks the scope that the endpoint needs.
+    MissingScope 403 "missing_scope",
+    /// The key belongs to another owner.
+    OtherOwner 403 "other_owner",
+    /// The webhook was called without the deployment's firewall.
+    WrongAddress 403 "wrong_address",
+    /// The webhook's verify token is wrong.
+    VerificationFailed 403 "verification_failed",
+    /// No such session for this caller.
+    SessionNotFound 404 "session_not_found",
+    /// No such chat for this caller.
+    ChatNotFound 404 "chat_not_found",
+    /// No such message for this caller.
+    MessageNotFound 404 "message_not_found",
+    /// No such auto-reply rule for this caller.
+    AutoReplyNotFound 404 "auto_reply_not_found",
+    /// No such API key.
+    KeyNotFound 404 "key_not_found",
+    /// No such number.
+    NumberNotFound 404 "number_not_found",
+    /// No such path.
+    PathNotFound 404 "path_not_found",
+    /// The path doesn't support the method.
+    MethodNotAllowed 405 "method_not_allowed",
+    /// The session was never linked to a number.
+    SessionNotConnected 409 "session_not_connected",
+    /// The contact's last message is over 24 hours old, and the message isn't a template.
+    OutsideServiceWindow 409 "outside_service_window",
+    /// WhatsApp hasn't accepted the message that the request refers to.
+    MessageNotAccepted 409 "message_not_accepted",
+    /// The idempotency key was used with another body.
+    IdempotencyKeyReused 409 "idempotency_key_reused",
+    /// The session isn't served by a worker.
+    NotAWorkerSession 409 "not_a_worker_session",
+    /// The session is linked through the Cloud API.
+    PairedOverCloudApi 409 "paired_over_cloud_api",
+    /// The session is connected, so it needs no QR code.
+    SessionConnected 409 "session_connected",
+    /// The lease is invalid or has expired.
+    LeaseLost 409 "lease_lost",
+    /// The message was settled with another outcome.
+    AlreadySettled 409 "already_settled",
+    /// The session has the maximum number of rules.
+    TooManyAutoReplies 409 "too_many_auto_replies",
+    /// The number is linked to a session.
+    NumberLinked 409 "number_linked",
+    /// The deployment has the maximum number of numbers.
+    TooManyNumbers 409 "too_many_numbers",
+    /// The deployment has no key to encrypt credentials with.
+    NoNumbersKey 409 "no_numbers_key",
+    /// The body exceeds the endpoint's limit.
+    BodyTooLarge 413 "body_too_large",
+    /// A bug.
+    InternalError 500 "internal_error",
+    /// A dependency didn't respond.
+    Unavailable 503 "unavailable",
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_documented_codes_equal_the_enum() {
+        let documentation = include_str!("../../../docs/api.md");
+        let section = documentation.split_once("## Error codes").unwrap().1;
+        let section = section.split("\n## ").next().unwrap();
+        let documented: BTreeSet<(&str, u16)> = section
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.trim_matches('|').split('|').map(str::trim);
+                let code = cells.next()?.strip_prefix('`')?.strip_suffix('`')?;
+                Some((code, cells.next()?.parse().unwrap()))
+            })
+            .collect();
+        let known: BTreeSet<(&str, u16)> = ErrorCode::ALL.iter().map(|code| (code.as_str(), code.status())).collect();
+        assert_eq!(documented, known);
+        assert_eq!(known.len(), ErrorCode::ALL.len());
+    }
+}

@@ -1,0 +1,121 @@
+//! Query strings.
+
+use std::ops::RangeInclusive;
+
+use percent_encoding::percent_decode_str;
+
+use super::{ApiError, ErrorCode};
+use crate::domain::{cursor::Position, id::SessionId};
+
+/// A query string.
+#[derive(Debug)]
+pub struct Query {
+    raw: String,
+}
+
+impl Query {
+    /// Creates a query from the part of a URL after the `?`.
+    pub fn new(raw: &str) -> Self {
+        Self { raw: raw.to_owned() }
+    }
+
+    /// Returns a parameter's value; `None` if it is missing or empty. 400 if it occurs twice, or isn't percent-encoded
+    /// UTF-8.
+    pub fn one(&self, name: &str) -> Result<Option<String>, ApiError> {
+        let mut found = None;
+        for pair in self.raw.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if decode(key).as_deref() != Some(name) {
+                continue;
+            }
+            let Some(value) = decode(value) else {
+                return Err(ApiError::new(ErrorCode::InvalidQuery, format!("{name} is not percent-encoded UTF-8")));
+            };
+            if found.replace(value).is_some() {
+                return Err(ApiError::new(ErrorCode::InvalidQuery, format!("{name} is given twice: give it once")));
+            }
+        }
+        Ok(found.filter(|value| !value.is_empty()))
+    }
+
+    /// Returns the value that `choices` assigns to a parameter; 400 if the parameter isn't one of them.
+    pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, ApiError> {
+        let Some(word) = self.one(name)? else { return Ok(None) };
+        let found = choices.iter().find(|(choice, _)| *choice == word);
+        found.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| {
+            let words: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+            ApiError::new(ErrorCode::InvalidQuery, format!("{name} must be one of: {}", words.join(", ")))
+        })
+    }
+
+    /// Returns a whole number within `range`; 400 for any other value.
+    pub fn whole_number(&self, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, ApiError> {
+        let Some(text) = self.one(name)? else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.map(Some).ok_or_else(|| {
+            let message = format!("{name} must be a whole number from {} to {}", range.start(), range.end());
+            ApiError::new(ErrorCode::InvalidQuery, message)
+        })
+    }
+
+    /// Returns the session that `sessionId` names.
+    pub fn session_id(&self) -> Result<SessionId, ApiError> {
+        match self.one("sessionId")? {
+            Some(text) => read_session_id(&text),
+            None => Err(ApiError::missing_field("sessionId")),
+        }
+    }
+
+    /// Returns the position that `cursor` encodes; 400 if the cursor isn't from `list`.
+    pub fn cursor(&self, list: &str) -> Result<Option<Position>, ApiError> {
+        let position = self.one("cursor")?.map(|cursor| Position::from_cursor(&cursor, list)).transpose();
+        position.map_err(|error| ApiError::new(ErrorCode::InvalidCursor, error.to_string()))
+    }
+}
+
+/// Parses a session's ID.
+pub fn read_session_id(text: &str) -> Result<SessionId, ApiError> {
+    text.parse().map_err(|_| ApiError::invalid_field("sessionId must be a UUID"))
+}
+
+/// Decodes a query component, in which `+` is a space.
+fn decode(text: &str) -> Option<String> {
+    percent_decoded(&text.replace('+', " "))
+}
+
+/// Percent-decodes a path segment. `None` if an escape is incomplete, or the bytes aren't UTF-8.
+pub(super) fn percent_decoded(text: &str) -> Option<String> {
+    let whole = text.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes();
+        digits.len() >= 2 && digits[..2].iter().all(u8::is_ascii_hexdigit)
+    });
+    if !whole {
+        return None;
+    }
+    percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded() {
+        let query = Query::new("a=1&hub.mode=sub%20s+x&empty=&flag&%61b=2");
+        assert_eq!(query.one("a").unwrap().as_deref(), Some("1"));
+        assert_eq!(query.one("hub.mode").unwrap().as_deref(), Some("sub s x"));
+        assert_eq!(query.one("ab").unwrap().as_deref(), Some("2"));
+        for absent in ["empty", "flag", "missing"] {
+            assert_eq!(query.one(absent).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn an_invalid_parameter_is_refused_and_leaves_the_others_readable() {
+        let query = Query::new("a=%zz&b=%ff&c=%2&d=1&d=2&e=5");
+        for bad in ["a", "b", "c", "d"] {
+            assert!(query.one(bad).is_err(), "{bad}");
+        }
+        assert_eq!(query.one("e").unwrap().as_deref(), Some("5"));
+    }
+}

@@ -1,0 +1,77 @@
+//! Chats, and the queries for lists of chats and messages, as requests contain them.
+
+use crate::{
+    domain::{
+        chat::{ChatStatus, ChatType},
+        id::ChatId,
+        inbox::{ChatChange, ChatFilter, ChatList, MessageList},
+        page::Order,
+    },
+    http::{ApiError, ErrorCode, JsonObject, Query},
+};
+
+/// The default and the maximum number of items on a page.
+const DEFAULT_LIMIT: u32 = 25;
+const MAX_LIMIT: u32 = 100;
+
+/// The maximum length of a chat's name, in characters.
+const NAME_LIMIT: usize = 256;
+
+impl ChatList {
+    /// Parses `sessionId`, `status`, `type`, `unread`, `limit`, and `cursor`.
+    pub fn read(query: &Query) -> Result<Self, ApiError> {
+        let session_id = query.session_id()?;
+        let statuses = ChatStatus::ALL.map(|status| (status.as_str(), status));
+        let filter = ChatFilter {
+            status: query.choice("status", &statuses)?,
+            kind: query.choice("type", &[("INDIVIDUAL", ChatType::Individual), ("GROUP", ChatType::Group)])?,
+            unread: query.choice("unread", &[("true", true), ("false", false)])?,
+        };
+        let mut list = Self { session_id, filter, limit: limit(query, DEFAULT_LIMIT)?, after: None };
+        list.after = query.cursor(&list.name())?;
+        Ok(list)
+    }
+}
+
+impl MessageList {
+    /// Parses `limit`, `cursor`, and `order`. A cursor of the list is valid in both orders.
+    pub fn read(chat_id: ChatId, query: &Query) -> Result<Self, ApiError> {
+        let order = query.choice("order", &[("asc", Order::Ascending), ("desc", Order::Descending)])?;
+        Self::page(chat_id, query, order.unwrap_or(Order::Descending), DEFAULT_LIMIT)
+    }
+
+    /// Parses `limit` and `cursor` of an export, which starts with the oldest message.
+    pub fn export(chat_id: ChatId, query: &Query) -> Result<Self, ApiError> {
+        Self::page(chat_id, query, Order::Ascending, MAX_LIMIT)
+    }
+
+    fn page(chat_id: ChatId, query: &Query, order: Order, default_limit: u32) -> Result<Self, ApiError> {
+        let mut list = Self { chat_id, order, limit: limit(query, default_limit)?, after: None };
+        list.after = query.cursor(&list.name())?;
+        Ok(list)
+    }
+}
+
+fn limit(query: &Query, default: u32) -> Result<usize, ApiError> {
+    let limit = query.whole_number("limit", 1..=MAX_LIMIT)?.unwrap_or(default);
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+impl ChatChange {
+    /// Parses `{"status"?, "name"?, "isUnread"?}`, of which at least one is required.
+    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+        let status = body.string("status")?.map(|word| {
+            let found = ChatStatus::ALL.into_iter().find(|status| status.as_str() == word);
+            found.ok_or_else(|| ApiError::invalid_field("status must be INBOX, PENDING, RESOLVED or ARCHIVED"))
+        });
+        let name = body.string("name")?.map(|name| name.trim().to_owned());
+        if name.as_ref().is_some_and(|name| name.chars().count() > NAME_LIMIT) {
+            return Err(ApiError::invalid_field(format!("name must have at most {NAME_LIMIT} characters")));
+        }
+        let change = Self { status: status.transpose()?, name, is_unread: body.boolean("isUnread")? };
+        if change == (Self { status: None, name: None, is_unread: None }) {
+            return Err(ApiError::new(ErrorCode::MissingField, "Give status, name or isUnread"));
+        }
+        Ok(change)
+    }
+}
