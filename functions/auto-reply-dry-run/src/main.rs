@@ -17,8 +17,7 @@ async fn main() -> Result<(), Error> {
     serve(&AUTO_REPLY_DRY_RUN, move |request| {
         let store = store.clone();
         async move {
-            let run = DryRun::read(&request.body.object()?)?;
-            request.caller()?.session(run.session_id)?;
+            let run = DryRun::read(&request.body.object()?, request.caller()?)?;
             ApiResponse::json(&dry_run(&store, system, limits, &run).await?)
         }
     })

@@ -18,7 +18,8 @@ async fn main() -> Result<(), Error> {
         let store = store.clone();
         async move {
             let settling = SettleRequest::read(&request.body.object()?)?;
-            let message = settle(&store, request.caller()?, &settling).await?;
+            let caller = request.caller()?;
+            let message = settle(&store, &settling, |session_id| caller.may_use(session_id)).await?;
             ApiResponse::json(&json!({"success": true, "message": message}))
         }
     })

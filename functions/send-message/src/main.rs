@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
         async move {
             let key = request.header("idempotency-key")?;
             let request = SendRequest::read(&request.body.object()?, key, request.caller()?)?;
-            send(&store, system, request).await.map(ApiResponse::json_text)
+            Ok(ApiResponse::json_text(send(&store, system, request).await?))
         }
     })
     .await

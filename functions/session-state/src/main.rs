@@ -7,7 +7,7 @@ use shared::{
     http::routes::SESSION_STATE,
     http::{ApiError, ApiRequest, ApiResponse, JsonObject},
     runtime::{serve, startup::Startup},
-    services::worker::paired_over_cloud_api,
+    services::worker::WorkerError,
     store::Store,
 };
 
@@ -30,7 +30,7 @@ async fn set(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiErro
     let session = store.set_worker_state(session_id, is_connected, is_ready).await?;
     let session = session.ok_or_else(ApiError::session_not_found)?;
     if session.channel == Channel::CloudApi && session.phone_number_id.is_some() {
-        return Err(paired_over_cloud_api());
+        return Err(WorkerError::PairedOverCloudApi.into());
     }
     ApiResponse::json(&json!({"success": true, "session": session.response()}))
 }

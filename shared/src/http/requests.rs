@@ -2,4 +2,7 @@
 
 mod auto_reply;
 mod chat;
+mod dry_run;
 mod number;
+mod send;
+mod worker;

@@ -2,7 +2,10 @@
 
 mod chat;
 mod event;
+mod export;
 mod message;
 pub mod qr_image;
 
-pub use self::{chat::ChatDetailResponse, event::EventResponse, message::MessageDetailResponse};
+pub use self::{
+    chat::ChatDetailResponse, event::EventResponse, export::exported_message, message::MessageDetailResponse,
+};

@@ -11,7 +11,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use tokio::sync::OnceCell;
 
-pub use self::dry_run::{DryRun, dry_run};
+pub use self::dry_run::{DryRun, DryRunError, dry_run};
 use crate::{
     domain::auto_reply::{
         self, ChatContext, ConsentWord, Decision, History, InboundText, Limits, Rule, SelectedReply, SuppressionReason,

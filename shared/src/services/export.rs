@@ -1,54 +1,74 @@
-//! Exporting a chat: its messages as the lists give them, and as they came.
+//! Exports a chat: its messages as lists return them, and as they were received.
 
-use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    domain::chat::Chat, domain::cursor::Position, domain::inbox::MessageList, domain::page::Page, http::ApiError,
-    http::responses::MessageDetailResponse, store::Store,
+    domain::chat::Chat,
+    domain::cursor::Position,
+    domain::inbox::MessageList,
+    domain::message::Message,
+    domain::page::Page,
+    store::{MessageMetadata, Store, StoreError},
 };
 
-/// The most bytes of messages on a page. Lambda answers with up to 6 MB, in which every quotation mark counts twice.
+/// The maximum size of the messages on a page, in bytes. Lambda responses have up to 6 MB, in which every quotation mark
+/// counts twice.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// A message as an export gives it.
-#[derive(Serialize)]
-struct Exported {
-    #[serde(flatten)]
-    details: MessageDetailResponse,
-    /// What WhatsApp, or a worker, sent: JSON as it came. `null` for a message of the business, whose `content` is what
-    /// was sent, and for one that is too long for an answer.
-    raw: Option<Box<RawValue>>,
-    /// Whether `raw` is left out because of its length.
-    raw_is_too_long: bool,
+/// What WhatsApp, or a worker, sent of a message.
+#[derive(Debug)]
+pub enum Received {
+    /// A message of the business, whose `content` is what was sent.
+    Nothing,
+    /// The JSON as it was received.
+    Json(Box<RawValue>),
+    /// More than fits on a page.
+    TooLong,
 }
 
-/// A page of an export: as many messages as the list asks for, or fewer where they are long; one at least.
-pub async fn export(store: &Store, chat: &Chat, list: &MessageList) -> Result<Page<Box<RawValue>>, ApiError> {
+/// A chat could not be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored message could not be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+/// Returns a page of an export, each message as `render` writes it: as many messages as the list asks for, or fewer if
+/// they are long, and at least one.
+pub async fn export(
+    store: &Store,
+    chat: &Chat,
+    list: &MessageList,
+    render: impl Fn(Message, MessageMetadata, Received) -> Result<Box<RawValue>, serde_json::Error>,
+) -> Result<Page<Box<RawValue>>, ExportError> {
     let page = store.messages(chat, list).await?;
     let mut next = page.next;
     let mut items = Vec::with_capacity(page.items.len());
     let (mut bytes, mut last) = (0, None);
     for (message, metadata) in page.items {
         let position = Position { at: message.timestamp, id: message.id.to_uuid() };
-        let whole = store.whole_raw(&message).await?;
-        let raw_is_too_long = whole.as_ref().is_some_and(|raw| raw.len() > MAX_BYTES);
-        let raw = whole.filter(|_| !raw_is_too_long).map(as_json).transpose();
-        let details = MessageDetailResponse::new(message, metadata).map_err(|error| ApiError::internal(&error))?;
-        let exported = raw.and_then(|raw| to_raw_value(&Exported { details, raw, raw_is_too_long }));
-        let exported = exported.map_err(|error| ApiError::internal(&error))?;
-        bytes += exported.get().len();
+        let received = match store.whole_raw(&message).await? {
+            None => Received::Nothing,
+            Some(raw) if raw.len() > MAX_BYTES => Received::TooLong,
+            Some(raw) => Received::Json(as_json(&raw)?),
+        };
+        let item = render(message, metadata, received)?;
+        bytes += item.get().len();
         if bytes > MAX_BYTES && last.is_some() {
             next = last;
             break;
         }
-        items.push(exported);
+        items.push(item);
         last = Some(position);
     }
     Ok(Page { items, next })
 }
 
-/// As the JSON that it is; what is none goes as a string.
-fn as_json(raw: String) -> Result<Box<RawValue>, serde_json::Error> {
-    serde_json::from_str::<&RawValue>(&raw).map(RawValue::to_owned).or_else(|_| to_raw_value(&raw))
+/// Returns the text as JSON: as it is, or as a string if it isn't JSON.
+fn as_json(raw: &str) -> Result<Box<RawValue>, serde_json::Error> {
+    serde_json::from_str::<&RawValue>(raw).map(RawValue::to_owned).or_else(|_| to_raw_value(raw))
 }

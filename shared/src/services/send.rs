@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::caller::Caller,
     domain::chat::{Chat, ChatResponse},
-    domain::content::{self, Content},
+    domain::content::Content,
     domain::id::{MessageId, SessionId},
     domain::identity::Address,
     domain::message::{Channel, Message, MessageResponse, MessageStatus, MessageType},
@@ -18,7 +17,6 @@ use crate::{
     domain::session::Session,
     domain::system::System,
     domain::time::Timestamp,
-    http::{ApiError, JsonObject, read_session_id},
     store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError},
 };
 
@@ -29,13 +27,13 @@ const RETRY_BUDGET: Duration = Duration::from_secs(6);
 /// A caller's request to send a message, read and found to be in order.
 #[derive(Debug)]
 pub struct SendRequest {
-    session_id: SessionId,
+    pub(crate) session_id: SessionId,
     /// As the caller gave it; the chat's name until the contact's own is known.
-    to: String,
-    address: Address,
-    content: Content,
-    valid_until: Option<Timestamp>,
-    idempotency_key: Option<String>,
+    pub(crate) to: String,
+    pub(crate) address: Address,
+    pub(crate) content: Content,
+    pub(crate) valid_until: Option<Timestamp>,
+    pub(crate) idempotency_key: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -46,26 +44,6 @@ struct SendResponse {
 }
 
 impl SendRequest {
-    /// Reads `{"sessionId", "to", "message"}`, or a typed message in the Cloud API's own shape in place of `message`;
-    /// with `validUntil`, after which it is not sent any more. 404 for a session that is not the caller's.
-    pub fn read(body: &JsonObject, idempotency_key: Option<&str>, caller: &Caller) -> Result<Self, ApiError> {
-        let session_id = body.string("sessionId")?;
-        let to = body.string("to")?;
-        let content =
-            content::read(body.fields()).map_err(|error| ApiError::bad_request(error.code(), error.to_string()))?;
-        let (Some(session_id), Some(to), Some(content)) = (filled(session_id), filled(to), content) else {
-            return Err(ApiError::bad_request("missing_field", "sessionId, to, and message are required"));
-        };
-        let session_id = caller.session(read_session_id(session_id)?)?;
-        let address = Address::parse(to).ok_or_else(|| {
-            let hint = "give a phone number with its country code, a business-scoped user id or a jid";
-            ApiError::bad_request("invalid_recipient", format!("to is not a WhatsApp address: {hint}"))
-        })?;
-        let valid_until = body.string("validUntil")?.map(read_time).transpose()?;
-        let idempotency_key = idempotency_key.map(read_idempotency_key).transpose()?;
-        Ok(Self { session_id, to: to.trim().to_owned(), address, content, valid_until, idempotency_key })
-    }
-
     /// What makes two requests the same. The address counts as it was written, as a caller who repeats a request repeats
     /// its bytes.
     fn hash(&self) -> String {
@@ -81,24 +59,49 @@ impl SendRequest {
     }
 }
 
-fn filled(text: Option<&str>) -> Option<&str> {
-    text.filter(|text| !text.trim().is_empty())
-}
-
-fn read_time(text: &str) -> Result<Timestamp, ApiError> {
-    let message = "validUntil must be a time like 2026-11-23T12:00:00Z";
-    text.parse().map_err(|_| ApiError::bad_request("invalid_field", message))
-}
-
-fn read_idempotency_key(key: &str) -> Result<String, ApiError> {
-    if (1..=255).contains(&key.len()) {
-        return Ok(key.to_owned());
-    }
-    Err(ApiError::bad_request("invalid_header", "Idempotency-Key must have 1 to 255 characters"))
+/// A message was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStored {
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The response could not be written as JSON.
+    #[error(transparent)]
+    Response(#[from] serde_json::Error),
+    /// There is no such session.
+    #[error("Session not found")]
+    SessionNotFound,
+    /// The session was never paired.
+    #[error("Session is not connected: scan the QR code of GET /api/qr with WhatsApp and send its text")]
+    SessionNotConnected,
+    /// The message's time has passed.
+    #[error("`validUntil` must be in the future")]
+    Expired,
+    /// The customer service window is closed.
+    #[error(
+        "The contact's last message is over 24 hours old, and WhatsApp now takes templates only: \
+         send a message of type template"
+    )]
+    OutsideServiceWindow,
+    /// The message that `field` refers to isn't one of the session.
+    #[error("{field}.message_id names no message of this session")]
+    UnknownMessage {
+        /// `context` or `reaction`.
+        field: &'static str,
+    },
+    /// WhatsApp has not accepted the message that `field` refers to.
+    #[error("{field}.message_id names a message that WhatsApp has not accepted yet: try again later")]
+    MessageNotAccepted {
+        /// `context` or `reaction`.
+        field: &'static str,
+    },
+    /// The idempotency key belongs to another request.
+    #[error("This Idempotency-Key was used with another body: use a new key for a new message")]
+    IdempotencyKeyReused,
 }
 
 /// Stores the message and its chat, and gives the answer as JSON text: the same text for the same idempotency key.
-pub async fn send(store: &Store, system: System, request: SendRequest) -> Result<String, ApiError> {
+pub async fn send(store: &Store, system: System, request: SendRequest) -> Result<String, NotStored> {
     let identity = request.address.identity();
     let hash = request.hash();
     let started = system.now();
@@ -117,7 +120,7 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
         let message = build(store, system, &request, &context).await?;
         let chat = chat_after(&request, &context, &message);
         let answer = SendResponse { success: true, chat: chat.response(), message: message.response() };
-        let answer = serde_json::to_string(&answer).map_err(|error| ApiError::internal(&error))?;
+        let answer = serde_json::to_string(&answer)?;
         let idempotency = key.map(|key| (key, Replay::new(hash.clone(), answer.clone(), message.timestamp)));
         let alias_write = context.alias_write.as_ref();
         let outbound =
@@ -131,12 +134,11 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
     Err(StoreError::Contention { operation: "sending a message" }.into())
 }
 
-fn repeated(replay: &Replay, hash: &str) -> Result<String, ApiError> {
+fn repeated(replay: &Replay, hash: &str) -> Result<String, NotStored> {
     if replay.request_hash == hash {
         return Ok(replay.response.clone());
     }
-    let message = "This Idempotency-Key was used with another body: use a new key for a new message";
-    Err(ApiError::conflict("idempotency_key_reused", message))
+    Err(NotStored::IdempotencyKeyReused)
 }
 
 async fn build(
@@ -144,12 +146,12 @@ async fn build(
     system: System,
     request: &SendRequest,
     context: &SendContext,
-) -> Result<Message, ApiError> {
-    let session = context.session.as_ref().ok_or_else(ApiError::session_not_found)?;
+) -> Result<Message, NotStored> {
+    let session = context.session.as_ref().ok_or(NotStored::SessionNotFound)?;
     let phone_number_id = number_of(session)?;
     let now = system.now();
     if request.valid_until.is_some_and(|until| until <= now) {
-        return Err(ApiError::bad_request("invalid_field", "validUntil has passed already"));
+        return Err(NotStored::Expired);
     }
     let chat = context.chat.as_ref();
     if let Some(until) = chat.and_then(Chat::window_until)
@@ -158,9 +160,7 @@ async fn build(
         && request.content.kind != MessageType::Template
         && !matches!(request.address, Address::Group(_))
     {
-        let message = "The contact's last message is over 24 hours old, and WhatsApp now takes templates only: \
-                       send a message of type template";
-        return Err(ApiError::conflict("outside_service_window", message));
+        return Err(NotStored::OutsideServiceWindow);
     }
     let (timestamp, previous) = place_in_chain(chat, now);
     let to = match &request.address {
@@ -190,11 +190,8 @@ async fn build(
     })
 }
 
-fn number_of(session: &Session) -> Result<&str, ApiError> {
-    session.phone_number_id.as_deref().ok_or_else(|| {
-        let message = "Session is not connected: scan the QR code of GET /api/qr with WhatsApp and send its text";
-        ApiError::conflict("session_not_connected", message)
-    })
+fn number_of(session: &Session) -> Result<&str, NotStored> {
+    session.phone_number_id.as_deref().ok_or(NotStored::SessionNotConnected)
 }
 
 /// The message's time and the one that it comes after. Two computers' clocks differ, so that a message is given a time
@@ -208,7 +205,7 @@ pub(crate) fn place_in_chain(chat: Option<&Chat>, now: Timestamp) -> (Timestamp,
 }
 
 /// The content with the messages that it names as WhatsApp names them.
-async fn resolved(store: &Store, session: &Session, content: &Content) -> Result<Value, ApiError> {
+async fn resolved(store: &Store, session: &Session, content: &Content) -> Result<Value, NotStored> {
     let mut resolved = content.json.clone();
     if let Some(id) = &content.reply_to {
         resolved["context"] = json!({"message_id": wamid_of(store, session, id, "context").await?});
@@ -222,7 +219,7 @@ async fn resolved(store: &Store, session: &Session, content: &Content) -> Result
 }
 
 /// What WhatsApp calls the message that the caller names by our id; anything else is WhatsApp's own id already.
-async fn wamid_of(store: &Store, session: &Session, id: &str, field: &str) -> Result<String, ApiError> {
+async fn wamid_of(store: &Store, session: &Session, id: &str, field: &'static str) -> Result<String, NotStored> {
     let Ok(id) = id.parse::<MessageId>() else { return Ok(id.to_owned()) };
     let known = match store.message_by_id(id).await? {
         Some(key) => store.outbox_message(&key).await?.map(|found| found.message),
@@ -231,13 +228,9 @@ async fn wamid_of(store: &Store, session: &Session, id: &str, field: &str) -> Re
     let Some(message) = known.filter(|message| {
         message.session_id == session.id && Some(&message.phone_number_id) == session.phone_number_id.as_ref()
     }) else {
-        let message = format!("{field}.message_id names no message of this session");
-        return Err(ApiError::bad_request("invalid_message", message));
+        return Err(NotStored::UnknownMessage { field });
     };
-    message.wamid.ok_or_else(|| {
-        let message = format!("{field}.message_id names a message that WhatsApp has not accepted yet: try again later");
-        ApiError::conflict("message_not_accepted", message)
-    })
+    message.wamid.ok_or(NotStored::MessageNotAccepted { field })
 }
 
 fn chat_after(request: &SendRequest, context: &SendContext, message: &Message) -> Chat {

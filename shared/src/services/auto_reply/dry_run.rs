@@ -10,8 +10,7 @@ use crate::{
     domain::message::MessageType,
     domain::system::System,
     domain::time::Timestamp,
-    http::{ApiError, JsonObject},
-    store::{ReplyContext, Store},
+    store::{ReplyContext, Store, StoreError},
 };
 
 /// What a contact of whom nothing is known is called.
@@ -22,31 +21,30 @@ const SOMEBODY: &str = "Customer";
 pub struct DryRun {
     /// Whose rules.
     pub session_id: SessionId,
-    text: String,
+    pub(crate) text: String,
     /// `None` for now.
-    at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
     /// `None` for somebody who has never written.
-    chat_id: Option<ChatId>,
+    pub(crate) chat_id: Option<ChatId>,
 }
 
-impl DryRun {
-    /// Reads `{"sessionId", "text", "at"?, "chatId"?}`.
-    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
-        let invalid = |message: &str| ApiError::bad_request("invalid_field", message);
-        let at = body.string("at")?.map(str::parse).transpose();
-        let chat_id = body.string("chatId")?.map(str::parse).transpose();
-        Ok(Self {
-            session_id: body.session_id()?,
-            text: body.required("text")?.to_owned(),
-            at: at.map_err(|_| invalid("at must be a time like 2026-11-23T12:00:00Z"))?,
-            chat_id: chat_id.map_err(|_| invalid("chatId must be a UUID"))?,
-        })
-    }
+/// The rules could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum DryRunError {
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such session.
+    #[error("Session not found")]
+    SessionNotFound,
+    /// The session has no such chat.
+    #[error("Chat not found")]
+    ChatNotFound,
 }
 
 /// Puts the text to the session's rules as if it came now, or at the time that is given.
-pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun) -> Result<Value, ApiError> {
-    let (_, rules) = store.session_with_rules(run.session_id).await?.ok_or_else(ApiError::session_not_found)?;
+pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun) -> Result<Value, DryRunError> {
+    let (_, rules) = store.session_with_rules(run.session_id).await?.ok_or(DryRunError::SessionNotFound)?;
     let context = match run.chat_id {
         Some(chat_id) => Some(context(store, run.session_id, chat_id).await?),
         None => None,
@@ -69,9 +67,9 @@ pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun
     Ok(answer(&auto_reply::decide(&rules, &inbound, &context, limits, now)))
 }
 
-async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Result<ReplyContext, ApiError> {
+async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Result<ReplyContext, DryRunError> {
     let context = store.reply_context(chat_id).await?.filter(|context| context.chat.session_id == session_id);
-    context.ok_or_else(ApiError::chat_not_found)
+    context.ok_or(DryRunError::ChatNotFound)
 }
 
 fn answer(decision: &Decision<'_>) -> Value {

@@ -8,9 +8,8 @@ use std::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::require_worker;
+use super::{WorkerError, require_worker};
 use crate::{
-    domain::caller::Caller,
     domain::id::{ChatId, SessionId},
     domain::message::{Message, MessageResponse, MessageStatus},
     domain::message_key::MessageKey,
@@ -18,7 +17,6 @@ use crate::{
     domain::session::Session,
     domain::system::System,
     domain::time::Timestamp,
-    http::{ApiError, JsonObject},
     store::{Store, WorkerMessage},
 };
 
@@ -28,9 +26,9 @@ const LEFT_BEHIND: &str = "The worker that had the message did not say what beca
 /// A worker's request for messages.
 #[derive(Debug)]
 pub struct ClaimRequest {
-    session_id: SessionId,
-    limit: usize,
-    lease: Duration,
+    pub(crate) session_id: SessionId,
+    pub(crate) limit: usize,
+    pub(crate) lease: Duration,
 }
 
 /// A message that a worker has been given.
@@ -46,19 +44,9 @@ pub struct Claimed {
     lease_until: Timestamp,
 }
 
-impl ClaimRequest {
-    /// Reads `{"sessionId", "limit"?, "leaseSeconds"?}`. 404 for a session that is not the caller's.
-    pub fn read(body: &JsonObject, caller: &Caller) -> Result<Self, ApiError> {
-        let session_id = caller.session(body.session_id()?)?;
-        let limit = body.whole_number("limit", 1..=100)?.unwrap_or(10);
-        let lease = body.whole_number("leaseSeconds", 5..=600)?.unwrap_or(60);
-        Ok(Self { session_id, limit: limit as usize, lease: Duration::from_secs(lease.into()) })
-    }
-}
-
 /// Gives a worker the next messages of its session, oldest first, each under a lease of its own.
-pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Result<Vec<Claimed>, ApiError> {
-    let session = store.session(request.session_id).await?.ok_or_else(ApiError::session_not_found)?;
+pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Result<Vec<Claimed>, WorkerError> {
+    let session = store.session(request.session_id).await?.ok_or(WorkerError::SessionNotFound)?;
     require_worker(&session)?;
     let mut round = Round {
         store,
@@ -98,7 +86,7 @@ impl Round<'_> {
         self.claimed.len() >= self.request.limit
     }
 
-    async fn offer(&mut self, keys: Vec<MessageKey>) -> Result<(), ApiError> {
+    async fn offer(&mut self, keys: Vec<MessageKey>) -> Result<(), WorkerError> {
         let mut rest = keys.into_iter();
         while !self.is_full() {
             // Not more than can be handed out, and none of a chat that has to wait anyway.
@@ -122,7 +110,7 @@ impl Round<'_> {
     }
 
     /// Annotations which of the messages before these are final; those among these themselves have their turn. One that is not there any more holds nothing up.
-    async fn note_predecessors(&mut self, rows: &HashMap<MessageKey, WorkerMessage>) -> Result<(), ApiError> {
+    async fn note_predecessors(&mut self, rows: &HashMap<MessageKey, WorkerMessage>) -> Result<(), WorkerError> {
         let keys: HashSet<MessageKey> = rows.values().filter_map(|row| predecessor(&row.message)).collect();
         let unknown = |key: &MessageKey| !self.passed.contains(key) && !rows.contains_key(key);
         let keys: Vec<MessageKey> = keys.into_iter().filter(unknown).collect();
@@ -135,7 +123,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    async fn consider(&mut self, mut row: WorkerMessage) -> Result<(), ApiError> {
+    async fn consider(&mut self, mut row: WorkerMessage) -> Result<(), WorkerError> {
         let now = self.system.now();
         let key = row.message.key();
         if row.message.status == MessageStatus::Sending && row.lease_until.is_none_or(|until| until <= now) {
@@ -168,12 +156,7 @@ impl Round<'_> {
                 self.claimed.push(Claimed {
                     row: leased.message.response(),
                     to: leased.message.to,
-                    content: leased
-                        .message
-                        .content
-                        .map(RawValue::from_string)
-                        .transpose()
-                        .map_err(|error| ApiError::internal(&error))?,
+                    content: leased.message.content.map(RawValue::from_string).transpose()?,
                     lease,
                     lease_until: until,
                 });
@@ -184,7 +167,7 @@ impl Round<'_> {
     }
 
     /// Whether the messages after this one may follow.
-    fn go_on(&mut self, key: MessageKey, message: &Message, may: bool) -> Result<(), ApiError> {
+    fn go_on(&mut self, key: MessageKey, message: &Message, may: bool) -> Result<(), WorkerError> {
         if may {
             self.passed.insert(key);
         } else {

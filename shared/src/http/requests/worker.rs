@@ -1,0 +1,142 @@
+//! What linked-device workers send.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{
+    domain::{
+        caller::Caller,
+        identity::Address,
+        inbound::Inbound,
+        message::{MessageStatus, MessageType},
+        time::Timestamp,
+        worker::WorkerOutcome,
+    },
+    http::{ApiError, Body, ErrorCode, JsonObject},
+    services::worker::{ClaimRequest, ReceiveRequest, SettleRequest, WorkerError},
+};
+
+/// The maximum length of the id that a device gives a message, in bytes.
+const ID_LIMIT: usize = 1024;
+
+/// The maximum length of the reason that a worker gives for a failure, in characters.
+const REASON_LIMIT: usize = 1000;
+
+impl ClaimRequest {
+    /// Parses `{"sessionId", "limit"?, "leaseSeconds"?}`. 404 for a session of another owner.
+    pub fn read(body: &JsonObject, caller: &Caller) -> Result<Self, ApiError> {
+        let session_id = caller.session(body.session_id()?)?;
+        let limit = body.whole_number("limit", 1..=100)?.unwrap_or(10);
+        let lease = body.whole_number("leaseSeconds", 5..=600)?.unwrap_or(60);
+        Ok(Self { session_id, limit: limit as usize, lease: Duration::from_secs(lease.into()) })
+    }
+}
+
+impl SettleRequest {
+    /// Parses `{"messageId", "lease", "sent": {"id"}}` or `{"messageId", "lease", "failed": {"reason"}}`.
+    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+        let invalid = |message: &str| ApiError::invalid_field(message);
+        let message_id = body.required("messageId")?.parse().map_err(|_| invalid("messageId must be a UUID"))?;
+        let lease = body.required("lease")?.parse().map_err(|_| invalid("lease must be a UUID"))?;
+        let outcome = match (body.object("sent")?, body.object("failed")?) {
+            (Some(sent), None) => {
+                let id = sent.string("id")?.filter(|id| (1..=ID_LIMIT).contains(&id.len()));
+                let id = id.ok_or_else(|| invalid("sent.id must have 1 to 1024 bytes"))?;
+                WorkerOutcome::Sent { id: id.to_owned() }
+            }
+            (None, Some(failed)) => {
+                let reason = failed.string("reason")?.map(str::trim);
+                let reason = reason.filter(|reason| (1..=REASON_LIMIT).contains(&reason.chars().count()));
+                let reason = reason.ok_or_else(|| invalid("failed.reason must have 1 to 1000 characters"))?;
+                WorkerOutcome::Failed { reason: reason.to_owned() }
+            }
+            _ => return Err(invalid("Give either sent or failed")),
+        };
+        Ok(Self { message_id, lease, outcome })
+    }
+}
+
+impl ReceiveRequest {
+    /// Parses `{"sessionId", "id", "from", "timestamp", "name"?, "type"?, "text"?, …}`. `text` is a string or
+    /// `{"body"}`. A message without text is stored as it is, with all other fields of the object. 404 for a session of
+    /// another owner.
+    pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
+        let object = body.object()?;
+        let session_id = caller.session(object.session_id()?)?;
+        let id = object.required("id")?;
+        if id.len() > ID_LIMIT {
+            return Err(ApiError::invalid_field("id must have 1 to 1024 bytes"));
+        }
+        let from = Address::parse(object.required("from")?).ok_or_else(|| {
+            let hint = "give a phone number with its country code, a jid or a group's jid";
+            ApiError::invalid_field(format!("from is not a WhatsApp address: {hint}"))
+        })?;
+        let timestamp = read_timestamp(object.value("timestamp"))?;
+        let is_text = object.string("type")?.is_none_or(|kind| kind == "text");
+        let text = read_text(&object)?.filter(|_| is_text);
+        let name = object.string("name")?.map(str::trim).filter(|name| !name.is_empty());
+        // In a group the name is the sender's, and the chat is the group's.
+        let name = name.filter(|_| !matches!(from, Address::Group(_)));
+        Ok(Self {
+            session_id,
+            name: name.map(str::to_owned),
+            message: Inbound {
+                opens_window: true,
+                has_referral: false,
+                wamid: id.to_owned(),
+                timestamp,
+                kind: if text.is_some() { MessageType::Text } else { MessageType::Unsupported },
+                body: text,
+                content: None,
+                from_me: false,
+                status: MessageStatus::Received,
+                action: None,
+                ours: None,
+                raw: body.text()?.to_owned(),
+            },
+            from,
+        })
+    }
+}
+
+fn read_text(object: &JsonObject) -> Result<Option<String>, ApiError> {
+    match object.value("text") {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Object(text)) if text.get("body").is_some_and(Value::is_string) => {
+            Ok(text["body"].as_str().map(str::to_owned))
+        }
+        Some(_) => Err(ApiError::invalid_field("text must be a string, or an object with a body")),
+    }
+}
+
+/// Parses Unix seconds, as a number or a string, or an RFC 3339 time.
+fn read_timestamp(value: Option<&Value>) -> Result<Timestamp, ApiError> {
+    let timestamp = match value {
+        None => return Err(ApiError::missing_field("timestamp")),
+        Some(Value::Number(seconds)) => seconds.as_i64().and_then(Timestamp::from_seconds),
+        Some(Value::String(text)) => match text.parse() {
+            Ok(seconds) => Timestamp::from_seconds(seconds),
+            Err(_) => text.parse().ok(),
+        },
+        Some(_) => None,
+    };
+    timestamp.ok_or_else(|| ApiError::invalid_field("timestamp must be in seconds since 1970, or an RFC 3339 time"))
+}
+
+impl From<WorkerError> for ApiError {
+    fn from(error: WorkerError) -> Self {
+        let code = match error {
+            WorkerError::Store(error) => return error.into(),
+            WorkerError::Response(error) => return Self::internal(&error),
+            WorkerError::SessionNotFound => ErrorCode::SessionNotFound,
+            WorkerError::MessageNotFound => ErrorCode::MessageNotFound,
+            WorkerError::NotAWorkerSession => ErrorCode::NotAWorkerSession,
+            WorkerError::PairedOverCloudApi => ErrorCode::PairedOverCloudApi,
+            WorkerError::AlreadySettled => ErrorCode::AlreadySettled,
+            WorkerError::LeaseLost => ErrorCode::LeaseLost,
+        };
+        Self::new(code, error.to_string())
+    }
+}

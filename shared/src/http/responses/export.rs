@@ -1,0 +1,52 @@
+//! Messages as exports return them.
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::MessageDetailResponse;
+use crate::{
+    domain::message::Message,
+    http::ApiError,
+    services::export::{ExportError, Received},
+    store::MessageMetadata,
+};
+
+/// A message with what was received of it.
+#[derive(Serialize)]
+struct ExportedMessage {
+    #[serde(flatten)]
+    details: MessageDetailResponse,
+    /// The JSON that WhatsApp, or a worker, sent. `null` for a message of the business, whose `content` is what was
+    /// sent, and for one that is too long for a response.
+    raw: Option<Box<RawValue>>,
+    /// Whether `raw` is left out because of its length.
+    raw_is_too_long: bool,
+}
+
+/// Writes a message of an export as JSON.
+///
+/// # Errors
+///
+/// Fails if a stored attribute that contains JSON doesn't parse.
+pub fn exported_message(
+    message: Message,
+    metadata: MessageMetadata,
+    received: Received,
+) -> Result<Box<RawValue>, serde_json::Error> {
+    let details = MessageDetailResponse::new(message, metadata)?;
+    let raw_is_too_long = matches!(received, Received::TooLong);
+    let raw = match received {
+        Received::Json(raw) => Some(raw),
+        Received::Nothing | Received::TooLong => None,
+    };
+    to_raw_value(&ExportedMessage { details, raw, raw_is_too_long })
+}
+
+impl From<ExportError> for ApiError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Store(error) => error.into(),
+            ExportError::Json(error) => Self::internal(&error),
+        }
+    }
+}
