@@ -26,6 +26,7 @@ mod rule;
 mod session;
 mod status;
 mod transaction;
+mod update;
 mod worker;
 
 use std::{

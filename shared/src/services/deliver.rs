@@ -384,14 +384,8 @@ impl Dispatcher {
 
     async fn expire(&self, found: &OutboxMessage) -> Result<Progress, DeliveryError> {
         tracing::warn!(message_id = %found.message.id, "message expired");
-        let change = Change {
-            event: DeliveryEvent::Expired,
-            wamid: None,
-            error: Some("The message could not be sent before its time was over".to_owned()),
-            due_at: None,
-            holds: false,
-            attempt: None,
-        };
+        let change =
+            Change::new(DeliveryEvent::Expired).error("The message could not be sent before its time was over");
         match self.store.change_if(found, &change).await? {
             Some(wakes) => {
                 self.metrics.add(Metric::FailedExpired, 1);
@@ -408,20 +402,17 @@ impl Dispatcher {
             return Ok(Progress::Deferred);
         }
         let due_at = now.after(self.settings.unknown_deadline);
-        let change = Change {
-            event: DeliveryEvent::Unanswered,
-            wamid: None,
-            error: Some("The send was interrupted. It may have gone out".to_owned()),
-            due_at: Some(due_at),
-            holds: false,
-            attempt: Some(Attempt {
-                at: now,
-                outcome: AttemptOutcome::Unanswered,
-                code: None,
-                fbtrace_id: None,
-                error: Some("The send was interrupted".to_owned()),
-            }),
+        let attempt = Attempt {
+            at: now,
+            outcome: AttemptOutcome::Unanswered,
+            code: None,
+            fbtrace_id: None,
+            error: Some("The send was interrupted".to_owned()),
         };
+        let change = Change::new(DeliveryEvent::Unanswered)
+            .error("The send was interrupted. It may have gone out")
+            .due_at(due_at)
+            .attempt(attempt);
         let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
         match self.store.change_if(found, &change).await? {
             Some(wakes) => {
@@ -452,8 +443,8 @@ impl Dispatcher {
             ),
             UnknownPolicy::Resend => (DeliveryEvent::Resent, "The message may have been sent, and is sent again"),
         };
-        let due_at = (policy == UnknownPolicy::Resend).then_some(now);
-        let change = Change { event, wamid: None, error: Some(error.to_owned()), due_at, holds: false, attempt: None };
+        // Ignored for a message that fails.
+        let change = Change::new(event).error(error).due_at(now);
         let Some(wakes) = self.store.change_if(&found, &change).await? else { return Ok(Progress::Deferred) };
         tracing::warn!(message_id = %found.message.id, ?policy, "nothing was heard of a message");
         match policy {

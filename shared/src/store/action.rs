@@ -5,8 +5,9 @@ use serde::Deserialize;
 use super::{
     Store, StoreError,
     inbound::MESSAGE,
-    item::{self, Item, number, string},
+    item::{self, Item},
     keys::Key,
+    update::{Condition, UpdateBuilder},
 };
 use crate::{
     domain::message::{Message, placeholder, preview},
@@ -77,7 +78,7 @@ impl Store {
         change: impl Fn(&mut Annotations, &mut Message) -> bool,
     ) -> Result<Option<Annotated>, StoreError> {
         for attempt in 0..ROUNDS {
-            let Some(item) = self.get("reading a message", &Key::message(&key)).await? else { return Ok(None) };
+            let Some(item) = self.get("reading a message", &Key::message(key)).await? else { return Ok(None) };
             let before: Message = item::read(MESSAGE, item.clone())?;
             let (mut annotations, mut after) = (annotations(item)?, before.clone());
             let known = annotations.version;
@@ -101,33 +102,18 @@ impl Store {
         before: &Message,
         after: &Message,
     ) -> Result<bool, StoreError> {
-        let (mut set, mut remove) = ("SET annotations = :annotations".to_owned(), Vec::new());
-        let mut request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::message(&key).attributes()))
-            .expression_attribute_values(":annotations", item::value(annotations)?);
-        let texts = [("body", &before.body, &after.body), ("content", &before.content, &after.content)];
-        for (name, _, new) in texts.into_iter().filter(|(_, old, new)| old != new) {
-            match new {
-                Some(text) => {
-                    set += &format!(", {name} = :{name}");
-                    request = request.expression_attribute_values(format!(":{name}"), string(text));
-                }
-                None => remove.push(name),
+        let unchanged = match known {
+            0 => "attribute_exists(pk) AND attribute_not_exists(annotations)".into(),
+            known => Condition::from(("annotations.version = ?", known)),
+        };
+        let mut update =
+            UpdateBuilder::new(&Key::message(key)).set("annotations", item::value(annotations)?).condition(unchanged);
+        for (name, old, new) in [("body", &before.body, &after.body), ("content", &before.content, &after.content)] {
+            if old != new {
+                update = update.set_or_remove(name, new.as_ref());
             }
         }
-        if !remove.is_empty() {
-            set += &format!(" REMOVE {}", remove.join(", "));
-        }
-        let request = match known {
-            0 => request.condition_expression("attribute_exists(pk) AND attribute_not_exists(annotations)"),
-            known => request
-                .condition_expression("annotations.version = :known")
-                .expression_attribute_values(":known", number(known)),
-        };
-        self.update_if("noting what was done to a message", request.update_expression(set)).await
+        self.update_if("annotating a message", update).await
     }
 
     /// The chat's summary follows where it shows the message.
@@ -140,16 +126,10 @@ impl Store {
             ActionKind::Revoke => REVOKED.to_owned(),
         };
         let chat_id = self.chat(before.chat_id).await?.map_or(before.chat_id, |chat| chat.id);
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::chat(chat_id).attributes()))
-            .update_expression("SET last_message = :new")
-            .condition_expression("last_message_at = :at AND last_message = :old")
-            .expression_attribute_values(":new", string(new))
-            .expression_attribute_values(":old", string(shown(before)))
-            .expression_attribute_values(":at", string(before.timestamp.to_string()));
-        self.update_if("showing what was done to a message", request).await.map(drop)
+        let update = UpdateBuilder::new(&Key::chat(chat_id))
+            .set("last_message", new)
+            .condition(("last_message_at = ?", before.timestamp))
+            .condition(("last_message = ?", shown(before)));
+        self.update_if("updating a chat's last message", update).await.map(drop)
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 use serde_json::json;
 
 use super::{
     Store, StoreError,
     item::{self, string},
     keys::{API_KEYS, Key},
-    transaction::{Transaction, put_action},
+    transaction::Transaction,
+    update::UpdateBuilder,
 };
 use crate::{domain::api_key::ApiKey, domain::cursor::Position, domain::id::KeyId, domain::time::Timestamp};
 
@@ -35,7 +35,7 @@ impl Store {
         let entry = item::write("api_key_entry", &entry_key, &json!({}))?;
         let item = item::write(API_KEY, &Key::api_key(key.id), key)?;
         let absent = "attribute_not_exists(pk)";
-        let actions = vec![put_action(self.put(item, absent)), put_action(self.put(entry, absent))];
+        let actions = vec![self.put_action(item, absent), self.put_action(entry, absent)];
         match self.transact(operation, actions).await? {
             Transaction::Committed => Ok(()),
             // Two keys of the same 256 random bits: nobody will see it, and nothing is overwritten if somebody does.
@@ -53,41 +53,25 @@ impl Store {
         if key.last_used_at.is_some_and(|at| now.since(at) < USE_IS_NOTED_EVERY) {
             return Ok(());
         }
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::api_key(key.id).attributes()))
-            .update_expression("SET last_used_at = :now")
-            .condition_expression(
-                "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at < :now)",
-            )
-            .expression_attribute_values(":now", string(now.to_string()));
-        self.update_if("noting the use of an API key", request).await.map(drop)
+        let update = UpdateBuilder::new(&Key::api_key(key.id))
+            .set("last_used_at", now)
+            .condition("attribute_exists(pk)")
+            .condition(("attribute_not_exists(last_used_at) OR last_used_at < ?", now));
+        self.update_if("recording the use of an API key", update).await.map(drop)
     }
 
     /// Deletes a key and its place in the list. Whether there was one.
     pub async fn delete_api_key(&self, id: KeyId) -> Result<bool, StoreError> {
         let Some(key) = self.api_key(id).await? else { return Ok(false) };
         let actions = vec![
-            self.delete(&Key::api_key(id), "attribute_exists(pk)")?,
-            self.delete(&Key::api_key_entry(key.place()), "attribute_exists(pk)")?,
+            self.delete_action(&Key::api_key(id), "attribute_exists(pk)"),
+            self.delete_action(&Key::api_key_entry(key.place()), "attribute_exists(pk)"),
         ];
         match self.transact("deleting an API key", actions).await? {
             Transaction::Committed => Ok(true),
             // Somebody else did it first.
             Transaction::Refused(_) => Ok(false),
         }
-    }
-
-    fn delete(&self, key: &Key, condition: &str) -> Result<TransactWriteItem, StoreError> {
-        let delete = Delete::builder()
-            .table_name(&self.table)
-            .set_key(Some(key.attributes()))
-            .condition_expression(condition)
-            .build()
-            .map_err(|source| StoreError::Request { operation: "deleting an API key", source: source.into() })?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// Up to `limit` keys, up to 100, newest first; those made before the one at `after`.

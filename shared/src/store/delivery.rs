@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
     Store, StoreError,
     inbound::MESSAGE,
-    item::{self, Item, number, string},
+    item::{self, Item, string},
     keys::{Key, wamid_key},
+    update::{Condition, UpdateBuilder, WriteOutcome},
 };
 use crate::{
     domain::id::ChatId,
@@ -71,55 +69,71 @@ pub struct Lease {
     pub due_at: Option<Timestamp>,
 }
 
-/// A change of a message's status by `deliver`.
+/// A change of an outbound message's status.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// What happened.
-    pub event: DeliveryEvent,
-    /// WhatsApp's id, once there is one.
-    pub wamid: Option<String>,
-    /// Why, for whoever sent it.
-    pub error: Option<String>,
-    /// When to look at the message again; `None` when there is nothing left to do.
-    pub due_at: Option<Timestamp>,
-    /// Not to be posted before `due_at`, even when the stream brings the message again.
-    pub holds: bool,
-    /// What is added to the message's attempts.
-    pub attempt: Option<Attempt>,
+    event: DeliveryEvent,
+    wamid: Option<String>,
+    error: Option<String>,
+    due_at: Option<Timestamp>,
+    not_before: Option<Timestamp>,
+    attempt: Option<Attempt>,
+}
+
+impl Change {
+    /// Returns the change that an event makes.
+    pub fn new(event: DeliveryEvent) -> Self {
+        Self { event, wamid: None, error: None, due_at: None, not_before: None, attempt: None }
+    }
+
+    /// Sets the id that WhatsApp, or the worker's device, gave to the message.
+    #[must_use]
+    pub fn wamid(self, wamid: &str) -> Self {
+        Self { wamid: Some(wamid.to_owned()), ..self }
+    }
+
+    /// Sets the message's error. Without one, the change removes it.
+    #[must_use]
+    pub fn error(self, error: &str) -> Self {
+        Self { error: Some(error.to_owned()), ..self }
+    }
+
+    /// Sets when the `DuePoller` looks at the message again. The stream may deliver it earlier.
+    #[must_use]
+    pub fn due_at(self, due_at: Timestamp) -> Self {
+        Self { due_at: Some(due_at), ..self }
+    }
+
+    /// Keeps the message from being sent before a time, which is when it is due again.
+    #[must_use]
+    pub fn not_before(self, not_before: Timestamp) -> Self {
+        Self { not_before: Some(not_before), ..self.due_at(not_before) }
+    }
+
+    /// Adds an attempt to the message's attempts.
+    #[must_use]
+    pub fn attempt(self, attempt: Attempt) -> Self {
+        Self { attempt: Some(attempt), ..self }
+    }
 }
 
 impl Store {
-    /// Takes a pending message whose time has come. Of all that try, one succeeds.
+    /// Claims a pending message that is due. Of several concurrent claims, one succeeds.
     pub async fn claim(&self, key: &MessageKey, lease: &Lease) -> Result<Claim, StoreError> {
-        let mut set = "SET #status = :status, status_rank = :rank, lease = :lease, lease_until = :until, \
-                       pair_tat = :pair_tat, attempt_count = if_not_exists(attempt_count, :zero) + :one"
-            .to_owned();
-        let mut request = self.update_message(key, MessageStatus::Sending);
-        if let Some(due_at) = lease.due_at {
-            set += ", due_at = :due_at";
-            request = request.expression_attribute_values(":due_at", string(due_at.to_string()));
-        }
-        let request = request
-            .update_expression(set + " REMOVE not_before")
-            .condition_expression("#status = :pending AND (attribute_not_exists(not_before) OR not_before <= :now)")
-            .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
-            .expression_attribute_values(":now", string(lease.now.to_string()))
-            .expression_attribute_values(":lease", string(lease.id.to_string()))
-            .expression_attribute_values(":until", string(lease.until.to_string()))
-            .expression_attribute_values(":pair_tat", string(lease.pair_tat.to_string()))
-            .expression_attribute_values(":zero", number(0))
-            .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::AllNew);
-        let item = match self.retry_on_conflict(|| request.clone().send()).await {
-            Ok(output) => output.attributes,
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => match refused.item() {
-                    Some(item) if item.get("lease") == Some(&string(lease.id.to_string())) => Some(item.clone()),
-                    Some(_) => return Ok(Claim::Taken),
-                    None => None,
-                },
-                _ => return Err(StoreError::request("claiming a message")(error)),
-            },
+        let id = lease.id.to_string();
+        let update = claim(key, &id, lease.until)
+            .set("pair_tat", lease.pair_tat)
+            .set("due_at", lease.due_at)
+            .add("attempt_count", 1)
+            .remove(["not_before"])
+            .condition(("attribute_not_exists(not_before) OR not_before <= ?", lease.now))
+            .returning_new();
+        let item = match self.update("claiming a message", update).await? {
+            WriteOutcome::Written { item } => item,
+            // The SDK retries an update whose response was lost.
+            WriteOutcome::Refused { item: Some(item) } if item.get("lease") == Some(&string(&id)) => Some(item),
+            WriteOutcome::Refused { item: Some(_) } => return Ok(Claim::Taken),
+            WriteOutcome::Refused { item: None } => None,
         };
         match item {
             Some(item) => Ok(Claim::Claimed(Box::new(item::read(MESSAGE, item)?))),
@@ -127,190 +141,113 @@ impl Store {
         }
     }
 
-    /// Writes how a post ended, unless a status or the end of the lease said more in the meantime. Whether later
-    /// messages of the chat wait for this one.
+    /// Records the result of a send, unless the lease has ended or a status has settled the message. Returns whether
+    /// later messages of the chat wait for this one.
     pub async fn settle(&self, claimed: &OutboxMessage, lease: Uuid, change: &Change) -> Result<bool, StoreError> {
-        let key = claimed.message.key();
-        let attempts_value = item::value(&claimed.message.attempts_with(change.attempt.clone()))?;
-        let Some((request, expression)) = self.change(&claimed.message, MessageStatus::Sending, change)? else {
-            return Ok(false);
-        };
-        let request = request
-            .update_expression(expression)
-            .condition_expression("#status = :from AND lease = :lease")
-            .expression_attribute_values(":lease", string(lease.to_string()))
-            .return_values(ReturnValue::AllNew);
-        match self.retry_on_conflict(|| request.clone().send()).await {
-            Ok(output) => Ok(output.attributes.is_some_and(|item| has_waiting(&item))),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    let waiting = refused.item().is_some_and(has_waiting);
-                    let settled = refused.item().and_then(|item| item.get("attempts")) == Some(&attempts_value);
-                    if let (Some(wamid), false) = (&change.wamid, settled) {
-                        self.settle_late(&key, &claimed.message.phone_number_id, wamid, attempts_value).await?;
-                    }
-                    Ok(waiting)
+        let Some(update) = self.transition(&claimed.message, MessageStatus::Sending, change)? else { return Ok(false) };
+        let update = update.condition(("lease = ?", lease)).returning_new();
+        match self.update("settling a message", update).await? {
+            WriteOutcome::Written { item } => Ok(item.as_ref().is_some_and(has_waiting)),
+            WriteOutcome::Refused { item } => {
+                let attempts = item::value(&claimed.message.attempts_with(change.attempt.clone()))?;
+                let is_settled = item.as_ref().and_then(|item| item.get("attempts")) == Some(&attempts);
+                if let (Some(wamid), false) = (&change.wamid, is_settled) {
+                    self.settle_late(&claimed.message, wamid, attempts).await?;
                 }
-                _ => Err(StoreError::request("settling a message")(error)),
-            },
+                Ok(item.as_ref().is_some_and(has_waiting))
+            }
         }
     }
 
-    /// WhatsApp's acceptance of a message that has moved on: the lease ran out, or a status came first. It counts like the
-    /// receipt `sent`, by rank. The first try is for the one, the second for the other.
-    async fn settle_late(
-        &self,
-        key: &MessageKey,
-        phone_number_id: &str,
-        wamid: &str,
-        attempts: AttributeValue,
-    ) -> Result<(), StoreError> {
-        let learn = "wamid = if_not_exists(wamid, :wamid), wamid_key = if_not_exists(wamid_key, :wamid_key), \
-                     accepted_at = if_not_exists(accepted_at, :now), attempts = :attempts";
-        let now = string(self.system.now().to_string());
-        let revive = self
-            .update_message(key, MessageStatus::Sent)
-            .update_expression(format!(
-                "SET #status = :status, status_rank = :rank, {learn} \
-                 REMOVE #error, lease, lease_until, due_key, due_at, not_before"
-            ))
-            .condition_expression("attribute_exists(pk) AND status_rank < :rank")
-            .expression_attribute_names("#error", "error")
-            .expression_attribute_values(":wamid", string(wamid))
-            .expression_attribute_values(":wamid_key", string(wamid_key(phone_number_id, wamid)))
-            .expression_attribute_values(":attempts", attempts.clone())
-            .expression_attribute_values(":now", now.clone());
-        match self.retry_on_conflict(|| revive.clone().send()).await {
-            Ok(_) => return Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {}
-                _ => return Err(StoreError::request("settling a message")(error)),
-            },
+    /// Records that WhatsApp accepted a message whose lease has ended or that a status has settled. Like the receipt
+    /// `sent`, it moves the status forward only: the first update is for a message without a later status, the second for
+    /// one with.
+    async fn settle_late(&self, message: &Message, wamid: &str, attempts: AttributeValue) -> Result<(), StoreError> {
+        let operation = "settling a message";
+        let (now, sent) = (self.system.now(), MessageStatus::Sent);
+        let accepted = UpdateBuilder::new(&Key::message(&message.key()))
+            .set_if_absent("wamid", wamid)
+            .set_if_absent("wamid_key", wamid_key(&message.phone_number_id, wamid))
+            .set_if_absent("accepted_at", now)
+            .set("attempts", attempts)
+            .condition("attribute_exists(pk)");
+        let moved = accepted
+            .clone()
+            .set("status", sent)
+            .set("status_rank", sent.rank())
+            .remove(["error", "lease", "lease_until", "due_key", "due_at", "not_before"])
+            .condition(("status_rank < ?", sent.rank()));
+        if self.update_if(operation, moved).await? || self.update_if(operation, accepted).await? {
+            return Ok(());
         }
-        self.retry_on_conflict(|| {
-            self.client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(Key::message(key).attributes()))
-                .update_expression(format!("SET {learn}"))
-                .condition_expression("attribute_exists(pk)")
-                .expression_attribute_values(":wamid", string(wamid))
-                .expression_attribute_values(":wamid_key", string(wamid_key(phone_number_id, wamid)))
-                .expression_attribute_values(":attempts", attempts.clone())
-                .expression_attribute_values(":now", now.clone())
-                .send()
-        })
-        .await
-        .map(drop)
-        .map_err(StoreError::request("settling a message"))
+        Err(StoreError::Contention { operation })
     }
 
-    /// Moves a message that nobody is posting: what was found when it was looked at still has to hold. Whether it moved,
-    /// and whether later messages of the chat wait for it.
+    /// Changes a message without a live lease, if it is as it was read. Returns whether later messages of the chat wait
+    /// for it; `None` if it wasn't changed.
     pub async fn change_if(&self, found: &OutboxMessage, change: &Change) -> Result<Option<bool>, StoreError> {
-        let Some((request, expression)) = self.change(&found.message, found.message.status, change)? else {
-            return Ok(None);
-        };
-        let lease = found.lease_until.map(|until| string(until.to_string()));
-        let condition = match &lease {
-            Some(_) => "#status = :from AND lease_until = :found",
-            None => "#status = :from AND attribute_not_exists(lease_until)",
-        };
-        let mut request =
-            request.update_expression(expression).condition_expression(condition).return_values(ReturnValue::AllNew);
-        if let Some(until) = lease {
-            request = request.expression_attribute_values(":found", until);
-        }
-        match self.retry_on_conflict(|| request.clone().send()).await {
-            Ok(output) => Ok(Some(output.attributes.is_some_and(|item| has_waiting(&item)))),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-                _ => Err(StoreError::request("moving a message")(error)),
-            },
+        let Some(update) = self.transition(&found.message, found.message.status, change)? else { return Ok(None) };
+        let update = update.condition(Condition::equals("lease_until", found.lease_until)).returning_new();
+        match self.update("changing a message's status", update).await? {
+            WriteOutcome::Written { item } => Ok(Some(item.as_ref().is_some_and(has_waiting))),
+            WriteOutcome::Refused { .. } => Ok(None),
         }
     }
 
-    /// Lets a pending message wait until `due_at`, without another change.
+    /// Postpones a pending message until `due_at`.
     pub async fn wait_until(&self, key: &MessageKey, due_at: Timestamp) -> Result<(), StoreError> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::message(key).attributes()))
-            .update_expression("SET due_at = :due_at")
-            .condition_expression("#status = :pending")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
-            .expression_attribute_values(":due_at", string(due_at.to_string()));
-        self.update_if("letting a message wait", request).await.map(drop)
+        let update = UpdateBuilder::new(&Key::message(key))
+            .set("due_at", due_at)
+            .condition(("#status = ?", MessageStatus::Pending));
+        self.update_if("postponing a message", update).await.map(drop)
     }
 
-    /// The update of a message's status, and its expression; `None` when the event changes nothing.
-    fn change(
+    /// Returns the update that a change makes to a message with status `from`; `None` if its event doesn't apply there.
+    pub(super) fn transition(
         &self,
         message: &Message,
         from: MessageStatus,
         change: &Change,
-    ) -> Result<Option<(UpdateItemFluentBuilder, String)>, StoreError> {
-        let Some(to) = from.on(change.event) else { return Ok(None) };
-        let now = string(self.system.now().to_string());
-        let mut set = "SET #status = :status, status_rank = :rank".to_owned();
-        let mut remove = " REMOVE lease, lease_until".to_owned();
-        let mut request = self
-            .update_message(&message.key(), to)
-            .expression_attribute_names("#error", "error")
-            .expression_attribute_values(":from", string(from.as_str()));
-        match &change.error {
-            Some(error) => {
-                set += ", #error = :error";
-                request = request.expression_attribute_values(":error", string(error));
-            }
-            None => remove += ", #error",
-        }
-        if let Some(wamid) = &change.wamid {
-            set += ", wamid = :wamid, wamid_key = :wamid_key, accepted_at = :now";
-            request = request
-                .expression_attribute_values(":wamid", string(wamid))
-                .expression_attribute_values(":wamid_key", string(wamid_key(&message.phone_number_id, wamid)))
-                .expression_attribute_values(":now", now);
-        } else if to == MessageStatus::Failed {
-            set += ", failed_at = if_not_exists(failed_at, :now)";
-            request = request.expression_attribute_values(":now", now);
-        }
-        if change.attempt.is_some() {
-            set += ", attempts = :attempts";
-            let attempts = item::value(&message.attempts_with(change.attempt.clone()))?;
-            request = request.expression_attribute_values(":attempts", attempts);
-        }
-        match change.due_at {
-            Some(due_at) => {
-                set += ", due_at = :due_at";
-                if change.holds {
-                    set += ", not_before = :due_at";
-                }
-                request = request.expression_attribute_values(":due_at", string(due_at.to_string()));
-            }
-            None => remove += ", due_key, due_at, not_before",
-        }
-        Ok(Some((request, set + &remove)))
+    ) -> Result<Option<UpdateBuilder>, StoreError> {
+        from.on(change.event).map(|to| self.status_update(message, from, to, change)).transpose()
     }
 
-    /// Annotations on a message that a later one of its chat waits for it. `false` when there is nothing to wait for: it is
-    /// final, or not there.
+    /// Returns the update that moves a message from one status to another.
+    pub(super) fn status_update(
+        &self,
+        message: &Message,
+        from: MessageStatus,
+        to: MessageStatus,
+        change: &Change,
+    ) -> Result<UpdateBuilder, StoreError> {
+        let now = self.system.now();
+        let attempts = change.attempt.clone().map(|attempt| item::value(&message.attempts_with(Some(attempt))));
+        let wamid = change.wamid.as_ref();
+        let update = UpdateBuilder::new(&Key::message(&message.key()))
+            .set("status", to)
+            .set("status_rank", to.rank())
+            .set("wamid", wamid)
+            .set("wamid_key", wamid.map(|wamid| wamid_key(&message.phone_number_id, wamid)))
+            .set("accepted_at", wamid.map(|_| now))
+            .set_if_absent("failed_at", (to == MessageStatus::Failed).then_some(now))
+            .set("attempts", attempts.transpose()?)
+            .set_or_remove("error", change.error.as_ref())
+            .remove(["lease", "lease_until"])
+            .condition(("#status = ?", from));
+        if to.is_final() {
+            return Ok(update.remove(["due_key", "due_at", "not_before"]));
+        }
+        Ok(update.set("due_at", change.due_at).set("not_before", change.not_before))
+    }
+
+    /// Marks that a later message of the chat waits for this one. Returns `false` if it doesn't have to wait: the message
+    /// is final or doesn't exist.
     pub async fn wait_for(&self, predecessor: &MessageKey) -> Result<bool, StoreError> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::message(predecessor).attributes()))
-            .update_expression("SET waiting = :true")
-            .condition_expression("#status IN (:pending, :sending, :unknown)")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":true", AttributeValue::Bool(true))
-            .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
-            .expression_attribute_values(":sending", string(MessageStatus::Sending.as_str()))
-            .expression_attribute_values(":unknown", string(MessageStatus::Unknown.as_str()));
-        self.update_if("waiting for a message", request).await
+        let unfinished = [MessageStatus::Pending, MessageStatus::Sending, MessageStatus::Unknown];
+        let update = UpdateBuilder::new(&Key::message(predecessor))
+            .set("waiting", true)
+            .condition(("#status IN (?, ?, ?)", unfinished));
+        self.update_if("waiting for a message", update).await
     }
 
     /// A message as `deliver` sees it.
@@ -353,42 +290,23 @@ impl Store {
         }
     }
 
-    /// Annotations where WhatsApp says that a contact is reached.
+    /// Records the WhatsApp id of a chat's contact.
     pub async fn learn_wa_id(&self, chat_id: ChatId, wa_id: &str) -> Result<(), StoreError> {
-        self.update_live_chat("noting a wa_id", chat_id, |update| {
-            update
-                .update_expression("SET wa_id = :wa_id")
-                .condition_expression("attribute_exists(pk) AND attribute_not_exists(merged_into)")
-                .expression_attribute_values(":wa_id", string(wa_id))
+        self.update_live_chat("recording a contact's WhatsApp id", chat_id, |update| {
+            update.set("wa_id", wa_id).condition("attribute_exists(pk)")
         })
         .await
     }
+}
 
-    fn update_message(&self, key: &MessageKey, status: MessageStatus) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::message(key).attributes()))
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":status", string(status.as_str()))
-            .expression_attribute_values(":rank", number(status.rank()))
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-    }
-
-    /// Runs a conditional update; whether its condition held.
-    pub(super) async fn update_if(
-        &self,
-        operation: &'static str,
-        request: UpdateItemFluentBuilder,
-    ) -> Result<bool, StoreError> {
-        match self.retry_on_conflict(|| request.clone().send()).await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(StoreError::request(operation)(error)),
-            },
-        }
-    }
+/// Returns the update that moves a pending message to `sending` under a lease.
+pub(super) fn claim(key: &MessageKey, lease: &str, until: Timestamp) -> UpdateBuilder {
+    UpdateBuilder::new(&Key::message(key))
+        .set("status", MessageStatus::Sending)
+        .set("status_rank", MessageStatus::Sending.rank())
+        .set("lease", lease)
+        .set("lease_until", until)
+        .condition(("#status = ?", MessageStatus::Pending))
 }
 
 fn has_waiting(item: &Item) -> bool {

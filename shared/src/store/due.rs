@@ -3,17 +3,14 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use super::{
     Store, StoreError,
-    item::{Item, number, string},
+    item::{Item, string},
     keys::{DUE_SHARDS, Key, due_key},
+    update::{UpdateBuilder, WriteOutcome},
 };
 use crate::{
     domain::id::SessionId,
@@ -148,42 +145,27 @@ impl Store {
     }
 
     async fn make_due(&self, key: Key, now: Timestamp) -> Result<(), StoreError> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key.attributes()))
-            .update_expression("SET due_at = :now REMOVE not_before")
-            .condition_expression("#status = :pending")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
-            .expression_attribute_values(":now", string(now.to_string()));
-        self.update_if("waking a message", request).await.map(drop)
+        let update = UpdateBuilder::new(&key)
+            .set("due_at", now)
+            .remove(["not_before"])
+            .condition(("#status = ?", MessageStatus::Pending));
+        self.update_if("making a message due", update).await.map(drop)
     }
 
     /// Takes the lease of the keeper, or sets the end of one's own; or tells when the lease of another one ends.
     pub async fn acquire_poller_lease(&self, poller_id: Uuid, until: Timestamp) -> Result<PollerLease, StoreError> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::poller_lease().attributes()))
-            .update_expression("SET lease = :lease, lease_until = :until, entity = :entity")
-            .condition_expression("attribute_not_exists(pk) OR lease_until < :now OR lease = :lease")
-            .expression_attribute_values(":lease", string(poller_id.to_string()))
-            .expression_attribute_values(":until", string(until.to_string()))
-            .expression_attribute_values(":entity", string("poller_lease"))
-            .expression_attribute_values(":now", string(self.system.now().to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match self.retry_on_conflict(|| request.clone().send()).await {
-            Ok(_) => Ok(PollerLease::Ours),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    let until = refused.item().and_then(|item| text(item, "lease_until")?.parse().ok());
-                    Ok(PollerLease::Until(until.unwrap_or(self.system.now().after(Duration::MAX))))
-                }
-                _ => Err(StoreError::request("taking the keeper's lease")(error)),
-            },
+        let (now, lease) = (self.system.now(), poller_id.to_string());
+        let update = UpdateBuilder::new(&Key::poller_lease())
+            .set("lease", &lease)
+            .set("lease_until", until)
+            .set("entity", "poller_lease")
+            .condition(("attribute_not_exists(pk) OR lease_until < ? OR lease = ?", [now.to_string(), lease.clone()]));
+        match self.update("acquiring the poller lease", update).await? {
+            WriteOutcome::Written { .. } => Ok(PollerLease::Ours),
+            WriteOutcome::Refused { item } => {
+                let until = item.and_then(|item| text(&item, "lease_until")?.parse().ok());
+                Ok(PollerLease::Until(until.unwrap_or(now.after(Duration::MAX))))
+            }
         }
     }
 
@@ -194,6 +176,7 @@ impl Store {
         phone_number_id: &str,
         wanted: ReservationRequest,
     ) -> Result<ReservationResult, StoreError> {
+        let operation = "reserving sends";
         let span = micros(wanted.interval).saturating_mul(i64::from(wanted.count));
         for attempt in 0..12 {
             if attempt > 0 {
@@ -201,61 +184,30 @@ impl Store {
             }
             let now = self.system.now().microseconds();
             let (earliest, horizon) = (now + micros(wanted.ahead), now + micros(wanted.horizon));
-            // From the earliest on, when the last reservation that is taken is before it: the usual case, and one write …
-            let start = self
-                .rate_limit(phone_number_id)
-                .update_expression("SET next_send_at = :next, entity = :entity")
-                .condition_expression("attribute_not_exists(pk) OR next_send_at < :earliest")
-                .expression_attribute_values(":next", number(earliest + span))
-                .expression_attribute_values(":entity", string("rate_limit"))
-                .expression_attribute_values(":earliest", number(earliest));
-            let next = match self.retry_on_conflict(|| start.clone().send()).await {
-                Ok(_) => return Ok(ReservationResult::From(earliest)),
-                Err(error) => match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                        refused.item().and_then(next_send_at).unwrap_or(earliest)
-                    }
-                    _ => return Err(StoreError::request("reserving sends")(error)),
-                },
+            // Usually the last reservation is before the earliest time, and one write is enough.
+            let key = Key::rate_limit(phone_number_id);
+            let start = UpdateBuilder::new(&key)
+                .set("next_send_at", earliest + span)
+                .set("entity", "rate_limit")
+                .condition(("attribute_not_exists(pk) OR next_send_at < ?", earliest));
+            let next = match self.update(operation, start).await? {
+                WriteOutcome::Written { .. } => return Ok(ReservationResult::From(earliest)),
+                WriteOutcome::Refused { item } => item.as_ref().and_then(next_send_at).unwrap_or(earliest),
             };
             if next > horizon {
                 return Ok(ReservationResult::RetryAt(next));
             }
-            // … else behind it.
-            let queue = self
-                .rate_limit(phone_number_id)
-                .update_expression("SET next_send_at = next_send_at + :span")
-                .condition_expression("next_send_at >= :earliest AND next_send_at <= :horizon")
-                .expression_attribute_values(":span", number(span))
-                .expression_attribute_values(":earliest", number(earliest))
-                .expression_attribute_values(":horizon", number(horizon))
-                .return_values(ReturnValue::UpdatedOld);
-            match self.retry_on_conflict(|| queue.clone().send()).await {
-                Ok(output) => {
-                    return Ok(ReservationResult::From(
-                        output.attributes.as_ref().and_then(next_send_at).unwrap_or(next),
-                    ));
-                }
-                Err(error) => match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => {}
-                    _ => return Err(StoreError::request("reserving sends")(error)),
-                },
+            // Otherwise the new reservations follow the last one.
+            let append = UpdateBuilder::new(&key)
+                .add("next_send_at", span)
+                .condition(("next_send_at >= ? AND next_send_at <= ?", [earliest, horizon]))
+                .returning_new();
+            if let WriteOutcome::Written { item } = self.update(operation, append).await? {
+                let end = item.as_ref().and_then(next_send_at);
+                return Ok(ReservationResult::From(end.map_or(next, |end| end - span)));
             }
         }
-        Err(StoreError::Contention { operation: "reserving sends" })
-    }
-
-    fn rate_limit(
-        &self,
-        phone_number_id: &str,
-    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::rate_limit(phone_number_id).attributes()))
-            .return_values_on_condition_check_failure(
-                aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
-            )
+        Err(StoreError::Contention { operation })
     }
 }
 

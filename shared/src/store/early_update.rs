@@ -12,6 +12,7 @@ use super::{
     Applied, Store, StoreError,
     item::{self, Item, number, string},
     keys::{Key, due_shard, wamid_pk},
+    update::UpdateBuilder,
 };
 use crate::{
     domain::id::ChatId, domain::message_action::MessageAction, domain::message_key::MessageKey,
@@ -90,14 +91,11 @@ impl Store {
         let EarlyAction { phone_number_id, chat_id, until, action } = early;
         let key = Key::early_action(phone_number_id, &action.target, &action.wamid);
         self.put_early(EFFECT, &key, early).await?;
-        self.update_live_chat("noting that a message is awaited", *chat_id, |update| {
+        self.update_live_chat("recording a pending annotation", *chat_id, |update| {
             update
-                .update_expression("SET pending_annotation_until = :until")
-                .condition_expression(
-                    "attribute_exists(pk) AND attribute_not_exists(merged_into) AND \
-                     (attribute_not_exists(pending_annotation_until) OR pending_annotation_until < :until)",
-                )
-                .expression_attribute_values(":until", string(until.to_string()))
+                .set("pending_annotation_until", *until)
+                .condition("attribute_exists(pk)")
+                .condition(("attribute_not_exists(pending_annotation_until) OR pending_annotation_until < ?", *until))
         })
         .await
     }
@@ -142,11 +140,8 @@ impl Store {
 
     /// Takes the note off a chat that one of its messages is awaited until this time.
     pub(super) async fn end_waiting(&self, chat_id: ChatId, until: Timestamp) -> Result<(), StoreError> {
-        self.update_live_chat("noting that no message is awaited", chat_id, |update| {
-            update
-                .update_expression("REMOVE pending_annotation_until")
-                .condition_expression("attribute_not_exists(merged_into) AND pending_annotation_until = :until")
-                .expression_attribute_values(":until", string(until.to_string()))
+        self.update_live_chat("clearing a pending annotation", chat_id, |update| {
+            update.remove(["pending_annotation_until"]).condition(("pending_annotation_until = ?", until))
         })
         .await
     }
@@ -184,14 +179,8 @@ impl Store {
                 applied = Some(self.apply_one(&early, &message).await?);
             }
         }
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key.attributes()))
-            .update_expression("REMOVE due_key, due_at")
-            .condition_expression("attribute_exists(pk)");
-        self.update_if("ending a second look", request).await?;
+        let update = UpdateBuilder::new(key).remove(["due_key", "due_at"]).condition("attribute_exists(pk)");
+        self.update_if("ending a recheck", update).await?;
         Ok(applied)
     }
 }

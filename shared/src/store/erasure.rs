@@ -3,14 +3,15 @@
 mod delete;
 mod session;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::{
     Store, StoreError,
     chat::CHAT,
     item::{self, Item, string},
     keys::{Key, erase_key},
-    transaction::{Transaction, put_action},
+    transaction::Transaction,
+    update::Condition,
 };
 use crate::{
     domain::chat::Chat,
@@ -51,15 +52,13 @@ impl Store {
             let mut actions = vec![self.order(&erasure)?];
             // A chat that was merged into this one in the meantime would be left behind.
             let unchanged = "attribute_exists(pk) AND attribute_not_exists(merged_into) \
-                             AND (attribute_not_exists(merged) OR size(merged) = :merged)";
-            let merged = [(":merged".to_owned(), item::number(chat.merged.len()))];
-            actions.push(self.erase_item(&Key::chat(chat.id), Some((unchanged, merged.into())))?);
+                             AND (attribute_not_exists(merged) OR size(merged) = ?)";
+            actions.push(self.delete_action(&Key::chat(chat.id), (unchanged, chat.merged.len())));
             for merged in &chat.merged {
-                actions.push(self.erase_item(&Key::chat(merged.chat_id), None)?);
+                actions.push(self.delete_action(&Key::chat(merged.chat_id), Condition::none()));
             }
             for (chat_id, identity) in self.identities(&chat).await?.into_iter().take(MAX_IDENTITIES) {
-                let of_chat = [(":chat".to_owned(), string(chat_id.to_string()))];
-                actions.push(self.erase_item(&identity, Some(("chat_id = :chat", of_chat.into())))?);
+                actions.push(self.delete_action(&identity, ("chat_id = ?", chat_id)));
             }
             if let Transaction::Committed = self.transact("beginning to erase a chat", actions).await? {
                 return Ok(Some(erasure));
@@ -112,24 +111,14 @@ impl Store {
         erasure.complete |= swept.complete;
         let now = self.system.now();
         let is_over = swept.complete && erasure.next_look(now).is_none();
-        let ours = self.client.delete_item().table_name(&self.table);
+        // Refused when a newer request for the same target has replaced this one.
         if is_over {
-            // A newer order for the same thing is not ours to end.
-            let ours = ours
-                .set_key(Some(Key::erasure(erasure.target).attributes()))
-                .condition_expression("attribute_not_exists(pk) OR requested_at = :ours")
-                .expression_attribute_values(":ours", string(erasure.requested_at.to_string()));
-            self.unless_newer("ending an erasure", self.retry_on_conflict(|| ours.clone().send()).await)?;
+            let unchanged = ("attribute_not_exists(pk) OR requested_at = ?", erasure.requested_at);
+            self.delete_if("ending an erasure", &Key::erasure(erasure.target), unchanged).await?;
         } else {
             let due_at = if swept.complete { erasure.next_look(now).unwrap_or(now) } else { now };
-            let put = self
-                .client
-                .put_item()
-                .table_name(&self.table)
-                .set_item(Some(order_item(&erasure, due_at)?))
-                .condition_expression("requested_at = :ours")
-                .expression_attribute_values(":ours", string(erasure.requested_at.to_string()));
-            self.unless_newer("keeping an erasure", self.retry_on_conflict(|| put.clone().send()).await)?;
+            let unchanged = ("requested_at = ?", erasure.requested_at);
+            self.put_if("saving an erasure", order_item(&erasure, due_at)?, unchanged).await?;
         }
         Ok(erasure)
     }
@@ -159,24 +148,16 @@ impl Store {
             if chat.created_at > cutoff {
                 return Ok(());
             }
-            let same = "attribute_not_exists(pk) OR last_message_at = :last";
             let last = row.get("last_message_at").cloned().unwrap_or(AttributeValue::Null(true));
-            let delete = self.erase_item(&Key::chat(chat_id), Some((same, [(":last".to_owned(), last)].into())))?;
+            let unchanged = ("attribute_not_exists(pk) OR last_message_at = ?", last);
+            let delete = self.delete_action(&Key::chat(chat_id), unchanged);
             if let Transaction::Refused(_) = self.transact("erasing a chat", vec![delete]).await? {
                 return Ok(());
             }
         }
         for identities in self.identity_keys(chat_id).await?.chunks(MAX_IDENTITIES) {
-            let check = ConditionCheck::builder()
-                .table_name(&self.table)
-                .set_key(Some(Key::chat(chat_id).attributes()))
-                .condition_expression("attribute_not_exists(pk)")
-                .build()
-                .map_err(|source| StoreError::Request { operation: "erasing identities", source: source.into() })?;
-            let mut actions = vec![TransactWriteItem::builder().condition_check(check).build()];
-            for identity in identities {
-                actions.push(self.erase_item(identity, None)?);
-            }
+            let mut actions = vec![self.check_absent(&Key::chat(chat_id))];
+            actions.extend(identities.iter().map(|identity| self.delete_action(identity, Condition::none())));
             self.transact("erasing identities", actions).await?;
         }
         Ok(())
@@ -206,44 +187,9 @@ impl Store {
     fn order(&self, erasure: &Erasure) -> Result<TransactWriteItem, StoreError> {
         // An earlier order for the same chat is taken up by this one, which covers more.
         let item = order_item(erasure, erasure.requested_at)?;
-        Ok(put_action(self.put(item, "attribute_not_exists(pk) OR attribute_exists(pk)")))
-    }
-
-    fn erase_item(
-        &self,
-        key: &Key,
-        condition: Option<(&str, std::collections::HashMap<String, AttributeValue>)>,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let (condition, values) = condition.unzip();
-        let delete = Delete::builder()
-            .table_name(&self.table)
-            .set_key(Some(key.attributes()))
-            .set_condition_expression(condition.map(str::to_owned))
-            .set_expression_attribute_values(values)
-            .build()
-            .map_err(|source| StoreError::Request { operation: "erasing", source: source.into() })?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
-    }
-
-    fn unless_newer<T, E, R>(
-        &self,
-        operation: &'static str,
-        result: Result<T, aws_sdk_dynamodb::error::SdkError<E, R>>,
-    ) -> Result<(), StoreError>
-    where
-        E: aws_sdk_dynamodb::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
-    {
-        match result {
-            Err(error) if error.as_service_error().and_then(|error| error.code()) != Some(REFUSED) => {
-                Err(StoreError::request(operation)(error))
-            }
-            _ => Ok(()),
-        }
+        Ok(self.put_action(item, Condition::none()))
     }
 }
-
-const REFUSED: &str = "ConditionalCheckFailedException";
 
 fn order_item(erasure: &Erasure, due_at: Timestamp) -> Result<Item, StoreError> {
     let mut item = item::write(ERASURE, &Key::erasure(erasure.target), erasure)?;

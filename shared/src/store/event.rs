@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -160,17 +160,5 @@ impl Store {
             items.push((position, item::read(EVENT, item)?));
         }
         Ok(Segment { items, reached })
-    }
-
-    /// Writes an item unless it is there already.
-    pub(super) async fn put_if_absent(&self, operation: &'static str, item: Item) -> Result<(), StoreError> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(StoreError::request(operation)(error)),
-            },
-        }
     }
 }

@@ -10,7 +10,8 @@ use super::{
     chat::IDENTITY,
     item::{self, Item, string},
     keys::Key,
-    transaction::{Transaction, put_action},
+    transaction::Transaction,
+    update::Condition,
 };
 use crate::{
     domain::chat::{Chat, Merged},
@@ -196,15 +197,8 @@ impl Store {
         row.insert("session_id".to_owned(), string(session_id.to_string()));
         // The index by id gives what leads to a chat, too.
         row.insert("id".to_owned(), string(alias_write.alias.chat_id.to_string()));
-        let mut values = HashMap::new();
-        let found = match &alias_write.found {
-            Some(found) => same(found, "found", &mut values),
-            None => "attribute_not_exists(pk)".to_owned(),
-        };
-        let condition = format!("{found} OR {}", same(&alias_write.alias, "new", &mut values));
-        let mut put = self.put(row, &condition);
-        put.expression_attribute_values = Some(values);
-        Ok(put_action(put))
+        let found = alias_write.found.as_ref().map_or("attribute_not_exists(pk)".into(), same);
+        Ok(self.put_action(row, found.or(same(&alias_write.alias))))
     }
 
     /// What is known of some identifiers, from memory where that says it.
@@ -355,18 +349,9 @@ fn left_behind(chat: &Chat, former: &[Identity], new: &[Identity], at: Timestamp
     (!former.contains(&number) && !new.contains(&number)).then_some(number)
 }
 
-/// The condition that a row says this alias.
-fn same(alias: &Alias, prefix: &str, values: &mut HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) -> String {
-    values.insert(format!(":{prefix}_chat"), string(alias.chat_id.to_string()));
-    let mut condition = format!("(chat_id = :{prefix}_chat");
-    for (name, time) in [("begins_at", alias.begins_at), ("ends_at", alias.ends_at)] {
-        match time {
-            Some(time) => {
-                values.insert(format!(":{prefix}_{name}"), string(time.to_string()));
-                condition += &format!(" AND {name} = :{prefix}_{name}");
-            }
-            None => condition += &format!(" AND attribute_not_exists({name})"),
-        }
-    }
-    condition + ")"
+/// Requires that an item holds this alias.
+fn same(alias: &Alias) -> Condition {
+    Condition::equals("chat_id", Some(alias.chat_id))
+        .and(Condition::equals("begins_at", alias.begins_at))
+        .and(Condition::equals("ends_at", alias.ends_at))
 }

@@ -10,7 +10,8 @@ use super::{
     item::{self, number, string},
     keys::{Key, wamid_key},
     raw::PART,
-    transaction::{Refusal, TRANSACTION_LIMIT, Transaction, put_action},
+    transaction::{Refusal, TRANSACTION_LIMIT, Transaction},
+    update::UpdateBuilder,
 };
 use crate::{
     domain::chat::{Chat, ENTRY_POINT_WINDOW},
@@ -77,9 +78,10 @@ impl Store {
                 return Box::pin(self.receive_chunk(batch, halves.1.to_vec(), receipts)).await;
             }
             if !messages.is_empty()
-                && let Some((actions, is_known)) = self.receive_round(batch, &messages, &place, seen).await?
+                && let Round::Refused { chat_and_identities, is_known } =
+                    self.receive_round(batch, &messages, &place, seen).await?
             {
-                if let Some(refusal) = actions.first().filter(|chat| chat.failed) {
+                if let Some(refusal) = chat_and_identities.first().filter(|chat| chat.failed) {
                     match self.chat_as_refused(refusal).await? {
                         Some(mut found) => {
                             if found.id != place.chat_id {
@@ -96,7 +98,7 @@ impl Store {
                         None => self.remember_merged(place.chat_id, &[]),
                     }
                 }
-                if actions.iter().skip(1).any(|identity| identity.failed) {
+                if chat_and_identities.iter().skip(1).any(|identity| identity.failed) {
                     self.forget(batch.session_id, &batch.addresses);
                 }
                 let (new, known) = split(messages, &is_known);
@@ -126,21 +128,19 @@ impl Store {
         Ok(found)
     }
 
-    /// One transaction: the chat's summary, its identities, and the messages. `None` when all of it is durable; else what
-    /// the actions on chat and identities found, and which of the messages were there.
-    #[allow(clippy::type_complexity, reason = "the two parts of one list")]
+    /// Runs one transaction: the chat's summary, its identities, and the messages.
     async fn receive_round(
         &self,
         batch: &InboundBatch,
         messages: &[Inbound],
         place: &ResolvedChat,
         seen: Seen,
-    ) -> Result<Option<(Vec<Refusal>, Vec<bool>)>, StoreError> {
+    ) -> Result<Round, StoreError> {
         let chat = inbound_chat(batch, place, messages, self.system.now());
         let shows = seen.shows && last_shown(messages).is_some();
         let (unread, merged) = (unread(batch, messages, shows), Some(place.merged.len()));
         let summary = Summary { chat: &chat, unread, shows, reopens: seen.reopens, merged, expects: expected(seen) };
-        let mut actions = vec![self.upsert_chat(&summary)?];
+        let mut actions = vec![self.upsert_chat(&summary)];
         for alias_write in &place.alias_writes {
             actions.push(self.write_alias(batch.session_id, alias_write)?);
         }
@@ -149,7 +149,7 @@ impl Store {
             actions.push(self.inbound_action(batch, place.chat_id, message).await?);
             // A message that was stored before its chat was merged into this one has its key in another partition.
             for merged in place.partitions_of(message) {
-                actions.push(self.check_absent(&Key::message(&key_of(batch, merged, message)))?);
+                actions.push(self.check_absent(&Key::message(&key_of(batch, merged, message))));
             }
         }
         let mut refusals = match self.transact("storing inbound messages", actions).await? {
@@ -159,7 +159,7 @@ impl Store {
                     self.open_window(&chat).await?;
                     self.note_answer(&chat).await?;
                 }
-                return Ok(None);
+                return Ok(Round::Stored);
             }
             Transaction::Refused(refusals) => refusals,
         };
@@ -169,21 +169,17 @@ impl Store {
             own.filter(|row| row.failed).count() > 0
         };
         let is_known = messages.iter().map(is_known).collect();
-        Ok(Some((refusals, is_known)))
+        Ok(Round::Refused { chat_and_identities: refusals, is_known })
     }
 
     /// A message that is not the chat's last still opens the window, unless a later one of the contact did.
     async fn open_window(&self, chat: &Chat) -> Result<(), StoreError> {
         let (Some(at), Some(wamid)) = (chat.last_inbound_at, &chat.last_inbound_wamid) else { return Ok(()) };
-        self.update_live_chat("opening a window", chat.id, |update| {
+        self.update_live_chat("opening a customer service window", chat.id, |update| {
             update
-                .update_expression("SET last_inbound_at = :at, last_inbound_wamid = :wamid")
-                .condition_expression(
-                    "attribute_not_exists(merged_into) AND \
-                     (attribute_not_exists(last_inbound_at) OR last_inbound_at < :at)",
-                )
-                .expression_attribute_values(":at", string(at.to_string()))
-                .expression_attribute_values(":wamid", string(wamid))
+                .set("last_inbound_at", at)
+                .set("last_inbound_wamid", wamid)
+                .condition(("attribute_not_exists(last_inbound_at) OR last_inbound_at < ?", at))
         })
         .await
     }
@@ -191,13 +187,8 @@ impl Store {
     /// A person of the business who wrote before the chat's last message wrote all the same.
     async fn note_answer(&self, chat: &Chat) -> Result<(), StoreError> {
         let Some(at) = chat.answered_at else { return Ok(()) };
-        self.update_live_chat("noting an answer", chat.id, |update| {
-            update
-                .update_expression("SET answered_at = :at")
-                .condition_expression(
-                    "attribute_not_exists(merged_into) AND (attribute_not_exists(answered_at) OR answered_at < :at)",
-                )
-                .expression_attribute_values(":at", string(at.to_string()))
+        self.update_live_chat("recording an agent's reply", chat.id, |update| {
+            update.set("answered_at", at).condition(("attribute_not_exists(answered_at) OR answered_at < ?", at))
         })
         .await
     }
@@ -236,7 +227,7 @@ impl Store {
         item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
         item.insert("received_at".to_owned(), string(self.system.now().to_string()));
         item.extend(self.expires_at(inbound.timestamp).map(|at| ("expires_at".to_owned(), at)));
-        Ok(put_action(self.put(item, "attribute_not_exists(pk)")))
+        Ok(self.put_action(item, "attribute_not_exists(pk)"))
     }
 
     /// Gives a message of the past, which first came without its picture, what WhatsApp tells of it later (Meta: "history
@@ -246,45 +237,40 @@ impl Store {
             return Ok(());
         }
         let raw = self.put_raw_parts(&key.message_id.to_string(), &inbound.raw, None).await?;
-        let mut set = "SET #type = :type, #raw = :raw".to_owned();
-        let mut request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::message(key).attributes()))
-            .condition_expression("#type = :placeholder")
-            .expression_attribute_names("#type", "type")
-            .expression_attribute_names("#raw", "raw")
-            .expression_attribute_values(":type", item::value(&inbound.kind)?)
-            .expression_attribute_values(":placeholder", item::value(&MessageType::MediaPlaceholder)?)
-            .expression_attribute_values(":raw", string(raw.own));
-        for (name, text) in [("body", &inbound.body), ("content", &inbound.content)] {
-            if let Some(text) = text {
-                set += &format!(", {name} = :{name}");
-                request = request.expression_attribute_values(format!(":{name}"), string(text));
-            }
-        }
-        self.update_if("filling a placeholder", request.update_expression(set)).await.map(drop)
+        let update = UpdateBuilder::new(&Key::message(key))
+            .set("type", item::value(&inbound.kind)?)
+            .set("raw", raw.own)
+            .set("body", inbound.body.as_ref())
+            .set("content", inbound.content.as_ref())
+            .condition(("#type = ?", item::value(&MessageType::MediaPlaceholder)?));
+        self.update_if("replacing a media placeholder", update).await.map(drop)
     }
 
     /// Annotations on messages that WhatsApp delivered again how often it did. Best effort: nothing depends on it.
     async fn count_duplicates(&self, keys: Vec<MessageKey>) {
         stream::iter(keys)
             .for_each_concurrent(16, |key| async move {
-                let request = self
-                    .client
-                    .update_item()
-                    .table_name(&self.table)
-                    .set_key(Some(Key::message(&key).attributes()))
-                    .update_expression("ADD duplicates :one")
-                    .condition_expression("attribute_exists(pk)")
-                    .expression_attribute_values(":one", number(1));
-                if let Err(error) = self.update_if("counting a duplicate", request).await {
-                    tracing::warn!(error = telemetry::chain(&error), "a duplicate was not counted");
+                let update =
+                    UpdateBuilder::new(&Key::message(&key)).add("duplicates", 1).condition("attribute_exists(pk)");
+                if let Err(error) = self.update_if("counting a duplicate", update).await {
+                    tracing::warn!(error = telemetry::chain(&error), "duplicate not counted");
                 }
             })
             .await;
     }
+}
+
+/// The outcome of one transaction of [`Store::receive`].
+enum Round {
+    /// All of it is durable.
+    Stored,
+    /// None of it happened.
+    Refused {
+        /// The results for the chat and then for its identities.
+        chat_and_identities: Vec<Refusal>,
+        /// For each message, whether it was stored before.
+        is_known: Vec<bool>,
+    },
 }
 
 /// What earlier rounds have found of the chat.

@@ -1,17 +1,15 @@
 //! The inbox: chats by their last message, messages of a chat by their time, and a chat's own row.
 
-use aws_sdk_dynamodb::{
-    operation::{query::builders::QueryFluentBuilder, update_item::UpdateItemError},
-    types::{AttributeValue, ReturnValue},
-};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Store, StoreError,
-    chat::{Assignments, CHAT},
-    item::{self, Item, number, string},
+    chat::CHAT,
+    item::{self, Item, string},
     keys::{Key, inbox_key, message_key, message_position},
     lookup::{MessageMetadata, read_message},
+    update::{UpdateBuilder, WriteOutcome},
 };
 use crate::{
     domain::chat::{Chat, ChatStatus},
@@ -108,25 +106,9 @@ impl Store {
         let operation = "changing a chat";
         let mut chat = chat.clone();
         for _ in 0..ROUNDS {
-            let assign = self.assignments(&chat, change);
-            let expression = assign.expression();
-            let (names, values) = assign.bindings();
-            let update = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(Key::chat(chat.id).attributes()))
-                .update_expression(expression)
-                .condition_expression("attribute_exists(pk) AND attribute_not_exists(merged_into)")
-                .set_expression_attribute_names(Some(names))
-                .set_expression_attribute_values((!values.is_empty()).then_some(values))
-                .return_values(ReturnValue::AllNew);
-            match self.retry_on_conflict(|| update.clone().send()).await {
-                Ok(output) => return item::read(CHAT, output.attributes.unwrap_or_default()).map(Some),
-                Err(error) => match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => {}
-                    _ => return Err(StoreError::request(operation)(error)),
-                },
+            let update = self.chat_update(&chat, change).returning_new();
+            if let WriteOutcome::Written { item } = self.update(operation, update).await? {
+                return item::read(CHAT, item.unwrap_or_default()).map(Some);
             }
             match self.chat(chat.id).await? {
                 Some(found) => chat = found,
@@ -136,25 +118,18 @@ impl Store {
         Err(StoreError::Contention { operation })
     }
 
-    fn assignments(&self, chat: &Chat, change: &ChatChange) -> Assignments {
-        let mut assign = Assignments::default();
-        if let Some(status) = change.status {
-            assign.set("status", string(status.as_str()));
-            let shard = chat.id.shard(self.inbox_shards);
-            assign.set("inbox_key", string(inbox_key(chat.session_id, status, shard)));
-        }
-        if let Some(is_unread) = change.is_unread {
-            assign.set("is_unread", AttributeValue::Bool(is_unread));
-            if !is_unread {
-                assign.set("unread_count", number(0));
-            }
-        }
+    fn chat_update(&self, chat: &Chat, change: &ChatChange) -> UpdateBuilder {
+        let shard = chat.id.shard(self.inbox_shards);
+        let update = UpdateBuilder::new(&Key::chat(chat.id))
+            .set("status", change.status)
+            .set("inbox_key", change.status.map(|status| inbox_key(chat.session_id, status, shard)))
+            .set("is_unread", change.is_unread)
+            .set("unread_count", change.is_unread.filter(|is_unread| !is_unread).map(|_| 0))
+            .condition("attribute_exists(pk) AND attribute_not_exists(merged_into)");
         match change.name.as_deref() {
-            None => {}
-            Some("") => assign.remove("custom_name"),
-            Some(name) => assign.set("custom_name", string(name)),
+            None => update,
+            Some(name) => update.set_or_remove("custom_name", Some(name).filter(|name| !name.is_empty())),
         }
-        assign
     }
 }
 

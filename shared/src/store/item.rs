@@ -6,7 +6,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
+use uuid::Uuid;
+
 use super::{StoreError, keys::Key};
+use crate::{
+    domain::chat::ChatStatus,
+    domain::id::{ChatId, MessageId, SessionId},
+    domain::message::MessageStatus,
+    domain::time::Timestamp,
+};
 
 /// An item as the SDK has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -39,4 +47,61 @@ pub(super) fn string(text: impl Into<String>) -> AttributeValue {
 /// A number attribute.
 pub(super) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+/// A type that an attribute can hold.
+pub(super) trait Attribute {
+    fn attribute(self) -> AttributeValue;
+}
+
+/// A type that an attribute can hold, or its absence.
+pub(super) trait MaybeAttribute {
+    fn maybe_attribute(self) -> Option<AttributeValue>;
+}
+
+impl<V: Attribute> MaybeAttribute for V {
+    fn maybe_attribute(self) -> Option<AttributeValue> {
+        Some(self.attribute())
+    }
+}
+
+impl<V: Attribute> MaybeAttribute for Option<V> {
+    fn maybe_attribute(self) -> Option<AttributeValue> {
+        self.map(V::attribute)
+    }
+}
+
+macro_rules! attributes {
+    ($($kind:ty => $convert:expr),* $(,)?) => {
+        $(impl Attribute for $kind {
+            fn attribute(self) -> AttributeValue {
+                $convert(self)
+            }
+        })*
+    };
+}
+
+attributes! {
+    AttributeValue => std::convert::identity,
+    bool => AttributeValue::Bool,
+    &str => string,
+    String => string,
+    &String => string,
+    i32 => number,
+    i64 => number,
+    u8 => number,
+    u32 => number,
+    u64 => number,
+    usize => number,
+    MessageStatus => |status: Self| string(status.as_str()),
+    ChatStatus => |status: Self| string(status.as_str()),
+    Timestamp => text,
+    ChatId => text,
+    MessageId => text,
+    SessionId => text,
+    Uuid => text,
+}
+
+fn text(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
 }

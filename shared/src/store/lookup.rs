@@ -78,7 +78,7 @@ impl Store {
 
     /// A message with what is known of it.
     pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, MessageMetadata)>, StoreError> {
-        let Some(item) = self.get("reading a message", &Key::message(&key)).await? else { return Ok(None) };
+        let Some(item) = self.get("reading a message", &Key::message(key)).await? else { return Ok(None) };
         read_message(item).map(Some)
     }
 }

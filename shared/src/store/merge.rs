@@ -2,19 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::{
-    operation::update_item::builders::UpdateItemFluentBuilder,
-    types::{
-        AttributeValue, ConditionCheck, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
-    },
-};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::{
     Store, StoreError,
     chat::CHAT,
     item::{self, Item, string},
     keys::{Key, inbox_key, inbox_position},
-    transaction::{Transaction, update_action},
+    transaction::Transaction,
+    update::{Condition, UpdateBuilder},
 };
 use crate::{
     domain::chat::{Chat, MAX_MERGED},
@@ -46,18 +42,16 @@ impl Store {
         Err(StoreError::Contention { operation: "following merged chats" })
     }
 
-    /// Runs an update of a chat's row, or of the row of the chat that goes on for it. The update's condition says that
-    /// the chat is not merged; when it refuses for another reason, that is the end of it.
+    /// Updates a chat, or the chat that it was merged into. Does nothing when another condition of `update` fails.
     pub(super) async fn update_live_chat(
         &self,
         operation: &'static str,
         mut chat_id: ChatId,
-        update: impl Fn(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+        update: impl Fn(UpdateBuilder) -> UpdateBuilder,
     ) -> Result<(), StoreError> {
         loop {
-            let request = self.client.update_item().table_name(&self.table);
-            let request = update(request.set_key(Some(Key::chat(chat_id).attributes())));
-            if self.update_if(operation, request).await? {
+            let live = UpdateBuilder::new(&Key::chat(chat_id)).condition("attribute_not_exists(merged_into)");
+            if self.update_if(operation, update(live)).await? {
                 return Ok(());
             }
             match self.chat(chat_id).await? {
@@ -102,51 +96,19 @@ impl Store {
     /// Makes of a chat's row another, under the condition that it is still as it was read.
     pub(super) fn replace_chat(&self, found: &Item, chat: &Chat) -> Result<TransactWriteItem, StoreError> {
         let wanted = self.chat_attributes(chat)?;
-        let mut condition = Condition::default();
+        let mut update = UpdateBuilder::new(&Key::chat(chat.id));
         let names: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
-        let (mut set, mut remove) = (Vec::new(), Vec::new());
         for name in names.into_iter().filter(|name| !matches!(name.as_str(), "pk" | "sk")) {
-            let placeholder = condition.expect(name, found.get(name));
-            match wanted.get(name) {
-                // What only another version of this program knows stays as it is.
-                None => {}
-                Some(None) if found.contains_key(name) => remove.push(placeholder),
-                Some(Some(value)) if found.get(name) != Some(value) => {
-                    let new = placeholder.replacen('#', ":new_", 1);
-                    condition.values.insert(new.clone(), value.clone());
-                    set.push(format!("{placeholder} = {new}"));
-                }
-                Some(_) => {}
-            }
+            update = update.condition(Condition::equals(name, found.get(name).cloned()));
+            update = match wanted.get(name) {
+                // An attribute of another version stays as it is.
+                None => update,
+                Some(None) if found.contains_key(name) => update.remove([name]),
+                Some(Some(value)) if found.get(name) != Some(value) => update.set(name, value.clone()),
+                Some(_) => update,
+            };
         }
-        let clauses = [("SET", set), ("REMOVE", remove)];
-        let clauses = clauses.into_iter().filter(|(_, list)| !list.is_empty());
-        let expression =
-            clauses.map(|(word, list)| format!("{word} {}", list.join(", "))).collect::<Vec<_>>().join(" ");
-        let key = Some(Key::chat(chat.id).attributes());
-        let operation = "replacing a chat's row";
-        if expression.is_empty() {
-            let check = ConditionCheck::builder()
-                .table_name(&self.table)
-                .set_key(key)
-                .condition_expression(condition.clauses.join(" AND "))
-                .set_expression_attribute_names(Some(condition.names))
-                .set_expression_attribute_values(Some(condition.values))
-                .build()
-                .map_err(|source| StoreError::Request { operation, source: source.into() })?;
-            return Ok(TransactWriteItem::builder().condition_check(check).build());
-        }
-        let update = Update::builder()
-            .table_name(&self.table)
-            .set_key(key)
-            .update_expression(expression)
-            .condition_expression(condition.clauses.join(" AND "))
-            .set_expression_attribute_names(Some(condition.names))
-            .set_expression_attribute_values(Some(condition.values))
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-            .build()
-            .map_err(|source| StoreError::Request { operation, source: source.into() })?;
-        Ok(update_action(update))
+        Ok(self.update_action(update))
     }
 
     /// Every attribute of a chat's row, `None` for one that it is not to have. A merged chat is in no list.
@@ -166,29 +128,5 @@ impl Store {
         }
         attributes.insert("inbox_position".to_owned(), listed.map(|at| string(inbox_position(at, chat.id))));
         Ok(attributes)
-    }
-}
-
-/// That an item is still as it was read.
-#[derive(Default)]
-struct Condition {
-    clauses: Vec<String>,
-    names: HashMap<String, String>,
-    values: HashMap<String, AttributeValue>,
-}
-
-impl Condition {
-    /// The placeholder of the attribute's name.
-    fn expect(&mut self, name: &str, value: Option<&AttributeValue>) -> String {
-        let placeholder = format!("#{name}");
-        self.names.insert(placeholder.clone(), name.to_owned());
-        match value {
-            Some(value) => {
-                self.clauses.push(format!("{placeholder} = :{name}"));
-                self.values.insert(format!(":{name}"), value.clone());
-            }
-            None => self.clauses.push(format!("attribute_not_exists({placeholder})")),
-        }
-        placeholder
     }
 }

@@ -1,12 +1,13 @@
 //! The numbers of a deployment. All are in one partition: they are few, written by hand, and read together.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{
     Store, StoreError,
     item::{self, string},
     keys::{Key, NUMBERS},
-    transaction::{Transaction, update_action},
+    transaction::Transaction,
+    update::UpdateBuilder,
 };
 use crate::{
     domain::ciphertext::Ciphertext,
@@ -44,50 +45,24 @@ impl Store {
         credentials: &EncryptedCredentials,
     ) -> Result<NumberChange, StoreError> {
         const OPERATION: &str = "putting a number";
-        let now = string(self.system.now().to_string());
-        let mut update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::number_settings(&put.phone_number_id).attributes()))
-            .expression_attribute_values(":entity", string(NUMBER_SETTINGS))
-            .expression_attribute_values(":id", string(&put.phone_number_id))
-            .expression_attribute_values(":display", string(&put.display_phone_number))
-            .expression_attribute_values(":now", now);
-        let mut expression = "SET entity = :entity, phone_number_id = :id, display_phone_number = :display, \
-                              created_at = if_not_exists(created_at, :now), updated_at = :now"
-            .to_owned();
-        let given =
-            [("access_token", credentials.access_token.as_ref()), ("app_secret", credentials.app_secret.as_ref())];
-        for (attribute, ciphertext) in given {
-            if let Some(ciphertext) = ciphertext {
-                expression.push_str(&format!(", {attribute} = :{attribute}"));
-                update = update.expression_attribute_values(format!(":{attribute}"), item::value(ciphertext)?);
-            }
-        }
-        let claim = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::number(&put.phone_number_id).attributes()));
-        let mut actions = Vec::new();
-        match (put.session_id(), &put.owner_id) {
+        let now = self.system.now();
+        let update = UpdateBuilder::new(&Key::number_settings(&put.phone_number_id))
+            .set("entity", NUMBER_SETTINGS)
+            .set("phone_number_id", &put.phone_number_id)
+            .set("display_phone_number", &put.display_phone_number)
+            .set_if_absent("created_at", now)
+            .set("updated_at", now)
+            .set("access_token", credentials.access_token.as_ref().map(item::value).transpose()?)
+            .set("app_secret", credentials.app_secret.as_ref().map(item::value).transpose()?);
+        let actions = match (put.session_id(), &put.owner_id) {
             (Some(session_id), Some(owner_id)) => {
-                expression.push_str(", owner_id = :owner, session_id = :session");
-                let session_id = string(session_id.to_string());
-                update = update
-                    .expression_attribute_values(":owner", string(owner_id))
-                    .expression_attribute_values(":session", session_id.clone());
-                let claim = claim
-                    .condition_expression("attribute_not_exists(pk) OR session_id = :session")
-                    .expression_attribute_values(":session", session_id)
-                    .build()
-                    .map_err(|source| StoreError::Request { operation: OPERATION, source: source.into() })?;
-                actions.push(TransactWriteItem::builder().condition_check(claim).build());
+                let available = UpdateBuilder::new(&Key::number(&put.phone_number_id))
+                    .condition(("attribute_not_exists(pk) OR session_id = ?", session_id));
+                let update = update.set("owner_id", owner_id).set("session_id", session_id);
+                vec![self.update_action(available), self.update_action(update)]
             }
-            _ => expression.push_str(" REMOVE owner_id, session_id"),
-        }
-        let update = update
-            .update_expression(expression)
-            .build()
-            .map_err(|source| StoreError::Request { operation: OPERATION, source: source.into() })?;
-        actions.push(update_action(update));
+            _ => vec![self.update_action(update.remove(["owner_id", "session_id"]))],
+        };
         Ok(match self.transact(OPERATION, actions).await? {
             Transaction::Committed => NumberChange::Done,
             Transaction::Refused(_) => NumberChange::Linked,
@@ -97,25 +72,9 @@ impl Store {
     /// Deletes a number that no session is linked to.
     pub async fn delete_number(&self, phone_number_id: &str) -> Result<NumberChange, StoreError> {
         const OPERATION: &str = "deleting a number";
-        let failed = |source: aws_sdk_dynamodb::error::BuildError| StoreError::Request {
-            operation: OPERATION,
-            source: source.into(),
-        };
-        let unlinked = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::number(phone_number_id).attributes()))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(failed)?;
-        let delete = Delete::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::number_settings(phone_number_id).attributes()))
-            .condition_expression("attribute_exists(pk)")
-            .build()
-            .map_err(failed)?;
         let actions = vec![
-            TransactWriteItem::builder().delete(delete).build(),
-            TransactWriteItem::builder().condition_check(unlinked).build(),
+            self.delete_action(&Key::number_settings(phone_number_id), "attribute_exists(pk)"),
+            self.check_absent(&Key::number(phone_number_id)),
         ];
         Ok(match self.transact(OPERATION, actions).await? {
             Transaction::Committed => NumberChange::Done,
@@ -158,19 +117,9 @@ impl Store {
         }
     }
 
-    /// In a transaction: whether the number is free for this session's owner.
-    pub(super) fn allowed(
-        &self,
-        phone_number_id: &str,
-        session_id: SessionId,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let check = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::number_settings(phone_number_id).attributes()))
-            .condition_expression("attribute_not_exists(session_id) OR session_id = :session")
-            .expression_attribute_values(":session", AttributeValue::S(session_id.to_string()))
-            .build()
-            .map_err(|source| StoreError::Request { operation: "pairing", source: source.into() })?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
+    /// Returns an action that requires a number to be available to a session's owner.
+    pub(super) fn check_available(&self, phone_number_id: &str, session_id: SessionId) -> TransactWriteItem {
+        let available = ("attribute_not_exists(session_id) OR session_id = ?", session_id);
+        self.update_action(UpdateBuilder::new(&Key::number_settings(phone_number_id)).condition(available))
     }
 }

@@ -11,7 +11,7 @@ use super::{
     inbound::MESSAGE,
     item::{self, number, string},
     keys::{DUE_SHARDS, Key, due_key, worker_due_key},
-    transaction::{Transaction, put_action},
+    transaction::Transaction,
 };
 use crate::{
     domain::chat::Chat,
@@ -156,7 +156,7 @@ impl Store {
         item.insert("due_at".to_owned(), string(due_at.to_string()));
         item.extend(idempotency_key.map(|key| ("idempotency_key".to_owned(), string(key))));
         item.extend(self.expires_at(message.timestamp).map(|at| ("expires_at".to_owned(), at)));
-        Ok(put_action(self.put(item, "attribute_not_exists(pk)")))
+        Ok(self.put_action(item, "attribute_not_exists(pk)"))
     }
 
     /// Stores a message of the business, its chat and its idempotency key, or nothing.
@@ -174,14 +174,11 @@ impl Store {
             },
         };
         let caller_key = outbound.idempotency.as_ref().map(|(key, _)| *key);
-        let mut actions = vec![self.put_pending(message, caller_key)?, self.upsert_chat(&summary)?];
+        let mut actions = vec![self.put_pending(message, caller_key)?, self.upsert_chat(&summary)];
         if let Some((caller_key, replay)) = &outbound.idempotency {
             let key = Key::idempotency(message.session_id, caller_key);
-            let mut put =
-                self.put(item::write(IDEMPOTENCY, &key, replay)?, "attribute_not_exists(pk) OR expires_at <= :now");
-            let now = number(self.system.now().seconds());
-            put.expression_attribute_values = Some([(":now".to_owned(), now)].into());
-            actions.push(put_action(put));
+            let unused = ("attribute_not_exists(pk) OR expires_at <= ?", self.system.now().seconds());
+            actions.push(self.put_action(item::write(IDEMPOTENCY, &key, replay)?, unused));
         }
         if let Some(alias_write) = outbound.alias_write {
             actions.push(self.write_alias(message.session_id, alias_write)?);

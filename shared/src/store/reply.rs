@@ -1,14 +1,14 @@
 //! Automatic replies: at most one to a message, and no more than the limits allow, by the conditions of one transaction.
 
-use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure as OnFailure, Update};
 use serde_json::json;
 
 use super::{
     Store, StoreError,
     chat::{CHAT, Expected, Summary, Unread},
-    item::{self, number, string},
+    item::{self, number},
     keys::Key,
-    transaction::{Transaction, put_action, update_action},
+    transaction::Transaction,
+    update::{Condition, UpdateBuilder},
 };
 use crate::{
     domain::auto_reply::History,
@@ -95,31 +95,18 @@ impl Store {
         };
         let mut history = item::write(REPLIES, &Key::replies(chat.id), reply.history)?;
         history.insert("expires_at".to_owned(), number(reply.history_expires_at.seconds()));
-        let history = match reply.last_reply {
-            None => self.put(history, "attribute_not_exists(pk)"),
-            Some(last) => {
-                let mut put = self.put(history, "last_reply = :last");
-                put.expression_attribute_values = Some([(":last".to_owned(), string(last.to_string()))].into());
-                put
-            }
+        let unchanged = match reply.last_reply {
+            None => "attribute_not_exists(pk)".into(),
+            Some(last) => Condition::from(("last_reply = ?", last)),
         };
-        let mark = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::message(&reply.inbound).attributes()))
-            .update_expression("SET auto_reply = :reply")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(auto_reply)")
-            .expression_attribute_values(
-                ":reply",
-                item::value(&json!({"rule_id": reply.rule_id, "message_id": reply.message.id}))?,
-            )
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-            .build()
-            .map_err(|source| StoreError::Request { operation: "storing a reply", source: source.into() })?;
+        let mark = UpdateBuilder::new(&Key::message(&reply.inbound))
+            .set("auto_reply", item::value(&json!({"rule_id": reply.rule_id, "message_id": reply.message.id}))?)
+            .condition("attribute_exists(pk) AND attribute_not_exists(auto_reply)");
         let actions = vec![
-            update_action(mark),
+            self.update_action(mark),
             self.put_pending(reply.message, None)?,
-            self.upsert_chat(&summary)?,
-            put_action(history),
+            self.upsert_chat(&summary),
+            self.put_action(history, unchanged),
         ];
         match self.transact("storing a reply", actions).await? {
             Transaction::Committed => Ok(ReplyOutcome::Stored),

@@ -1,16 +1,12 @@
 //! Auto-reply rules, beside their session.
 
-use aws_sdk_dynamodb::{
-    operation::put_item::PutItemError,
-    types::{Delete, ReturnValuesOnConditionCheckFailure as OnFailure, Update},
-};
-
 use super::{
     Store, StoreError,
-    item::{self, number, string},
+    item::{self, string},
     keys::Key,
     session::SESSION,
-    transaction::{Transaction, delete_action, put_action, update_action},
+    transaction::Transaction,
+    update::{UpdateBuilder, WriteOutcome},
 };
 use crate::{
     domain::auto_reply::{MAX_RULES, Rule},
@@ -74,11 +70,11 @@ impl Store {
 
     /// Makes a rule. The session counts its rules, so that two that are made at once do not pass the limit.
     pub async fn create_rule(&self, rule: &Rule) -> Result<RuleCreated, StoreError> {
-        let put = self.put(item::write(RULE, &Key::rule(rule.session_id, rule.id), rule)?, "attribute_not_exists(pk)");
-        let condition = "attribute_exists(pk) AND (attribute_not_exists(rule_count) OR rule_count < :most)";
-        let mut count = self.count_rules(rule.session_id, 1, condition)?;
-        count.expression_attribute_values.get_or_insert_default().insert(":most".to_owned(), number(MAX_RULES));
-        match self.transact("making a rule", vec![put_action(put), update_action(count)]).await? {
+        let row = item::write(RULE, &Key::rule(rule.session_id, rule.id), rule)?;
+        let count = count_rules(rule.session_id, 1)
+            .condition(("attribute_not_exists(rule_count) OR rule_count < ?", MAX_RULES));
+        let actions = vec![self.put_action(row, "attribute_not_exists(pk)"), self.update_action(count)];
+        match self.transact("creating a rule", actions).await? {
             Transaction::Committed => Ok(RuleCreated::Created),
             Transaction::Refused(refusals) => match refusals.into_iter().nth(1).and_then(|refusal| refusal.item) {
                 Some(_) => Ok(RuleCreated::TooMany),
@@ -90,41 +86,23 @@ impl Store {
     /// Writes a rule in place of the one with its id. Whether there was one.
     pub async fn replace_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
         let row = item::write(RULE, &Key::rule(rule.session_id, rule.id), rule)?;
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(row));
-        let put = put.condition_expression("attribute_exists(pk)");
-        match self.retry_on_conflict(|| put.clone().send()).await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(StoreError::request("changing a rule")(error)),
-            },
-        }
+        let outcome = self.put_if("changing a rule", row, "attribute_exists(pk)").await?;
+        Ok(matches!(outcome, WriteOutcome::Written { .. }))
     }
 
     /// Deletes a rule. Whether there was one.
     pub async fn delete_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
-        let delete = Delete::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::rule(rule.session_id, rule.id).attributes()))
-            .condition_expression("attribute_exists(pk)")
-            .build()
-            .map_err(|source| StoreError::Request { operation: "deleting a rule", source: source.into() })?;
-        let count = self.count_rules(rule.session_id, -1, "attribute_exists(pk)")?;
-        match self.transact("deleting a rule", vec![delete_action(delete), update_action(count)]).await? {
+        let actions = vec![
+            self.delete_action(&Key::rule(rule.session_id, rule.id), "attribute_exists(pk)"),
+            self.update_action(count_rules(rule.session_id, -1)),
+        ];
+        match self.transact("deleting a rule", actions).await? {
             Transaction::Committed => Ok(true),
             Transaction::Refused(_) => Ok(false),
         }
     }
+}
 
-    fn count_rules(&self, session_id: SessionId, added: i32, condition: &str) -> Result<Update, StoreError> {
-        Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::session(session_id).attributes()))
-            .update_expression("ADD rule_count :added")
-            .condition_expression(condition)
-            .expression_attribute_values(":added", number(added))
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-            .build()
-            .map_err(|source| StoreError::Request { operation: "counting rules", source: source.into() })
-    }
+fn count_rules(session_id: SessionId, added: i32) -> UpdateBuilder {
+    UpdateBuilder::new(&Key::session(session_id)).add("rule_count", added).condition("attribute_exists(pk)")
 }

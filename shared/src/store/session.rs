@@ -1,16 +1,13 @@
 //! Sessions, and the numbers that they are linked to.
 
-use aws_sdk_dynamodb::{
-    operation::{put_item::PutItemError, update_item::UpdateItemError},
-    types::{ReturnValuesOnConditionCheckFailure as OnFailure, Update},
-};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError,
-    item::{self, Item, string},
+    item::{self, Item},
     keys::Key,
-    transaction::{Refusal, Transaction, put_action, update_action},
+    transaction::{Refusal, Transaction},
+    update::{Condition, UpdateBuilder, WriteOutcome},
 };
 use crate::{
     domain::id::SessionId,
@@ -63,35 +60,16 @@ impl Store {
     /// Makes the session unless its owner has one: one conditional put, whose failure brings the existing row.
     pub async fn create_session(&self, session: Session) -> Result<Created, StoreError> {
         let new = item::write(SESSION, &Key::session(session.id), &session)?;
-        let result = self
-            .retry_on_conflict(|| {
-                self.client
-                    .put_item()
-                    .table_name(&self.table)
-                    .set_item(Some(new.clone()))
-                    .condition_expression("attribute_not_exists(pk)")
-                    .return_values_on_condition_check_failure(OnFailure::AllOld)
-                    .send()
-            })
-            .await;
-        let error = match result {
-            Ok(_) => return Ok(Created::New(session)),
-            Err(error) => error,
+        let item = match self.put_if("creating a session", new, "attribute_not_exists(pk)").await? {
+            WriteOutcome::Written { .. } => return Ok(Created::New(session)),
+            WriteOutcome::Refused { item } => item.unwrap_or_default(),
         };
-        let existing = match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failure)) => failure.item().cloned(),
-            _ => None,
-        };
-        match existing {
-            // The SDK retries a put whose answer was lost. The code is random: a row with ours is the row we made.
-            Some(item) => match item::read::<Session>(SESSION, item)? {
-                existing if existing.pairing_code.is_some() && existing.pairing_code == session.pairing_code => {
-                    Ok(Created::New(existing))
-                }
-                existing => Ok(Created::Existing(existing)),
-            },
-            None => Err(StoreError::request("creating a session")(error)),
+        // The SDK retries a put whose response was lost. The code is random: an item with ours is the one we wrote.
+        let existing: Session = item::read(SESSION, item)?;
+        if existing.pairing_code.is_some() && existing.pairing_code == session.pairing_code {
+            return Ok(Created::New(existing));
         }
+        Ok(Created::Existing(existing))
     }
 
     /// A session.
@@ -109,15 +87,9 @@ impl Store {
     pub async fn learn_account(&self, phone_number_id: &str, waba_id: &str) -> Result<(), StoreError> {
         let row = serde_json::json!({"waba_id": waba_id, "received_at": self.system.now()});
         self.put_if_absent("noting an account", item::write("account", &Key::account(waba_id), &row)?).await?;
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::number(phone_number_id).attributes()))
-            .update_expression("SET waba_id = :account")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":account", string(waba_id));
-        self.update_if("noting a number's account", request).await.map(drop)
+        let update =
+            UpdateBuilder::new(&Key::number(phone_number_id)).set("waba_id", waba_id).condition("attribute_exists(pk)");
+        self.update_if("recording a number's account", update).await.map(drop)
     }
 
     /// Whether an account is that of a number which a session owns.
@@ -128,24 +100,14 @@ impl Store {
     /// Gives a session a new QR code in place of the one that expired at `expired_at`, or of none. When several callers
     /// ask at once, one of them does it.
     pub async fn rotate_qr(&self, id: SessionId, expired_at: Option<Timestamp>, qr: &Qr) -> Result<(), StoreError> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::session(id).attributes()))
-            .update_expression("SET qr = :qr, qr_expires_at = :expires, pairing_code = :code, updated_at = :now")
-            .expression_attribute_values(":qr", string(&qr.link))
-            .expression_attribute_values(":expires", string(qr.expires_at.to_string()))
-            .expression_attribute_values(":code", string(qr.code.as_str()))
-            .expression_attribute_values(":now", string(self.system.now().to_string()))
-            .expression_attribute_values(":false", aws_sdk_dynamodb::types::AttributeValue::Bool(false));
-        let request = match expired_at {
-            Some(expired_at) => request
-                .condition_expression("is_connected = :false AND qr_expires_at = :expired")
-                .expression_attribute_values(":expired", string(expired_at.to_string())),
-            None => request.condition_expression("is_connected = :false AND attribute_not_exists(qr_expires_at)"),
-        };
-        self.update_if("rotating a QR code", request).await.map(drop)
+        let update = UpdateBuilder::new(&Key::session(id))
+            .set("qr", &qr.link)
+            .set("qr_expires_at", qr.expires_at)
+            .set("pairing_code", qr.code.as_str())
+            .set("updated_at", self.system.now())
+            .condition(("is_connected = ?", false))
+            .condition(Condition::equals("qr_expires_at", expired_at));
+        self.update_if("rotating a QR code", update).await.map(drop)
     }
 
     /// Links the session that the attempt names to the number that received it, if the code is the session's own and
@@ -162,12 +124,20 @@ impl Store {
             linked_at: self.system.now(),
         };
         let claim = item::write(NUMBER, &Key::number(phone_number_id), &number)?;
-        let mut claim = self.put(claim, "attribute_not_exists(pk) OR session_id = :session");
-        claim.expression_attribute_values =
-            Some([(":session".to_owned(), string(attempt.session_id.to_string()))].into());
-        let link = self.link(attempt, phone_number_id, sent_at)?;
-        let allowed = self.allowed(phone_number_id, attempt.session_id)?;
-        let actions = vec![update_action(link), put_action(claim), allowed];
+        let link = UpdateBuilder::new(&Key::session(attempt.session_id))
+            .set("is_connected", true)
+            .set("is_ready", true)
+            .set("phone_number_id", phone_number_id)
+            .set("updated_at", self.system.now())
+            .remove(["qr", "qr_expires_at", "pairing_code", "pairing_error"])
+            .condition(("pairing_code = ?", attempt.code.as_str()))
+            .condition(("qr_expires_at >= ?", sent_at))
+            .condition(("is_connected = ?", false));
+        let actions = vec![
+            self.update_action(link),
+            self.put_action(claim, ("attribute_not_exists(pk) OR session_id = ?", attempt.session_id)),
+            self.check_available(phone_number_id, attempt.session_id),
+        ];
         let mut refusals = match self.transact("pairing", actions).await? {
             Transaction::Committed => return Ok(Pairing::Paired),
             Transaction::Refused(refusals) => refusals.into_iter(),
@@ -176,68 +146,30 @@ impl Store {
         let (session, claim, allowed) = (next(), next(), next());
         match refusal(session, &claim, &allowed, phone_number_id)? {
             Pairing::Refused(reason) => {
-                self.note_refusal(attempt.session_id, reason).await?;
+                self.set_pairing_error(attempt.session_id, reason).await?;
                 Ok(Pairing::Refused(reason))
             }
             other => Ok(other),
         }
     }
 
-    fn link(&self, attempt: &PairingAttempt, phone_number_id: &str, sent_at: Timestamp) -> Result<Update, StoreError> {
-        Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::session(attempt.session_id).attributes()))
-            .update_expression(
-                "SET is_connected = :true, is_ready = :true, phone_number_id = :number, updated_at = :now \
-                 REMOVE qr, qr_expires_at, pairing_code, pairing_error",
-            )
-            .condition_expression("pairing_code = :code AND qr_expires_at >= :sent AND is_connected = :false")
-            .expression_attribute_values(":true", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
-            .expression_attribute_values(":false", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
-            .expression_attribute_values(":number", string(phone_number_id))
-            .expression_attribute_values(":now", string(self.system.now().to_string()))
-            .expression_attribute_values(":code", string(attempt.code.as_str()))
-            .expression_attribute_values(":sent", string(sent_at.to_string()))
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-            .build()
-            .map_err(|source| StoreError::Request { operation: "pairing", source: source.into() })
-    }
-
     /// Stops a session's outbox, with the reason that its status then shows. The first reason stays. Whether it was not
     /// stopped before.
     pub async fn pause_session(&self, id: SessionId, reason: &str) -> Result<bool, StoreError> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::session(id).attributes()))
-            .update_expression("SET paused_reason = :reason, updated_at = :now")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(paused_reason)")
-            .expression_attribute_values(":reason", string(reason))
-            .expression_attribute_values(":now", string(self.system.now().to_string()));
-        self.update_if("pausing a session", request).await
+        let update = UpdateBuilder::new(&Key::session(id))
+            .set("paused_reason", reason)
+            .set("updated_at", self.system.now())
+            .condition("attribute_exists(pk) AND attribute_not_exists(paused_reason)");
+        self.update_if("pausing a session", update).await
     }
 
-    async fn note_refusal(&self, id: SessionId, reason: PairingRefusal) -> Result<(), StoreError> {
-        self.retry_on_conflict(|| {
-            self.client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(Key::session(id).attributes()))
-                .update_expression("SET pairing_error = :reason, updated_at = :now")
-                .condition_expression("is_connected = :false")
-                .expression_attribute_values(":reason", string(reason.to_string()))
-                .expression_attribute_values(":now", string(self.system.now().to_string()))
-                .expression_attribute_values(":false", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
-                .send()
-        })
-        .await
-        .map(drop)
-        .or_else(|error| match error.as_service_error() {
-            // Linked in the meantime by another attempt: there is nothing left to tell.
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            _ => Err(StoreError::request("noting a refused pairing")(error)),
-        })
+    async fn set_pairing_error(&self, id: SessionId, reason: PairingRefusal) -> Result<(), StoreError> {
+        let update = UpdateBuilder::new(&Key::session(id))
+            .set("pairing_error", reason.to_string())
+            .set("updated_at", self.system.now())
+            // Another attempt may have linked the session.
+            .condition(("is_connected = ?", false));
+        self.update_if("recording a refused pairing", update).await.map(drop)
     }
 
     /// One item, read consistently.

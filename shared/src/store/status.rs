@@ -1,14 +1,10 @@
 //! What became of messages that went out: WhatsApp's statuses, applied forward only, whatever order they come in.
 
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure},
-};
-
 use super::{
     Store, StoreError,
-    item::{self, Item, number, string},
+    item::{self, Item, string},
     keys::{Key, wamid_key},
+    update::{UpdateBuilder, WriteOutcome},
 };
 use crate::{
     domain::message::{Message, MessageStatus, Receipt},
@@ -16,6 +12,7 @@ use crate::{
     domain::message_key::MessageKey,
     domain::status_update::StatusUpdate,
 };
+use aws_sdk_dynamodb::types::AttributeValue;
 
 /// What applying a status found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,62 +51,30 @@ impl Store {
         }
     }
 
-    async fn advance(&self, key: &MessageKey, update: &StatusUpdate) -> Result<Applied, StoreError> {
-        let status = update.receipt.status();
-        // `settled_by` lets the stream tell a message that only its status settled: others may be waiting for it.
-        let mut set = format!(
-            "SET #status = :status, status_rank = :rank, settled_by = :by, {0} = if_not_exists({0}, :at), \
-             wamid = if_not_exists(wamid, :wamid), wamid_key = if_not_exists(wamid_key, :wamid_key)",
-            time_attribute(status),
-        );
-        let details = details(update)?;
-        for (name, _) in &details {
-            set += &format!(", {name} = if_not_exists({name}, :{name})");
-        }
-        let mut remove = "REMOVE due_key, due_at, lease, lease_until".to_owned();
-        if update.error.is_some() {
-            set += ", #error = :error";
-        } else {
-            // What was delivered after all did not fail.
-            remove += ", #error";
-        }
-        let mut request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::message(&key).attributes()))
-            .update_expression(format!("{set} {remove}"))
-            .condition_expression("phone_number_id = :number AND from_me = :true AND status_rank < :rank")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#error", "error")
-            .expression_attribute_values(":status", string(status.as_str()))
-            .expression_attribute_values(":rank", number(status.rank()))
-            .expression_attribute_values(":at", string(update.at.to_string()))
-            .expression_attribute_values(":wamid", string(&update.wamid))
-            .expression_attribute_values(":wamid_key", string(wamid_key(&update.phone_number_id, &update.wamid)))
-            .expression_attribute_values(":number", string(&update.phone_number_id))
-            .expression_attribute_values(":true", AttributeValue::Bool(true))
-            .expression_attribute_values(":by", string("status"))
-            .return_values_on_condition_check_failure(OnFailure::AllOld);
-        for (name, value) in details {
-            request = request.expression_attribute_values(format!(":{name}"), value);
-        }
-        if let Some(error) = &update.error {
-            request = request.expression_attribute_values(":error", string(error));
-        }
-        match self.retry_on_conflict(|| request.clone().send()).await {
-            Ok(_) => Ok(Applied::Moved(update.receipt)),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    self.note_passed_status(key, update, refused.item()).await
-                }
-                _ => Err(StoreError::request("applying a status")(error)),
-            },
+    async fn advance(&self, key: &MessageKey, received: &StatusUpdate) -> Result<Applied, StoreError> {
+        let status = received.receipt.status();
+        let update = UpdateBuilder::new(&Key::message(key))
+            .set("status", status)
+            .set("status_rank", status.rank())
+            // The stream filter of `deliver` selects messages that a status settled: later messages may wait for them.
+            .set("settled_by", "status")
+            .set_if_absent(time_attribute(status), received.at)
+            .set_if_absent("wamid", &received.wamid)
+            .set_if_absent("wamid_key", wamid_key(&received.phone_number_id, &received.wamid))
+            // A message that was delivered after all didn't fail.
+            .set_or_remove("error", received.error.as_ref())
+            .remove(["due_key", "due_at", "lease", "lease_until"])
+            .condition(("phone_number_id = ?", &received.phone_number_id))
+            .condition(("from_me = ?", true))
+            .condition(("status_rank < ?", status.rank()));
+        match self.update("applying a status", details(update, received)?).await? {
+            WriteOutcome::Written { .. } => Ok(Applied::Moved(received.receipt)),
+            WriteOutcome::Refused { item } => self.record_passed_status(key, received, item.as_ref()).await,
         }
     }
 
     /// A status that the message has passed already still has a time, which is noted once.
-    async fn note_passed_status(
+    async fn record_passed_status(
         &self,
         key: &MessageKey,
         update: &StatusUpdate,
@@ -125,20 +90,11 @@ impl Store {
         if row.contains_key(attribute) {
             return Ok(Applied::Known);
         }
-        let mut set = format!("SET {attribute} = if_not_exists({attribute}, :at)");
-        let mut request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::message(&key).attributes()))
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":at", string(update.at.to_string()));
-        for (name, value) in details(update)? {
-            set += &format!(", {name} = if_not_exists({name}, :{name})");
-            request = request.expression_attribute_values(format!(":{name}"), value);
-        }
-        let request = request.update_expression(set);
-        self.update_if("noting the time of a status", request).await.map(|_| Applied::Known)
+        let passed = UpdateBuilder::new(&Key::message(key))
+            .set_if_absent(attribute, update.at)
+            .condition("attribute_exists(pk)");
+        let passed = details(passed, update)?;
+        self.update_if("recording the time of a status", passed).await.map(|_| Applied::Known)
     }
 
     /// The message that WhatsApp knows by this id.
@@ -158,19 +114,13 @@ impl Store {
     }
 }
 
-/// What a row keeps beside status and time, by attribute; the first that comes.
-fn details(update: &StatusUpdate) -> Result<Vec<(&'static str, AttributeValue)>, StoreError> {
-    let mut details = Vec::new();
-    if let Some(pricing) = &update.pricing {
-        details.push(("pricing", string(pricing)));
-    }
-    if let Some(conversation) = &update.conversation {
-        details.push(("conversation", string(conversation)));
-    }
-    if !update.errors.is_empty() {
-        details.push(("errors", item::value(&update.errors)?));
-    }
-    Ok(details)
+/// Adds what a status says besides the status itself. The first status that says it counts.
+fn details(update: UpdateBuilder, received: &StatusUpdate) -> Result<UpdateBuilder, StoreError> {
+    let errors = (!received.errors.is_empty()).then(|| item::value(&received.errors)).transpose()?;
+    Ok(update
+        .set_if_absent("pricing", received.pricing.as_ref())
+        .set_if_absent("conversation", received.conversation.as_ref())
+        .set_if_absent("errors", errors))
 }
 
 /// The attribute that keeps when a status was reached.

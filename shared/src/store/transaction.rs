@@ -5,10 +5,15 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 
-use super::{Store, StoreError, item::Item, keys::Key};
+use super::{
+    Store, StoreError,
+    item::Item,
+    keys::Key,
+    update::{Condition, UpdateBuilder},
+};
 
 /// How often a transaction, or a write that collides with one, is tried in all. With the pauses between them that is
 /// about four seconds, well under every function's timeout.
@@ -82,27 +87,45 @@ impl Store {
         }
     }
 
-    /// An action that changes nothing, and is refused when there is such an item.
-    pub(super) fn check_absent(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
-        let check = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(key.attributes()))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(|source| StoreError::Request { operation: "looking for an item", source: source.into() })?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
+    /// Returns an action that updates an item.
+    pub(super) fn update_action(&self, update: UpdateBuilder) -> TransactWriteItem {
+        update.into_action(&self.table)
     }
 
-    /// An action that makes an item under a condition.
-    pub(super) fn put(&self, item: Item, condition: &str) -> Put {
-        #[allow(clippy::expect_used, reason = "both members that the builder asks for are set")]
-        Put::builder()
+    /// Returns an action that requires an item to be absent.
+    pub(super) fn check_absent(&self, key: &Key) -> TransactWriteItem {
+        self.update_action(UpdateBuilder::new(key).condition("attribute_not_exists(pk)"))
+    }
+
+    /// Returns an action that writes an item.
+    #[allow(clippy::expect_used, reason = "the members that the SDK requires are set")]
+    pub(super) fn put_action(&self, item: Item, condition: impl Into<Condition>) -> TransactWriteItem {
+        let (condition, bindings) = condition.into().build();
+        let (names, values) = bindings.into_names();
+        let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression(condition)
+            .set_condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .expect("table and item are set")
+            .build();
+        TransactWriteItem::builder().put(put.expect("table and item are set")).build()
+    }
+
+    /// Returns an action that deletes an item.
+    #[allow(clippy::expect_used, reason = "the members that the SDK requires are set")]
+    pub(super) fn delete_action(&self, key: &Key, condition: impl Into<Condition>) -> TransactWriteItem {
+        let (condition, bindings) = condition.into().build();
+        let (names, values) = bindings.into_names();
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .set_condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
+            .build();
+        TransactWriteItem::builder().delete(delete.expect("table and key are set")).build()
     }
 }
 
@@ -126,19 +149,4 @@ fn refusals<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<Refus
         }
     }
     Some(refusals)
-}
-
-/// An action.
-pub(super) fn put_action(put: Put) -> TransactWriteItem {
-    TransactWriteItem::builder().put(put).build()
-}
-
-/// An action.
-pub(super) fn delete_action(delete: Delete) -> TransactWriteItem {
-    TransactWriteItem::builder().delete(delete).build()
-}
-
-/// An action.
-pub(super) fn update_action(update: Update) -> TransactWriteItem {
-    TransactWriteItem::builder().update(update).build()
 }

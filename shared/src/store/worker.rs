@@ -2,18 +2,17 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_sdk_dynamodb::{
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     Store, StoreError,
+    delivery::{self, Change},
     inbound::MESSAGE,
-    item::{self, Item, number, string},
-    keys::{Key, wamid_key, worker_due_key},
+    item::{self, string},
+    keys::{Key, worker_due_key},
     session::SESSION,
+    update::{UpdateBuilder, WriteOutcome},
 };
 use crate::{
     domain::id::SessionId,
@@ -26,6 +25,11 @@ use crate::{
 
 /// Keys that one page of the outbox holds.
 const PAGE: i32 = 500;
+
+const WORKER: &str = "worker";
+
+/// Requires that a session isn't paired over the Cloud API. The value of `channel` is the placeholder.
+const AVAILABLE: (&str, &str) = ("channel = ? OR attribute_not_exists(phone_number_id)", WORKER);
 
 /// A message and what only its worker's calls look at.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,21 +67,15 @@ impl Store {
         lifetime: Duration,
     ) -> Result<Option<Session>, StoreError> {
         let now = self.system.now();
-        let request = self
-            .update_worker_session(id)
-            .update_expression(
-                "SET qr = :qr, qr_expires_at = :expires, channel = :worker, updated_at = :now \
-                 REMOVE pairing_code, pairing_error",
-            )
-            .condition_expression(
-                "is_connected = :false AND (channel = :worker OR attribute_not_exists(phone_number_id))",
-            )
-            .expression_attribute_values(":qr", string(qr))
-            .expression_attribute_values(":expires", string(now.after(lifetime).to_string()))
-            .expression_attribute_values(":false", AttributeValue::Bool(false))
-            .expression_attribute_values(":worker", string("worker"))
-            .expression_attribute_values(":now", string(now.to_string()));
-        self.row_after("setting a QR code", SESSION, request).await
+        let update = UpdateBuilder::new(&Key::session(id))
+            .set("qr", qr)
+            .set("qr_expires_at", now.after(lifetime))
+            .set("channel", WORKER)
+            .set("updated_at", now)
+            .remove(["pairing_code", "pairing_error"])
+            .condition(("is_connected = ?", false))
+            .condition(AVAILABLE);
+        self.item_after("setting a QR code", SESSION, update).await
     }
 
     /// Annotations whether a worker is connected and ready. The first connection links the session to its worker for good.
@@ -88,23 +86,21 @@ impl Store {
         is_connected: bool,
         is_ready: bool,
     ) -> Result<Option<Session>, StoreError> {
-        let mut expression = "SET is_connected = :connected, is_ready = :ready, updated_at = :now".to_owned();
-        let mut request = self.update_worker_session(id);
+        let mut update = UpdateBuilder::new(&Key::session(id))
+            .set("is_connected", is_connected)
+            .set("is_ready", is_ready)
+            .set("updated_at", self.system.now())
+            .condition("attribute_exists(pk)")
+            .condition(AVAILABLE);
         if is_connected {
-            expression += ", channel = :worker, phone_number_id = if_not_exists(phone_number_id, :number) \
-                           REMOVE qr, qr_expires_at, pairing_code, pairing_error";
-            request = request.expression_attribute_values(":number", string(worker_number(id)));
+            update = update.set("channel", WORKER).set_if_absent("phone_number_id", worker_number(id)).remove([
+                "qr",
+                "qr_expires_at",
+                "pairing_code",
+                "pairing_error",
+            ]);
         }
-        let request = request
-            .update_expression(expression)
-            .condition_expression(
-                "attribute_exists(pk) AND (channel = :worker OR attribute_not_exists(phone_number_id))",
-            )
-            .expression_attribute_values(":connected", AttributeValue::Bool(is_connected))
-            .expression_attribute_values(":ready", AttributeValue::Bool(is_ready))
-            .expression_attribute_values(":worker", string("worker"))
-            .expression_attribute_values(":now", string(self.system.now().to_string()));
-        self.row_after("setting a session's state", SESSION, request).await
+        self.item_after("setting a session's state", SESSION, update).await
     }
 
     /// A page of a session's unfinished messages: those of a worker that has them included.
@@ -140,46 +136,31 @@ impl Store {
         rows.map(|item| item::read::<WorkerMessage>(MESSAGE, item).map(|row| (row.message.key(), row))).collect()
     }
 
-    /// Gives a pending message to a worker. The row as it is then: of all who try, one finds his own lease on it.
+    /// Leases a pending message to a worker. Returns the message after the update. Of several concurrent calls, one finds
+    /// its own lease on it.
     pub async fn lease_to_worker(
         &self,
         row: &WorkerMessage,
         lease: &str,
         until: Timestamp,
     ) -> Result<Option<WorkerMessage>, StoreError> {
-        let Some(status) = MessageStatus::Pending.on(DeliveryEvent::Claimed) else { return Ok(None) };
-        let request = self
-            .update_worker_message(row, status)
-            .update_expression("SET #status = :status, status_rank = :rank, lease = :lease, lease_until = :until")
-            .condition_expression("#status = :pending")
-            .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
-            .expression_attribute_values(":lease", string(lease))
-            .expression_attribute_values(":until", string(until.to_string()));
-        self.row_after("leasing a message", MESSAGE, request).await
+        let update = delivery::claim(&row.message.key(), lease, until);
+        self.item_after("leasing a message", MESSAGE, update).await
     }
 
-    /// Fails a pending message whose time is over. The row as it is then.
+    /// Fails a pending message that has expired. Returns the message after the update.
     pub async fn expire_for_worker(
         &self,
         row: &WorkerMessage,
         error: &str,
     ) -> Result<Option<WorkerMessage>, StoreError> {
-        let Some(status) = MessageStatus::Pending.on(DeliveryEvent::Expired) else { return Ok(None) };
-        let request = self
-            .update_worker_message(row, status)
-            .update_expression(
-                "SET #status = :status, status_rank = :rank, #error = :error, failed_at = :now REMOVE due_key, due_at",
-            )
-            .condition_expression("#status = :pending")
-            .expression_attribute_names("#error", "error")
-            .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
-            .expression_attribute_values(":error", string(error))
-            .expression_attribute_values(":now", string(self.system.now().to_string()));
-        self.row_after("failing an expired message", MESSAGE, request).await
+        let change = Change::new(DeliveryEvent::Expired).error(error);
+        let update = self.transition(&row.message, MessageStatus::Pending, &change)?;
+        self.message_after("failing an expired message", update).await
     }
 
-    /// Ends a lease that ran out before `now` without a word. The message may have been sent, so the session's policy
-    /// says whether it is given up or offered again. The row as it is then.
+    /// Ends a lease that expired before `now` without a result. The message may have been sent, so the session's policy
+    /// decides whether it fails or is pending again. Returns the message after the update.
     pub async fn end_worker_lease(
         &self,
         row: &WorkerMessage,
@@ -187,35 +168,24 @@ impl Store {
         now: Timestamp,
         error: &str,
     ) -> Result<Option<WorkerMessage>, StoreError> {
-        let decision = match policy {
+        let event = match policy {
             UnknownPolicy::Fail => DeliveryEvent::GivenUp,
             UnknownPolicy::Resend => DeliveryEvent::Resent,
         };
-        let unknown = MessageStatus::Sending.on(DeliveryEvent::Unanswered);
-        let Some(status) = unknown.and_then(|unknown| unknown.on(decision)) else { return Ok(None) };
-        let attempt = attempt(now, AttemptOutcome::Unanswered, Some(error));
-        let mut set = "SET #status = :status, status_rank = :rank, attempts = :attempts".to_owned();
-        let mut remove = "REMOVE lease, lease_until".to_owned();
-        let mut request = self.update_worker_message(row, status);
-        if status.is_final() {
-            set += ", #error = :error, failed_at = :now";
-            remove += ", due_key, due_at";
-            request = request
-                .expression_attribute_names("#error", "error")
-                .expression_attribute_values(":error", string(error));
-        }
-        let request = request
-            .update_expression(format!("{set} {remove}"))
-            .condition_expression("#status = :sending AND lease = :lease AND lease_until <= :now")
-            .expression_attribute_values(":sending", string(MessageStatus::Sending.as_str()))
-            .expression_attribute_values(":lease", string(row.lease.as_deref().unwrap_or_default()))
-            .expression_attribute_values(":now", string(now.to_string()))
-            .expression_attribute_values(":attempts", item::value(&row.message.attempts_with(Some(attempt)))?);
-        self.row_after("ending a worker's lease", MESSAGE, request).await
+        let sending = MessageStatus::Sending;
+        let unknown = sending.on(DeliveryEvent::Unanswered);
+        let Some(to) = unknown.and_then(|unknown| unknown.on(event)) else { return Ok(None) };
+        let change = Change::new(event).attempt(attempt(now, AttemptOutcome::Unanswered, Some(error)));
+        let change = if to.is_final() { change.error(error) } else { change };
+        let expired = [row.lease.clone().unwrap_or_default(), now.to_string()];
+        let update = self
+            .status_update(&row.message, sending, to, &change)?
+            .condition(("lease = ? AND lease_until <= ?", expired));
+        self.item_after("ending a worker's lease", MESSAGE, update).await
     }
 
-    /// Writes what a worker says of a message that it has under `lease`. The row as it is then: unchanged when the lease
-    /// is another or over.
+    /// Settles a message that a worker has under `lease`. Returns the message after the update: unchanged if the lease is
+    /// invalid or has expired.
     pub async fn settle_for_worker(
         &self,
         row: &WorkerMessage,
@@ -223,70 +193,44 @@ impl Store {
         outcome: &WorkerOutcome,
     ) -> Result<Option<WorkerMessage>, StoreError> {
         let now = self.system.now();
-        let (event, mut set, attempt) = match outcome {
-            WorkerOutcome::Sent { .. } => {
-                let set = "SET wamid = :wamid, wamid_key = :wamid_key, accepted_at = :now";
-                (DeliveryEvent::Accepted, set.to_owned(), attempt(now, AttemptOutcome::Accepted, None))
-            }
-            WorkerOutcome::Failed { reason } => {
-                let set = "SET #error = :error, failed_at = :now";
-                (DeliveryEvent::Rejected, set.to_owned(), attempt(now, AttemptOutcome::Rejected, Some(reason)))
-            }
-        };
-        let Some(status) = MessageStatus::Sending.on(event) else { return Ok(None) };
-        let mut request = self.update_worker_message(row, status);
-        request = match outcome {
-            WorkerOutcome::Sent { id } => request
-                .expression_attribute_values(":wamid", string(id))
-                .expression_attribute_values(":wamid_key", string(wamid_key(&row.message.phone_number_id, id))),
-            WorkerOutcome::Failed { reason } => request
-                .expression_attribute_names("#error", "error")
-                .expression_attribute_values(":error", string(reason)),
-        };
-        set += ", #status = :status, status_rank = :rank, attempts = :attempts, settled_lease = :lease \
-                REMOVE lease, lease_until, due_key, due_at";
-        let request = request
-            .update_expression(set)
-            .condition_expression("#status = :sending AND lease = :lease AND lease_until > :now")
-            .expression_attribute_values(":sending", string(MessageStatus::Sending.as_str()))
-            .expression_attribute_values(":lease", string(lease))
-            .expression_attribute_values(":now", string(now.to_string()))
-            .expression_attribute_values(":attempts", item::value(&row.message.attempts_with(Some(attempt)))?);
-        self.row_after("settling a worker's message", MESSAGE, request).await
+        let change =
+            match outcome {
+                WorkerOutcome::Sent { id } => {
+                    Change::new(DeliveryEvent::Accepted).wamid(id).attempt(attempt(now, AttemptOutcome::Accepted, None))
+                }
+                WorkerOutcome::Failed { reason } => Change::new(DeliveryEvent::Rejected)
+                    .error(reason)
+                    .attempt(attempt(now, AttemptOutcome::Rejected, Some(reason))),
+            };
+        let update = self.transition(&row.message, MessageStatus::Sending, &change)?.map(|update| {
+            update
+                .set("settled_lease", lease)
+                .condition(("lease = ? AND lease_until > ?", [lease.to_owned(), now.to_string()]))
+        });
+        self.message_after("settling a worker's message", update).await
     }
 
-    fn update_worker_session(&self, id: SessionId) -> UpdateItemFluentBuilder {
-        self.client.update_item().table_name(&self.table).set_key(Some(Key::session(id).attributes()))
+    async fn message_after(
+        &self,
+        operation: &'static str,
+        update: Option<UpdateBuilder>,
+    ) -> Result<Option<WorkerMessage>, StoreError> {
+        match update {
+            Some(update) => self.item_after(operation, MESSAGE, update).await,
+            None => Ok(None),
+        }
     }
 
-    fn update_worker_message(&self, row: &WorkerMessage, status: MessageStatus) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::message(&row.message.key()).attributes()))
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":status", string(status.as_str()))
-            .expression_attribute_values(":rank", number(status.rank()))
-    }
-
-    /// Runs a conditional update, and gives the row as it is after it, whether the condition held or not; `None` when
-    /// there is none. A caller who reads from the row whether it says what he wrote is right even when the SDK had to
-    /// repeat an update whose answer was lost.
-    async fn row_after<T: DeserializeOwned>(
+    /// Runs an update and returns the item after it, whether the condition held or not; `None` if there is no such item.
+    /// The SDK retries an update whose response was lost, so the caller checks whether the item has what it wrote.
+    async fn item_after<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         kind: &'static str,
-        request: UpdateItemFluentBuilder,
+        update: UpdateBuilder,
     ) -> Result<Option<T>, StoreError> {
-        let request =
-            request.return_values(ReturnValue::AllNew).return_values_on_condition_check_failure(OnFailure::AllOld);
-        let item: Option<Item> = match self.retry_on_conflict(|| request.clone().send()).await {
-            Ok(output) => output.attributes,
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => refused.item().cloned(),
-                _ => return Err(StoreError::request(operation)(error)),
-            },
-        };
+        let (WriteOutcome::Written { item } | WriteOutcome::Refused { item }) =
+            self.update(operation, update.returning_new()).await?;
         item.map(|item| item::read(kind, item)).transpose()
     }
 }

@@ -116,14 +116,7 @@ impl Dispatcher {
     ) -> Result<Progress, DeliveryError> {
         tracing::warn!(message_id = %claimed.message.id, "no time was left to post a message");
         let due_at = due_at.min(expires_at(&claimed.message));
-        let change = Change {
-            event: DeliveryEvent::NotSent,
-            wamid: None,
-            error: None,
-            due_at: Some(due_at),
-            holds: false,
-            attempt: None,
-        };
+        let change = Change::new(DeliveryEvent::NotSent).due_at(due_at);
         self.store.settle(claimed, lease.id, &change).await?;
         self.note(due_at);
         Ok(Progress::Deferred)
@@ -133,14 +126,7 @@ impl Dispatcher {
         let message = &claimed.message;
         let now = self.system.now();
         let attempt = Attempt { at: now, outcome: AttemptOutcome::Accepted, code: None, fbtrace_id: None, error: None };
-        let change = Change {
-            event: DeliveryEvent::Accepted,
-            wamid: Some(wamid.clone()),
-            error: None,
-            due_at: None,
-            holds: false,
-            attempt: Some(attempt),
-        };
+        let change = Change::new(DeliveryEvent::Accepted).wamid(&wamid).attempt(attempt);
         let wakes = self.store.settle(claimed, lease.id, &change).await?;
         // The wamid is left out: it holds the recipient's number in base64.
         tracing::info!(message_id = %message.id, "message sent");
@@ -224,14 +210,17 @@ impl Dispatcher {
             },
             1,
         );
-        let attempt = Attempt { at: now, outcome, code, fbtrace_id, error: Some(error.clone()) };
-        let change = Change {
-            event,
-            wamid: None,
-            error: Some(error),
-            due_at,
-            holds: event == DeliveryEvent::NotSent,
-            attempt: Some(attempt),
+        let change = Change::new(event).error(&error).attempt(Attempt {
+            at: now,
+            outcome,
+            code,
+            fbtrace_id,
+            error: Some(error.clone()),
+        });
+        let change = match due_at {
+            Some(due_at) if event == DeliveryEvent::NotSent => change.not_before(due_at),
+            Some(due_at) => change.due_at(due_at),
+            None => change,
         };
         let wakes = self.store.settle(claimed, lease.id, &change).await?;
         if let Some(due_at) = due_at {

@@ -16,6 +16,7 @@ use crate::{
         item::{self, Item, string},
         keys::{Key, events_key, inbox_key},
         transaction::Transaction,
+        update::Condition,
     },
 };
 
@@ -35,18 +36,12 @@ impl Store {
             let mut erasure = Erasure::new(Target::Session(session.id), session.id, self.system.now());
             erasure.phone_number_id = session.phone_number_id.clone();
             // One that was paired in the meantime has a number to give up.
-            let (condition, values) = match &session.phone_number_id {
-                None => ("attribute_exists(pk) AND attribute_not_exists(phone_number_id)", None),
-                Some(number) => ("phone_number_id = :number", Some([(":number".to_owned(), string(number))].into())),
-            };
-            let mut actions = vec![
-                self.order(&erasure)?,
-                self.erase_item(&Key::session(session.id), Some((condition, values.unwrap_or_default())))?,
-            ];
+            let unchanged = Condition::equals("phone_number_id", session.phone_number_id.as_ref());
+            let unchanged = unchanged.and("attribute_exists(pk)".into());
+            let mut actions = vec![self.order(&erasure)?, self.delete_action(&Key::session(session.id), unchanged)];
             if let Some(number) = &session.phone_number_id {
-                let ours = [(":session".to_owned(), string(session.id.to_string()))];
-                let condition = "attribute_not_exists(pk) OR session_id = :session";
-                actions.push(self.erase_item(&Key::number(number), Some((condition, ours.into())))?);
+                let ours = ("attribute_not_exists(pk) OR session_id = ?", session.id);
+                actions.push(self.delete_action(&Key::number(number), ours));
             }
             if let Transaction::Committed = self.transact(operation, actions).await? {
                 return Ok(Some(erasure));
