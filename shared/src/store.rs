@@ -1,4 +1,4 @@
-//! The table. Every change of state is a conditional write; nothing is looked for first and made then.
+//! The DynamoDB table. Every state change is a conditional write: there is no check-then-write.
 
 mod action;
 mod api_key;
@@ -56,7 +56,7 @@ pub use session::{Created, NumberOwner, Pairing};
 pub use status::Applied;
 pub use worker::{OutboxPage, WorkerMessage};
 
-/// The table behind all functions.
+/// The DynamoDB table that all functions share.
 #[derive(Clone, Debug)]
 pub struct Store {
     client: Client,
@@ -67,30 +67,30 @@ pub struct Store {
     remembered: Arc<Mutex<identity::Remembered>>,
 }
 
-/// The table could not do what was asked of it.
+/// An error of a table operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// DynamoDB refused the request or did not answer, after the SDK's retries.
+    /// DynamoDB rejected the request or didn't respond, after the SDK's retries.
     #[error("{operation} failed")]
     Request {
-        /// What was to be done.
+        /// The operation, as a gerund phrase: "reading a message".
         operation: &'static str,
-        /// What the SDK says.
+        /// The SDK's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// Other writers held the same items for longer than we wait.
+    /// Other writers kept changing the same items.
     #[error("{operation} kept conflicting with other writers")]
     Contention {
-        /// What was to be done.
+        /// The operation, as a gerund phrase.
         operation: &'static str,
     },
-    /// An item is not what this version writes.
-    #[error("an item of the table cannot be read as a {kind}")]
+    /// An item doesn't have the expected attributes.
+    #[error("cannot deserialize an item as {kind}")]
     Item {
-        /// What it should be.
+        /// The expected kind of item.
         kind: &'static str,
-        /// What is wrong with it.
+        /// The deserialization error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -107,37 +107,37 @@ impl StoreError {
 }
 
 impl Store {
-    /// The table of this name.
+    /// Returns a store for the table with this name.
     pub fn new(client: Client, table: String, system: System) -> Self {
         Self { client, table, system, inbox_shards: 1, retention: None, remembered: Arc::default() }
     }
 
-    /// Spreads each list of a session's inbox over this many partitions of the index.
+    /// Spreads each inbox list of a session over this many partitions of the `inbox` index.
     pub fn with_inbox_shards(self, inbox_shards: u8) -> Self {
         Self { inbox_shards: inbox_shards.max(1), ..self }
     }
 
-    /// Keeps messages for this long after their own time, and chats for as long after their last message.
+    /// Expires messages this long after their timestamp, and chats this long after their last message.
     pub fn with_retention(self, retention: Option<Duration>) -> Self {
         Self { retention, ..self }
     }
 
-    /// When DynamoDB is to delete what has this time; `None` when it is kept.
+    /// Returns the `expires_at` attribute of an item with this timestamp; `None` without a retention period.
     fn expires_at(&self, at: Timestamp) -> Option<AttributeValue> {
         self.retention.map(|retention| item::number(at.after(retention).seconds()))
     }
 
-    /// Opens the connection with one cheap request, whose result does not matter.
+    /// Opens the connection with a request for an item that doesn't exist.
     pub async fn warm_up(&self) {
         let key = keys::Key { pk: "WARM-UP".to_owned(), sk: "WARM-UP".to_owned() };
         let result = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes())).send().await;
         if let Err(error) = result {
-            tracing::warn!(error = crate::telemetry::chain(&error), "the first request to the table failed");
+            tracing::warn!(error = crate::telemetry::chain(&error), "table warm-up failed");
         }
     }
 }
 
-/// Whether a transaction of another writer held the item: worth another try, which the SDK does not make by itself.
+/// Returns whether a transaction of another writer held the item. The SDK doesn't retry these errors by itself.
 fn is_transaction_conflict(error: &impl ProvideErrorMetadata) -> bool {
     matches!(error.code(), Some("TransactionConflictException" | "TransactionInProgressException"))
 }

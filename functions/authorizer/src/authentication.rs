@@ -90,7 +90,7 @@ impl Authentication {
             return Ok(Err(Refused::ExpiredKey));
         }
         // The time of last use is for people to see: without it the key is as good.
-        if let Err(error) = self.store.note_use(&key, now).await {
+        if let Err(error) = self.store.record_use(&key, now).await {
             tracing::warn!(error = telemetry::chain(&error), "the use of a key could not be noted");
         }
         Ok(key.caller().ok_or(Refused::NobodysKey))

@@ -52,7 +52,7 @@ async fn erased(store: &Store, system: System, request: &ApiRequest, chat_id: Ch
     let deadline = system.now().after(IN_REQUEST);
     let caller = request.caller()?;
     let begun = match store.chat(chat_id).await?.filter(|chat| caller.may_use(chat.session_id)) {
-        Some(chat) => store.begin_chat_erasure(&chat).await?,
+        Some(chat) => store.start_chat_erasure(&chat).await?,
         None => store.erasure(Target::Chat(chat_id)).await?,
     };
     let begun = begun.filter(|erasure| caller.may_use(erasure.session_id)).ok_or_else(ApiError::chat_not_found)?;

@@ -28,7 +28,7 @@ async fn erased(store: &Store, system: System, request: &ApiRequest) -> Result<A
     let deadline = system.now().after(IN_REQUEST);
     let session_id = request.caller()?.session(request.query.session_id()?)?;
     let begun = match store.session(session_id).await? {
-        Some(session) => store.begin_session_erasure(&session).await?,
+        Some(session) => store.start_session_erasure(&session).await?,
         None => store.erasure(Target::Session(session_id)).await?,
     };
     let erasure = store.erase(begun.ok_or_else(ApiError::session_not_found)?, deadline).await?;

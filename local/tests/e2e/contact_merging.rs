@@ -206,7 +206,7 @@ async fn apply(store: &Store, session_id: SessionId, input: Input) {
         Input::Identified { identifiers, at } => store.learn(session_id, &identifiers, at).await.unwrap(),
         Input::NumberChanged { wamid, from, to, at } => {
             receive(store, session_id, &wamid, &from, at).await;
-            store.move_person(session_id, &from, &to, at).await.unwrap();
+            store.move_contact(session_id, &from, &to, at).await.unwrap();
         }
         Input::Send { to } => send(store, session_id, &to).await,
     }

@@ -51,7 +51,7 @@ pub async fn export(
     let (mut bytes, mut last) = (0, None);
     for (message, metadata) in page.items {
         let position = Position { at: message.timestamp, id: message.id.to_uuid() };
-        let received = match store.whole_raw(&message).await? {
+        let received = match store.full_raw(&message).await? {
             None => Received::Nothing,
             Some(raw) if raw.len() > MAX_BYTES => Received::TooLong,
             Some(raw) => Received::Json(as_json(&raw)?),

@@ -198,7 +198,7 @@ impl Receiver {
                         self.store.learn(owner.session_id, &addresses, at).await
                     }
                     ContactUpdate::Moved { from, to, at } => {
-                        self.store.move_person(owner.session_id, &from, &to, at).await
+                        self.store.move_contact(owner.session_id, &from, &to, at).await
                     }
                 }
             }
@@ -219,7 +219,7 @@ impl Receiver {
         let receipts = self.store.receive(batch).await?;
         let stored = receipts.stored;
         tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");
-        for (wamid, key) in &receipts.awaited {
+        for (wamid, key) in &receipts.recheck {
             let applied = self.store.apply_early_updates(&number, wamid, key).await?;
             applied.into_iter().for_each(|applied| self.count(applied));
         }
@@ -391,7 +391,7 @@ impl Receiver {
         let is_first = self.owners.lock().is_ok_and(|mut owners| {
             owners.get_mut(number).is_some_and(|known| !std::mem::replace(&mut known.has_noted, true))
         });
-        if is_first { self.store.learn_account(number, &account).await } else { Ok(()) }
+        if is_first { self.store.record_account(number, &account).await } else { Ok(()) }
     }
 }
 

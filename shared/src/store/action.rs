@@ -1,4 +1,4 @@
-//! Reactions, edits and deletions on the rows of the messages that they name.
+//! Reactions, edits, and deletions of messages.
 
 use serde::Deserialize;
 
@@ -15,35 +15,35 @@ use crate::{
     domain::message_key::MessageKey,
 };
 
-/// How often a row is read again because another writer noted something in between.
+/// Attempts to annotate a message while other writers annotate it too.
 const ROUNDS: u32 = 20;
 
-/// What an inbox shows in place of a message that its sender deleted.
+/// The inbox preview of a message that its sender deleted.
 const REVOKED: &str = "[deleted message]";
 
 #[derive(Deserialize)]
-struct Noted {
+struct AnnotatedItem {
     #[serde(default)]
     annotations: Annotations,
 }
 
-/// The notes of a message's row.
+/// Reads the annotations of a message's item.
 pub(super) fn annotations(item: Item) -> Result<Annotations, StoreError> {
-    Ok(item::read::<Noted>(MESSAGE, item)?.annotations)
+    Ok(item::read::<AnnotatedItem>(MESSAGE, item)?.annotations)
 }
 
-/// What annotating a message found.
+/// The result of annotating a message.
 pub(super) struct Annotated {
-    /// The message as it was.
+    /// The message before.
     pub(super) before: Message,
-    /// The message as it is now.
+    /// The message after.
     pub(super) after: Message,
     /// Whether anything was written.
     pub(super) changed: bool,
 }
 
 impl Store {
-    /// Applies an effect to the message at `key`. `false` when there is no such message of this number.
+    /// Applies an action to the message at `key`. Returns `false` if this number has no such message.
     pub async fn apply_action(
         &self,
         phone_number_id: &str,
@@ -51,9 +51,9 @@ impl Store {
         action: &MessageAction,
     ) -> Result<bool, StoreError> {
         let annotated = self.annotate(key, |annotations, message| {
-            // Only who wrote a message edits or deletes it.
-            let may = matches!(action.act, ActionKind::React(_)) || message.from_me == action.from_me;
-            if !may || message.phone_number_id != phone_number_id {
+            // Only the sender of a message can edit or delete it.
+            let is_allowed = matches!(action.act, ActionKind::React(_)) || message.from_me == action.from_me;
+            if !is_allowed || message.phone_number_id != phone_number_id {
                 return false;
             }
             let changed = annotations.take(action, message.body.as_deref(), message.content.as_deref());
@@ -65,13 +65,14 @@ impl Store {
         });
         let Some(annotated) = annotated.await? else { return Ok(false) };
         if annotated.changed {
-            self.show_effect(&annotated, &action.act).await?;
+            self.update_preview(&annotated, &action.act).await?;
         }
         Ok(annotated.before.phone_number_id == phone_number_id)
     }
 
-    /// Lets `change` work on the notes of a message, and on its text and content, until they are as they were when they
-    /// were read. `None` when there is no such message.
+    /// Applies `change` to the annotations, text, and content of a message, with optimistic locking. `change` runs again
+    /// if another writer was faster, and returns whether anything is to be written. Returns `None` if there is no such
+    /// message.
     pub(super) async fn annotate(
         &self,
         key: &MessageKey,
@@ -86,15 +87,15 @@ impl Store {
                 return Ok(Some(Annotated { before, after, changed: false }));
             }
             annotations.version += 1;
-            if self.write_notes(key, &annotations, known, &before, &after).await? {
+            if self.write_annotations(key, &annotations, known, &before, &after).await? {
                 return Ok(Some(Annotated { before, after, changed: true }));
             }
             self.pause(attempt).await;
         }
-        Err(StoreError::Contention { operation: "noting what was done to a message" })
+        Err(StoreError::Contention { operation: "annotating a message" })
     }
 
-    async fn write_notes(
+    async fn write_annotations(
         &self,
         key: &MessageKey,
         annotations: &Annotations,
@@ -116,8 +117,8 @@ impl Store {
         self.update_if("annotating a message", update).await
     }
 
-    /// The chat's summary follows where it shows the message.
-    async fn show_effect(&self, annotated: &Annotated, act: &ActionKind) -> Result<(), StoreError> {
+    /// Updates the chat's last message if it is the annotated one.
+    async fn update_preview(&self, annotated: &Annotated, act: &ActionKind) -> Result<(), StoreError> {
         let Annotated { before, after, .. } = annotated;
         let shown = |message: &Message| message.body.as_deref().map_or_else(|| placeholder(message.kind), preview);
         let new = match act {

@@ -1,4 +1,4 @@
-//! API keys: each an item that is found by its secret's hash, and an entry in the list of all.
+//! API keys: one item with the secret's hash, and one entry in the list of all keys.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::{domain::api_key::ApiKey, domain::cursor::Position, domain::id::KeyId
 
 const API_KEY: &str = "api_key";
 
-/// How old the time of last use may get before it is written anew: a key in steady use is one write an hour.
-const USE_IS_NOTED_EVERY: Duration = Duration::from_secs(60 * 60);
+/// The minimum time between two updates of `last_used_at`.
+const USE_UPDATE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// Some of the keys, newest first.
+/// A page of API keys, newest first.
 #[derive(Debug)]
 pub struct KeyPage {
     /// The keys.
     pub keys: Vec<ApiKey>,
-    /// The last of them, after which the next page starts; `None` when there is no more.
+    /// The position after which the next page starts; `None` on the last page.
     pub next: Option<Position>,
 }
 
 impl Store {
-    /// Keeps a new key and its place in the list, or nothing.
+    /// Stores a new key and its list entry in one transaction.
     pub async fn create_api_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         let operation = "creating an API key";
         let entry_key = Key::api_key_entry(key.place());
@@ -38,19 +38,19 @@ impl Store {
         let actions = vec![self.put_action(item, absent), self.put_action(entry, absent)];
         match self.transact(operation, actions).await? {
             Transaction::Committed => Ok(()),
-            // Two keys of the same 256 random bits: nobody will see it, and nothing is overwritten if somebody does.
+            // Two keys with the same 256 random bits. Never overwrites a key.
             Transaction::Refused(_) => Err(StoreError::Contention { operation }),
         }
     }
 
-    /// A key.
+    /// Returns a key.
     pub async fn api_key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
         self.get("reading an API key", &Key::api_key(id)).await?.map(|item| item::read(API_KEY, item)).transpose()
     }
 
-    /// Annotations that a key was used, unless that was noted within the hour, or the key is gone.
-    pub async fn note_use(&self, key: &ApiKey, now: Timestamp) -> Result<(), StoreError> {
-        if key.last_used_at.is_some_and(|at| now.since(at) < USE_IS_NOTED_EVERY) {
+    /// Records the use of a key, at most once an hour. Does nothing if the key no longer exists.
+    pub async fn record_use(&self, key: &ApiKey, now: Timestamp) -> Result<(), StoreError> {
+        if key.last_used_at.is_some_and(|at| now.since(at) < USE_UPDATE_INTERVAL) {
             return Ok(());
         }
         let update = UpdateBuilder::new(&Key::api_key(key.id))
@@ -60,7 +60,7 @@ impl Store {
         self.update_if("recording the use of an API key", update).await.map(drop)
     }
 
-    /// Deletes a key and its place in the list. Whether there was one.
+    /// Deletes a key and its list entry. Returns whether it existed.
     pub async fn delete_api_key(&self, id: KeyId) -> Result<bool, StoreError> {
         let Some(key) = self.api_key(id).await? else { return Ok(false) };
         let actions = vec![
@@ -69,12 +69,12 @@ impl Store {
         ];
         match self.transact("deleting an API key", actions).await? {
             Transaction::Committed => Ok(true),
-            // Somebody else did it first.
+            // Deleted concurrently.
             Transaction::Refused(_) => Ok(false),
         }
     }
 
-    /// Up to `limit` keys, up to 100, newest first; those made before the one at `after`.
+    /// Returns up to `limit` keys (100 at most), newest first: those created before the position `after`.
     pub async fn api_keys(&self, limit: i32, after: Option<Position>) -> Result<KeyPage, StoreError> {
         let output = self
             .client
@@ -82,22 +82,23 @@ impl Store {
             .table_name(&self.table)
             .key_condition_expression("pk = :keys")
             .expression_attribute_values(":keys", string(API_KEYS))
-            .set_exclusive_start_key(after.map(|place| Key::api_key_entry(place).attributes()))
+            .set_exclusive_start_key(after.map(|position| Key::api_key_entry(position).attributes()))
             .scan_index_forward(false)
             .consistent_read(true)
             .limit(limit)
             .send()
             .await
             .map_err(StoreError::request("listing API keys"))?;
-        let place = |item| Position::parse(&Key::from_item(item)?.sk);
-        let places: Vec<Position> = output.items().iter().filter_map(place).collect();
-        let next = output.last_evaluated_key.as_ref().and_then(place);
-        if places.is_empty() {
+        let position = |item| Position::parse(&Key::from_item(item)?.sk);
+        let positions: Vec<Position> = output.items().iter().filter_map(position).collect();
+        let next = output.last_evaluated_key.as_ref().and_then(position);
+        if positions.is_empty() {
             return Ok(KeyPage { keys: Vec::new(), next });
         }
-        let wanted = places.iter().map(|place| Key::api_key(KeyId::from_uuid(place.id))).collect();
-        let mut found = self.get_all("reading API keys", wanted).await?;
-        let keys = places.iter().filter_map(|place| found.remove(&Key::api_key(KeyId::from_uuid(place.id))));
+        let keys = positions.iter().map(|position| Key::api_key(KeyId::from_uuid(position.id)));
+        let keys: Vec<Key> = keys.collect();
+        let mut found = self.get_all("reading API keys", keys.clone()).await?;
+        let keys = keys.iter().filter_map(|key| found.remove(key));
         Ok(KeyPage { keys: keys.map(|item| item::read(API_KEY, item)).collect::<Result<_, _>>()?, next })
     }
 }

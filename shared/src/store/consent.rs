@@ -1,16 +1,16 @@
-//! A contact's STOP and START.
+//! A contact's opt-out (STOP) and opt-in (START).
 
 use super::{Store, StoreError, keys::Key, update::UpdateBuilder};
 use crate::{domain::auto_reply::ConsentWord, domain::chat::ChatType, domain::id::ChatId, domain::time::Timestamp};
 
-/// How often the chat is read again because it was merged between reading and writing.
+/// Attempts to update the chat while it is merged into another one.
 const ROUNDS: u32 = 5;
 
 const OPERATION: &str = "recording a contact's consent";
 
 impl Store {
-    /// Keeps the word that the contact of a chat said at `at`, unless he said another one later. Of two in one second
-    /// STOP counts. What one says in a group is not the group's word.
+    /// Records that the contact of a chat opted out or in at `at`, unless they sent a later word. Of two words in the same
+    /// second, STOP wins. Words in a group don't count.
     pub async fn set_consent(&self, chat_id: ChatId, word: ConsentWord, at: Timestamp) -> Result<(), StoreError> {
         let (opted_out, earlier) = match word {
             ConsentWord::Stop => (true, "consent_at <= ?"),
@@ -20,7 +20,7 @@ impl Store {
             let Some(chat) = self.chat(chat_id).await?.filter(|chat| chat.kind != ChatType::Group) else {
                 return Ok(());
             };
-            if chat.consent_at.is_some_and(|said| said > at) {
+            if chat.consent_at.is_some_and(|consent_at| consent_at > at) {
                 return Ok(());
             }
             let update = UpdateBuilder::new(&Key::chat(chat.id))

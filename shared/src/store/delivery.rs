@@ -1,4 +1,4 @@
-//! The outbox: claiming a pending message, settling it, and keeping the order of its chat.
+//! The outbox: claiming and settling pending messages, in the order of their chat.
 
 use std::collections::HashMap;
 
@@ -20,22 +20,22 @@ use crate::{
     domain::time::Timestamp,
 };
 
-/// A message and what `deliver` alone knows of it.
+/// A message with the attributes that `deliver` uses.
 #[derive(Clone, Debug, Deserialize)]
 pub struct OutboxMessage {
     /// The message.
     #[serde(flatten)]
     pub message: Message,
-    /// When this chat may be sent to next, if it had been sent to in no burst: see [`crate::domain::pacing::PairPace`].
+    /// Theoretical arrival time of the chat's pair rate limit after this message: see [`crate::domain::pacing`].
     #[serde(default)]
     pub pair_tat: Option<Timestamp>,
-    /// Not to be posted before this time.
+    /// The message isn't sent before this time.
     #[serde(default)]
     pub not_before: Option<Timestamp>,
-    /// When the schedule looks at the message.
+    /// When the `DuePoller` looks at the message.
     #[serde(default)]
     pub due_at: Option<Timestamp>,
-    /// When a message that is being posted may have been left behind.
+    /// When the lease on a message in `sending` ends.
     #[serde(default)]
     pub lease_until: Option<Timestamp>,
     /// Whether later messages of the chat wait for this one.
@@ -43,29 +43,29 @@ pub struct OutboxMessage {
     pub waiting: bool,
 }
 
-/// What claiming a message found.
+/// The outcome of claiming a message.
 #[derive(Debug)]
 pub enum Claim {
-    /// It is ours to post until the lease ends.
+    /// The caller may send the message until the lease ends.
     Claimed(Box<OutboxMessage>),
-    /// Another `deliver` has it, it has been settled, or its time has not come.
+    /// Another invocation has claimed it, it is settled, or it isn't due.
     Taken,
     /// There is no such message.
     Missing,
 }
 
-/// What is written when a message is claimed.
+/// The lease of a claim.
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
-    /// A random id of this try, by which a try whose answer was lost knows its own success.
+    /// A random id, by which a retry after a lost response recognizes its own claim.
     pub id: Uuid,
     /// The time of the claim.
     pub now: Timestamp,
-    /// When it ends.
+    /// When the lease ends.
     pub until: Timestamp,
-    /// The chat's pace after this message.
+    /// The chat's pair rate limit after this message.
     pub pair_tat: Timestamp,
-    /// When the schedule should look at the message again, where that is not written already.
+    /// When the `DuePoller` looks at the message again; `None` keeps the time that it has.
     pub due_at: Option<Timestamp>,
 }
 
@@ -250,12 +250,12 @@ impl Store {
         self.update_if("waiting for a message", update).await
     }
 
-    /// A message as `deliver` sees it.
+    /// Returns a message with the attributes that `deliver` uses.
     pub async fn outbox_message(&self, key: &MessageKey) -> Result<Option<OutboxMessage>, StoreError> {
         self.get("reading a message", &Key::message(key)).await?.map(|item| item::read(MESSAGE, item)).transpose()
     }
 
-    /// The pending messages of a chat after `key`, in order, up to one page of the table.
+    /// Returns the pending messages of a chat after `key`, in order: up to one page of the table.
     pub async fn followers(&self, key: &MessageKey) -> Result<Vec<OutboxMessage>, StoreError> {
         let Key { pk, sk } = Key::message(key);
         let mut start: Option<HashMap<String, AttributeValue>> = None;
@@ -276,7 +276,7 @@ impl Store {
                 .set_exclusive_start_key(start)
                 .send()
                 .await
-                .map_err(StoreError::request("reading the messages that wait"))?;
+                .map_err(StoreError::request("querying later messages of a chat"))?;
             let messages: Vec<OutboxMessage> = output
                 .items
                 .unwrap_or_default()

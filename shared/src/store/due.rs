@@ -1,5 +1,4 @@
-//! What has a time: messages to be looked at again, sessions to be resumed, the keeper's lease, and the reservations in which a
-//! number sends.
+//! Due items, the lease of the `DuePoller`, and the rate limit of each number.
 
 use std::time::Duration;
 
@@ -19,63 +18,62 @@ use crate::{
     domain::time::{Timestamp, micros},
 };
 
-/// Something with a time.
+/// An item in the `due` index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// A message to look at.
+    /// An outbound message.
     Message(MessageKey),
-    /// A session whose waiting messages are to be looked at.
+    /// A request to make all pending messages of a session due.
     Resume(SessionId),
-    /// Something that came before its message, to be looked at once more.
+    /// An early status or action to recheck.
     EarlyUpdate(Key),
 }
 
-/// What the `due` index holds next.
+/// The next items of the `due` index.
 #[derive(Debug, Default)]
 pub struct DueItems {
-    /// What is due, oldest first.
+    /// The items that are due, oldest first.
     pub due: Vec<Due>,
-    /// When the next thing after these is due.
+    /// When the next item after these is due.
     pub next: Option<Timestamp>,
 }
 
-/// ReservationResult to reserve.
+/// A request for reservations with the rate limiter.
 #[derive(Clone, Copy, Debug)]
 pub struct ReservationRequest {
-    /// How many.
+    /// Number of sends.
     pub count: u32,
-    /// From one to the next.
+    /// Time from one send to the next.
     pub interval: Duration,
-    /// How far ahead the first one is at least.
+    /// Minimum time until the first send.
     pub ahead: Duration,
-    /// How far ahead the first one is at most.
+    /// Maximum time until the first send.
     pub horizon: Duration,
 }
 
-/// ReservationResult that were reserved for posts.
+/// The result of a [`ReservationRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReservationResult {
-    /// The first reservation, in microseconds since 1970; the others follow at the number's interval.
+    /// Time of the first send, in microseconds since 1970. The others follow at the requested interval.
     From(i64),
-    /// The number is busy until this time, in microseconds since 1970.
+    /// The number has no capacity until this time, in microseconds since 1970.
     RetryAt(i64),
 }
 
-/// Whose the lease of the keeper is.
+/// The holder of the lease of the `DuePoller`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollerLease {
-    /// The asker's.
+    /// The caller.
     Ours,
-    /// Another one's until this time, unless it prolongs it.
+    /// Another process, until this time unless it renews the lease.
     Until(Timestamp),
 }
 
 impl Store {
-    /// Reads up to `limit` entries of each shard. An idle table answers with one empty page, whatever the number of
-    /// shards.
+    /// Reads up to `limit` entries of each shard. Takes a single request if the index is empty.
     pub async fn due_items(&self, now: Timestamp, limit: i32) -> Result<DueItems, StoreError> {
         let scan = self.client.scan().table_name(&self.table).index_name("due").limit(1);
-        let first = scan.send().await.map_err(StoreError::request("looking for due messages"))?;
+        let first = scan.send().await.map_err(StoreError::request("scanning for due items"))?;
         if first.items().is_empty() && first.last_evaluated_key().is_none() {
             return Ok(DueItems::default());
         }
@@ -102,12 +100,12 @@ impl Store {
             .limit(limit)
             .send()
             .await
-            .map_err(StoreError::request("reading due messages"))?;
+            .map_err(StoreError::request("reading due items"))?;
         Ok(output.items.unwrap_or_default())
     }
 
-    /// Makes every waiting message of a session due, and forgets the order to do so.
-    pub async fn wake_session(&self, session_id: SessionId) -> Result<(), StoreError> {
+    /// Makes every pending message of a session due, and deletes the request to do so.
+    pub async fn make_session_due(&self, session_id: SessionId) -> Result<(), StoreError> {
         let now = self.system.now();
         for shard in 0..DUE_SHARDS {
             let mut start = None;
@@ -125,7 +123,7 @@ impl Store {
                     .set_exclusive_start_key(start)
                     .send()
                     .await
-                    .map_err(StoreError::request("reading a session's messages"))?;
+                    .map_err(StoreError::request("reading a session's pending messages"))?;
                 let keys: Vec<Key> = output.items().iter().filter_map(Key::from_item).collect();
                 stream::iter(keys).map(Ok).try_for_each_concurrent(16, |key| self.make_due(key, now)).await?;
                 start = output.last_evaluated_key;
@@ -141,7 +139,7 @@ impl Store {
             .send()
             .await
             .map(drop)
-            .map_err(StoreError::request("ending a resumption"))
+            .map_err(StoreError::request("deleting a resume request"))
     }
 
     async fn make_due(&self, key: Key, now: Timestamp) -> Result<(), StoreError> {
@@ -152,7 +150,7 @@ impl Store {
         self.update_if("making a message due", update).await.map(drop)
     }
 
-    /// Takes the lease of the keeper, or sets the end of one's own; or tells when the lease of another one ends.
+    /// Acquires or renews the lease of the `DuePoller`. If another process holds it, returns when that lease ends.
     pub async fn acquire_poller_lease(&self, poller_id: Uuid, until: Timestamp) -> Result<PollerLease, StoreError> {
         let (now, lease) = (self.system.now(), poller_id.to_string());
         let update = UpdateBuilder::new(&Key::poller_lease())
@@ -169,21 +167,21 @@ impl Store {
         }
     }
 
-    /// Reserves reservations for posts from a number, unless it is busy beyond the horizon.
-    /// One conditional write for many posts, so that the item is written a few times a second at most.
+    /// Reserves sends from a number, unless it has no capacity before the horizon. One conditional write reserves many
+    /// sends: the item is written a few times a second at most.
     pub async fn reserve_sends(
         &self,
         phone_number_id: &str,
-        wanted: ReservationRequest,
+        request: ReservationRequest,
     ) -> Result<ReservationResult, StoreError> {
         let operation = "reserving sends";
-        let span = micros(wanted.interval).saturating_mul(i64::from(wanted.count));
+        let span = micros(request.interval).saturating_mul(i64::from(request.count));
         for attempt in 0..12 {
             if attempt > 0 {
                 self.pause(attempt).await;
             }
             let now = self.system.now().microseconds();
-            let (earliest, horizon) = (now + micros(wanted.ahead), now + micros(wanted.horizon));
+            let (earliest, horizon) = (now + micros(request.ahead), now + micros(request.horizon));
             // Usually the last reservation is before the earliest time, and one write is enough.
             let key = Key::rate_limit(phone_number_id);
             let start = UpdateBuilder::new(&key)

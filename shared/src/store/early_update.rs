@@ -1,8 +1,8 @@
-//! What came before the message that it is about: it waits under the message's wamid, and whoever stores the message, or
-//! learns its wamid, looks there afterwards.
+//! Statuses and actions that arrive before their message. They wait under the message's wamid. A writer that stores the
+//! message, or learns its wamid, applies them afterwards.
 //!
-//! The `wamid` index, by which messages are found, follows the table by a moment. Something that was parked in that
-//! moment, by one who did not see the message yet, is looked at once more a little later, by the keeper.
+//! The `wamid` index is eventually consistent: a status can be stored as early just after its message was written. The
+//! `DuePoller` therefore rechecks each early update once.
 
 use std::time::Duration;
 
@@ -19,40 +19,40 @@ use crate::{
     domain::status_update::StatusUpdate, domain::time::Timestamp,
 };
 
-/// How long something waits for its message. WhatsApp repeats webhooks for 7 days.
+/// How long an early update is kept. WhatsApp retries webhooks for 7 days.
 const LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// When it is looked at once more. The index takes a second at most, as a rule.
+/// When an early update is rechecked. The index usually follows within a second.
 const RECHECK_AFTER: Duration = Duration::from_secs(60);
 
-const STATUS: &str = "early_status";
-const EFFECT: &str = "early_action";
+pub(super) const EARLY_STATUS: &str = "early_status";
+pub(super) const EARLY_ACTION: &str = "early_action";
 
-/// Something that waits for its message.
+/// A status or an action that arrived before its message.
 #[derive(Clone, Debug)]
 pub enum EarlyUpdate {
     /// A status.
     Status(StatusUpdate),
-    /// A reaction, an edit or a deletion.
+    /// A reaction, an edit, or a deletion.
     MessageAction(EarlyAction),
 }
 
-/// An effect that waits.
+/// An action that arrived before its message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlyAction {
-    /// The number that it came to.
+    /// The business number that received it.
     pub phone_number_id: String,
-    /// The chat that its message should come to.
+    /// The chat in which its message is expected.
     pub chat_id: ChatId,
-    /// Until when it waits.
+    /// When the chat stops waiting for the message.
     pub until: Timestamp,
-    /// The effect.
+    /// The action.
     #[serde(flatten)]
     pub action: MessageAction,
 }
 
 impl EarlyAction {
-    /// An effect that waits from now on.
+    /// Returns an action that waits from `now` on.
     pub fn new(phone_number_id: &str, action: MessageAction, chat_id: ChatId, now: Timestamp) -> Self {
         let phone_number_id = phone_number_id.to_owned();
         Self { phone_number_id, chat_id, until: now.after(LIFETIME), action }
@@ -70,27 +70,27 @@ impl EarlyUpdate {
     fn read(item: Item) -> Result<Option<Self>, StoreError> {
         let entity = item.get("entity").and_then(|entity| entity.as_s().ok()).map(String::as_str);
         Ok(match entity {
-            Some(STATUS) => Some(Self::Status(item::read(STATUS, item)?)),
-            Some(EFFECT) => Some(Self::MessageAction(item::read(EFFECT, item)?)),
+            Some(EARLY_STATUS) => Some(Self::Status(item::read(EARLY_STATUS, item)?)),
+            Some(EARLY_ACTION) => Some(Self::MessageAction(item::read(EARLY_ACTION, item)?)),
             _ => None,
         })
     }
 }
 
 impl Store {
-    /// Keeps a status until its message is known. Once per message, status and participant.
+    /// Stores a status until its message is known: once per message, status, and participant.
     pub async fn put_early_status(&self, update: &StatusUpdate) -> Result<(), StoreError> {
         let participant = update.participant.as_deref();
         let key = Key::early_status(&update.phone_number_id, &update.wamid, update.receipt, participant);
-        self.put_early(STATUS, &key, update).await
+        self.put_early(EARLY_STATUS, &key, update).await
     }
 
-    /// Keeps an effect until its message is known, and notes on the chat that one of its messages is awaited, so that
-    /// whoever stores the next one looks. In that order: who sees the note finds what is parked.
+    /// Stores an action until its message is known, then marks the chat with a pending annotation: a writer that stores
+    /// the next message of the chat looks for it. In that order, a writer that sees the mark finds the action.
     pub async fn put_early_action(&self, early: &EarlyAction) -> Result<(), StoreError> {
         let EarlyAction { phone_number_id, chat_id, until, action } = early;
         let key = Key::early_action(phone_number_id, &action.target, &action.wamid);
-        self.put_early(EFFECT, &key, early).await?;
+        self.put_early(EARLY_ACTION, &key, early).await?;
         self.update_live_chat("recording a pending annotation", *chat_id, |update| {
             update
                 .set("pending_annotation_until", *until)
@@ -107,10 +107,10 @@ impl Store {
         item.insert("received_at".to_owned(), string(now.to_string()));
         item.insert("due_key".to_owned(), string(due_shard(&key.pk)));
         item.insert("due_at".to_owned(), string(now.after(RECHECK_AFTER).to_string()));
-        self.put_if_absent("parking", item).await
+        self.put_if_absent("storing an early update", item).await
     }
 
-    /// Applies what waits for the message at `key`, which WhatsApp knows as `wamid`.
+    /// Applies the early updates of the message at `key` with this wamid.
     pub async fn apply_early_updates(
         &self,
         phone_number_id: &str,
@@ -132,29 +132,29 @@ impl Store {
                 if !found {
                     return Ok(Applied::Missing);
                 }
-                self.end_waiting(*chat_id, *until).await?;
+                self.clear_pending_annotation(*chat_id, *until).await?;
                 Ok(Applied::Known)
             }
         }
     }
 
-    /// Takes the note off a chat that one of its messages is awaited until this time.
-    pub(super) async fn end_waiting(&self, chat_id: ChatId, until: Timestamp) -> Result<(), StoreError> {
+    /// Removes a chat's mark for a pending annotation, if it is the one that ends at `until`.
+    pub(super) async fn clear_pending_annotation(&self, chat_id: ChatId, until: Timestamp) -> Result<(), StoreError> {
         self.update_live_chat("clearing a pending annotation", chat_id, |update| {
             update.remove(["pending_annotation_until"]).condition(("pending_annotation_until = ?", until))
         })
         .await
     }
 
-    /// What waits for a message.
+    /// Returns the early updates of a message.
     async fn early_updates(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<EarlyUpdate>, StoreError> {
-        let items = self.under_wamid(phone_number_id, wamid).await?;
+        let items = self.items_by_wamid(phone_number_id, wamid).await?;
         let early: Result<Vec<Option<EarlyUpdate>>, StoreError> = items.into_iter().map(EarlyUpdate::read).collect();
         Ok(early?.into_iter().flatten().collect())
     }
 
-    /// Everything that is kept under a wamid.
-    pub(super) async fn under_wamid(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
+    /// Returns all items under a wamid.
+    pub(super) async fn items_by_wamid(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
         let output = self
             .client
             .query()
@@ -164,14 +164,13 @@ impl Store {
             .consistent_read(true)
             .send()
             .await
-            .map_err(StoreError::request("reading what waits for a message"))?;
+            .map_err(StoreError::request("reading early updates"))?;
         Ok(output.items.unwrap_or_default())
     }
 
-    /// The second look at something that waits: it is applied if its message can be found by now, and stays for whoever
-    /// brings the message if not.
+    /// Applies an early update if its message is found by now. Otherwise it stays for the writer that stores the message.
     pub async fn recheck(&self, key: &Key) -> Result<Option<Applied>, StoreError> {
-        let Some(item) = self.get("reading what waits", key).await? else { return Ok(None) };
+        let Some(item) = self.get("reading an early update", key).await? else { return Ok(None) };
         let mut applied = None;
         if let Some(early) = EarlyUpdate::read(item)? {
             let (phone_number_id, wamid) = early.message();

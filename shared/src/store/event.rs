@@ -1,4 +1,5 @@
-//! What WhatsApp sends beside messages and statuses, and what could not be read: kept as it came, and listed newest first.
+//! Events: webhook fields besides messages and statuses, and payloads that could not be parsed. Stored as received and
+//! listed newest first.
 
 use std::time::Duration;
 
@@ -19,13 +20,13 @@ use crate::{
     domain::webhook_event::WebhookEvent,
 };
 
-/// How long what could not be understood is kept: it may hold what a customer wrote.
+/// How long a payload that could not be parsed is kept: it may contain a customer's message.
 pub(super) const UNREAD_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// How long account events are kept.
+/// How long other events are kept.
 const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-const EVENT: &str = "event";
+pub(super) const EVENT: &str = "event";
 
 /// Whose event it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,18 +78,18 @@ fn one() -> usize {
 }
 
 impl Store {
-    /// Keeps an event, once, however often it is delivered.
+    /// Stores an event once, even if WhatsApp delivers it several times.
     pub async fn put_event_if_absent(
         &self,
         event: &WebhookEvent,
         owner: &EventOwner,
         encoding: Option<&str>,
     ) -> Result<(), StoreError> {
-        let place = [event.field.as_str(), event.waba_id.as_deref().unwrap_or_default()];
+        let (field, waba_id) = (event.field.as_str(), event.waba_id.as_deref().unwrap_or_default());
         let time = event.time.as_deref().unwrap_or_default();
-        let id = content_id(&format!("{}\n{}\n{time}\n{}", place[0], place[1], event.raw));
+        let id = content_id(&format!("{field}\n{waba_id}\n{time}\n{}", event.raw));
         let lifetime = if event.reason.is_some() { UNREAD_LIFETIME } else { LIFETIME };
-        let kept = self.put_raw_parts(&id.to_string(), &event.raw, Some(lifetime)).await?;
+        let raw = self.put_raw_parts(&id.to_string(), &event.raw, Some(lifetime)).await?;
         let now = self.system.now();
         let row = StoredEvent {
             id,
@@ -100,11 +101,11 @@ impl Store {
             waba_id: event.waba_id.clone(),
             wamid: event.wamid.clone(),
             encoding: encoding.map(str::to_owned),
-            raw: kept.own.to_owned(),
-            parts: kept.parts,
+            raw: raw.first.to_owned(),
+            parts: raw.count,
         };
         let mut item = item::write(EVENT, &Key::event(id), &row)?;
-        // The id of the item is its key; the index by id is for messages.
+        // Keeps the event out of the `by_id` index.
         item.remove("id");
         item.insert("event_id".to_owned(), string(id.to_string()));
         item.insert("expires_at".to_owned(), number(now.after(lifetime).seconds()));
@@ -113,10 +114,10 @@ impl Store {
         if let (Some(number), Some(wamid)) = (&event.phone_number_id, &event.wamid) {
             item.insert("wamid_key".to_owned(), string(wamid_key(number, wamid)));
         }
-        self.put_if_absent("keeping an event", item).await
+        self.put_if_absent("storing an event", item).await
     }
 
-    /// A page of the events of these owners, newest first.
+    /// Returns a page of the events of these owners, newest first.
     pub async fn events(
         &self,
         owners: &[EventOwner],

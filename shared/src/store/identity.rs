@@ -1,5 +1,5 @@
-//! Which chat a person has. The chat's id is derived from the identity, so that writers who know nothing of each other
-//! arrive at the same chat; the identity items say where a person is known by more than one form.
+//! Resolves contacts to chats. A chat's id is derived from the first identity, so that concurrent writers create the same
+//! chat. Identity items map the further identifiers of a contact to that chat.
 
 use std::collections::HashMap;
 
@@ -22,61 +22,62 @@ use crate::{
     domain::time::Timestamp,
 };
 
-/// The most identities that a process remembers; about 100 bytes each.
+/// The maximum number of identities that a process remembers, at about 100 bytes each.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// How often a person's identifiers are read anew because others wrote of him.
+/// Attempts to link a contact's identifiers while other writers change them.
 const ROUNDS: u32 = 20;
 
-/// What the table has confirmed, so that only the first message of a contact has to ask. It may be out of date: whoever
-/// writes by it is refused then, and asks.
+/// Chats of contacts that the table has confirmed: only the first message of a contact has to read them. May be outdated:
+/// a write that relies on it is refused, and the writer reads the table.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
-    /// Identities that lead to a chat whatever the time.
+    /// Chats by identity, without those whose alias begins or ends at a time.
     chats: HashMap<(SessionId, Identity), ChatId>,
     /// Chats that others were merged into.
     merged: HashMap<ChatId, Vec<Merged>>,
 }
 
-/// Where a person's messages go.
+/// The chat of a contact.
 pub(super) struct ResolvedChat {
     pub(super) chat_id: ChatId,
-    /// What is to be written for every form of the person to lead there.
+    /// The writes that make every identifier of the contact lead to the chat.
     pub(super) alias_writes: Vec<AliasWrite>,
-    /// The chats that were merged into it, as far as known.
+    /// The known chats that were merged into it.
     pub(super) merged: Vec<Merged>,
     identifiers: Vec<Identifier>,
 }
 
 impl ResolvedChat {
-    /// The merged chats that may hold this message already: those that are not older than it.
+    /// Returns the merged chats that may have this message already: those with a message that is not older.
     pub(super) fn partitions_of(&self, message: &Inbound) -> impl Iterator<Item = ChatId> + '_ {
         let at = message.timestamp;
         self.merged.iter().filter(move |merged| at <= merged.newest).map(|merged| merged.chat_id)
     }
 
-    /// How many actions storing these messages takes.
+    /// Returns the number of actions in the transaction that stores these messages.
     pub(super) fn actions(&self, messages: &[Inbound]) -> usize {
         let of_messages = messages.iter().map(|message| 1 + self.partitions_of(message).count());
         1 + self.alias_writes.len() + of_messages.sum::<usize>()
     }
 
-    /// Those of the addresses that the person has not given up.
+    /// Returns the addresses that the contact still has.
     pub(super) fn current(&self, addresses: &[Address]) -> Vec<Address> {
-        let is_over = |identifier: &Identifier| identifier.alias.as_ref().is_some_and(|alias| alias.ends_at.is_some());
-        let over: Vec<&Identity> = self
+        let is_former =
+            |identifier: &Identifier| identifier.alias.as_ref().is_some_and(|alias| alias.ends_at.is_some());
+        let former: Vec<&Identity> = self
             .identifiers
             .iter()
-            .filter(|identifier| is_over(identifier))
+            .filter(|identifier| is_former(identifier))
             .map(|identifier| &identifier.identity)
             .collect();
-        addresses.iter().filter(|address| !over.contains(&&address.identity())).cloned().collect()
+        addresses.iter().filter(|address| !former.contains(&&address.identity())).cloned().collect()
     }
 }
 
 impl Store {
-    /// Finds the chat of a person who is named by these addresses at a time: the one that they lead to, else a new one
-    /// of the first. Chats that they show to be one person's are merged.
+    /// Resolves the chat of a contact with these addresses at a time: the one that they lead to, or a new one for the
+    /// first address. Merges the chats if they lead to several.
     pub(super) async fn resolve_chat(
         &self,
         session_id: SessionId,
@@ -90,10 +91,10 @@ impl Store {
             [] => contact::new_chat(session_id, &identifiers[0]),
             [chat_id] => chat_id,
             [..] => {
-                let chat_id = self.join(&chats, merges).await?;
-                // What was remembered may have been the chat that ended.
+                let chat_id = self.merge_all(&chats, merges).await?;
+                // The remembered chat may be one that was merged.
                 self.forget(session_id, addresses);
-                identifiers = self.stored_forms(session_id, &identities(addresses)).await?;
+                identifiers = self.stored_identifiers(session_id, &identities(addresses)).await?;
                 chat_id
             }
         };
@@ -102,39 +103,40 @@ impl Store {
         Ok(ResolvedChat { chat_id, alias_writes, merged: merged.unwrap_or_default(), identifiers })
     }
 
-    /// Annotations that a person has these addresses, if he has a chat.
+    /// Records that a contact has these addresses, if the contact has a chat.
     pub async fn learn(&self, session_id: SessionId, addresses: &[Address], at: Timestamp) -> Result<(), StoreError> {
-        let identifiers = self.remembered_forms(session_id, &identities(addresses));
+        let identifiers = self.remembered_identifiers(session_id, &identities(addresses));
         if identifiers.iter().all(|identifier| identifier.alias.is_some())
             && contact::chats(&identifiers, &Merges::default(), at).len() == 1
         {
             return Ok(());
         }
-        self.settle_person(session_id, addresses, &[], at).await
+        self.link_addresses(session_id, addresses, &[], at).await
     }
 
-    /// Annotations that a person changed from some addresses to others, if he has a chat.
-    pub async fn move_person(
+    /// Records that a contact changed from some addresses to others, if the contact has a chat.
+    pub async fn move_contact(
         &self,
         session_id: SessionId,
         from: &[Address],
         to: &[Address],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.settle_person(session_id, from, to, at).await?;
+        self.link_addresses(session_id, from, to, at).await?;
         self.forget(session_id, from);
         Ok(())
     }
 
-    /// Makes all these addresses lead to one chat, and tells the chat where its person is reached. With some to move to,
-    /// the others are given up.
-    async fn settle_person(
+    /// Makes all these addresses lead to one chat, and updates the chat's addresses. If the contact moves `to` new ones,
+    /// ends the aliases of the others.
+    async fn link_addresses(
         &self,
         session_id: SessionId,
         addresses: &[Address],
         to: &[Address],
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let operation = "linking a contact's addresses";
         let mut merges = Merges::default();
         let mut former = identities(addresses);
         let new = identities(to);
@@ -142,40 +144,43 @@ impl Store {
             if round > 0 {
                 self.pause(round).await;
             }
-            let mut identifiers = self.stored_forms(session_id, &[&former[..], &new[..]].concat()).await?;
+            let mut identifiers = self.stored_identifiers(session_id, &[&former[..], &new[..]].concat()).await?;
             let chats = contact::chats(&identifiers, &merges, at);
             let Some(first) = chats.first().copied() else { return Ok(()) };
-            let chat_id = if chats.len() > 1 { self.join(&chats, &mut merges).await? } else { first };
-            let Some((item, chat)) = self.chat_row(chat_id).await? else { return Ok(()) };
+            let chat_id = if chats.len() > 1 { self.merge_all(&chats, &mut merges).await? } else { first };
+            let Some((item, chat)) = self.chat_item(chat_id).await? else { return Ok(()) };
             merges.note(chat_id, chat.id);
-            let new_forms = identifiers.split_off(former.len());
+            let new_identifiers = identifiers.split_off(former.len());
             let (after, alias_writes) = if to.is_empty() {
                 (chat.clone().learned(addresses, at), contact::alias_writes(&identifiers, &merges, at, chat.id))
             } else {
-                if let Some(left) = left_behind(&chat, &former, &new, at) {
-                    former.push(left);
+                if let Some(number) = unnamed_number(&chat, &former, &new, at) {
+                    former.push(number);
                     continue;
                 }
-                (chat.clone().moved(addresses, to, at), contact::moves(&identifiers, &new_forms, &merges, at, chat.id))
+                (
+                    chat.clone().moved(addresses, to, at),
+                    contact::moves(&identifiers, &new_identifiers, &merges, at, chat.id),
+                )
             };
             if alias_writes.is_empty() && after == chat {
-                self.remember_forms(session_id, chat.id, &identifiers, &alias_writes);
+                self.remember_identifiers(session_id, chat.id, &identifiers, &alias_writes);
                 return Ok(());
             }
             let mut actions = vec![self.replace_chat(&item, &after)?];
             for alias_write in &alias_writes {
                 actions.push(self.write_alias(session_id, alias_write)?);
             }
-            if let Transaction::Committed = self.transact("learning where a person is reached", actions).await? {
-                self.remember_forms(session_id, chat.id, &identifiers, &alias_writes);
+            if let Transaction::Committed = self.transact(operation, actions).await? {
+                self.remember_identifiers(session_id, chat.id, &identifiers, &alias_writes);
                 return Ok(());
             }
         }
-        Err(StoreError::Contention { operation: "learning where a person is reached" })
+        Err(StoreError::Contention { operation })
     }
 
-    /// Merges these chats; the one that goes on, or the first of them when they are too many.
-    async fn join(&self, chats: &[ChatId], merges: &mut Merges) -> Result<ChatId, StoreError> {
+    /// Merges these chats. Returns the one that they were merged into, or the first if there are too many.
+    async fn merge_all(&self, chats: &[ChatId], merges: &mut Merges) -> Result<ChatId, StoreError> {
         let mut survivor = chats[0];
         for chat_id in &chats[1..] {
             if let Some(merged) = self.merge(survivor, *chat_id).await? {
@@ -187,7 +192,7 @@ impl Store {
         Ok(survivor)
     }
 
-    /// Binds a form, if the table still says of it what was found, or says it already.
+    /// Returns the action that writes an alias. It fails if another writer has changed the alias to something else.
     pub(super) fn write_alias(
         &self,
         session_id: SessionId,
@@ -195,15 +200,15 @@ impl Store {
     ) -> Result<TransactWriteItem, StoreError> {
         let mut row = item::write(IDENTITY, &Key::identity(session_id, &alias_write.identity), &alias_write.alias)?;
         row.insert("session_id".to_owned(), string(session_id.to_string()));
-        // The index by id gives what leads to a chat, too.
+        // Lets the `by_id` index find the aliases of a chat.
         row.insert("id".to_owned(), string(alias_write.alias.chat_id.to_string()));
         let found = alias_write.found.as_ref().map_or("attribute_not_exists(pk)".into(), same);
         Ok(self.put_action(row, found.or(same(&alias_write.alias))))
     }
 
-    /// What is known of some identifiers, from memory where that says it.
+    /// Returns identifiers with their aliases: from memory, or else from the table.
     async fn identifiers(&self, session_id: SessionId, identities: &[Identity]) -> Result<Vec<Identifier>, StoreError> {
-        let identifiers = self.remembered_forms(session_id, identities);
+        let identifiers = self.remembered_identifiers(session_id, identities);
         let unknown: Vec<Identity> = identifiers
             .iter()
             .filter(|identifier| identifier.alias.is_none())
@@ -212,14 +217,14 @@ impl Store {
         if unknown.is_empty() {
             return Ok(identifiers);
         }
-        let mut stored = self.stored_forms(session_id, &unknown).await?.into_iter();
+        let mut stored = self.stored_identifiers(session_id, &unknown).await?.into_iter();
         let read = |identifier: Identifier| {
             if identifier.alias.is_none() { stored.next().unwrap_or(identifier) } else { identifier }
         };
         Ok(identifiers.into_iter().map(read).collect())
     }
 
-    fn remembered_forms(&self, session_id: SessionId, identities: &[Identity]) -> Vec<Identifier> {
+    fn remembered_identifiers(&self, session_id: SessionId, identities: &[Identity]) -> Vec<Identifier> {
         let remembered = self.remembered.lock().ok();
         let alias = |identity: &Identity| {
             let chat_id = remembered.as_ref()?.chats.get(&(session_id, identity.clone()))?;
@@ -228,8 +233,8 @@ impl Store {
         identities.iter().map(|identity| Identifier { identity: identity.clone(), alias: alias(identity) }).collect()
     }
 
-    /// What the table says of some identifiers, in their order.
-    pub(super) async fn stored_forms(
+    /// Reads identifiers with their aliases, in order.
+    async fn stored_identifiers(
         &self,
         session_id: SessionId,
         identities: &[Identity],
@@ -244,13 +249,12 @@ impl Store {
         identities.iter().map(read).collect()
     }
 
-    /// Keeps a place that the table has confirmed. A form that came to its person or left him at a known time is asked
-    /// for every time.
-    pub(super) fn remember(&self, session_id: SessionId, place: &ResolvedChat) {
-        self.remember_forms(session_id, place.chat_id, &place.identifiers, &place.alias_writes);
+    /// Remembers a chat that the table has confirmed, without aliases that begin or end at a time.
+    pub(super) fn remember(&self, session_id: SessionId, resolved: &ResolvedChat) {
+        self.remember_identifiers(session_id, resolved.chat_id, &resolved.identifiers, &resolved.alias_writes);
     }
 
-    fn remember_forms(
+    fn remember_identifiers(
         &self,
         session_id: SessionId,
         chat_id: ChatId,
@@ -270,7 +274,7 @@ impl Store {
         }
     }
 
-    /// Keeps which chats were merged into one.
+    /// Remembers which chats were merged into one.
     pub(super) fn remember_merged(&self, chat_id: ChatId, merged: &[Merged]) {
         let Ok(mut remembered) = self.remembered.lock() else { return };
         if merged.is_empty() {
@@ -280,7 +284,7 @@ impl Store {
         }
     }
 
-    /// Drops what turned out to be different.
+    /// Forgets the chat of these addresses.
     pub(super) fn forget(&self, session_id: SessionId, addresses: &[Address]) {
         if let Ok(mut remembered) = self.remembered.lock() {
             for identity in identities(addresses) {
@@ -289,20 +293,20 @@ impl Store {
         }
     }
 
-    /// Up to 100 items in one round trip, read consistently.
+    /// Reads up to 100 items in one request, consistently.
     pub(super) async fn get_all(
         &self,
         operation: &'static str,
         keys: Vec<Key>,
     ) -> Result<HashMap<Key, Item>, StoreError> {
         let mut found = HashMap::with_capacity(keys.len());
-        let mut wanted: Vec<_> = keys.iter().map(Key::attributes).collect();
+        let mut unread: Vec<_> = keys.iter().map(Key::attributes).collect();
         for attempt in 0.. {
             if attempt > 0 {
                 self.pause(attempt).await;
             }
             let request = KeysAndAttributes::builder()
-                .set_keys(Some(wanted))
+                .set_keys(Some(unread))
                 .consistent_read(true)
                 .build()
                 .map_err(|source| StoreError::Request { operation, source: source.into() })?;
@@ -318,9 +322,9 @@ impl Store {
                     found.insert(key, item);
                 }
             }
-            // What a throttled table left out is asked for again.
-            wanted = output.unprocessed_keys.unwrap_or_default().into_values().flat_map(|rest| rest.keys).collect();
-            if wanted.is_empty() {
+            // A throttled table leaves keys out.
+            unread = output.unprocessed_keys.unwrap_or_default().into_values().flat_map(|rest| rest.keys).collect();
+            if unread.is_empty() {
                 return Ok(found);
             }
             if attempt >= 10 {
@@ -331,7 +335,7 @@ impl Store {
     }
 }
 
-/// The identities behind several addresses of one person, each once.
+/// Returns the distinct identities of several addresses.
 pub(super) fn identities(addresses: &[Address]) -> Vec<Identity> {
     let mut identities = Vec::with_capacity(addresses.len());
     for identity in addresses.iter().map(Address::identity) {
@@ -342,10 +346,10 @@ pub(super) fn identities(addresses: &[Address]) -> Vec<Identity> {
     identities
 }
 
-/// The number under which a person was reached until he moved, when the news of it does not name it.
-fn left_behind(chat: &Chat, former: &[Identity], new: &[Identity], at: Timestamp) -> Option<Identity> {
-    let is_news = chat.moved_at.max(chat.last_inbound_at).is_none_or(|known_at| at > known_at);
-    let number = Address::from_wa_id(chat.wa_id.as_deref().filter(|_| is_news)?)?.identity();
+/// Returns the chat's phone number if the contact moved away from it and the update doesn't name it.
+fn unnamed_number(chat: &Chat, former: &[Identity], new: &[Identity], at: Timestamp) -> Option<Identity> {
+    let is_newer = chat.moved_at.max(chat.last_inbound_at).is_none_or(|known_at| at > known_at);
+    let number = Address::from_wa_id(chat.wa_id.as_deref().filter(|_| is_newer)?)?.identity();
     (!former.contains(&number) && !new.contains(&number)).then_some(number)
 }
 

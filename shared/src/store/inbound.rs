@@ -1,4 +1,4 @@
-//! Inbound messages: each is stored once, in the right chat, in the same transaction as its chat's summary.
+//! Inbound messages: stored once, in one transaction with the update of their chat.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures_util::{StreamExt, stream};
@@ -27,42 +27,43 @@ use crate::{
 
 pub(super) const MESSAGE: &str = "message";
 
-/// The most actions and bytes of one transaction; DynamoDB takes 100 and 4 MB, and the chat's own actions come on top.
+/// The maximum number of messages and bytes in a transaction. DynamoDB allows 100 actions and 4 MB, which include the
+/// actions for the chat and its identities.
 const MAX_ACTIONS: usize = 90;
 const MAX_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
 
-/// How often a batch is built anew because the table was not as it was read.
+/// Attempts to store a batch while other writers change the chat.
 const ROUNDS: usize = 20;
 
-/// What became of a batch.
+/// The outcome of [`Store::receive`].
 #[derive(Debug, Default)]
 pub struct ReceiveOutcome {
-    /// How many of its messages were new.
+    /// Number of new messages.
     pub stored: usize,
-    /// The messages for which something may be waiting that came before them: wamid and place.
-    pub awaited: Vec<(String, MessageKey)>,
-    /// The chat that the last of them is in.
+    /// Messages that may have early updates: wamid and key.
+    pub recheck: Vec<(String, MessageKey)>,
+    /// The chat of the messages.
     pub chat_id: Option<ChatId>,
 }
 
 impl Store {
-    /// Stores the messages that are not there yet, and counts live ones of the contact as unread.
+    /// Stores the messages that are new, and counts live ones from the contact as unread.
     pub async fn receive(&self, batch: InboundBatch) -> Result<ReceiveOutcome, StoreError> {
-        let mut receipts = ReceiveOutcome::default();
+        let mut outcome = ReceiveOutcome::default();
         let mut rest = batch.messages.as_slice();
         while !rest.is_empty() {
             let (chunk, after) = rest.split_at(chunk_length(rest));
-            self.receive_chunk(&batch, chunk.to_vec(), &mut receipts).await?;
+            self.receive_chunk(&batch, chunk.to_vec(), &mut outcome).await?;
             rest = after;
         }
-        Ok(receipts)
+        Ok(outcome)
     }
 
     async fn receive_chunk(
         &self,
         batch: &InboundBatch,
         mut messages: Vec<Inbound>,
-        receipts: &mut ReceiveOutcome,
+        outcome: &mut ReceiveOutcome,
     ) -> Result<(), StoreError> {
         let all = messages.clone();
         let Some(at) = all.iter().map(|message| message.timestamp).max() else { return Ok(()) };
@@ -70,46 +71,46 @@ impl Store {
         let mut merges = Merges::default();
         let mut duplicates = Vec::new();
         for _ in 0..ROUNDS {
-            let place = self.resolve_chat(batch.session_id, &batch.addresses, at, &mut merges).await?;
-            receipts.chat_id = Some(place.chat_id);
-            if messages.len() > 1 && place.actions(&messages) > TRANSACTION_LIMIT {
+            let resolved = self.resolve_chat(batch.session_id, &batch.addresses, at, &mut merges).await?;
+            outcome.chat_id = Some(resolved.chat_id);
+            if messages.len() > 1 && resolved.actions(&messages) > TRANSACTION_LIMIT {
                 let halves = all.split_at(all.len() / 2);
-                Box::pin(self.receive_chunk(batch, halves.0.to_vec(), receipts)).await?;
-                return Box::pin(self.receive_chunk(batch, halves.1.to_vec(), receipts)).await;
+                Box::pin(self.receive_chunk(batch, halves.0.to_vec(), outcome)).await?;
+                return Box::pin(self.receive_chunk(batch, halves.1.to_vec(), outcome)).await;
             }
             if !messages.is_empty()
                 && let Round::Refused { chat_and_identities, is_known } =
-                    self.receive_round(batch, &messages, &place, seen).await?
+                    self.receive_round(batch, &messages, &resolved, seen).await?
             {
                 if let Some(refusal) = chat_and_identities.first().filter(|chat| chat.failed) {
                     match self.chat_as_refused(refusal).await? {
                         Some(mut found) => {
-                            if found.id != place.chat_id {
+                            if found.id != resolved.chat_id {
                                 self.forget(batch.session_id, &batch.addresses);
-                                merges.note(place.chat_id, found.id);
+                                merges.note(resolved.chat_id, found.id);
                             }
                             if let Some(until) =
                                 found.pending_annotation_until.take_if(|until| *until < self.system.now())
                             {
-                                self.end_waiting(found.id, until).await?;
+                                self.clear_pending_annotation(found.id, until).await?;
                             }
                             seen = seen.after(&found, &messages);
                         }
-                        None => self.remember_merged(place.chat_id, &[]),
+                        None => self.remember_merged(resolved.chat_id, &[]),
                     }
                 }
                 if chat_and_identities.iter().skip(1).any(|identity| identity.failed) {
                     self.forget(batch.session_id, &batch.addresses);
                 }
                 let (new, known) = split(messages, &is_known);
-                duplicates.extend(known.iter().map(|message| key_of(batch, place.chat_id, message)));
+                duplicates.extend(known.iter().map(|message| key_of(batch, resolved.chat_id, message)));
                 messages = new;
                 continue;
             }
-            receipts.stored += messages.len();
+            outcome.stored += messages.len();
             if seen.has_pending_annotation {
-                let key = |message: &Inbound| (message.wamid.clone(), key_of(batch, place.chat_id, message));
-                receipts.awaited.extend(all.iter().map(key));
+                let key = |message: &Inbound| (message.wamid.clone(), key_of(batch, resolved.chat_id, message));
+                outcome.recheck.extend(all.iter().map(key));
             }
             self.count_duplicates(duplicates).await;
             return Ok(());
@@ -117,7 +118,7 @@ impl Store {
         Err(StoreError::Contention { operation: "storing inbound messages" })
     }
 
-    /// The chat as a refused update found it, or the one that it was merged into.
+    /// Returns the chat that a refused update found, or the one that it was merged into.
     async fn chat_as_refused(&self, refusal: &Refusal) -> Result<Option<Chat>, StoreError> {
         let Some(item) = refusal.item.clone() else { return Ok(None) };
         let found: Chat = item::read(CHAT, item)?;
@@ -133,31 +134,31 @@ impl Store {
         &self,
         batch: &InboundBatch,
         messages: &[Inbound],
-        place: &ResolvedChat,
+        resolved: &ResolvedChat,
         seen: Seen,
     ) -> Result<Round, StoreError> {
-        let chat = inbound_chat(batch, place, messages, self.system.now());
+        let chat = inbound_chat(batch, resolved, messages, self.system.now());
         let shows = seen.shows && last_shown(messages).is_some();
-        let (unread, merged) = (unread(batch, messages, shows), Some(place.merged.len()));
+        let (unread, merged) = (unread(batch, messages, shows), Some(resolved.merged.len()));
         let summary = Summary { chat: &chat, unread, shows, reopens: seen.reopens, merged, expects: expected(seen) };
         let mut actions = vec![self.upsert_chat(&summary)];
-        for alias_write in &place.alias_writes {
+        for alias_write in &resolved.alias_writes {
             actions.push(self.write_alias(batch.session_id, alias_write)?);
         }
         let first_message = actions.len();
         for message in messages {
-            actions.push(self.inbound_action(batch, place.chat_id, message).await?);
-            // A message that was stored before its chat was merged into this one has its key in another partition.
-            for merged in place.partitions_of(message) {
+            actions.push(self.inbound_action(batch, resolved.chat_id, message).await?);
+            // A message that was stored before its chat was merged into this one is in another partition.
+            for merged in resolved.partitions_of(message) {
                 actions.push(self.check_absent(&Key::message(&key_of(batch, merged, message))));
             }
         }
         let mut refusals = match self.transact("storing inbound messages", actions).await? {
             Transaction::Committed => {
-                self.remember(batch.session_id, place);
+                self.remember(batch.session_id, resolved);
                 if !shows {
                     self.open_window(&chat).await?;
-                    self.note_answer(&chat).await?;
+                    self.record_agent_reply(&chat).await?;
                 }
                 return Ok(Round::Stored);
             }
@@ -165,14 +166,14 @@ impl Store {
         };
         let mut rows = refusals.split_off(first_message.min(refusals.len())).into_iter();
         let is_known = |message: &Inbound| {
-            let own = rows.by_ref().take(1 + place.partitions_of(message).count());
+            let own = rows.by_ref().take(1 + resolved.partitions_of(message).count());
             own.filter(|row| row.failed).count() > 0
         };
         let is_known = messages.iter().map(is_known).collect();
         Ok(Round::Refused { chat_and_identities: refusals, is_known })
     }
 
-    /// A message that is not the chat's last still opens the window, unless a later one of the contact did.
+    /// Opens the customer service window for a message that isn't the chat's last, unless a later one has opened it.
     async fn open_window(&self, chat: &Chat) -> Result<(), StoreError> {
         let (Some(at), Some(wamid)) = (chat.last_inbound_at, &chat.last_inbound_wamid) else { return Ok(()) };
         self.update_live_chat("opening a customer service window", chat.id, |update| {
@@ -184,8 +185,8 @@ impl Store {
         .await
     }
 
-    /// A person of the business who wrote before the chat's last message wrote all the same.
-    async fn note_answer(&self, chat: &Chat) -> Result<(), StoreError> {
+    /// Records an agent's reply that isn't the chat's last message.
+    async fn record_agent_reply(&self, chat: &Chat) -> Result<(), StoreError> {
         let Some(at) = chat.answered_at else { return Ok(()) };
         self.update_live_chat("recording an agent's reply", chat.id, |update| {
             update.set("answered_at", at).condition(("attribute_not_exists(answered_at) OR answered_at < ?", at))
@@ -214,7 +215,7 @@ impl Store {
             error: None,
             to: None,
             timestamp: inbound.timestamp,
-            raw: Some(raw.own.to_owned()),
+            raw: Some(raw.first.to_owned()),
             content: inbound.content.clone(),
             valid_until: None,
             channel: Channel::CloudApi,
@@ -230,8 +231,8 @@ impl Store {
         Ok(self.put_action(item, "attribute_not_exists(pk)"))
     }
 
-    /// Gives a message of the past, which first came without its picture, what WhatsApp tells of it later (Meta: "history
-    /// webhook reference"). Any other row stays as it is.
+    /// Replaces a history message's media placeholder with the media message that WhatsApp sends later (Meta, *history
+    /// webhook reference*). Leaves any other message as it is.
     pub async fn fill_placeholder(&self, key: &MessageKey, inbound: &Inbound) -> Result<(), StoreError> {
         if inbound.kind == MessageType::MediaPlaceholder {
             return Ok(());
@@ -239,14 +240,14 @@ impl Store {
         let raw = self.put_raw_parts(&key.message_id.to_string(), &inbound.raw, None).await?;
         let update = UpdateBuilder::new(&Key::message(key))
             .set("type", item::value(&inbound.kind)?)
-            .set("raw", raw.own)
+            .set("raw", raw.first)
             .set("body", inbound.body.as_ref())
             .set("content", inbound.content.as_ref())
             .condition(("#type = ?", item::value(&MessageType::MediaPlaceholder)?));
         self.update_if("replacing a media placeholder", update).await.map(drop)
     }
 
-    /// Annotations on messages that WhatsApp delivered again how often it did. Best effort: nothing depends on it.
+    /// Counts repeated deliveries on their messages. Best effort.
     async fn count_duplicates(&self, keys: Vec<MessageKey>) {
         stream::iter(keys)
             .for_each_concurrent(16, |key| async move {
@@ -273,19 +274,19 @@ enum Round {
     },
 }
 
-/// What earlier rounds have found of the chat.
+/// What earlier rounds have found out about the chat.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    /// The batch's last message is the chat's last one.
+    /// Whether the batch's last message is the chat's last one.
     shows: bool,
-    /// The chat was resolved or archived.
+    /// Whether the chat is resolved or archived.
     reopens: bool,
-    /// Something waits for a message of the chat.
+    /// Whether an early action waits for a message of the chat.
     has_pending_annotation: bool,
 }
 
 impl Seen {
-    /// What is known after an update was refused because the chat was like this.
+    /// Returns what is known after an update was refused because of the chat's state.
     fn after(self, found: &Chat, messages: &[Inbound]) -> Self {
         Self {
             shows: last_shown(messages).is_none_or(|shown| found.shows(shown.timestamp)),
@@ -315,18 +316,18 @@ fn key_of(batch: &InboundBatch, chat_id: ChatId, message: &Inbound) -> MessageKe
     MessageKey { chat_id, time: message.timestamp, message_id }
 }
 
-/// The messages that are new, and those whose rows were there.
+/// Splits messages into new and known ones.
 fn split(messages: Vec<Inbound>, is_known: &[bool]) -> (Vec<Inbound>, Vec<Inbound>) {
     let mut is_known = is_known.iter();
     messages.into_iter().partition(|_| !is_known.next().copied().unwrap_or_default())
 }
 
-/// The last message that an inbox would show.
+/// Returns the last message that the inbox can show.
 fn last_shown(messages: &[Inbound]) -> Option<&Inbound> {
     messages.iter().filter(|message| message.kind.counts()).max_by_key(|message| message.timestamp)
 }
 
-/// How many of these messages fit into one transaction; at least one.
+/// Returns how many of these messages fit into one transaction: at least one.
 fn chunk_length(messages: &[Inbound]) -> usize {
     let mut bytes = 0;
     messages
@@ -341,19 +342,19 @@ fn chunk_length(messages: &[Inbound]) -> usize {
         .max(1)
 }
 
-fn inbound_chat(batch: &InboundBatch, place: &ResolvedChat, messages: &[Inbound], now: Timestamp) -> Chat {
+fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbound], now: Timestamp) -> Chat {
     let address = &batch.addresses[0];
     let name = match (&batch.name, address) {
         (Some(name), _) => name.clone(),
         (None, Address::Phone(digits)) => format!("+{digits}"),
         (None, Address::Bsuid(id) | Address::Group(id)) => id.clone(),
     };
-    // Where the sender is reached is what is current of his addresses, which may not be the one that names the chat.
-    let chat = Chat { wa_id: None, user_id: None, ..Chat::new(place.chat_id, batch.session_id, address, name, now) };
+    // The address that names the chat may not be a current one.
+    let chat = Chat { wa_id: None, user_id: None, ..Chat::new(resolved.chat_id, batch.session_id, address, name, now) };
     let shown = last_shown(messages).or(messages.last());
     let preview = |shown: &Inbound| shown.body.as_deref().map_or_else(|| placeholder(shown.kind), preview);
     let latest = |wanted: fn(&&Inbound) -> bool| messages.iter().filter(wanted).max_by_key(|message| message.timestamp);
-    // WhatsApp does not say whether what it tells of the past opens the window.
+    // WhatsApp doesn't document whether history messages open the window.
     let is_live = batch.source != Some(Source::History);
     let opening = latest(|message| message.opens_window).filter(|_| is_live);
     let advertised = latest(|message| message.has_referral).filter(|_| is_live);
@@ -367,8 +368,8 @@ fn inbound_chat(batch: &InboundBatch, place: &ResolvedChat, messages: &[Inbound]
         last_inbound_wamid: opening.map(|message| message.wamid.clone()),
         entry_point_until: advertised.map(|message| message.timestamp.after(ENTRY_POINT_WINDOW)),
         answered_at: answer.map(|message| message.timestamp),
-        first_inbound: first.map(|first| key_of(batch, place.chat_id, first).sort_key()),
-        ..chat.learned(&place.current(&batch.addresses), now)
+        first_inbound: first.map(|first| key_of(batch, resolved.chat_id, first).sort_key()),
+        ..chat.learned(&resolved.current(&batch.addresses), now)
     }
 }
 
@@ -396,9 +397,9 @@ mod tests {
     }
 
     #[test]
-    fn chunks_stay_within_what_a_transaction_takes() {
+    fn chunks_stay_within_the_transaction_limits() {
         assert_eq!(chunk_length(&vec![inbound(300); 1_000]), MAX_ACTIONS);
-        // Only the first part of what is long is written in the transaction.
+        // The transaction writes only the first part of a long payload.
         assert_eq!(chunk_length(&vec![inbound(1_000_000); 100]), MAX_BYTES / (PART + 1024));
         let long = Inbound { body: Some("x".repeat(5_000_000)), ..inbound(0) };
         assert_eq!(chunk_length(&[long]), 1);

@@ -1,4 +1,4 @@
-//! The inbox: chats by their last message, messages of a chat by their time, and a chat's own row.
+//! Lists of chats and messages, and changes of a chat.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -20,19 +20,18 @@ use crate::{
     domain::page::{Order, Page, Segment, merge},
 };
 
-/// Lists that are read at once.
+/// Concurrent requests.
 const PARALLEL: usize = 16;
 
-/// The most chats that are looked at for one page of a filtered list, whatever the number of chats. They come to half a
-/// megabyte at most, which costs about 60 read units.
+/// The maximum number of chats to read for one page of a filtered list: half a megabyte at most, or about 60 read units.
 const MAX_FILTERED: usize = 400;
 
-/// How often an update is made anew because the chat was merged into another one.
+/// Attempts to change a chat while it is merged into another one.
 const ROUNDS: usize = 5;
 
 impl Store {
-    /// A page of a session's chats, newest message first. It takes one query for each list and shard, whatever the
-    /// number of chats. The index follows the table by a moment.
+    /// Returns a page of a session's chats, newest message first. Takes one query per status and shard. Eventually
+    /// consistent.
     pub async fn chats(&self, list: &ChatList) -> Result<Page<Chat>, StoreError> {
         let statuses = list.filter.status.map_or(ChatStatus::ALL.to_vec(), |status| vec![status]);
         let keys: Vec<String> = statuses
@@ -41,7 +40,7 @@ impl Store {
             .collect();
         let is_filtered = list.filter.kind.is_some() || list.filter.unread.is_some();
         let share = if is_filtered { MAX_FILTERED / keys.len() } else { 0 };
-        let most = per_lane(list.limit, keys.len()).max(share);
+        let size = segment_size(list.limit, keys.len()).max(share);
         let segments = stream::iter(keys)
             .map(|key| async move {
                 let query = self
@@ -57,7 +56,7 @@ impl Store {
                         .expression_attribute_values(":after", string(after.to_string())),
                 };
                 let position = |item: &Item| Position::parse(item.get("inbox_position")?.as_s().ok()?);
-                let segment = segment("listing chats", query, Order::Descending, most, position).await?;
+                let segment = segment("listing chats", query, Order::Descending, size, position).await?;
                 let read = |(position, item)| Ok((position, item::read::<Chat>(CHAT, item)?));
                 let items = segment.items.into_iter().map(read).collect::<Result<_, StoreError>>()?;
                 Ok::<_, StoreError>(Segment { items, reached: segment.reached })
@@ -68,14 +67,15 @@ impl Store {
         Ok(merge(segments, Order::Descending, list.limit, |chat| list.filter.takes(chat)))
     }
 
-    /// A page of a chat's messages, those of the chats that were merged into it included: one query for each.
+    /// Returns a page of a chat's messages, including those of the chats that were merged into it. Takes one query per
+    /// chat.
     pub async fn messages(
         &self,
         chat: &Chat,
         list: &MessageList,
     ) -> Result<Page<(Message, MessageMetadata)>, StoreError> {
         let partitions: Vec<ChatId> = chat.partitions().collect();
-        let most = per_lane(list.limit, partitions.len());
+        let size = segment_size(list.limit, partitions.len());
         let segments = stream::iter(partitions)
             .map(|chat_id| async move {
                 let query = self
@@ -86,10 +86,10 @@ impl Store {
                     .key_condition_expression("pk = :pk AND begins_with(sk, :message)")
                     .expression_attribute_values(":pk", string(Key::chat(chat_id).pk))
                     .expression_attribute_values(":message", string("MESSAGE#"))
-                    // A place between two messages will do, so one cursor goes for all partitions.
+                    // The start key doesn't have to exist, so one cursor works for all partitions.
                     .set_exclusive_start_key(list.after.map(|after| message_key(chat_id, after).attributes()));
                 let position = |item: &Item| message_position(item.get("sk")?.as_s().ok()?);
-                let segment = segment("listing messages", query, list.order, most, position).await?;
+                let segment = segment("listing messages", query, list.order, size, position).await?;
                 let read = |(position, item): (Position, Item)| Ok((position, read_message(item)?));
                 let items = segment.items.into_iter().map(read).collect::<Result<_, StoreError>>()?;
                 Ok::<_, StoreError>(Segment { items, reached: segment.reached })
@@ -100,8 +100,8 @@ impl Store {
         Ok(merge(segments, list.order, list.limit, |_| true))
     }
 
-    /// Changes a chat's row, and gives the chat as it then is. The chat may have been merged into another one since it
-    /// was read; then that one is changed. `None` when it is gone.
+    /// Changes a chat, or the chat that it was merged into since it was read. Returns the chat after the change; `None` if
+    /// it no longer exists.
     pub async fn change_chat(&self, chat: &Chat, change: &ChatChange) -> Result<Option<Chat>, StoreError> {
         let operation = "changing a chat";
         let mut chat = chat.clone();
@@ -133,23 +133,23 @@ impl Store {
     }
 }
 
-/// How much of each list to read for a page of `limit`: all of it where there are few lists; else three times a list's
-/// even share and a few more, with which a page is nearly always full.
-fn per_lane(limit: usize, segments: usize) -> usize {
+/// Returns how many entries of each segment to read for a page of `limit` entries. With few segments, all of them. With
+/// many, about three times the even share, which nearly always fills the page.
+fn segment_size(limit: usize, segments: usize) -> usize {
     if segments <= ChatStatus::ALL.len() { limit } else { limit.min(3 * limit / segments + 8) }
 }
 
-/// One stretch of a list: one request.
+/// Reads one segment of a list with one request.
 async fn segment(
     operation: &'static str,
     query: QueryFluentBuilder,
     order: Order,
-    most: usize,
+    size: usize,
     position: impl Fn(&Item) -> Option<Position>,
 ) -> Result<Segment<Item>, StoreError> {
     let output = query
         .scan_index_forward(order == Order::Ascending)
-        .limit(i32::try_from(most).unwrap_or(i32::MAX))
+        .limit(i32::try_from(size).unwrap_or(i32::MAX))
         .send()
         .await
         .map_err(StoreError::request(operation))?;

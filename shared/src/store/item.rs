@@ -1,4 +1,4 @@
-//! Items: rows with a key and the kind of entity that they are.
+//! Items and attributes.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,10 @@ use crate::{
     domain::time::Timestamp,
 };
 
-/// An item as the SDK has it.
+/// An item: attribute values by name.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// `row` as an item. Absent fields are left out, so that indexes stay sparse and conditions can ask for absence.
+/// Serializes a row as an item. Leaves out absent fields: indexes stay sparse, and conditions can require absence.
 pub(super) fn write<T: Serialize>(kind: &'static str, key: &Key, row: &T) -> Result<Item, StoreError> {
     let mut item: Item = to_item(row).map_err(|source| StoreError::Item { kind, source: source.into() })?;
     item.retain(|_, value| !value.is_null());
@@ -28,23 +28,23 @@ pub(super) fn write<T: Serialize>(kind: &'static str, key: &Key, row: &T) -> Res
     Ok(item)
 }
 
-/// An item as a row.
+/// Deserializes an item.
 pub(super) fn read<T: DeserializeOwned>(kind: &'static str, item: Item) -> Result<T, StoreError> {
     from_item(item).map_err(|source| StoreError::Item { kind, source: source.into() })
 }
 
-/// Anything as an attribute.
+/// Serializes a value as an attribute.
 pub(super) fn value<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
     serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(value)
         .map_err(|source| StoreError::Item { kind: "attribute", source: source.into() })
 }
 
-/// A string attribute.
+/// Returns a string attribute.
 pub(super) fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-/// A number attribute.
+/// Returns a number attribute.
 pub(super) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }

@@ -1,4 +1,4 @@
-//! Every key of the table, and nothing else writes one. See `docs/architecture.md` for the items behind them.
+//! All keys of the table and its indexes. See `docs/data-model.md` for the items.
 
 use std::{collections::HashMap, fmt};
 
@@ -16,14 +16,14 @@ use crate::{
     domain::time::Timestamp,
 };
 
-/// Into how many partitions the `due` index is spread: one partition takes about 1,000 writes a second, and every
-/// outbound message writes its entry twice (AWS: "DynamoDB: Best practices for designing partition keys").
+/// Number of partitions of the `due` index. A partition handles 1,000 write units a second, and every outbound message
+/// writes its entry twice (AWS: "DynamoDB: Best practices for designing partition keys").
 pub(crate) const DUE_SHARDS: u8 = 16;
 
-/// Partition key of the list of API keys; its sort key begins with the time at which a key was made.
+/// Partition key of the list of API keys. The sort key begins with the time at which a key was created.
 pub(crate) const API_KEYS: &str = "KEYS";
 
-/// The partition of all numbers' settings.
+/// Partition key of the settings of all numbers.
 pub(crate) const NUMBERS: &str = "NUMBERS";
 
 /// The primary key of an item.
@@ -48,7 +48,7 @@ impl Key {
         Self::new(format!("NUMBER#{phone_number_id}"), "NUMBER")
     }
 
-    /// What is set for a number.
+    /// The settings of a number.
     pub(crate) fn number_settings(phone_number_id: &str) -> Self {
         Self::new(NUMBERS, format!("NUMBER#{phone_number_id}"))
     }
@@ -70,18 +70,18 @@ impl Key {
         Self::new(format!("KEY#{id}"), "KEY")
     }
 
-    /// An API key's place in the list of all. Only whoever manages keys reads or writes here: keys are looked up by the
-    /// thousand, and one partition would not carry that.
-    pub(crate) fn api_key_entry(place: Position) -> Self {
-        Self::new(API_KEYS, place.to_string())
+    /// An API key's entry in the list of all keys. Authentication doesn't read it: one partition couldn't handle every
+    /// request.
+    pub(crate) fn api_key_entry(position: Position) -> Self {
+        Self::new(API_KEYS, position.to_string())
     }
 
-    /// A part of JSON that does not fit into the item of what it belongs to.
+    /// A part of a payload that doesn't fit into its own item.
     pub(crate) fn raw_part(id: impl fmt::Display, part: usize) -> Self {
         Self::new(format!("RAW#{id}"), format!("RAW#{part:04}"))
     }
 
-    /// A status that waits for its message; in a group, one for each participant.
+    /// A status that arrived before its message. In a group, one per participant.
     pub(crate) fn early_status(
         phone_number_id: &str,
         wamid: &str,
@@ -93,42 +93,42 @@ impl Key {
         Self::new(wamid_pk(phone_number_id, wamid), sk)
     }
 
-    /// What a message does to another that is not there yet.
+    /// An action that arrived before the message that it applies to.
     pub(crate) fn early_action(phone_number_id: &str, target: &str, wamid: &str) -> Self {
         Self::new(wamid_pk(phone_number_id, target), format!("ACTION#{wamid}"))
     }
 
-    /// The reservations in which a number sends.
+    /// The rate limit of a number.
     pub(crate) fn rate_limit(phone_number_id: &str) -> Self {
         Self::new(format!("RATE_LIMIT#{phone_number_id}"), "RATE_LIMIT")
     }
 
-    /// The lease of the one `deliver` that looks after what is due.
+    /// The leader lease of the `DuePoller`.
     pub(crate) fn poller_lease() -> Self {
         Self::new("POLLER", "LEASE")
     }
 
-    /// The order to look at every waiting message of a session again.
+    /// The request to make all pending messages of a session due.
     pub(crate) fn resume(session_id: SessionId) -> Self {
         Self::new(format!("RESUME#{session_id}"), "RESUME")
     }
 
-    /// An auto-reply rule. Below its session, and sorted before it, so that one query reads both.
+    /// An auto-reply rule. It sorts before its session, and one query reads both.
     pub(crate) fn rule(session_id: SessionId, id: RuleId) -> Self {
         Self::new(Self::session(session_id).pk, format!("RULE#{id}"))
     }
 
-    /// Whether it is the key of a rule.
+    /// Returns whether this is the key of a rule.
     pub(crate) fn is_rule(&self) -> bool {
         self.pk.starts_with("SESSION#") && self.sk.starts_with("RULE#")
     }
 
-    /// The automatic replies of a chat.
+    /// The history of a chat's automatic replies.
     pub(crate) fn replies(chat_id: ChatId) -> Self {
         Self::new(chat_pk(chat_id), "REPLIES")
     }
 
-    /// The order to erase something.
+    /// The request to erase a chat or a session.
     pub(crate) fn erasure(target: Target) -> Self {
         match target {
             Target::Chat(id) => Self::new(format!("ERASE#CHAT#{id}"), "ERASE"),
@@ -136,22 +136,22 @@ impl Key {
         }
     }
 
-    /// Whether it is the key of an identity.
+    /// Returns whether this is the key of an identity.
     pub(crate) fn is_identity(&self) -> bool {
         self.pk.starts_with("IDENTITY#")
     }
 
-    /// A message for a number that no session owns.
+    /// A message to a number that no session owns.
     pub(crate) fn unowned(phone_number_id: &str, wamid: &str) -> Self {
         Self::new(wamid_pk(phone_number_id, wamid), "UNOWNED")
     }
 
-    /// An account, by the id that WhatsApp gives it.
+    /// A WhatsApp Business account.
     pub(crate) fn account(waba_id: &str) -> Self {
         Self::new(format!("ACCOUNT#{waba_id}"), "ACCOUNT")
     }
 
-    /// Something WhatsApp sent that is neither a message nor a status, or that could not be read.
+    /// A webhook field that is neither a message nor a status, or a payload that could not be parsed.
     pub(crate) fn event(id: uuid::Uuid) -> Self {
         Self::new(format!("EVENT#{id}"), "EVENT")
     }
@@ -171,7 +171,7 @@ impl Key {
         Some(Self::new(item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
     }
 
-    /// The key as DynamoDB takes it.
+    /// Returns the key as attributes.
     pub(crate) fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
             ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
@@ -180,29 +180,29 @@ impl Key {
     }
 }
 
-/// The key of a message at this place of a chat.
+/// Returns the key of a message at a position in a chat.
 pub(crate) fn message_key(chat_id: ChatId, position: Position) -> Key {
     Key::new(chat_pk(chat_id), MessageKey::sort_key_at(position))
 }
 
-/// The place that a message's sort key says.
+/// Parses the position in a message's sort key.
 pub(crate) fn message_position(sk: &str) -> Option<Position> {
     MessageKey::position_of(sk)
 }
 
-/// Partition key of the `inbox` index. It ends in a shard because one partition carries about 500 moving entries a
-/// second: a number with WhatsApp's default throughput needs one, a raised one needs more.
+/// Partition key of the `inbox` index. It ends with a shard: one partition handles about 500 moving entries a second,
+/// enough for a number with WhatsApp's default throughput but not for a raised one.
 pub(crate) fn inbox_key(session_id: SessionId, status: ChatStatus, shard: u8) -> String {
     format!("{session_id}#{}#{shard}", status.as_str())
 }
 
-/// Sort key of the `inbox` index: the chat's place among the others. WhatsApp's times are whole seconds, so many chats
-/// share one; the id makes each place one chat's own, and a reader can go on after it without losing or repeating any.
+/// Sort key of the `inbox` index. WhatsApp's times are whole seconds, so many chats share one. The id makes the position
+/// unique, and a cursor neither skips nor repeats a chat.
 pub(crate) fn inbox_position(last_message_at: Timestamp, chat_id: ChatId) -> String {
     Position { at: last_message_at, id: chat_id.to_uuid() }.to_string()
 }
 
-/// Partition key of the `inbox` index for events, which are listed like chats.
+/// Partition key of the `inbox` index for events.
 pub(crate) fn events_key(owner: &EventOwner) -> String {
     match owner {
         EventOwner::Number(id) => format!("EVENTS#NUMBER#{id}"),
@@ -211,27 +211,27 @@ pub(crate) fn events_key(owner: &EventOwner) -> String {
     }
 }
 
-/// Key of the `wamid` index. Ids of WhatsApp are unique within one business number.
+/// Key of the `wamid` index. A wamid is unique within one business number.
 pub(crate) fn wamid_key(phone_number_id: &str, wamid: &str) -> String {
     format!("{phone_number_id}#{wamid}")
 }
 
-/// Partition key of the `due` index; its sort key is the time to look again.
+/// Partition key of the `due` index. The sort key is the time at which the item is due.
 pub(crate) fn due_key(shard: u8) -> String {
     format!("DUE#{shard}")
 }
 
-/// The same for an item that is in no chat: an even spread by the item's own partition key.
+/// Returns a partition key of the `due` index for an item that isn't in a chat, by the item's partition key.
 pub(crate) fn due_shard(pk: &str) -> String {
     due_key(content_id(pk).as_bytes()[15] % DUE_SHARDS)
 }
 
-/// Partition key of the `due` index for orders to erase something, which are not `deliver`'s.
+/// Partition key of the `due` index for erasure requests.
 pub(crate) fn erase_key() -> &'static str {
     "ERASE"
 }
 
-/// Partition key of the `due` index for messages that a worker claims; its sort key is the message's own time.
+/// Partition key of the `due` index for messages that a worker claims. The sort key is the message's timestamp.
 pub(crate) fn worker_due_key(session_id: SessionId) -> String {
     format!("WORKER#{session_id}")
 }

@@ -1,4 +1,4 @@
-//! One message, by our id or by WhatsApp's.
+//! Lookup of messages.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,14 +57,13 @@ impl MessageMetadata {
 }
 
 impl Store {
-    /// The message with this id of ours. The index follows the table by a moment.
+    /// Returns the key of the message with this id. Eventually consistent.
     pub async fn message_by_id(&self, id: MessageId) -> Result<Option<MessageKey>, StoreError> {
-        let keys = self.keys_by_id("finding a message by its id", id).await?;
+        let keys = self.keys_by_id("querying a message by id", id).await?;
         Ok(keys.iter().find_map(|key| key.message_key()))
     }
 
-    /// The keys of all items with this id, of whatever kind: an identity has its chat's. The index follows the table by a
-    /// moment.
+    /// Returns the keys of all items with this id. An identity has the id of its chat. Eventually consistent.
     pub(super) async fn keys_by_id(&self, operation: &'static str, id: impl ToString) -> Result<Vec<Key>, StoreError> {
         let query = self
             .client
@@ -76,14 +75,14 @@ impl Store {
         self.keys(operation, query).await
     }
 
-    /// A message with what is known of it.
+    /// Returns a message with its metadata.
     pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, MessageMetadata)>, StoreError> {
         let Some(item) = self.get("reading a message", &Key::message(key)).await? else { return Ok(None) };
         read_message(item).map(Some)
     }
 }
 
-/// A message and what is known of it, which are attributes of the same item.
+/// Reads a message and its metadata, which are attributes of the same item.
 pub(super) fn read_message(item: Item) -> Result<(Message, MessageMetadata), StoreError> {
     Ok((item::read(MESSAGE, item.clone())?, MessageMetadata::read(item)?))
 }

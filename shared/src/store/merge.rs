@@ -1,4 +1,4 @@
-//! Chats that turned out to be with the same person: nothing is moved, one row points to the other.
+//! Merging the chats of one contact: messages stay where they are, and one chat points to the other.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,18 +18,18 @@ use crate::{
     domain::id::ChatId,
 };
 
-/// How often two chats are read anew because others wrote to them.
+/// Attempts to merge two chats while other writers change them.
 const ROUNDS: u32 = 20;
 
 impl Store {
-    /// The chat with this id, or the one that it was merged into; `None` when there is no such chat. Its messages are in
-    /// all its [`Chat::partitions`].
+    /// Returns the chat with this id, or the one that it was merged into. Its messages are in all its
+    /// [`Chat::partitions`].
     pub async fn chat(&self, id: ChatId) -> Result<Option<Chat>, StoreError> {
-        Ok(self.chat_row(id).await?.map(|(_, chat)| chat))
+        Ok(self.chat_item(id).await?.map(|(_, chat)| chat))
     }
 
-    /// The same with the row as it was read.
-    pub(super) async fn chat_row(&self, id: ChatId) -> Result<Option<(Item, Chat)>, StoreError> {
+    /// Returns the chat with its item.
+    pub(super) async fn chat_item(&self, id: ChatId) -> Result<Option<(Item, Chat)>, StoreError> {
         let mut id = id;
         for _ in 0..=MAX_MERGED {
             let Some(item) = self.get("reading a chat", &Key::chat(id)).await? else { return Ok(None) };
@@ -61,14 +61,14 @@ impl Store {
         }
     }
 
-    /// Merges two chats of one person; the one that goes on. `None` when that would be more chats than one can hold, and
-    /// they stay two.
+    /// Merges two chats of one contact. Returns the surviving one; `None` if it would exceed the maximum number of merged
+    /// chats, and nothing was changed.
     pub(super) async fn merge(&self, one: ChatId, other: ChatId) -> Result<Option<ChatId>, StoreError> {
         for round in 0..ROUNDS {
             if round > 0 {
                 self.pause(round).await;
             }
-            let (found_one, found_other) = (self.chat_row(one).await?, self.chat_row(other).await?);
+            let (found_one, found_other) = (self.chat_item(one).await?, self.chat_item(other).await?);
             let (Some((one_item, one)), Some((other_item, other))) = (&found_one, &found_other) else {
                 let there = found_one.or(found_other);
                 return Ok(Some(there.map_or(one, |(_, chat)| chat.id)));
@@ -77,7 +77,7 @@ impl Store {
                 return Ok(Some(one.id));
             }
             let Some(merge) = contact::merge(one, other, self.system.now()) else {
-                tracing::warn!(one = %one.id, other = %other.id, "a person has more chats than can be merged");
+                tracing::warn!(one = %one.id, other = %other.id, "chats not merged: too many chats of one contact");
                 return Ok(None);
             };
             let before = |chat: &Chat| if chat.id == one.id { one_item } else { other_item };
@@ -93,7 +93,7 @@ impl Store {
         Err(StoreError::Contention { operation: "merging chats" })
     }
 
-    /// Makes of a chat's row another, under the condition that it is still as it was read.
+    /// Returns the action that replaces a chat's item. It fails if the item isn't as it was read.
     pub(super) fn replace_chat(&self, found: &Item, chat: &Chat) -> Result<TransactWriteItem, StoreError> {
         let wanted = self.chat_attributes(chat)?;
         let mut update = UpdateBuilder::new(&Key::chat(chat.id));
@@ -111,13 +111,13 @@ impl Store {
         Ok(self.update_action(update))
     }
 
-    /// Every attribute of a chat's row, `None` for one that it is not to have. A merged chat is in no list.
+    /// Returns every attribute of a chat's item; `None` for one to remove. A merged chat isn't in the inbox.
     fn chat_attributes(&self, chat: &Chat) -> Result<HashMap<String, Option<AttributeValue>>, StoreError> {
         let row: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(chat)
             .map_err(|source| StoreError::Item { kind: CHAT, source: source.into() })?;
         let mut attributes: HashMap<String, Option<AttributeValue>> =
             row.into_iter().map(|(name, value)| (name, (!value.is_null()).then_some(value))).collect();
-        // An empty list is not written, and one that somebody else has begun is not overlooked.
+        // An empty list isn't written, but a list by another writer must not be overlooked.
         attributes.entry("merged".to_owned()).or_insert(None);
         let listed = chat.last_message_at.filter(|_| chat.merged_into.is_none());
         let shard = chat.id.shard(self.inbox_shards);

@@ -1,6 +1,5 @@
-//! What became of a message that WhatsApp told of, where it is not stored as one: it has no session, it waits for the
-//! message that it acts on, or it could not be understood. The items themselves are the ledger; nothing is written beside
-//! them.
+//! Traces of wamids without a stored message: a message to a number without a session, an early update, or a payload that
+//! could not be parsed. The trace reads these items. It has no item of its own.
 
 use std::time::Duration;
 
@@ -8,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError,
+    early_update::{EARLY_ACTION, EARLY_STATUS},
+    event::EVENT,
     item::{self, Item, string},
     keys::{Key, wamid_key},
 };
@@ -18,56 +19,56 @@ use crate::{
     domain::time::Timestamp,
 };
 
-/// How long a message without a session is kept: long enough to find out and link the number.
+/// How long a message without a session is kept.
 const UNOWNED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 const UNOWNED: &str = "unowned_message";
 
-/// One thing that is known of a message that is not stored as one.
+/// One item under a wamid without a stored message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum MessageTrace {
-    /// No session owns the number; the message is kept until `expires_at`.
+    /// No session owns the number.
     NoSession {
-        /// When it came.
+        /// When it was received.
         received_at: Option<Timestamp>,
-        /// In Unix seconds.
+        /// When the item expires, in seconds since 1970.
         expires_at: Option<i64>,
     },
-    /// A status waits for the message.
+    /// A status that arrived before its message.
     EarlyStatus {
-        /// What it says.
+        /// The status.
         status: Receipt,
-        /// When WhatsApp says that it happened.
+        /// When it happened, according to WhatsApp.
         at: Timestamp,
-        /// When it came.
+        /// When it was received.
         received_at: Option<Timestamp>,
-        /// In Unix seconds.
+        /// When the item expires, in seconds since 1970.
         expires_at: Option<i64>,
     },
-    /// A reaction, an edit or a deletion waits for the message.
+    /// A reaction, an edit, or a deletion that arrived before its message.
     EarlyAction {
-        /// The message that brings it.
+        /// The wamid of the action.
         wamid: String,
-        /// When it came.
+        /// When it was received.
         received_at: Option<Timestamp>,
-        /// In Unix seconds.
+        /// When the item expires, in seconds since 1970.
         expires_at: Option<i64>,
     },
-    /// It could not be understood, and is kept as an event.
+    /// A message that could not be parsed, stored as an event.
     NotUnderstood {
-        /// Why.
+        /// Why it could not be parsed.
         reason: Option<String>,
-        /// When it came.
+        /// When it was received.
         received_at: Option<Timestamp>,
-        /// In Unix seconds.
+        /// When the item expires, in seconds since 1970.
         expires_at: Option<i64>,
     },
 }
 
-/// The attributes of all these items.
+/// The attributes of these items.
 #[derive(Deserialize)]
-struct Kept {
+struct TraceItem {
     entity: String,
     #[serde(default)]
     received_at: Option<Timestamp>,
@@ -83,23 +84,21 @@ struct Kept {
     at: Option<Timestamp>,
 }
 
-impl Kept {
+impl TraceItem {
     fn trace(self) -> Option<MessageTrace> {
         let (received_at, expires_at) = (self.received_at, self.expires_at);
         Some(match self.entity.as_str() {
             UNOWNED => MessageTrace::NoSession { received_at, expires_at },
-            "early_status" => {
-                MessageTrace::EarlyStatus { status: self.receipt?, at: self.at?, received_at, expires_at }
-            }
-            "early_action" => MessageTrace::EarlyAction { wamid: self.wamid?, received_at, expires_at },
-            "event" => MessageTrace::NotUnderstood { reason: self.reason, received_at, expires_at },
+            EARLY_STATUS => MessageTrace::EarlyStatus { status: self.receipt?, at: self.at?, received_at, expires_at },
+            EARLY_ACTION => MessageTrace::EarlyAction { wamid: self.wamid?, received_at, expires_at },
+            EVENT => MessageTrace::NotUnderstood { reason: self.reason, received_at, expires_at },
             _ => return None,
         })
     }
 }
 
 impl Store {
-    /// Keeps a message for a number that no session owns.
+    /// Stores a message to a number that no session owns.
     pub async fn put_unowned_if_absent(
         &self,
         phone_number_id: &str,
@@ -107,7 +106,7 @@ impl Store {
         source: Option<Source>,
     ) -> Result<(), StoreError> {
         let id = MessageId::for_inbound(phone_number_id, &inbound.wamid);
-        let kept = self.put_raw_parts(&id.to_string(), &inbound.raw, Some(UNOWNED_LIFETIME)).await?;
+        let raw = self.put_raw_parts(&id.to_string(), &inbound.raw, Some(UNOWNED_LIFETIME)).await?;
         let now = self.system.now();
         let row = serde_json::json!({
             "wamid": inbound.wamid,
@@ -117,22 +116,22 @@ impl Store {
             "source": source,
             "received_at": now,
             "expires_at": now.after(UNOWNED_LIFETIME).seconds(),
-            "raw": kept.own,
+            "raw": raw.first,
         });
         let key = Key::unowned(phone_number_id, &inbound.wamid);
-        self.put_if_absent("keeping a message without a session", item::write(UNOWNED, &key, &row)?).await
+        self.put_if_absent("storing a message without a session", item::write(UNOWNED, &key, &row)?).await
     }
 
-    /// All that is known of a wamid that is no stored message.
+    /// Returns the trace of a wamid.
     pub async fn trace(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<MessageTrace>, StoreError> {
-        let mut items = self.under_wamid(phone_number_id, wamid).await?;
+        let mut items = self.items_by_wamid(phone_number_id, wamid).await?;
         items.extend(self.events_with_wamid(phone_number_id, wamid).await?);
-        let kept: Result<Vec<Kept>, StoreError> =
+        let items: Result<Vec<TraceItem>, StoreError> =
             items.into_iter().map(|item| item::read("message trace", item)).collect();
         let now = self.system.now().seconds();
-        // What has expired may stay in the table for days.
-        let is_kept = |kept: &Kept| kept.expires_at.is_none_or(|expires_at| expires_at > now);
-        Ok(kept?.into_iter().filter(is_kept).filter_map(Kept::trace).collect())
+        // DynamoDB may take days to delete expired items.
+        let is_live = |item: &TraceItem| item.expires_at.is_none_or(|expires_at| expires_at > now);
+        Ok(items?.into_iter().filter(is_live).filter_map(TraceItem::trace).collect())
     }
 
     async fn events_with_wamid(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
@@ -146,7 +145,7 @@ impl Store {
             .limit(10)
             .send()
             .await
-            .map_err(StoreError::request("finding events by a wamid"))?;
+            .map_err(StoreError::request("querying events by wamid"))?;
         let keys: Vec<Key> = output.items().iter().filter_map(Key::from_item).collect();
         if keys.is_empty() {
             return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! The numbers of a deployment. All are in one partition: they are few, written by hand, and read together.
+//! Registered numbers. All are in one partition: there are few, and they are read together.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
@@ -17,34 +17,34 @@ use crate::{
 
 const NUMBER_SETTINGS: &str = "number_settings";
 
-/// What became of a number that was put.
+/// The outcome of writing or deleting a number.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NumberChange {
-    /// It is as it should be.
+    /// The number was written or deleted.
     Done,
-    /// There is none to delete.
+    /// There is no such number to delete.
     Missing,
-    /// It is linked to a session: of another owner, when it was to be put.
+    /// A session is linked to the number. When writing, a session of another owner.
     Linked,
 }
 
-/// The new credentials of a number, encrypted.
+/// The encrypted new credentials of a number.
 #[derive(Default)]
 pub struct EncryptedCredentials {
-    /// Its access token; `None` keeps the one that there is.
+    /// The access token; `None` keeps the current one.
     pub access_token: Option<Ciphertext>,
-    /// Its app secrets; `None` keeps those that there are.
+    /// The app secrets; `None` keeps the current ones.
     pub app_secret: Option<Ciphertext>,
 }
 
 impl Store {
-    /// Makes a number, or changes it, unless a session of another owner is linked to it.
+    /// Creates or changes a number, unless a session of another owner is linked to it.
     pub async fn put_number(
         &self,
         put: &NumberRequest,
         credentials: &EncryptedCredentials,
     ) -> Result<NumberChange, StoreError> {
-        const OPERATION: &str = "putting a number";
+        const OPERATION: &str = "writing a number";
         let now = self.system.now();
         let update = UpdateBuilder::new(&Key::number_settings(&put.phone_number_id))
             .set("entity", NUMBER_SETTINGS)
@@ -85,14 +85,13 @@ impl Store {
         })
     }
 
-    /// A number.
+    /// Returns a number.
     pub async fn number(&self, phone_number_id: &str) -> Result<Option<RegisteredNumber>, StoreError> {
         let item = self.get("reading a number", &Key::number_settings(phone_number_id)).await?;
         item.map(|item| item::read(NUMBER_SETTINGS, item)).transpose()
     }
 
-    /// Every number, in the order of their ids. Not read consistently: a process that goes on with these for minutes gains
-    /// nothing by that.
+    /// Returns all numbers, sorted by id. Eventually consistent: callers cache them for minutes.
     pub async fn numbers(&self) -> Result<Vec<RegisteredNumber>, StoreError> {
         let mut numbers = Vec::new();
         let mut start = None;

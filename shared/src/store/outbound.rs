@@ -1,4 +1,4 @@
-//! Messages of the business: stored as pending, with their chat, in one transaction. `deliver` takes them from there.
+//! Outbound messages: stored as pending with the update of their chat, in one transaction. `deliver` sends them.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use crate::{
     domain::time::Timestamp,
 };
 
-/// How long a message waits for the stream before the schedule looks at it. Longer than a `deliver` holds a message, so
-/// that the index entry is written once and not moved by the claim.
+/// How long a message waits for the stream before the `DuePoller` looks at it. Longer than the lease of `deliver`, so that
+/// the claim doesn't have to move its index entry.
 pub(crate) const GRACE: Duration = Duration::from_secs(45);
 
 /// How long an idempotency key is kept.
@@ -32,29 +32,29 @@ const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 const IDEMPOTENCY: &str = "idempotency";
 
-/// All that a send has to know, read in one round trip.
+/// The items that a send needs.
 #[derive(Debug)]
 pub struct SendContext {
     /// The session.
     pub session: Option<Session>,
-    /// The chat's id, whether the chat is there or not.
+    /// The chat's id, whether the chat exists or not.
     pub chat_id: ChatId,
     /// The chat.
     pub chat: Option<Chat>,
-    /// What is to be written for the identity to lead to the chat, when it does not yet.
+    /// The write that makes the identity lead to the chat, if it doesn't yet.
     pub alias_write: Option<AliasWrite>,
-    /// The first answer to the same idempotency key.
+    /// The response to an earlier request with the same idempotency key.
     pub replay: Option<Replay>,
 }
 
-/// What is kept for an idempotency key.
+/// The response to an earlier request with the same idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replay {
-    /// Hash of the request, to tell a repetition from another request.
+    /// Hash of the request. A repetition has the same.
     pub request_hash: String,
-    /// The answer, as JSON text.
+    /// The response, as JSON.
     pub response: String,
-    /// When the key may be used anew, in seconds since 1970.
+    /// When the key expires, in seconds since 1970.
     pub expires_at: i64,
 }
 
@@ -63,38 +63,38 @@ pub struct Replay {
 pub struct Outbound<'a> {
     /// The message, pending.
     pub message: &'a Message,
-    /// The chat after it.
+    /// The chat after the message.
     pub chat: &'a Chat,
-    /// The chat as it was read; `None` when it has to be made.
+    /// The chat as it was read; `None` if it doesn't exist.
     pub known: Option<&'a Chat>,
-    /// What is to be written for the identity to lead to the chat.
+    /// The write that makes the identity lead to the chat.
     pub alias_write: Option<&'a AliasWrite>,
-    /// The caller's idempotency key and what is to be kept for it.
+    /// The caller's idempotency key and the response to store with it.
     pub idempotency: Option<(&'a str, Replay)>,
 }
 
-/// What became of a message to store.
+/// The outcome of [`Store::store_outbound`].
 #[derive(Debug)]
 pub enum SendOutcome {
-    /// Message and chat are durable.
+    /// Message and chat are stored.
     Stored,
-    /// The idempotency key was used in the meantime.
+    /// A concurrent request has used the idempotency key.
     Replayed(Replay),
-    /// The table is not as it was read: read it again.
+    /// The chat isn't as it was read. Read it again and retry.
     Changed,
 }
 
 impl Replay {
-    /// What to keep for a request and its answer from `now` on.
+    /// Returns the response to store for a request from `now` on.
     pub fn new(request_hash: String, response: String, now: Timestamp) -> Self {
         Self { request_hash, response, expires_at: now.after(IDEMPOTENCY_LIFETIME).seconds() }
     }
 }
 
 impl Store {
-    /// Reads all that a send has to know. One round trip; a second one when the person's chat is not the one that the
-    /// identity derives, and a third when that was merged into another. A number that its person gave up still leads to
-    /// him, until somebody else is seen under it.
+    /// Reads the items that a send needs. Takes one request, a second one if the contact's chat isn't the one derived from
+    /// the identity, and a third if that chat was merged. A number that a contact moved away from leads to that contact
+    /// until another contact uses it.
     pub async fn send_context(
         &self,
         session_id: SessionId,
@@ -106,7 +106,7 @@ impl Store {
         let mut keys = vec![Key::session(session_id), identity_key.clone(), Key::chat(derived)];
         let replay_key = idempotency_key.map(|key| Key::idempotency(session_id, key));
         keys.extend(replay_key.clone());
-        let mut items = self.get_all("reading what a send needs", keys).await?;
+        let mut items = self.get_all("reading the context of a send", keys).await?;
 
         let session = items.remove(&Key::session(session_id)).map(|item| item::read("session", item)).transpose()?;
         let found: Option<Alias> = items.remove(&identity_key).map(|item| item::read(IDENTITY, item)).transpose()?;
@@ -134,13 +134,13 @@ impl Store {
             .and_then(|key| items.remove(&key))
             .map(|item| item::read::<Replay>(IDEMPOTENCY, item))
             .transpose()?
-            // DynamoDB deletes what has expired when it has time.
+            // DynamoDB may take days to delete expired items.
             .filter(|replay| replay.expires_at > now);
         Ok(SendContext { session, chat_id, chat, alias_write, replay })
     }
 
-    /// The action that makes a pending message, in the `due` index of whoever carries it.
-    /// `idempotency_key` is the caller's: what is kept under it has the message's text, and is erased with the message.
+    /// Returns the action that writes a pending message with its entry in the `due` index. Stores the caller's
+    /// idempotency key, because an erasure also deletes the response under that key.
     pub(super) fn put_pending(
         &self,
         message: &Message,
@@ -159,7 +159,7 @@ impl Store {
         Ok(self.put_action(item, "attribute_not_exists(pk)"))
     }
 
-    /// Stores a message of the business, its chat and its idempotency key, or nothing.
+    /// Stores a message, its chat, and its idempotency key in one transaction.
     pub async fn store_outbound(&self, outbound: &Outbound<'_>) -> Result<SendOutcome, StoreError> {
         let message = outbound.message;
         let summary = Summary {

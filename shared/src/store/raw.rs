@@ -1,5 +1,5 @@
-//! What came is kept as it came, however long. An item holds 400 KB and a webhook 4 MB, so what is long is cut into parts,
-//! which are written before the item that they belong to: one without the other would be cut off.
+//! Payloads as received. An item holds 400 KB and a webhook payload is up to 4 MB, so long payloads are split into parts.
+//! The parts are written before the item that they belong to, so that a stored item is never truncated.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use super::{
 };
 use crate::domain::message::Message;
 
-/// The most of one text that an item holds, in bytes. What was understood of it is beside it in the same item.
+/// The maximum size of a part in bytes. The parsed content is in the same item as the first part.
 pub(super) const PART: usize = 128 * 1024;
 
-/// Cuts `raw` where it does not fit into one item.
+/// Splits a payload into parts.
 fn parts(raw: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = raw;
@@ -29,24 +29,24 @@ fn parts(raw: &str) -> Vec<&str> {
     parts
 }
 
-/// What is to be kept in an item itself.
-pub(super) struct Kept<'a> {
+/// A payload whose parts after the first are stored.
+pub(super) struct RawParts<'a> {
     /// The first part.
-    pub(super) own: &'a str,
-    /// How many parts there are in all.
-    pub(super) parts: usize,
+    pub(super) first: &'a str,
+    /// Number of parts, including the first.
+    pub(super) count: usize,
 }
 
 impl Store {
-    /// The text to keep in the item itself, after the rest was written beside it under `id`, to stay for as long.
+    /// Writes the parts of a payload after the first under `id`.
     pub(super) async fn put_raw_parts<'a>(
         &self,
         id: &str,
         raw: &'a str,
         lifetime: Option<Duration>,
-    ) -> Result<Kept<'a>, StoreError> {
+    ) -> Result<RawParts<'a>, StoreError> {
         let parts = parts(raw);
-        let (own, rest) = parts.split_first().map_or(("", &[][..]), |(own, rest)| (*own, rest));
+        let (first, rest) = parts.split_first().map_or(("", &[][..]), |(first, rest)| (*first, rest));
         stream::iter(rest.iter().zip(1..))
             .map(Ok)
             .try_for_each_concurrent(4, |(part, index)| async move {
@@ -54,20 +54,18 @@ impl Store {
                 if let Some(lifetime) = lifetime {
                     item.insert("expires_at".to_owned(), number(self.system.now().after(lifetime).seconds()));
                 }
-                // Written again, with the same content, when it is delivered again.
+                // A repeated delivery writes the same content again.
                 let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-                put.send().await.map(drop).map_err(StoreError::request("keeping a long text"))
+                put.send().await.map(drop).map_err(StoreError::request("storing a part of a payload"))
             })
             .await?;
-        Ok(Kept { own, parts: parts.len() })
+        Ok(RawParts { first, count: parts.len() })
     }
-}
 
-impl Store {
-    /// What came of a message, all parts of it; `None` when nothing did.
-    pub async fn whole_raw(&self, message: &Message) -> Result<Option<String>, StoreError> {
+    /// Returns the full payload of a message; `None` if it has none.
+    pub async fn full_raw(&self, message: &Message) -> Result<Option<String>, StoreError> {
         let Some(mut raw) = message.raw.clone() else { return Ok(None) };
-        if is_first_of_many(&raw) {
+        if may_have_more_parts(&raw) {
             let mut pages = self
                 .client
                 .query()
@@ -77,7 +75,7 @@ impl Store {
                 .into_paginator()
                 .send();
             while let Some(page) = pages.next().await {
-                let page = page.map_err(StoreError::request("reading a long text"))?;
+                let page = page.map_err(StoreError::request("reading the parts of a payload"))?;
                 raw.extend(page.items().iter().filter_map(|part| part.get("raw")?.as_s().ok()).map(String::as_str));
             }
         }
@@ -85,8 +83,8 @@ impl Store {
     }
 }
 
-/// Whether the text is as long as one that was cut: a part ends before the character that would make it too long.
-pub(super) fn is_first_of_many(raw: &str) -> bool {
+/// Returns whether the first part of a payload is long enough to have more parts. A part ends at a character boundary.
+pub(super) fn may_have_more_parts(raw: &str) -> bool {
     raw.len() + 4 > PART
 }
 

@@ -1,4 +1,4 @@
-//! Automatic replies: at most one to a message, and no more than the limits allow, by the conditions of one transaction.
+//! Automatic replies: the conditions of one transaction enforce one reply per message and the limits.
 
 use serde_json::json;
 
@@ -21,12 +21,12 @@ use crate::{
 
 const REPLIES: &str = "replies";
 
-/// What a decision has to know of a chat.
+/// The chat data that an auto-reply decision needs.
 #[derive(Debug)]
 pub struct ReplyContext {
     /// The chat, or the one that it was merged into.
     pub chat: Chat,
-    /// Its automatic replies.
+    /// The history of its automatic replies.
     pub history: History,
 }
 
@@ -35,35 +35,35 @@ pub struct ReplyContext {
 pub struct Reply<'a> {
     /// The reply, pending.
     pub message: &'a Message,
-    /// What it answers.
+    /// The message that it answers.
     pub inbound: MessageKey,
-    /// The rule that answers.
+    /// The rule that matched.
     pub rule_id: RuleId,
     /// The chat as it was read.
     pub chat: &'a Chat,
     /// The last automatic reply of the chat as it was read.
     pub last_reply: Option<MessageId>,
-    /// The automatic replies after this one.
+    /// The history after this reply.
     pub history: &'a History,
-    /// When they do not matter any more.
+    /// When the history expires.
     pub history_expires_at: Timestamp,
-    /// Nobody of the business may have written after this time.
+    /// The reply is stored only if no agent has replied after this time.
     pub quiet_since: Timestamp,
 }
 
-/// What became of a reply.
+/// The outcome of [`Store::store_reply`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReplyOutcome {
-    /// It is durable.
+    /// The reply is stored.
     Stored,
-    /// The message has been answered already, or is gone.
+    /// The message already has an automatic reply, or no longer exists.
     Settled,
-    /// The chat is not as it was read: decide again.
+    /// The chat isn't as it was read. Decide again.
     Changed,
 }
 
 impl Store {
-    /// A chat and its automatic replies, in one round trip unless the chat was merged; `None` when there is no such chat.
+    /// Returns a chat and the history of its automatic replies. Takes one request unless the chat was merged.
     pub async fn reply_context(&self, chat_id: ChatId) -> Result<Option<ReplyContext>, StoreError> {
         let mut chat_id = chat_id;
         for _ in 0..=MAX_MERGED {
@@ -81,8 +81,8 @@ impl Store {
         Err(StoreError::Contention { operation: "following merged chats" })
     }
 
-    /// Stores a reply, or nothing. The message that it answers is marked in the same transaction, so a second one finds
-    /// the mark; the chat's conditions are those under which the rules were asked.
+    /// Stores a reply in one transaction. Marks the message that it answers, which refuses a second reply, and requires
+    /// that the chat is as it was when the rules were evaluated.
     pub async fn store_reply(&self, reply: &Reply<'_>) -> Result<ReplyOutcome, StoreError> {
         let chat = reply.chat.clone().after_reply(reply.message);
         let summary = Summary {
@@ -108,7 +108,7 @@ impl Store {
             self.upsert_chat(&summary),
             self.put_action(history, unchanged),
         ];
-        match self.transact("storing a reply", actions).await? {
+        match self.transact("storing an automatic reply", actions).await? {
             Transaction::Committed => Ok(ReplyOutcome::Stored),
             Transaction::Refused(refusals) if refusals.first().is_some_and(|mark| mark.failed) => {
                 Ok(ReplyOutcome::Settled)

@@ -1,4 +1,4 @@
-//! Letting a session's messages go on.
+//! Resuming paused sessions.
 
 use serde_json::json;
 
@@ -11,20 +11,19 @@ use super::{
 };
 use crate::{domain::id::SessionId, domain::session::Session};
 
-/// What resuming a session found.
+/// The outcome of resuming a session.
 #[derive(Debug)]
 pub enum Resumed {
-    /// It was paused and is not any more.
+    /// The session was paused, and no longer is.
     Resumed(Session),
-    /// It was not paused.
+    /// The session wasn't paused.
     NotPaused(Session),
     /// There is no such session.
     Missing,
 }
 
 impl Store {
-    /// Ends a session's pause, and in the same transaction leaves the order for `deliver` to look at every message that
-    /// waited through it.
+    /// Resumes a session, and in the same transaction writes the request that makes its pending messages due.
     pub async fn resume(&self, id: SessionId) -> Result<Resumed, StoreError> {
         let operation = "resuming a session";
         let now = self.system.now();

@@ -1,4 +1,4 @@
-//! Auto-reply rules, beside their session.
+//! Auto-reply rules. They are in the partition of their session.
 
 use super::{
     Store, StoreError,
@@ -16,19 +16,19 @@ use crate::{
 
 const RULE: &str = "rule";
 
-/// What making a rule found.
+/// The outcome of creating a rule.
 #[derive(Debug, PartialEq, Eq)]
 pub enum RuleCreated {
-    /// It is made.
+    /// The rule was created.
     Created,
     /// There is no such session.
     NoSession,
-    /// The session has [`MAX_RULES`] already.
+    /// The session already has [`MAX_RULES`] rules.
     TooMany,
 }
 
 impl Store {
-    /// A session and its rules, oldest first; `None` when there is no such session. One query, read consistently.
+    /// Returns a session and its rules, oldest first, with one consistent query.
     pub async fn session_with_rules(&self, id: SessionId) -> Result<Option<(Session, Vec<Rule>)>, StoreError> {
         let key = Key::session(id);
         let (mut session, mut rules) = (None, Vec::new());
@@ -61,14 +61,14 @@ impl Store {
         }
     }
 
-    /// The rule with this id. The index that finds it follows the table by a moment.
+    /// Returns the rule with this id. Eventually consistent.
     pub async fn rule(&self, id: RuleId) -> Result<Option<Rule>, StoreError> {
-        let keys = self.keys_by_id("finding a rule by its id", id).await?;
+        let keys = self.keys_by_id("querying a rule by id", id).await?;
         let Some(key) = keys.into_iter().find(Key::is_rule) else { return Ok(None) };
         self.get("reading a rule", &key).await?.map(|item| item::read(RULE, item)).transpose()
     }
 
-    /// Makes a rule. The session counts its rules, so that two that are made at once do not pass the limit.
+    /// Creates a rule. The session counts its rules, so that concurrent requests don't exceed the limit.
     pub async fn create_rule(&self, rule: &Rule) -> Result<RuleCreated, StoreError> {
         let row = item::write(RULE, &Key::rule(rule.session_id, rule.id), rule)?;
         let count = count_rules(rule.session_id, 1)
@@ -83,14 +83,14 @@ impl Store {
         }
     }
 
-    /// Writes a rule in place of the one with its id. Whether there was one.
+    /// Replaces the rule with its id. Returns whether it existed.
     pub async fn replace_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
         let row = item::write(RULE, &Key::rule(rule.session_id, rule.id), rule)?;
         let outcome = self.put_if("changing a rule", row, "attribute_exists(pk)").await?;
         Ok(matches!(outcome, WriteOutcome::Written { .. }))
     }
 
-    /// Deletes a rule. Whether there was one.
+    /// Deletes a rule. Returns whether it existed.
     pub async fn delete_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
         let actions = vec![
             self.delete_action(&Key::rule(rule.session_id, rule.id), "attribute_exists(pk)"),

@@ -1,4 +1,4 @@
-//! Sessions, and the numbers that they are linked to.
+//! Sessions and the numbers that they are linked to.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,23 +19,23 @@ use crate::{
 pub(super) const SESSION: &str = "session";
 const NUMBER: &str = "number";
 
-/// What creating a session found.
+/// The outcome of creating a session.
 #[derive(Debug)]
 pub enum Created {
-    /// It is new.
+    /// The session is new.
     New(Session),
-    /// The owner had one already.
+    /// The owner already had this session.
     Existing(Session),
 }
 
-/// What became of an attempt to pair.
+/// The outcome of a pairing attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Pairing {
-    /// The session is linked to the number, by this attempt or by the same one before.
+    /// The session is linked to the number, by this attempt or by an earlier delivery of it.
     Paired,
     /// There is no such session.
     UnknownSession,
-    /// It is not, and the session now says why.
+    /// The session isn't linked. Its `pairing_error` has the reason.
     Refused(PairingRefusal),
 }
 
@@ -46,18 +46,18 @@ struct Number {
     linked_at: Timestamp,
 }
 
-/// Who owns a number.
+/// The session that owns a number.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct NumberOwner {
     /// The session.
     pub session_id: SessionId,
-    /// The account that the number belongs to, once a webhook has named it.
+    /// The WhatsApp Business account of the number, once a webhook has named it.
     #[serde(default)]
     pub waba_id: Option<String>,
 }
 
 impl Store {
-    /// Makes the session unless its owner has one: one conditional put, whose failure brings the existing row.
+    /// Creates a session unless its owner has one.
     pub async fn create_session(&self, session: Session) -> Result<Created, StoreError> {
         let new = item::write(SESSION, &Key::session(session.id), &session)?;
         let item = match self.put_if("creating a session", new, "attribute_not_exists(pk)").await? {
@@ -72,33 +72,33 @@ impl Store {
         Ok(Created::Existing(existing))
     }
 
-    /// A session.
+    /// Returns a session.
     pub async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         self.get("reading a session", &Key::session(id)).await?.map(|item| item::read(SESSION, item)).transpose()
     }
 
-    /// Who owns a number.
+    /// Returns the owner of a number.
     pub async fn number_owner(&self, phone_number_id: &str) -> Result<Option<NumberOwner>, StoreError> {
         let item = self.get("reading a number", &Key::number(phone_number_id)).await?;
         item.map(|item| item::read(NUMBER, item)).transpose()
     }
 
-    /// Annotations which account a number belongs to, and that the account is known: its events find the number's session.
-    pub async fn learn_account(&self, phone_number_id: &str, waba_id: &str) -> Result<(), StoreError> {
+    /// Records the WhatsApp Business account of a number. Events of the account then belong to the number's session.
+    pub async fn record_account(&self, phone_number_id: &str, waba_id: &str) -> Result<(), StoreError> {
         let row = serde_json::json!({"waba_id": waba_id, "received_at": self.system.now()});
-        self.put_if_absent("noting an account", item::write("account", &Key::account(waba_id), &row)?).await?;
+        self.put_if_absent("recording an account", item::write("account", &Key::account(waba_id), &row)?).await?;
         let update =
             UpdateBuilder::new(&Key::number(phone_number_id)).set("waba_id", waba_id).condition("attribute_exists(pk)");
         self.update_if("recording a number's account", update).await.map(drop)
     }
 
-    /// Whether an account is that of a number which a session owns.
+    /// Returns whether a number of this account has a session.
     pub async fn knows_account(&self, waba_id: &str) -> Result<bool, StoreError> {
         Ok(self.get("reading an account", &Key::account(waba_id)).await?.is_some())
     }
 
-    /// Gives a session a new QR code in place of the one that expired at `expired_at`, or of none. When several callers
-    /// ask at once, one of them does it.
+    /// Replaces a session's QR code that expired at `expired_at`, or writes its first one. Of concurrent calls, one
+    /// succeeds.
     pub async fn rotate_qr(&self, id: SessionId, expired_at: Option<Timestamp>, qr: &Qr) -> Result<(), StoreError> {
         let update = UpdateBuilder::new(&Key::session(id))
             .set("qr", &qr.link)
@@ -110,8 +110,8 @@ impl Store {
         self.update_if("rotating a QR code", update).await.map(drop)
     }
 
-    /// Links the session that the attempt names to the number that received it, if the code is the session's own and
-    /// was sent in time: one transaction that also claims the number.
+    /// Links the session of a pairing attempt to the number that received it, if the code is the session's and was sent
+    /// before it expired. Claims the number in the same transaction.
     pub async fn pair(
         &self,
         attempt: &PairingAttempt,
@@ -143,8 +143,8 @@ impl Store {
             Transaction::Refused(refusals) => refusals.into_iter(),
         };
         let mut next = || refusals.next().unwrap_or_default();
-        let (session, claim, allowed) = (next(), next(), next());
-        match refusal(session, &claim, &allowed, phone_number_id)? {
+        let (session, claim, available) = (next(), next(), next());
+        match refusal(session, &claim, &available, phone_number_id)? {
             Pairing::Refused(reason) => {
                 self.set_pairing_error(attempt.session_id, reason).await?;
                 Ok(Pairing::Refused(reason))
@@ -153,8 +153,7 @@ impl Store {
         }
     }
 
-    /// Stops a session's outbox, with the reason that its status then shows. The first reason stays. Whether it was not
-    /// stopped before.
+    /// Pauses a session's outbox with a reason, unless it is paused already. Returns whether it paused the session.
     pub async fn pause_session(&self, id: SessionId, reason: &str) -> Result<bool, StoreError> {
         let update = UpdateBuilder::new(&Key::session(id))
             .set("paused_reason", reason)
@@ -172,7 +171,7 @@ impl Store {
         self.update_if("recording a refused pairing", update).await.map(drop)
     }
 
-    /// One item, read consistently.
+    /// Reads one item, consistently.
     pub(super) async fn get(&self, operation: &'static str, key: &Key) -> Result<Option<Item>, StoreError> {
         let output = self
             .client
@@ -187,18 +186,23 @@ impl Store {
     }
 }
 
-/// Reads why a pairing was refused. WhatsApp delivers a message more than once, so a session that is linked to this very
-/// number counts as paired.
-fn refusal(session: Refusal, claim: &Refusal, allowed: &Refusal, phone_number_id: &str) -> Result<Pairing, StoreError> {
-    let not_free = if allowed.failed { PairingRefusal::OtherOwner } else { PairingRefusal::NumberTaken };
+/// Returns why a pairing was refused. WhatsApp may deliver a message several times, so a session that is already linked to
+/// this number counts as paired.
+fn refusal(
+    session: Refusal,
+    claim: &Refusal,
+    available: &Refusal,
+    phone_number_id: &str,
+) -> Result<Pairing, StoreError> {
+    let unavailable = if available.failed { PairingRefusal::OtherOwner } else { PairingRefusal::NumberTaken };
     if !session.failed {
-        return Ok(Pairing::Refused(not_free));
+        return Ok(Pairing::Refused(unavailable));
     }
     let Some(item) = session.item else { return Ok(Pairing::UnknownSession) };
     let session: Session = item::read(SESSION, item)?;
     Ok(match session.phone_number_id {
         Some(linked) if session.is_connected && linked == phone_number_id => Pairing::Paired,
-        _ if claim.failed || allowed.failed => Pairing::Refused(not_free),
+        _ if claim.failed || available.failed => Pairing::Refused(unavailable),
         _ => Pairing::Refused(PairingRefusal::Expired),
     })
 }

@@ -1,4 +1,4 @@
-//! What became of messages that went out: WhatsApp's statuses, applied forward only, whatever order they come in.
+//! Statuses of outbound messages. They move forward only, whatever their order of arrival.
 
 use super::{
     Store, StoreError,
@@ -7,21 +7,21 @@ use super::{
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::{
-    domain::message::{Message, MessageStatus, Receipt},
+    domain::message::{Message, Receipt},
     domain::message_action::ParticipantReceipt,
     domain::message_key::MessageKey,
     domain::status_update::StatusUpdate,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// What applying a status found.
+/// The outcome of applying a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// There is no such message of this number.
+    /// This number has no such message.
     Missing,
-    /// The message is at this status now.
+    /// The message moved to this status.
     Moved(Receipt),
-    /// The message was there or further already.
+    /// The message already had this status or a later one.
     Known,
 }
 
@@ -36,12 +36,12 @@ impl Store {
             errors: update.errors.clone(),
         };
         let is_ours = |message: &Message| message.from_me && message.phone_number_id == update.phone_number_id;
-        let noted =
+        let annotated =
             self.annotate(key, |annotations, message| is_ours(message) && annotations.take_receipt(&receipt)).await?;
-        if !noted.is_some_and(|noted| is_ours(&noted.before)) {
+        if !annotated.is_some_and(|annotated| is_ours(&annotated.before)) {
             return Ok(Applied::Missing);
         }
-        // What one member of a group has got was sent to the group, and no more is said of the whole.
+        // A participant's status proves only that the message was sent to the group.
         match update.receipt {
             Receipt::Failed => Ok(Applied::Known),
             _ => {
@@ -58,7 +58,7 @@ impl Store {
             .set("status_rank", status.rank())
             // The stream filter of `deliver` selects messages that a status settled: later messages may wait for them.
             .set("settled_by", "status")
-            .set_if_absent(time_attribute(status), received.at)
+            .set_if_absent(time_attribute(received.receipt), received.at)
             .set_if_absent("wamid", &received.wamid)
             .set_if_absent("wamid_key", wamid_key(&received.phone_number_id, &received.wamid))
             // A message that was delivered after all didn't fail.
@@ -73,14 +73,14 @@ impl Store {
         }
     }
 
-    /// A status that the message has passed already still has a time, which is noted once.
+    /// Records the time of a status that the message has already passed.
     async fn record_passed_status(
         &self,
         key: &MessageKey,
         update: &StatusUpdate,
         row: Option<&Item>,
     ) -> Result<Applied, StoreError> {
-        let attribute = time_attribute(update.receipt.status());
+        let attribute = time_attribute(update.receipt);
         let Some(row) = row else { return Ok(Applied::Missing) };
         let is_ours = row.get("phone_number_id") == Some(&string(&update.phone_number_id))
             && row.get("from_me") == Some(&AttributeValue::Bool(true));
@@ -97,7 +97,7 @@ impl Store {
         self.update_if("recording the time of a status", passed).await.map(|_| Applied::Known)
     }
 
-    /// The message that WhatsApp knows by this id.
+    /// Returns the key of the message with this wamid. Eventually consistent.
     pub async fn message_by_wamid(&self, phone_number_id: &str, wamid: &str) -> Result<Option<MessageKey>, StoreError> {
         let output = self
             .client
@@ -108,8 +108,8 @@ impl Store {
             .expression_attribute_values(":key", string(wamid_key(phone_number_id, wamid)))
             .send()
             .await
-            .map_err(StoreError::request("finding a message by its wamid"))?;
-        // A piece of a webhook that could not be understood may have had the same id.
+            .map_err(StoreError::request("querying a message by wamid"))?;
+        // An event for a payload that could not be parsed may have the same wamid.
         Ok(output.items().iter().filter_map(Key::from_item).find_map(|key| key.message_key()))
     }
 }
@@ -123,16 +123,13 @@ fn details(update: UpdateBuilder, received: &StatusUpdate) -> Result<UpdateBuild
         .set_if_absent("errors", errors))
 }
 
-/// The attribute that keeps when a status was reached.
-fn time_attribute(status: MessageStatus) -> &'static str {
-    match status {
-        MessageStatus::Sent => "sent_at",
-        MessageStatus::Delivered => "delivered_at",
-        MessageStatus::Read => "read_at",
-        MessageStatus::Played => "played_at",
-        MessageStatus::Failed | MessageStatus::Undelivered => "failed_at",
-        MessageStatus::Received | MessageStatus::Pending | MessageStatus::Sending | MessageStatus::Unknown => {
-            "noted_at"
-        }
+/// Returns the attribute with the time of a status.
+fn time_attribute(receipt: Receipt) -> &'static str {
+    match receipt {
+        Receipt::Sent => "sent_at",
+        Receipt::Delivered => "delivered_at",
+        Receipt::Read => "read_at",
+        Receipt::Played => "played_at",
+        Receipt::Failed => "failed_at",
     }
 }

@@ -1,4 +1,4 @@
-//! Transactions that are retried while other writers hold the same items.
+//! Transactions, retried while other writers hold the same items.
 
 use std::time::Duration;
 
@@ -15,25 +15,27 @@ use super::{
     update::{Condition, UpdateBuilder},
 };
 
-/// How often a transaction, or a write that collides with one, is tried in all. With the pauses between them that is
-/// about four seconds, well under every function's timeout.
+/// Attempts for a transaction, or for a write that conflicts with one. With the pauses between them, they take about
+/// four seconds, well under every function's timeout.
 const ATTEMPTS: u32 = 12;
 
-/// The most actions that DynamoDB takes in one transaction.
+/// The maximum number of actions in a transaction (AWS: "TransactWriteItems").
 pub(super) const TRANSACTION_LIMIT: usize = 100;
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 pub(super) enum Transaction {
     /// All of it is durable.
     Committed,
-    /// None of it happened. For each action in order: whether its condition failed, and the item as it is.
+    /// None of it happened. Has one result for each action, in order.
     Refused(Vec<Refusal>),
 }
 
-/// What one action of a refused transaction found.
+/// The result of one action of a refused transaction.
 #[derive(Default)]
 pub(super) struct Refusal {
+    /// Whether the action's condition failed.
     pub(super) failed: bool,
+    /// The item as it is, if the condition failed.
     pub(super) item: Option<Item>,
 }
 
@@ -61,15 +63,15 @@ impl Store {
         Err(StoreError::Contention { operation })
     }
 
-    /// Waits before another try: up to 25 ms, doubling up to 800 ms, with full jitter so that writers who collided once
-    /// do not collide again (AWS Architecture Blog: "Exponential Backoff And Jitter").
+    /// Waits before another attempt: up to 25 ms, doubling up to 800 ms. Full jitter keeps writers that conflicted once
+    /// from conflicting again (AWS Architecture Blog: "Exponential Backoff And Jitter").
     pub async fn pause(&self, attempt: u32) {
         let ceiling = 25_u64 << attempt.min(5);
         let random = u64::from(self.system.random_uuid().as_bytes()[0]);
         tokio::time::sleep(Duration::from_millis(ceiling * random / 255)).await;
     }
 
-    /// Runs a single write again while a transaction holds its item.
+    /// Runs a single write, again while a transaction holds its item.
     pub(super) async fn retry_on_conflict<T, E, R, F>(&self, mut write: impl FnMut() -> F) -> Result<T, SdkError<E, R>>
     where
         E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
@@ -129,15 +131,15 @@ impl Store {
     }
 }
 
-/// `None` when the transaction was not cancelled but failed.
+/// Returns the results of a canceled transaction; `None` for any other error.
 fn refusals<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<Refusal>> {
     let error = error.as_service_error()?;
     if super::is_transaction_conflict(error) {
         return Some(Vec::new());
     }
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return None };
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return None };
     let mut refusals = Vec::new();
-    for reason in cancelled.cancellation_reasons() {
+    for reason in canceled.cancellation_reasons() {
         match reason.code() {
             None | Some("None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded") => {
                 refusals.push(Refusal::default());

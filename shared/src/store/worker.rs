@@ -1,4 +1,4 @@
-//! What linked-device workers write: the state of their sessions, and leases on the messages that they carry.
+//! Linked-device workers: the state of their sessions, and leases on their messages.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -23,43 +23,43 @@ use crate::{
     domain::worker::{WorkerOutcome, worker_number},
 };
 
-/// Keys that one page of the outbox holds.
+/// Number of keys in a page of the outbox.
 const PAGE: i32 = 500;
 
 const WORKER: &str = "worker";
 
-/// Requires that a session isn't paired over the Cloud API. The value of `channel` is the placeholder.
+/// Requires that a session isn't paired over the Cloud API.
 const AVAILABLE: (&str, &str) = ("channel = ? OR attribute_not_exists(phone_number_id)", WORKER);
 
-/// A message and what only its worker's calls look at.
+/// A message with the attributes of its worker's lease.
 #[derive(Clone, Debug, Deserialize)]
 pub struct WorkerMessage {
     /// The message.
     #[serde(flatten)]
     pub message: Message,
-    /// The lease of the worker that has it.
+    /// The current lease.
     #[serde(default)]
     pub lease: Option<String>,
-    /// When the lease ends.
+    /// When the current lease ends.
     #[serde(default)]
     pub lease_until: Option<Timestamp>,
-    /// The lease under which it was settled, by which a repeated settle is known.
+    /// The lease under which the message was settled. A repeated settle request has the same.
     #[serde(default)]
     pub settled_lease: Option<String>,
 }
 
-/// Some of a session's unfinished messages, oldest first.
+/// A page of a session's unfinished messages, oldest first.
 #[derive(Debug)]
 pub struct OutboxPage {
-    /// Where they are.
+    /// The keys of the messages.
     pub keys: Vec<MessageKey>,
-    /// Where the next page starts; `None` after the last one.
+    /// The start of the next page; `None` on the last one.
     pub next: Option<HashMap<String, AttributeValue>>,
 }
 
 impl Store {
-    /// Shows a worker's QR code, and leaves the session to workers. `None` when there is no such session. The row is
-    /// unchanged when the session is connected, or paired over the Cloud API.
+    /// Sets a worker's QR code, and switches the session to workers. Returns the session after the update: unchanged if it
+    /// is connected or paired over the Cloud API; `None` if it doesn't exist.
     pub async fn set_worker_qr(
         &self,
         id: SessionId,
@@ -78,8 +78,8 @@ impl Store {
         self.item_after("setting a QR code", SESSION, update).await
     }
 
-    /// Annotations whether a worker is connected and ready. The first connection links the session to its worker for good.
-    /// `None` when there is no such session. The row is unchanged when the session is paired over the Cloud API.
+    /// Sets whether a worker is connected and ready. The first connection links the session to workers permanently.
+    /// Returns the session after the update: unchanged if it is paired over the Cloud API; `None` if it doesn't exist.
     pub async fn set_worker_state(
         &self,
         id: SessionId,
@@ -103,7 +103,7 @@ impl Store {
         self.item_after("setting a session's state", SESSION, update).await
     }
 
-    /// A page of a session's unfinished messages: those of a worker that has them included.
+    /// Returns a page of a session's unfinished messages, including leased ones.
     pub async fn worker_outbox(
         &self,
         session_id: SessionId,
@@ -126,14 +126,14 @@ impl Store {
         Ok(OutboxPage { keys, next: output.last_evaluated_key })
     }
 
-    /// Up to 100 messages, read consistently.
+    /// Reads up to 100 messages, consistently.
     pub async fn worker_messages(
         &self,
         keys: Vec<MessageKey>,
     ) -> Result<HashMap<MessageKey, WorkerMessage>, StoreError> {
         let keys = keys.iter().map(Key::message).collect();
-        let rows = self.get_all("reading a worker's messages", keys).await?.into_values();
-        rows.map(|item| item::read::<WorkerMessage>(MESSAGE, item).map(|row| (row.message.key(), row))).collect()
+        let items = self.get_all("reading a worker's messages", keys).await?.into_values();
+        items.map(|item| item::read::<WorkerMessage>(MESSAGE, item).map(|row| (row.message.key(), row))).collect()
     }
 
     /// Leases a pending message to a worker. Returns the message after the update. Of several concurrent calls, one finds

@@ -165,7 +165,7 @@ impl Dispatcher {
     /// Makes what waits for a session due. Its order stays until that is done.
     async fn resume(&self, session_id: SessionId) {
         self.sessions.forget(session_id);
-        if let Err(error) = self.store.wake_session(session_id).await {
+        if let Err(error) = self.store.make_session_due(session_id).await {
             tracing::error!(%session_id, error = telemetry::chain(&error), "a session could not be resumed yet");
         }
     }

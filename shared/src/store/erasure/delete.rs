@@ -1,4 +1,4 @@
-//! Going through partitions and deleting what is there.
+//! Deletion of the messages of a partition.
 
 use std::collections::HashSet;
 
@@ -15,22 +15,22 @@ use crate::{
     store::{
         item::{Item, string},
         keys::{Key, wamid_pk},
-        raw::is_first_of_many,
+        raw::may_have_more_parts,
     },
 };
 
-/// The most items of one request (AWS: "BatchWriteItem").
+/// The maximum number of items in a request (AWS: "BatchWriteItem").
 const BATCH: usize = 25;
 
-/// Requests at once.
+/// Concurrent requests.
 const PARALLEL: usize = 8;
 
-/// Items that are read before they are deleted. They may be large, and come to a megabyte at most.
+/// Number of items in a page. DynamoDB limits a page to 1 MB.
 const PAGE: i32 = 100;
 
 impl Store {
-    /// Deletes the messages of a partition that were stored up to `cutoff`, with all that belongs to them: what belongs
-    /// to a message first, because the message is what it is found by.
+    /// Deletes the messages of a partition that were stored up to `cutoff`, each after its dependent items: the message
+    /// leads to them.
     pub(super) async fn sweep(
         &self,
         chat_id: ChatId,
@@ -52,7 +52,7 @@ impl Store {
                 .set_exclusive_start_key(start)
                 .send()
                 .await
-                .map_err(StoreError::request("reading what is to be erased"))?;
+                .map_err(StoreError::request("reading items to erase"))?;
             let (mut messages, mut keys) = (Vec::new(), Vec::new());
             for item in output.items.unwrap_or_default() {
                 let Some(key) = Key::from_item(&item) else { continue };
@@ -68,12 +68,12 @@ impl Store {
                     None => others.push(key),
                 }
             }
-            let belongings: Vec<Vec<Key>> = stream::iter(messages)
-                .map(|message| async move { self.belongings(&message).await })
+            let dependents: Vec<Vec<Key>> = stream::iter(messages)
+                .map(|message| async move { self.dependents(&message).await })
                 .buffer_unordered(PARALLEL)
                 .try_collect()
                 .await?;
-            self.delete_all(belongings.concat()).await?;
+            self.delete_all(dependents.concat()).await?;
             swept.erased += u64::try_from(keys.len()).unwrap_or(u64::MAX);
             self.delete_all(keys).await?;
             start = output.last_evaluated_key;
@@ -84,16 +84,16 @@ impl Store {
                 return Ok(swept);
             }
         }
-        // What is kept for the chat as a whole goes with it, unless it has begun anew.
+        // Other items of the chat, unless it has newer messages.
         if !swept.has_later {
             self.delete_all(others).await?;
         }
         Ok(Swept { complete: true, ..swept })
     }
 
-    /// What else there is of a message: the rest of a long one, the answer that is kept for an idempotency key, and
-    /// whatever waits under its wamid.
-    async fn belongings(&self, message: &Item) -> Result<Vec<Key>, StoreError> {
+    /// Returns the keys of the items that belong to a message: further parts of its payload, the response under its
+    /// idempotency key, and early updates.
+    async fn dependents(&self, message: &Item) -> Result<Vec<Key>, StoreError> {
         let text = |name: &str| message.get(name).and_then(|value| value.as_s().ok());
         let mut keys = Vec::new();
         if let (Some(key), Some(session_id)) = (text("idempotency_key"), text("session_id"))
@@ -101,7 +101,7 @@ impl Store {
         {
             keys.push(Key::idempotency(session_id, key));
         }
-        if let Some(id) = text("id").filter(|_| text("raw").is_some_and(|raw| is_first_of_many(raw))) {
+        if let Some(id) = text("id").filter(|_| text("raw").is_some_and(|raw| may_have_more_parts(raw))) {
             keys.extend(self.partition(Key::raw_part(id, 0).pk).await?);
         }
         if let (Some(number), Some(wamid)) = (text("phone_number_id"), text("wamid")) {
@@ -110,7 +110,7 @@ impl Store {
         Ok(keys)
     }
 
-    /// The keys of all items of a partition.
+    /// Returns the keys of all items of a partition.
     pub(super) async fn partition(&self, pk: String) -> Result<Vec<Key>, StoreError> {
         let query = self
             .client
@@ -118,10 +118,10 @@ impl Store {
             .table_name(&self.table)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", string(pk));
-        self.keys("reading what is to be erased", query).await
+        self.keys("reading items to erase", query).await
     }
 
-    /// The keys of all items that a query finds.
+    /// Returns the keys of all items that a query finds.
     pub(in crate::store) async fn keys(
         &self,
         operation: &'static str,
@@ -135,9 +135,9 @@ impl Store {
         Ok(keys)
     }
 
-    /// Deletes items, whether they are there or not.
+    /// Deletes items, whether they exist or not.
     pub(super) async fn delete_all(&self, keys: Vec<Key>) -> Result<(), StoreError> {
-        // One request must not name an item twice.
+        // A request must not contain an item twice.
         let keys: Vec<Key> = keys.into_iter().collect::<HashSet<_>>().into_iter().collect();
         let batches: Vec<Vec<Key>> = keys.chunks(BATCH).map(<[Key]>::to_vec).collect();
         stream::iter(batches)
@@ -165,7 +165,7 @@ impl Store {
                 .send()
                 .await
                 .map_err(StoreError::request(operation))?;
-            // What a throttled table left out is asked for again.
+            // A throttled table leaves items out.
             rest = output.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
             if rest.is_empty() {
                 return Ok(());
@@ -175,7 +175,7 @@ impl Store {
     }
 }
 
-/// When a message was stored, by our clock: a webhook's when it came, and not when it was written.
+/// Returns when a message was received, or for an outbound message when it was created.
 fn stored_at(item: &Item) -> Option<Timestamp> {
     let time = |name: &str| item.get(name)?.as_s().ok()?.parse().ok();
     time("received_at").or_else(|| time("timestamp"))

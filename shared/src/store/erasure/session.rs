@@ -1,4 +1,4 @@
-//! Erasing a session with all that it has.
+//! Erasure of a session and its data.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -20,25 +20,26 @@ use crate::{
     },
 };
 
-/// Chats that are erased at once.
+/// Number of chats that are erased concurrently.
 const PARALLEL: usize = 8;
 
-/// Chats, or events, that are read at once.
+/// Number of chats or events in a page.
 const PAGE: i32 = 100;
 
 impl Store {
-    /// Takes a session and its claim of a number away, and leaves the order to erase the rest, in one transaction. `None`
-    /// when the session is gone.
-    pub async fn begin_session_erasure(&self, session: &Session) -> Result<Option<Erasure>, StoreError> {
-        let operation = "beginning to erase a session";
+    /// Deletes a session and its claim of a number, and writes the request to erase its data, in one transaction. Returns
+    /// `None` if the session no longer exists.
+    pub async fn start_session_erasure(&self, session: &Session) -> Result<Option<Erasure>, StoreError> {
+        let operation = "starting to erase a session";
         let mut session = session.clone();
         for _ in 0..ROUNDS {
             let mut erasure = Erasure::new(Target::Session(session.id), session.id, self.system.now());
             erasure.phone_number_id = session.phone_number_id.clone();
-            // One that was paired in the meantime has a number to give up.
+            // Refused if the session was paired concurrently: its number has to be released too.
             let unchanged = Condition::equals("phone_number_id", session.phone_number_id.as_ref());
             let unchanged = unchanged.and("attribute_exists(pk)".into());
-            let mut actions = vec![self.order(&erasure)?, self.delete_action(&Key::session(session.id), unchanged)];
+            let mut actions =
+                vec![self.put_request(&erasure)?, self.delete_action(&Key::session(session.id), unchanged)];
             if let Some(number) = &session.phone_number_id {
                 let ours = ("attribute_not_exists(pk) OR session_id = ?", session.id);
                 actions.push(self.delete_action(&Key::number(number), ours));
@@ -80,7 +81,7 @@ impl Store {
         Ok(all)
     }
 
-    /// Erases the chats of one list of the inbox.
+    /// Erases the chats of one inbox list.
     async fn erase_list(&self, key: String, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
         let mut all = Swept { complete: true, ..Swept::default() };
         let mut start = None;
@@ -105,7 +106,7 @@ impl Store {
         }
     }
 
-    /// The messages first and the rows last: what is listed is found again.
+    /// Erases one chat. Deletes its messages first: if interrupted, the list still has the chat.
     async fn erase_listed(&self, item: Item, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
         if self.system.now() > deadline {
             return Ok(Swept::default());
@@ -120,7 +121,7 @@ impl Store {
         }
         if all.complete && !all.has_later {
             for chat_id in chat.merged.iter().map(|merged| merged.chat_id).chain([chat.id]) {
-                self.drop_row(chat_id, cutoff).await?;
+                self.delete_chat(chat_id, cutoff).await?;
             }
         }
         Ok(all)
@@ -146,7 +147,7 @@ impl Store {
         }
     }
 
-    /// What else is kept under the session; a session that was made anew has its own.
+    /// Deletes the rules of a session. A new session with the same id keeps its own.
     async fn erase_rules(&self, session_id: SessionId, cutoff: Timestamp) -> Result<(), StoreError> {
         let output = self
             .client
@@ -162,7 +163,7 @@ impl Store {
         self.delete_all(keys.filter(|key| *key != Key::session(session_id)).collect()).await
     }
 
-    /// A page of one partition of the `inbox` index, and where the next begins.
+    /// Returns a page of a partition of the `inbox` index, and the start of the next page.
     async fn index_page(
         &self,
         key: &str,
@@ -179,7 +180,7 @@ impl Store {
             .set_exclusive_start_key(start)
             .send()
             .await
-            .map_err(StoreError::request("reading what is to be erased"))?;
+            .map_err(StoreError::request("reading items to erase"))?;
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
     }
 }
