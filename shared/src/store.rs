@@ -20,6 +20,7 @@ mod message_trace;
 mod number;
 mod outbound;
 mod raw;
+mod read;
 mod reply;
 mod resume;
 mod rule;
@@ -135,6 +136,47 @@ impl Store {
             tracing::warn!(error = crate::telemetry::chain(&error), "table warm-up failed");
         }
     }
+}
+
+/// Declares a handle per aggregate: a borrow of the store with the operations of that aggregate.
+macro_rules! handles {
+    ($($(#[doc = $doc:literal])+ $method:ident: $handle:ident,)+) => {
+        $(
+            $(#[doc = $doc])+
+            #[derive(Clone, Copy, Debug)]
+            pub struct $handle<'a>(&'a Store);
+        )+
+
+        impl Store {
+            $(
+                $(#[doc = $doc])+
+                pub fn $method(&self) -> $handle<'_> {
+                    $handle(self)
+                }
+            )+
+        }
+    };
+}
+
+handles! {
+    /// Messages with their statuses, actions, and payloads.
+    messages: Messages,
+    /// Chats, the contacts that they belong to, and their merges.
+    chats: Chats,
+    /// Sessions: pairing, pausing, and the state of linked-device workers.
+    sessions: Sessions,
+    /// Outbound messages from storing to settling, the `due` index, and rate limits.
+    outbox: Outbox,
+    /// Auto-reply rules.
+    rules: Rules,
+    /// API keys.
+    api_keys: ApiKeys,
+    /// Registered numbers and the sessions that own them.
+    numbers: Numbers,
+    /// Webhook events that are neither messages nor statuses.
+    events: Events,
+    /// Erasure of chats and sessions.
+    erasures: Erasures,
 }
 
 /// Returns whether a transaction of another writer held the item. The SDK doesn't retry these errors by itself.

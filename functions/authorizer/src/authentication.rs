@@ -84,13 +84,13 @@ impl Authentication {
 
     async fn by_key(&self, secret: &SecretKey) -> Result<Result<Caller, Refused>, Error> {
         let (hash, now) = (secret.hash(), self.system.now());
-        let key = self.store.api_key(hash.key_id()).await?;
+        let key = self.store.api_keys().get(hash.key_id()).await?;
         let Some(key) = key.filter(|key| key.hash.matches(&hash)) else { return Ok(Err(Refused::UnknownKey)) };
         if !key.is_valid(now) {
             return Ok(Err(Refused::ExpiredKey));
         }
         // The time of last use is for people to see: without it the key is as good.
-        if let Err(error) = self.store.record_use(&key, now).await {
+        if let Err(error) = self.store.api_keys().record_use(&key, now).await {
             tracing::warn!(error = telemetry::chain(&error), "the use of a key could not be noted");
         }
         Ok(key.caller().ok_or(Refused::NobodysKey))

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Error> {
 /// In the order in which the rules are asked.
 async fn list(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let session_id = request.caller()?.session(request.query.session_id()?)?;
-    let (_, mut rules) = store.session_with_rules(session_id).await?.ok_or_else(ApiError::session_not_found)?;
+    let (_, mut rules) = store.sessions().get_with_rules(session_id).await?.ok_or_else(ApiError::session_not_found)?;
     rules.sort_by_key(|rule| (Reverse(rule.priority), rule.id));
     let rows: Vec<_> = rules.iter().map(Rule::response).collect();
     ApiResponse::json(&json!({"success": true, "rules": rows}))
@@ -44,7 +44,7 @@ async fn create(store: &Store, system: System, request: &ApiRequest) -> Result<A
     let session_id = request.caller()?.session(request.query.session_id()?)?;
     let fields = RuleFields::read(&request.body.object()?)?;
     let rule = Rule::new(RuleId::from_uuid(system.ordered_uuid()), session_id, fields, system.now());
-    match store.create_rule(&rule).await? {
+    match store.rules().create(&rule).await? {
         RuleCreated::Created => ApiResponse::json(&json!({"success": true, "rule": rule.response()})),
         RuleCreated::NoSession => Err(ApiError::session_not_found()),
         RuleCreated::TooMany => {

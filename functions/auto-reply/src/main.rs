@@ -32,18 +32,18 @@ async fn main() -> Result<(), Error> {
 async fn replace(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let fields = RuleFields::read(&request.body.object()?)?;
     let rule = find(store, request).await?.changed(fields, system.now());
-    if store.replace_rule(&rule).await? { show(&rule) } else { Err(not_found()) }
+    if store.rules().replace(&rule).await? { show(&rule) } else { Err(not_found()) }
 }
 
 async fn delete(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let rule = find(store, request).await?;
-    if store.delete_rule(&rule).await? { ApiResponse::json(&json!({"success": true})) } else { Err(not_found()) }
+    if store.rules().delete(&rule).await? { ApiResponse::json(&json!({"success": true})) } else { Err(not_found()) }
 }
 
 async fn find(store: &Store, request: &ApiRequest) -> Result<Rule, ApiError> {
     let id = request.rule_id()?;
     let caller = request.caller()?;
-    store.rule(id).await?.filter(|rule| caller.may_use(rule.session_id)).ok_or_else(not_found)
+    store.rules().get(id).await?.filter(|rule| caller.may_use(rule.session_id)).ok_or_else(not_found)
 }
 
 fn show(rule: &Rule) -> Result<ApiResponse, ApiError> {

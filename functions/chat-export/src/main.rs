@@ -28,7 +28,8 @@ async fn answer(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiE
     let chat_id = request.chat_id()?;
     let list = MessageList::export(chat_id, &request.query)?;
     let chat = request.caller()?.chat(store, chat_id).await?;
-    let (identities, page) = tokio::join!(store.identities_of(&chat), export(store, &chat, &list, exported_message));
+    let (identities, page) =
+        tokio::join!(store.chats().identities_of(&chat), export(store, &chat, &list, exported_message));
     let (identities, page) = (identities?, page?);
     let next = page.next.map(|next| list.cursor(next));
     ApiResponse::json(&json!({

@@ -27,7 +27,7 @@ async fn messages(store: &Store, request: &ApiRequest) -> Result<ApiResponse, Ap
     let chat_id = request.chat_id()?;
     let list = MessageList::read(chat_id, &request.query)?;
     let chat = request.caller()?.chat(store, chat_id).await?;
-    let page = store.messages(&chat, &list).await?;
+    let page = store.messages().list(&chat, &list).await?;
     let messages = page.items.into_iter().map(|(message, metadata)| MessageDetailResponse::new(message, metadata));
     let messages = messages.collect::<Result<Vec<_>, _>>().map_err(|error| ApiError::internal(&error))?;
     let next = page.next.map(|next| list.cursor(next));

@@ -44,19 +44,19 @@ async fn answer(store: &Store, system: System, request: &ApiRequest) -> Result<A
 }
 
 async fn changed(store: &Store, chat: &Chat, change: &ChatChange) -> Result<Chat, ApiError> {
-    store.change_chat(chat, change).await?.ok_or_else(ApiError::chat_not_found)
+    store.chats().change(chat, change).await?.ok_or_else(ApiError::chat_not_found)
 }
 
 /// Asked again, it goes on with what was begun.
 async fn erased(store: &Store, system: System, request: &ApiRequest, chat_id: ChatId) -> Result<ApiResponse, ApiError> {
     let deadline = system.now().after(IN_REQUEST);
     let caller = request.caller()?;
-    let begun = match store.chat(chat_id).await?.filter(|chat| caller.may_use(chat.session_id)) {
-        Some(chat) => store.start_chat_erasure(&chat).await?,
-        None => store.erasure(Target::Chat(chat_id)).await?,
+    let begun = match store.chats().get(chat_id).await?.filter(|chat| caller.may_use(chat.session_id)) {
+        Some(chat) => store.erasures().start_chat(&chat).await?,
+        None => store.erasures().get(Target::Chat(chat_id)).await?,
     };
     let begun = begun.filter(|erasure| caller.may_use(erasure.session_id)).ok_or_else(ApiError::chat_not_found)?;
-    let erasure = store.erase(begun, deadline).await?;
+    let erasure = store.erasures().run(begun, deadline).await?;
     let answer = ApiResponse::json(&json!({"success": true, "erasure": erasure.response()}))?;
     Ok(if erasure.complete { answer } else { answer.accepted() })
 }

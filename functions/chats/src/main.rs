@@ -27,7 +27,7 @@ async fn chats(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiEr
     let list = ChatList::read(&request.query)?;
     request.caller()?.session(list.session_id)?;
     // Both at once: a session that there is not has no chats, and asking for them does no harm.
-    let (session, page) = tokio::join!(store.session(list.session_id), store.chats(&list));
+    let (session, page) = tokio::join!(store.sessions().get(list.session_id), store.chats().list(&list));
     session?.ok_or_else(ApiError::session_not_found)?;
     let page = page?;
     let chats: Vec<ChatDetailResponse> = page.items.iter().map(ChatDetailResponse::from).collect();

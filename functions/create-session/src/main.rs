@@ -57,7 +57,7 @@ async fn create(
         Qr::new(SessionId::for_owner(owner_id), &number.display_phone_number, code, now)
     });
     let session = Session { unknown_policy, ..Session::new(owner_id.to_owned(), qr, now) };
-    let (session, message) = match store.create_session(session).await? {
+    let (session, message) = match store.sessions().create(session).await? {
         Created::New(session) => (session, "Session created successfully"),
         Created::Existing(session) => (session, "Session already exists"),
     };
@@ -74,7 +74,7 @@ async fn chosen(
 ) -> Result<BusinessNumber, ApiError> {
     let own = own.filter(|own| own.phone_number_id == wanted);
     let number = match is_phone_number_id(wanted) {
-        true => store.number(wanted).await?,
+        true => store.numbers().get(wanted).await?,
         false => None,
     };
     let found = match number {

@@ -28,8 +28,8 @@ async fn main() -> Result<(), Error> {
 async fn erase(store: &Store, system: System) -> Result<(), Error> {
     let deadline = system.now().after(TIME);
     let mut failure = None;
-    for erasure in store.due_erasures(MOST).await? {
-        match store.erase(erasure, deadline).await {
+    for erasure in store.erasures().due(MOST).await? {
+        match store.erasures().run(erasure, deadline).await {
             Ok(erasure) => tracing::info!(
                 session_id = %erasure.session_id, erased = erasure.erased, complete = erasure.complete, "erasure"
             ),

@@ -35,8 +35,8 @@ async fn events(store: &Store, own_number: Option<&str>, request: &ApiRequest) -
     let list = format!("events/{session_id}");
     let cursor = request.query.one("cursor")?.map(|cursor| Position::from_cursor(&cursor, &list)).transpose();
     let after = cursor.map_err(|error| ApiError::bad_request("invalid_cursor", error.to_string()))?;
-    let session = store.session(session_id).await?.ok_or_else(ApiError::session_not_found)?;
-    let page = store.events(&owners(store, caller, &session, own_number).await?, after, PAGE).await?;
+    let session = store.sessions().get(session_id).await?.ok_or_else(ApiError::session_not_found)?;
+    let page = store.events().list(&owners(store, caller, &session, own_number).await?, after, PAGE).await?;
     let events: Vec<EventResponse> = page.items.into_iter().map(EventResponse::from).collect();
     let next = page.next.map(|next| next.cursor(&list));
     ApiResponse::json(&json!({"success": true, "events": events, "nextCursor": next}))
@@ -51,12 +51,12 @@ async fn owners(
     own_number: Option<&str>,
 ) -> Result<Vec<EventOwner>, StoreError> {
     let Some(number) = &session.phone_number_id else { return Ok(Vec::new()) };
-    let owner = store.number_owner(number).await?.filter(|owner| owner.session_id == session.id);
+    let owner = store.numbers().owner(number).await?.filter(|owner| owner.session_id == session.id);
     let Some(owner) = owner else { return Ok(Vec::new()) };
     let mut owners = vec![EventOwner::Number(number.clone())];
     owners.extend(owner.waba_id.map(EventOwner::Account));
     if own_number == Some(number) && caller.own_session().is_none() {
-        owners.push(EventOwner::Nobody);
+        owners.push(EventOwner::Unknown);
     }
     Ok(owners)
 }

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
 
 async fn delete(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let id = request.key_id()?;
-    if !store.delete_api_key(id).await? {
+    if !store.api_keys().delete(id).await? {
         return Err(ApiError::not_found("key_not_found", "Key not found"));
     }
     tracing::info!(key_id = %id, by = request.caller()?.key_id, "API key deleted");

@@ -42,7 +42,7 @@ async fn main() -> Result<(), Error> {
 async fn create(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let secret = SecretKey::from_random(std::array::from_fn(|_| system.random_uuid()));
     let key = read(&request.body, &secret, system.now())?;
-    store.create_api_key(&key).await?;
+    store.api_keys().create(&key).await?;
     tracing::info!(key_id = %key.id, by = request.caller()?.key_id, "API key created");
     ApiResponse::json(&json!({"success": true, "key": key.response(), "secret": secret.reveal()}))
 }
@@ -103,7 +103,7 @@ async fn list(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiErr
         None => PAGE,
     };
     let after = request.query.cursor(LIST)?;
-    let page = store.api_keys(limit, after).await?;
+    let page = store.api_keys().list(limit, after).await?;
     let keys: Vec<_> = page.keys.iter().map(ApiKey::response).collect();
     ApiResponse::json(&json!({"success": true, "keys": keys, "nextCursor": page.next.map(|place| place.cursor(LIST))}))
 }

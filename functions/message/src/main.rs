@@ -31,24 +31,26 @@ async fn message(store: &Store, number: Option<String>, request: &ApiRequest) ->
     let id = request.message_id()?;
     let session_id = asked_for(request.caller()?, request.query.one("sessionId")?)?;
     if let Ok(id) = id.parse()
-        && let Some(key) = store.message_by_id(id).await?
+        && let Some(key) = store.messages().find_by_id(id).await?
         && let Some(answer) = stored(store, &key, session_id).await?
     {
         return Ok(answer);
     }
     // WhatsApp's ids are unique within one number: the session's, or the deployment's own.
     let number = match session_id {
-        Some(session_id) => store.session(session_id).await?.ok_or_else(ApiError::session_not_found)?.phone_number_id,
+        Some(session_id) => {
+            store.sessions().get(session_id).await?.ok_or_else(ApiError::session_not_found)?.phone_number_id
+        }
         None => number,
     };
     let not_found = || ApiError::not_found("message_not_found", "Message not found");
     let number = number.ok_or_else(not_found)?;
-    if let Some(key) = store.message_by_wamid(&number, &id).await?
+    if let Some(key) = store.messages().find_by_wamid(&number, &id).await?
         && let Some(answer) = stored(store, &key, session_id).await?
     {
         return Ok(answer);
     }
-    let trace = store.trace(&number, &id).await?;
+    let trace = store.messages().trace(&number, &id).await?;
     if trace.is_empty() {
         return Err(not_found());
     }
@@ -70,7 +72,7 @@ async fn stored(
     session_id: Option<SessionId>,
 ) -> Result<Option<ApiResponse>, ApiError> {
     let wanted = |message: &Message| session_id.is_none_or(|session_id| session_id == message.session_id);
-    let Some((message, metadata)) = store.message(key).await?.filter(|(message, _)| wanted(message)) else {
+    let Some((message, metadata)) = store.messages().get(key).await?.filter(|(message, _)| wanted(message)) else {
         return Ok(None);
     };
     let details = MessageDetailResponse::new(message, metadata).map_err(|error| ApiError::internal(&error))?;

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
             match request.method {
                 Method::PUT => put(&store, cipher.as_ref(), id, &request).await,
                 Method::DELETE => delete(&store, id).await,
-                _ => answer(store.number(id).await?),
+                _ => answer(store.numbers().get(id).await?),
             }
         }
     })
@@ -39,7 +39,7 @@ async fn put(
     request: &ApiRequest,
 ) -> Result<ApiResponse, ApiError> {
     let put = NumberRequest::read(id.to_owned(), &request.body.object()?)?;
-    let known = store.numbers().await?;
+    let known = store.numbers().list().await?;
     // Two that come at once may pass it together, which costs a webhook one more look and nothing else.
     if known.len() >= NUMBER_LIMIT && known.iter().all(|number| number.phone_number_id != id) {
         let message = format!("A deployment has up to {NUMBER_LIMIT} numbers: delete one that is not used any more");
@@ -50,7 +50,7 @@ async fn put(
         access_token: seal(cipher, Kind::AccessToken, id, put.access_token.as_deref()).await?,
         app_secret: seal(cipher, Kind::AppSecret, id, app_secrets.as_deref()).await?,
     };
-    match store.put_number(&put, &credentials).await? {
+    match store.numbers().put(&put, &credentials).await? {
         NumberChange::Linked => {
             let message = "The number is linked to a session of another owner: delete that session first";
             Err(ApiError::conflict("number_linked", message))
@@ -58,7 +58,7 @@ async fn put(
         NumberChange::Done | NumberChange::Missing => {
             let sets = (credentials.access_token.is_some(), credentials.app_secret.is_some());
             tracing::info!(phone_number_id = id, access_token = sets.0, app_secret = sets.1, "number put");
-            answer(store.number(id).await?)
+            answer(store.numbers().get(id).await?)
         }
     }
 }
@@ -78,7 +78,7 @@ async fn seal(
 }
 
 async fn delete(store: &Store, id: &str) -> Result<ApiResponse, ApiError> {
-    match store.delete_number(id).await? {
+    match store.numbers().delete(id).await? {
         NumberChange::Done => {
             tracing::info!(phone_number_id = id, "number deleted");
             ApiResponse::json(&json!({"success": true}))

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn list(store: &Store) -> Result<ApiResponse, ApiError> {
-    let numbers = store.numbers().await?;
+    let numbers = store.numbers().list().await?;
     let numbers: Vec<_> = numbers.iter().map(RegisteredNumber::response).collect();
     ApiResponse::json(&json!({"success": true, "numbers": numbers}))
 }

@@ -52,7 +52,7 @@ async fn code(
         Some("svg") => Format::Svg,
         Some(_) => return Err(ApiError::bad_request("invalid_query", "format must be text, image or svg")),
     };
-    let session = store.session(session_id).await?.ok_or_else(ApiError::session_not_found)?;
+    let session = store.sessions().get(session_id).await?.ok_or_else(ApiError::session_not_found)?;
     match session.qr_state(system.now()) {
         QrState::Connected => ApiResponse::json(
             &json!({"success": true, "connected": true, "qr": null, "message": "WhatsApp already connected"}),
@@ -85,7 +85,7 @@ async fn rotate(
     if let (Channel::CloudApi, Some(number)) = (session.channel, number) {
         let code = PairingCode::from_random(system.random_uuid());
         let qr = Qr::new(session.id, number, code, system.now());
-        store.rotate_qr(session.id, session.qr_expires_at, &qr).await?;
+        store.sessions().rotate_qr(session.id, session.qr_expires_at, &qr).await?;
     }
     Ok(())
 }

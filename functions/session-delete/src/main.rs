@@ -27,11 +27,11 @@ async fn main() -> Result<(), Error> {
 async fn erased(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let deadline = system.now().after(IN_REQUEST);
     let session_id = request.caller()?.session(request.query.session_id()?)?;
-    let begun = match store.session(session_id).await? {
-        Some(session) => store.start_session_erasure(&session).await?,
-        None => store.erasure(Target::Session(session_id)).await?,
+    let begun = match store.sessions().get(session_id).await? {
+        Some(session) => store.erasures().start_session(&session).await?,
+        None => store.erasures().get(Target::Session(session_id)).await?,
     };
-    let erasure = store.erase(begun.ok_or_else(ApiError::session_not_found)?, deadline).await?;
+    let erasure = store.erasures().run(begun.ok_or_else(ApiError::session_not_found)?, deadline).await?;
     let answer = ApiResponse::json(&json!({"success": true, "erasure": erasure.response()}))?;
     Ok(if erasure.complete { answer } else { answer.accepted() })
 }

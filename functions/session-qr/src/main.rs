@@ -38,7 +38,7 @@ async fn set(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiErro
     }
     let seconds = body.whole_number("expiresInSeconds", 1..=3600)?;
     let seconds = seconds.ok_or_else(|| ApiError::bad_request("missing_field", "expiresInSeconds is required"))?;
-    let session = store.set_worker_qr(session_id, qr, Duration::from_secs(seconds.into())).await?;
+    let session = store.sessions().set_worker_qr(session_id, qr, Duration::from_secs(seconds.into())).await?;
     let session = session.ok_or_else(ApiError::session_not_found)?;
     refuse_connected(&session)?;
     ApiResponse::json(&json!({"success": true, "session": session.response()}))

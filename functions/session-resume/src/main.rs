@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
 
 async fn resume(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let session_id = request.caller()?.session(request.body.object()?.session_id()?)?;
-    let (session, message) = match store.resume(session_id).await? {
+    let (session, message) = match store.sessions().resume(session_id).await? {
         Resumed::Resumed(session) => (session, "Session resumed"),
         Resumed::NotPaused(session) => (session, "Session was not paused"),
         Resumed::Missing => return Err(ApiError::session_not_found()),

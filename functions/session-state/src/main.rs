@@ -27,7 +27,7 @@ async fn set(store: &Store, request: &ApiRequest) -> Result<ApiResponse, ApiErro
     let body = request.body.object()?;
     let session_id = request.caller()?.session(body.session_id()?)?;
     let (is_connected, is_ready) = (required(&body, "isConnected")?, required(&body, "isReady")?);
-    let session = store.set_worker_state(session_id, is_connected, is_ready).await?;
+    let session = store.sessions().set_worker_state(session_id, is_connected, is_ready).await?;
     let session = session.ok_or_else(ApiError::session_not_found)?;
     if session.channel == Channel::CloudApi && session.phone_number_id.is_some() {
         return Err(WorkerError::PairedOverCloudApi.into());

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
 
 async fn status(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let session_id = request.caller()?.session(request.query.session_id()?)?;
-    let session = store.session(session_id).await?;
+    let session = store.sessions().get(session_id).await?;
     let session = session.ok_or_else(ApiError::session_not_found)?;
     let mut row = serde_json::to_value(session.response()).map_err(|error| ApiError::internal(&error))?;
     row["qr_expired"] = json!(session.qr_state(system.now()) == QrState::Expired);

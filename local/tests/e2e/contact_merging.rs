@@ -158,13 +158,13 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
         source: None,
         messages: vec![message],
     };
-    store.receive(batch).await.unwrap();
+    store.messages().receive(batch).await.unwrap();
 }
 
 async fn send(store: &Store, session_id: SessionId, to: &Address) {
     let system = System::real();
     for round in 0.. {
-        let context = store.send_context(session_id, &to.identity(), None).await.unwrap();
+        let context = store.outbox().send_context(session_id, &to.identity(), None).await.unwrap();
         let last = context.chat.as_ref().and_then(|chat| MessageKey::linked(chat.id, chat.last_outbound.as_deref()?));
         let message = Message {
             id: MessageId::from_uuid(system.ordered_uuid()),
@@ -192,7 +192,7 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
         let chat = Chat { last_outbound: Some(message.key().link_from(chat.id)), ..chat };
         let (known, alias_write) = (context.chat.as_ref(), context.alias_write.as_ref());
         let outbound = Outbound { message: &message, chat: &chat, known, alias_write, idempotency: None };
-        match store.store_outbound(&outbound).await.unwrap() {
+        match store.outbox().store(&outbound).await.unwrap() {
             SendOutcome::Stored => return,
             SendOutcome::Changed => store.pause(round).await,
             SendOutcome::Replayed(_) => panic!("the send has no idempotency key"),
@@ -203,10 +203,12 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
 async fn apply(store: &Store, session_id: SessionId, input: Input) {
     match input {
         Input::Message { wamid, identifiers, at } => receive(store, session_id, &wamid, &identifiers, at).await,
-        Input::Identified { identifiers, at } => store.learn(session_id, &identifiers, at).await.unwrap(),
+        Input::Identified { identifiers, at } => {
+            store.chats().record_addresses(session_id, &identifiers, at).await.unwrap()
+        }
         Input::NumberChanged { wamid, from, to, at } => {
             receive(store, session_id, &wamid, &from, at).await;
-            store.move_contact(session_id, &from, &to, at).await.unwrap();
+            store.chats().move_contact(session_id, &from, &to, at).await.unwrap();
         }
         Input::Send { to } => send(store, session_id, &to).await,
     }

@@ -56,7 +56,7 @@ impl Caller {
 
     /// Returns the chat if the caller may use it, else 404, as for a chat that doesn't exist.
     pub async fn chat(&self, store: &Store, chat_id: ChatId) -> Result<Chat, ApiError> {
-        let chat = store.chat(chat_id).await?.filter(|chat| self.may_use(chat.session_id));
+        let chat = store.chats().get(chat_id).await?.filter(|chat| self.may_use(chat.session_id));
         chat.ok_or_else(ApiError::chat_not_found)
     }
 

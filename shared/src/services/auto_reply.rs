@@ -88,7 +88,7 @@ impl Responder {
             return Ok(());
         }
         if let Some(word) = message.body.as_deref().and_then(ConsentWord::read) {
-            self.store.set_consent(message.chat_id, word, message.timestamp).await?;
+            self.store.chats().set_consent(message.chat_id, word, message.timestamp).await?;
             tracing::info!(chat_id = %message.chat_id, ?word, "a contact said whether he wants automatic replies");
         }
         let session_rules = rules_by_session.of(message.session_id);
@@ -106,7 +106,7 @@ impl Responder {
     }
 
     async fn session_rules(&self, session_id: SessionId) -> Result<Option<SessionRules>, StoreError> {
-        let found = self.store.session_with_rules(session_id).await?;
+        let found = self.store.sessions().get_with_rules(session_id).await?;
         Ok(found.map(|(session, rules)| SessionRules { session, rules }))
     }
 
@@ -120,7 +120,7 @@ impl Responder {
             if now.since(started) > RETRY_BUDGET {
                 break;
             }
-            let Some(context) = self.store.reply_context(message.chat_id).await? else { return Ok(()) };
+            let Some(context) = self.store.outbox().reply_context(message.chat_id).await? else { return Ok(()) };
             let decision = self.decide(message, &context, session_rules, now);
             let Some(answer) = &decision.answer else {
                 self.note_suppressed(message, &decision);
@@ -178,7 +178,7 @@ impl Responder {
             history_expires_at: history.expires_at(&session_rules.rules, now),
             quiet_since: now.before(self.limits.quiet),
         };
-        self.store.store_reply(&reply).await
+        self.store.outbox().store_reply(&reply).await
     }
 
     fn note_suppressed(&self, message: &Message, decision: &Decision<'_>) {

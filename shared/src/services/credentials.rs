@@ -106,7 +106,7 @@ impl Credentials {
         let now = self.system.now();
         let numbers = async {
             match &self.numbers {
-                Some(numbers) => numbers.known.get(now, numbers.store.numbers()).await.map(drop),
+                Some(numbers) => numbers.known.get(now, numbers.store.numbers().list()).await.map(drop),
                 None => Ok(()),
             }
         };
@@ -141,7 +141,7 @@ impl Credentials {
         }
         let known = match &self.numbers {
             Some(numbers) => {
-                let known = numbers.known.get(now, numbers.store.numbers()).await?;
+                let known = numbers.known.get(now, numbers.store.numbers().list()).await?;
                 if let Some(webhook_app) = self.signing_numbers(numbers, &known, signed).await? {
                     return Ok(Some(webhook_app));
                 }
@@ -155,7 +155,7 @@ impl Credentials {
             return Ok(Some(WebhookApp::Deployment));
         }
         let Some((numbers, known)) = known else { return Ok(None) };
-        match numbers.known.refresh_if(&known, MIN_REFRESH_INTERVAL, now, numbers.store.numbers()).await {
+        match numbers.known.refresh_if(&known, MIN_REFRESH_INTERVAL, now, numbers.store.numbers().list()).await {
             Refresh::Value(newer) => self.signing_numbers(numbers, &newer, signed).await,
             Refresh::Same | Refresh::NotYet => Ok(None),
         }
@@ -202,7 +202,7 @@ impl Credentials {
     pub async fn access_token(&self, phone_number_id: &str) -> Result<AccessToken, CredentialsError> {
         let now = self.system.now();
         if let Some(numbers) = &self.numbers {
-            let known = numbers.known.get(now, numbers.store.numbers()).await?;
+            let known = numbers.known.get(now, numbers.store.numbers().list()).await?;
             if let Some(text) = self.own_token(numbers, &known, phone_number_id).await? {
                 return Ok(AccessToken { text, read_at: now });
             }
@@ -217,9 +217,10 @@ impl Credentials {
         let age = now.since(refused.read_at);
         let mut is_sure = true;
         if let Some(numbers) = &self.numbers
-            && let Ok(known) = numbers.known.get(now, numbers.store.numbers()).await
+            && let Ok(known) = numbers.known.get(now, numbers.store.numbers().list()).await
         {
-            is_sure &= numbers.known.refresh_if(&known, age, now, numbers.store.numbers()).await != Refresh::NotYet;
+            is_sure &=
+                numbers.known.refresh_if(&known, age, now, numbers.store.numbers().list()).await != Refresh::NotYet;
         }
         if let Ok(secrets) = self.secrets.get(now).await {
             is_sure &= self.secrets.refresh_if_older(&secrets, age, now).await != Refresh::NotYet;

@@ -220,7 +220,7 @@ impl Dispatcher {
                     outcomes.push(Ok(()));
                     // Those behind it wait for it; unless it was finished just now, and can wait no more.
                     if rest.peek().is_some() {
-                        match self.store.wait_for(&key).await {
+                        match self.store.outbox().wait_for(&key).await {
                             Ok(true) => break,
                             Ok(false) => {}
                             Err(error) => {
@@ -252,7 +252,7 @@ impl Dispatcher {
         mut pair_tat: Option<Timestamp>,
     ) -> Result<(), DeliveryError> {
         loop {
-            let followers = self.store.followers(&key).await?;
+            let followers = self.store.outbox().followers(&key).await?;
             if followers.is_empty() {
                 return Ok(());
             }
@@ -262,7 +262,7 @@ impl Dispatcher {
                 match self.deliver_one(PendingMessage::Read(Box::new(follower)), Some(before)).await? {
                     Progress::Done { pair_tat: tat, .. } => (key, pair_tat) = (next, tat),
                     Progress::Deferred => {
-                        return self.store.wait_for(&next).await.map(drop).map_err(Into::into);
+                        return self.store.outbox().wait_for(&next).await.map(drop).map_err(Into::into);
                     }
                 }
             }
@@ -277,7 +277,7 @@ impl Dispatcher {
         const GONE: Progress = Progress::Done { wakes: false, pair_tat: None };
         let found = match pending {
             PendingMessage::Read(found) => *found,
-            PendingMessage::At(key) => match self.store.outbox_message(&key).await? {
+            PendingMessage::At(key) => match self.store.outbox().get(&key).await? {
                 Some(found) => found,
                 None => return Ok(GONE),
             },
@@ -345,7 +345,7 @@ impl Dispatcher {
             return Ok(Ok(known.pair_tat));
         }
 
-        let Some(before) = self.store.outbox_message(&previous).await? else { return Ok(Ok(None)) };
+        let Some(before) = self.store.outbox().get(&previous).await? else { return Ok(Ok(None)) };
         let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
         if is_out_of_the_way(before.message.status, policy) {
             return Ok(Ok(before.pair_tat));
@@ -356,12 +356,12 @@ impl Dispatcher {
         let then = before.due_at.unwrap_or(now).max(now).after(Duration::from_secs(5));
         let deferred = self.defer(&found.message.key(), then).await?;
         found.due_at = Some(then);
-        Ok(if self.store.wait_for(&previous).await? { Err(deferred) } else { Ok(before.pair_tat) })
+        Ok(if self.store.outbox().wait_for(&previous).await? { Err(deferred) } else { Ok(before.pair_tat) })
     }
 
     /// Leaves a message for later.
     async fn defer(&self, key: &MessageKey, until: Timestamp) -> Result<Progress, DeliveryError> {
-        self.store.wait_until(key, until).await?;
+        self.store.outbox().postpone(key, until).await?;
         self.note(until);
         Ok(Progress::Deferred)
     }
@@ -386,7 +386,7 @@ impl Dispatcher {
         tracing::warn!(message_id = %found.message.id, "message expired");
         let change =
             Change::new(DeliveryEvent::Expired).error("The message could not be sent before its time was over");
-        match self.store.change_if(found, &change).await? {
+        match self.store.outbox().change_if(found, &change).await? {
             Some(wakes) => {
                 self.metrics.add(Metric::FailedExpired, 1);
                 Ok(Progress::Done { wakes, pair_tat: found.pair_tat })
@@ -414,7 +414,7 @@ impl Dispatcher {
             .due_at(due_at)
             .attempt(attempt);
         let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
-        match self.store.change_if(found, &change).await? {
+        match self.store.outbox().change_if(found, &change).await? {
             Some(wakes) => {
                 tracing::warn!(message_id = %found.message.id, "a send was interrupted");
                 self.metrics.add(Metric::MessagesUnknown, 1);
@@ -445,7 +445,7 @@ impl Dispatcher {
         };
         // Ignored for a message that fails.
         let change = Change::new(event).error(error).due_at(now);
-        let Some(wakes) = self.store.change_if(&found, &change).await? else { return Ok(Progress::Deferred) };
+        let Some(wakes) = self.store.outbox().change_if(&found, &change).await? else { return Ok(Progress::Deferred) };
         tracing::warn!(message_id = %found.message.id, ?policy, "nothing was heard of a message");
         match policy {
             UnknownPolicy::Fail => {

@@ -45,13 +45,13 @@ pub async fn export(
     list: &MessageList,
     render: impl Fn(Message, MessageMetadata, Received) -> Result<Box<RawValue>, serde_json::Error>,
 ) -> Result<Page<Box<RawValue>>, ExportError> {
-    let page = store.messages(chat, list).await?;
+    let page = store.messages().list(chat, list).await?;
     let mut next = page.next;
     let mut items = Vec::with_capacity(page.items.len());
     let (mut bytes, mut last) = (0, None);
     for (message, metadata) in page.items {
         let position = Position { at: message.timestamp, id: message.id.to_uuid() };
-        let received = match store.full_raw(&message).await? {
+        let received = match store.messages().full_raw(&message).await? {
             None => Received::Nothing,
             Some(raw) if raw.len() > MAX_BYTES => Received::TooLong,
             Some(raw) => Received::Json(as_json(&raw)?),

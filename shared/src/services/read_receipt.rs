@@ -57,7 +57,8 @@ impl ReadReceipts {
     /// Marks the chat as read in the table, then at WhatsApp. A failure at WhatsApp is part of the result: the chat is
     /// read either way, and a repeated request marks it at WhatsApp.
     pub async fn mark_read(&self, store: &Store, chat: &Chat) -> Result<(Chat, ReadReceipt), ReadError> {
-        let (session, chat) = tokio::join!(store.session(chat.session_id), store.change_chat(chat, &ChatChange::READ));
+        let (session, chat) =
+            tokio::join!(store.sessions().get(chat.session_id), store.chats().change(chat, &ChatChange::READ));
         let (session, chat) = (session?, chat?.ok_or(ReadError::NoChat)?);
         let receipt = self.send(&session.ok_or(ReadError::NoSession)?, &chat).await;
         Ok((chat, receipt))

@@ -170,7 +170,8 @@ impl Receiver {
         match task {
             Task::Messages(conversation) => self.store_messages(conversation).await,
             Task::Pair { attempt, received } => {
-                let outcome = self.store.pair(&attempt, &received.phone_number_id, received.message.timestamp).await?;
+                let outcome =
+                    self.store.sessions().pair(&attempt, &received.phone_number_id, received.message.timestamp).await?;
                 tracing::info!(session_id = %attempt.session_id, ?outcome, "pairing");
                 match outcome {
                     Pairing::Paired => {
@@ -195,10 +196,10 @@ impl Receiver {
                 let Some(owner) = self.owner(&phone_number_id).await? else { return Ok(()) };
                 match told {
                     ContactUpdate::Together { addresses, at } => {
-                        self.store.learn(owner.session_id, &addresses, at).await
+                        self.store.chats().record_addresses(owner.session_id, &addresses, at).await
                     }
                     ContactUpdate::Moved { from, to, at } => {
-                        self.store.move_contact(owner.session_id, &from, &to, at).await
+                        self.store.chats().move_contact(owner.session_id, &from, &to, at).await
                     }
                 }
             }
@@ -216,11 +217,11 @@ impl Receiver {
         let messages = self.unknown_ones(&phone_number_id, source, messages).await?;
         let number = phone_number_id.clone();
         let batch = InboundBatch { session_id, phone_number_id, addresses, name, source, messages };
-        let receipts = self.store.receive(batch).await?;
+        let receipts = self.store.messages().receive(batch).await?;
         let stored = receipts.stored;
         tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");
         for (wamid, key) in &receipts.recheck {
-            let applied = self.store.apply_early_updates(&number, wamid, key).await?;
+            let applied = self.store.messages().apply_early_updates(&number, wamid, key).await?;
             applied.into_iter().for_each(|applied| self.count(applied));
         }
         for action in actions {
@@ -253,12 +254,12 @@ impl Receiver {
     async fn is_known(&self, number: &str, message: &Inbound) -> Result<bool, StoreError> {
         if let Some(key) = message.ours {
             let update = StatusUpdate::sent(number, &message.wamid, message.timestamp);
-            if self.store.apply_status(&key, &update).await? != Applied::Missing {
+            if self.store.messages().apply_status(&key, &update).await? != Applied::Missing {
                 return Ok(true);
             }
         }
-        let Some(key) = self.store.message_by_wamid(number, &message.wamid).await? else { return Ok(false) };
-        self.store.fill_placeholder(&key, message).await?;
+        let Some(key) = self.store.messages().find_by_wamid(number, &message.wamid).await? else { return Ok(false) };
+        self.store.messages().fill_placeholder(&key, message).await?;
         Ok(true)
     }
 
@@ -266,7 +267,7 @@ impl Receiver {
         let Conversation { phone_number_id, source, messages, .. } = conversation;
         let (number, count) = (phone_number_id.as_str(), messages.len());
         let kept: Vec<_> = stream::iter(messages)
-            .map(|message| async move { self.store.put_unowned_if_absent(number, &message, source).await })
+            .map(|message| async move { self.store.messages().put_unowned_if_absent(number, &message, source).await })
             .buffer_unordered(PARALLEL)
             .collect()
             .await;
@@ -282,14 +283,14 @@ impl Receiver {
         for look in [Look::Key(key), Look::Wamid, Look::Park, Look::Wamid] {
             let key = match look {
                 Look::Key(key) => key,
-                Look::Wamid => self.store.message_by_wamid(&update.phone_number_id, &update.wamid).await?,
+                Look::Wamid => self.store.messages().find_by_wamid(&update.phone_number_id, &update.wamid).await?,
                 Look::Park => {
-                    self.store.put_early_status(update).await?;
+                    self.store.messages().put_early_status(update).await?;
                     None
                 }
             };
             if let Some(key) = key {
-                let applied = self.store.apply_status(&key, update).await?;
+                let applied = self.store.messages().apply_status(&key, update).await?;
                 if applied != Applied::Missing {
                     self.count(applied);
                     return Ok(());
@@ -311,14 +312,14 @@ impl Receiver {
         }
         let Some(chat_id) = chat_id else { return Ok(()) };
         let early = EarlyAction::new(number, action, chat_id, self.system.now());
-        self.store.put_early_action(&early).await?;
+        self.store.messages().put_early_action(&early).await?;
         // The message may have been stored between the two; whoever stores it later finds what is parked.
         self.apply_action(number, &early.action).await.map(drop)
     }
 
     async fn apply_action(&self, number: &str, action: &MessageAction) -> Result<bool, StoreError> {
-        match self.store.message_by_wamid(number, &action.target).await? {
-            Some(key) => self.store.apply_action(number, &key, action).await,
+        match self.store.messages().find_by_wamid(number, &action.target).await? {
+            Some(key) => self.store.messages().apply_action(number, &key, action).await,
             None => Ok(false),
         }
     }
@@ -337,12 +338,12 @@ impl Receiver {
         }
         let owner = match (&event.phone_number_id, &event.waba_id) {
             (Some(number), _) => EventOwner::Number(number.clone()),
-            (None, Some(account)) if event.reason.is_none() && self.store.knows_account(account).await? => {
+            (None, Some(account)) if event.reason.is_none() && self.store.numbers().has_account(account).await? => {
                 EventOwner::Account(account.clone())
             }
-            _ => EventOwner::Nobody,
+            _ => EventOwner::Unknown,
         };
-        self.store.put_event_if_absent(&event, &owner, None).await
+        self.store.events().put_if_absent(&event, &owner, None).await
     }
 
     async fn put_unreadable_if_absent(&self, body: &[u8]) -> Result<(), StoreError> {
@@ -353,7 +354,7 @@ impl Receiver {
         let reason = Some("the body is not JSON");
         let event = WebhookEvent { field: "webhook".to_owned(), reason, raw, ..WebhookEvent::default() };
         self.metrics.add(Metric::WebhookNotUnderstood, 1);
-        self.store.put_event_if_absent(&event, &EventOwner::Nobody, encoding).await
+        self.store.events().put_if_absent(&event, &EventOwner::Unknown, encoding).await
     }
 
     async fn owner(&self, phone_number_id: &str) -> Result<Option<NumberOwner>, StoreError> {
@@ -364,7 +365,7 @@ impl Receiver {
         {
             return Ok(Some(known.owner.clone()));
         }
-        let owner = self.store.number_owner(phone_number_id).await?;
+        let owner = self.store.numbers().owner(phone_number_id).await?;
         if let (Some(owner), Ok(mut owners)) = (&owner, self.owners.lock()) {
             let known = Known { owner: owner.clone(), at: now, has_noted: false };
             owners.insert(phone_number_id.to_owned(), known);
@@ -391,7 +392,7 @@ impl Receiver {
         let is_first = self.owners.lock().is_ok_and(|mut owners| {
             owners.get_mut(number).is_some_and(|known| !std::mem::replace(&mut known.has_noted, true))
         });
-        if is_first { self.store.record_account(number, &account).await } else { Ok(()) }
+        if is_first { self.store.numbers().record_account(number, &account).await } else { Ok(()) }
     }
 }
 

@@ -113,7 +113,7 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
             break;
         }
         let key = request.idempotency_key.as_deref();
-        let context = store.send_context(request.session_id, &identity, key).await?;
+        let context = store.outbox().send_context(request.session_id, &identity, key).await?;
         if let Some(replay) = &context.replay {
             return repeated(replay, &hash);
         }
@@ -125,7 +125,7 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
         let alias_write = context.alias_write.as_ref();
         let outbound =
             Outbound { message: &message, chat: &chat, known: context.chat.as_ref(), alias_write, idempotency };
-        match store.store_outbound(&outbound).await? {
+        match store.outbox().store(&outbound).await? {
             SendOutcome::Stored => return Ok(answer),
             SendOutcome::Replayed(replay) => return repeated(&replay, &hash),
             SendOutcome::Changed => {}
@@ -221,8 +221,8 @@ async fn resolved(store: &Store, session: &Session, content: &Content) -> Result
 /// What WhatsApp calls the message that the caller names by our id; anything else is WhatsApp's own id already.
 async fn wamid_of(store: &Store, session: &Session, id: &str, field: &'static str) -> Result<String, NotStored> {
     let Ok(id) = id.parse::<MessageId>() else { return Ok(id.to_owned()) };
-    let known = match store.message_by_id(id).await? {
-        Some(key) => store.outbox_message(&key).await?.map(|found| found.message),
+    let known = match store.messages().find_by_id(id).await? {
+        Some(key) => store.outbox().get(&key).await?.map(|found| found.message),
         None => None,
     };
     let Some(message) = known.filter(|message| {

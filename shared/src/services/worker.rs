@@ -73,13 +73,17 @@ pub async fn settle(
     request: &SettleRequest,
     may_use: impl Fn(SessionId) -> bool,
 ) -> Result<MessageResponse, WorkerError> {
-    let key = store.message_by_id(request.message_id).await?.ok_or(WorkerError::MessageNotFound)?;
-    let row = store.worker_messages(vec![key]).await?.remove(&key);
+    let key = store.messages().find_by_id(request.message_id).await?.ok_or(WorkerError::MessageNotFound)?;
+    let row = store.outbox().worker_messages(vec![key]).await?.remove(&key);
     let row = row.filter(|row| may_use(row.message.session_id)).ok_or(WorkerError::MessageNotFound)?;
     let lease = request.lease.to_string();
     let row = match row.settled_lease {
         Some(_) => row,
-        None => store.settle_for_worker(&row, &lease, &request.outcome).await?.ok_or(WorkerError::MessageNotFound)?,
+        None => store
+            .outbox()
+            .settle_for_worker(&row, &lease, &request.outcome)
+            .await?
+            .ok_or(WorkerError::MessageNotFound)?,
     };
     let said = match &request.outcome {
         WorkerOutcome::Sent { id } => row.message.wamid.as_ref() == Some(id),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{
-    Store, StoreError,
+    Messages, StoreError,
     inbound::MESSAGE,
     item::{self, Item},
     keys::Key,
@@ -42,10 +42,10 @@ pub(super) struct Annotated {
     pub(super) changed: bool,
 }
 
-impl Store {
+impl Messages<'_> {
     /// Applies an action to the message at `key`. Returns `false` if this number has no such message.
     pub async fn apply_action(
-        &self,
+        self,
         phone_number_id: &str,
         key: &MessageKey,
         action: &MessageAction,
@@ -74,12 +74,12 @@ impl Store {
     /// if another writer was faster, and returns whether anything is to be written. Returns `None` if there is no such
     /// message.
     pub(super) async fn annotate(
-        &self,
+        self,
         key: &MessageKey,
         change: impl Fn(&mut Annotations, &mut Message) -> bool,
     ) -> Result<Option<Annotated>, StoreError> {
         for attempt in 0..ROUNDS {
-            let Some(item) = self.get("reading a message", &Key::message(key)).await? else { return Ok(None) };
+            let Some(item) = self.0.get("reading a message", &Key::message(key)).await? else { return Ok(None) };
             let before: Message = item::read(MESSAGE, item.clone())?;
             let (mut annotations, mut after) = (annotations(item)?, before.clone());
             let known = annotations.version;
@@ -90,13 +90,13 @@ impl Store {
             if self.write_annotations(key, &annotations, known, &before, &after).await? {
                 return Ok(Some(Annotated { before, after, changed: true }));
             }
-            self.pause(attempt).await;
+            self.0.pause(attempt).await;
         }
         Err(StoreError::Contention { operation: "annotating a message" })
     }
 
     async fn write_annotations(
-        &self,
+        self,
         key: &MessageKey,
         annotations: &Annotations,
         known: u64,
@@ -114,11 +114,11 @@ impl Store {
                 update = update.set_or_remove(name, new.as_ref());
             }
         }
-        self.update_if("annotating a message", update).await
+        self.0.update_if("annotating a message", update).await
     }
 
     /// Updates the chat's last message if it is the annotated one.
-    async fn update_preview(&self, annotated: &Annotated, act: &ActionKind) -> Result<(), StoreError> {
+    async fn update_preview(self, annotated: &Annotated, act: &ActionKind) -> Result<(), StoreError> {
         let Annotated { before, after, .. } = annotated;
         let shown = |message: &Message| message.body.as_deref().map_or_else(|| placeholder(message.kind), preview);
         let new = match act {
@@ -126,11 +126,11 @@ impl Store {
             ActionKind::Edit { .. } => shown(after),
             ActionKind::Revoke => REVOKED.to_owned(),
         };
-        let chat_id = self.chat(before.chat_id).await?.map_or(before.chat_id, |chat| chat.id);
+        let chat_id = self.0.chats().get(before.chat_id).await?.map_or(before.chat_id, |chat| chat.id);
         let update = UpdateBuilder::new(&Key::chat(chat_id))
             .set("last_message", new)
             .condition(("last_message_at = ?", before.timestamp))
             .condition(("last_message = ?", shown(before)));
-        self.update_if("updating a chat's last message", update).await.map(drop)
+        self.0.update_if("updating a chat's last message", update).await.map(drop)
     }
 }

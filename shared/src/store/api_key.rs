@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    Store, StoreError,
+    ApiKeys, StoreError,
     item::{self, string},
     keys::{API_KEYS, Key},
     transaction::Transaction,
@@ -27,16 +27,16 @@ pub struct KeyPage {
     pub next: Option<Position>,
 }
 
-impl Store {
+impl ApiKeys<'_> {
     /// Stores a new key and its list entry in one transaction.
-    pub async fn create_api_key(&self, key: &ApiKey) -> Result<(), StoreError> {
+    pub async fn create(self, key: &ApiKey) -> Result<(), StoreError> {
         let operation = "creating an API key";
         let entry_key = Key::api_key_entry(key.place());
         let entry = item::write("api_key_entry", &entry_key, &json!({}))?;
         let item = item::write(API_KEY, &Key::api_key(key.id), key)?;
         let absent = "attribute_not_exists(pk)";
-        let actions = vec![self.put_action(item, absent), self.put_action(entry, absent)];
-        match self.transact(operation, actions).await? {
+        let actions = vec![self.0.put_action(item, absent), self.0.put_action(entry, absent)];
+        match self.0.transact(operation, actions).await? {
             Transaction::Committed => Ok(()),
             // Two keys with the same 256 random bits. Never overwrites a key.
             Transaction::Refused(_) => Err(StoreError::Contention { operation }),
@@ -44,12 +44,12 @@ impl Store {
     }
 
     /// Returns a key.
-    pub async fn api_key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
-        self.get("reading an API key", &Key::api_key(id)).await?.map(|item| item::read(API_KEY, item)).transpose()
+    pub async fn get(self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.0.get("reading an API key", &Key::api_key(id)).await?.map(|item| item::read(API_KEY, item)).transpose()
     }
 
     /// Records the use of a key, at most once an hour. Does nothing if the key no longer exists.
-    pub async fn record_use(&self, key: &ApiKey, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_use(self, key: &ApiKey, now: Timestamp) -> Result<(), StoreError> {
         if key.last_used_at.is_some_and(|at| now.since(at) < USE_UPDATE_INTERVAL) {
             return Ok(());
         }
@@ -57,17 +57,17 @@ impl Store {
             .set("last_used_at", now)
             .condition("attribute_exists(pk)")
             .condition(("attribute_not_exists(last_used_at) OR last_used_at < ?", now));
-        self.update_if("recording the use of an API key", update).await.map(drop)
+        self.0.update_if("recording the use of an API key", update).await.map(drop)
     }
 
     /// Deletes a key and its list entry. Returns whether it existed.
-    pub async fn delete_api_key(&self, id: KeyId) -> Result<bool, StoreError> {
-        let Some(key) = self.api_key(id).await? else { return Ok(false) };
+    pub async fn delete(self, id: KeyId) -> Result<bool, StoreError> {
+        let Some(key) = self.get(id).await? else { return Ok(false) };
         let actions = vec![
-            self.delete_action(&Key::api_key(id), "attribute_exists(pk)"),
-            self.delete_action(&Key::api_key_entry(key.place()), "attribute_exists(pk)"),
+            self.0.delete_action(&Key::api_key(id), "attribute_exists(pk)"),
+            self.0.delete_action(&Key::api_key_entry(key.place()), "attribute_exists(pk)"),
         ];
-        match self.transact("deleting an API key", actions).await? {
+        match self.0.transact("deleting an API key", actions).await? {
             Transaction::Committed => Ok(true),
             // Deleted concurrently.
             Transaction::Refused(_) => Ok(false),
@@ -75,11 +75,12 @@ impl Store {
     }
 
     /// Returns up to `limit` keys (100 at most), newest first: those created before the position `after`.
-    pub async fn api_keys(&self, limit: i32, after: Option<Position>) -> Result<KeyPage, StoreError> {
+    pub async fn list(self, limit: i32, after: Option<Position>) -> Result<KeyPage, StoreError> {
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .key_condition_expression("pk = :keys")
             .expression_attribute_values(":keys", string(API_KEYS))
             .set_exclusive_start_key(after.map(|position| Key::api_key_entry(position).attributes()))
@@ -97,7 +98,7 @@ impl Store {
         }
         let keys = positions.iter().map(|position| Key::api_key(KeyId::from_uuid(position.id)));
         let keys: Vec<Key> = keys.collect();
-        let mut found = self.get_all("reading API keys", keys.clone()).await?;
+        let mut found = self.0.get_all("reading API keys", keys.clone()).await?;
         let keys = keys.iter().filter_map(|key| found.remove(key));
         Ok(KeyPage { keys: keys.map(|item| item::read(API_KEY, item)).collect::<Result<_, _>>()?, next })
     }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{
-    Store,
+    Chats,
     keys::{Key, inbox_key, inbox_position},
     update::{Condition, UpdateBuilder},
 };
@@ -35,7 +35,7 @@ pub(super) struct Summary<'a> {
 pub(super) enum Expected<'a> {
     /// Any state.
     Anything,
-    /// No pending annotation: see [`Store::put_early_action`].
+    /// No pending annotation: see [`super::Messages::put_early_action`].
     NoPendingAnnotation,
     /// The chat doesn't exist.
     New,
@@ -65,10 +65,10 @@ pub(super) enum Unread {
     Leave,
 }
 
-impl Store {
+impl Chats<'_> {
     /// Returns the action that creates or updates a chat. It fails if the chat was merged into another one, or if
     /// `last_message_at` would go back.
-    pub(super) fn upsert_chat(&self, summary: &Summary<'_>) -> TransactWriteItem {
+    pub(super) fn upsert(self, summary: &Summary<'_>) -> TransactWriteItem {
         let chat = summary.chat;
         let update = UpdateBuilder::new(&Key::chat(chat.id))
             .set("id", chat.id)
@@ -85,7 +85,7 @@ impl Store {
             Some(0) => update.condition("attribute_not_exists(merged)"),
             Some(count) => update.condition(("size(merged) = ?", count)),
         };
-        let inbox = inbox_key(chat.session_id, ChatStatus::Inbox, chat.id.shard(self.inbox_shards));
+        let inbox = inbox_key(chat.session_id, ChatStatus::Inbox, chat.id.shard(self.0.inbox_shards));
         let update = match summary.unread {
             Unread::Add { names, .. } | Unread::Keep { names } => update_by_inbound(update, summary, names, inbox),
             Unread::Clear => update
@@ -100,10 +100,10 @@ impl Store {
                 .set("last_outbound", chat.last_outbound.as_ref()),
             Unread::Leave => update.set("last_outbound", chat.last_outbound.as_ref()),
         };
-        self.update_action(expect(self.update_last_message(update, summary), &summary.expects))
+        self.0.update_action(expect(self.update_last_message(update, summary), &summary.expects))
     }
 
-    fn update_last_message(&self, update: UpdateBuilder, summary: &Summary<'_>) -> UpdateBuilder {
+    fn update_last_message(self, update: UpdateBuilder, summary: &Summary<'_>) -> UpdateBuilder {
         let chat = summary.chat;
         let (Some(last), Some(at)) = (&chat.last_message, chat.last_message_at) else { return update };
         let position = inbox_position(at, chat.id);
@@ -112,7 +112,7 @@ impl Store {
                 .set("last_message", last)
                 .set("last_message_at", at)
                 .set("inbox_position", position)
-                .set("expires_at", self.expires_at(at))
+                .set("expires_at", self.0.expires_at(at))
                 .condition(("attribute_not_exists(last_message_at) OR last_message_at <= ?", at));
         }
         // A chat that begins with a message that isn't shown, such as a reaction, still has a position in the inbox.

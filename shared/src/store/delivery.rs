@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError,
+    Chats, Outbox, StoreError,
     inbound::MESSAGE,
     item::{self, Item, string},
     keys::{Key, wamid_key},
@@ -117,9 +117,9 @@ impl Change {
     }
 }
 
-impl Store {
+impl Outbox<'_> {
     /// Claims a pending message that is due. Of several concurrent claims, one succeeds.
-    pub async fn claim(&self, key: &MessageKey, lease: &Lease) -> Result<Claim, StoreError> {
+    pub async fn claim(self, key: &MessageKey, lease: &Lease) -> Result<Claim, StoreError> {
         let id = lease.id.to_string();
         let update = claim(key, &id, lease.until)
             .set("pair_tat", lease.pair_tat)
@@ -128,7 +128,7 @@ impl Store {
             .remove(["not_before"])
             .condition(("attribute_not_exists(not_before) OR not_before <= ?", lease.now))
             .returning_new();
-        let item = match self.update("claiming a message", update).await? {
+        let item = match self.0.update("claiming a message", update).await? {
             WriteOutcome::Written { item } => item,
             // The SDK retries an update whose response was lost.
             WriteOutcome::Refused { item: Some(item) } if item.get("lease") == Some(&string(&id)) => Some(item),
@@ -143,10 +143,10 @@ impl Store {
 
     /// Records the result of a send, unless the lease has ended or a status has settled the message. Returns whether
     /// later messages of the chat wait for this one.
-    pub async fn settle(&self, claimed: &OutboxMessage, lease: Uuid, change: &Change) -> Result<bool, StoreError> {
+    pub async fn settle(self, claimed: &OutboxMessage, lease: Uuid, change: &Change) -> Result<bool, StoreError> {
         let Some(update) = self.transition(&claimed.message, MessageStatus::Sending, change)? else { return Ok(false) };
         let update = update.condition(("lease = ?", lease)).returning_new();
-        match self.update("settling a message", update).await? {
+        match self.0.update("settling a message", update).await? {
             WriteOutcome::Written { item } => Ok(item.as_ref().is_some_and(has_waiting)),
             WriteOutcome::Refused { item } => {
                 let attempts = item::value(&claimed.message.attempts_with(change.attempt.clone()))?;
@@ -162,9 +162,9 @@ impl Store {
     /// Records that WhatsApp accepted a message whose lease has ended or that a status has settled. Like the receipt
     /// `sent`, it moves the status forward only: the first update is for a message without a later status, the second for
     /// one with.
-    async fn settle_late(&self, message: &Message, wamid: &str, attempts: AttributeValue) -> Result<(), StoreError> {
+    async fn settle_late(self, message: &Message, wamid: &str, attempts: AttributeValue) -> Result<(), StoreError> {
         let operation = "settling a message";
-        let (now, sent) = (self.system.now(), MessageStatus::Sent);
+        let (now, sent) = (self.0.system.now(), MessageStatus::Sent);
         let accepted = UpdateBuilder::new(&Key::message(&message.key()))
             .set_if_absent("wamid", wamid)
             .set_if_absent("wamid_key", wamid_key(&message.phone_number_id, wamid))
@@ -177,7 +177,7 @@ impl Store {
             .set("status_rank", sent.rank())
             .remove(["error", "lease", "lease_until", "due_key", "due_at", "not_before"])
             .condition(("status_rank < ?", sent.rank()));
-        if self.update_if(operation, moved).await? || self.update_if(operation, accepted).await? {
+        if self.0.update_if(operation, moved).await? || self.0.update_if(operation, accepted).await? {
             return Ok(());
         }
         Err(StoreError::Contention { operation })
@@ -185,26 +185,26 @@ impl Store {
 
     /// Changes a message without a live lease, if it is as it was read. Returns whether later messages of the chat wait
     /// for it; `None` if it wasn't changed.
-    pub async fn change_if(&self, found: &OutboxMessage, change: &Change) -> Result<Option<bool>, StoreError> {
+    pub async fn change_if(self, found: &OutboxMessage, change: &Change) -> Result<Option<bool>, StoreError> {
         let Some(update) = self.transition(&found.message, found.message.status, change)? else { return Ok(None) };
         let update = update.condition(Condition::equals("lease_until", found.lease_until)).returning_new();
-        match self.update("changing a message's status", update).await? {
+        match self.0.update("changing a message's status", update).await? {
             WriteOutcome::Written { item } => Ok(Some(item.as_ref().is_some_and(has_waiting))),
             WriteOutcome::Refused { .. } => Ok(None),
         }
     }
 
     /// Postpones a pending message until `due_at`.
-    pub async fn wait_until(&self, key: &MessageKey, due_at: Timestamp) -> Result<(), StoreError> {
+    pub async fn postpone(self, key: &MessageKey, due_at: Timestamp) -> Result<(), StoreError> {
         let update = UpdateBuilder::new(&Key::message(key))
             .set("due_at", due_at)
             .condition(("#status = ?", MessageStatus::Pending));
-        self.update_if("postponing a message", update).await.map(drop)
+        self.0.update_if("postponing a message", update).await.map(drop)
     }
 
     /// Returns the update that a change makes to a message with status `from`; `None` if its event doesn't apply there.
     pub(super) fn transition(
-        &self,
+        self,
         message: &Message,
         from: MessageStatus,
         change: &Change,
@@ -214,13 +214,13 @@ impl Store {
 
     /// Returns the update that moves a message from one status to another.
     pub(super) fn status_update(
-        &self,
+        self,
         message: &Message,
         from: MessageStatus,
         to: MessageStatus,
         change: &Change,
     ) -> Result<UpdateBuilder, StoreError> {
-        let now = self.system.now();
+        let now = self.0.system.now();
         let attempts = change.attempt.clone().map(|attempt| item::value(&message.attempts_with(Some(attempt))));
         let wamid = change.wamid.as_ref();
         let update = UpdateBuilder::new(&Key::message(&message.key()))
@@ -242,28 +242,29 @@ impl Store {
 
     /// Marks that a later message of the chat waits for this one. Returns `false` if it doesn't have to wait: the message
     /// is final or doesn't exist.
-    pub async fn wait_for(&self, predecessor: &MessageKey) -> Result<bool, StoreError> {
+    pub async fn wait_for(self, predecessor: &MessageKey) -> Result<bool, StoreError> {
         let unfinished = [MessageStatus::Pending, MessageStatus::Sending, MessageStatus::Unknown];
         let update = UpdateBuilder::new(&Key::message(predecessor))
             .set("waiting", true)
             .condition(("#status IN (?, ?, ?)", unfinished));
-        self.update_if("waiting for a message", update).await
+        self.0.update_if("waiting for a message", update).await
     }
 
     /// Returns a message with the attributes that `deliver` uses.
-    pub async fn outbox_message(&self, key: &MessageKey) -> Result<Option<OutboxMessage>, StoreError> {
-        self.get("reading a message", &Key::message(key)).await?.map(|item| item::read(MESSAGE, item)).transpose()
+    pub async fn get(self, key: &MessageKey) -> Result<Option<OutboxMessage>, StoreError> {
+        self.0.get("reading a message", &Key::message(key)).await?.map(|item| item::read(MESSAGE, item)).transpose()
     }
 
     /// Returns the pending messages of a chat after `key`, in order: up to one page of the table.
-    pub async fn followers(&self, key: &MessageKey) -> Result<Vec<OutboxMessage>, StoreError> {
+    pub async fn followers(self, key: &MessageKey) -> Result<Vec<OutboxMessage>, StoreError> {
         let Key { pk, sk } = Key::message(key);
         let mut start: Option<HashMap<String, AttributeValue>> = None;
         loop {
             let output = self
+                .0
                 .client
                 .query()
-                .table_name(&self.table)
+                .table_name(&self.0.table)
                 .key_condition_expression("pk = :pk AND sk BETWEEN :after AND :end")
                 .filter_expression("from_me = :true AND #status = :pending")
                 .expression_attribute_names("#status", "status")
@@ -289,10 +290,12 @@ impl Store {
             }
         }
     }
+}
 
+impl Chats<'_> {
     /// Records the WhatsApp id of a chat's contact.
-    pub async fn learn_wa_id(&self, chat_id: ChatId, wa_id: &str) -> Result<(), StoreError> {
-        self.update_live_chat("recording a contact's WhatsApp id", chat_id, |update| {
+    pub async fn record_wa_id(self, chat_id: ChatId, wa_id: &str) -> Result<(), StoreError> {
+        self.update_live("recording a contact's WhatsApp id", chat_id, |update| {
             update.set("wa_id", wa_id).condition("attribute_exists(pk)")
         })
         .await

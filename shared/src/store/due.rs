@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError,
+    Outbox, StoreError,
     item::{Item, string},
     keys::{DUE_SHARDS, Key, due_key},
     update::{UpdateBuilder, WriteOutcome},
@@ -69,10 +69,10 @@ pub enum PollerLease {
     Until(Timestamp),
 }
 
-impl Store {
+impl Outbox<'_> {
     /// Reads up to `limit` entries of each shard. Takes a single request if the index is empty.
-    pub async fn due_items(&self, now: Timestamp, limit: i32) -> Result<DueItems, StoreError> {
-        let scan = self.client.scan().table_name(&self.table).index_name("due").limit(1);
+    pub async fn due_items(self, now: Timestamp, limit: i32) -> Result<DueItems, StoreError> {
+        let scan = self.0.client.scan().table_name(&self.0.table).index_name("due").limit(1);
         let first = scan.send().await.map_err(StoreError::request("scanning for due items"))?;
         if first.items().is_empty() && first.last_evaluated_key().is_none() {
             return Ok(DueItems::default());
@@ -89,11 +89,12 @@ impl Store {
         Ok(DueItems { due, next })
     }
 
-    async fn shard(&self, shard: u8, limit: i32) -> Result<Vec<Item>, StoreError> {
+    async fn shard(self, shard: u8, limit: i32) -> Result<Vec<Item>, StoreError> {
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .index_name("due")
             .key_condition_expression("due_key = :shard")
             .expression_attribute_values(":shard", string(due_key(shard)))
@@ -105,15 +106,16 @@ impl Store {
     }
 
     /// Makes every pending message of a session due, and deletes the request to do so.
-    pub async fn make_session_due(&self, session_id: SessionId) -> Result<(), StoreError> {
-        let now = self.system.now();
+    pub async fn make_session_due(self, session_id: SessionId) -> Result<(), StoreError> {
+        let now = self.0.system.now();
         for shard in 0..DUE_SHARDS {
             let mut start = None;
             loop {
                 let output = self
+                    .0
                     .client
                     .query()
-                    .table_name(&self.table)
+                    .table_name(&self.0.table)
                     .index_name("due")
                     .key_condition_expression("due_key = :shard AND due_at > :now")
                     .filter_expression("session_id = :session")
@@ -132,9 +134,10 @@ impl Store {
                 }
             }
         }
-        self.client
+        self.0
+            .client
             .delete_item()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .set_key(Some(Key::resume(session_id).attributes()))
             .send()
             .await
@@ -142,23 +145,23 @@ impl Store {
             .map_err(StoreError::request("deleting a resume request"))
     }
 
-    async fn make_due(&self, key: Key, now: Timestamp) -> Result<(), StoreError> {
+    async fn make_due(self, key: Key, now: Timestamp) -> Result<(), StoreError> {
         let update = UpdateBuilder::new(&key)
             .set("due_at", now)
             .remove(["not_before"])
             .condition(("#status = ?", MessageStatus::Pending));
-        self.update_if("making a message due", update).await.map(drop)
+        self.0.update_if("making a message due", update).await.map(drop)
     }
 
     /// Acquires or renews the lease of the `DuePoller`. If another process holds it, returns when that lease ends.
-    pub async fn acquire_poller_lease(&self, poller_id: Uuid, until: Timestamp) -> Result<PollerLease, StoreError> {
-        let (now, lease) = (self.system.now(), poller_id.to_string());
+    pub async fn acquire_poller_lease(self, poller_id: Uuid, until: Timestamp) -> Result<PollerLease, StoreError> {
+        let (now, lease) = (self.0.system.now(), poller_id.to_string());
         let update = UpdateBuilder::new(&Key::poller_lease())
             .set("lease", &lease)
             .set("lease_until", until)
             .set("entity", "poller_lease")
             .condition(("attribute_not_exists(pk) OR lease_until < ? OR lease = ?", [now.to_string(), lease.clone()]));
-        match self.update("acquiring the poller lease", update).await? {
+        match self.0.update("acquiring the poller lease", update).await? {
             WriteOutcome::Written { .. } => Ok(PollerLease::Ours),
             WriteOutcome::Refused { item } => {
                 let until = item.and_then(|item| text(&item, "lease_until")?.parse().ok());
@@ -170,7 +173,7 @@ impl Store {
     /// Reserves sends from a number, unless it has no capacity before the horizon. One conditional write reserves many
     /// sends: the item is written a few times a second at most.
     pub async fn reserve_sends(
-        &self,
+        self,
         phone_number_id: &str,
         request: ReservationRequest,
     ) -> Result<ReservationResult, StoreError> {
@@ -178,9 +181,9 @@ impl Store {
         let span = micros(request.interval).saturating_mul(i64::from(request.count));
         for attempt in 0..12 {
             if attempt > 0 {
-                self.pause(attempt).await;
+                self.0.pause(attempt).await;
             }
-            let now = self.system.now().microseconds();
+            let now = self.0.system.now().microseconds();
             let (earliest, horizon) = (now + micros(request.ahead), now + micros(request.horizon));
             // Usually the last reservation is before the earliest time, and one write is enough.
             let key = Key::rate_limit(phone_number_id);
@@ -188,7 +191,7 @@ impl Store {
                 .set("next_send_at", earliest + span)
                 .set("entity", "rate_limit")
                 .condition(("attribute_not_exists(pk) OR next_send_at < ?", earliest));
-            let next = match self.update(operation, start).await? {
+            let next = match self.0.update(operation, start).await? {
                 WriteOutcome::Written { .. } => return Ok(ReservationResult::From(earliest)),
                 WriteOutcome::Refused { item } => item.as_ref().and_then(next_send_at).unwrap_or(earliest),
             };
@@ -200,7 +203,7 @@ impl Store {
                 .add("next_send_at", span)
                 .condition(("next_send_at >= ? AND next_send_at <= ?", [earliest, horizon]))
                 .returning_new();
-            if let WriteOutcome::Written { item } = self.update(operation, append).await? {
+            if let WriteOutcome::Written { item } = self.0.update(operation, append).await? {
                 let end = item.as_ref().and_then(next_send_at);
                 return Ok(ReservationResult::From(end.map_or(next, |end| end - span)));
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Applied, Store, StoreError,
+    Applied, Messages, StoreError,
     item::{self, Item, number, string},
     keys::{Key, due_shard, wamid_pk},
     update::UpdateBuilder,
@@ -77,9 +77,9 @@ impl EarlyUpdate {
     }
 }
 
-impl Store {
+impl Messages<'_> {
     /// Stores a status until its message is known: once per message, status, and participant.
-    pub async fn put_early_status(&self, update: &StatusUpdate) -> Result<(), StoreError> {
+    pub async fn put_early_status(self, update: &StatusUpdate) -> Result<(), StoreError> {
         let participant = update.participant.as_deref();
         let key = Key::early_status(&update.phone_number_id, &update.wamid, update.receipt, participant);
         self.put_early(EARLY_STATUS, &key, update).await
@@ -87,32 +87,34 @@ impl Store {
 
     /// Stores an action until its message is known, then marks the chat with a pending annotation: a writer that stores
     /// the next message of the chat looks for it. In that order, a writer that sees the mark finds the action.
-    pub async fn put_early_action(&self, early: &EarlyAction) -> Result<(), StoreError> {
+    pub async fn put_early_action(self, early: &EarlyAction) -> Result<(), StoreError> {
         let EarlyAction { phone_number_id, chat_id, until, action } = early;
         let key = Key::early_action(phone_number_id, &action.target, &action.wamid);
         self.put_early(EARLY_ACTION, &key, early).await?;
-        self.update_live_chat("recording a pending annotation", *chat_id, |update| {
-            update
-                .set("pending_annotation_until", *until)
-                .condition("attribute_exists(pk)")
-                .condition(("attribute_not_exists(pending_annotation_until) OR pending_annotation_until < ?", *until))
-        })
-        .await
+        self.0
+            .chats()
+            .update_live("recording a pending annotation", *chat_id, |update| {
+                update.set("pending_annotation_until", *until).condition("attribute_exists(pk)").condition((
+                    "attribute_not_exists(pending_annotation_until) OR pending_annotation_until < ?",
+                    *until,
+                ))
+            })
+            .await
     }
 
-    async fn put_early<T: Serialize>(&self, entity: &'static str, key: &Key, row: &T) -> Result<(), StoreError> {
+    async fn put_early<T: Serialize>(self, entity: &'static str, key: &Key, row: &T) -> Result<(), StoreError> {
         let mut item = item::write(entity, key, row)?;
-        let now = self.system.now();
+        let now = self.0.system.now();
         item.insert("expires_at".to_owned(), number(now.after(LIFETIME).seconds()));
         item.insert("received_at".to_owned(), string(now.to_string()));
         item.insert("due_key".to_owned(), string(due_shard(&key.pk)));
         item.insert("due_at".to_owned(), string(now.after(RECHECK_AFTER).to_string()));
-        self.put_if_absent("storing an early update", item).await
+        self.0.put_if_absent("storing an early update", item).await
     }
 
     /// Applies the early updates of the message at `key` with this wamid.
     pub async fn apply_early_updates(
-        &self,
+        self,
         phone_number_id: &str,
         wamid: &str,
         key: &MessageKey,
@@ -124,7 +126,7 @@ impl Store {
         Ok(applied)
     }
 
-    async fn apply_one(&self, early: &EarlyUpdate, key: &MessageKey) -> Result<Applied, StoreError> {
+    async fn apply_one(self, early: &EarlyUpdate, key: &MessageKey) -> Result<Applied, StoreError> {
         match early {
             EarlyUpdate::Status(update) => self.apply_status(key, update).await,
             EarlyUpdate::MessageAction(EarlyAction { phone_number_id, chat_id, until, action }) => {
@@ -139,26 +141,29 @@ impl Store {
     }
 
     /// Removes a chat's mark for a pending annotation, if it is the one that ends at `until`.
-    pub(super) async fn clear_pending_annotation(&self, chat_id: ChatId, until: Timestamp) -> Result<(), StoreError> {
-        self.update_live_chat("clearing a pending annotation", chat_id, |update| {
-            update.remove(["pending_annotation_until"]).condition(("pending_annotation_until = ?", until))
-        })
-        .await
+    pub(super) async fn clear_pending_annotation(self, chat_id: ChatId, until: Timestamp) -> Result<(), StoreError> {
+        self.0
+            .chats()
+            .update_live("clearing a pending annotation", chat_id, |update| {
+                update.remove(["pending_annotation_until"]).condition(("pending_annotation_until = ?", until))
+            })
+            .await
     }
 
     /// Returns the early updates of a message.
-    async fn early_updates(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<EarlyUpdate>, StoreError> {
+    async fn early_updates(self, phone_number_id: &str, wamid: &str) -> Result<Vec<EarlyUpdate>, StoreError> {
         let items = self.items_by_wamid(phone_number_id, wamid).await?;
         let early: Result<Vec<Option<EarlyUpdate>>, StoreError> = items.into_iter().map(EarlyUpdate::read).collect();
         Ok(early?.into_iter().flatten().collect())
     }
 
     /// Returns all items under a wamid.
-    pub(super) async fn items_by_wamid(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
+    pub(super) async fn items_by_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", string(wamid_pk(phone_number_id, wamid)))
             .consistent_read(true)
@@ -169,17 +174,17 @@ impl Store {
     }
 
     /// Applies an early update if its message is found by now. Otherwise it stays for the writer that stores the message.
-    pub async fn recheck(&self, key: &Key) -> Result<Option<Applied>, StoreError> {
-        let Some(item) = self.get("reading an early update", key).await? else { return Ok(None) };
+    pub async fn recheck_early_update(self, key: &Key) -> Result<Option<Applied>, StoreError> {
+        let Some(item) = self.0.get("reading an early update", key).await? else { return Ok(None) };
         let mut applied = None;
         if let Some(early) = EarlyUpdate::read(item)? {
             let (phone_number_id, wamid) = early.message();
-            if let Some(message) = self.message_by_wamid(phone_number_id, wamid).await? {
+            if let Some(message) = self.find_by_wamid(phone_number_id, wamid).await? {
                 applied = Some(self.apply_one(&early, &message).await?);
             }
         }
         let update = UpdateBuilder::new(key).remove(["due_key", "due_at"]).condition("attribute_exists(pk)");
-        self.update_if("ending a recheck", update).await?;
+        self.0.update_if("ending a recheck", update).await?;
         Ok(applied)
     }
 }

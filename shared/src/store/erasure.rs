@@ -6,7 +6,7 @@ mod session;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::{
-    Store, StoreError,
+    Chats, Erasures, StoreError,
     chat::CHAT,
     item::{self, Item, string},
     keys::{Key, erase_key},
@@ -40,30 +40,30 @@ struct Swept {
     complete: bool,
 }
 
-impl Store {
+impl Erasures<'_> {
     /// Deletes a chat and its identities, and writes the request to erase its messages, in one transaction. A later message
     /// creates a new chat. Returns `None` if the chat no longer exists.
-    pub async fn start_chat_erasure(&self, chat: &Chat) -> Result<Option<Erasure>, StoreError> {
+    pub async fn start_chat(self, chat: &Chat) -> Result<Option<Erasure>, StoreError> {
         let mut chat = chat.clone();
         for _ in 0..ROUNDS {
             let target = Target::Chat(chat.id);
-            let mut erasure = Erasure::new(target, chat.session_id, self.system.now());
+            let mut erasure = Erasure::new(target, chat.session_id, self.0.system.now());
             erasure.chats = chat.partitions().collect();
             let mut actions = vec![self.put_request(&erasure)?];
             // Refused if another chat was merged into this one concurrently.
             let unchanged = "attribute_exists(pk) AND attribute_not_exists(merged_into) \
                              AND (attribute_not_exists(merged) OR size(merged) = ?)";
-            actions.push(self.delete_action(&Key::chat(chat.id), (unchanged, chat.merged.len())));
+            actions.push(self.0.delete_action(&Key::chat(chat.id), (unchanged, chat.merged.len())));
             for merged in &chat.merged {
-                actions.push(self.delete_action(&Key::chat(merged.chat_id), Condition::none()));
+                actions.push(self.0.delete_action(&Key::chat(merged.chat_id), Condition::none()));
             }
-            for (chat_id, identity) in self.identities(&chat).await?.into_iter().take(MAX_IDENTITIES) {
-                actions.push(self.delete_action(&identity, ("chat_id = ?", chat_id)));
+            for (chat_id, identity) in self.0.chats().identities(&chat).await?.into_iter().take(MAX_IDENTITIES) {
+                actions.push(self.0.delete_action(&identity, ("chat_id = ?", chat_id)));
             }
-            if let Transaction::Committed = self.transact("starting to erase a chat", actions).await? {
+            if let Transaction::Committed = self.0.transact("starting to erase a chat", actions).await? {
                 return Ok(Some(erasure));
             }
-            match self.chat(chat.id).await? {
+            match self.0.chats().get(chat.id).await? {
                 Some(found) => chat = found,
                 None => return Ok(None),
             }
@@ -72,28 +72,29 @@ impl Store {
     }
 
     /// Returns the erasure of a target, if it isn't finished.
-    pub async fn erasure(&self, target: Target) -> Result<Option<Erasure>, StoreError> {
-        let item = self.get("reading an erasure", &Key::erasure(target)).await?;
+    pub async fn get(self, target: Target) -> Result<Option<Erasure>, StoreError> {
+        let item = self.0.get("reading an erasure", &Key::erasure(target)).await?;
         item.map(|item| item::read(ERASURE, item)).transpose()
     }
 
     /// Returns the erasures that are due, oldest first.
-    pub async fn due_erasures(&self, limit: i32) -> Result<Vec<Erasure>, StoreError> {
+    pub async fn due(self, limit: i32) -> Result<Vec<Erasure>, StoreError> {
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .index_name("due")
             .key_condition_expression("due_key = :key AND due_at <= :now")
             .expression_attribute_values(":key", string(erase_key()))
-            .expression_attribute_values(":now", string(self.system.now().to_string()))
+            .expression_attribute_values(":now", string(self.0.system.now().to_string()))
             .limit(limit)
             .send()
             .await
             .map_err(StoreError::request("querying due erasures"))?;
         let mut erasures = Vec::new();
         for key in output.items().iter().filter_map(Key::from_item) {
-            if let Some(item) = self.get("reading an erasure", &key).await? {
+            if let Some(item) = self.0.get("reading an erasure", &key).await? {
                 erasures.push(item::read(ERASURE, item)?);
             }
         }
@@ -101,7 +102,7 @@ impl Store {
     }
 
     /// Continues an erasure until `deadline`, and saves its progress. Safe to run concurrently.
-    pub async fn erase(&self, mut erasure: Erasure, deadline: Timestamp) -> Result<Erasure, StoreError> {
+    pub async fn run(self, mut erasure: Erasure, deadline: Timestamp) -> Result<Erasure, StoreError> {
         let swept = match erasure.target {
             Target::Chat(_) => self.erase_chat(&erasure, deadline).await?,
             Target::Session(session_id) => self.erase_session(session_id, &erasure, deadline).await?,
@@ -109,22 +110,22 @@ impl Store {
         erasure.erased += swept.erased;
         // A complete pass deletes everything before the cutoff. Later passes find only messages that were in flight.
         erasure.complete |= swept.complete;
-        let now = self.system.now();
+        let now = self.0.system.now();
         let is_finished = swept.complete && erasure.next_look(now).is_none();
         // Refused when a newer request for the same target has replaced this one.
         if is_finished {
             let unchanged = ("attribute_not_exists(pk) OR requested_at = ?", erasure.requested_at);
-            self.delete_if("ending an erasure", &Key::erasure(erasure.target), unchanged).await?;
+            self.0.delete_if("ending an erasure", &Key::erasure(erasure.target), unchanged).await?;
         } else {
             let due_at = if swept.complete { erasure.next_look(now).unwrap_or(now) } else { now };
             let unchanged = ("requested_at = ?", erasure.requested_at);
-            self.put_if("saving an erasure", request_item(&erasure, due_at)?, unchanged).await?;
+            self.0.put_if("saving an erasure", request_item(&erasure, due_at)?, unchanged).await?;
         }
         Ok(erasure)
     }
 
-    async fn erase_chat(&self, erasure: &Erasure, deadline: Timestamp) -> Result<Swept, StoreError> {
-        let cutoff = erasure.covers_until(None, self.system.now());
+    async fn erase_chat(self, erasure: &Erasure, deadline: Timestamp) -> Result<Swept, StoreError> {
+        let cutoff = erasure.covers_until(None, self.0.system.now());
         let mut all = Swept { complete: true, ..Swept::default() };
         for chat_id in &erasure.chats {
             let swept = self.sweep(*chat_id, cutoff, deadline).await?;
@@ -142,35 +143,43 @@ impl Store {
 
     /// Deletes a chat that was created before `cutoff` and has no messages, and the identities that lead to a deleted
     /// chat.
-    async fn delete_chat(&self, chat_id: ChatId, cutoff: Timestamp) -> Result<(), StoreError> {
-        if let Some(row) = self.get("reading a chat", &Key::chat(chat_id)).await? {
+    async fn delete_chat(self, chat_id: ChatId, cutoff: Timestamp) -> Result<(), StoreError> {
+        if let Some(row) = self.0.get("reading a chat", &Key::chat(chat_id)).await? {
             let chat: Chat = item::read(CHAT, row.clone())?;
             if chat.created_at > cutoff {
                 return Ok(());
             }
             let last = row.get("last_message_at").cloned().unwrap_or(AttributeValue::Null(true));
             let unchanged = ("attribute_not_exists(pk) OR last_message_at = ?", last);
-            let delete = self.delete_action(&Key::chat(chat_id), unchanged);
-            if let Transaction::Refused(_) = self.transact("erasing a chat", vec![delete]).await? {
+            let delete = self.0.delete_action(&Key::chat(chat_id), unchanged);
+            if let Transaction::Refused(_) = self.0.transact("erasing a chat", vec![delete]).await? {
                 return Ok(());
             }
         }
-        for identities in self.identity_keys(chat_id).await?.chunks(MAX_IDENTITIES) {
-            let mut actions = vec![self.check_absent(&Key::chat(chat_id))];
-            actions.extend(identities.iter().map(|identity| self.delete_action(identity, Condition::none())));
-            self.transact("erasing identities", actions).await?;
+        for identities in self.0.chats().identity_keys(chat_id).await?.chunks(MAX_IDENTITIES) {
+            let mut actions = vec![self.0.check_absent(&Key::chat(chat_id))];
+            actions.extend(identities.iter().map(|identity| self.0.delete_action(identity, Condition::none())));
+            self.0.transact("erasing identities", actions).await?;
         }
         Ok(())
     }
 
+    fn put_request(self, erasure: &Erasure) -> Result<TransactWriteItem, StoreError> {
+        // Replaces an earlier request for the same target, which this one includes.
+        let item = request_item(erasure, erasure.requested_at)?;
+        Ok(self.0.put_action(item, Condition::none()))
+    }
+}
+
+impl Chats<'_> {
     /// Returns the keys of the identities that lead to a chat. Eventually consistent.
-    pub(super) async fn identity_keys(&self, chat_id: ChatId) -> Result<Vec<Key>, StoreError> {
-        let keys = self.keys_by_id("reading a chat's identities", chat_id).await?;
+    pub(super) async fn identity_keys(self, chat_id: ChatId) -> Result<Vec<Key>, StoreError> {
+        let keys = self.0.keys_by_id("reading a chat's identities", chat_id).await?;
         Ok(keys.into_iter().filter(Key::is_identity).collect())
     }
 
     /// Returns the keys of the identities that lead to a chat or to a chat that was merged into it, each with that chat.
-    async fn identities(&self, chat: &Chat) -> Result<Vec<(ChatId, Key)>, StoreError> {
+    async fn identities(self, chat: &Chat) -> Result<Vec<(ChatId, Key)>, StoreError> {
         let mut identities = Vec::new();
         for chat_id in chat.partitions() {
             identities.extend(self.identity_keys(chat_id).await?.into_iter().map(|key| (chat_id, key)));
@@ -179,15 +188,9 @@ impl Store {
     }
 
     /// Returns the identities of a chat's contact: `phone:201001234567`, `bsuid:US.1349`.
-    pub async fn identities_of(&self, chat: &Chat) -> Result<Vec<String>, StoreError> {
+    pub async fn identities_of(self, chat: &Chat) -> Result<Vec<String>, StoreError> {
         let identifier = |(_, key): (ChatId, Key)| Some(key.pk.splitn(3, '#').nth(2)?.to_owned());
         Ok(self.identities(chat).await?.into_iter().filter_map(identifier).collect())
-    }
-
-    fn put_request(&self, erasure: &Erasure) -> Result<TransactWriteItem, StoreError> {
-        // Replaces an earlier request for the same target, which this one includes.
-        let item = request_item(erasure, erasure.requested_at)?;
-        Ok(self.put_action(item, Condition::none()))
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError,
+    Events, StoreError,
     item::{self, Item, number, string},
     keys::{Key, events_key, wamid_key},
 };
@@ -28,47 +28,47 @@ const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 pub(super) const EVENT: &str = "event";
 
-/// Whose event it is.
+/// The owner of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventOwner {
-    /// Of one number.
+    /// A number.
     Number(String),
-    /// Of an account, and so of each of its numbers.
+    /// A WhatsApp Business account: each of its numbers lists the event.
     Account(String),
-    /// It names nobody that is known.
-    Nobody,
+    /// No known number or account.
+    Unknown,
 }
 
-/// An event as it is stored.
+/// A stored event.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoredEvent {
-    /// Derived from what it is.
+    /// The id, derived from the event's content.
     pub id: Uuid,
     /// The webhook field, such as `account_update`.
     pub field: String,
-    /// Why it is no message and no status, where it should have been one.
+    /// Why it could not be parsed as a message or a status.
     #[serde(default)]
     pub reason: Option<String>,
     /// When it was stored.
     pub received_at: Timestamp,
-    /// When WhatsApp says that it happened.
+    /// When it happened, according to WhatsApp.
     #[serde(default)]
     pub at: Option<Timestamp>,
-    /// The number that it is about.
+    /// The number that it concerns.
     #[serde(default)]
     pub phone_number_id: Option<String>,
-    /// The account that it is about.
+    /// The WhatsApp Business account that it concerns.
     #[serde(default)]
     pub waba_id: Option<String>,
-    /// The message that it would have been.
+    /// The wamid of a message or status that could not be parsed.
     #[serde(default)]
     pub wamid: Option<String>,
-    /// `base64` where the bytes are no text.
+    /// `base64` if the payload isn't UTF-8.
     #[serde(default)]
     pub encoding: Option<String>,
-    /// It as it came, or its first part.
+    /// The payload as received, or its first part.
     pub raw: String,
-    /// How many parts it has in all.
+    /// Number of parts of the payload.
     #[serde(default = "one")]
     pub parts: usize,
 }
@@ -77,10 +77,10 @@ fn one() -> usize {
     1
 }
 
-impl Store {
+impl Events<'_> {
     /// Stores an event once, even if WhatsApp delivers it several times.
-    pub async fn put_event_if_absent(
-        &self,
+    pub async fn put_if_absent(
+        self,
         event: &WebhookEvent,
         owner: &EventOwner,
         encoding: Option<&str>,
@@ -89,9 +89,9 @@ impl Store {
         let time = event.time.as_deref().unwrap_or_default();
         let id = content_id(&format!("{field}\n{waba_id}\n{time}\n{}", event.raw));
         let lifetime = if event.reason.is_some() { UNREAD_LIFETIME } else { LIFETIME };
-        let raw = self.put_raw_parts(&id.to_string(), &event.raw, Some(lifetime)).await?;
-        let now = self.system.now();
-        let row = StoredEvent {
+        let raw = self.0.put_raw_parts(&id.to_string(), &event.raw, Some(lifetime)).await?;
+        let now = self.0.system.now();
+        let stored = StoredEvent {
             id,
             field: event.field.clone(),
             reason: event.reason.map(str::to_owned),
@@ -104,7 +104,7 @@ impl Store {
             raw: raw.first.to_owned(),
             parts: raw.count,
         };
-        let mut item = item::write(EVENT, &Key::event(id), &row)?;
+        let mut item = item::write(EVENT, &Key::event(id), &stored)?;
         // Keeps the event out of the `by_id` index.
         item.remove("id");
         item.insert("event_id".to_owned(), string(id.to_string()));
@@ -114,34 +114,35 @@ impl Store {
         if let (Some(number), Some(wamid)) = (&event.phone_number_id, &event.wamid) {
             item.insert("wamid_key".to_owned(), string(wamid_key(number, wamid)));
         }
-        self.put_if_absent("storing an event", item).await
+        self.0.put_if_absent("storing an event", item).await
     }
 
     /// Returns a page of the events of these owners, newest first.
-    pub async fn events(
-        &self,
+    pub async fn list(
+        self,
         owners: &[EventOwner],
         after: Option<Position>,
         limit: usize,
     ) -> Result<Page<StoredEvent>, StoreError> {
         let mut segments = Vec::with_capacity(owners.len());
         for owner in owners {
-            segments.push(self.events_of(owner, after, limit).await?);
+            segments.push(self.list_of(owner, after, limit).await?);
         }
         Ok(merge(segments, Order::Descending, limit, |_| true))
     }
 
-    async fn events_of(
-        &self,
+    async fn list_of(
+        self,
         owner: &EventOwner,
         after: Option<Position>,
         limit: usize,
     ) -> Result<Segment<StoredEvent>, StoreError> {
         let before = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .index_name("inbox")
             .key_condition_expression("inbox_key = :owner AND inbox_position < :before")
             .expression_attribute_values(":owner", string(events_key(owner)))

@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{
-    Store, StoreError,
+    Chats, StoreError,
     chat::IDENTITY,
-    item::{self, Item, string},
+    item::{self, string},
     keys::Key,
     transaction::Transaction,
     update::Condition,
@@ -75,11 +75,11 @@ impl ResolvedChat {
     }
 }
 
-impl Store {
+impl Chats<'_> {
     /// Resolves the chat of a contact with these addresses at a time: the one that they lead to, or a new one for the
     /// first address. Merges the chats if they lead to several.
-    pub(super) async fn resolve_chat(
-        &self,
+    pub(super) async fn resolve(
+        self,
         session_id: SessionId,
         addresses: &[Address],
         at: Timestamp,
@@ -99,12 +99,17 @@ impl Store {
             }
         };
         let alias_writes = contact::alias_writes(&identifiers, merges, at, chat_id);
-        let merged = self.remembered.lock().ok().and_then(|known| known.merged.get(&chat_id).cloned());
+        let merged = self.0.remembered.lock().ok().and_then(|known| known.merged.get(&chat_id).cloned());
         Ok(ResolvedChat { chat_id, alias_writes, merged: merged.unwrap_or_default(), identifiers })
     }
 
     /// Records that a contact has these addresses, if the contact has a chat.
-    pub async fn learn(&self, session_id: SessionId, addresses: &[Address], at: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_addresses(
+        self,
+        session_id: SessionId,
+        addresses: &[Address],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let identifiers = self.remembered_identifiers(session_id, &identities(addresses));
         if identifiers.iter().all(|identifier| identifier.alias.is_some())
             && contact::chats(&identifiers, &Merges::default(), at).len() == 1
@@ -116,7 +121,7 @@ impl Store {
 
     /// Records that a contact changed from some addresses to others, if the contact has a chat.
     pub async fn move_contact(
-        &self,
+        self,
         session_id: SessionId,
         from: &[Address],
         to: &[Address],
@@ -130,7 +135,7 @@ impl Store {
     /// Makes all these addresses lead to one chat, and updates the chat's addresses. If the contact moves `to` new ones,
     /// ends the aliases of the others.
     async fn link_addresses(
-        &self,
+        self,
         session_id: SessionId,
         addresses: &[Address],
         to: &[Address],
@@ -142,13 +147,13 @@ impl Store {
         let new = identities(to);
         for round in 0..ROUNDS {
             if round > 0 {
-                self.pause(round).await;
+                self.0.pause(round).await;
             }
             let mut identifiers = self.stored_identifiers(session_id, &[&former[..], &new[..]].concat()).await?;
             let chats = contact::chats(&identifiers, &merges, at);
             let Some(first) = chats.first().copied() else { return Ok(()) };
             let chat_id = if chats.len() > 1 { self.merge_all(&chats, &mut merges).await? } else { first };
-            let Some((item, chat)) = self.chat_item(chat_id).await? else { return Ok(()) };
+            let Some((item, chat)) = self.get_item(chat_id).await? else { return Ok(()) };
             merges.note(chat_id, chat.id);
             let new_identifiers = identifiers.split_off(former.len());
             let (after, alias_writes) = if to.is_empty() {
@@ -167,11 +172,11 @@ impl Store {
                 self.remember_identifiers(session_id, chat.id, &identifiers, &alias_writes);
                 return Ok(());
             }
-            let mut actions = vec![self.replace_chat(&item, &after)?];
+            let mut actions = vec![self.replace(&item, &after)?];
             for alias_write in &alias_writes {
                 actions.push(self.write_alias(session_id, alias_write)?);
             }
-            if let Transaction::Committed = self.transact(operation, actions).await? {
+            if let Transaction::Committed = self.0.transact(operation, actions).await? {
                 self.remember_identifiers(session_id, chat.id, &identifiers, &alias_writes);
                 return Ok(());
             }
@@ -180,7 +185,7 @@ impl Store {
     }
 
     /// Merges these chats. Returns the one that they were merged into, or the first if there are too many.
-    async fn merge_all(&self, chats: &[ChatId], merges: &mut Merges) -> Result<ChatId, StoreError> {
+    async fn merge_all(self, chats: &[ChatId], merges: &mut Merges) -> Result<ChatId, StoreError> {
         let mut survivor = chats[0];
         for chat_id in &chats[1..] {
             if let Some(merged) = self.merge(survivor, *chat_id).await? {
@@ -194,7 +199,7 @@ impl Store {
 
     /// Returns the action that writes an alias. It fails if another writer has changed the alias to something else.
     pub(super) fn write_alias(
-        &self,
+        self,
         session_id: SessionId,
         alias_write: &AliasWrite,
     ) -> Result<TransactWriteItem, StoreError> {
@@ -203,11 +208,11 @@ impl Store {
         // Lets the `by_id` index find the aliases of a chat.
         row.insert("id".to_owned(), string(alias_write.alias.chat_id.to_string()));
         let found = alias_write.found.as_ref().map_or("attribute_not_exists(pk)".into(), same);
-        Ok(self.put_action(row, found.or(same(&alias_write.alias))))
+        Ok(self.0.put_action(row, found.or(same(&alias_write.alias))))
     }
 
     /// Returns identifiers with their aliases: from memory, or else from the table.
-    async fn identifiers(&self, session_id: SessionId, identities: &[Identity]) -> Result<Vec<Identifier>, StoreError> {
+    async fn identifiers(self, session_id: SessionId, identities: &[Identity]) -> Result<Vec<Identifier>, StoreError> {
         let identifiers = self.remembered_identifiers(session_id, identities);
         let unknown: Vec<Identity> = identifiers
             .iter()
@@ -224,8 +229,8 @@ impl Store {
         Ok(identifiers.into_iter().map(read).collect())
     }
 
-    fn remembered_identifiers(&self, session_id: SessionId, identities: &[Identity]) -> Vec<Identifier> {
-        let remembered = self.remembered.lock().ok();
+    fn remembered_identifiers(self, session_id: SessionId, identities: &[Identity]) -> Vec<Identifier> {
+        let remembered = self.0.remembered.lock().ok();
         let alias = |identity: &Identity| {
             let chat_id = remembered.as_ref()?.chats.get(&(session_id, identity.clone()))?;
             Some(Alias::to(*chat_id))
@@ -235,12 +240,12 @@ impl Store {
 
     /// Reads identifiers with their aliases, in order.
     async fn stored_identifiers(
-        &self,
+        self,
         session_id: SessionId,
         identities: &[Identity],
     ) -> Result<Vec<Identifier>, StoreError> {
         let keys = identities.iter().map(|identity| Key::identity(session_id, identity)).collect();
-        let mut items = self.get_all("reading identities", keys).await?;
+        let mut items = self.0.get_all("reading identities", keys).await?;
         let read = |identity: &Identity| {
             let item = items.remove(&Key::identity(session_id, identity));
             let alias = item.map(|item| item::read(IDENTITY, item)).transpose()?;
@@ -250,18 +255,18 @@ impl Store {
     }
 
     /// Remembers a chat that the table has confirmed, without aliases that begin or end at a time.
-    pub(super) fn remember(&self, session_id: SessionId, resolved: &ResolvedChat) {
+    pub(super) fn remember(self, session_id: SessionId, resolved: &ResolvedChat) {
         self.remember_identifiers(session_id, resolved.chat_id, &resolved.identifiers, &resolved.alias_writes);
     }
 
     fn remember_identifiers(
-        &self,
+        self,
         session_id: SessionId,
         chat_id: ChatId,
         identifiers: &[Identifier],
         alias_writes: &[AliasWrite],
     ) {
-        let Ok(mut remembered) = self.remembered.lock() else { return };
+        let Ok(mut remembered) = self.0.remembered.lock() else { return };
         if remembered.chats.len() >= MAX_REMEMBERED {
             *remembered = Remembered::default();
         }
@@ -275,8 +280,8 @@ impl Store {
     }
 
     /// Remembers which chats were merged into one.
-    pub(super) fn remember_merged(&self, chat_id: ChatId, merged: &[Merged]) {
-        let Ok(mut remembered) = self.remembered.lock() else { return };
+    pub(super) fn remember_merged(self, chat_id: ChatId, merged: &[Merged]) {
+        let Ok(mut remembered) = self.0.remembered.lock() else { return };
         if merged.is_empty() {
             remembered.merged.remove(&chat_id);
         } else {
@@ -285,53 +290,12 @@ impl Store {
     }
 
     /// Forgets the chat of these addresses.
-    pub(super) fn forget(&self, session_id: SessionId, addresses: &[Address]) {
-        if let Ok(mut remembered) = self.remembered.lock() {
+    pub(super) fn forget(self, session_id: SessionId, addresses: &[Address]) {
+        if let Ok(mut remembered) = self.0.remembered.lock() {
             for identity in identities(addresses) {
                 remembered.chats.remove(&(session_id, identity));
             }
         }
-    }
-
-    /// Reads up to 100 items in one request, consistently.
-    pub(super) async fn get_all(
-        &self,
-        operation: &'static str,
-        keys: Vec<Key>,
-    ) -> Result<HashMap<Key, Item>, StoreError> {
-        let mut found = HashMap::with_capacity(keys.len());
-        let mut unread: Vec<_> = keys.iter().map(Key::attributes).collect();
-        for attempt in 0.. {
-            if attempt > 0 {
-                self.pause(attempt).await;
-            }
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(unread))
-                .consistent_read(true)
-                .build()
-                .map_err(|source| StoreError::Request { operation, source: source.into() })?;
-            let output = self
-                .client
-                .batch_get_item()
-                .request_items(&self.table, request)
-                .send()
-                .await
-                .map_err(StoreError::request(operation))?;
-            for item in output.responses.unwrap_or_default().into_values().flatten() {
-                if let Some(key) = Key::from_item(&item) {
-                    found.insert(key, item);
-                }
-            }
-            // A throttled table leaves keys out.
-            unread = output.unprocessed_keys.unwrap_or_default().into_values().flat_map(|rest| rest.keys).collect();
-            if unread.is_empty() {
-                return Ok(found);
-            }
-            if attempt >= 10 {
-                break;
-            }
-        }
-        Err(StoreError::Contention { operation })
     }
 }
 

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures_util::{StreamExt, stream};
 
 use super::{
-    Store, StoreError,
+    Messages, StoreError,
     chat::{CHAT, Expected, Summary, Unread},
     identity::ResolvedChat,
     item::{self, number, string},
@@ -35,7 +35,7 @@ const MAX_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
 /// Attempts to store a batch while other writers change the chat.
 const ROUNDS: usize = 20;
 
-/// The outcome of [`Store::receive`].
+/// The outcome of [`Messages::receive`].
 #[derive(Debug, Default)]
 pub struct ReceiveOutcome {
     /// Number of new messages.
@@ -46,9 +46,9 @@ pub struct ReceiveOutcome {
     pub chat_id: Option<ChatId>,
 }
 
-impl Store {
+impl Messages<'_> {
     /// Stores the messages that are new, and counts live ones from the contact as unread.
-    pub async fn receive(&self, batch: InboundBatch) -> Result<ReceiveOutcome, StoreError> {
+    pub async fn receive(self, batch: InboundBatch) -> Result<ReceiveOutcome, StoreError> {
         let mut outcome = ReceiveOutcome::default();
         let mut rest = batch.messages.as_slice();
         while !rest.is_empty() {
@@ -60,7 +60,7 @@ impl Store {
     }
 
     async fn receive_chunk(
-        &self,
+        self,
         batch: &InboundBatch,
         mut messages: Vec<Inbound>,
         outcome: &mut ReceiveOutcome,
@@ -71,7 +71,7 @@ impl Store {
         let mut merges = Merges::default();
         let mut duplicates = Vec::new();
         for _ in 0..ROUNDS {
-            let resolved = self.resolve_chat(batch.session_id, &batch.addresses, at, &mut merges).await?;
+            let resolved = self.0.chats().resolve(batch.session_id, &batch.addresses, at, &mut merges).await?;
             outcome.chat_id = Some(resolved.chat_id);
             if messages.len() > 1 && resolved.actions(&messages) > TRANSACTION_LIMIT {
                 let halves = all.split_at(all.len() / 2);
@@ -86,21 +86,21 @@ impl Store {
                     match self.chat_as_refused(refusal).await? {
                         Some(mut found) => {
                             if found.id != resolved.chat_id {
-                                self.forget(batch.session_id, &batch.addresses);
+                                self.0.chats().forget(batch.session_id, &batch.addresses);
                                 merges.note(resolved.chat_id, found.id);
                             }
                             if let Some(until) =
-                                found.pending_annotation_until.take_if(|until| *until < self.system.now())
+                                found.pending_annotation_until.take_if(|until| *until < self.0.system.now())
                             {
                                 self.clear_pending_annotation(found.id, until).await?;
                             }
                             seen = seen.after(&found, &messages);
                         }
-                        None => self.remember_merged(resolved.chat_id, &[]),
+                        None => self.0.chats().remember_merged(resolved.chat_id, &[]),
                     }
                 }
                 if chat_and_identities.iter().skip(1).any(|identity| identity.failed) {
-                    self.forget(batch.session_id, &batch.addresses);
+                    self.0.chats().forget(batch.session_id, &batch.addresses);
                 }
                 let (new, known) = split(messages, &is_known);
                 duplicates.extend(known.iter().map(|message| key_of(batch, resolved.chat_id, message)));
@@ -119,43 +119,43 @@ impl Store {
     }
 
     /// Returns the chat that a refused update found, or the one that it was merged into.
-    async fn chat_as_refused(&self, refusal: &Refusal) -> Result<Option<Chat>, StoreError> {
+    async fn chat_as_refused(self, refusal: &Refusal) -> Result<Option<Chat>, StoreError> {
         let Some(item) = refusal.item.clone() else { return Ok(None) };
         let found: Chat = item::read(CHAT, item)?;
-        let found = if found.merged_into.is_some() { self.chat(found.id).await? } else { Some(found) };
+        let found = if found.merged_into.is_some() { self.0.chats().get(found.id).await? } else { Some(found) };
         if let Some(chat) = &found {
-            self.remember_merged(chat.id, &chat.merged);
+            self.0.chats().remember_merged(chat.id, &chat.merged);
         }
         Ok(found)
     }
 
     /// Runs one transaction: the chat's summary, its identities, and the messages.
     async fn receive_round(
-        &self,
+        self,
         batch: &InboundBatch,
         messages: &[Inbound],
         resolved: &ResolvedChat,
         seen: Seen,
     ) -> Result<Round, StoreError> {
-        let chat = inbound_chat(batch, resolved, messages, self.system.now());
+        let chat = inbound_chat(batch, resolved, messages, self.0.system.now());
         let shows = seen.shows && last_shown(messages).is_some();
         let (unread, merged) = (unread(batch, messages, shows), Some(resolved.merged.len()));
         let summary = Summary { chat: &chat, unread, shows, reopens: seen.reopens, merged, expects: expected(seen) };
-        let mut actions = vec![self.upsert_chat(&summary)];
+        let mut actions = vec![self.0.chats().upsert(&summary)];
         for alias_write in &resolved.alias_writes {
-            actions.push(self.write_alias(batch.session_id, alias_write)?);
+            actions.push(self.0.chats().write_alias(batch.session_id, alias_write)?);
         }
         let first_message = actions.len();
         for message in messages {
             actions.push(self.inbound_action(batch, resolved.chat_id, message).await?);
             // A message that was stored before its chat was merged into this one is in another partition.
             for merged in resolved.partitions_of(message) {
-                actions.push(self.check_absent(&Key::message(&key_of(batch, merged, message))));
+                actions.push(self.0.check_absent(&Key::message(&key_of(batch, merged, message))));
             }
         }
-        let mut refusals = match self.transact("storing inbound messages", actions).await? {
+        let mut refusals = match self.0.transact("storing inbound messages", actions).await? {
             Transaction::Committed => {
-                self.remember(batch.session_id, resolved);
+                self.0.chats().remember(batch.session_id, resolved);
                 if !shows {
                     self.open_window(&chat).await?;
                     self.record_agent_reply(&chat).await?;
@@ -174,34 +174,38 @@ impl Store {
     }
 
     /// Opens the customer service window for a message that isn't the chat's last, unless a later one has opened it.
-    async fn open_window(&self, chat: &Chat) -> Result<(), StoreError> {
+    async fn open_window(self, chat: &Chat) -> Result<(), StoreError> {
         let (Some(at), Some(wamid)) = (chat.last_inbound_at, &chat.last_inbound_wamid) else { return Ok(()) };
-        self.update_live_chat("opening a customer service window", chat.id, |update| {
-            update
-                .set("last_inbound_at", at)
-                .set("last_inbound_wamid", wamid)
-                .condition(("attribute_not_exists(last_inbound_at) OR last_inbound_at < ?", at))
-        })
-        .await
+        self.0
+            .chats()
+            .update_live("opening a customer service window", chat.id, |update| {
+                update
+                    .set("last_inbound_at", at)
+                    .set("last_inbound_wamid", wamid)
+                    .condition(("attribute_not_exists(last_inbound_at) OR last_inbound_at < ?", at))
+            })
+            .await
     }
 
     /// Records an agent's reply that isn't the chat's last message.
-    async fn record_agent_reply(&self, chat: &Chat) -> Result<(), StoreError> {
+    async fn record_agent_reply(self, chat: &Chat) -> Result<(), StoreError> {
         let Some(at) = chat.answered_at else { return Ok(()) };
-        self.update_live_chat("recording an agent's reply", chat.id, |update| {
-            update.set("answered_at", at).condition(("attribute_not_exists(answered_at) OR answered_at < ?", at))
-        })
-        .await
+        self.0
+            .chats()
+            .update_live("recording an agent's reply", chat.id, |update| {
+                update.set("answered_at", at).condition(("attribute_not_exists(answered_at) OR answered_at < ?", at))
+            })
+            .await
     }
 
     async fn inbound_action(
-        &self,
+        self,
         batch: &InboundBatch,
         chat_id: ChatId,
         inbound: &Inbound,
     ) -> Result<TransactWriteItem, StoreError> {
         let id = MessageId::for_inbound(&batch.phone_number_id, &inbound.wamid);
-        let raw = self.put_raw_parts(&id.to_string(), &inbound.raw, self.retention).await?;
+        let raw = self.0.put_raw_parts(&id.to_string(), &inbound.raw, self.0.retention).await?;
         let message = Message {
             id,
             chat_id,
@@ -226,34 +230,34 @@ impl Store {
         let mut item = item::write(MESSAGE, &Key::message(&key_of(batch, chat_id, inbound)), &message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
-        item.insert("received_at".to_owned(), string(self.system.now().to_string()));
-        item.extend(self.expires_at(inbound.timestamp).map(|at| ("expires_at".to_owned(), at)));
-        Ok(self.put_action(item, "attribute_not_exists(pk)"))
+        item.insert("received_at".to_owned(), string(self.0.system.now().to_string()));
+        item.extend(self.0.expires_at(inbound.timestamp).map(|at| ("expires_at".to_owned(), at)));
+        Ok(self.0.put_action(item, "attribute_not_exists(pk)"))
     }
 
     /// Replaces a history message's media placeholder with the media message that WhatsApp sends later (Meta, *history
     /// webhook reference*). Leaves any other message as it is.
-    pub async fn fill_placeholder(&self, key: &MessageKey, inbound: &Inbound) -> Result<(), StoreError> {
+    pub async fn fill_placeholder(self, key: &MessageKey, inbound: &Inbound) -> Result<(), StoreError> {
         if inbound.kind == MessageType::MediaPlaceholder {
             return Ok(());
         }
-        let raw = self.put_raw_parts(&key.message_id.to_string(), &inbound.raw, None).await?;
+        let raw = self.0.put_raw_parts(&key.message_id.to_string(), &inbound.raw, None).await?;
         let update = UpdateBuilder::new(&Key::message(key))
             .set("type", item::value(&inbound.kind)?)
             .set("raw", raw.first)
             .set("body", inbound.body.as_ref())
             .set("content", inbound.content.as_ref())
             .condition(("#type = ?", item::value(&MessageType::MediaPlaceholder)?));
-        self.update_if("replacing a media placeholder", update).await.map(drop)
+        self.0.update_if("replacing a media placeholder", update).await.map(drop)
     }
 
     /// Counts repeated deliveries on their messages. Best effort.
-    async fn count_duplicates(&self, keys: Vec<MessageKey>) {
+    async fn count_duplicates(self, keys: Vec<MessageKey>) {
         stream::iter(keys)
             .for_each_concurrent(16, |key| async move {
                 let update =
                     UpdateBuilder::new(&Key::message(&key)).add("duplicates", 1).condition("attribute_exists(pk)");
-                if let Err(error) = self.update_if("counting a duplicate", update).await {
+                if let Err(error) = self.0.update_if("counting a duplicate", update).await {
                     tracing::warn!(error = telemetry::chain(&error), "duplicate not counted");
                 }
             })
@@ -261,7 +265,7 @@ impl Store {
     }
 }
 
-/// The outcome of one transaction of [`Store::receive`].
+/// The outcome of one transaction of [`Messages::receive`].
 enum Round {
     /// All of it is durable.
     Stored,

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Store, StoreError,
+    Chats, Messages, StoreError,
     chat::CHAT,
     item::{self, Item, string},
     keys::{Key, inbox_key, message_key, message_position},
@@ -29,14 +29,14 @@ const MAX_FILTERED: usize = 400;
 /// Attempts to change a chat while it is merged into another one.
 const ROUNDS: usize = 5;
 
-impl Store {
+impl Chats<'_> {
     /// Returns a page of a session's chats, newest message first. Takes one query per status and shard. Eventually
     /// consistent.
-    pub async fn chats(&self, list: &ChatList) -> Result<Page<Chat>, StoreError> {
+    pub async fn list(self, list: &ChatList) -> Result<Page<Chat>, StoreError> {
         let statuses = list.filter.status.map_or(ChatStatus::ALL.to_vec(), |status| vec![status]);
         let keys: Vec<String> = statuses
             .iter()
-            .flat_map(|&status| (0..self.inbox_shards).map(move |shard| inbox_key(list.session_id, status, shard)))
+            .flat_map(|&status| (0..self.0.inbox_shards).map(move |shard| inbox_key(list.session_id, status, shard)))
             .collect();
         let is_filtered = list.filter.kind.is_some() || list.filter.unread.is_some();
         let share = if is_filtered { MAX_FILTERED / keys.len() } else { 0 };
@@ -44,9 +44,10 @@ impl Store {
         let segments = stream::iter(keys)
             .map(|key| async move {
                 let query = self
+                    .0
                     .client
                     .query()
-                    .table_name(&self.table)
+                    .table_name(&self.0.table)
                     .index_name("inbox")
                     .expression_attribute_values(":key", string(key));
                 let query = match list.after {
@@ -67,21 +68,52 @@ impl Store {
         Ok(merge(segments, Order::Descending, list.limit, |chat| list.filter.takes(chat)))
     }
 
+    /// Changes a chat, or the chat that it was merged into since it was read. Returns the chat after the change; `None` if
+    /// it no longer exists.
+    pub async fn change(self, chat: &Chat, change: &ChatChange) -> Result<Option<Chat>, StoreError> {
+        let operation = "changing a chat";
+        let mut chat = chat.clone();
+        for _ in 0..ROUNDS {
+            let update = self.chat_update(&chat, change).returning_new();
+            if let WriteOutcome::Written { item } = self.0.update(operation, update).await? {
+                return item::read(CHAT, item.unwrap_or_default()).map(Some);
+            }
+            match self.get(chat.id).await? {
+                Some(found) => chat = found,
+                None => return Ok(None),
+            }
+        }
+        Err(StoreError::Contention { operation })
+    }
+
+    fn chat_update(self, chat: &Chat, change: &ChatChange) -> UpdateBuilder {
+        let shard = chat.id.shard(self.0.inbox_shards);
+        let update = UpdateBuilder::new(&Key::chat(chat.id))
+            .set("status", change.status)
+            .set("inbox_key", change.status.map(|status| inbox_key(chat.session_id, status, shard)))
+            .set("is_unread", change.is_unread)
+            .set("unread_count", change.is_unread.filter(|is_unread| !is_unread).map(|_| 0))
+            .condition("attribute_exists(pk) AND attribute_not_exists(merged_into)");
+        match change.name.as_deref() {
+            None => update,
+            Some(name) => update.set_or_remove("custom_name", Some(name).filter(|name| !name.is_empty())),
+        }
+    }
+}
+
+impl Messages<'_> {
     /// Returns a page of a chat's messages, including those of the chats that were merged into it. Takes one query per
     /// chat.
-    pub async fn messages(
-        &self,
-        chat: &Chat,
-        list: &MessageList,
-    ) -> Result<Page<(Message, MessageMetadata)>, StoreError> {
+    pub async fn list(self, chat: &Chat, list: &MessageList) -> Result<Page<(Message, MessageMetadata)>, StoreError> {
         let partitions: Vec<ChatId> = chat.partitions().collect();
         let size = segment_size(list.limit, partitions.len());
         let segments = stream::iter(partitions)
             .map(|chat_id| async move {
                 let query = self
+                    .0
                     .client
                     .query()
-                    .table_name(&self.table)
+                    .table_name(&self.0.table)
                     .consistent_read(true)
                     .key_condition_expression("pk = :pk AND begins_with(sk, :message)")
                     .expression_attribute_values(":pk", string(Key::chat(chat_id).pk))
@@ -98,38 +130,6 @@ impl Store {
             .try_collect()
             .await?;
         Ok(merge(segments, list.order, list.limit, |_| true))
-    }
-
-    /// Changes a chat, or the chat that it was merged into since it was read. Returns the chat after the change; `None` if
-    /// it no longer exists.
-    pub async fn change_chat(&self, chat: &Chat, change: &ChatChange) -> Result<Option<Chat>, StoreError> {
-        let operation = "changing a chat";
-        let mut chat = chat.clone();
-        for _ in 0..ROUNDS {
-            let update = self.chat_update(&chat, change).returning_new();
-            if let WriteOutcome::Written { item } = self.update(operation, update).await? {
-                return item::read(CHAT, item.unwrap_or_default()).map(Some);
-            }
-            match self.chat(chat.id).await? {
-                Some(found) => chat = found,
-                None => return Ok(None),
-            }
-        }
-        Err(StoreError::Contention { operation })
-    }
-
-    fn chat_update(&self, chat: &Chat, change: &ChatChange) -> UpdateBuilder {
-        let shard = chat.id.shard(self.inbox_shards);
-        let update = UpdateBuilder::new(&Key::chat(chat.id))
-            .set("status", change.status)
-            .set("inbox_key", change.status.map(|status| inbox_key(chat.session_id, status, shard)))
-            .set("is_unread", change.is_unread)
-            .set("unread_count", change.is_unread.filter(|is_unread| !is_unread).map(|_| 0))
-            .condition("attribute_exists(pk) AND attribute_not_exists(merged_into)");
-        match change.name.as_deref() {
-            None => update,
-            Some(name) => update.set_or_remove("custom_name", Some(name).filter(|name| !name.is_empty())),
-        }
     }
 }
 

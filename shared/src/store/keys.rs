@@ -207,7 +207,7 @@ pub(crate) fn events_key(owner: &EventOwner) -> String {
     match owner {
         EventOwner::Number(id) => format!("EVENTS#NUMBER#{id}"),
         EventOwner::Account(id) => format!("EVENTS#ACCOUNT#{id}"),
-        EventOwner::Nobody => "EVENTS#NOBODY".to_owned(),
+        EventOwner::Unknown => "EVENTS#UNKNOWN".to_owned(),
     }
 }
 

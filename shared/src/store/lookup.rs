@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Store, StoreError,
+    Messages, StoreError,
     inbound::MESSAGE,
-    item::{self, Item, string},
+    item::{self, Item},
     keys::Key,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     domain::message_key::MessageKey, domain::time::Timestamp, domain::whatsapp_error::WhatsAppError,
 };
 
-/// When a message reached each status; `None` for one that it has not reached.
+/// When a message reached each status; `None` for a status that it hasn't reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct StatusTimes {
@@ -25,59 +25,47 @@ pub struct StatusTimes {
     pub failed_at: Option<Timestamp>,
 }
 
-/// What else a row knows of its message.
+/// The attributes of a message besides [`Message`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct MessageMetadata {
-    /// When it reached each status.
+    /// When the message reached each status.
     #[serde(skip)]
     pub statuses: StatusTimes,
-    /// What was done to it.
+    /// Reactions, edits, and deletions of the message.
     #[serde(default)]
     pub annotations: Annotations,
-    /// What WhatsApp charges for it, as its JSON.
+    /// WhatsApp's `pricing` object, as JSON.
     pub pricing: Option<String>,
-    /// The conversation that is charged, as its JSON.
+    /// WhatsApp's `conversation` object, as JSON.
     pub conversation: Option<String>,
-    /// Why it failed, as WhatsApp says it.
+    /// WhatsApp's errors, if the message failed.
     #[serde(default)]
     pub errors: Vec<WhatsAppError>,
-    /// When it was first received.
+    /// When the message was first received.
     pub received_at: Option<Timestamp>,
-    /// How often it was delivered again.
+    /// Number of repeated deliveries.
     #[serde(default)]
     pub duplicates: u64,
 }
 
 impl MessageMetadata {
-    /// Reads a message's row.
+    /// Reads the metadata from a message's item.
     pub(super) fn read(item: Item) -> Result<Self, StoreError> {
         let statuses = item::read(MESSAGE, item.clone())?;
         Ok(Self { statuses, ..item::read(MESSAGE, item)? })
     }
 }
 
-impl Store {
+impl Messages<'_> {
     /// Returns the key of the message with this id. Eventually consistent.
-    pub async fn message_by_id(&self, id: MessageId) -> Result<Option<MessageKey>, StoreError> {
-        let keys = self.keys_by_id("querying a message by id", id).await?;
+    pub async fn find_by_id(self, id: MessageId) -> Result<Option<MessageKey>, StoreError> {
+        let keys = self.0.keys_by_id("querying a message by id", id).await?;
         Ok(keys.iter().find_map(|key| key.message_key()))
     }
 
-    /// Returns the keys of all items with this id. An identity has the id of its chat. Eventually consistent.
-    pub(super) async fn keys_by_id(&self, operation: &'static str, id: impl ToString) -> Result<Vec<Key>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("by_id")
-            .key_condition_expression("id = :id")
-            .expression_attribute_values(":id", string(id.to_string()));
-        self.keys(operation, query).await
-    }
-
     /// Returns a message with its metadata.
-    pub async fn message(&self, key: &MessageKey) -> Result<Option<(Message, MessageMetadata)>, StoreError> {
-        let Some(item) = self.get("reading a message", &Key::message(key)).await? else { return Ok(None) };
+    pub async fn get(self, key: &MessageKey) -> Result<Option<(Message, MessageMetadata)>, StoreError> {
+        let Some(item) = self.0.get("reading a message", &Key::message(key)).await? else { return Ok(None) };
         read_message(item).map(Some)
     }
 }

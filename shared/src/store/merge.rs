@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::{
-    Store, StoreError,
+    Chats, StoreError,
     chat::CHAT,
     item::{self, Item, string},
     keys::{Key, inbox_key, inbox_position},
@@ -21,18 +21,18 @@ use crate::{
 /// Attempts to merge two chats while other writers change them.
 const ROUNDS: u32 = 20;
 
-impl Store {
+impl Chats<'_> {
     /// Returns the chat with this id, or the one that it was merged into. Its messages are in all its
     /// [`Chat::partitions`].
-    pub async fn chat(&self, id: ChatId) -> Result<Option<Chat>, StoreError> {
-        Ok(self.chat_item(id).await?.map(|(_, chat)| chat))
+    pub async fn get(self, id: ChatId) -> Result<Option<Chat>, StoreError> {
+        Ok(self.get_item(id).await?.map(|(_, chat)| chat))
     }
 
     /// Returns the chat with its item.
-    pub(super) async fn chat_item(&self, id: ChatId) -> Result<Option<(Item, Chat)>, StoreError> {
+    pub(super) async fn get_item(self, id: ChatId) -> Result<Option<(Item, Chat)>, StoreError> {
         let mut id = id;
         for _ in 0..=MAX_MERGED {
-            let Some(item) = self.get("reading a chat", &Key::chat(id)).await? else { return Ok(None) };
+            let Some(item) = self.0.get("reading a chat", &Key::chat(id)).await? else { return Ok(None) };
             let chat: Chat = item::read(CHAT, item.clone())?;
             match chat.merged_into {
                 Some(into) => id = into,
@@ -43,18 +43,18 @@ impl Store {
     }
 
     /// Updates a chat, or the chat that it was merged into. Does nothing when another condition of `update` fails.
-    pub(super) async fn update_live_chat(
-        &self,
+    pub(super) async fn update_live(
+        self,
         operation: &'static str,
         mut chat_id: ChatId,
         update: impl Fn(UpdateBuilder) -> UpdateBuilder,
     ) -> Result<(), StoreError> {
         loop {
             let live = UpdateBuilder::new(&Key::chat(chat_id)).condition("attribute_not_exists(merged_into)");
-            if self.update_if(operation, update(live)).await? {
+            if self.0.update_if(operation, update(live)).await? {
                 return Ok(());
             }
-            match self.chat(chat_id).await? {
+            match self.get(chat_id).await? {
                 Some(survivor) if survivor.id != chat_id => chat_id = survivor.id,
                 _ => return Ok(()),
             }
@@ -63,12 +63,12 @@ impl Store {
 
     /// Merges two chats of one contact. Returns the surviving one; `None` if it would exceed the maximum number of merged
     /// chats, and nothing was changed.
-    pub(super) async fn merge(&self, one: ChatId, other: ChatId) -> Result<Option<ChatId>, StoreError> {
+    pub(super) async fn merge(self, one: ChatId, other: ChatId) -> Result<Option<ChatId>, StoreError> {
         for round in 0..ROUNDS {
             if round > 0 {
-                self.pause(round).await;
+                self.0.pause(round).await;
             }
-            let (found_one, found_other) = (self.chat_item(one).await?, self.chat_item(other).await?);
+            let (found_one, found_other) = (self.get_item(one).await?, self.get_item(other).await?);
             let (Some((one_item, one)), Some((other_item, other))) = (&found_one, &found_other) else {
                 let there = found_one.or(found_other);
                 return Ok(Some(there.map_or(one, |(_, chat)| chat.id)));
@@ -76,16 +76,16 @@ impl Store {
             if one.id == other.id {
                 return Ok(Some(one.id));
             }
-            let Some(merge) = contact::merge(one, other, self.system.now()) else {
+            let Some(merge) = contact::merge(one, other, self.0.system.now()) else {
                 tracing::warn!(one = %one.id, other = %other.id, "chats not merged: too many chats of one contact");
                 return Ok(None);
             };
             let before = |chat: &Chat| if chat.id == one.id { one_item } else { other_item };
             let actions = vec![
-                self.replace_chat(before(&merge.survivor), &merge.survivor)?,
-                self.replace_chat(before(&merge.ended), &merge.ended)?,
+                self.replace(before(&merge.survivor), &merge.survivor)?,
+                self.replace(before(&merge.ended), &merge.ended)?,
             ];
-            if let Transaction::Committed = self.transact("merging chats", actions).await? {
+            if let Transaction::Committed = self.0.transact("merging chats", actions).await? {
                 tracing::info!(survivor = %merge.survivor.id, ended = %merge.ended.id, "chats merged");
                 return Ok(Some(merge.survivor.id));
             }
@@ -94,8 +94,8 @@ impl Store {
     }
 
     /// Returns the action that replaces a chat's item. It fails if the item isn't as it was read.
-    pub(super) fn replace_chat(&self, found: &Item, chat: &Chat) -> Result<TransactWriteItem, StoreError> {
-        let wanted = self.chat_attributes(chat)?;
+    pub(super) fn replace(self, found: &Item, chat: &Chat) -> Result<TransactWriteItem, StoreError> {
+        let wanted = self.attributes(chat)?;
         let mut update = UpdateBuilder::new(&Key::chat(chat.id));
         let names: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
         for name in names.into_iter().filter(|name| !matches!(name.as_str(), "pk" | "sk")) {
@@ -108,11 +108,11 @@ impl Store {
                 Some(_) => update,
             };
         }
-        Ok(self.update_action(update))
+        Ok(self.0.update_action(update))
     }
 
     /// Returns every attribute of a chat's item; `None` for one to remove. A merged chat isn't in the inbox.
-    fn chat_attributes(&self, chat: &Chat) -> Result<HashMap<String, Option<AttributeValue>>, StoreError> {
+    fn attributes(self, chat: &Chat) -> Result<HashMap<String, Option<AttributeValue>>, StoreError> {
         let row: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(chat)
             .map_err(|source| StoreError::Item { kind: CHAT, source: source.into() })?;
         let mut attributes: HashMap<String, Option<AttributeValue>> =
@@ -120,10 +120,10 @@ impl Store {
         // An empty list isn't written, but a list by another writer must not be overlooked.
         attributes.entry("merged".to_owned()).or_insert(None);
         let listed = chat.last_message_at.filter(|_| chat.merged_into.is_none());
-        let shard = chat.id.shard(self.inbox_shards);
+        let shard = chat.id.shard(self.0.inbox_shards);
         let in_list = listed.map(|_| string(inbox_key(chat.session_id, chat.status, shard)));
         attributes.insert("inbox_key".to_owned(), in_list);
-        if let Some(expires_at) = chat.last_message_at.and_then(|at| self.expires_at(at)) {
+        if let Some(expires_at) = chat.last_message_at.and_then(|at| self.0.expires_at(at)) {
             attributes.insert("expires_at".to_owned(), Some(expires_at));
         }
         attributes.insert("inbox_position".to_owned(), listed.map(|at| string(inbox_position(at, chat.id))));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Store, StoreError,
+    Messages, StoreError,
     early_update::{EARLY_ACTION, EARLY_STATUS},
     event::EVENT,
     item::{self, Item, string},
@@ -97,17 +97,17 @@ impl TraceItem {
     }
 }
 
-impl Store {
+impl Messages<'_> {
     /// Stores a message to a number that no session owns.
     pub async fn put_unowned_if_absent(
-        &self,
+        self,
         phone_number_id: &str,
         inbound: &Inbound,
         source: Option<Source>,
     ) -> Result<(), StoreError> {
         let id = MessageId::for_inbound(phone_number_id, &inbound.wamid);
-        let raw = self.put_raw_parts(&id.to_string(), &inbound.raw, Some(UNOWNED_LIFETIME)).await?;
-        let now = self.system.now();
+        let raw = self.0.put_raw_parts(&id.to_string(), &inbound.raw, Some(UNOWNED_LIFETIME)).await?;
+        let now = self.0.system.now();
         let row = serde_json::json!({
             "wamid": inbound.wamid,
             "phone_number_id": phone_number_id,
@@ -119,26 +119,27 @@ impl Store {
             "raw": raw.first,
         });
         let key = Key::unowned(phone_number_id, &inbound.wamid);
-        self.put_if_absent("storing a message without a session", item::write(UNOWNED, &key, &row)?).await
+        self.0.put_if_absent("storing a message without a session", item::write(UNOWNED, &key, &row)?).await
     }
 
     /// Returns the trace of a wamid.
-    pub async fn trace(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<MessageTrace>, StoreError> {
+    pub async fn trace(self, phone_number_id: &str, wamid: &str) -> Result<Vec<MessageTrace>, StoreError> {
         let mut items = self.items_by_wamid(phone_number_id, wamid).await?;
         items.extend(self.events_with_wamid(phone_number_id, wamid).await?);
         let items: Result<Vec<TraceItem>, StoreError> =
             items.into_iter().map(|item| item::read("message trace", item)).collect();
-        let now = self.system.now().seconds();
+        let now = self.0.system.now().seconds();
         // DynamoDB may take days to delete expired items.
         let is_live = |item: &TraceItem| item.expires_at.is_none_or(|expires_at| expires_at > now);
         Ok(items?.into_iter().filter(is_live).filter_map(TraceItem::trace).collect())
     }
 
-    async fn events_with_wamid(&self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
+    async fn events_with_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .index_name("wamid")
             .key_condition_expression("wamid_key = :key")
             .expression_attribute_values(":key", string(wamid_key(phone_number_id, wamid)))
@@ -150,6 +151,6 @@ impl Store {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.get_all("reading events", keys).await?.into_values().collect())
+        Ok(self.0.get_all("reading events", keys).await?.into_values().collect())
     }
 }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{
-    Store, StoreError,
+    Numbers, StoreError,
     item::{self, string},
     keys::{Key, NUMBERS},
     transaction::Transaction,
@@ -37,15 +37,15 @@ pub struct EncryptedCredentials {
     pub app_secret: Option<Ciphertext>,
 }
 
-impl Store {
+impl Numbers<'_> {
     /// Creates or changes a number, unless a session of another owner is linked to it.
-    pub async fn put_number(
-        &self,
+    pub async fn put(
+        self,
         put: &NumberRequest,
         credentials: &EncryptedCredentials,
     ) -> Result<NumberChange, StoreError> {
         const OPERATION: &str = "writing a number";
-        let now = self.system.now();
+        let now = self.0.system.now();
         let update = UpdateBuilder::new(&Key::number_settings(&put.phone_number_id))
             .set("entity", NUMBER_SETTINGS)
             .set("phone_number_id", &put.phone_number_id)
@@ -59,24 +59,24 @@ impl Store {
                 let available = UpdateBuilder::new(&Key::number(&put.phone_number_id))
                     .condition(("attribute_not_exists(pk) OR session_id = ?", session_id));
                 let update = update.set("owner_id", owner_id).set("session_id", session_id);
-                vec![self.update_action(available), self.update_action(update)]
+                vec![self.0.update_action(available), self.0.update_action(update)]
             }
-            _ => vec![self.update_action(update.remove(["owner_id", "session_id"]))],
+            _ => vec![self.0.update_action(update.remove(["owner_id", "session_id"]))],
         };
-        Ok(match self.transact(OPERATION, actions).await? {
+        Ok(match self.0.transact(OPERATION, actions).await? {
             Transaction::Committed => NumberChange::Done,
             Transaction::Refused(_) => NumberChange::Linked,
         })
     }
 
     /// Deletes a number that no session is linked to.
-    pub async fn delete_number(&self, phone_number_id: &str) -> Result<NumberChange, StoreError> {
+    pub async fn delete(self, phone_number_id: &str) -> Result<NumberChange, StoreError> {
         const OPERATION: &str = "deleting a number";
         let actions = vec![
-            self.delete_action(&Key::number_settings(phone_number_id), "attribute_exists(pk)"),
-            self.check_absent(&Key::number(phone_number_id)),
+            self.0.delete_action(&Key::number_settings(phone_number_id), "attribute_exists(pk)"),
+            self.0.check_absent(&Key::number(phone_number_id)),
         ];
-        Ok(match self.transact(OPERATION, actions).await? {
+        Ok(match self.0.transact(OPERATION, actions).await? {
             Transaction::Committed => NumberChange::Done,
             Transaction::Refused(refusals) if refusals.first().is_some_and(|delete| delete.failed) => {
                 NumberChange::Missing
@@ -86,20 +86,21 @@ impl Store {
     }
 
     /// Returns a number.
-    pub async fn number(&self, phone_number_id: &str) -> Result<Option<RegisteredNumber>, StoreError> {
-        let item = self.get("reading a number", &Key::number_settings(phone_number_id)).await?;
+    pub async fn get(self, phone_number_id: &str) -> Result<Option<RegisteredNumber>, StoreError> {
+        let item = self.0.get("reading a number", &Key::number_settings(phone_number_id)).await?;
         item.map(|item| item::read(NUMBER_SETTINGS, item)).transpose()
     }
 
     /// Returns all numbers, sorted by id. Eventually consistent: callers cache them for minutes.
-    pub async fn numbers(&self) -> Result<Vec<RegisteredNumber>, StoreError> {
+    pub async fn list(self) -> Result<Vec<RegisteredNumber>, StoreError> {
         let mut numbers = Vec::new();
         let mut start = None;
         loop {
             let page = self
+                .0
                 .client
                 .query()
-                .table_name(&self.table)
+                .table_name(&self.0.table)
                 .key_condition_expression("pk = :numbers")
                 .expression_attribute_values(":numbers", string(NUMBERS))
                 .set_exclusive_start_key(start)
@@ -117,8 +118,8 @@ impl Store {
     }
 
     /// Returns an action that requires a number to be available to a session's owner.
-    pub(super) fn check_available(&self, phone_number_id: &str, session_id: SessionId) -> TransactWriteItem {
+    pub(super) fn check_available(self, phone_number_id: &str, session_id: SessionId) -> TransactWriteItem {
         let available = ("attribute_not_exists(session_id) OR session_id = ?", session_id);
-        self.update_action(UpdateBuilder::new(&Key::number_settings(phone_number_id)).condition(available))
+        self.0.update_action(UpdateBuilder::new(&Key::number_settings(phone_number_id)).condition(available))
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Store, StoreError,
+    Outbox, StoreError,
     chat::{CHAT, Expected, IDENTITY, Summary, Unread},
     inbound::MESSAGE,
     item::{self, number, string},
@@ -73,7 +73,7 @@ pub struct Outbound<'a> {
     pub idempotency: Option<(&'a str, Replay)>,
 }
 
-/// The outcome of [`Store::store_outbound`].
+/// The outcome of [`Outbox::store`].
 #[derive(Debug)]
 pub enum SendOutcome {
     /// Message and chat are stored.
@@ -91,12 +91,12 @@ impl Replay {
     }
 }
 
-impl Store {
+impl Outbox<'_> {
     /// Reads the items that a send needs. Takes one request, a second one if the contact's chat isn't the one derived from
     /// the identity, and a third if that chat was merged. A number that a contact moved away from leads to that contact
     /// until another contact uses it.
     pub async fn send_context(
-        &self,
+        self,
         session_id: SessionId,
         identity: &Identity,
         idempotency_key: Option<&str>,
@@ -106,7 +106,7 @@ impl Store {
         let mut keys = vec![Key::session(session_id), identity_key.clone(), Key::chat(derived)];
         let replay_key = idempotency_key.map(|key| Key::idempotency(session_id, key));
         keys.extend(replay_key.clone());
-        let mut items = self.get_all("reading the context of a send", keys).await?;
+        let mut items = self.0.get_all("reading the context of a send", keys).await?;
 
         let session = items.remove(&Key::session(session_id)).map(|item| item::read("session", item)).transpose()?;
         let found: Option<Alias> = items.remove(&identity_key).map(|item| item::read(IDENTITY, item)).transpose()?;
@@ -114,10 +114,10 @@ impl Store {
         let mut chat: Option<Chat> = if chat_id == derived {
             items.remove(&Key::chat(chat_id)).map(|item| item::read(CHAT, item)).transpose()?
         } else {
-            self.chat(chat_id).await?
+            self.0.chats().get(chat_id).await?
         };
         if let Some(survivor) = chat.as_ref().and_then(|chat| chat.merged_into) {
-            chat = self.chat(survivor).await?;
+            chat = self.0.chats().get(survivor).await?;
         }
         if let Some(chat) = &chat {
             chat_id = chat.id;
@@ -129,7 +129,7 @@ impl Store {
                 Some(AliasWrite { identity: identity.clone(), found, alias })
             }
         };
-        let now = self.system.now().seconds();
+        let now = self.0.system.now().seconds();
         let replay = replay_key
             .and_then(|key| items.remove(&key))
             .map(|item| item::read::<Replay>(IDEMPOTENCY, item))
@@ -142,7 +142,7 @@ impl Store {
     /// Returns the action that writes a pending message with its entry in the `due` index. Stores the caller's
     /// idempotency key, because an erasure also deletes the response under that key.
     pub(super) fn put_pending(
-        &self,
+        self,
         message: &Message,
         idempotency_key: Option<&str>,
     ) -> Result<TransactWriteItem, StoreError> {
@@ -155,12 +155,12 @@ impl Store {
         item.insert("due_key".to_owned(), string(due_key));
         item.insert("due_at".to_owned(), string(due_at.to_string()));
         item.extend(idempotency_key.map(|key| ("idempotency_key".to_owned(), string(key))));
-        item.extend(self.expires_at(message.timestamp).map(|at| ("expires_at".to_owned(), at)));
-        Ok(self.put_action(item, "attribute_not_exists(pk)"))
+        item.extend(self.0.expires_at(message.timestamp).map(|at| ("expires_at".to_owned(), at)));
+        Ok(self.0.put_action(item, "attribute_not_exists(pk)"))
     }
 
     /// Stores a message, its chat, and its idempotency key in one transaction.
-    pub async fn store_outbound(&self, outbound: &Outbound<'_>) -> Result<SendOutcome, StoreError> {
+    pub async fn store(self, outbound: &Outbound<'_>) -> Result<SendOutcome, StoreError> {
         let message = outbound.message;
         let summary = Summary {
             chat: outbound.chat,
@@ -174,16 +174,16 @@ impl Store {
             },
         };
         let caller_key = outbound.idempotency.as_ref().map(|(key, _)| *key);
-        let mut actions = vec![self.put_pending(message, caller_key)?, self.upsert_chat(&summary)];
+        let mut actions = vec![self.put_pending(message, caller_key)?, self.0.chats().upsert(&summary)];
         if let Some((caller_key, replay)) = &outbound.idempotency {
             let key = Key::idempotency(message.session_id, caller_key);
-            let unused = ("attribute_not_exists(pk) OR expires_at <= ?", self.system.now().seconds());
-            actions.push(self.put_action(item::write(IDEMPOTENCY, &key, replay)?, unused));
+            let unused = ("attribute_not_exists(pk) OR expires_at <= ?", self.0.system.now().seconds());
+            actions.push(self.0.put_action(item::write(IDEMPOTENCY, &key, replay)?, unused));
         }
         if let Some(alias_write) = outbound.alias_write {
-            actions.push(self.write_alias(message.session_id, alias_write)?);
+            actions.push(self.0.chats().write_alias(message.session_id, alias_write)?);
         }
-        let refusals = match self.transact("storing an outbound message", actions).await? {
+        let refusals = match self.0.transact("storing an outbound message", actions).await? {
             Transaction::Committed => return Ok(SendOutcome::Stored),
             Transaction::Refused(refusals) => refusals,
         };

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
 use super::{
-    Store, StoreError,
+    Messages, Store, StoreError,
     item::{self, number, string},
     keys::Key,
 };
@@ -61,15 +61,18 @@ impl Store {
             .await?;
         Ok(RawParts { first, count: parts.len() })
     }
+}
 
+impl Messages<'_> {
     /// Returns the full payload of a message; `None` if it has none.
-    pub async fn full_raw(&self, message: &Message) -> Result<Option<String>, StoreError> {
+    pub async fn full_raw(self, message: &Message) -> Result<Option<String>, StoreError> {
         let Some(mut raw) = message.raw.clone() else { return Ok(None) };
         if may_have_more_parts(&raw) {
             let mut pages = self
+                .0
                 .client
                 .query()
-                .table_name(&self.table)
+                .table_name(&self.0.table)
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", string(Key::raw_part(message.id, 0).pk))
                 .into_paginator()

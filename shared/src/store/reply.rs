@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    Store, StoreError,
+    Outbox, StoreError,
     chat::{CHAT, Expected, Summary, Unread},
     item::{self, number},
     keys::Key,
@@ -51,7 +51,7 @@ pub struct Reply<'a> {
     pub quiet_since: Timestamp,
 }
 
-/// The outcome of [`Store::store_reply`].
+/// The outcome of [`Outbox::store_reply`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReplyOutcome {
     /// The reply is stored.
@@ -62,13 +62,13 @@ pub enum ReplyOutcome {
     Changed,
 }
 
-impl Store {
+impl Outbox<'_> {
     /// Returns a chat and the history of its automatic replies. Takes one request unless the chat was merged.
-    pub async fn reply_context(&self, chat_id: ChatId) -> Result<Option<ReplyContext>, StoreError> {
+    pub async fn reply_context(self, chat_id: ChatId) -> Result<Option<ReplyContext>, StoreError> {
         let mut chat_id = chat_id;
         for _ in 0..=MAX_MERGED {
             let (chat_key, history_key) = (Key::chat(chat_id), Key::replies(chat_id));
-            let mut items = self.get_all("reading a chat", vec![chat_key.clone(), history_key.clone()]).await?;
+            let mut items = self.0.get_all("reading a chat", vec![chat_key.clone(), history_key.clone()]).await?;
             let Some(chat) = items.remove(&chat_key) else { return Ok(None) };
             let chat: Chat = item::read(CHAT, chat)?;
             if let Some(into) = chat.merged_into {
@@ -83,7 +83,7 @@ impl Store {
 
     /// Stores a reply in one transaction. Marks the message that it answers, which refuses a second reply, and requires
     /// that the chat is as it was when the rules were evaluated.
-    pub async fn store_reply(&self, reply: &Reply<'_>) -> Result<ReplyOutcome, StoreError> {
+    pub async fn store_reply(self, reply: &Reply<'_>) -> Result<ReplyOutcome, StoreError> {
         let chat = reply.chat.clone().after_reply(reply.message);
         let summary = Summary {
             chat: &chat,
@@ -103,12 +103,12 @@ impl Store {
             .set("auto_reply", item::value(&json!({"rule_id": reply.rule_id, "message_id": reply.message.id}))?)
             .condition("attribute_exists(pk) AND attribute_not_exists(auto_reply)");
         let actions = vec![
-            self.update_action(mark),
+            self.0.update_action(mark),
             self.put_pending(reply.message, None)?,
-            self.upsert_chat(&summary),
-            self.put_action(history, unchanged),
+            self.0.chats().upsert(&summary),
+            self.0.put_action(history, unchanged),
         ];
-        match self.transact("storing an automatic reply", actions).await? {
+        match self.0.transact("storing an automatic reply", actions).await? {
             Transaction::Committed => Ok(ReplyOutcome::Stored),
             Transaction::Refused(refusals) if refusals.first().is_some_and(|mark| mark.failed) => {
                 Ok(ReplyOutcome::Settled)

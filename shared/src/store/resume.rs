@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    Store, StoreError, item,
+    Sessions, StoreError, item,
     keys::{Key, due_key},
     session::SESSION,
     transaction::Transaction,
@@ -22,20 +22,20 @@ pub enum Resumed {
     Missing,
 }
 
-impl Store {
+impl Sessions<'_> {
     /// Resumes a session, and in the same transaction writes the request that makes its pending messages due.
-    pub async fn resume(&self, id: SessionId) -> Result<Resumed, StoreError> {
+    pub async fn resume(self, id: SessionId) -> Result<Resumed, StoreError> {
         let operation = "resuming a session";
-        let now = self.system.now();
+        let now = self.0.system.now();
         let update = UpdateBuilder::new(&Key::session(id))
             .set("updated_at", now)
             .remove(["paused_reason"])
             .condition("attribute_exists(paused_reason)");
         let request = json!({"session_id": id, "due_key": due_key(0), "due_at": now});
         // Replaces a request that `deliver` hasn't carried out yet.
-        let put = self.put_action(item::write("resume", &Key::resume(id), &request)?, Condition::none());
-        match self.transact(operation, vec![self.update_action(update), put]).await? {
-            Transaction::Committed => Ok(self.session(id).await?.map_or(Resumed::Missing, Resumed::Resumed)),
+        let put = self.0.put_action(item::write("resume", &Key::resume(id), &request)?, Condition::none());
+        match self.0.transact(operation, vec![self.0.update_action(update), put]).await? {
+            Transaction::Committed => Ok(self.get(id).await?.map_or(Resumed::Missing, Resumed::Resumed)),
             Transaction::Refused(refusals) => match refusals.into_iter().next().and_then(|refusal| refusal.item) {
                 Some(item) => Ok(Resumed::NotPaused(item::read::<Session>(SESSION, item)?)),
                 None => Ok(Resumed::Missing),

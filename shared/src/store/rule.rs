@@ -1,7 +1,7 @@
 //! Auto-reply rules. They are in the partition of their session.
 
 use super::{
-    Store, StoreError,
+    Rules, Sessions, StoreError,
     item::{self, string},
     keys::Key,
     session::SESSION,
@@ -27,17 +27,18 @@ pub enum RuleCreated {
     TooMany,
 }
 
-impl Store {
+impl Sessions<'_> {
     /// Returns a session and its rules, oldest first, with one consistent query.
-    pub async fn session_with_rules(&self, id: SessionId) -> Result<Option<(Session, Vec<Rule>)>, StoreError> {
+    pub async fn get_with_rules(self, id: SessionId) -> Result<Option<(Session, Vec<Rule>)>, StoreError> {
         let key = Key::session(id);
         let (mut session, mut rules) = (None, Vec::new());
         let mut start = None;
         loop {
             let output = self
+                .0
                 .client
                 .query()
-                .table_name(&self.table)
+                .table_name(&self.0.table)
                 .key_condition_expression("pk = :pk AND sk BETWEEN :rule AND :session")
                 .expression_attribute_values(":pk", string(&key.pk))
                 .expression_attribute_values(":rule", string("RULE#"))
@@ -60,21 +61,23 @@ impl Store {
             }
         }
     }
+}
 
+impl Rules<'_> {
     /// Returns the rule with this id. Eventually consistent.
-    pub async fn rule(&self, id: RuleId) -> Result<Option<Rule>, StoreError> {
-        let keys = self.keys_by_id("querying a rule by id", id).await?;
+    pub async fn get(self, id: RuleId) -> Result<Option<Rule>, StoreError> {
+        let keys = self.0.keys_by_id("querying a rule by id", id).await?;
         let Some(key) = keys.into_iter().find(Key::is_rule) else { return Ok(None) };
-        self.get("reading a rule", &key).await?.map(|item| item::read(RULE, item)).transpose()
+        self.0.get("reading a rule", &key).await?.map(|item| item::read(RULE, item)).transpose()
     }
 
     /// Creates a rule. The session counts its rules, so that concurrent requests don't exceed the limit.
-    pub async fn create_rule(&self, rule: &Rule) -> Result<RuleCreated, StoreError> {
+    pub async fn create(self, rule: &Rule) -> Result<RuleCreated, StoreError> {
         let row = item::write(RULE, &Key::rule(rule.session_id, rule.id), rule)?;
         let count = count_rules(rule.session_id, 1)
             .condition(("attribute_not_exists(rule_count) OR rule_count < ?", MAX_RULES));
-        let actions = vec![self.put_action(row, "attribute_not_exists(pk)"), self.update_action(count)];
-        match self.transact("creating a rule", actions).await? {
+        let actions = vec![self.0.put_action(row, "attribute_not_exists(pk)"), self.0.update_action(count)];
+        match self.0.transact("creating a rule", actions).await? {
             Transaction::Committed => Ok(RuleCreated::Created),
             Transaction::Refused(refusals) => match refusals.into_iter().nth(1).and_then(|refusal| refusal.item) {
                 Some(_) => Ok(RuleCreated::TooMany),
@@ -84,19 +87,19 @@ impl Store {
     }
 
     /// Replaces the rule with its id. Returns whether it existed.
-    pub async fn replace_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
+    pub async fn replace(self, rule: &Rule) -> Result<bool, StoreError> {
         let row = item::write(RULE, &Key::rule(rule.session_id, rule.id), rule)?;
-        let outcome = self.put_if("changing a rule", row, "attribute_exists(pk)").await?;
+        let outcome = self.0.put_if("changing a rule", row, "attribute_exists(pk)").await?;
         Ok(matches!(outcome, WriteOutcome::Written { .. }))
     }
 
     /// Deletes a rule. Returns whether it existed.
-    pub async fn delete_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
+    pub async fn delete(self, rule: &Rule) -> Result<bool, StoreError> {
         let actions = vec![
-            self.delete_action(&Key::rule(rule.session_id, rule.id), "attribute_exists(pk)"),
-            self.update_action(count_rules(rule.session_id, -1)),
+            self.0.delete_action(&Key::rule(rule.session_id, rule.id), "attribute_exists(pk)"),
+            self.0.update_action(count_rules(rule.session_id, -1)),
         ];
-        match self.transact("deleting a rule", actions).await? {
+        match self.0.transact("deleting a rule", actions).await? {
             Transaction::Committed => Ok(true),
             Transaction::Refused(_) => Ok(false),
         }

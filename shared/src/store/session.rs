@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Store, StoreError,
-    item::{self, Item},
+    Numbers, Sessions, StoreError, item,
     keys::Key,
     transaction::{Refusal, Transaction},
     update::{Condition, UpdateBuilder, WriteOutcome},
@@ -56,11 +55,11 @@ pub struct NumberOwner {
     pub waba_id: Option<String>,
 }
 
-impl Store {
+impl Sessions<'_> {
     /// Creates a session unless its owner has one.
-    pub async fn create_session(&self, session: Session) -> Result<Created, StoreError> {
+    pub async fn create(self, session: Session) -> Result<Created, StoreError> {
         let new = item::write(SESSION, &Key::session(session.id), &session)?;
-        let item = match self.put_if("creating a session", new, "attribute_not_exists(pk)").await? {
+        let item = match self.0.put_if("creating a session", new, "attribute_not_exists(pk)").await? {
             WriteOutcome::Written { .. } => return Ok(Created::New(session)),
             WriteOutcome::Refused { item } => item.unwrap_or_default(),
         };
@@ -73,47 +72,27 @@ impl Store {
     }
 
     /// Returns a session.
-    pub async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.get("reading a session", &Key::session(id)).await?.map(|item| item::read(SESSION, item)).transpose()
-    }
-
-    /// Returns the owner of a number.
-    pub async fn number_owner(&self, phone_number_id: &str) -> Result<Option<NumberOwner>, StoreError> {
-        let item = self.get("reading a number", &Key::number(phone_number_id)).await?;
-        item.map(|item| item::read(NUMBER, item)).transpose()
-    }
-
-    /// Records the WhatsApp Business account of a number. Events of the account then belong to the number's session.
-    pub async fn record_account(&self, phone_number_id: &str, waba_id: &str) -> Result<(), StoreError> {
-        let row = serde_json::json!({"waba_id": waba_id, "received_at": self.system.now()});
-        self.put_if_absent("recording an account", item::write("account", &Key::account(waba_id), &row)?).await?;
-        let update =
-            UpdateBuilder::new(&Key::number(phone_number_id)).set("waba_id", waba_id).condition("attribute_exists(pk)");
-        self.update_if("recording a number's account", update).await.map(drop)
-    }
-
-    /// Returns whether a number of this account has a session.
-    pub async fn knows_account(&self, waba_id: &str) -> Result<bool, StoreError> {
-        Ok(self.get("reading an account", &Key::account(waba_id)).await?.is_some())
+    pub async fn get(self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.0.get("reading a session", &Key::session(id)).await?.map(|item| item::read(SESSION, item)).transpose()
     }
 
     /// Replaces a session's QR code that expired at `expired_at`, or writes its first one. Of concurrent calls, one
     /// succeeds.
-    pub async fn rotate_qr(&self, id: SessionId, expired_at: Option<Timestamp>, qr: &Qr) -> Result<(), StoreError> {
+    pub async fn rotate_qr(self, id: SessionId, expired_at: Option<Timestamp>, qr: &Qr) -> Result<(), StoreError> {
         let update = UpdateBuilder::new(&Key::session(id))
             .set("qr", &qr.link)
             .set("qr_expires_at", qr.expires_at)
             .set("pairing_code", qr.code.as_str())
-            .set("updated_at", self.system.now())
+            .set("updated_at", self.0.system.now())
             .condition(("is_connected = ?", false))
             .condition(Condition::equals("qr_expires_at", expired_at));
-        self.update_if("rotating a QR code", update).await.map(drop)
+        self.0.update_if("rotating a QR code", update).await.map(drop)
     }
 
     /// Links the session of a pairing attempt to the number that received it, if the code is the session's and was sent
     /// before it expired. Claims the number in the same transaction.
     pub async fn pair(
-        &self,
+        self,
         attempt: &PairingAttempt,
         phone_number_id: &str,
         sent_at: Timestamp,
@@ -121,24 +100,24 @@ impl Store {
         let number = Number {
             phone_number_id: phone_number_id.to_owned(),
             session_id: attempt.session_id,
-            linked_at: self.system.now(),
+            linked_at: self.0.system.now(),
         };
         let claim = item::write(NUMBER, &Key::number(phone_number_id), &number)?;
         let link = UpdateBuilder::new(&Key::session(attempt.session_id))
             .set("is_connected", true)
             .set("is_ready", true)
             .set("phone_number_id", phone_number_id)
-            .set("updated_at", self.system.now())
+            .set("updated_at", self.0.system.now())
             .remove(["qr", "qr_expires_at", "pairing_code", "pairing_error"])
             .condition(("pairing_code = ?", attempt.code.as_str()))
             .condition(("qr_expires_at >= ?", sent_at))
             .condition(("is_connected = ?", false));
         let actions = vec![
-            self.update_action(link),
-            self.put_action(claim, ("attribute_not_exists(pk) OR session_id = ?", attempt.session_id)),
-            self.check_available(phone_number_id, attempt.session_id),
+            self.0.update_action(link),
+            self.0.put_action(claim, ("attribute_not_exists(pk) OR session_id = ?", attempt.session_id)),
+            self.0.numbers().check_available(phone_number_id, attempt.session_id),
         ];
-        let mut refusals = match self.transact("pairing", actions).await? {
+        let mut refusals = match self.0.transact("pairing", actions).await? {
             Transaction::Committed => return Ok(Pairing::Paired),
             Transaction::Refused(refusals) => refusals.into_iter(),
         };
@@ -154,35 +133,43 @@ impl Store {
     }
 
     /// Pauses a session's outbox with a reason, unless it is paused already. Returns whether it paused the session.
-    pub async fn pause_session(&self, id: SessionId, reason: &str) -> Result<bool, StoreError> {
+    pub async fn pause(self, id: SessionId, reason: &str) -> Result<bool, StoreError> {
         let update = UpdateBuilder::new(&Key::session(id))
             .set("paused_reason", reason)
-            .set("updated_at", self.system.now())
+            .set("updated_at", self.0.system.now())
             .condition("attribute_exists(pk) AND attribute_not_exists(paused_reason)");
-        self.update_if("pausing a session", update).await
+        self.0.update_if("pausing a session", update).await
     }
 
-    async fn set_pairing_error(&self, id: SessionId, reason: PairingRefusal) -> Result<(), StoreError> {
+    async fn set_pairing_error(self, id: SessionId, reason: PairingRefusal) -> Result<(), StoreError> {
         let update = UpdateBuilder::new(&Key::session(id))
             .set("pairing_error", reason.to_string())
-            .set("updated_at", self.system.now())
+            .set("updated_at", self.0.system.now())
             // Another attempt may have linked the session.
             .condition(("is_connected = ?", false));
-        self.update_if("recording a refused pairing", update).await.map(drop)
+        self.0.update_if("recording a refused pairing", update).await.map(drop)
+    }
+}
+
+impl Numbers<'_> {
+    /// Returns the owner of a number.
+    pub async fn owner(self, phone_number_id: &str) -> Result<Option<NumberOwner>, StoreError> {
+        let item = self.0.get("reading a number", &Key::number(phone_number_id)).await?;
+        item.map(|item| item::read(NUMBER, item)).transpose()
     }
 
-    /// Reads one item, consistently.
-    pub(super) async fn get(&self, operation: &'static str, key: &Key) -> Result<Option<Item>, StoreError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key.attributes()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::request(operation))?;
-        Ok(output.item)
+    /// Records the WhatsApp Business account of a number. Events of the account then belong to the number's session.
+    pub async fn record_account(self, phone_number_id: &str, waba_id: &str) -> Result<(), StoreError> {
+        let row = serde_json::json!({"waba_id": waba_id, "received_at": self.0.system.now()});
+        self.0.put_if_absent("recording an account", item::write("account", &Key::account(waba_id), &row)?).await?;
+        let update =
+            UpdateBuilder::new(&Key::number(phone_number_id)).set("waba_id", waba_id).condition("attribute_exists(pk)");
+        self.0.update_if("recording a number's account", update).await.map(drop)
+    }
+
+    /// Returns whether a number of this account has a session.
+    pub async fn has_account(self, waba_id: &str) -> Result<bool, StoreError> {
+        Ok(self.0.get("reading an account", &Key::account(waba_id)).await?.is_some())
     }
 }
 

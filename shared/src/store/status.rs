@@ -1,7 +1,7 @@
 //! Statuses of outbound messages. They move forward only, whatever their order of arrival.
 
 use super::{
-    Store, StoreError,
+    Messages, StoreError,
     item::{self, Item, string},
     keys::{Key, wamid_key},
     update::{UpdateBuilder, WriteOutcome},
@@ -25,9 +25,9 @@ pub enum Applied {
     Known,
 }
 
-impl Store {
+impl Messages<'_> {
     /// Applies a status to the message at `key`.
-    pub async fn apply_status(&self, key: &MessageKey, update: &StatusUpdate) -> Result<Applied, StoreError> {
+    pub async fn apply_status(self, key: &MessageKey, update: &StatusUpdate) -> Result<Applied, StoreError> {
         let Some(participant) = &update.participant else { return self.advance(key, update).await };
         let receipt = ParticipantReceipt {
             participant: participant.clone(),
@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    async fn advance(&self, key: &MessageKey, received: &StatusUpdate) -> Result<Applied, StoreError> {
+    async fn advance(self, key: &MessageKey, received: &StatusUpdate) -> Result<Applied, StoreError> {
         let status = received.receipt.status();
         let update = UpdateBuilder::new(&Key::message(key))
             .set("status", status)
@@ -67,7 +67,7 @@ impl Store {
             .condition(("phone_number_id = ?", &received.phone_number_id))
             .condition(("from_me = ?", true))
             .condition(("status_rank < ?", status.rank()));
-        match self.update("applying a status", details(update, received)?).await? {
+        match self.0.update("applying a status", details(update, received)?).await? {
             WriteOutcome::Written { .. } => Ok(Applied::Moved(received.receipt)),
             WriteOutcome::Refused { item } => self.record_passed_status(key, received, item.as_ref()).await,
         }
@@ -75,7 +75,7 @@ impl Store {
 
     /// Records the time of a status that the message has already passed.
     async fn record_passed_status(
-        &self,
+        self,
         key: &MessageKey,
         update: &StatusUpdate,
         row: Option<&Item>,
@@ -94,15 +94,16 @@ impl Store {
             .set_if_absent(attribute, update.at)
             .condition("attribute_exists(pk)");
         let passed = details(passed, update)?;
-        self.update_if("recording the time of a status", passed).await.map(|_| Applied::Known)
+        self.0.update_if("recording the time of a status", passed).await.map(|_| Applied::Known)
     }
 
     /// Returns the key of the message with this wamid. Eventually consistent.
-    pub async fn message_by_wamid(&self, phone_number_id: &str, wamid: &str) -> Result<Option<MessageKey>, StoreError> {
+    pub async fn find_by_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Option<MessageKey>, StoreError> {
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .index_name("wamid")
             .key_condition_expression("wamid_key = :key")
             .expression_attribute_values(":key", string(wamid_key(phone_number_id, wamid)))

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    Store, StoreError,
+    Outbox, Sessions, Store, StoreError,
     delivery::{self, Change},
     inbound::MESSAGE,
     item::{self, string},
@@ -57,16 +57,16 @@ pub struct OutboxPage {
     pub next: Option<HashMap<String, AttributeValue>>,
 }
 
-impl Store {
+impl Sessions<'_> {
     /// Sets a worker's QR code, and switches the session to workers. Returns the session after the update: unchanged if it
     /// is connected or paired over the Cloud API; `None` if it doesn't exist.
     pub async fn set_worker_qr(
-        &self,
+        self,
         id: SessionId,
         qr: &str,
         lifetime: Duration,
     ) -> Result<Option<Session>, StoreError> {
-        let now = self.system.now();
+        let now = self.0.system.now();
         let update = UpdateBuilder::new(&Key::session(id))
             .set("qr", qr)
             .set("qr_expires_at", now.after(lifetime))
@@ -75,13 +75,13 @@ impl Store {
             .remove(["pairing_code", "pairing_error"])
             .condition(("is_connected = ?", false))
             .condition(AVAILABLE);
-        self.item_after("setting a QR code", SESSION, update).await
+        self.0.item_after("setting a QR code", SESSION, update).await
     }
 
     /// Sets whether a worker is connected and ready. The first connection links the session to workers permanently.
     /// Returns the session after the update: unchanged if it is paired over the Cloud API; `None` if it doesn't exist.
     pub async fn set_worker_state(
-        &self,
+        self,
         id: SessionId,
         is_connected: bool,
         is_ready: bool,
@@ -89,7 +89,7 @@ impl Store {
         let mut update = UpdateBuilder::new(&Key::session(id))
             .set("is_connected", is_connected)
             .set("is_ready", is_ready)
-            .set("updated_at", self.system.now())
+            .set("updated_at", self.0.system.now())
             .condition("attribute_exists(pk)")
             .condition(AVAILABLE);
         if is_connected {
@@ -100,19 +100,22 @@ impl Store {
                 "pairing_error",
             ]);
         }
-        self.item_after("setting a session's state", SESSION, update).await
+        self.0.item_after("setting a session's state", SESSION, update).await
     }
+}
 
+impl Outbox<'_> {
     /// Returns a page of a session's unfinished messages, including leased ones.
-    pub async fn worker_outbox(
-        &self,
+    pub async fn worker_page(
+        self,
         session_id: SessionId,
         start: Option<HashMap<String, AttributeValue>>,
     ) -> Result<OutboxPage, StoreError> {
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .index_name("due")
             .key_condition_expression("due_key = :key")
             .expression_attribute_values(":key", string(worker_due_key(session_id)))
@@ -128,29 +131,29 @@ impl Store {
 
     /// Reads up to 100 messages, consistently.
     pub async fn worker_messages(
-        &self,
+        self,
         keys: Vec<MessageKey>,
     ) -> Result<HashMap<MessageKey, WorkerMessage>, StoreError> {
         let keys = keys.iter().map(Key::message).collect();
-        let items = self.get_all("reading a worker's messages", keys).await?.into_values();
+        let items = self.0.get_all("reading a worker's messages", keys).await?.into_values();
         items.map(|item| item::read::<WorkerMessage>(MESSAGE, item).map(|row| (row.message.key(), row))).collect()
     }
 
     /// Leases a pending message to a worker. Returns the message after the update. Of several concurrent calls, one finds
     /// its own lease on it.
     pub async fn lease_to_worker(
-        &self,
+        self,
         row: &WorkerMessage,
         lease: &str,
         until: Timestamp,
     ) -> Result<Option<WorkerMessage>, StoreError> {
         let update = delivery::claim(&row.message.key(), lease, until);
-        self.item_after("leasing a message", MESSAGE, update).await
+        self.0.item_after("leasing a message", MESSAGE, update).await
     }
 
     /// Fails a pending message that has expired. Returns the message after the update.
     pub async fn expire_for_worker(
-        &self,
+        self,
         row: &WorkerMessage,
         error: &str,
     ) -> Result<Option<WorkerMessage>, StoreError> {
@@ -162,7 +165,7 @@ impl Store {
     /// Ends a lease that expired before `now` without a result. The message may have been sent, so the session's policy
     /// decides whether it fails or is pending again. Returns the message after the update.
     pub async fn end_worker_lease(
-        &self,
+        self,
         row: &WorkerMessage,
         policy: UnknownPolicy,
         now: Timestamp,
@@ -181,18 +184,18 @@ impl Store {
         let update = self
             .status_update(&row.message, sending, to, &change)?
             .condition(("lease = ? AND lease_until <= ?", expired));
-        self.item_after("ending a worker's lease", MESSAGE, update).await
+        self.0.item_after("ending a worker's lease", MESSAGE, update).await
     }
 
     /// Settles a message that a worker has under `lease`. Returns the message after the update: unchanged if the lease is
     /// invalid or has expired.
     pub async fn settle_for_worker(
-        &self,
+        self,
         row: &WorkerMessage,
         lease: &str,
         outcome: &WorkerOutcome,
     ) -> Result<Option<WorkerMessage>, StoreError> {
-        let now = self.system.now();
+        let now = self.0.system.now();
         let change =
             match outcome {
                 WorkerOutcome::Sent { id } => {
@@ -211,16 +214,18 @@ impl Store {
     }
 
     async fn message_after(
-        &self,
+        self,
         operation: &'static str,
         update: Option<UpdateBuilder>,
     ) -> Result<Option<WorkerMessage>, StoreError> {
         match update {
-            Some(update) => self.item_after(operation, MESSAGE, update).await,
+            Some(update) => self.0.item_after(operation, MESSAGE, update).await,
             None => Ok(None),
         }
     }
+}
 
+impl Store {
     /// Runs an update and returns the item after it, whether the condition held or not; `None` if there is no such item.
     /// The SDK retries an update whose response was lost, so the caller checks whether the item has what it wrote.
     async fn item_after<T: DeserializeOwned>(

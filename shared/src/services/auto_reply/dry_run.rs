@@ -44,7 +44,7 @@ pub enum DryRunError {
 
 /// Puts the text to the session's rules as if it came now, or at the time that is given.
 pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun) -> Result<Value, DryRunError> {
-    let (_, rules) = store.session_with_rules(run.session_id).await?.ok_or(DryRunError::SessionNotFound)?;
+    let (_, rules) = store.sessions().get_with_rules(run.session_id).await?.ok_or(DryRunError::SessionNotFound)?;
     let context = match run.chat_id {
         Some(chat_id) => Some(context(store, run.session_id, chat_id).await?),
         None => None,
@@ -68,7 +68,7 @@ pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun
 }
 
 async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Result<ReplyContext, DryRunError> {
-    let context = store.reply_context(chat_id).await?.filter(|context| context.chat.session_id == session_id);
+    let context = store.outbox().reply_context(chat_id).await?.filter(|context| context.chat.session_id == session_id);
     context.ok_or(DryRunError::ChatNotFound)
 }
 

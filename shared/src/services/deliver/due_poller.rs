@@ -92,14 +92,14 @@ impl Dispatcher {
         let mut kept_at = None;
         loop {
             let now = self.system.now();
-            let due_items = self.store.due_items(now, LIMIT).await?;
+            let due_items = self.store.outbox().due_items(now, LIMIT).await?;
             let next = due_items.due.first().map(|_| now).or(due_items.next);
             let is_busy = next.is_some_and(|next| next <= now.after(SOON)) || !work.under_way.is_empty();
             if !is_busy {
                 break;
             }
             if kept_at.is_none_or(|kept_at| now.since(kept_at) >= HEARTBEAT_INTERVAL) {
-                match self.store.acquire_poller_lease(poller_id, now.after(LEASE)).await? {
+                match self.store.outbox().acquire_poller_lease(poller_id, now.after(LEASE)).await? {
                     PollerLease::Ours => kept_at = Some(now),
                     // The keeper is leaving, and this one is the next.
                     PollerLease::Until(until) if until <= now.after(HAND_OVER) => {
@@ -113,7 +113,7 @@ impl Dispatcher {
                 // Another process goes on, as this one's time is over. It begins when the reservations of this one are used, as
                 // it would take up the messages that wait for them.
                 let until = self.rate_limiter.last_reservation().await.clamp(now, now.after(HAND_OVER));
-                self.store.acquire_poller_lease(poller_id, until).await?;
+                self.store.outbox().acquire_poller_lease(poller_id, until).await?;
                 self.self_invoker.invoke_now().await;
                 return Ok(());
             }
@@ -127,7 +127,7 @@ impl Dispatcher {
         }
         // Whoever wants to be the keeper next need not wait for the lease to run out.
         if kept_at.is_some() {
-            self.store.acquire_poller_lease(poller_id, started).await?;
+            self.store.outbox().acquire_poller_lease(poller_id, started).await?;
         }
         Ok(())
     }
@@ -143,7 +143,7 @@ impl Dispatcher {
                     work.begin(Task::Resume(session_id), async move { dispatcher.resume(session_id).await });
                 }
                 Due::EarlyUpdate(key) => {
-                    let applied = self.store.recheck(&key).await?;
+                    let applied = self.store.messages().recheck_early_update(&key).await?;
                     self.count_undelivered(applied);
                 }
             }
@@ -165,7 +165,7 @@ impl Dispatcher {
     /// Makes what waits for a session due. Its order stays until that is done.
     async fn resume(&self, session_id: SessionId) {
         self.sessions.forget(session_id);
-        if let Err(error) = self.store.make_session_due(session_id).await {
+        if let Err(error) = self.store.outbox().make_session_due(session_id).await {
             tracing::error!(%session_id, error = telemetry::chain(&error), "a session could not be resumed yet");
         }
     }

@@ -31,7 +31,7 @@ impl Dispatcher {
         // The row says already when it was to be looked at first; only a later claim has to say it anew.
         let due_at = found.due_at.is_none_or(|due_at| due_at < until).then_some(until);
         let lease = Lease { id: self.system.random_uuid(), now, until, pair_tat, due_at };
-        let claimed = match self.store.claim(&found.message.key(), &lease).await? {
+        let claimed = match self.store.outbox().claim(&found.message.key(), &lease).await? {
             Claim::Claimed(claimed) => claimed,
             Claim::Taken => return Ok(Progress::Deferred),
             Claim::Missing => {
@@ -117,7 +117,7 @@ impl Dispatcher {
         tracing::warn!(message_id = %claimed.message.id, "no time was left to post a message");
         let due_at = due_at.min(expires_at(&claimed.message));
         let change = Change::new(DeliveryEvent::NotSent).due_at(due_at);
-        self.store.settle(claimed, lease.id, &change).await?;
+        self.store.outbox().settle(claimed, lease.id, &change).await?;
         self.note(due_at);
         Ok(Progress::Deferred)
     }
@@ -127,13 +127,14 @@ impl Dispatcher {
         let now = self.system.now();
         let attempt = Attempt { at: now, outcome: AttemptOutcome::Accepted, code: None, fbtrace_id: None, error: None };
         let change = Change::new(DeliveryEvent::Accepted).wamid(&wamid).attempt(attempt);
-        let wakes = self.store.settle(claimed, lease.id, &change).await?;
+        let wakes = self.store.outbox().settle(claimed, lease.id, &change).await?;
         // The wamid is left out: it holds the recipient's number in base64.
         tracing::info!(message_id = %message.id, "message sent");
         self.metrics.add(Metric::MessagesSent, 1);
         let taken = now.since(message.timestamp).as_millis();
         self.metrics.add(Metric::AcceptedToSentMilliseconds, u64::try_from(taken).unwrap_or(u64::MAX));
-        let applied = self.store.apply_early_updates(&message.phone_number_id, &wamid, &message.key()).await?;
+        let applied =
+            self.store.messages().apply_early_updates(&message.phone_number_id, &wamid, &message.key()).await?;
         self.count_undelivered(applied);
         Ok(wakes)
     }
@@ -153,10 +154,12 @@ impl Dispatcher {
         let forms: Vec<Address> =
             [named, number, user_id.as_deref().and_then(Address::from_user_id)].into_iter().flatten().collect();
         if forms.iter().any(|form| form.identity() != forms[0].identity()) {
-            self.store.learn(message.session_id, &forms, self.system.now()).await?;
+            self.store.chats().record_addresses(message.session_id, &forms, self.system.now()).await?;
         }
         match wa_id {
-            Some(wa_id) if message.to.as_ref() != Some(&wa_id) => self.store.learn_wa_id(message.chat_id, &wa_id).await,
+            Some(wa_id) if message.to.as_ref() != Some(&wa_id) => {
+                self.store.chats().record_wa_id(message.chat_id, &wa_id).await
+            }
             _ => Ok(()),
         }
     }
@@ -222,7 +225,7 @@ impl Dispatcher {
             Some(due_at) => change.due_at(due_at),
             None => change,
         };
-        let wakes = self.store.settle(claimed, lease.id, &change).await?;
+        let wakes = self.store.outbox().settle(claimed, lease.id, &change).await?;
         if let Some(due_at) = due_at {
             self.note(due_at);
         }

@@ -159,7 +159,7 @@ impl RateLimiter {
         // One at first, then more for as long as all of them are used.
         let count = (number.last_reserved * 2).clamp(1, MAX_AT_ONCE);
         let wanted = ReservationRequest { count, interval: self.interval, ahead, horizon };
-        match self.store.reserve_sends(phone_number_id, wanted).await? {
+        match self.store.outbox().reserve_sends(phone_number_id, wanted).await? {
             ReservationResult::RetryAt(next) => {
                 number.free_from = next;
                 Ok(Err(number.queue_retry(self.system.now(), step)))

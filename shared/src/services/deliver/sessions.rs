@@ -45,7 +45,7 @@ impl Sessions {
         {
             return Ok(*state);
         }
-        let session = self.store.session(id).await?;
+        let session = self.store.sessions().get(id).await?;
         let state = SessionState {
             is_paused: session.as_ref().is_none_or(|session| session.paused_reason.is_some()),
             unknown_policy: session.map(|session| session.unknown_policy).unwrap_or_default(),
@@ -58,7 +58,7 @@ impl Sessions {
 
     /// Stops the session's outbox for a reason that every message of it shares. Whether it was not stopped before.
     pub(super) async fn pause(&self, id: SessionId, reason: &str) -> Result<bool, StoreError> {
-        let is_new = self.store.pause_session(id, reason).await?;
+        let is_new = self.store.sessions().pause(id, reason).await?;
         if let Ok(mut known) = self.known.lock() {
             known.remove(&id);
         }

@@ -46,7 +46,7 @@ pub struct Claimed {
 
 /// Gives a worker the next messages of its session, oldest first, each under a lease of its own.
 pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Result<Vec<Claimed>, WorkerError> {
-    let session = store.session(request.session_id).await?.ok_or(WorkerError::SessionNotFound)?;
+    let session = store.sessions().get(request.session_id).await?.ok_or(WorkerError::SessionNotFound)?;
     require_worker(&session)?;
     let mut round = Round {
         store,
@@ -59,7 +59,7 @@ pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Res
     };
     let mut start = None;
     loop {
-        let page = store.worker_outbox(session.id, start).await?;
+        let page = store.outbox().worker_page(session.id, start).await?;
         round.offer(page.keys).await?;
         start = page.next;
         if start.is_none() || round.is_full() {
@@ -96,7 +96,7 @@ impl Round<'_> {
             if keys.is_empty() {
                 return Ok(());
             }
-            let mut rows = self.store.worker_messages(keys.clone()).await?;
+            let mut rows = self.store.outbox().worker_messages(keys.clone()).await?;
             self.note_predecessors(&rows).await?;
             for key in keys {
                 if let Some(row) = rows.remove(&key).filter(|_| !self.blocked.contains(&key.chat_id))
@@ -117,7 +117,7 @@ impl Round<'_> {
         if keys.is_empty() {
             return Ok(());
         }
-        let found = self.store.worker_messages(keys.clone()).await?;
+        let found = self.store.outbox().worker_messages(keys.clone()).await?;
         let done = |key: &MessageKey| found.get(key).is_none_or(|row| row.message.status.is_final());
         self.passed.extend(keys.into_iter().filter(done));
         Ok(())
@@ -128,7 +128,7 @@ impl Round<'_> {
         let key = row.message.key();
         if row.message.status == MessageStatus::Sending && row.lease_until.is_none_or(|until| until <= now) {
             let policy = self.session.unknown_policy;
-            match self.store.end_worker_lease(&row, policy, now, LEFT_BEHIND).await? {
+            match self.store.outbox().end_worker_lease(&row, policy, now, LEFT_BEHIND).await? {
                 Some(ended) => row = ended,
                 None => return Ok(()),
             }
@@ -145,12 +145,12 @@ impl Round<'_> {
             return Ok(());
         }
         if expires_at(&row.message) <= now {
-            let failed = self.store.expire_for_worker(&row, EXPIRED).await?;
+            let failed = self.store.outbox().expire_for_worker(&row, EXPIRED).await?;
             return self.go_on(key, &row.message, failed.is_none_or(|row| row.message.status.is_final()));
         }
         let lease = self.system.random_uuid().to_string();
         let until = now.after(self.request.lease);
-        let leased = self.store.lease_to_worker(&row, &lease, until).await?;
+        let leased = self.store.outbox().lease_to_worker(&row, &lease, until).await?;
         match leased.filter(|leased| leased.lease.as_ref() == Some(&lease)) {
             Some(leased) => {
                 self.claimed.push(Claimed {

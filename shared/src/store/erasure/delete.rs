@@ -2,13 +2,10 @@
 
 use std::collections::HashSet;
 
-use aws_sdk_dynamodb::{
-    operation::query::builders::QueryFluentBuilder,
-    types::{DeleteRequest, WriteRequest},
-};
+use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{Store, StoreError, Swept};
+use super::{Erasures, StoreError, Swept};
 use crate::{
     domain::id::{ChatId, SessionId},
     domain::time::Timestamp,
@@ -28,11 +25,11 @@ const PARALLEL: usize = 8;
 /// Number of items in a page. DynamoDB limits a page to 1 MB.
 const PAGE: i32 = 100;
 
-impl Store {
+impl Erasures<'_> {
     /// Deletes the messages of a partition that were stored up to `cutoff`, each after its dependent items: the message
     /// leads to them.
     pub(super) async fn sweep(
-        &self,
+        self,
         chat_id: ChatId,
         cutoff: Timestamp,
         deadline: Timestamp,
@@ -42,9 +39,10 @@ impl Store {
         let mut start = None;
         loop {
             let output = self
+                .0
                 .client
                 .query()
-                .table_name(&self.table)
+                .table_name(&self.0.table)
                 .consistent_read(true)
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", string(Key::chat(chat_id).pk))
@@ -80,7 +78,7 @@ impl Store {
             if start.is_none() {
                 break;
             }
-            if self.system.now() > deadline {
+            if self.0.system.now() > deadline {
                 return Ok(swept);
             }
         }
@@ -93,7 +91,7 @@ impl Store {
 
     /// Returns the keys of the items that belong to a message: further parts of its payload, the response under its
     /// idempotency key, and early updates.
-    async fn dependents(&self, message: &Item) -> Result<Vec<Key>, StoreError> {
+    async fn dependents(self, message: &Item) -> Result<Vec<Key>, StoreError> {
         let text = |name: &str| message.get(name).and_then(|value| value.as_s().ok());
         let mut keys = Vec::new();
         if let (Some(key), Some(session_id)) = (text("idempotency_key"), text("session_id"))
@@ -111,32 +109,19 @@ impl Store {
     }
 
     /// Returns the keys of all items of a partition.
-    pub(super) async fn partition(&self, pk: String) -> Result<Vec<Key>, StoreError> {
+    pub(super) async fn partition(self, pk: String) -> Result<Vec<Key>, StoreError> {
         let query = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", string(pk));
-        self.keys("reading items to erase", query).await
-    }
-
-    /// Returns the keys of all items that a query finds.
-    pub(in crate::store) async fn keys(
-        &self,
-        operation: &'static str,
-        query: QueryFluentBuilder,
-    ) -> Result<Vec<Key>, StoreError> {
-        let mut pages = query.projection_expression("pk, sk").into_paginator().send();
-        let mut keys = Vec::new();
-        while let Some(page) = pages.next().await {
-            keys.extend(page.map_err(StoreError::request(operation))?.items().iter().filter_map(Key::from_item));
-        }
-        Ok(keys)
+        self.0.query_keys("reading items to erase", query).await
     }
 
     /// Deletes items, whether they exist or not.
-    pub(super) async fn delete_all(&self, keys: Vec<Key>) -> Result<(), StoreError> {
+    pub(super) async fn delete_all(self, keys: Vec<Key>) -> Result<(), StoreError> {
         // A request must not contain an item twice.
         let keys: Vec<Key> = keys.into_iter().collect::<HashSet<_>>().into_iter().collect();
         let batches: Vec<Vec<Key>> = keys.chunks(BATCH).map(<[Key]>::to_vec).collect();
@@ -146,7 +131,7 @@ impl Store {
             .await
     }
 
-    async fn delete_batch(&self, keys: &[Key]) -> Result<(), StoreError> {
+    async fn delete_batch(self, keys: &[Key]) -> Result<(), StoreError> {
         let operation = "erasing";
         let request = |key: &Key| {
             let delete = DeleteRequest::builder().set_key(Some(key.attributes())).build();
@@ -156,12 +141,13 @@ impl Store {
         let mut rest = keys.iter().map(request).collect::<Result<Vec<_>, StoreError>>()?;
         for attempt in 0..10 {
             if attempt > 0 {
-                self.pause(attempt).await;
+                self.0.pause(attempt).await;
             }
             let output = self
+                .0
                 .client
                 .batch_write_item()
-                .request_items(&self.table, rest)
+                .request_items(&self.0.table, rest)
                 .send()
                 .await
                 .map_err(StoreError::request(operation))?;

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{ROUNDS, Store, StoreError, Swept};
+use super::{Erasures, ROUNDS, StoreError, Swept};
 use crate::{
     domain::chat::{Chat, ChatStatus},
     domain::erasure::{Erasure, Target},
@@ -26,28 +26,28 @@ const PARALLEL: usize = 8;
 /// Number of chats or events in a page.
 const PAGE: i32 = 100;
 
-impl Store {
+impl Erasures<'_> {
     /// Deletes a session and its claim of a number, and writes the request to erase its data, in one transaction. Returns
     /// `None` if the session no longer exists.
-    pub async fn start_session_erasure(&self, session: &Session) -> Result<Option<Erasure>, StoreError> {
+    pub async fn start_session(self, session: &Session) -> Result<Option<Erasure>, StoreError> {
         let operation = "starting to erase a session";
         let mut session = session.clone();
         for _ in 0..ROUNDS {
-            let mut erasure = Erasure::new(Target::Session(session.id), session.id, self.system.now());
+            let mut erasure = Erasure::new(Target::Session(session.id), session.id, self.0.system.now());
             erasure.phone_number_id = session.phone_number_id.clone();
             // Refused if the session was paired concurrently: its number has to be released too.
             let unchanged = Condition::equals("phone_number_id", session.phone_number_id.as_ref());
             let unchanged = unchanged.and("attribute_exists(pk)".into());
             let mut actions =
-                vec![self.put_request(&erasure)?, self.delete_action(&Key::session(session.id), unchanged)];
+                vec![self.put_request(&erasure)?, self.0.delete_action(&Key::session(session.id), unchanged)];
             if let Some(number) = &session.phone_number_id {
                 let ours = ("attribute_not_exists(pk) OR session_id = ?", session.id);
-                actions.push(self.delete_action(&Key::number(number), ours));
+                actions.push(self.0.delete_action(&Key::number(number), ours));
             }
-            if let Transaction::Committed = self.transact(operation, actions).await? {
+            if let Transaction::Committed = self.0.transact(operation, actions).await? {
                 return Ok(Some(erasure));
             }
-            match self.session(session.id).await? {
+            match self.0.sessions().get(session.id).await? {
                 Some(found) => session = found,
                 None => return Ok(None),
             }
@@ -56,20 +56,20 @@ impl Store {
     }
 
     pub(super) async fn erase_session(
-        &self,
+        self,
         session_id: SessionId,
         erasure: &Erasure,
         deadline: Timestamp,
     ) -> Result<Swept, StoreError> {
-        let renewed_at = self.session(session_id).await?.map(|session| session.created_at);
-        let cutoff = erasure.covers_until(renewed_at, self.system.now());
+        let renewed_at = self.0.sessions().get(session_id).await?.map(|session| session.created_at);
+        let cutoff = erasure.covers_until(renewed_at, self.0.system.now());
         let mut all = Swept { complete: true, ..Swept::default() };
         for status in ChatStatus::ALL {
-            for shard in 0..self.inbox_shards {
+            for shard in 0..self.0.inbox_shards {
                 let swept = self.erase_list(inbox_key(session_id, status, shard), cutoff, deadline).await?;
                 all.erased += swept.erased;
                 all.complete &= swept.complete;
-                if self.system.now() > deadline {
+                if self.0.system.now() > deadline {
                     return Ok(Swept { complete: false, ..all });
                 }
             }
@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// Erases the chats of one inbox list.
-    async fn erase_list(&self, key: String, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
+    async fn erase_list(self, key: String, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
         let mut all = Swept { complete: true, ..Swept::default() };
         let mut start = None;
         loop {
@@ -100,15 +100,15 @@ impl Store {
             if start.is_none() {
                 return Ok(all);
             }
-            if self.system.now() > deadline {
+            if self.0.system.now() > deadline {
                 return Ok(Swept { complete: false, ..all });
             }
         }
     }
 
     /// Erases one chat. Deletes its messages first: if interrupted, the list still has the chat.
-    async fn erase_listed(&self, item: Item, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
-        if self.system.now() > deadline {
+    async fn erase_listed(self, item: Item, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
+        if self.0.system.now() > deadline {
             return Ok(Swept::default());
         }
         let chat: Chat = item::read(CHAT, item)?;
@@ -127,7 +127,7 @@ impl Store {
         Ok(all)
     }
 
-    async fn erase_events(&self, owner: &EventOwner, cutoff: Timestamp) -> Result<(), StoreError> {
+    async fn erase_events(self, owner: &EventOwner, cutoff: Timestamp) -> Result<(), StoreError> {
         let key = events_key(owner);
         let mut start = None;
         loop {
@@ -148,11 +148,12 @@ impl Store {
     }
 
     /// Deletes the rules of a session. A new session with the same id keeps its own.
-    async fn erase_rules(&self, session_id: SessionId, cutoff: Timestamp) -> Result<(), StoreError> {
+    async fn erase_rules(self, session_id: SessionId, cutoff: Timestamp) -> Result<(), StoreError> {
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", string(Key::session(session_id).pk))
             .send()
@@ -165,14 +166,15 @@ impl Store {
 
     /// Returns a page of a partition of the `inbox` index, and the start of the next page.
     async fn index_page(
-        &self,
+        self,
         key: &str,
         start: Option<std::collections::HashMap<String, AttributeValue>>,
     ) -> Result<(Vec<Item>, Option<std::collections::HashMap<String, AttributeValue>>), StoreError> {
         let output = self
+            .0
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.0.table)
             .index_name("inbox")
             .key_condition_expression("inbox_key = :key")
             .expression_attribute_values(":key", string(key))

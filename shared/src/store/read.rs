@@ -1,0 +1,94 @@
+//! Reads that several aggregates share.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::KeysAndAttributes};
+
+use super::{
+    Store, StoreError,
+    item::{Item, string},
+    keys::Key,
+};
+
+impl Store {
+    /// Reads one item, consistently.
+    pub(super) async fn get(&self, operation: &'static str, key: &Key) -> Result<Option<Item>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::request(operation))?;
+        Ok(output.item)
+    }
+
+    /// Reads up to 100 items in one request, consistently.
+    pub(super) async fn get_all(
+        &self,
+        operation: &'static str,
+        keys: Vec<Key>,
+    ) -> Result<HashMap<Key, Item>, StoreError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        let mut unread: Vec<_> = keys.iter().map(Key::attributes).collect();
+        for attempt in 0.. {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(unread))
+                .consistent_read(true)
+                .build()
+                .map_err(|source| StoreError::Request { operation, source: source.into() })?;
+            let output = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, request)
+                .send()
+                .await
+                .map_err(StoreError::request(operation))?;
+            for item in output.responses.unwrap_or_default().into_values().flatten() {
+                if let Some(key) = Key::from_item(&item) {
+                    found.insert(key, item);
+                }
+            }
+            // A throttled table leaves keys out.
+            unread = output.unprocessed_keys.unwrap_or_default().into_values().flat_map(|rest| rest.keys).collect();
+            if unread.is_empty() {
+                return Ok(found);
+            }
+            if attempt >= 10 {
+                break;
+            }
+        }
+        Err(StoreError::Contention { operation })
+    }
+
+    /// Returns the keys of all items with this id. An identity has the id of its chat. Eventually consistent.
+    pub(super) async fn keys_by_id(&self, operation: &'static str, id: impl ToString) -> Result<Vec<Key>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_id")
+            .key_condition_expression("id = :id")
+            .expression_attribute_values(":id", string(id.to_string()));
+        self.query_keys(operation, query).await
+    }
+
+    /// Returns the keys of all items that a query finds.
+    pub(super) async fn query_keys(
+        &self,
+        operation: &'static str,
+        query: QueryFluentBuilder,
+    ) -> Result<Vec<Key>, StoreError> {
+        let mut pages = query.projection_expression("pk, sk").into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            keys.extend(page.map_err(StoreError::request(operation))?.items().iter().filter_map(Key::from_item));
+        }
+        Ok(keys)
+    }
+}
