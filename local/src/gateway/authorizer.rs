@@ -62,13 +62,13 @@ impl Authorizers {
         let Some(identity) = identity.filter(|values| values.iter().all(|value| !value.is_empty())) else {
             return Err(StatusCode::UNAUTHORIZED);
         };
-        if authorizer.keep.is_zero() {
+        if authorizer.cache_ttl.is_zero() {
             return self.invoke(authorizer, &identity, event).await;
         }
         let entry = self.cache_entry(name, &identity);
         let mut entry = entry.lock().await;
         if let Some((at, decision)) = &*entry
-            && now.saturating_duration_since(*at) < authorizer.keep
+            && now.saturating_duration_since(*at) < authorizer.cache_ttl
         {
             return decision.clone();
         }

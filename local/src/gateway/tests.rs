@@ -67,7 +67,7 @@ fn template() -> Template {
                 Authorizer {
                     function: "guard".into(),
                     headers: vec!["Authorization".into()],
-                    keep: Duration::from_secs(60),
+                    cache_ttl: Duration::from_secs(60),
                 },
             )]),
             ..HttpApi::default()

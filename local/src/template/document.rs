@@ -1,26 +1,30 @@
-//! The template as a whole: its sections, its resources by type, and what must fit together between them.
+//! Evaluates the sections of a template and checks that the resources are consistent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use super::globals::{Globals, merge};
-use super::intrinsics::Scope;
-use super::policies::{self, Role};
-use super::values::{text, typed};
-use super::{Function, HttpApi, Table, Template, TemplateError, function, http_api, parameters, stand_in, table};
+use super::{
+    Function, HttpApi, Table, Template, TemplateError, function,
+    globals::{Globals, merge},
+    http_api,
+    intrinsics::Scope,
+    parameters,
+    policies::{self, Role},
+    return_values, table,
+    values::{deserialize, text},
+};
 
-/// Resource types that change nothing about how the system behaves on a laptop.
-const WITHOUT_MEANING: &[(&str, &str)] = &[
-    ("AWS::CloudFront::Distribution", "nothing stands before the API; calls bring what it would add"),
-    ("AWS::CloudWatch::Alarm", "nothing is measured over time"),
-    ("AWS::CloudWatch::Dashboard", "nothing is measured over time"),
-    ("AWS::Logs::LogGroup", "logs go to the console"),
-    ("AWS::SecretsManager::Secret", "a stand-in answers for it with the values of this run"),
-    ("AWS::SNS::Topic", "only alarms publish, and there are none"),
-    ("AWS::SQS::Queue", "a queue can only be the destination of failed batches, which the console shows"),
+/// Resource types that have no effect in the local run.
+const IGNORED_TYPES: &[&str] = &[
+    "AWS::CloudFront::Distribution",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Logs::LogGroup",
+    "AWS::SNS::Topic",
+    // Only on-failure destinations, whose records the console shows.
+    "AWS::SQS::Queue",
 ];
 
 #[derive(Deserialize)]
@@ -34,15 +38,13 @@ struct Document {
     #[serde(default)]
     parameters: Map<String, Value>,
     #[serde(default)]
-    mappings: Map<String, Value>,
-    #[serde(default)]
     conditions: Map<String, Value>,
     resources: BTreeMap<String, Resource>,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     description: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for consoles and linters")]
+    #[expect(dead_code, reason = "for the console and linters")]
     metadata: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "printed by a deployment")]
+    #[expect(dead_code, reason = "applies to deployments")]
     outputs: Option<IgnoredAny>,
 }
 
@@ -54,33 +56,35 @@ struct Resource {
     properties: Map<String, Value>,
     metadata: Option<Value>,
     condition: Option<String>,
-    #[expect(dead_code, reason = "the local run has an order of its own")]
+    #[expect(dead_code, reason = "applies to deployments")]
     depends_on: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "nothing is deployed, hence nothing deleted")]
+    #[expect(dead_code, reason = "applies to deployments")]
     deletion_policy: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "nothing is deployed, hence nothing replaced")]
+    #[expect(dead_code, reason = "applies to deployments")]
     update_replace_policy: Option<IgnoredAny>,
 }
 
-/// What a function's events may point to.
-pub(super) struct Known<'a> {
+/// The resources that the properties of a function or API can refer to.
+pub(super) struct References<'a> {
     pub(super) http_api: &'a str,
     pub(super) table: &'a str,
+    /// The types of the created resources by logical ID.
     pub(super) resources: &'a BTreeMap<String, String>,
     pub(super) roles: &'a [Role],
 }
 
-pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Result<Template, TemplateError> {
-    let document: Document = typed(document, "")?;
+/// Evaluates a parsed template. `overrides` replace the defaults of its parameters.
+pub(super) fn evaluate(document: Value, overrides: &BTreeMap<String, String>) -> Result<Template, TemplateError> {
+    let document: Document = deserialize(document, "")?;
     if document.version.as_deref().is_some_and(|version| version != "2010-09-09") {
         return Err(TemplateError::at("AWSTemplateFormatVersion", "must be 2010-09-09"));
     }
     if document.transform != "AWS::Serverless-2016-10-31" {
-        return Err(TemplateError::at("Transform", "a local run honours only AWS::Serverless-2016-10-31"));
+        return Err(TemplateError::at("Transform", "the local run supports only AWS::Serverless-2016-10-31"));
     }
-    let parameters = parameters::resolve(&document.parameters, given)?;
-    let resources = created(&document, &parameters)?;
-    let scope = scope(&document, &parameters, &resources);
+    let parameters = parameters::resolve(&document.parameters, overrides)?;
+    let resources = created_resources(&document, &parameters)?;
+    let scope = Scope { parameters: &parameters, conditions: &document.conditions, resources: &resources };
     let properties = |id: &str, globals: &Map<String, Value>| {
         let own = document.resources.get(id).map(|resource| resource.properties.clone()).unwrap_or_default();
         let path = format!("Resources.{id}.Properties");
@@ -88,14 +92,14 @@ pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Res
         Ok::<_, TemplateError>((evaluated, path))
     };
     let roles = roles(&resources, |id| properties(id, &Map::new()))?;
-    let known = Known {
-        http_api: the_only("AWS::Serverless::HttpApi", &resources)?,
-        table: the_only("AWS::DynamoDB::Table", &resources)?,
+    let references = References {
+        http_api: single_resource("AWS::Serverless::HttpApi", &resources)?,
+        table: single_resource("AWS::DynamoDB::Table", &resources)?,
         resources: &resources,
         roles: &roles,
     };
     let mut functions = Vec::new();
-    let (mut api, mut the_table) = (HttpApi::default(), None::<Table>);
+    let (mut api, mut table) = (HttpApi::default(), None::<Table>);
     let (mut secrets, mut keys) = (BTreeMap::new(), Vec::new());
     for (id, kind) in &resources {
         let Some(resource) = document.resources.get(id) else { continue };
@@ -103,70 +107,61 @@ pub(super) fn evaluate(document: Value, given: &BTreeMap<String, String>) -> Res
             "AWS::Serverless::Function" => {
                 function::check_metadata(resource.metadata.as_ref(), &format!("Resources.{id}.Metadata"))?;
                 let (properties, path) = properties(id, &document.globals.function)?;
-                functions.push(function::read(id, properties, &path, &known)?);
+                functions.push(function::read(id, properties, &path, &references)?);
             }
             "AWS::Serverless::HttpApi" => {
                 let (properties, path) = properties(id, &document.globals.http_api)?;
-                api = http_api::read(properties, &path, &known)?;
+                api = http_api::read(properties, &path, &references)?;
             }
             "AWS::DynamoDB::Table" => {
                 let (properties, path) = properties(id, &Map::new())?;
-                the_table = Some(table::read(id, properties, &path)?);
+                table = Some(table::read(id, properties, &path)?);
             }
             "AWS::SecretsManager::Secret" => {
-                secrets.extend(stand_in::reference(kind, id).map(|reference| (id.clone(), reference)));
+                secrets.extend(return_values::reference(kind, id).map(|reference| (id.clone(), reference)));
             }
-            "AWS::KMS::Key" => keys.extend(stand_in::attribute(kind, id, "Arn")),
-            // Read above, as functions refer to them.
+            "AWS::KMS::Key" => keys.extend(return_values::attribute(kind, id, "Arn")),
             "AWS::IAM::Role" | "AWS::IAM::RolePolicy" => {}
-            _ if WITHOUT_MEANING.iter().any(|(known, _)| known == kind) => {}
+            _ if IGNORED_TYPES.contains(&kind.as_str()) => {}
             _ => {
                 let path = format!("Resources.{id}.Type");
-                return Err(TemplateError::at(path, format!("a local run cannot honour {kind}")));
+                return Err(TemplateError::at(path, format!("the local run does not support {kind}")));
             }
         }
     }
-    let api_path = format!("Resources.{}.Properties", known.http_api);
+    let api_path = format!("Resources.{}.Properties", references.http_api);
     check_functions(&functions, &mut api, &api_path)?;
     assign_authorizers(&mut functions, &mut api)?;
-    let table = the_table.ok_or_else(|| TemplateError::at("Resources", "has no AWS::DynamoDB::Table"))?;
+    let table = table.ok_or_else(|| TemplateError::at("Resources", "has no AWS::DynamoDB::Table"))?;
     let parameters = parameters.iter().map(|(name, value)| (name.clone(), parameter_text(value))).collect();
     Ok(Template { functions, table, http_api: api, secrets, keys, parameters })
 }
 
-fn scope<'a>(
-    document: &'a Document,
-    parameters: &'a BTreeMap<String, Value>,
-    resources: &'a BTreeMap<String, String>,
-) -> Scope<'a> {
-    Scope { parameters, mappings: &document.mappings, conditions: &document.conditions, resources }
-}
-
-/// The resources whose condition holds, with their types.
-fn created(
+/// Returns the types of the resources whose condition is true, by logical ID.
+fn created_resources(
     document: &Document,
     parameters: &BTreeMap<String, Value>,
 ) -> Result<BTreeMap<String, String>, TemplateError> {
     let none = BTreeMap::new();
-    let scope = scope(document, parameters, &none);
-    // Also those that nothing uses: a mistake in a condition shows at once.
+    let scope = Scope { parameters, conditions: &document.conditions, resources: &none };
+    // Evaluates unused conditions too, so that every error is reported.
     for name in document.conditions.keys() {
-        scope.holds(name, "Conditions")?;
+        scope.condition(name, "Conditions")?;
     }
     let mut created = BTreeMap::new();
     for (id, resource) in &document.resources {
-        let wanted = match &resource.condition {
-            Some(condition) => scope.holds(condition, &format!("Resources.{id}.Condition"))?,
+        let is_created = match &resource.condition {
+            Some(condition) => scope.condition(condition, &format!("Resources.{id}.Condition"))?,
             None => true,
         };
-        if wanted {
+        if is_created {
             created.insert(id.clone(), resource.r#type.clone());
         }
     }
     Ok(created)
 }
 
-/// The roles with all their policies, which may stand anywhere in the template.
+/// Returns the roles with all their policies.
 fn roles(
     resources: &BTreeMap<String, String>,
     properties: impl Fn(&str) -> Result<(Value, String), TemplateError>,
@@ -184,13 +179,13 @@ fn roles(
     Ok(roles)
 }
 
-fn the_only<'a>(kind: &str, resources: &'a BTreeMap<String, String>) -> Result<&'a str, TemplateError> {
+fn single_resource<'a>(kind: &str, resources: &'a BTreeMap<String, String>) -> Result<&'a str, TemplateError> {
     let mut ids = resources.iter().filter(|(_, found)| *found == kind).map(|(id, _)| id.as_str());
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(id),
-        (None, _) => Err(TemplateError::at("Resources", format!("a local run needs one {kind}"))),
+        (None, _) => Err(TemplateError::at("Resources", format!("the local run needs an {kind}"))),
         (Some(_), Some(second)) => {
-            Err(TemplateError::at(format!("Resources.{second}"), format!("a local run honours only one {kind}")))
+            Err(TemplateError::at(format!("Resources.{second}"), format!("the local run supports only one {kind}")))
         }
     }
 }
@@ -200,11 +195,11 @@ fn check_functions(functions: &[Function], api: &mut HttpApi, api_path: &str) ->
     for function in functions {
         let path = format!("Resources.{}", function.logical_id);
         if !names.insert(&function.name) {
-            return Err(TemplateError::at(path, format!("a second function is built from {}", function.name)));
+            return Err(TemplateError::at(path, format!("another function has the same package {}", function.name)));
         }
         for route in &function.routes {
             if !keys.insert(route.key()) {
-                return Err(TemplateError::at(path, format!("a second function has the route {}", route.key())));
+                return Err(TemplateError::at(path, format!("another function has the route {}", route.key())));
             }
         }
         for (route, throttle) in function.routes.iter().filter_map(|route| Some((route, route.throttle?))) {
@@ -217,7 +212,7 @@ fn check_functions(functions: &[Function], api: &mut HttpApi, api_path: &str) ->
     }
 }
 
-/// Gives each route the authorizer that it names, or the default one, and each authorizer its function's package.
+/// Sets the package of each authorizer, and the authorizer of each route: the one it names, or the default.
 fn assign_authorizers(functions: &mut [Function], api: &mut HttpApi) -> Result<(), TemplateError> {
     for authorizer in api.authorizers.values_mut() {
         if let Some(function) = functions.iter().find(|function| function.logical_id == authorizer.function) {
@@ -248,5 +243,4 @@ fn parameter_text(value: &Value) -> String {
 }
 
 #[cfg(test)]
-#[path = "document_tests.rs"]
 mod tests;

@@ -1,17 +1,18 @@
-//! The `Events` of a function: HTTP routes, stream mappings and schedules (SAM specification, "EventSource").
+//! The `Events` of a function: HTTP routes, stream mappings, and schedules (SAM Specification, *EventSource*).
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use super::document::Known;
-use super::function::bounded;
-use super::http_api::{RouteSettings, throttle};
-use super::values::{Flag, Integer, typed};
-use super::{Route, Schedule, StartingPosition, StreamMapping, TemplateError, stand_in};
+use super::{
+    Route, Schedule, StartingPosition, StreamMapping, TemplateError,
+    document::References,
+    function::bounded,
+    http_api::{RouteSettings, throttle},
+    return_values,
+    values::{Flag, Integer, deserialize},
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -62,7 +63,7 @@ struct DynamoDbEvent {
     maximum_record_age_in_seconds: Option<Limit>,
     destination_config: Option<DestinationConfig>,
     enabled: Option<Flag>,
-    #[expect(dead_code, reason = "nothing is measured over time")]
+    #[expect(dead_code, reason = "the local run has no CloudWatch")]
     metrics_config: Option<IgnoredAny>,
 }
 
@@ -79,12 +80,12 @@ enum ResponseType {
     ReportBatchItemFailures,
 }
 
-/// A number, or -1 for no limit.
+/// A limit, where a negative number means unlimited.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Limit {
     Number(u64),
-    Unlimited(#[expect(dead_code, reason = "any negative number is -1; CloudFormation takes no other")] i64),
+    Unlimited(#[expect(dead_code, reason = "CloudFormation accepts only -1")] i64),
 }
 
 #[derive(Deserialize)]
@@ -109,7 +110,7 @@ struct DestinationConfig {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct OnFailure {
     destination: String,
-    #[expect(dead_code, reason = "tells SAM which permission to add")]
+    #[expect(dead_code, reason = "SAM derives a permission from it")]
     r#type: Option<IgnoredAny>,
 }
 
@@ -119,39 +120,43 @@ struct ScheduleEvent {
     schedule: String,
     enabled: Option<Flag>,
     state: Option<String>,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     description: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for events that cannot be handed to Lambda, which does not happen here")]
+    #[expect(dead_code, reason = "the local run always delivers the event")]
     retry_policy: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for events that cannot be handed to Lambda, which does not happen here")]
+    #[expect(dead_code, reason = "the local run always delivers the event")]
     dead_letter_config: Option<IgnoredAny>,
 }
 
-pub(super) fn read(events: BTreeMap<String, Event>, path: &str, known: &Known<'_>) -> Result<Events, TemplateError> {
-    let mut read = Events::default();
+pub(super) fn read(
+    events: BTreeMap<String, Event>,
+    path: &str,
+    references: &References<'_>,
+) -> Result<Events, TemplateError> {
+    let mut all = Events::default();
     for (id, event) in events {
         let path = format!("{path}.Events.{id}");
         let properties = Value::Object(event.properties);
         let inner = format!("{path}.Properties");
         match event.r#type.as_str() {
-            "HttpApi" => read.routes.push(route(typed(properties, &inner)?, &inner, known)?),
-            "DynamoDB" => read.streams.extend(stream(id, typed(properties, &inner)?, &inner, known)?),
-            "Schedule" => read.schedules.extend(schedule(id, typed(properties, &inner)?, &inner)?),
+            "HttpApi" => all.routes.push(route(deserialize(properties, &inner)?, &inner, references)?),
+            "DynamoDB" => all.streams.extend(stream(id, deserialize(properties, &inner)?, &inner, references)?),
+            "Schedule" => all.schedules.extend(schedule(id, deserialize(properties, &inner)?, &inner)?),
             other => {
-                let problem = format!("a local run cannot honour {other} events");
+                let problem = format!("the local run does not support {other} events");
                 return Err(TemplateError::at(format!("{path}.Type"), problem));
             }
         }
     }
-    Ok(read)
+    Ok(all)
 }
 
-fn route(event: HttpApiEvent, path: &str, known: &Known<'_>) -> Result<Route, TemplateError> {
-    if stand_in::reference("AWS::Serverless::HttpApi", known.http_api).as_ref() != Some(&event.api_id) {
-        return Err(TemplateError::at(format!("{path}.ApiId"), format!("must be !Ref {}", known.http_api)));
+fn route(event: HttpApiEvent, path: &str, references: &References<'_>) -> Result<Route, TemplateError> {
+    if return_values::reference("AWS::Serverless::HttpApi", references.http_api).as_ref() != Some(&event.api_id) {
+        return Err(TemplateError::at(format!("{path}.ApiId"), format!("must be !Ref {}", references.http_api)));
     }
     if event.payload_format_version.as_deref().unwrap_or("2.0") != "2.0" {
-        return Err(TemplateError::at(format!("{path}.PayloadFormatVersion"), "a local run honours only 2.0"));
+        return Err(TemplateError::at(format!("{path}.PayloadFormatVersion"), "the local run supports only 2.0"));
     }
     let (method, route_path) = match (event.method, event.path) {
         (None, None) => ("ANY".to_owned(), "$default".to_owned()),
@@ -164,7 +169,7 @@ fn route(event: HttpApiEvent, path: &str, known: &Known<'_>) -> Result<Route, Te
         return Err(TemplateError::at(format!("{path}.Method"), format!("must be one of {}", methods.join(", "))));
     }
     check_route_path(&route_path, &method).map_err(|problem| TemplateError::at(format!("{path}.Path"), problem))?;
-    // API Gateway developer guide, "Quotas for HTTP APIs": an integration may take 30 seconds.
+    // API Gateway Developer Guide, *Quotas for HTTP APIs*.
     let timeout = bounded(event.timeout_in_millis, 30_000, 50..=30_000, path, "TimeoutInMillis")?;
     let throttle = event.route_settings.map(|settings| throttle(settings, &format!("{path}.RouteSettings")));
     let throttle = throttle.transpose()?.flatten();
@@ -174,7 +179,7 @@ fn route(event: HttpApiEvent, path: &str, known: &Known<'_>) -> Result<Route, Te
 
 fn check_route_path(path: &str, method: &str) -> Result<(), String> {
     if path == "$default" {
-        return if method == "ANY" { Ok(()) } else { Err("$default takes every method".to_owned()) };
+        return if method == "ANY" { Ok(()) } else { Err("$default must have the method ANY".to_owned()) };
     }
     let Some(segments) = path.strip_prefix('/') else { return Err("must begin with /".to_owned()) };
     let segments: Vec<&str> = segments.split('/').collect();
@@ -183,7 +188,7 @@ fn check_route_path(path: &str, method: &str) -> Result<(), String> {
         let greedy = name.is_some_and(|name| name.ends_with('+'));
         let braces = name.unwrap_or(segment).contains(['{', '}']);
         if braces || name.is_some_and(|name| name.trim_end_matches('+').is_empty()) {
-            return Err(format!("{segment:?} is no path variable"));
+            return Err(format!("{segment:?} is not a path parameter"));
         }
         if greedy && index + 1 != segments.len() {
             return Err(format!("{segment} must be at the end"));
@@ -196,10 +201,13 @@ fn stream(
     logical_id: String,
     event: DynamoDbEvent,
     path: &str,
-    known: &Known<'_>,
+    references: &References<'_>,
 ) -> Result<Option<StreamMapping>, TemplateError> {
-    if stand_in::attribute("AWS::DynamoDB::Table", known.table, "StreamArn").as_ref() != Some(&event.stream) {
-        return Err(TemplateError::at(format!("{path}.Stream"), format!("must be !GetAtt {}.StreamArn", known.table)));
+    if return_values::attribute("AWS::DynamoDB::Table", references.table, "StreamArn").as_ref() != Some(&event.stream) {
+        return Err(TemplateError::at(
+            format!("{path}.Stream"),
+            format!("must be !GetAtt {}.StreamArn", references.table),
+        ));
     }
     let limit = |limit: Option<Limit>| match limit {
         Some(Limit::Number(number)) => Some(number),
@@ -208,17 +216,20 @@ fn stream(
     let mut filters = Vec::new();
     for (index, filter) in event.filter_criteria.map(|criteria| criteria.filters).into_iter().flatten().enumerate() {
         let pattern: Value = serde_json::from_str(&filter.pattern).map_err(|error| {
-            TemplateError::at(format!("{path}.FilterCriteria.Filters[{index}].Pattern"), format!("is no JSON: {error}"))
+            TemplateError::at(
+                format!("{path}.FilterCriteria.Filters[{index}].Pattern"),
+                format!("is not valid JSON: {error}"),
+            )
         })?;
         filters.push(pattern);
     }
     let on_failure = match event.destination_config {
         Some(config) => {
             let destination = config.on_failure.destination;
-            let queue = known.resources.iter().find(|(id, kind)| {
-                *kind == "AWS::SQS::Queue" && stand_in::attribute(kind, id, "Arn").as_ref() == Some(&destination)
+            let queue = references.resources.iter().find(|(id, kind)| {
+                *kind == "AWS::SQS::Queue" && return_values::attribute(kind, id, "Arn").as_ref() == Some(&destination)
             });
-            let problem = "must be the ARN of an AWS::SQS::Queue of this template";
+            let problem = "must be the ARN of an AWS::SQS::Queue in this template";
             let path = format!("{path}.DestinationConfig.OnFailure.Destination");
             Some(queue.map(|(id, _)| id.clone()).ok_or_else(|| TemplateError::at(path, problem))?)
         }
@@ -227,7 +238,7 @@ fn stream(
     if event.enabled.is_some_and(|enabled| !enabled.0) {
         return Ok(None);
     }
-    // Ranges and defaults: Lambda API reference, "CreateEventSourceMapping".
+    // The ranges and defaults are those of the Lambda API Reference, *CreateEventSourceMapping*.
     let window = bounded(event.maximum_batching_window_in_seconds, 0, 0..=300, path, "MaximumBatchingWindowInSeconds")?;
     let retries = limit(event.maximum_retry_attempts)
         .map(|retries| bounded(Some(Integer(retries)), 0, 0..=10_000, path, "MaximumRetryAttempts"));
@@ -253,7 +264,7 @@ fn stream(
 
 fn schedule(logical_id: String, event: ScheduleEvent, path: &str) -> Result<Option<Schedule>, TemplateError> {
     let rate = rate(&event.schedule).ok_or_else(|| {
-        TemplateError::at(format!("{path}.Schedule"), "a local run honours only rate(<number> minute|hour|day)")
+        TemplateError::at(format!("{path}.Schedule"), "the local run supports only rate(<number> minutes|hours|days)")
     })?;
     let enabled = match event.state.as_deref() {
         None | Some("ENABLED") => event.enabled.is_none_or(|enabled| enabled.0),
@@ -263,7 +274,7 @@ fn schedule(logical_id: String, event: ScheduleEvent, path: &str) -> Result<Opti
     Ok(enabled.then_some(Schedule { logical_id, rate }))
 }
 
-/// `rate(5 minutes)`: EventBridge user guide, "Rate expressions".
+/// Parses a rate expression such as `rate(5 minutes)` (EventBridge User Guide, *Rate expressions*).
 fn rate(expression: &str) -> Option<Duration> {
     let (number, unit) = expression.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
     let number: u64 = number.parse().ok().filter(|number| (1..=1_000_000).contains(number))?;

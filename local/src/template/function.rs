@@ -1,17 +1,17 @@
-//! `AWS::Serverless::Function` (SAM specification).
+//! `AWS::Serverless::Function` (SAM Specification).
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::Duration;
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, time::Duration};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
-use super::document::Known;
-use super::events::{self, Event};
-use super::values::{Integer, Text, typed};
-use super::{Function, TemplateError, policies};
+use super::{
+    Function, TemplateError,
+    document::References,
+    events::{self, Event},
+    policies,
+    values::{Integer, Text, deserialize},
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -32,23 +32,23 @@ struct Properties {
     policies: Option<Value>,
     role: Option<String>,
 
-    #[expect(dead_code, reason = "the laptop's own processor runs them")]
+    #[expect(dead_code, reason = "the functions run on the local processor")]
     architectures: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "a deployment's version and its rollout")]
+    #[expect(dead_code, reason = "applies to deployments")]
     auto_publish_alias: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "a deployment's version and its rollout")]
+    #[expect(dead_code, reason = "applies to deployments")]
     deployment_preference: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     description: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the laptop's own disk; like the memory, not limited")]
+    #[expect(dead_code, reason = "the local run doesn't limit disk space")]
     ephemeral_storage: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the laptop looks for no loops of functions")]
+    #[expect(dead_code, reason = "the local run doesn't detect loops")]
     recursive_loop: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for bills and searches")]
+    #[expect(dead_code, reason = "documentation")]
     tags: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for bills and searches")]
+    #[expect(dead_code, reason = "documentation")]
     propagate_tags: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "X-Ray is not there; the console shows each invocation")]
+    #[expect(dead_code, reason = "the local run has no X-Ray")]
     tracing: Option<IgnoredAny>,
 }
 
@@ -64,7 +64,7 @@ struct Environment {
 struct LoggingConfig {
     log_format: Option<LogFormat>,
     application_log_level: Option<String>,
-    #[expect(dead_code, reason = "Lambda's own lines; the console has its own")]
+    #[expect(dead_code, reason = "the local run writes no system logs")]
     system_log_level: Option<IgnoredAny>,
     #[expect(dead_code, reason = "logs go to the console")]
     log_group: Option<IgnoredAny>,
@@ -87,12 +87,11 @@ struct Metadata {
 }
 
 pub(super) fn check_metadata(metadata: Option<&Value>, path: &str) -> Result<(), TemplateError> {
-    let metadata =
-        metadata.ok_or_else(|| TemplateError::at(path, "is missing: BuildMethod must be rust-cargolambda"))?;
-    let metadata: Metadata = typed(metadata.clone(), path)?;
+    let metadata = metadata.ok_or_else(|| TemplateError::at(path, "must have BuildMethod: rust-cargolambda"))?;
+    let metadata: Metadata = deserialize(metadata.clone(), path)?;
     match metadata.build_method.as_str() {
         "rust-cargolambda" => Ok(()),
-        _ => Err(TemplateError::at(format!("{path}.BuildMethod"), "a local run builds only rust-cargolambda")),
+        _ => Err(TemplateError::at(format!("{path}.BuildMethod"), "the local run supports only rust-cargolambda")),
     }
 }
 
@@ -100,15 +99,16 @@ pub(super) fn read(
     logical_id: &str,
     properties: Value,
     path: &str,
-    known: &Known<'_>,
+    references: &References<'_>,
 ) -> Result<Function, TemplateError> {
-    let properties: Properties = typed(properties, path)?;
+    let properties: Properties = deserialize(properties, path)?;
     let name = Path::new(&properties.code_uri).file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| TemplateError::at(format!("{path}.CodeUri"), "must end in a package's folder"))?;
+    let name =
+        name.ok_or_else(|| TemplateError::at(format!("{path}.CodeUri"), "must end with the directory of a package"))?;
     expect(&properties.handler, "bootstrap", path, "Handler")?;
     expect(&properties.runtime, "provided.al2023", path, "Runtime")?;
     expect(properties.package_type.as_deref().unwrap_or("Zip"), "Zip", path, "PackageType")?;
-    // Lambda developer guide, "Lambda quotas".
+    // Lambda Developer Guide, *Lambda quotas*.
     let timeout = bounded(properties.timeout, 3, 1..=900, path, "Timeout")?;
     let memory_mb = bounded(properties.memory_size, 128, 128..=10_240, path, "MemorySize")?;
     let reserved = match properties.reserved_concurrent_executions {
@@ -118,8 +118,8 @@ pub(super) fn read(
         }
         None => None,
     };
-    let permissions = policies::of_function(properties.role.as_deref(), properties.policies, known.roles, path)?;
-    let events = events::read(properties.events, path, known)?;
+    let permissions = policies::of_function(properties.role.as_deref(), properties.policies, references.roles, path)?;
+    let events = events::read(properties.events, path, references)?;
     let logging = properties.logging_config;
     Ok(Function {
         logical_id: logical_id.to_owned(),
@@ -141,13 +141,13 @@ fn expect(found: &str, wanted: &str, path: &str, property: &str) -> Result<(), T
     if found == wanted {
         return Ok(());
     }
-    Err(TemplateError::at(format!("{path}.{property}"), format!("a local run honours only {wanted}")))
+    Err(TemplateError::at(format!("{path}.{property}"), format!("the local run supports only {wanted}")))
 }
 
 pub(super) fn bounded(
     value: Option<Integer>,
     default: u64,
-    range: std::ops::RangeInclusive<u64>,
+    range: RangeInclusive<u64>,
     path: &str,
     property: &str,
 ) -> Result<u64, TemplateError> {
@@ -161,7 +161,7 @@ pub(super) fn bounded(
 
 fn variables(environment: Environment, path: &str) -> Result<BTreeMap<String, String>, TemplateError> {
     for (name, value) in &environment.variables {
-        // Lambda developer guide, "Defined runtime environment variables": a template cannot set these.
+        // A template can't set these (Lambda Developer Guide, *Defined runtime environment variables*).
         let reserved = name.starts_with("AWS_LAMBDA_")
             || name.starts_with("LAMBDA_")
             || ["_HANDLER", "_X_AMZN_TRACE_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV"]
@@ -169,13 +169,16 @@ fn variables(environment: Environment, path: &str) -> Result<BTreeMap<String, St
             || ["AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
                 .contains(&name.as_str());
         if reserved {
-            return Err(TemplateError::at(format!("{path}.{name}"), "Lambda sets this variable itself"));
+            return Err(TemplateError::at(format!("{path}.{name}"), "is reserved: Lambda sets this variable"));
         }
         if value.0.contains("{{resolve:") {
-            return Err(TemplateError::at(format!("{path}.{name}"), "a local run cannot resolve a dynamic reference"));
+            return Err(TemplateError::at(
+                format!("{path}.{name}"),
+                "the local run does not support dynamic references",
+            ));
         }
         if name.is_empty() || name.contains(['=', '\0']) || value.0.contains('\0') {
-            return Err(TemplateError::at(format!("{path}.{name}"), "is no environment variable"));
+            return Err(TemplateError::at(format!("{path}.{name}"), "is not a valid environment variable"));
         }
     }
     Ok(environment.variables.into_iter().map(|(name, value)| (name, value.0)).collect())

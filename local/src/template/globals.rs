@@ -1,11 +1,11 @@
-//! `Globals`: what every resource of a type starts from.
+//! The `Globals` section: default properties for all resources of a type.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::intrinsics::as_intrinsic;
 
-/// The sections that mean something here; SAM has more, each for a resource type that a local run refuses anyway.
+/// The supported subsections. SAM has others, for resource types that the local run doesn't support.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Globals {
@@ -15,8 +15,8 @@ pub(super) struct Globals {
     pub(super) http_api: Map<String, Value>,
 }
 
-/// A resource's own properties over the global ones, as SAM merges them: maps member by member, lists one after the
-/// other, everything else replaced (SAM specification, "Globals section").
+/// Merges a resource's own properties into the global ones as SAM does: maps are merged, lists are concatenated, and
+/// other values are replaced (SAM Specification, *Globals section*).
 pub(super) fn merge(global: &Map<String, Value>, own: Map<String, Value>) -> Map<String, Value> {
     let mut merged = global.clone();
     for (name, value) in own {
@@ -45,16 +45,4 @@ fn merge_value(global: Value, own: Value) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn merges_as_sam_does() {
-        let global = json!({"Timeout": 3, "E": {"V": {"A": 1, "B": 2}}, "L": [1], "R": {"Ref": "X"}});
-        let own = json!({"Timeout": 9, "E": {"V": {"B": 3}}, "L": [2], "R": {"Ref": "Y"}});
-        let merged = json!({"Timeout": 9, "E": {"V": {"A": 1, "B": 3}}, "L": [1, 2], "R": {"Ref": "Y"}});
-        assert_eq!(merge_value(global, own), merged);
-    }
-}
+mod tests;

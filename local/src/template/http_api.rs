@@ -1,15 +1,16 @@
-//! `AWS::Serverless::HttpApi` (SAM specification).
+//! `AWS::Serverless::HttpApi` (SAM Specification).
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
-use super::document::Known;
-use super::values::{Decimal, Flag, Integer, typed};
-use super::{Authorizer, Cors, HttpApi, TemplateError, Throttle, stand_in};
+use super::{
+    Authorizer, Cors, HttpApi, TemplateError, Throttle,
+    document::References,
+    return_values,
+    values::{Decimal, Flag, Integer, deserialize},
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -23,15 +24,15 @@ struct Properties {
 
     #[expect(dead_code, reason = "the console shows each request")]
     access_log_settings: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     description: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "about imported OpenAPI definitions")]
+    #[expect(dead_code, reason = "applies to imported OpenAPI definitions")]
     fail_on_warnings: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     name: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for bills and searches")]
+    #[expect(dead_code, reason = "documentation")]
     tags: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for bills and searches")]
+    #[expect(dead_code, reason = "documentation")]
     propagate_tags: Option<IgnoredAny>,
 }
 
@@ -40,7 +41,7 @@ struct Properties {
 pub(super) struct RouteSettings {
     throttling_rate_limit: Option<Decimal>,
     throttling_burst_limit: Option<Integer>,
-    #[expect(dead_code, reason = "nothing is measured over time")]
+    #[expect(dead_code, reason = "the local run has no CloudWatch")]
     detailed_metrics_enabled: Option<IgnoredAny>,
 }
 
@@ -84,10 +85,10 @@ struct Identity {
     reauthorize_every: Integer,
 }
 
-pub(super) fn read(properties: Value, path: &str, known: &Known<'_>) -> Result<HttpApi, TemplateError> {
-    let properties: Properties = typed(properties, path)?;
+pub(super) fn read(properties: Value, path: &str, references: &References<'_>) -> Result<HttpApi, TemplateError> {
+    let properties: Properties = deserialize(properties, path)?;
     if properties.stage_name.as_deref().unwrap_or("$default") != "$default" {
-        return Err(TemplateError::at(format!("{path}.StageName"), "a local run honours only $default"));
+        return Err(TemplateError::at(format!("{path}.StageName"), "the local run supports only $default"));
     }
     let default_throttle = properties
         .default_route_settings
@@ -103,10 +104,13 @@ pub(super) fn read(properties: Value, path: &str, known: &Known<'_>) -> Result<H
     let mut authorizers = BTreeMap::new();
     for (name, properties) in auth.authorizers {
         let path = format!("{path}.Auth.Authorizers.{name}");
-        authorizers.insert(name, authorizer(properties, &path, known)?);
+        authorizers.insert(name, authorizer(properties, &path, references)?);
     }
     if let Some(name) = auth.default_authorizer.as_ref().filter(|name| !authorizers.contains_key(*name)) {
-        return Err(TemplateError::at(format!("{path}.Auth.DefaultAuthorizer"), format!("there is no {name}")));
+        return Err(TemplateError::at(
+            format!("{path}.Auth.DefaultAuthorizer"),
+            format!("there is no authorizer {name}"),
+        ));
     }
     Ok(HttpApi {
         default_throttle,
@@ -117,35 +121,40 @@ pub(super) fn read(properties: Value, path: &str, known: &Known<'_>) -> Result<H
     })
 }
 
-/// `function` is the logical id for now: packages are known when every function has been read.
-fn authorizer(properties: LambdaAuthorizer, path: &str, known: &Known<'_>) -> Result<Authorizer, TemplateError> {
+/// Reads an authorizer. Its `function` is the logical ID until `document` replaces it with the package.
+fn authorizer(
+    properties: LambdaAuthorizer,
+    path: &str,
+    references: &References<'_>,
+) -> Result<Authorizer, TemplateError> {
     let kind = "AWS::Serverless::Function";
-    let mut functions = known.resources.iter().filter(|(_, found)| *found == kind).map(|(id, _)| id);
-    let function = functions.find(|id| stand_in::attribute(kind, id, "Arn").as_ref() == Some(&properties.function_arn));
+    let mut functions = references.resources.iter().filter(|(_, found)| *found == kind).map(|(id, _)| id);
+    let function =
+        functions.find(|id| return_values::attribute(kind, id, "Arn").as_ref() == Some(&properties.function_arn));
     let function = function.ok_or_else(|| {
-        TemplateError::at(format!("{path}.FunctionArn"), "must be !GetAtt of the Arn of a function of this template")
+        TemplateError::at(format!("{path}.FunctionArn"), "must be !GetAtt of the Arn of a function in this template")
     })?;
     if properties.authorizer_payload_format_version != "2.0" || !properties.enable_simple_responses.0 {
-        let problem = "a local run honours only payload format 2.0 with simple responses";
+        let problem = "the local run supports only payload format 2.0 with simple responses";
         return Err(TemplateError::at(path, problem));
     }
     if !properties.enable_function_default_permissions.0 {
         let path = format!("{path}.EnableFunctionDefaultPermissions");
-        return Err(TemplateError::at(path, "must be true, or API Gateway may not invoke the function"));
+        return Err(TemplateError::at(path, "must be true, so that API Gateway has permission to invoke the function"));
     }
-    // API Gateway developer guide, "Control access to HTTP APIs with AWS Lambda authorizers": up to an hour.
+    // API Gateway Developer Guide, *Control access to HTTP APIs with AWS Lambda authorizers*.
     if properties.identity.headers.is_empty() || properties.identity.reauthorize_every.0 > 3_600 {
-        let problem = "needs Headers, and a ReauthorizeEvery of up to 3600 seconds";
+        let problem = "needs Headers, and a ReauthorizeEvery of at most 3600 seconds";
         return Err(TemplateError::at(format!("{path}.Identity"), problem));
     }
     Ok(Authorizer {
         function: function.clone(),
         headers: properties.identity.headers,
-        keep: Duration::from_secs(properties.identity.reauthorize_every.0),
+        cache_ttl: Duration::from_secs(properties.identity.reauthorize_every.0),
     })
 }
 
-/// None when neither limit is set.
+/// Returns the throttle of route settings, or `None` if they set no limit.
 pub(super) fn throttle(settings: RouteSettings, path: &str) -> Result<Option<Throttle>, TemplateError> {
     match (settings.throttling_rate_limit, settings.throttling_burst_limit) {
         (None, None) => Ok(None),
@@ -153,7 +162,10 @@ pub(super) fn throttle(settings: RouteSettings, path: &str) -> Result<Option<Thr
             let burst = u32::try_from(burst.0).map_err(|_| TemplateError::at(path, "the burst is too large"))?;
             Ok(Some(Throttle { rate: rate.0, burst }))
         }
-        _ => Err(TemplateError::at(path, "needs both ThrottlingRateLimit and ThrottlingBurstLimit, not negative")),
+        _ => Err(TemplateError::at(
+            path,
+            "needs both ThrottlingRateLimit and ThrottlingBurstLimit, and neither may be negative",
+        )),
     }
 }
 

@@ -1,33 +1,35 @@
-//! CloudFormation's intrinsic functions and conditions (user guide, "Intrinsic function reference").
+//! CloudFormation's intrinsic functions and conditions, as far as the template uses them (CloudFormation Template
+//! Reference, *Intrinsic functions*).
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::TemplateError;
-use super::stand_in::{self, ACCOUNT, REGION, STACK};
-use super::values::text;
-use super::yaml::join;
+use super::{
+    TemplateError,
+    return_values::{self, ACCOUNT, REGION, STACK},
+    values::text,
+    yaml::join,
+};
 
-/// What names in a template stand for.
+/// The names that intrinsic functions can refer to.
 pub(super) struct Scope<'a> {
     pub(super) parameters: &'a BTreeMap<String, Value>,
-    pub(super) mappings: &'a Map<String, Value>,
     pub(super) conditions: &'a Map<String, Value>,
-    /// The type of each resource that is created.
+    /// The types of the created resources by logical ID.
     pub(super) resources: &'a BTreeMap<String, String>,
 }
 
 type Evaluated<T> = Result<T, TemplateError>;
 
-/// The function's name and argument, when the map is a call.
+/// Returns the name and argument if the map is a function call.
 pub(super) fn as_intrinsic(map: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (name, argument) = map.iter().next().filter(|_| map.len() == 1)?;
     (name == "Ref" || name.starts_with("Fn::")).then_some((name, argument))
 }
 
 impl Scope<'_> {
-    /// The value with every call replaced by its result; none for `AWS::NoValue`.
+    /// Replaces every function call with its result. Returns `None` for `AWS::NoValue`.
     pub(super) fn evaluate(&self, value: &Value, path: &str) -> Evaluated<Option<Value>> {
         match value {
             Value::Array(items) => {
@@ -53,9 +55,9 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether the condition of this name holds.
-    pub(super) fn holds(&self, name: &str, path: &str) -> Evaluated<bool> {
-        self.holds_within(name, path, &mut Vec::new())
+    /// Evaluates the condition `name`.
+    pub(super) fn condition(&self, name: &str, path: &str) -> Evaluated<bool> {
+        self.condition_within(name, path, &mut Vec::new())
     }
 
     fn call(&self, name: &str, argument: &Value, path: &str) -> Evaluated<Option<Value>> {
@@ -69,7 +71,7 @@ impl Scope<'_> {
             "Fn::If" => {
                 let [condition, then, otherwise] = arguments(argument, path)?;
                 let condition = condition.as_str().ok_or_else(|| TemplateError::at(path, "expected a condition"))?;
-                self.evaluate(if self.holds(condition, path)? { then } else { otherwise }, path)
+                self.evaluate(if self.condition(condition, path)? { then } else { otherwise }, path)
             }
             "Fn::GetAtt" => {
                 let [resource, attribute] = arguments(argument, path)?;
@@ -82,30 +84,7 @@ impl Scope<'_> {
                 let items = self.texts(items, path)?;
                 Ok(Some(Value::String(items.join(&self.text(delimiter, path)?))))
             }
-            "Fn::Split" => {
-                let [delimiter, whole] = arguments(argument, path)?;
-                let (delimiter, whole) = (self.text(delimiter, path)?, self.text(whole, path)?);
-                Ok(Some(whole.split(&delimiter).map(Value::from).collect()))
-            }
-            "Fn::Select" => {
-                let [index, items] = arguments(argument, path)?;
-                let index: Option<usize> = self.text(index, path)?.parse().ok();
-                let Some(Value::Array(mut items)) = self.evaluate(items, path)? else {
-                    return Err(TemplateError::at(path, "expected a list"));
-                };
-                match index.filter(|index| *index < items.len()) {
-                    Some(index) => Ok(Some(items.swap_remove(index))),
-                    None => Err(TemplateError::at(path, "the index is not in the list")),
-                }
-            }
-            "Fn::FindInMap" => {
-                let [map, first, second] = arguments(argument, path)?;
-                let keys = [self.text(map, path)?, self.text(first, path)?, self.text(second, path)?];
-                let found = self.mappings.get(&keys[0]).and_then(|map| map.get(&keys[1])?.get(&keys[2]));
-                let found = found.ok_or_else(|| TemplateError::at(path, format!("there is no {}", keys.join("."))))?;
-                Ok(Some(found.clone()))
-            }
-            _ => Err(TemplateError::at(path, "a local run cannot evaluate this function")),
+            _ => Err(TemplateError::at(path, "the local run does not support this function")),
         }
     }
 
@@ -124,15 +103,15 @@ impl Scope<'_> {
         if let Some(value) = self.parameters.get(name) {
             return Ok(value.clone());
         }
-        let kind = self.resources.get(name).ok_or_else(|| no_such(name, path))?;
-        let value = stand_in::reference(kind, name);
-        value.map(Value::String).ok_or_else(|| no_stand_in(name, kind, path))
+        let kind = self.resources.get(name).ok_or_else(|| unknown_name(name, path))?;
+        let value = return_values::reference(kind, name);
+        value.map(Value::String).ok_or_else(|| unsupported_reference(name, kind, path))
     }
 
     fn attribute(&self, resource: &str, attribute: &str, path: &str) -> Evaluated<String> {
-        let kind = self.resources.get(resource).ok_or_else(|| no_such(resource, path))?;
-        stand_in::attribute(kind, resource, attribute)
-            .ok_or_else(|| no_stand_in(&format!("{resource}.{attribute}"), kind, path))
+        let kind = self.resources.get(resource).ok_or_else(|| unknown_name(resource, path))?;
+        return_values::attribute(kind, resource, attribute)
+            .ok_or_else(|| unsupported_reference(&format!("{resource}.{attribute}"), kind, path))
     }
 
     fn substitute(&self, argument: &Value, path: &str) -> Evaluated<String> {
@@ -150,7 +129,7 @@ impl Scope<'_> {
         while let Some((before, after)) = rest.split_once("${") {
             result.push_str(before);
             let (name, after) =
-                after.split_once('}').ok_or_else(|| TemplateError::at(path, "has a ${ without its }"))?;
+                after.split_once('}').ok_or_else(|| TemplateError::at(path, "has a ${ without a closing }"))?;
             rest = after;
             let value = if let Some(literal) = name.strip_prefix('!') {
                 format!("${{{literal}}}")
@@ -160,7 +139,7 @@ impl Scope<'_> {
                 self.attribute(resource, attribute, path)?
             } else {
                 let value = self.reference(name, path)?;
-                text(&value).ok_or_else(|| TemplateError::at(path, format!("{name} is no text")))?
+                text(&value).ok_or_else(|| TemplateError::at(path, format!("{name} is not text")))?
             };
             result.push_str(&value);
         }
@@ -178,32 +157,33 @@ impl Scope<'_> {
             return Err(TemplateError::at(path, "expected a list"));
         };
         let texts: Option<Vec<String>> = items.iter().map(text).collect();
-        texts.ok_or_else(|| TemplateError::at(path, "expected a list of texts"))
+        texts.ok_or_else(|| TemplateError::at(path, "expected a list of text values"))
     }
 
-    fn holds_within(&self, name: &str, path: &str, trail: &mut Vec<String>) -> Evaluated<bool> {
+    /// Evaluates the condition `name` within the conditions in `trail`.
+    fn condition_within(&self, name: &str, path: &str, trail: &mut Vec<String>) -> Evaluated<bool> {
         let Some(condition) = self.conditions.get(name) else {
             return Err(TemplateError::at(path, format!("there is no condition {name}")));
         };
         let path = format!("Conditions.{name}");
-        if trail.iter().any(|passed| passed == name) {
+        if trail.iter().any(|outer| outer == name) {
             return Err(TemplateError::at(path, "refers to itself"));
         }
         trail.push(name.to_owned());
-        let result = self.test(condition, &path, trail);
+        let result = self.condition_function(condition, &path, trail);
         trail.pop();
         result
     }
 
-    fn test(&self, condition: &Value, path: &str, trail: &mut Vec<String>) -> Evaluated<bool> {
+    fn condition_function(&self, condition: &Value, path: &str, trail: &mut Vec<String>) -> Evaluated<bool> {
         let call = condition.as_object().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
         let Some((name, argument)) = call else {
             return Err(TemplateError::at(path, "expected a condition function"));
         };
         match name.as_str() {
             "Condition" => match argument.as_str() {
-                Some(name) => self.holds_within(name, path, trail),
-                None => Err(TemplateError::at(path, "expected a condition's name")),
+                Some(name) => self.condition_within(name, path, trail),
+                None => Err(TemplateError::at(path, "expected the name of a condition")),
             },
             "Fn::Equals" => {
                 let [left, right] = arguments(argument, path)?;
@@ -211,15 +191,9 @@ impl Scope<'_> {
             }
             "Fn::Not" => {
                 let [inner] = arguments(argument, path)?;
-                Ok(!self.test(inner, path, trail)?)
+                Ok(!self.condition_function(inner, path, trail)?)
             }
-            "Fn::And" | "Fn::Or" => {
-                let inner = argument.as_array().ok_or_else(|| TemplateError::at(path, "expected a list"))?;
-                // All are looked at, so that a mistake in one does not hide behind another.
-                let inner: Vec<bool> = inner.iter().map(|one| self.test(one, path, trail)).collect::<Result<_, _>>()?;
-                Ok(if name == "Fn::And" { inner.iter().all(|one| *one) } else { inner.iter().any(|one| *one) })
-            }
-            _ => Err(TemplateError::at(path, format!("{name} is no condition function"))),
+            _ => Err(TemplateError::at(path, format!("the local run does not support {name} in a condition"))),
         }
     }
 }
@@ -229,14 +203,13 @@ fn arguments<'v, const N: usize>(argument: &'v Value, path: &str) -> Evaluated<[
     items.try_into().map_err(|_| TemplateError::at(path, format!("expected a list of {N}")))
 }
 
-fn no_such(name: &str, path: &str) -> TemplateError {
+fn unknown_name(name: &str, path: &str) -> TemplateError {
     TemplateError::at(path, format!("there is no parameter or resource {name}"))
 }
 
-fn no_stand_in(name: &str, kind: &str, path: &str) -> TemplateError {
-    TemplateError::at(path, format!("a local run has no stand-in for {name} of {kind}"))
+fn unsupported_reference(name: &str, kind: &str, path: &str) -> TemplateError {
+    TemplateError::at(path, format!("the local run has no value for {name} of {kind}"))
 }
 
 #[cfg(test)]
-#[path = "intrinsics_tests.rs"]
 mod tests;

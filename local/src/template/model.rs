@@ -1,20 +1,19 @@
-//! What is left of a template once it has been evaluated.
+//! The evaluated template.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// An evaluated template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
-    /// The functions, in the template's order.
+    /// The functions, ordered by logical ID.
     pub functions: Vec<Function>,
-    /// The one table.
+    /// The table.
     pub table: Table,
-    /// The one HTTP API.
+    /// The HTTP API.
     pub http_api: HttpApi,
-    /// The ids by which functions ask for the template's secrets, by the secrets' names in the template.
+    /// The ARNs of the secrets by logical ID.
     pub secrets: BTreeMap<String, String>,
-    /// The ARNs of the template's KMS keys.
+    /// The ARNs of the KMS keys.
     pub keys: Vec<String>,
     /// The values of the parameters, as text.
     pub parameters: BTreeMap<String, String>,
@@ -23,36 +22,36 @@ pub struct Template {
 /// An `AWS::Serverless::Function`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {
-    /// Its name in the template.
+    /// The logical ID.
     pub logical_id: String,
-    /// Its package and binary: the last part of `CodeUri`.
+    /// The name of the package and its binary: the last segment of `CodeUri`.
     pub name: String,
-    /// An invocation that takes longer is killed.
+    /// The maximum duration of an invocation.
     pub timeout: Duration,
-    /// Told to the function, not enforced.
+    /// `MemorySize`, which is passed to the function but not enforced.
     pub memory_mb: u32,
-    /// `Environment.Variables`, evaluated.
+    /// `Environment.Variables`.
     pub environment: BTreeMap<String, String>,
-    /// `LoggingConfig.LogFormat`: whether the function is asked for JSON lines.
+    /// Whether `LoggingConfig.LogFormat` is `JSON`.
     pub json_logs: bool,
     /// `LoggingConfig.ApplicationLogLevel`.
     pub log_level: String,
     /// `ReservedConcurrentExecutions`.
     pub reserved_concurrency: Option<usize>,
-    /// What it may do: the statements of its `Policies`, or of its `Role`.
+    /// The policy statements of `Policies`, or of the role in `Role`.
     pub permissions: Vec<Statement>,
-    /// Its `HttpApi` events.
+    /// The `HttpApi` events.
     pub routes: Vec<Route>,
-    /// Its enabled `DynamoDB` events.
+    /// The enabled `DynamoDB` events.
     pub streams: Vec<StreamMapping>,
-    /// Its enabled `Schedule` events.
+    /// The enabled `Schedule` events.
     pub schedules: Vec<Schedule>,
 }
 
-/// A statement of an IAM policy, all of which allow.
+/// An IAM policy statement with the effect `Allow`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// `dynamodb:GetItem`…, in any case, or `*`.
+    /// Actions such as `dynamodb:GetItem`, in any case, or `*`.
     pub actions: Vec<String>,
     /// ARNs, or `*`.
     pub resources: Vec<String>,
@@ -61,20 +60,20 @@ pub struct Statement {
 /// A route of the HTTP API.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// `GET`, `POST`…, or `ANY`; `$default` has `ANY`.
+    /// An HTTP method, or `ANY`. `$default` always has `ANY`.
     pub method: String,
     /// `/path`, `/path/{parameter}`, `/path/{proxy+}`, or `$default`.
     pub path: String,
     /// `TimeoutInMillis`, or API Gateway's 30 seconds.
     pub timeout: Duration,
-    /// The event's own `RouteSettings`.
+    /// `RouteSettings` of the event.
     pub throttle: Option<Throttle>,
-    /// The authorizer that lets a request pass; `None` when every request does.
+    /// The name of the route's authorizer, or `None` if the route is public.
     pub authorizer: Option<String>,
 }
 
 impl Route {
-    /// The route key as API Gateway writes it: `POST /path`, `ANY /path` or `$default`.
+    /// Returns the route key in API Gateway's form: `POST /path`, `ANY /path`, or `$default`.
     pub fn key(&self) -> String {
         if self.path == "$default" { self.path.clone() } else { format!("{} {}", self.method, self.path) }
     }
@@ -83,16 +82,16 @@ impl Route {
 /// The `AWS::DynamoDB::Table`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// Its name in the template.
+    /// The logical ID.
     pub logical_id: String,
-    /// What `!Ref` gives, and the name to create it by.
+    /// The table name, which is also the value of `!Ref`.
     pub name: String,
-    /// What `!GetAtt Table.Arn` gives.
+    /// The value of `!GetAtt Table.Arn`.
     pub arn: String,
     /// The members of a `CreateTable` request, without `TableName`: `AttributeDefinitions`, `KeySchema`,
     /// `GlobalSecondaryIndexes`, `LocalSecondaryIndexes`, `BillingMode`, `StreamSpecification`.
     pub create: serde_json::Value,
-    /// The attribute of `TimeToLiveSpecification`, when it is enabled.
+    /// The attribute of `TimeToLiveSpecification`, if enabled.
     pub ttl_attribute: Option<String>,
 }
 
@@ -101,33 +100,33 @@ pub struct Table {
 pub struct HttpApi {
     /// `DefaultRouteSettings`.
     pub default_throttle: Option<Throttle>,
-    /// `RouteSettings`, by route key.
+    /// `RouteSettings` by route key.
     pub route_throttles: BTreeMap<String, Throttle>,
     /// `CorsConfiguration`.
     pub cors: Option<Cors>,
-    /// `Auth.Authorizers`, by name.
+    /// `Auth.Authorizers` by name.
     pub authorizers: BTreeMap<String, Authorizer>,
-    /// `Auth.DefaultAuthorizer`: of the routes that name none.
+    /// `Auth.DefaultAuthorizer`, for routes without an authorizer of their own.
     pub default_authorizer: Option<String>,
 }
 
-/// A Lambda authorizer of payload format 2.0 with simple responses.
+/// A Lambda authorizer with payload format 2.0 and simple responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorizer {
-    /// The package of its function.
+    /// The package of the authorizer's function.
     pub function: String,
-    /// The headers that it decides by; a request without one of them is refused without asking.
+    /// The headers in the cache key. A request without one of them is rejected without an invocation.
     pub headers: Vec<String>,
-    /// `ReauthorizeEvery`: how long its answer is kept.
-    pub keep: Duration,
+    /// `ReauthorizeEvery`: how long to cache a result.
+    pub cache_ttl: Duration,
 }
 
 /// `ThrottlingRateLimit` and `ThrottlingBurstLimit`: a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Throttle {
-    /// Tokens that come back each second.
+    /// Tokens added per second.
     pub rate: f64,
-    /// What the bucket holds.
+    /// The capacity of the bucket, in tokens.
     pub burst: u32,
 }
 
@@ -142,53 +141,53 @@ pub struct Cors {
     pub allow_headers: Vec<String>,
     /// `ExposeHeaders`.
     pub expose_headers: Vec<String>,
-    /// `MaxAge` in seconds.
+    /// `MaxAge`, in seconds.
     pub max_age: Option<u64>,
     /// `AllowCredentials`.
     pub allow_credentials: bool,
 }
 
-/// Where a new stream mapping begins.
+/// The position at which a new stream mapping starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartingPosition {
-    /// `TRIM_HORIZON`: the oldest record that is left.
+    /// `TRIM_HORIZON`: the oldest available record.
     TrimHorizon,
-    /// `LATEST`: what is written from now on.
+    /// `LATEST`: the next record.
     Latest,
 }
 
-/// A `DynamoDB` event of a function: an event source mapping on the table's stream.
+/// A `DynamoDB` event of a function: an event source mapping for the table's stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamMapping {
-    /// The event's name in the template.
+    /// The logical ID of the event.
     pub logical_id: String,
-    /// Records in one invocation at most.
+    /// The maximum number of records per invocation.
     pub batch_size: u32,
-    /// How long a batch may wait to be filled.
+    /// The maximum time to wait for a full batch.
     pub maximum_batching_window: Duration,
-    /// Where it begins.
+    /// The position at which the mapping starts.
     pub starting_position: StartingPosition,
-    /// Parsed patterns; a record that matches any of them is taken, and every record when there is none.
+    /// The parsed filter patterns. A record is passed on if it matches any of them, or if there are none.
     pub filters: Vec<serde_json::Value>,
     /// `BisectBatchOnFunctionError`.
     pub bisect_on_error: bool,
-    /// `None` retries until the record expires.
+    /// `MaximumRetryAttempts`, or `None` to retry until the record expires.
     pub maximum_retry_attempts: Option<u32>,
-    /// `None` keeps a record as long as the stream does.
+    /// `MaximumRecordAgeInSeconds`, or `None` for the retention of the stream.
     pub maximum_record_age: Option<Duration>,
-    /// `FunctionResponseTypes` has `ReportBatchItemFailures`.
+    /// Whether `FunctionResponseTypes` has `ReportBatchItemFailures`.
     pub report_batch_item_failures: bool,
     /// `ParallelizationFactor`.
     pub parallelization_factor: u32,
-    /// The logical id of the SQS queue that is told of records given up on.
+    /// The logical ID of the SQS queue that is the on-failure destination.
     pub on_failure: Option<String>,
 }
 
 /// A `Schedule` event of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// The event's name in the template; with the function's, the name of the rule.
+    /// The logical ID of the event. With that of the function, it makes the name of the rule.
     pub logical_id: String,
-    /// The time between two events.
+    /// The time between two invocations.
     pub rate: Duration,
 }

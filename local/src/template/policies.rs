@@ -1,14 +1,15 @@
-//! What a function may do: the statements of its own policies, or of its role's (SAM specification, "Policies" and
-//! "Role"; IAM user guide, "IAM JSON policy elements reference").
+//! The permissions of a function: the statements of its policies or of its role (SAM Specification, *Policies* and
+//! *Role*; IAM User Guide, *IAM JSON policy elements reference*).
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
-use super::values::{Text, typed};
-use super::{Statement, TemplateError, stand_in};
+use super::{
+    Statement, TemplateError, return_values,
+    values::{Text, deserialize},
+};
 
-/// An `AWS::IAM::Role` with the statements of its inline policies and of the `AWS::IAM::RolePolicy` beside it.
+/// An `AWS::IAM::Role` with the statements of its inline policies and of its `AWS::IAM::RolePolicy` resources.
 pub(super) struct Role {
     arn: String,
     name: String,
@@ -20,11 +21,11 @@ pub(super) struct Role {
 struct RoleProperties {
     #[serde(default)]
     policies: Vec<Policy>,
-    #[expect(dead_code, reason = "the local run starts the functions, whoever may assume their role")]
+    #[expect(dead_code, reason = "the local run has no principals")]
     assume_role_policy_document: IgnoredAny,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     description: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for bills and searches")]
+    #[expect(dead_code, reason = "documentation")]
     tags: Option<IgnoredAny>,
 }
 
@@ -32,7 +33,7 @@ struct RoleProperties {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Policy {
     policy_document: Value,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     policy_name: IgnoredAny,
 }
 
@@ -41,7 +42,7 @@ struct Policy {
 struct RolePolicy {
     role_name: String,
     policy_document: Value,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     policy_name: IgnoredAny,
 }
 
@@ -49,21 +50,21 @@ struct RolePolicy {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Document {
     statement: Value,
-    #[expect(dead_code, reason = "versions differ in policy variables, which match nothing here")]
+    #[expect(dead_code, reason = "versions differ only in policy variables, which the template doesn't use")]
     version: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     id: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Element {
-    #[expect(dead_code, reason = "only one can be evaluated")]
+    #[expect(dead_code, reason = "the only supported effect")]
     effect: Effect,
     action: OneOrMany,
     resource: OneOrMany,
     condition: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for people")]
+    #[expect(dead_code, reason = "documentation")]
     sid: Option<IgnoredAny>,
 }
 
@@ -85,31 +86,31 @@ impl TryFrom<Value> for OneOrMany {
     }
 }
 
-/// Reads a role.
+/// Reads an `AWS::IAM::Role`.
 pub(super) fn role(logical_id: &str, properties: Value, path: &str) -> Result<Role, TemplateError> {
-    let properties: RoleProperties = typed(properties, path)?;
+    let properties: RoleProperties = deserialize(properties, path)?;
     let mut statements = Vec::new();
     for (index, policy) in properties.policies.into_iter().enumerate() {
         statements.extend(document(policy.policy_document, &format!("{path}.Policies[{index}].PolicyDocument"))?);
     }
     let kind = "AWS::IAM::Role";
     Ok(Role {
-        arn: stand_in::attribute(kind, logical_id, "Arn").unwrap_or_default(),
-        name: stand_in::reference(kind, logical_id).unwrap_or_default(),
+        arn: return_values::attribute(kind, logical_id, "Arn").unwrap_or_default(),
+        name: return_values::reference(kind, logical_id).unwrap_or_default(),
         statements,
     })
 }
 
-/// Reads a policy that stands beside its role, and gives it to the role.
+/// Reads an `AWS::IAM::RolePolicy` and adds its statements to its role.
 pub(super) fn attach(roles: &mut [Role], properties: Value, path: &str) -> Result<(), TemplateError> {
-    let policy: RolePolicy = typed(properties, path)?;
+    let policy: RolePolicy = deserialize(properties, path)?;
     let role = roles.iter_mut().find(|role| role.name == policy.role_name);
     let role = role.ok_or_else(|| TemplateError::at(format!("{path}.RoleName"), "must be !Ref of a role"))?;
     role.statements.extend(document(policy.policy_document, &format!("{path}.PolicyDocument"))?);
     Ok(())
 }
 
-/// The statements of a function with these properties.
+/// Returns the statements of a function with the properties `Role` and `Policies`.
 pub(super) fn of_function(
     role: Option<&str>,
     policies: Option<Value>,
@@ -118,10 +119,10 @@ pub(super) fn of_function(
 ) -> Result<Vec<Statement>, TemplateError> {
     let policies_path = format!("{path}.Policies");
     match (role, policies) {
-        (Some(_), Some(_)) => Err(TemplateError::at(policies_path, "has no effect beside a Role")),
+        (Some(_), Some(_)) => Err(TemplateError::at(policies_path, "has no effect together with Role")),
         (Some(arn), None) => match roles.iter().find(|role| role.arn == arn) {
             Some(role) => Ok(role.statements.clone()),
-            None => Err(TemplateError::at(format!("{path}.Role"), "must be !GetAtt of a role's Arn")),
+            None => Err(TemplateError::at(format!("{path}.Role"), "must be !GetAtt of the Arn of a role")),
         },
         (None, Some(policies)) => {
             let mut statements = Vec::new();
@@ -136,31 +137,31 @@ pub(super) fn of_function(
 
 fn document(policy: Value, path: &str) -> Result<Vec<Statement>, TemplateError> {
     if policy.is_string() {
-        return Err(TemplateError::at(path, "a local run cannot evaluate a managed policy"));
+        return Err(TemplateError::at(path, "the local run does not support managed policies"));
     }
-    let document: Document = typed(policy, path)?;
+    let document: Document = deserialize(policy, path)?;
     let statements = items(document.statement).into_iter().enumerate();
     statements.map(|(index, element)| statement(element, &format!("{path}.Statement[{index}]"))).collect()
 }
 
 fn statement(element: Value, path: &str) -> Result<Statement, TemplateError> {
-    let Element { action: OneOrMany(actions), resource: OneOrMany(resources), condition, .. } = typed(element, path)?;
-    no_pattern(&actions, &format!("{path}.Action"))?;
+    let Element { action: OneOrMany(actions), resource: OneOrMany(resources), condition, .. } =
+        deserialize(element, path)?;
+    reject_patterns(&actions, &format!("{path}.Action"))?;
     let statement = Statement { actions, resources };
-    // A pattern among other services' resources compares with nothing here: a log group's ARN ends in one.
+    // The local run checks only DynamoDB permissions. Others may have patterns, such as the ARN of a log group.
     if statement.actions.iter().any(|action| action == "*" || action.to_lowercase().starts_with("dynamodb:")) {
-        no_pattern(&statement.resources, &format!("{path}.Resource"))?;
-        // The other stand-ins check no permissions.
+        reject_patterns(&statement.resources, &format!("{path}.Resource"))?;
         if condition.is_some() {
-            return Err(TemplateError::at(format!("{path}.Condition"), "a local run cannot honour Condition"));
+            return Err(TemplateError::at(format!("{path}.Condition"), "the local run does not support Condition"));
         }
     }
     Ok(statement)
 }
 
-fn no_pattern(texts: &[String], path: &str) -> Result<(), TemplateError> {
+fn reject_patterns(texts: &[String], path: &str) -> Result<(), TemplateError> {
     match texts.iter().find(|text| *text != "*" && text.contains(['*', '?'])) {
-        Some(text) => Err(TemplateError::at(path, format!("a local run cannot evaluate the pattern {text}"))),
+        Some(text) => Err(TemplateError::at(path, format!("the local run does not support the pattern {text}"))),
         None => Ok(()),
     }
 }

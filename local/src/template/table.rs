@@ -1,11 +1,12 @@
-//! `AWS::DynamoDB::Table` (CloudFormation template reference), as the `CreateTable` request it stands for.
+//! `AWS::DynamoDB::Table` (CloudFormation Template Reference), converted to a `CreateTable` request.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, json};
 
-use super::values::{Flag, typed};
-use super::{Table, TemplateError, stand_in};
+use super::{
+    Table, TemplateError, return_values,
+    values::{Flag, deserialize},
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -21,22 +22,22 @@ struct Properties {
     stream_specification: Option<StreamSpecification>,
     time_to_live_specification: Option<TimeToLive>,
 
-    #[expect(dead_code, reason = "nothing is measured over time")]
+    #[expect(dead_code, reason = "the local run has no CloudWatch")]
     contributor_insights_specification: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the data is a folder of the user's")]
+    #[expect(dead_code, reason = "the data is in a directory of the user")]
     deletion_protection_enabled: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "a limit on costs; the embedded DynamoDB never throttles")]
+    #[expect(dead_code, reason = "the embedded DynamoDB doesn't throttle")]
     on_demand_throughput: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the data is a folder of the user's")]
+    #[expect(dead_code, reason = "the data is in a directory of the user")]
     point_in_time_recovery_specification: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the data is a folder of the user's")]
+    #[expect(dead_code, reason = "the data is in a directory of the user")]
     #[serde(rename = "SSESpecification")]
     sse_specification: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "a price")]
+    #[expect(dead_code, reason = "affects only the price")]
     table_class: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "for bills and searches")]
+    #[expect(dead_code, reason = "documentation")]
     tags: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the embedded DynamoDB never throttles")]
+    #[expect(dead_code, reason = "the embedded DynamoDB doesn't throttle")]
     warm_throughput: Option<IgnoredAny>,
 }
 
@@ -47,11 +48,11 @@ struct Index {
     key_schema: Value,
     projection: Value,
     provisioned_throughput: Option<Value>,
-    #[expect(dead_code, reason = "nothing is measured over time")]
+    #[expect(dead_code, reason = "the local run has no CloudWatch")]
     contributor_insights_specification: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "a limit on costs; the embedded DynamoDB never throttles")]
+    #[expect(dead_code, reason = "the embedded DynamoDB doesn't throttle")]
     on_demand_throughput: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the embedded DynamoDB never throttles")]
+    #[expect(dead_code, reason = "the embedded DynamoDB doesn't throttle")]
     warm_throughput: Option<IgnoredAny>,
 }
 
@@ -69,7 +70,7 @@ struct TimeToLive {
 }
 
 pub(super) fn read(logical_id: &str, properties: Value, path: &str) -> Result<Table, TemplateError> {
-    let properties: Properties = typed(properties, path)?;
+    let properties: Properties = deserialize(properties, path)?;
     let mut create = Map::new();
     create.insert("AttributeDefinitions".to_owned(), properties.attribute_definitions);
     create.insert("KeySchema".to_owned(), properties.key_schema);
@@ -100,8 +101,8 @@ pub(super) fn read(logical_id: &str, properties: Value, path: &str) -> Result<Ta
         _ => None,
     };
     let kind = "AWS::DynamoDB::Table";
-    let name = stand_in::reference(kind, logical_id).unwrap_or_default();
-    let arn = stand_in::attribute(kind, logical_id, "Arn").unwrap_or_default();
+    let name = return_values::reference(kind, logical_id).unwrap_or_default();
+    let arn = return_values::attribute(kind, logical_id, "Arn").unwrap_or_default();
     Ok(Table { logical_id: logical_id.to_owned(), name, arn, create: Value::Object(create), ttl_attribute })
 }
 

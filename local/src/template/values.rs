@@ -1,23 +1,22 @@
-//! Scalars as CloudFormation takes them (`30` and `"30"` are one number), and typed sections with exact error paths.
+//! Scalars with CloudFormation's type coercion (`30` and `"30"` are the same number), and deserialization with exact
+//! error paths.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::TemplateError;
-use super::yaml::join;
+use super::{TemplateError, yaml::join};
 
-/// A string; numbers and booleans are written out.
+/// A string. Numbers and booleans are converted.
 #[derive(Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(try_from = "Value")]
 pub(super) struct Text(pub(super) String);
 
-/// A whole number that is not negative.
+/// A non-negative integer.
 #[derive(Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(try_from = "Value")]
 pub(super) struct Integer(pub(super) u64);
 
-/// Any finite number.
+/// A finite number.
 #[derive(Deserialize, Clone, Copy, Debug, PartialEq)]
 #[serde(try_from = "Value")]
 pub(super) struct Decimal(pub(super) f64);
@@ -40,7 +39,7 @@ impl TryFrom<Value> for Integer {
 
     fn try_from(value: Value) -> Result<Integer, String> {
         let number = text(&value).and_then(|text| text.parse().ok());
-        number.map(Integer).ok_or_else(|| format!("expected a whole number, found {value}"))
+        number.map(Integer).ok_or_else(|| format!("expected a non-negative integer, found {value}"))
     }
 }
 
@@ -62,7 +61,7 @@ impl TryFrom<Value> for Flag {
     }
 }
 
-/// A scalar as text; none for lists and maps.
+/// Returns a scalar as text, or `None` for a list or map.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -72,15 +71,15 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Reads an evaluated section into its type; `path` is where the section is in the template.
-pub(super) fn typed<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, TemplateError> {
+/// Deserializes an evaluated section. `path` is its location in the template.
+pub(super) fn deserialize<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, TemplateError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let inner = error.path().to_string();
         let path = if inner == "." { path.to_owned() } else { join(path, &inner) };
         let problem = error.into_inner().to_string();
-        // serde lists every known name after this, which hides what is wrong.
+        // serde appends all known names, which would bury the unknown one.
         match problem.split_once("`, expected ").and_then(|(start, _)| start.strip_prefix("unknown field `")) {
-            Some(name) => TemplateError::at(path, format!("a local run cannot honour {name}")),
+            Some(name) => TemplateError::at(path, format!("the local run does not support {name}")),
             None => TemplateError::at(path, problem),
         }
     })

@@ -131,7 +131,7 @@ fn template_has_an_optional_firewall() {
     let path = functions::workspace().join("template.yaml");
     let load = |web_acl: &str| Template::load(&path, &BTreeMap::from([("WebAclArn".to_owned(), web_acl.to_owned())]));
     let (without, with) = (load("").unwrap(), load(WEB_ACL).unwrap());
-    let cache_seconds = |template: &Template| template.http_api.authorizers["Credentials"].keep.as_secs();
+    let cache_seconds = |template: &Template| template.http_api.authorizers["Credentials"].cache_ttl.as_secs();
     assert_eq!((cache_seconds(&without), cache_seconds(&with)), (60, 0));
     assert!(!without.secrets.contains_key("OriginSecret"));
     let secret = &with.secrets["OriginSecret"];

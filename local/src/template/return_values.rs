@@ -1,13 +1,14 @@
-//! What `!Ref` and `!GetAtt` of a resource give on a laptop: the shapes that AWS documents, with a made-up account.
+//! The values that `!Ref` and `!GetAtt` return for resources in the local run. They have the shapes that AWS documents
+//! (CloudFormation Template Reference, *Return values*), with a fake account.
 
 /// The account in every ARN.
 pub(super) const ACCOUNT: &str = "000000000000";
-/// The region that the functions are told they are in.
+/// The region of all resources.
 pub(super) const REGION: &str = "us-east-1";
-/// The stack's name, and the start of every generated name.
+/// The name of the stack, and the prefix of every generated name.
 pub(super) const STACK: &str = "qasid";
 
-/// `!Ref` of a resource of type `kind`; none where there is no stand-in.
+/// Returns what `!Ref` gives for a resource of type `kind`, or `None` if the local run has no value for that type.
 pub(super) fn reference(kind: &str, logical_id: &str) -> Option<String> {
     Some(match kind {
         "AWS::SQS::Queue" => format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}", name(logical_id)),
@@ -21,7 +22,8 @@ pub(super) fn reference(kind: &str, logical_id: &str) -> Option<String> {
     })
 }
 
-/// `!GetAtt` of a resource of type `kind`; none where there is no stand-in.
+/// Returns what `!GetAtt` gives for a resource of type `kind`, or `None` if the local run has no value for that
+/// attribute.
 pub(super) fn attribute(kind: &str, logical_id: &str, attribute: &str) -> Option<String> {
     let name = name(logical_id);
     Some(match (kind, attribute) {
@@ -45,6 +47,6 @@ fn name(logical_id: &str) -> String {
 }
 
 fn secret_arn(logical_id: &str) -> String {
-    // Secrets Manager ends an ARN in a hyphen and six characters of its own.
+    // Secrets Manager appends a hyphen and six random characters to the name.
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{}-AAAAAA", name(logical_id))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::template::{StartingPosition, Statement, Throttle};
 
-/// A template with one of each; `{…}` marks are where a test adds something.
+/// A template with one resource of each supported type. Tests insert text at its `#` marks.
 const TEMPLATE: &str = r#"
 AWSTemplateFormatVersion: "2010-09-09"
 Transform: AWS::Serverless-2016-10-31
@@ -102,19 +102,19 @@ Resources:
   #resource
 "#;
 
-fn parse(text: &str, given: &[(&str, &str)]) -> Result<Template, String> {
-    let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Template::parse(text, &given).map_err(|error| error.to_string())
+fn parse(text: &str, parameters: &[(&str, &str)]) -> Result<Template, String> {
+    let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Template::parse(text, &parameters).map_err(|error| error.to_string())
 }
 
-/// What the template says with `text` added at `mark`.
+/// Parses the template with `mark` replaced by `text`.
 fn with(mark: &str, text: &str) -> Result<Template, String> {
     assert!(TEMPLATE.contains(mark));
     parse(&TEMPLATE.replacen(mark, text, 1), &[])
 }
 
 #[test]
-fn a_whole_template() {
+fn every_section_is_evaluated() {
     let template = parse(TEMPLATE, &[]).unwrap();
     let [deliver, qr] = template.functions.as_slice() else { unreachable!("there are two functions") };
     assert_eq!((qr.name.as_str(), qr.timeout), ("qr", Duration::from_secs(10)));
@@ -148,7 +148,7 @@ fn statement(action: &str, resource: &str) -> Statement {
 }
 
 #[test]
-fn a_route_has_the_authorizer_that_it_names_or_the_default_one() {
+fn route_has_its_own_or_the_default_authorizer() {
     const LAMBDA: &str = "{ FunctionArn: !GetAtt Deliver.Arn, AuthorizerPayloadFormatVersion: '2.0', \
                           EnableSimpleResponses: true, EnableFunctionDefaultPermissions: true, \
                           Identity: { Headers: [Authorization], ReauthorizeEvery: 60 } }";
@@ -167,18 +167,22 @@ fn a_route_has_the_authorizer_that_it_names_or_the_default_one() {
         let qr = template.functions.iter().find(|function| function.name == "qr").unwrap();
         assert_eq!(qr.routes[0].authorizer.as_deref(), wanted, "{default} {route}");
         let keys = &template.http_api.authorizers["Keys"];
-        assert_eq!((keys.function.as_str(), keys.keep), ("deliver", Duration::from_secs(60)));
+        assert_eq!((keys.function.as_str(), keys.cache_ttl), ("deliver", Duration::from_secs(60)));
         assert_eq!(keys.headers, ["Authorization"]);
     }
-    assert!(auth(LAMBDA, ", DefaultAuthorizer: X", "").unwrap_err().contains("Auth.DefaultAuthorizer: there is no X"));
+    assert!(
+        auth(LAMBDA, ", DefaultAuthorizer: X", "")
+            .unwrap_err()
+            .contains("Auth.DefaultAuthorizer: there is no authorizer X")
+    );
     assert!(auth(LAMBDA, "", "Auth: { Authorizer: X }").unwrap_err().contains("there is no authorizer X"));
     for (old, new, wanted) in [
-        ("'2.0'", "'1.0'", "Authorizers.Keys: a local run honours only payload format 2.0"),
+        ("'2.0'", "'1.0'", "Authorizers.Keys: the local run supports only payload format 2.0"),
         ("EnableSimpleResponses: true", "EnableSimpleResponses: false", "with simple responses"),
         ("Permissions: true", "Permissions: false", "EnableFunctionDefaultPermissions: must be true"),
         ("!GetAtt Deliver.Arn", "!GetAtt Table.Arn", "FunctionArn: must be !GetAtt of the Arn of a function"),
         ("ReauthorizeEvery: 60", "ReauthorizeEvery: 3601", "Identity: needs Headers"),
-        ("Headers: [Authorization]", "QueryStrings: [key]", "Identity.QueryStrings: a local run cannot honour"),
+        ("Headers: [Authorization]", "QueryStrings: [key]", "Identity.QueryStrings: the local run does not support"),
     ] {
         let error = auth(&LAMBDA.replacen(old, new, 1), "", "").unwrap_err();
         assert!(error.contains(wanted), "{new}: {error}");
@@ -186,7 +190,7 @@ fn a_route_has_the_authorizer_that_it_names_or_the_default_one() {
 }
 
 #[test]
-fn a_function_may_do_what_its_role_may() {
+fn function_has_the_permissions_of_its_role() {
     let role = |policies: &str| {
         let role = format!(
             "DeliverRole: {{ Type: AWS::IAM::Role, Properties: {{ AssumeRolePolicyDocument: {{}}, {policies} }} }}"
@@ -199,8 +203,8 @@ fn a_function_may_do_what_its_role_may() {
             1,
         )
     };
-    let inline = "Policies: [{ PolicyName: a, PolicyDocument: { Version: '2012-10-17', \
-                  Statement: [{ Effect: Allow, Action: [dynamodb:Query], Resource: !Sub '${Table.Arn}/index/due' }] } }]";
+    let inline = "Policies: [{ PolicyName: a, PolicyDocument: { Version: '2012-10-17', Statement: [{ \
+                  Effect: Allow, Action: [dynamodb:Query], Resource: !Sub '${Table.Arn}/index/due' }] } }]";
     let template = parse(&role(inline), &[]).unwrap();
     let due = format!("{}/index/due", template.table.arn);
     assert_eq!(
@@ -223,17 +227,25 @@ fn a_function_may_do_what_its_role_may() {
 }
 
 #[test]
-fn a_policy_that_cannot_be_evaluated_is_an_error() {
+fn unsupported_policy_is_an_error() {
     const ALLOW: &str = "Effect: Allow, Action: dynamodb:GetItem, Resource: !GetAtt Table.Arn";
     let changed = |old: &str, new: &str| with(ALLOW, &ALLOW.replacen(old, new, 1)).unwrap_err();
     for (old, new, wanted) in [
         ("Allow", "Deny", "Effect: unknown variant `Deny`"),
-        ("Action", "NotAction", "NotAction: a local run cannot honour NotAction"),
-        ("Resource", "NotResource", "NotResource: a local run cannot honour NotResource"),
-        ("Effect", "Condition: {}, Effect", "Condition: a local run cannot honour Condition"),
-        ("dynamodb:GetItem", "dynamodb:Get*", "Action: a local run cannot evaluate the pattern dynamodb:Get*"),
-        ("dynamodb:GetItem", "[dynamodb:GetIte?]", "Action: a local run cannot evaluate the pattern dynamodb:GetIte?"),
-        ("!GetAtt Table.Arn", "!Sub '${Table.Arn}/index/*'", "Resource: a local run cannot evaluate the pattern arn:"),
+        ("Action", "NotAction", "NotAction: the local run does not support NotAction"),
+        ("Resource", "NotResource", "NotResource: the local run does not support NotResource"),
+        ("Effect", "Condition: {}, Effect", "Condition: the local run does not support Condition"),
+        ("dynamodb:GetItem", "dynamodb:Get*", "Action: the local run does not support the pattern dynamodb:Get*"),
+        (
+            "dynamodb:GetItem",
+            "[dynamodb:GetIte?]",
+            "Action: the local run does not support the pattern dynamodb:GetIte?",
+        ),
+        (
+            "!GetAtt Table.Arn",
+            "!Sub '${Table.Arn}/index/*'",
+            "Resource: the local run does not support the pattern arn:",
+        ),
         ("dynamodb:GetItem", "[{}]", "Action: expected text"),
     ] {
         let error = changed(old, new);
@@ -241,8 +253,8 @@ fn a_policy_that_cannot_be_evaluated_is_an_error() {
         assert!(error.contains(&format!("{path}{wanted}")), "{new}: {error}");
     }
     for (policies, wanted) in [
-        ("AmazonDynamoDBFullAccess", "Policies[0]: a local run cannot evaluate a managed policy"),
-        ("[DynamoDBCrudPolicy: { TableName: t }]", "Policies[0].DynamoDBCrudPolicy: a local run cannot honour"),
+        ("AmazonDynamoDBFullAccess", "Policies[0]: the local run does not support managed policies"),
+        ("[DynamoDBCrudPolicy: { TableName: t }]", "Policies[0].DynamoDBCrudPolicy: the local run does not support"),
     ] {
         let text = TEMPLATE.lines().map(|line| match line.split_once("Policies: [{ Statement") {
             Some((indent, _)) => format!("{indent}Policies: {policies}\n"),
@@ -252,13 +264,15 @@ fn a_policy_that_cannot_be_evaluated_is_an_error() {
         assert!(error.contains(&format!("Resources.Qr.Properties.{wanted}")), "{policies}: {error}");
     }
     let both = TEMPLATE.replacen("#qr", "Role: r", 1);
-    assert!(parse(&both, &[]).unwrap_err().contains("Resources.Qr.Properties.Policies: has no effect beside a Role"));
+    assert!(
+        parse(&both, &[]).unwrap_err().contains("Resources.Qr.Properties.Policies: has no effect together with Role")
+    );
     let boundary = TEMPLATE.replacen("#qr", "PermissionsBoundary: p", 1);
     assert!(parse(&boundary, &[]).unwrap_err().contains("Resources.Qr.Properties.PermissionsBoundary"));
 }
 
 #[test]
-fn parameters_reach_the_resources() {
+fn parameters_replace_defaults_in_resources() {
     let template = parse(TEMPLATE, &[("Rate", "7"), ("Origins", "https://a.example,https://b.example")]).unwrap();
     assert_eq!(template.http_api.default_throttle.unwrap().rate, 7.0);
     assert_eq!(template.http_api.cors.unwrap().allow_origins, ["https://a.example", "https://b.example"]);
@@ -267,7 +281,7 @@ fn parameters_reach_the_resources() {
 }
 
 #[test]
-fn the_projects_own_template() {
+fn project_template_is_supported() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let template = Template::load(&path, &BTreeMap::new()).unwrap();
     assert!(template.functions.iter().any(|function| function.name == "webhook"));
@@ -277,7 +291,7 @@ fn the_projects_own_template() {
 }
 
 #[test]
-fn the_projects_own_parameters_are_held_to_their_ranges() {
+fn project_parameters_are_range_checked() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let load = |name: &str, value: &str| Template::load(&path, &BTreeMap::from([(name.into(), value.into())]));
     for (name, good, bad) in [
@@ -291,26 +305,26 @@ fn the_projects_own_parameters_are_held_to_their_ranges() {
 }
 
 #[test]
-fn what_has_no_meaning_on_a_laptop_is_left_out() {
-    let whole = parse(TEMPLATE, &[]).unwrap();
+fn resources_without_local_effect_are_ignored() {
+    let unchanged = parse(TEMPLATE, &[]).unwrap();
     for resource in [
         "Alarm: { Type: AWS::CloudWatch::Alarm, Properties: { AlarmActions: [!Ref Topic], Dimensions: [!Ref Qr] } }",
         "Board: { Type: AWS::CloudWatch::Dashboard, Properties: { DashboardBody: !Sub '{\"a\":\"${Alarm.Arn}\"}' } }",
         "Topic: { Type: AWS::SNS::Topic, Condition: HasOrigins, Properties: { Subscription: [{ Protocol: email }] } }",
     ] {
         let template = with("#resource", resource).unwrap();
-        assert_eq!(template.functions.len(), whole.functions.len(), "{resource}");
-        assert_eq!((template.table.name, template.secrets), (whole.table.name.clone(), whole.secrets.clone()));
+        assert_eq!(template.functions.len(), unchanged.functions.len(), "{resource}");
+        assert_eq!((template.table.name, template.secrets), (unchanged.table.name.clone(), unchanged.secrets.clone()));
     }
 }
 
 #[test]
-fn each_unknown_property_is_an_error_that_names_it() {
+fn unknown_property_is_an_error_that_names_it() {
     for (mark, text, wanted) in [
         (
             "#api",
             "Auth: { EnableIamAuthorizer: true }",
-            "Properties.Auth.EnableIamAuthorizer: a local run cannot honour",
+            "Properties.Auth.EnableIamAuthorizer: the local run does not support",
         ),
         ("#api", "StageVariables: { A: b }", "Resources.Api.Properties.StageVariables"),
         ("#qr", "SnapStart: { ApplyOn: PublishedVersions }", "Resources.Qr.Properties.SnapStart"),
@@ -323,11 +337,15 @@ fn each_unknown_property_is_an_error_that_names_it() {
         ("#schedule", "Input: '{}'", "Resources.Deliver.Properties.Events.Minute.Properties.Input"),
         ("#table", "TableName: x", "Resources.Table.Properties.TableName"),
         ("#table", "KinesisStreamSpecification: {}", "Resources.Table.Properties.KinesisStreamSpecification"),
-        ("#index", "Colour: red", "Resources.Table.Properties.GlobalSecondaryIndexes[0].Colour"),
-        ("#resource", "Bucket: { Type: AWS::S3::Bucket }", "Resources.Bucket.Type: a local run cannot honour AWS::S3"),
-        ("#resource", "Other: { Type: AWS::DynamoDB::Table }", "honours only one AWS::DynamoDB::Table"),
-        ("Conditions:", "Rules: {}\nConditions:", "Rules: a local run cannot honour Rules"),
-        ("Globals:", "Globals:\n  Api: {}", "Globals.Api: a local run cannot honour Api"),
+        ("#index", "Color: red", "Resources.Table.Properties.GlobalSecondaryIndexes[0].Color"),
+        (
+            "#resource",
+            "Bucket: { Type: AWS::S3::Bucket }",
+            "Resources.Bucket.Type: the local run does not support AWS::S3",
+        ),
+        ("#resource", "Other: { Type: AWS::DynamoDB::Table }", "supports only one AWS::DynamoDB::Table"),
+        ("Conditions:", "Rules: {}\nConditions:", "Rules: the local run does not support Rules"),
+        ("Globals:", "Globals:\n  Api: {}", "Globals.Api: the local run does not support Api"),
     ] {
         let error = with(mark, text).unwrap_err();
         assert!(error.contains(wanted), "{text}: {error}");
@@ -335,14 +353,14 @@ fn each_unknown_property_is_an_error_that_names_it() {
 }
 
 #[test]
-fn each_value_that_cannot_be_honoured_is_an_error() {
+fn unsupported_value_is_an_error_that_names_it() {
     for (old, new, wanted) in [
-        ("provided.al2023", "nodejs24.x", "Properties.Runtime: a local run honours only provided.al2023"),
+        ("provided.al2023", "nodejs24.x", "Properties.Runtime: the local run supports only provided.al2023"),
         ("Timeout: 60", "Timeout: 901", "Resources.Deliver.Properties.Timeout: must be between 1 and 900"),
-        ("Timeout: 60", "Timeout: soon", "expected a whole number"),
+        ("Timeout: 60", "Timeout: soon", "expected a non-negative integer"),
         ("rate(1 minute)", "cron(0 * * * ? *)", "Events.Minute.Properties.Schedule"),
         ("rate(1 minute)", "rate(1 minutes)", "Events.Minute.Properties.Schedule"),
-        ("Type: Schedule", "Type: SQS", "a local run cannot honour SQS events"),
+        ("Type: Schedule", "Type: SQS", "the local run does not support SQS events"),
         ("Method: ANY", "Method: FETCH", "Events.Route.Properties.Method"),
         ("Method: ANY", "Method: ANY\n            PayloadFormatVersion: '1.0'", "PayloadFormatVersion"),
         ("ApiId: !Ref Api", "ApiId: other", "must be !Ref Api"),
@@ -350,14 +368,14 @@ fn each_value_that_cannot_be_honoured_is_an_error() {
         ("Path: /api/qr", "Path: api", "must begin with /"),
         ("!GetAtt Table.StreamArn", "arn:aws:dynamodb:x", "must be !GetAtt Table.StreamArn"),
         ("!GetAtt Failures.Arn", "arn:aws:sqs:x", "OnFailure.Destination"),
-        (r#"'{"eventName":["INSERT"]}'"#, "'{'", "Filters[0].Pattern: is no JSON"),
+        (r#"'{"eventName":["INSERT"]}'"#, "'{'", "Filters[0].Pattern: is not valid JSON"),
         ("BatchSize: 25", "BatchSize: 0", "BatchSize: must be between"),
         ("\"ANY /api/qr\":", "\"GET /api/qr\":", "there is no route GET /api/qr"),
         ("ThrottlingBurstLimit: 6", "DetailedMetricsEnabled: true", "needs both"),
-        ("StageName: $default", "StageName: v1", "honours only $default"),
-        ("TABLE_NAME: !Ref Table", "AWS_REGION: x", "Lambda sets this variable itself"),
-        ("TABLE_NAME: !Ref Table", "S: '{{resolve:ssm:x}}'", "dynamic reference"),
-        ("functions/deliver", "functions/qr", "a second function is built from qr"),
+        ("StageName: $default", "StageName: v1", "supports only $default"),
+        ("TABLE_NAME: !Ref Table", "AWS_REGION: x", "reserved: Lambda sets this variable"),
+        ("TABLE_NAME: !Ref Table", "S: '{{resolve:ssm:x}}'", "dynamic references"),
+        ("functions/deliver", "functions/qr", "another function has the same package qr"),
         ("AWS::Serverless-2016-10-31", "AWS::Include", "Transform"),
         ("Metadata: { BuildMethod: rust-cargolambda }", "Metadata: { BuildMethod: makefile }", "only rust-cargolambda"),
     ] {

@@ -1,5 +1,5 @@
-//! `template.yaml` as the local run needs it: parameters applied, intrinsic functions evaluated, and every property
-//! either honoured, known to have no meaning on a laptop, or an error that names it.
+//! Reads `template.yaml` for the local run: applies parameters and evaluates intrinsic functions. Accepts a property only
+//! if the local run supports it or it has no effect locally. Any other property is an error that names it.
 
 mod document;
 mod events;
@@ -10,31 +10,30 @@ mod intrinsics;
 mod model;
 mod parameters;
 mod policies;
-mod stand_in;
+mod return_values;
 mod table;
 mod values;
 mod yaml;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 pub use model::*;
 
-/// Why a template cannot be run.
+/// An error in a template.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// The file cannot be read.
     #[error("cannot be read")]
     Read(#[source] std::io::Error),
-    /// It is no YAML.
+    /// The text is not valid YAML.
     #[error("is not valid YAML")]
     Yaml(#[from] saphyr::ScanError),
-    /// It says something that is wrong, or that a local run cannot do.
+    /// A value is invalid, or the local run does not support it.
     #[error("{}{problem}", if path.is_empty() { String::new() } else { format!("{path}: ") })]
     Invalid {
-        /// Where, as `Resources.Table.Properties.KeySchema`.
+        /// The location of the value, such as `Resources.Table.Properties.KeySchema`.
         path: String,
-        /// What.
+        /// The problem, without the location.
         problem: String,
     },
 }
@@ -46,20 +45,22 @@ impl TemplateError {
 }
 
 impl Template {
-    /// Reads and evaluates the template at `path`. `parameters` replace the template's defaults.
+    /// Reads and evaluates the template at `path`. `parameters` override the template's defaults.
     ///
     /// # Errors
-    /// As [`Template::parse`], and when the file cannot be read.
+    ///
+    /// [`TemplateError::Read`] if the file cannot be read, and the errors of [`Template::parse`].
     pub fn load(path: &Path, parameters: &BTreeMap<String, String>) -> Result<Template, TemplateError> {
         let text = std::fs::read_to_string(path).map_err(TemplateError::Read)?;
         Template::parse(&text, parameters)
     }
 
-    /// Evaluates a template's text. `parameters` replace the template's defaults.
+    /// Evaluates the text of a template. `parameters` override the template's defaults.
     ///
     /// # Errors
-    /// When the text is no YAML, when the template contradicts itself or a parameter, and when it asks for something
-    /// that a local run can neither do nor leave out.
+    ///
+    /// Returns an error if the text is not valid YAML, if the template or a parameter is invalid, or if the template
+    /// uses a feature that the local run neither supports nor can ignore.
     pub fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Template, TemplateError> {
         document::evaluate(yaml::parse(text)?, parameters)
     }
