@@ -65,3 +65,6 @@ impl Template {
         document::evaluate(yaml::parse(text)?, parameters)
     }
 }
+
+#[cfg(test)]
+mod tests;
