@@ -1,7 +1,8 @@
-//! A client for AWS services of which the functions call one or two operations.
+//! A client for AWS services whose SDK crates aren't worth their compile time, because the functions call only one or
+//! two operations.
 //!
-//! Their SDK crates take longer to compile than all of `shared`. This client sends the same requests with the runtime
-//! that those crates are built on: credentials, Signature Version 4, retries, and timeouts of the [`SdkConfig`].
+//! It sends signed requests with the runtime that the SDK crates are built on, and uses the credentials, retries, and
+//! timeouts of the [`SdkConfig`].
 
 use std::{error::Error, fmt};
 
@@ -25,7 +26,7 @@ use aws_smithy_types::{body::SdkBody, config_bag::Layer, error::ErrorMetadata};
 use aws_types::{SigningName, region::SigningRegion, service_config::ServiceConfigKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// A failed call. The text names the error code and message of the service, and never the content of a response.
+/// A failed call. The text contains the service's error code and message, but never the content of a response.
 pub type CallError = Box<dyn Error + Send + Sync>;
 
 /// A service that [`ServiceClient`] can call.
@@ -208,8 +209,8 @@ fn deserialize(response: &HttpResponse) -> Result<Content, OrchestratorError<Err
     Err(OrchestratorError::operation(error(response.headers().get("x-amzn-errortype"), body)))
 }
 
-/// The code and message of an error response. The code can be `namespace#Code:link` (Smithy, "AWS JSON 1.1 protocol",
-/// "Operation error serialization").
+/// Reads the code and message of an error response. The code can be `namespace#Code:link` (Smithy, "AWS JSON 1.1
+/// protocol", "Operation error serialization").
 fn error(header: Option<&str>, body: &[u8]) -> ErrorMetadata {
     #[derive(Default, Deserialize)]
     struct Body {

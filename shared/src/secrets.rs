@@ -1,8 +1,9 @@
-//! The deployment's secrets, kept in AWS Secrets Manager: those of the Meta app, the operator's key, and what CloudFront
-//! shows.
+//! The deployment's secrets in AWS Secrets Manager: the Meta app's credentials, the operator key, and the origin secret
+//! that CloudFront sends.
 
 pub mod cipher;
 pub mod refreshing_cache;
+
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -16,18 +17,18 @@ use crate::{
     secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
 };
 
-/// The secret's JSON: `{"appSecret", "verifyToken", "accessToken"}`. The first two may each be a list, so that the old
-/// value and the new one both hold while one replaces the other.
+/// The Meta app's credentials. JSON: `{"appSecret", "verifyToken", "accessToken"}`. The first two can each be a list,
+/// so that both values are valid during a rotation.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WhatsAppSecrets {
-    /// Sign webhooks.
+    /// The keys of webhook signatures.
     #[serde(default)]
     pub app_secret: Values,
-    /// Prove Meta's request to subscribe.
+    /// The tokens that Meta sends when it subscribes the webhook.
     #[serde(default)]
     pub verify_token: Values,
-    /// Authorises sends.
+    /// Authorizes requests to the Cloud API, unless the number has its own token.
     #[serde(default)]
     pub access_token: String,
 }
@@ -38,11 +39,11 @@ impl std::fmt::Debug for WhatsAppSecrets {
     }
 }
 
-/// The secret's JSON: `{"operatorKey"}`, one or a list. With `qk_` before it, it is the key that makes the first API key.
+/// The operator key, an admin key without an item in the table. JSON: `{"operatorKey"}`, one value or a list.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorSecret {
-    /// Made by the deployment.
+    /// The key without its prefix `qk_`. The deployment generates it.
     #[serde(default)]
     pub operator_key: Values,
 }
@@ -53,12 +54,12 @@ impl std::fmt::Debug for OperatorSecret {
     }
 }
 
-/// The shortest secret of CloudFront's that is accepted. The deployment makes one of 43 characters; this keeps out a word
-/// that somebody put in its place, and the empty one.
+/// The minimum length of an origin secret. The deployment generates 43 characters; this rejects an empty or guessable
+/// value that replaced it.
 const MIN_ORIGIN_SECRET: usize = 32;
 
-/// The secret's JSON: `{"first", "second"}`. CloudFront sends the one that the template's `OriginKey` names; the other one
-/// is empty, or holds beside it while one replaces the other.
+/// The secret that CloudFront adds to each request. JSON: `{"first", "second"}`. CloudFront sends the value that the
+/// template's parameter `OriginKey` names. The other one is empty, except during a rotation, when both are valid.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct OriginSecret {
     #[serde(default)]
@@ -68,9 +69,9 @@ pub struct OriginSecret {
 }
 
 impl OriginSecret {
-    /// Whether `text` is one of the two. Compares hashes, so that neither the comparison's duration nor a difference in
-    /// length tells anything.
-    pub fn has(&self, text: &str) -> bool {
+    /// Returns whether `text` is one of the two values. Compares hashes, so that the duration reveals neither content
+    /// nor length.
+    pub fn contains(&self, text: &str) -> bool {
         let text = KeyHash::of(text);
         let mut values = [&self.first, &self.second].into_iter().filter(|value| value.len() >= MIN_ORIGIN_SECRET);
         values.any(|value| text.matches(&KeyHash::of(value)))
@@ -83,18 +84,18 @@ impl std::fmt::Debug for OriginSecret {
     }
 }
 
-/// One secret value, or several that hold at the same time. An empty one is none, and never matches anything.
+/// One secret value, or several that are valid at the same time. Empty values are dropped, so they never match.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Values(Vec<String>);
 
 impl Values {
-    /// Each of them.
+    /// Iterates over the values.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// Whether `text` is one of them. Compares in constant time.
-    pub fn contain(&self, text: &str) -> bool {
+    /// Returns whether `text` is one of the values. Compares in constant time.
+    pub fn contains(&self, text: &str) -> bool {
         self.iter().any(|value| value.as_bytes().ct_eq(text.as_bytes()).into())
     }
 }
@@ -126,51 +127,55 @@ impl<'de> Deserialize<'de> for Values {
     }
 }
 
-/// The secret could not be read.
+/// A failure to read a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    /// Secrets Manager refused or did not answer.
-    #[error("the secret could not be fetched")]
+    /// Secrets Manager refused the request or didn't respond.
+    #[error("the secret can't be fetched")]
     Fetch(#[source] CallError),
-    /// The value is no text, or not the JSON described at its type. The cause is left out: it could quote
-    /// the secret.
-    #[error("the secret is not the JSON that it should be")]
+    /// The value isn't text, or not the JSON that its type expects. The cause is left out, because it could quote the
+    /// secret.
+    #[error("the secret has an unexpected format")]
     Format,
 }
 
-/// Secrets Manager API Reference, "GetSecretValue", "Response Syntax".
+/// The response of `GetSecretValue` (Secrets Manager API Reference).
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValueOutput {
     secret_string: Option<String>,
 }
 
-/// A reader that keeps the value while it is fresh.
+/// Reads a secret and caches its value. Clones share the cache.
 #[derive(Debug)]
 pub struct Secrets<T = WhatsAppSecrets> {
     client: ServiceClient,
     secret_id: String,
-    current: RefreshingCache<T>,
+    cache: RefreshingCache<T>,
 }
 
 impl<T> Clone for Secrets<T> {
     fn clone(&self) -> Self {
-        Self { client: self.client.clone(), secret_id: self.secret_id.clone(), current: self.current.clone() }
+        Self { client: self.client.clone(), secret_id: self.secret_id.clone(), cache: self.cache.clone() }
     }
 }
 
 impl<T: DeserializeOwned + PartialEq> Secrets<T> {
-    /// A reader of the secret with this name or ARN.
+    /// Creates a reader for the secret with this name or ARN.
     pub fn new(client: ServiceClient, secret_id: String) -> Self {
-        Self { client, secret_id, current: RefreshingCache::new("secret") }
+        Self { client, secret_id, cache: RefreshingCache::new("secret") }
     }
 
-    /// The current value. When Secrets Manager does not answer, an older value goes on being used.
+    /// Returns the value. If Secrets Manager doesn't respond, returns the last known value.
+    ///
+    /// # Errors
+    /// If the value can't be fetched and none is cached.
     pub async fn get(&self, now: Timestamp) -> Result<Arc<T>, SecretsError> {
-        self.current.get(now, self.fetch()).await
+        self.cache.get(now, self.fetch()).await
     }
 
-    /// A newer value than `used`, which did not work, if there is one. Asked for only now and then, whoever makes it fail.
+    /// Returns a value other than `used`, which didn't work, if there is one. Fetches it at most once per
+    /// [`MIN_REFRESH_INTERVAL`], because callers can cause failures at will.
     pub async fn refresh_if(&self, used: &Arc<T>, now: Timestamp) -> Option<Arc<T>> {
         match self.refresh_if_older(used, MIN_REFRESH_INTERVAL, now).await {
             Refresh::Value(newer) => Some(newer),
@@ -178,9 +183,9 @@ impl<T: DeserializeOwned + PartialEq> Secrets<T> {
         }
     }
 
-    /// What there is in place of `used`, which did not work; asked for unless that was done less than `age` ago.
-    pub(crate) async fn refresh_if_older(&self, used: &Arc<T>, age: Duration, now: Timestamp) -> Refresh<T> {
-        self.current.refresh_if(used, age, now, self.fetch()).await
+    /// Returns the replacement for `used`, which didn't work. Fetches it if the last fetch is at least `min_age` ago.
+    pub(crate) async fn refresh_if_older(&self, used: &Arc<T>, min_age: Duration, now: Timestamp) -> Refresh<T> {
+        self.cache.refresh_if(used, min_age, now, self.fetch()).await
     }
 
     async fn fetch(&self) -> Result<T, SecretsError> {
@@ -192,52 +197,4 @@ impl<T: DeserializeOwned + PartialEq> Secrets<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(json: &str) -> Option<WhatsAppSecrets> {
-        serde_json::from_str(json).ok()
-    }
-
-    #[test]
-    fn a_secret_is_one_value_or_several() {
-        let secrets = read(r#"{"appSecret": "a", "verifyToken": ["b", "c"], "accessToken": "d", "other": 1}"#).unwrap();
-        assert_eq!(secrets.app_secret.iter().collect::<Vec<_>>(), ["a"]);
-        assert!(secrets.verify_token.contain("b") && secrets.verify_token.contain("c"));
-        assert!(!secrets.verify_token.contain("a") && !secrets.verify_token.contain("bc"));
-        assert_eq!(secrets.access_token, "d");
-    }
-
-    #[test]
-    fn an_empty_value_matches_nothing() {
-        for json in ["{}", r#"{"verifyToken": ""}"#, r#"{"verifyToken": ["", ""]}"#, r#"{"verifyToken": []}"#] {
-            let secrets = read(json).unwrap();
-            assert_eq!(secrets.verify_token.iter().count(), 0, "{json}");
-            assert!(!secrets.verify_token.contain(""), "{json}");
-        }
-        assert!(read(r#"{"appSecret": 1}"#).is_none() && read(r#"{"appSecret": [1]}"#).is_none());
-    }
-
-    #[test]
-    fn cloudfront_shows_one_of_two_long_values() {
-        let read = |json: serde_json::Value| serde_json::from_value::<OriginSecret>(json).unwrap();
-        let (old, new) = ("a".repeat(43), "b".repeat(43));
-        let both = read(serde_json::json!({"first": old, "second": new}));
-        assert!(both.has(&old) && both.has(&new));
-        for other in ["", &old[1..], &format!("{old}a"), &format!("{old},{new}"), &old.to_uppercase()] {
-            assert!(!both.has(other), "{other}");
-        }
-        let ended = read(serde_json::json!({"first": "", "second": new}));
-        assert!(ended.has(&new) && !ended.has(&old) && !ended.has(""));
-        for weak in ["", "secret", &"a".repeat(31)] {
-            assert!(!read(serde_json::json!({"first": weak})).has(weak), "{weak}");
-        }
-        assert!(!format!("{both:?}").contains(&old));
-    }
-
-    #[test]
-    fn no_secret_is_shown() {
-        let shown = format!("{:?}", read(r#"{"appSecret": "hunter2", "accessToken": "hunter2"}"#).unwrap());
-        assert!(!shown.contains("hunter2"));
-    }
-}
+mod tests;

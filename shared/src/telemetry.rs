@@ -1,4 +1,4 @@
-//! Logs and metrics, both as lines on standard output, which Lambda collects.
+//! Logs and metrics, both as lines on standard output, which Lambda sends to CloudWatch Logs.
 
 use std::{
     collections::BTreeMap,
@@ -11,18 +11,18 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::time::Timestamp;
 
-/// The namespace of every metric. The alarms and the dashboard of `template.yaml` name it.
+/// The namespace of all metrics, which the alarms and the dashboard in `template.yaml` also use.
 const NAMESPACE: &str = "Qasid";
 
-/// The one dimension: the function, so that two stacks of one account keep their metrics apart.
+/// The only dimension. Function names contain the stack name, so stacks in one account have separate metrics.
 const DIMENSION: &str = "FunctionName";
 
-/// Values of one metric in one document.
+/// The maximum number of values of a metric in one document.
 const VALUES_LIMIT: usize = 100;
 
 static FUNCTION: OnceLock<String> = OnceLock::new();
 
-/// An error and everything that caused it, in one line. Our own errors never repeat their cause in their text.
+/// Formats an error and its causes in one line. Error texts in this crate don't repeat their cause.
 pub fn chain(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -33,86 +33,59 @@ pub fn chain(error: &dyn Error) -> String {
     line
 }
 
-/// What is measured. The names are those in CloudWatch, where `template.yaml` looks for them.
+/// A metric. The variants' names are the names in CloudWatch, which the alarms and the dashboard in `template.yaml`
+/// use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     /// Messages that WhatsApp accepted.
     MessagesSent,
-    /// Messages that failed for good, whatever the class. Each class adds to it by itself.
+    /// Messages that failed permanently. Each `Failed…` metric also counts here.
     MessagesFailed,
-    /// Failed because WhatsApp refused them.
+    /// Messages that WhatsApp refused.
     FailedRejected,
-    /// Failed because their time ran out before they could be sent.
+    /// Messages that expired before they could be sent.
     FailedExpired,
-    /// Failed because it stayed unknown whether WhatsApp had accepted them.
+    /// Messages whose outcome was still unknown at the deadline.
     FailedUnconfirmed,
-    /// Failed because WhatsApp could not deliver what it had accepted.
+    /// Messages that WhatsApp accepted and then reported as failed.
     FailedUndelivered,
-    /// Posts after which it is not known whether WhatsApp accepted the message.
+    /// Send requests with an unknown outcome.
     MessagesUnknown,
-    /// Posts that WhatsApp certainly did not accept, to be tried again.
+    /// Send requests that WhatsApp certainly didn't accept and that will be retried.
     MessagesRetried,
-    /// Sessions that were paused, because WhatsApp refuses the token or the account.
+    /// Sessions that were paused because WhatsApp refuses the token or the account.
     SessionsPaused,
-    /// The age of the oldest message that is still to be sent, in seconds.
+    /// Age of the oldest message that is due to be sent, in seconds.
     OldestPendingSeconds,
-    /// From the caller's request to WhatsApp's acceptance, in milliseconds.
+    /// Time from the API request to WhatsApp's acceptance, in milliseconds.
     AcceptedToSentMilliseconds,
     /// Inbound messages for a number that no session owns.
     UnownedMessages,
-    /// Pieces of webhooks that could not be understood, and are kept as events.
-    WebhookNotUnderstood,
-    /// Webhook requests whose signature is not that of their body.
+    /// Parts of webhooks that couldn't be parsed. They are stored as events.
+    WebhookParseFailed,
+    /// Webhook requests with an invalid signature.
     WebhookSignatureInvalid,
-    /// Credentials that the authorizer refused. One that comes again within the authorizer's cache is not counted again.
+    /// Credentials that the authorizer rejected. API Gateway caches its result, so repeated ones count once per minute.
     AuthenticationFailed,
-    /// Requests that did not come through the firewall, where there is one.
-    RequestsPastFirewall,
-    /// Messages that a rule has answered.
+    /// Requests that didn't come through CloudFront, in a deployment with a firewall.
+    OriginGuardRejections,
+    /// Messages that a rule answered.
     AutoReplies,
-    /// Messages that a rule would have answered and did not, whatever the reason. Each reason adds to it by itself.
+    /// Messages that a rule would have answered but didn't. Each `Suppressed…` metric also counts here.
     AutoRepliesSuppressed,
     /// Suppressed because the message was too old.
     SuppressedTooOld,
-    /// Suppressed because the contact had said STOP.
+    /// Suppressed because the contact sent STOP.
     SuppressedOptedOut,
-    /// Suppressed because a person had answered a short time ago.
+    /// Suppressed because an agent replied recently.
     SuppressedAnswered,
-    /// Suppressed because the rule had answered a short time ago.
+    /// Suppressed because the rule answered recently.
     SuppressedCooldown,
-    /// Suppressed because the chat had all its automatic replies of the hour.
+    /// Suppressed because the chat reached its hourly limit of auto-replies.
     SuppressedHourlyLimit,
 }
 
 impl Metric {
-    fn name(self) -> &'static str {
-        match self {
-            Self::MessagesSent => "MessagesSent",
-            Self::MessagesFailed => "MessagesFailed",
-            Self::FailedRejected => "FailedRejected",
-            Self::FailedExpired => "FailedExpired",
-            Self::FailedUnconfirmed => "FailedUnconfirmed",
-            Self::FailedUndelivered => "FailedUndelivered",
-            Self::MessagesUnknown => "MessagesUnknown",
-            Self::MessagesRetried => "MessagesRetried",
-            Self::SessionsPaused => "SessionsPaused",
-            Self::OldestPendingSeconds => "OldestPendingSeconds",
-            Self::AcceptedToSentMilliseconds => "AcceptedToSentMilliseconds",
-            Self::UnownedMessages => "UnownedMessages",
-            Self::WebhookNotUnderstood => "WebhookNotUnderstood",
-            Self::WebhookSignatureInvalid => "WebhookSignatureInvalid",
-            Self::AuthenticationFailed => "AuthenticationFailed",
-            Self::RequestsPastFirewall => "RequestsPastFirewall",
-            Self::AutoReplies => "AutoReplies",
-            Self::AutoRepliesSuppressed => "AutoRepliesSuppressed",
-            Self::SuppressedTooOld => "SuppressedTooOld",
-            Self::SuppressedOptedOut => "SuppressedOptedOut",
-            Self::SuppressedAnswered => "SuppressedAnswered",
-            Self::SuppressedCooldown => "SuppressedCooldown",
-            Self::SuppressedHourlyLimit => "SuppressedHourlyLimit",
-        }
-    }
-
     fn unit(self) -> &'static str {
         match self {
             Self::OldestPendingSeconds => "Seconds",
@@ -121,7 +94,7 @@ impl Metric {
         }
     }
 
-    /// The metric that counts all classes of its kind.
+    /// Returns the metric that this one also counts in.
     fn total(self) -> Option<Self> {
         match self {
             Self::FailedRejected | Self::FailedExpired | Self::FailedUnconfirmed | Self::FailedUndelivered => {
@@ -137,16 +110,16 @@ impl Metric {
     }
 }
 
-/// What one invocation measures, written at its end in CloudWatch's embedded metric format: one line, and no request
-/// (Amazon CloudWatch user guide, "Specification: Embedded metric format"). Clones add to the same.
+/// The metrics of one invocation, written at its end in the embedded metric format: a line of JSON instead of a request
+/// (Amazon CloudWatch User Guide, "Specification: Embedded metric format"). Clones share the values.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     values: Arc<Mutex<BTreeMap<Metric, Vec<u64>>>>,
 }
 
 impl Metrics {
-    /// Adds `value` in the metric's unit. Counts of one metric become one sum; of ages and durations each value is kept,
-    /// so that CloudWatch can tell percentiles.
+    /// Adds `value` in the metric's unit. Counts are summed. Ages and durations are kept individually, so that
+    /// CloudWatch can compute percentiles.
     pub fn add(&self, metric: Metric, value: u64) {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         let mut add = |metric: Metric| {
@@ -160,7 +133,7 @@ impl Metrics {
         metric.total().into_iter().for_each(add);
     }
 
-    /// Writes what was added since the last time; nothing when that is nothing.
+    /// Writes the values that were added since the last call, if any.
     #[allow(clippy::print_stdout, reason = "the format is a line on standard output")]
     pub fn write(&self, now: Timestamp) {
         let values = std::mem::take(&mut *self.values.lock().unwrap_or_else(PoisonError::into_inner));
@@ -171,20 +144,20 @@ impl Metrics {
     }
 }
 
-/// Writes one metric at once, for what is measured only here and there.
+/// Writes one value of one metric immediately.
 pub fn count(metric: Metric, value: u64, now: Timestamp) {
     let metrics = Metrics::default();
     metrics.add(metric, value);
     metrics.write(now);
 }
 
-/// Says which function this process is, once, at its start.
-pub(crate) fn name_function(name: String) {
-    // A second call names the same function: Lambda does not change it.
+/// Sets the function's name, the dimension of all metrics. Call it once, at start-up.
+pub(crate) fn set_function_name(name: String) {
+    // A second call has no effect, and a process has only one function.
     let _ = FUNCTION.set(name);
 }
 
-/// One document, and more only for a metric that has more values than one document takes.
+/// Returns the documents: one, or more if a metric has more than [`VALUES_LIMIT`] values.
 fn documents(values: &BTreeMap<Metric, Vec<u64>>, function: &str, now: Timestamp) -> Vec<Value> {
     let count = values.values().map(|values| values.len().div_ceil(VALUES_LIMIT)).max().unwrap_or(0);
     let part = |index: usize| {
@@ -199,12 +172,13 @@ fn document<'a>(values: impl Iterator<Item = (Metric, &'a [u64])>, function: &st
     let mut definitions = Vec::new();
     let mut root = Map::from_iter([(DIMENSION.to_owned(), json!(function))]);
     for (metric, values) in values {
-        definitions.push(json!({"Name": metric.name(), "Unit": metric.unit()}));
+        let name = format!("{metric:?}");
+        definitions.push(json!({"Name": name, "Unit": metric.unit()}));
         let value = match values {
             [value] => json!(value),
             values => json!(values),
         };
-        root.insert(metric.name().to_owned(), value);
+        root.insert(name, value);
     }
     let directive = json!({"Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": definitions});
     root.insert("_aws".to_owned(), json!({"Timestamp": now.seconds() * 1000, "CloudWatchMetrics": [directive]}));
@@ -212,87 +186,4 @@ fn document<'a>(values: impl Iterator<Item = (Metric, &'a [u64])>, function: &st
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(added: &[(Metric, u64)]) -> Vec<Value> {
-        let metrics = Metrics::default();
-        for (metric, value) in added {
-            metrics.clone().add(*metric, *value);
-        }
-        let values = metrics.values.lock().unwrap();
-        documents(&values, "deliver", Timestamp::from_seconds(60).unwrap())
-    }
-
-    #[test]
-    fn an_invocation_is_one_document() {
-        let documents = written(&[
-            (Metric::MessagesSent, 2),
-            (Metric::AcceptedToSentMilliseconds, 70),
-            (Metric::AcceptedToSentMilliseconds, 900),
-            (Metric::MessagesSent, 1),
-            (Metric::OldestPendingSeconds, 0),
-        ]);
-        let expected = json!({
-            "_aws": {
-                "Timestamp": 60_000,
-                "CloudWatchMetrics": [{
-                    "Namespace": "Qasid",
-                    "Dimensions": [["FunctionName"]],
-                    "Metrics": [
-                        {"Name": "MessagesSent", "Unit": "Count"},
-                        {"Name": "OldestPendingSeconds", "Unit": "Seconds"},
-                        {"Name": "AcceptedToSentMilliseconds", "Unit": "Milliseconds"},
-                    ],
-                }],
-            },
-            "FunctionName": "deliver",
-            "MessagesSent": 3,
-            "OldestPendingSeconds": 0,
-            "AcceptedToSentMilliseconds": [70, 900],
-        });
-        assert_eq!(documents, [expected]);
-        assert_eq!(written(&[]), Vec::<Value>::new());
-    }
-
-    #[test]
-    fn a_failure_counts_in_its_class_and_in_all() {
-        let documents = written(&[(Metric::FailedExpired, 1), (Metric::FailedRejected, 2), (Metric::FailedExpired, 4)]);
-        let value = |name: &str| documents[0][name].as_u64();
-        assert_eq!((value("FailedExpired"), value("FailedRejected")), (Some(5), Some(2)));
-        assert_eq!((value("MessagesFailed"), value("FailedUnconfirmed")), (Some(7), None));
-    }
-
-    #[test]
-    fn no_document_has_more_than_a_hundred_values() {
-        let mut added: Vec<_> = (0..201).map(|value| (Metric::AcceptedToSentMilliseconds, value)).collect();
-        added.extend((0..201).map(|_| (Metric::MessagesSent, 1)));
-        let documents = written(&added);
-        let lengths: Vec<_> =
-            documents.iter().map(|one| one["AcceptedToSentMilliseconds"].as_array().map(Vec::len)).collect();
-        assert_eq!(lengths, [Some(100), Some(100), None]);
-        assert_eq!(documents[2]["AcceptedToSentMilliseconds"], 200);
-        // A sum that was in every document would be counted that many times.
-        let sums: Vec<_> = documents.iter().map(|one| one.get("MessagesSent").and_then(Value::as_u64)).collect();
-        assert_eq!(sums, [Some(201), None, None]);
-        let metrics =
-            |index: usize| documents[index]["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().map(Vec::len);
-        assert_eq!((metrics(0), metrics(2)), (Some(2), Some(1)));
-    }
-
-    #[test]
-    fn what_is_written_is_not_written_again() {
-        let metrics = Metrics::default();
-        metrics.add(Metric::UnownedMessages, 1);
-        metrics.write(Timestamp::from_seconds(60).unwrap());
-        assert!(metrics.values.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_chain_names_every_cause_once() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("outer")]
-        struct Outer(#[source] std::fmt::Error);
-        assert_eq!(chain(&Outer(std::fmt::Error)), format!("outer: {}", std::fmt::Error));
-    }
-}
+mod tests;

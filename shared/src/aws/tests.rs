@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::telemetry;
 
-/// A response: its status, error header, and body. `None` stands for a connection that times out.
+/// A response: its status, error header, and body. `None` is a connection timeout.
 type Canned = Option<(u16, &'static str, &'static str)>;
 
 /// An HTTP connection that records requests and returns canned responses.
@@ -55,7 +55,7 @@ fn client(service: Service, responses: &[Canned]) -> (ServiceClient, Connection)
 }
 
 #[tokio::test]
-async fn a_call_is_a_signed_json_request() {
+async fn call_is_a_signed_json_request() {
     let (client, connection) = client(Service::SecretsManager, &[Some((200, "", r#"{"a": 1}"#))]);
     let output: Value = client.call("secretsmanager.GetSecretValue", &json!({"SecretId": "x"})).await.unwrap();
     assert_eq!(output, json!({"a": 1}));
@@ -74,7 +74,7 @@ async fn a_call_is_a_signed_json_request() {
 }
 
 #[tokio::test]
-async fn an_asynchronous_invocation_names_the_function_and_carries_the_event() {
+async fn async_invocation_sends_the_event_to_the_function() {
     let (client, connection) = client(Service::Lambda, &[Some((202, "", ""))]);
     client.invoke_async("deliver", "{}").await.unwrap();
     let requests = connection.requests.lock().unwrap();
@@ -96,7 +96,7 @@ async fn throttling_server_errors_and_timeouts_are_retried() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_not_retried_and_names_its_code() {
+async fn refusal_is_not_retried_and_contains_its_code() {
     let body = r#"{"__type":"AccessDeniedException","Message":"not authorized"}"#;
     for refusal in [(400, "", body), (403, "AccessDeniedException:http://docs", r#"{"message":"not authorized"}"#)] {
         let (client, connection) = client(Service::Kms, &[Some(refusal)]);
@@ -109,7 +109,7 @@ async fn a_refusal_is_not_retried_and_names_its_code() {
 }
 
 #[tokio::test]
-async fn an_error_does_not_quote_the_response() {
+async fn error_does_not_quote_the_response() {
     let (client, _) = client(Service::SecretsManager, &[Some((200, "", r#"{"SecretString": "hunter2"}"#))]);
     let error = client.call::<u32>("secretsmanager.GetSecretValue", &json!({})).await.unwrap_err();
     let shown = format!("{error:?} {} {:?}", telemetry::chain(&*error), Content(b"hunter2".to_vec()));

@@ -40,12 +40,12 @@ impl OriginGuard {
         let now = self.system.now();
         let known = secret.get(now).await?;
         let is_known = match header {
-            Some(value) if known.has(value) => true,
-            Some(value) => secret.refresh_if(&known, now).await.is_some_and(|newer| newer.has(value)),
+            Some(value) if known.contains(value) => true,
+            Some(value) => secret.refresh_if(&known, now).await.is_some_and(|newer| newer.contains(value)),
             None => false,
         };
         if !is_known {
-            telemetry::count(Metric::RequestsPastFirewall, 1, now);
+            telemetry::count(Metric::OriginGuardRejections, 1, now);
             let reason = if header.is_some() { "a wrong secret" } else { "no secret" };
             tracing::info!(reason, "a request did not come through CloudFront");
         }

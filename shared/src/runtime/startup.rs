@@ -53,7 +53,7 @@ impl Startup {
             .await;
         let environment = Environment::new(|name| std::env::var(name).ok());
         if let Ok(name) = environment.function_name() {
-            telemetry::name_function(name);
+            telemetry::set_function_name(name);
         }
         Self { environment, system: System::real(), aws }
     }

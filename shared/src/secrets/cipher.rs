@@ -1,9 +1,9 @@
-//! Secrets that the table keeps, encrypted under keys that it never sees.
+//! Encryption of the numbers' credentials, which the table stores as ciphertext.
 //!
-//! Each secret has a data key of its own. AWS KMS makes it and gives it in two forms: as it is, to encrypt with and
-//! forget, and under the deployment's key, to be kept beside what it encrypts (AWS KMS developer guide, "Data keys"). The
-//! encryption context names the number and the kind of secret, so that nothing opens in another's place, and a policy can
-//! tell who may open which kind.
+//! Envelope encryption (AWS KMS Developer Guide, "Data keys"): each secret is encrypted with its own data key, and the
+//! data key, encrypted under the deployment's KMS key, is stored beside it. The encryption context contains the number
+//! and the kind of secret. So a ciphertext decrypts only in its place, and IAM policies can restrict who decrypts which
+//! kind.
 
 use std::{
     collections::HashMap,
@@ -23,21 +23,20 @@ use crate::{
     domain::time::Timestamp,
 };
 
-/// How long an opened secret is remembered: KMS is asked once in this time, and a key that is disabled there is of no more
-/// use after it.
+/// How long a decrypted secret is cached. Disabling the KMS key takes effect within this time.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// What a secret is for.
+/// The purpose of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Authorises the sends of a number.
+    /// Authorizes a number's requests to the Cloud API.
     AccessToken,
-    /// Signs the webhooks of a number.
+    /// The keys of a number's webhook signatures.
     AppSecret,
 }
 
 impl Kind {
-    /// As the encryption context has it; the policies of `template.yaml` name it.
+    /// Returns the name in the encryption context. The policies in `template.yaml` contain it too.
     fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "access_token",
@@ -46,26 +45,26 @@ impl Kind {
     }
 }
 
-/// A secret could not be sealed or opened.
+/// A failure to encrypt or decrypt a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum CipherError {
-    /// KMS refused or did not answer.
-    #[error("the data key of a number's credentials could not be had")]
+    /// KMS refused the request or didn't respond.
+    #[error("AWS KMS didn't provide the data key of a number's credentials")]
     Key(#[source] CallError),
-    /// What is kept is not what was sealed for this number and purpose.
-    #[error("a number's credentials cannot be decrypted")]
+    /// The ciphertext is damaged, or belongs to another number or purpose.
+    #[error("a number's credentials can't be decrypted")]
     Damaged,
 }
 
-/// A secret and when it was opened.
-type Opened = (Arc<str>, Timestamp);
+/// A decrypted secret and the time of decryption.
+type Decrypted = (Arc<str>, Timestamp);
 
-/// Seals secrets and opens them.
+/// Encrypts and decrypts secrets. Clones share a cache of decrypted ones.
 #[derive(Clone)]
 pub struct CredentialCipher {
     client: ServiceClient,
     key_id: String,
-    opened: Arc<Mutex<HashMap<Ciphertext, Opened>>>,
+    cache: Arc<Mutex<HashMap<Ciphertext, Decrypted>>>,
 }
 
 impl fmt::Debug for CredentialCipher {
@@ -75,12 +74,15 @@ impl fmt::Debug for CredentialCipher {
 }
 
 impl CredentialCipher {
-    /// A vault whose data keys are under the KMS key of this ARN.
+    /// Creates a cipher that uses the KMS key with this ARN.
     pub fn new(client: ServiceClient, key_id: String) -> Self {
-        Self { client, key_id, opened: Arc::default() }
+        Self { client, key_id, cache: Arc::default() }
     }
 
-    /// Encrypts a secret of a number under a new data key.
+    /// Encrypts a number's secret with a new data key.
+    ///
+    /// # Errors
+    /// If KMS doesn't provide a data key.
     pub async fn encrypt(&self, kind: Kind, phone_number_id: &str, secret: &str) -> Result<Ciphertext, CipherError> {
         let input = json!({
             "KeyId": self.key_id,
@@ -92,7 +94,10 @@ impl CredentialCipher {
         Ok(Ciphertext(format!("{}.{}", key.ciphertext_blob, BASE64_STANDARD.encode(text))))
     }
 
-    /// A secret that was sealed for this number and purpose.
+    /// Decrypts a secret that was encrypted for this number and purpose.
+    ///
+    /// # Errors
+    /// If KMS doesn't decrypt the data key, or the ciphertext is damaged or belongs to another number or purpose.
     pub async fn decrypt(
         &self,
         kind: Kind,
@@ -100,31 +105,31 @@ impl CredentialCipher {
         ciphertext: &Ciphertext,
         now: Timestamp,
     ) -> Result<Arc<str>, CipherError> {
-        if let Ok(opened) = self.opened.lock()
-            && let Some((secret, opened_at)) = opened.get(ciphertext)
-            && now.since(*opened_at) < LIFETIME
+        if let Ok(cache) = self.cache.lock()
+            && let Some((secret, decrypted_at)) = cache.get(ciphertext)
+            && now.since(*decrypted_at) < LIFETIME
         {
             return Ok(Arc::clone(secret));
         }
-        let (kept, text) = ciphertext.0.split_once('.').ok_or(CipherError::Damaged)?;
+        let (encrypted_key, text) = ciphertext.0.split_once('.').ok_or(CipherError::Damaged)?;
         let text = decode(text)?;
         let input = json!({
             "KeyId": self.key_id,
-            "CiphertextBlob": kept,
+            "CiphertextBlob": encrypted_key,
             "EncryptionContext": encryption_context(kind, phone_number_id),
         });
         let key: DecryptedKey = self.client.call("TrentService.Decrypt", &input).await.map_err(CipherError::Key)?;
         let key = decode(&key.plaintext)?;
         let secret: Arc<str> = decrypt(&key, kind, phone_number_id, text).ok_or(CipherError::Damaged)?.into();
-        if let Ok(mut opened) = self.opened.lock() {
-            opened.retain(|_, (_, opened_at)| now.since(*opened_at) < LIFETIME);
-            opened.insert(ciphertext.clone(), (Arc::clone(&secret), now));
+        if let Ok(mut cache) = self.cache.lock() {
+            cache.retain(|_, (_, decrypted_at)| now.since(*decrypted_at) < LIFETIME);
+            cache.insert(ciphertext.clone(), (Arc::clone(&secret), now));
         }
         Ok(secret)
     }
 }
 
-/// AWS KMS API Reference, "GenerateDataKey", "Response Syntax"; both values are base64.
+/// The response of `GenerateDataKey` (AWS KMS API Reference). Both values are base64.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct DataKey {
@@ -132,7 +137,7 @@ struct DataKey {
     ciphertext_blob: String,
 }
 
-/// AWS KMS API Reference, "Decrypt", "Response Syntax"; the value is base64.
+/// The response of `Decrypt` (AWS KMS API Reference). The value is base64.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct DecryptedKey {
@@ -147,7 +152,7 @@ fn decode(base64: &str) -> Result<Vec<u8>, CipherError> {
     BASE64_STANDARD.decode(base64).map_err(|_| CipherError::Damaged)
 }
 
-/// A data key encrypts one secret once, and so does with a nonce that never changes.
+/// Returns the nonce, a constant, because each data key encrypts only one secret.
 fn nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; 12])
 }
@@ -156,51 +161,20 @@ fn key(bytes: &[u8]) -> Option<LessSafeKey> {
     Some(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes).ok()?))
 }
 
-fn context(kind: Kind, phone_number_id: &str) -> Aad<String> {
+fn additional_data(kind: Kind, phone_number_id: &str) -> Aad<String> {
     Aad::from(format!("{phone_number_id}/{}", kind.as_str()))
 }
 
 fn encrypt(data_key: &[u8], kind: Kind, phone_number_id: &str, secret: &str) -> Option<Vec<u8>> {
     let mut text = secret.as_bytes().to_vec();
-    key(data_key)?.seal_in_place_append_tag(nonce(), context(kind, phone_number_id), &mut text).ok()?;
+    key(data_key)?.seal_in_place_append_tag(nonce(), additional_data(kind, phone_number_id), &mut text).ok()?;
     Some(text)
 }
 
 fn decrypt(data_key: &[u8], kind: Kind, phone_number_id: &str, mut text: Vec<u8>) -> Option<String> {
-    let secret = key(data_key)?.open_in_place(nonce(), context(kind, phone_number_id), &mut text).ok()?;
+    let secret = key(data_key)?.open_in_place(nonce(), additional_data(kind, phone_number_id), &mut text).ok()?;
     String::from_utf8(secret.to_vec()).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const KEY: [u8; 32] = [7; 32];
-
-    proptest! {
-        #[test]
-        fn what_is_encrypted_decrypts(secret in any::<String>()) {
-            let text = encrypt(&KEY, Kind::AccessToken, "1", &secret).unwrap();
-            prop_assert_eq!(decrypt(&KEY, Kind::AccessToken, "1", text), Some(secret));
-        }
-
-        #[test]
-        fn nothing_that_was_touched_decrypts(at in 0_usize..22, bit in 0_u32..8) {
-            let mut text = encrypt(&KEY, Kind::AccessToken, "1", "secret").unwrap();
-            text[at] ^= 1 << bit;
-            prop_assert_eq!(decrypt(&KEY, Kind::AccessToken, "1", text), None);
-        }
-    }
-
-    #[test]
-    fn nothing_opens_in_anothers_place() {
-        let text = || encrypt(&KEY, Kind::AccessToken, "1", "secret").unwrap();
-        assert_eq!(decrypt(&KEY, Kind::AppSecret, "1", text()), None);
-        assert_eq!(decrypt(&KEY, Kind::AccessToken, "2", text()), None);
-        assert_eq!(decrypt(&[8; 32], Kind::AccessToken, "1", text()), None);
-        assert_eq!(decrypt(&[7; 31], Kind::AccessToken, "1", text()), None);
-        assert_eq!(decrypt(&KEY, Kind::AccessToken, "1", Vec::new()), None);
-    }
-}
+mod tests;

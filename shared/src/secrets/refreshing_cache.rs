@@ -1,4 +1,4 @@
-//! Values that are kept in somebody else's hands, change there without a word, and are asked for again now and then.
+//! A cache for externally managed values: refreshed every 4 minutes or on demand.
 
 use std::{error::Error, fmt, future::Future, sync::Arc, time::Duration};
 
@@ -6,157 +6,119 @@ use tokio::sync::Mutex;
 
 use crate::{domain::time::Timestamp, telemetry};
 
-/// How long a value is used before it is asked for again, so that a change is taken up within five minutes.
+/// The age at which a value is fetched again, so that changes take effect within five minutes.
 const LIFETIME: Duration = Duration::from_secs(4 * 60);
 
-/// How old a value must be for strangers to have it asked for again, who can make a webhook's signature fail as often as they
-/// like; and the time between two questions when the first has failed.
+/// The minimum time between two fetches that unauthenticated requests can cause, such as webhooks with an invalid
+/// signature, and the time to the next fetch after a failed one.
 pub const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The last known value. Clones share it.
 pub struct RefreshingCache<T> {
-    what: &'static str,
-    known: Arc<Mutex<Option<Known<T>>>>,
+    name: &'static str,
+    entry: Arc<Mutex<Option<Entry<T>>>>,
 }
 
-struct Known<T> {
+struct Entry<T> {
     value: Arc<T>,
     fetched_at: Timestamp,
-    asked_at: Timestamp,
+    /// The time of the last fetch, even if it failed.
+    attempted_at: Timestamp,
 }
 
-/// What there is in place of a value that did not work.
+/// The outcome of replacing a value that didn't work.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refresh<T> {
     /// Another value.
     Value(Arc<T>),
-    /// None: it was asked for, and is what it was.
+    /// The value is current: a recent fetch returned the same one.
     Same,
-    /// Nobody knows: the question failed.
+    /// Unknown: the last fetch failed.
     NotYet,
 }
 
 impl<T> Clone for RefreshingCache<T> {
     fn clone(&self) -> Self {
-        Self { what: self.what, known: Arc::clone(&self.known) }
+        Self { name: self.name, entry: Arc::clone(&self.entry) }
     }
 }
 
 impl<T> fmt::Debug for RefreshingCache<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RefreshingCache({})", self.what)
+        write!(f, "RefreshingCache({})", self.name)
     }
 }
 
 impl<T: PartialEq> RefreshingCache<T> {
-    /// Nothing known yet. `what` names the value in the log.
-    pub fn new(what: &'static str) -> Self {
-        Self { what, known: Arc::default() }
+    /// Creates an empty cache. Log lines contain `name`.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, entry: Arc::default() }
     }
 
-    /// The value, asked for where it is unknown or old. Where the question fails, an older value goes on being used.
+    /// Returns the value. Fetches it if it is missing or old, and returns the old one if the fetch fails.
+    ///
+    /// # Errors
+    /// If the first fetch fails.
     pub async fn get<E: Error + 'static>(
         &self,
         now: Timestamp,
         fetch: impl Future<Output = Result<T, E>>,
     ) -> Result<Arc<T>, E> {
-        let mut slot = self.known.lock().await;
-        if let Some(known) = slot.as_mut() {
-            if now.since(known.fetched_at) >= LIFETIME && now.since(known.asked_at) >= MIN_REFRESH_INTERVAL {
-                self.ask(known, now, fetch).await;
+        let mut entry = self.entry.lock().await;
+        if let Some(entry) = entry.as_mut() {
+            if now.since(entry.fetched_at) >= LIFETIME && now.since(entry.attempted_at) >= MIN_REFRESH_INTERVAL {
+                self.update(entry, now, fetch).await;
             }
-            return Ok(Arc::clone(&known.value));
+            return Ok(Arc::clone(&entry.value));
         }
         let value = Arc::new(fetch.await?);
-        *slot = Some(Known { value: Arc::clone(&value), fetched_at: now, asked_at: now });
+        *entry = Some(Entry { value: Arc::clone(&value), fetched_at: now, attempted_at: now });
         Ok(value)
     }
 
-    /// Another value than `used`, which did not work: the one known by now, or one that is asked for ahead of its time,
-    /// unless that was done less than `age` ago.
+    /// Returns the replacement for `used`, which didn't work: the cached value if it differs, else the result of a
+    /// fetch if the last one was at least `min_age` ago.
     pub async fn refresh_if<E: Error + 'static>(
         &self,
         used: &Arc<T>,
-        age: Duration,
+        min_age: Duration,
         now: Timestamp,
         fetch: impl Future<Output = Result<T, E>>,
     ) -> Refresh<T> {
-        // Held while asking: whoever fails at the same time waits for this answer.
-        let mut known = self.known.lock().await;
-        let Some(known) = known.as_mut() else { return Refresh::NotYet };
-        if known.value == *used && now.since(known.asked_at) >= age {
-            self.ask(known, now, fetch).await;
+        // The lock is held during the fetch, so that concurrent failures share one.
+        let mut entry = self.entry.lock().await;
+        let Some(entry) = entry.as_mut() else { return Refresh::NotYet };
+        if entry.value == *used && now.since(entry.attempted_at) >= min_age {
+            self.update(entry, now, fetch).await;
         }
-        if known.value != *used {
-            Refresh::Value(Arc::clone(&known.value))
-        } else if known.fetched_at == now || now.since(known.fetched_at) < age {
+        if entry.value != *used {
+            Refresh::Value(Arc::clone(&entry.value))
+        } else if entry.fetched_at == now || now.since(entry.fetched_at) < min_age {
             Refresh::Same
         } else {
             Refresh::NotYet
         }
     }
 
-    async fn ask<E: Error + 'static>(
+    async fn update<E: Error + 'static>(
         &self,
-        known: &mut Known<T>,
+        entry: &mut Entry<T>,
         now: Timestamp,
         fetch: impl Future<Output = Result<T, E>>,
     ) {
-        known.asked_at = now;
+        entry.attempted_at = now;
         match fetch.await {
-            Ok(value) => (known.value, known.fetched_at) = (Arc::new(value), now),
+            Ok(value) => (entry.value, entry.fetched_at) = (Arc::new(value), now),
             Err(error) => {
-                tracing::warn!(what = self.what, error = telemetry::chain(&error), "keeping the last known value");
+                tracing::warn!(
+                    name = self.name,
+                    error = telemetry::chain(&error),
+                    "refresh failed, using cached value"
+                );
             }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Error as Down;
-
-    use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_seconds(seconds).unwrap()
-    }
-
-    async fn get(cached: &RefreshingCache<u8>, seconds: i64, answer: Result<u8, Down>) -> Result<u8, Down> {
-        cached.get(at(seconds), async { answer }).await.map(|value| *value)
-    }
-
-    #[tokio::test]
-    async fn a_value_is_asked_for_again_when_it_is_old() {
-        let cached = RefreshingCache::new("test");
-        assert_eq!(get(&cached, 0, Err(Down)).await, Err(Down));
-        assert_eq!(get(&cached, 0, Ok(1)).await, Ok(1));
-        assert_eq!(get(&cached, 239, Ok(2)).await, Ok(1));
-        assert_eq!(get(&cached, 240, Ok(2)).await, Ok(2));
-    }
-
-    #[tokio::test]
-    async fn an_old_value_is_better_than_none_and_its_keeper_is_not_hammered() {
-        let cached = RefreshingCache::new("test");
-        get(&cached, 0, Ok(1)).await.unwrap();
-        assert_eq!(get(&cached, 240, Err(Down)).await, Ok(1));
-        assert_eq!(get(&cached, 249, Ok(2)).await, Ok(1));
-        assert_eq!(get(&cached, 250, Ok(2)).await, Ok(2));
-    }
-
-    #[tokio::test]
-    async fn a_value_that_did_not_work_is_asked_for_early_and_not_too_often() {
-        let cached = RefreshingCache::new("test");
-        let first = cached.get(at(0), async { Ok::<_, Down>(1) }).await.unwrap();
-        let other = async |used: &Arc<u8>, seconds, answer| {
-            cached.refresh_if(used, MIN_REFRESH_INTERVAL, at(seconds), async { answer }).await
-        };
-        assert_eq!(other(&first, 9, Ok(2)).await, Refresh::Same);
-        assert_eq!(other(&first, 10, Ok(1)).await, Refresh::Same);
-        assert_eq!(other(&first, 19, Ok(2)).await, Refresh::Same);
-        assert_eq!(other(&first, 20, Err(Down)).await, Refresh::NotYet);
-        assert_eq!(other(&first, 30, Ok(2)).await, Refresh::Value(Arc::new(2)));
-        // Who still has the old one gets what is known, without a question.
-        assert_eq!(other(&first, 31, Ok(3)).await, Refresh::Value(Arc::new(2)));
-    }
-}
+mod tests;

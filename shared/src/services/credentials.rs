@@ -123,11 +123,11 @@ impl Credentials {
     pub async fn verifies(&self, token: &str) -> Result<bool, CredentialsError> {
         let now = self.system.now();
         let secrets = self.secrets.get(now).await?;
-        if secrets.verify_token.contain(token) {
+        if secrets.verify_token.contains(token) {
             return Ok(true);
         }
         let newer = self.secrets.refresh_if(&secrets, now).await;
-        Ok(newer.is_some_and(|newer| newer.verify_token.contain(token)))
+        Ok(newer.is_some_and(|newer| newer.verify_token.contains(token)))
     }
 
     /// Whose the signature of a webhook is: `signature` is the header's value. `None` when it is nobody's. What is known

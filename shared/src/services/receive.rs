@@ -334,7 +334,7 @@ impl Receiver {
     /// may hold a customer's words, and goes to nobody but the number's owner.
     async fn put_if_absent(&self, event: WebhookEvent) -> Result<(), StoreError> {
         if event.reason.is_some() {
-            self.metrics.add(Metric::WebhookNotUnderstood, 1);
+            self.metrics.add(Metric::WebhookParseFailed, 1);
         }
         let owner = match (&event.phone_number_id, &event.waba_id) {
             (Some(number), _) => EventOwner::Number(number.clone()),
@@ -353,7 +353,7 @@ impl Receiver {
         };
         let reason = Some("the body is not JSON");
         let event = WebhookEvent { field: "webhook".to_owned(), reason, raw, ..WebhookEvent::default() };
-        self.metrics.add(Metric::WebhookNotUnderstood, 1);
+        self.metrics.add(Metric::WebhookParseFailed, 1);
         self.store.events().put_if_absent(&event, &EventOwner::Unknown, encoding).await
     }
 
