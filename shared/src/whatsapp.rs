@@ -1,4 +1,4 @@
-//! The WhatsApp Cloud API: what it sends us and what we send it.
+//! The WhatsApp Cloud API: webhooks and requests.
 
 mod client;
 mod errors;
@@ -8,5 +8,5 @@ mod webhook;
 
 pub use client::{CloudApi, SendError, SendResult, TIMEOUT};
 pub use send::send_request;
-pub use signature::is_signed;
-pub use webhook::{ContactUpdate, NotJson, Received, Sender, Update, updates};
+pub use signature::is_valid_signature;
+pub use webhook::{ContactUpdate, InvalidJson, Peer, ReceivedMessage, Update, updates};

@@ -323,7 +323,7 @@ async fn events_are_stored_once_and_listed_newest_first() {
     let message: Vec<_> =
         events.iter().map(|event| (event["field"].as_str().unwrap(), event["reason"].as_str())).collect();
     let not_json = Some("the body is not JSON");
-    let no_sender = Some("no sender that we could answer");
+    let no_sender = Some("no usable sender");
     assert_eq!(
         message,
         [

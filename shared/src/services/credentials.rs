@@ -11,7 +11,7 @@ use crate::{
     secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
     secrets::{Secrets, SecretsError, Values},
     store::{Store, StoreError},
-    whatsapp::is_signed,
+    whatsapp::is_valid_signature,
 };
 
 /// The secrets that webhooks and sends need.
@@ -133,7 +133,7 @@ impl Credentials {
     /// Whose the signature of a webhook is: `signature` is the header's value. `None` when it is nobody's. What is known
     /// comes first and the deployment's secret before all, so that the usual webhook takes one look.
     pub async fn webhook_app(&self, body: &[u8], signature: &str) -> Result<Option<WebhookApp>, CredentialsError> {
-        let signed = |secrets: &Values| secrets.iter().any(|secret| is_signed(body, signature, secret));
+        let signed = |secrets: &Values| secrets.iter().any(|secret| is_valid_signature(body, signature, secret));
         let now = self.system.now();
         let secrets = self.secrets.get(now).await?;
         if signed(&secrets.app_secret) {

@@ -25,7 +25,7 @@ use crate::{
     services::credentials::WebhookApp,
     store::{Applied, EarlyAction, EventOwner, NumberOwner, Pairing, Store, StoreError},
     telemetry::{self, Metric, Metrics},
-    whatsapp::{ContactUpdate, NotJson, Received, Sender, Update, updates},
+    whatsapp::{ContactUpdate, InvalidJson, Peer, ReceivedMessage, Update, updates},
 };
 
 /// Requests to the table at once. Each keeps one connection busy, and one vCPU signs about this many without queueing.
@@ -57,7 +57,7 @@ struct Known {
 pub enum ReceiveError {
     /// It is not JSON.
     #[error(transparent)]
-    NotJson(#[from] NotJson),
+    NotJson(#[from] InvalidJson),
     /// Not all of it could be stored.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,16 +66,16 @@ pub enum ReceiveError {
 /// One independent piece of work that a webhook gives.
 enum Task {
     Messages(Conversation),
-    Pair { attempt: PairingAttempt, received: Box<Received> },
+    Pair { attempt: PairingAttempt, received: Box<ReceivedMessage> },
     Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
     Event(WebhookEvent),
-    Person { phone_number_id: String, told: ContactUpdate },
+    Contact { phone_number_id: String, update: ContactUpdate },
 }
 
 impl Task {
     /// Whether it is about people whose chats the other tasks may be making.
     fn comes_last(&self) -> bool {
-        matches!(self, Self::Person { .. })
+        matches!(self, Self::Contact { .. })
     }
 }
 
@@ -83,15 +83,15 @@ impl Task {
 struct Conversation {
     phone_number_id: String,
     waba_id: Option<String>,
-    sender: Sender,
+    peer: Peer,
     source: Option<Source>,
     messages: Vec<Inbound>,
 }
 
-impl From<Received> for Conversation {
-    fn from(received: Received) -> Self {
-        let Received { phone_number_id, waba_id, sender, source, message } = received;
-        Self { phone_number_id, waba_id, sender, source, messages: vec![message] }
+impl From<ReceivedMessage> for Conversation {
+    fn from(received: ReceivedMessage) -> Self {
+        let ReceivedMessage { phone_number_id, waba_id, peer, source, message } = received;
+        Self { phone_number_id, waba_id, peer, source, messages: vec![message] }
     }
 }
 
@@ -138,16 +138,16 @@ impl Receiver {
         for update in updates {
             match update {
                 Update::Message(received) if webhook_app.owns(&received.phone_number_id) => {
-                    authorized_updates.push(Update::Message(Box::new(Received { waba_id: None, ..*received })));
+                    authorized_updates.push(Update::Message(Box::new(ReceivedMessage { waba_id: None, ..*received })));
                 }
                 Update::Message(received) => self.put_unowned_if_absent((*received).into()).await?,
                 Update::Status(status, key) if webhook_app.owns(&status.phone_number_id) => {
                     authorized_updates.push(Update::Status(status, key));
                 }
-                Update::Person { phone_number_id, told } if webhook_app.owns(&phone_number_id) => {
-                    authorized_updates.push(Update::Person { phone_number_id, told });
+                Update::Contact { phone_number_id, update } if webhook_app.owns(&phone_number_id) => {
+                    authorized_updates.push(Update::Contact { phone_number_id, update });
                 }
-                Update::Status(..) | Update::Person { .. } => {
+                Update::Status(..) | Update::Contact { .. } => {
                     tracing::warn!("an update of a number that the signing app does not own");
                 }
                 Update::Event(event) => {
@@ -192,13 +192,13 @@ impl Receiver {
                 Ok(())
             }
             Task::Event(event) => self.put_if_absent(event).await,
-            Task::Person { phone_number_id, told } => {
+            Task::Contact { phone_number_id, update } => {
                 let Some(owner) = self.owner(&phone_number_id).await? else { return Ok(()) };
-                match told {
-                    ContactUpdate::Together { addresses, at } => {
+                match update {
+                    ContactUpdate::Linked { addresses, at } => {
                         self.store.chats().record_addresses(owner.session_id, &addresses, at).await
                     }
-                    ContactUpdate::Moved { from, to, at } => {
+                    ContactUpdate::Changed { from, to, at } => {
                         self.store.chats().move_contact(owner.session_id, &from, &to, at).await
                     }
                 }
@@ -210,8 +210,8 @@ impl Receiver {
         let number = conversation.phone_number_id.as_str();
         let Some(owner) = self.owner(number).await? else { return self.put_unowned_if_absent(conversation).await };
         self.note_account(number, conversation.waba_id, Some(&owner)).await?;
-        let Conversation { phone_number_id, sender, source, messages, .. } = conversation;
-        let (session_id, Sender { addresses, name }) = (owner.session_id, sender);
+        let Conversation { phone_number_id, peer, source, messages, .. } = conversation;
+        let (session_id, Peer { addresses, name }) = (owner.session_id, peer);
         let actions: Vec<MessageAction> = messages.iter().filter_map(|message| message.action.clone()).collect();
         let count = messages.len();
         let messages = self.unknown_ones(&phone_number_id, source, messages).await?;
@@ -424,10 +424,10 @@ fn tasks(updates: Vec<Update>) -> Vec<Task> {
                 }
             }
             Update::Event(event) => tasks.push(Task::Event(event)),
-            Update::Person { phone_number_id, told } => {
+            Update::Contact { phone_number_id, update } => {
                 // Many statuses tell the same of one person.
-                if people.insert((phone_number_id.clone(), told.clone())) {
-                    tasks.push(Task::Person { phone_number_id, told });
+                if people.insert((phone_number_id.clone(), update.clone())) {
+                    tasks.push(Task::Contact { phone_number_id, update });
                 }
             }
         }
@@ -435,23 +435,23 @@ fn tasks(updates: Vec<Update>) -> Vec<Task> {
     tasks
 }
 
-fn add_message(received: Received, tasks: &mut Vec<Task>, senders: &mut HashMap<String, usize>) {
+fn add_message(received: ReceivedMessage, tasks: &mut Vec<Task>, senders: &mut HashMap<String, usize>) {
     let is_live = received.source.is_none() && !received.message.from_me;
     if let Some(attempt) = received.message.body.as_deref().filter(|_| is_live).and_then(pairing_attempt) {
         tasks.push(Task::Pair { attempt, received: Box::new(received) });
         return;
     }
-    let identity = received.sender.addresses[0].identity();
+    let identity = received.peer.addresses[0].identity();
     let who = format!("{}#{identity}#{:?}", received.phone_number_id, received.source);
     match senders.get(&who).and_then(|&at| tasks.get_mut(at)) {
         Some(Task::Messages(known)) => {
-            for address in received.sender.addresses {
-                if !known.sender.addresses.contains(&address) {
-                    known.sender.addresses.push(address);
+            for address in received.peer.addresses {
+                if !known.peer.addresses.contains(&address) {
+                    known.peer.addresses.push(address);
                 }
             }
-            if received.sender.name.is_some() {
-                known.sender.name = received.sender.name;
+            if received.peer.name.is_some() {
+                known.peer.name = received.peer.name;
             }
             if known.messages.iter().all(|other| other.wamid != received.message.wamid) {
                 known.messages.push(received.message);

@@ -1,13 +1,13 @@
-//! WhatsApp's errors (Meta: "Error codes").
+//! Errors of the Cloud API (Meta, *Error codes*).
 
 use std::fmt;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::domain::whatsapp_error::{ErrorClass, WhatsAppError};
 
-/// An error as it stands in answers and in webhooks. Every member may be missing.
+/// An error in a response or webhook. Every field is optional.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct GraphError {
     #[serde(default)]
@@ -18,7 +18,7 @@ pub(super) struct GraphError {
     title: Option<String>,
     #[serde(default)]
     message: Option<String>,
-    /// An object with `details`, and at times a plain string.
+    /// An object with `details`, or sometimes a string.
     #[serde(default)]
     error_data: Option<Value>,
     #[serde(default)]
@@ -33,7 +33,27 @@ impl From<&GraphError> for WhatsAppError {
 }
 
 impl GraphError {
-    /// `error_data.details`, or `details` beside the title.
+    /// Parses the field `errors` of a webhook. Skips invalid entries.
+    pub(super) fn parse_list(errors: Option<Vec<&RawValue>>) -> Vec<Self> {
+        let errors = errors.unwrap_or_default();
+        errors.into_iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect()
+    }
+
+    /// Classifies the error by its code, as Meta recommends, instead of its HTTP status or title. Unknown codes are
+    /// final.
+    pub(super) fn class(&self) -> ErrorClass {
+        match self.code {
+            Some(131_056) => ErrorClass::RecipientLimit,
+            Some(4 | 80007 | 130_429 | 131_057 | 134_101) => ErrorClass::NotSent,
+            Some(1 | 2 | 131_000 | 131_016 | 133_004) | None => ErrorClass::Indeterminate,
+            Some(0 | 3 | 10 | 190 | 200..=299 | 368 | 131_005 | 131_031 | 131_042 | 131_045 | 133_010) => {
+                ErrorClass::AccountBlocked
+            }
+            Some(_) => ErrorClass::Refused,
+        }
+    }
+
+    /// Returns `error_data.details`, or `details` beside the title.
     fn details(&self) -> Option<&str> {
         match &self.error_data {
             Some(Value::Object(data)) => data.get("details").and_then(Value::as_str),
@@ -43,25 +63,12 @@ impl GraphError {
     }
 }
 
-/// Codes decide, not HTTP status or title, as Meta asks. An unknown code is final.
-pub(super) fn class(code: Option<i64>) -> ErrorClass {
-    match code {
-        Some(131_056) => ErrorClass::RecipientLimit,
-        Some(4 | 80007 | 130_429 | 131_057 | 134_101) => ErrorClass::NotSent,
-        Some(1 | 2 | 131_000 | 131_016 | 133_004) | None => ErrorClass::Indeterminate,
-        Some(0 | 3 | 10 | 190 | 200..=299 | 368 | 131_005 | 131_031 | 131_042 | 131_045 | 133_010) => {
-            ErrorClass::AccountBlocked
-        }
-        Some(_) => ErrorClass::Refused,
-    }
-}
-
-/// The sentence for the message's `error`: `Re-engagement message (131047): <details>`.
+/// Formats the message's `error`: `Re-engagement message (131047): <details>`.
 impl fmt::Display for GraphError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let title = self.title.as_deref().or(self.message.as_deref()).unwrap_or("WhatsApp refused the message");
-        // Answers to posts put the code into the words as well: `(#131026) Message undeliverable`.
-        let title = title.strip_prefix("(#").and_then(|rest| rest.split_once(") ")).map_or(title, |(_, words)| words);
+        // Responses repeat the code in the title: `(#131026) Message undeliverable`.
+        let title = title.strip_prefix("(#").and_then(|rest| rest.split_once(") ")).map_or(title, |(_, title)| title);
         f.write_str(title)?;
         if let Some(code) = self.code {
             write!(f, " ({code})")?;

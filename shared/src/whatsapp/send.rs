@@ -1,18 +1,18 @@
-//! The request that sends a message (Meta: "Send messages").
+//! The request that sends a message (Meta, *Send messages*).
 
 use serde_json::{Map, Value, json};
 
 use crate::{domain::identity::Address, domain::message::Message};
 
-/// The body of `POST /<phone number id>/messages`. `None` for a message without address or content, which the API does
-/// not store.
+/// Builds the body of `POST /<phone number id>/messages`. Returns `None` for a message without an address or content,
+/// which the API doesn't store.
 pub fn send_request(message: &Message) -> Option<Value> {
     let mut request: Map<String, Value> = serde_json::from_str(message.content.as_ref()?).ok()?;
     request.insert("messaging_product".to_owned(), json!("whatsapp"));
     request.insert("recipient_type".to_owned(), json!("individual"));
     request.insert("biz_opaque_callback_data".to_owned(), json!(message.key().to_string()));
     match Address::parse(message.to.as_ref()?)? {
-        // Without the `+`, Meta may put the business number's country code in front.
+        // Without `+`, Meta may add the business number's country code.
         Address::Phone(digits) => request.insert("to".to_owned(), json!(format!("+{digits}"))),
         Address::Bsuid(id) => request.insert("recipient".to_owned(), json!(id)),
         Address::Group(id) => {

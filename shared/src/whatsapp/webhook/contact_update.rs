@@ -1,121 +1,127 @@
-//! What a webhook tells of a person beside the message that it brings: forms that are his together, and the change from
-//! one to another (Meta: "Business-scoped user IDs", "system messages webhook reference").
+//! Address changes: what a webhook reveals about a contact's addresses, apart from its messages (Meta, *Business-scoped
+//! user IDs* and *system messages webhook reference*).
 
 use super::{
-    contacts::{Person, complete, joined, named},
-    json::Members,
+    contacts::{Contact, addresses, complete, union},
+    json::Object,
 };
 use crate::{domain::identity::Address, domain::time::Timestamp};
 
-/// Something about how a person is reached.
+/// News about a contact's addresses. Times are WhatsApp's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ContactUpdate {
-    /// These forms, two at least, were seen together.
-    Together {
-        /// The forms.
+    /// The addresses belong to the same contact.
+    Linked {
+        /// Two or more addresses.
         addresses: Vec<Address>,
-        /// When, by WhatsApp's clock.
+        /// When they were seen together.
         at: Timestamp,
     },
-    /// He gave up some forms, one at least, for others.
-    Moved {
-        /// The forms that he had.
+    /// The contact changed addresses.
+    Changed {
+        /// The former addresses, at least one.
         from: Vec<Address>,
-        /// The forms that he has.
+        /// The new addresses, at least one.
         to: Vec<Address>,
-        /// When, by WhatsApp's clock.
+        /// When they changed.
         at: Timestamp,
     },
 }
 
-/// What a message tells that its sender's own forms do not say: a participant's forms in a group, a number that a person
-/// has shared on request, a change.
-pub(super) fn by_message(message: &Members<'_>, people: &[Person]) -> Option<ContactUpdate> {
-    if let Some(change) = change(message) {
+/// Reads what a message reveals beyond its sender: an address change, the addresses of a group participant, or a phone
+/// number that the contact shared on request.
+pub(super) fn from_message(message: &Object<'_>, contacts: &[Contact]) -> Option<ContactUpdate> {
+    if let Some(change) = address_change(message) {
         return Some(change);
     }
     let shared = shared_number(message);
     if message.raw("group_id").is_none() && shared.is_none() {
         return None;
     }
-    let named = named(message, "from", ["from_user_id", "from_parent_user_id"]);
-    together(joined(complete(named, people), shared.map(|shared| vec![shared])), message)
+    let sender = addresses(message, "from", ["from_user_id", "from_parent_user_id"]);
+    linked(union(complete(sender, contacts), shared.map(|shared| vec![shared])), message)
 }
 
-/// The forms of a message's recipient, or of the participant of a group whom a status is about. Meta's pages have some
-/// names in two spellings.
-pub(super) fn by_status(status: &Members<'_>, people: &[Person]) -> Option<ContactUpdate> {
-    let named = if status.text("recipient_type").as_deref() == Some("group") {
+/// Reads the addresses of a status's recipient, or of the group participant. Meta's documentation has some keys in two
+/// spellings.
+pub(super) fn from_status(status: &Object<'_>, contacts: &[Contact]) -> Option<ContactUpdate> {
+    let recipient = if status.string("recipient_type").as_deref() == Some("group") {
         let user_ids = ["recipient_participant_user_id", "recipient_participant_parent_user_id"];
         let other = ["participant_recipient_user_id", "participant_recipient_parent_user_id"];
-        joined(named(status, "recipient_participant_id", user_ids), [named(status, "participant_recipient_id", other)])
+        union(
+            addresses(status, "recipient_participant_id", user_ids),
+            [addresses(status, "participant_recipient_id", other)],
+        )
     } else {
-        let other = named(status, "", ["parent_recipient_user_id", ""]);
-        joined(named(status, "recipient_id", ["recipient_user_id", "recipient_parent_user_id"]), [other])
+        let other = addresses(status, "", ["parent_recipient_user_id", ""]);
+        union(addresses(status, "recipient_id", ["recipient_user_id", "recipient_parent_user_id"]), [other])
     };
-    together(complete(named, people), status)
+    linked(complete(recipient, contacts), status)
 }
 
-/// The changes of the field `user_id_update`, which Meta has announced and withdrawn, and which some accounts got.
-pub(super) fn by_update(update: &Members<'_>) -> Option<ContactUpdate> {
-    let part = |name: &str, part: &str| update.members(name)?.text(part).as_deref().and_then(Address::from_user_id);
-    let both = |which: &str| ["user_id", "parent_user_id"].into_iter().filter_map(|name| part(name, which)).collect();
-    moved(both("previous"), joined(named(update, "wa_id", ["", ""]), [both("current")]), update)
+/// Reads an entry of the field `user_id_update`. Meta announced and withdrew it, but some accounts receive it.
+pub(super) fn from_user_id_update(update: &Object<'_>) -> Option<ContactUpdate> {
+    let user_id = |key: &str, which: &str| update.object(key)?.string(which).as_deref().and_then(Address::from_user_id);
+    let both = |which: &str| ["user_id", "parent_user_id"].into_iter().filter_map(|key| user_id(key, which)).collect();
+    changed(both("previous"), union(addresses(update, "wa_id", ["", ""]), [both("current")]), update)
 }
 
-/// Whom a system message is about: the forms that he had, else those that he has.
-pub(super) fn about(message: &Members<'_>) -> Option<Vec<Address>> {
-    match change(message)? {
-        ContactUpdate::Moved { from, .. } => Some(from),
-        ContactUpdate::Together { .. } => None,
+/// Returns the former addresses of the contact whose address change a system message reports.
+pub(super) fn former_addresses(message: &Object<'_>) -> Option<Vec<Address>> {
+    match address_change(message)? {
+        ContactUpdate::Changed { from, .. } => Some(from),
+        ContactUpdate::Linked { .. } => None,
     }
 }
 
-/// The change that a system message tells. `new_wa_id` and `customer` are names of earlier versions of the API.
-fn change(message: &Members<'_>) -> Option<ContactUpdate> {
-    let system = message.members("system")?;
-    let kind = system.text("type")?;
+/// Reads the address change that a system message reports. Earlier API versions have `new_wa_id` and `customer`.
+fn address_change(message: &Object<'_>) -> Option<ContactUpdate> {
+    let system = message.object("system")?;
+    let kind = system.string("type")?;
     if !matches!(kind.as_str(), "user_changed_number" | "user_changed_user_id" | "customer_changed_number") {
         return None;
     }
-    let number = if system.raw("wa_id").is_some() { "wa_id" } else { "new_wa_id" };
-    let to = named(&system, number, ["user_id", "parent_user_id"]);
-    let mut from = joined(
-        named(message, "from", ["", ""]),
-        [named(&system, "customer", ["previous_user_id", "previous_parent_user_id"])],
+    let wa_id = if system.raw("wa_id").is_some() { "wa_id" } else { "new_wa_id" };
+    let to = addresses(&system, wa_id, ["user_id", "parent_user_id"]);
+    let mut from = union(
+        addresses(message, "from", ["", ""]),
+        [addresses(&system, "customer", ["previous_user_id", "previous_parent_user_id"])],
     );
     if from.is_empty() {
-        from.extend(system.text("body").and_then(|body| former_in_sentence(&body, &to)));
+        from.extend(system.string("body").and_then(|body| former_address_in_body(&body, &to)));
     }
-    moved(from, to, message)
+    changed(from, to, message)
 }
 
-/// "User … changed from <old> to <new>": the only place of the old form in the messages of early 2026. The name in the
-/// sentence is the person's own choice, so that only its end is believed, and only when it agrees with the new form.
-fn former_in_sentence(body: &str, to: &[Address]) -> Option<Address> {
+/// Reads the former address from "User … changed from <old> to <new>", the only place that has it in webhooks of early
+/// 2026. The contact chooses the name in the sentence, so only the end counts, and only if `<new>` is one of `to`.
+fn former_address_in_body(body: &str, to: &[Address]) -> Option<Address> {
     let (old, new) = body.rsplit_once(" changed from ")?.1.split_once(" to ")?;
-    let read = |text: &str| Address::from_user_id(text).or_else(|| Address::from_wa_id(text));
-    to.contains(&read(new.trim())?).then(|| read(old.trim())).flatten()
+    let address = |text: &str| Address::from_user_id(text).or_else(|| Address::from_wa_id(text));
+    to.contains(&address(new.trim())?).then(|| address(old.trim())).flatten()
 }
 
-/// A card that came by the button to share one's own number is about its sender; any other card may be about anybody.
-fn shared_number(message: &Members<'_>) -> Option<Address> {
-    let is_own = |object: &Members<'_>| object.text("origin").as_deref() == Some("contact_request");
-    let cards = message.list("contacts")?.into_iter().filter_map(Members::read);
+/// Returns the phone number of a contact card that the sender shared with the contact request button. Other cards can
+/// belong to anyone.
+fn shared_number(message: &Object<'_>) -> Option<Address> {
+    let is_own = |object: &Object<'_>| object.string("origin").as_deref() == Some("contact_request");
+    let cards = message.array("contacts")?.into_iter().filter_map(Object::parse);
     let card = cards.into_iter().find(|card| is_own(card) || is_own(message))?;
-    let phone = Members::read(card.list("phones")?.first()?)?;
-    let number = phone.text("wa_id").as_deref().and_then(Address::from_wa_id);
-    number.or_else(|| Address::parse(&phone.text("phone")?))
+    let phone = Object::parse(card.array("phones")?.first()?)?;
+    let number = phone.string("wa_id").as_deref().and_then(Address::from_wa_id);
+    number.or_else(|| Address::parse(&phone.string("phone")?))
 }
 
-fn together(addresses: Vec<Address>, dated: &Members<'_>) -> Option<ContactUpdate> {
-    let at = dated.time("timestamp")?;
-    (addresses.len() > 1).then_some(ContactUpdate::Together { addresses, at })
+/// Returns an update with the time of `source`, or `None` with fewer than two addresses.
+fn linked(addresses: Vec<Address>, source: &Object<'_>) -> Option<ContactUpdate> {
+    let at = source.time("timestamp")?;
+    (addresses.len() > 1).then_some(ContactUpdate::Linked { addresses, at })
 }
 
-fn moved(from: Vec<Address>, to: Vec<Address>, dated: &Members<'_>) -> Option<ContactUpdate> {
-    let at = dated.time("timestamp")?;
-    (!from.is_empty() && !to.is_empty()).then_some(ContactUpdate::Moved { from, to, at })
+/// Returns an update with the time of `source`, or `None` if either side is empty.
+fn changed(from: Vec<Address>, to: Vec<Address>, source: &Object<'_>) -> Option<ContactUpdate> {
+    let at = source.time("timestamp")?;
+    (!from.is_empty() && !to.is_empty()).then_some(ContactUpdate::Changed { from, to, at })
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! One message, whichever way it came: a customer's, an echo of what the business sent from its phone, or of the past.
+//! Messages: from contacts, echoes of what the business sent in other ways, and history.
 
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Sender, contact_update,
-    contacts::{self, Person},
-    content::{self, Understood},
-    json::Members,
+    Peer, contact_update,
+    contacts::{self, Contact},
+    content::{self, Content},
+    json::Object,
 };
 use crate::{
     domain::identity::Address,
@@ -14,87 +14,90 @@ use crate::{
     domain::message::{MessageStatus, MessageType},
     domain::message_action::{ActionKind, MessageAction},
     domain::time::Timestamp,
+    domain::whatsapp_error::WhatsAppError,
+    whatsapp::errors::GraphError,
 };
 
-/// The most that is kept of what was understood, in bytes; a message has its own JSON beside it, however long.
+/// The maximum size of stored content, in bytes. Larger content is dropped, but the raw JSON is always kept.
 const CONTENT_LIMIT: usize = 64 * 1024;
 
-/// Who stands for whom in [`MessageAction::by`].
+/// Values of [`MessageAction::by`].
 const ME: &str = "me";
 const CONTACT: &str = "contact";
 
-type Read = Result<(Sender, Inbound), &'static str>;
+/// A message and its contact or group, or why the message is unusable.
+pub(super) type ParsedMessage = Result<(Peer, Inbound), &'static str>;
 
-/// A customer's message.
-pub(super) fn inbound(raw: &RawValue, people: &[Person]) -> Read {
-    let message = Members::read(raw).ok_or("a message that is no object")?;
-    let writer = contacts::sender(contacts::named(&message, "from", ["from_user_id", "from_parent_user_id"]), people);
-    if let Some(group_id) = message.text("group_id") {
-        let group = Address::from_group_id(&group_id).ok_or("a group id that is none")?;
+/// Parses a message from a contact.
+pub(super) fn from_contact(raw: &RawValue, contacts: &[Contact]) -> ParsedMessage {
+    let message = Object::parse(raw).ok_or("the message isn't an object")?;
+    let sender = contacts::addresses(&message, "from", ["from_user_id", "from_parent_user_id"]);
+    let sender = contacts::peer(sender, contacts);
+    if let Some(group_id) = message.string("group_id") {
+        let group = Address::from_group_id(&group_id).ok_or("invalid group id")?;
         let by =
-            writer.as_ref().map_or_else(|| CONTACT.to_owned(), |writer| writer.addresses[0].identity().to_string());
-        let inbound = read(raw, &message, &message, Direction::In { by: &by, author: writer.as_ref() })?;
-        return Ok((Sender { addresses: vec![group], name: None }, inbound));
+            sender.as_ref().map_or_else(|| CONTACT.to_owned(), |sender| sender.addresses[0].identity().to_string());
+        let inbound = parse(raw, &message, &message, Direction::In { by: &by, author: sender.as_ref() })?;
+        return Ok((Peer { addresses: vec![group], name: None }, inbound));
     }
-    // A change of user id names no sender: it is filed under the forms that the person had, else those that he has.
-    let about = || contacts::sender(contact_update::about(&message)?, &[]);
-    let sender = writer.or_else(about).or_else(|| told_of(&message)).ok_or("no sender that we could answer")?;
-    let inbound = read(raw, &message, &message, Direction::In { by: CONTACT, author: None })?;
+    // A change of user ID has no sender. The message belongs to the contact with the former addresses, or else the new.
+    let former = || contacts::peer(contact_update::former_addresses(&message)?, &[]);
+    let sender = sender.or_else(former).or_else(|| system_contact(&message)).ok_or("no usable sender")?;
+    let inbound = parse(raw, &message, &message, Direction::In { by: CONTACT, author: None })?;
     Ok((sender, inbound))
 }
 
-/// Whom a system message without a sender is about, when it does not say who he was.
-fn told_of(message: &Members<'_>) -> Option<Sender> {
-    contacts::sender(contacts::named(&message.members("system")?, "wa_id", ["user_id", "parent_user_id"]), &[])
+/// Returns the contact that a system message is about.
+fn system_contact(message: &Object<'_>) -> Option<Peer> {
+    contacts::peer(contacts::addresses(&message.object("system")?, "wa_id", ["user_id", "parent_user_id"]), &[])
 }
 
-/// What the business sent by other means (Meta: "smb_message_echoes webhook reference"). In `standby` the message is the
-/// body of the send request, under `message`.
-pub(super) fn echo(raw: &RawValue, people: &[Person]) -> Read {
-    let echo = Members::read(raw).ok_or("an echo that is no object")?;
-    let request = echo.members("message");
+/// Parses a message that the business sent in another way (Meta, *smb_message_echoes webhook reference*). In `standby`,
+/// the field `message` has the body of the send request.
+pub(super) fn echo(raw: &RawValue, contacts: &[Contact]) -> ParsedMessage {
+    let echo = Object::parse(raw).ok_or("the echo isn't an object")?;
+    let request = echo.object("message");
     let message = request.as_ref().unwrap_or(&echo);
-    let recipient = || contacts::named(message, "", ["recipient", ""]);
-    let sender = match (message.text("to"), message.text("recipient_type").as_deref()) {
+    let recipient = match (message.string("to"), message.string("recipient_type").as_deref()) {
         (Some(group_id), Some("group")) => {
-            Address::from_group_id(&group_id).map(|group| Sender { addresses: vec![group], name: None })
+            Address::from_group_id(&group_id).map(|group| Peer { addresses: vec![group], name: None })
         }
         _ => {
-            let named = contacts::named(message, "to", ["to_user_id", "to_parent_user_id"]);
-            contacts::sender(contacts::joined(named, [recipient()]), people)
+            let to = contacts::addresses(message, "to", ["to_user_id", "to_parent_user_id"]);
+            contacts::peer(contacts::union(to, [contacts::addresses(message, "", ["recipient", ""])]), contacts)
         }
     };
-    let sender = sender.ok_or("no recipient that we know how to reach")?;
-    let inbound = read(raw, &echo, message, Direction::Out(MessageStatus::Sent))?;
-    Ok((sender, inbound))
+    let recipient = recipient.ok_or("no usable recipient")?;
+    let inbound = parse(raw, &echo, message, Direction::Out(MessageStatus::Sent))?;
+    Ok((recipient, inbound))
 }
 
-/// A message from before the number was connected: in its chat, either way.
-pub(super) fn past(raw: &RawValue, thread: &Members<'_>, display_number: Option<&str>) -> Read {
-    let message = Members::read(raw).ok_or("a message that is no object")?;
-    let context = thread.members("context").unwrap_or_default();
-    let mut peer = contacts::named(&context, "wa_id", ["user_id", "parent_user_id"]);
-    if peer.is_empty() {
-        peer = contacts::named(thread, "id", ["id", ""]);
+/// Parses a message from before the number was connected, in either direction.
+pub(super) fn history(raw: &RawValue, thread: &Object<'_>, display_number: Option<&str>) -> ParsedMessage {
+    let message = Object::parse(raw).ok_or("the message isn't an object")?;
+    let context = thread.object("context").unwrap_or_default();
+    let mut addresses = contacts::addresses(&context, "wa_id", ["user_id", "parent_user_id"]);
+    if addresses.is_empty() {
+        addresses = contacts::addresses(thread, "id", ["id", ""]);
     }
-    let mut sender = contacts::sender(peer, &[]).ok_or("a thread with nobody that we know how to reach")?;
-    sender.name = context.text("username");
-    let from = message.text("from").map(|from| from.trim_start_matches('+').to_owned());
-    // The business is the one that writes to somebody; where that is not said, the one whose number it is.
-    let is_ours = message.raw("to").is_some() || (from.is_some() && from.as_deref() == display_number);
-    let direction = if is_ours {
-        let status = message.members("history_context").and_then(|context| context.text("status"));
-        Direction::Out(past_status(status.as_deref()))
+    let mut contact = contacts::peer(addresses, &[]).ok_or("no usable contact")?;
+    contact.name = context.string("username");
+    let from = message.string("from").map(|from| from.trim_start_matches('+').to_owned());
+    // A message with a recipient is from the business. Without one, the sender's number decides.
+    let from_me = message.raw("to").is_some() || (from.is_some() && from.as_deref() == display_number);
+    let direction = if from_me {
+        let status = message.object("history_context").and_then(|context| context.string("status"));
+        Direction::Out(history_status(status.as_deref()))
     } else {
         Direction::In { by: CONTACT, author: None }
     };
-    let inbound = read(raw, &message, &message, direction)?;
-    Ok((sender, inbound))
+    let inbound = parse(raw, &message, &message, direction)?;
+    Ok((contact, inbound))
 }
 
-/// The words of the history webhook. What was still to be sent by the phone then may have been.
-fn past_status(word: Option<&str>) -> MessageStatus {
-    match word {
+/// Parses a status of the history webhook. A message that was pending in the phone may have been sent since.
+fn history_status(status: Option<&str>) -> MessageStatus {
+    match status {
         Some("DELIVERED") => MessageStatus::Delivered,
         Some("READ") => MessageStatus::Read,
         Some("PLAYED") => MessageStatus::Played,
@@ -104,35 +107,36 @@ fn past_status(word: Option<&str>) -> MessageStatus {
     }
 }
 
-/// Which way a message went.
+/// The direction of a message.
 enum Direction<'a> {
-    In { by: &'a str, author: Option<&'a Sender> },
+    In { by: &'a str, author: Option<&'a Peer> },
     Out(MessageStatus),
 }
 
-/// `head` has id and time, `message` has type and content; they differ in a standby echo.
-fn read(
+/// Parses a message whose ID and time are in `head`, and whose type and content are in `message`. Only a standby echo
+/// has two objects.
+fn parse(
     raw: &RawValue,
-    head: &Members<'_>,
-    message: &Members<'_>,
+    head: &Object<'_>,
+    message: &Object<'_>,
     direction: Direction<'_>,
 ) -> Result<Inbound, &'static str> {
     let wamid = head.wamid("id")?;
-    let timestamp = head.time("timestamp").ok_or("no time")?;
-    let understood = content::understand(message);
+    let timestamp = head.time("timestamp").ok_or("missing timestamp")?;
+    let content = content::parse(message);
     let (from_me, by, author, status) = match direction {
         Direction::In { by, author } => (false, by, author, MessageStatus::Received),
         Direction::Out(status) => (true, ME, None, status),
     };
-    let has_referral = message.members("referral").is_some();
+    let has_referral = message.object("referral").is_some();
     Ok(Inbound {
-        opens_window: !from_me && understood.kind != MessageType::System,
+        opens_window: !from_me && content.kind != MessageType::System,
         has_referral: !from_me && has_referral,
-        action: action(message, &understood, &wamid, timestamp, (from_me, by)),
-        ours: message.text("biz_opaque_callback_data").and_then(|data| data.parse().ok()).filter(|_| from_me),
-        content: written(message, &understood, author),
-        kind: understood.kind,
-        body: understood.body,
+        action: action(message, &content, &wamid, timestamp, (from_me, by)),
+        ours: message.string("biz_opaque_callback_data").and_then(|data| data.parse().ok()).filter(|_| from_me),
+        content: content_json(message, &content, author),
+        kind: content.kind,
+        body: content.body,
         raw: raw.get().to_owned(),
         wamid,
         timestamp,
@@ -141,62 +145,62 @@ fn read(
     })
 }
 
-/// What was understood, in the Cloud API's own shape; `None` where the body says it all.
-fn written(message: &Members<'_>, understood: &Understood, author: Option<&Sender>) -> Option<String> {
-    let mut members = understood.members.clone();
-    for name in ["context", "referral"] {
-        if let Some(object @ Value::Object(_)) = message.value(name) {
-            members.insert(name.to_owned(), object);
+/// Returns the content as the Cloud API's JSON, or `None` if the body is all of it.
+fn content_json(message: &Object<'_>, content: &Content, author: Option<&Peer>) -> Option<String> {
+    let mut fields = content.fields.clone();
+    for key in ["context", "referral"] {
+        if let Some(object @ Value::Object(_)) = message.value(key) {
+            fields.insert(key.to_owned(), object);
         }
     }
-    // A send request names the quoted message otherwise than a webhook does.
-    if let Some(Value::Object(context)) = members.get_mut("context")
+    // The quoted message's ID is `message_id` in a send request, which an echo contains, and `id` in a webhook.
+    if let Some(Value::Object(context)) = fields.get_mut("context")
         && let Some(id) = context.remove("message_id")
     {
         context.insert("id".to_owned(), id);
     }
-    let errors = content::errors(message);
+    let errors = GraphError::parse_list(message.array("errors"));
     if !errors.is_empty() {
-        members.insert("errors".to_owned(), json!(errors));
+        let errors: Vec<WhatsAppError> = errors.iter().map(WhatsAppError::from).collect();
+        fields.insert("errors".to_owned(), json!(errors));
     }
     if let Some(author) = author {
-        members.insert("author".to_owned(), named(author));
+        fields.insert("author".to_owned(), author_json(author));
     }
-    let has_content = !members.is_empty();
-    members.insert("type".to_owned(), json!(understood.kind));
-    let text = Value::Object(members).to_string();
+    let has_content = !fields.is_empty();
+    fields.insert("type".to_owned(), json!(content.kind));
+    let text = Value::Object(fields).to_string();
     (has_content && text.len() <= CONTENT_LIMIT).then_some(text)
 }
 
-/// Who wrote in a group.
-fn named(author: &Sender) -> Value {
-    let mut named = json!({"name": author.name});
+/// Returns the author of a group message.
+fn author_json(author: &Peer) -> Value {
+    let mut json = json!({"name": author.name});
     for address in &author.addresses {
         match address {
-            Address::Phone(digits) => named["phone"] = json!(digits),
-            Address::Bsuid(id) if !address.is_parent() => named["user_id"] = json!(id),
+            Address::Phone(digits) => json["phone"] = json!(digits),
+            Address::Bsuid(id) if !address.is_parent() => json["user_id"] = json!(id),
             Address::Bsuid(_) | Address::Group(_) => {}
         }
     }
-    named
+    json
 }
 
 fn action(
-    message: &Members<'_>,
-    understood: &Understood,
+    message: &Object<'_>,
+    content: &Content,
     wamid: &str,
     at: Timestamp,
     (from_me, by): (bool, &str),
 ) -> Option<MessageAction> {
-    let target = understood.target.clone()?;
-    let act = match understood.kind {
-        MessageType::Reaction => ActionKind::React(understood.body.clone()),
+    let target = content.target.clone()?;
+    let act = match content.kind {
+        MessageType::Reaction => ActionKind::React(content.body.clone()),
         MessageType::Revoke => ActionKind::Revoke,
         MessageType::Edit => {
-            let edit = message.members("edit").unwrap_or_default();
-            let edited = edit.members("message").unwrap_or_default();
-            let new = content::understand(&edited);
-            ActionKind::Edit { content: written(&edited, &new, None), body: new.body }
+            let edited = message.object("edit").and_then(|edit| edit.object("message")).unwrap_or_default();
+            let new = content::parse(&edited);
+            ActionKind::Edit { content: content_json(&edited, &new, None), body: new.body }
         }
         _ => return None,
     };

@@ -1,29 +1,32 @@
-//! What became of messages that went out (Meta: "status messages webhook reference").
+//! Statuses of outbound messages (Meta, *status messages webhook reference*).
 
 use serde_json::value::RawValue;
 
-use super::json::Members;
+use super::json::Object;
 use crate::{
     domain::message::Receipt, domain::message_key::MessageKey, domain::status_update::StatusUpdate,
     domain::whatsapp_error::WhatsAppError, whatsapp::errors::GraphError,
 };
 
-/// The most of `pricing` and `conversation` that is kept, in bytes. They are small; a row is not to grow with what is odd.
+/// The maximum size of `pricing` and `conversation`, in bytes. Larger ones are dropped, which keeps items small.
 const DETAIL_LIMIT: usize = 1024;
 
-/// Reads one status, with the key of its row where we sent the message.
-pub(super) fn read(number: &str, raw: &RawValue) -> Result<(StatusUpdate, Option<MessageKey>), &'static str> {
-    let status = Members::read(raw).ok_or("a status that is no object")?;
+/// The maximum length of a group participant's ID, in bytes.
+const PARTICIPANT_LIMIT: usize = 140;
+
+/// Parses a status, with the message's key if Qasid sent the message. The error says why it is unusable.
+pub(super) fn parse(number: &str, raw: &RawValue) -> Result<(StatusUpdate, Option<MessageKey>), &'static str> {
+    let status = Object::parse(raw).ok_or("the status isn't an object")?;
     let wamid = status.wamid("id")?;
-    let word = status.text("status").ok_or("no status")?;
-    let receipt = Receipt::parse(&word).ok_or("an unknown status")?;
-    let at = status.time("timestamp").ok_or("no time")?;
-    let key = status.text("biz_opaque_callback_data").and_then(|data| data.parse().ok());
-    let errors: Vec<GraphError> = status.list("errors").unwrap_or_default().into_iter().filter_map(error).collect();
+    let name = status.string("status").ok_or("missing status")?;
+    let receipt = Receipt::parse(&name).ok_or("unknown status")?;
+    let at = status.time("timestamp").ok_or("missing timestamp")?;
+    let key = status.string("biz_opaque_callback_data").and_then(|data| data.parse().ok());
+    let errors = GraphError::parse_list(status.array("errors"));
     let error = (receipt == Receipt::Failed)
         .then(|| errors.first().map_or_else(|| "WhatsApp gave no reason".to_owned(), ToString::to_string));
-    let conversation = status.members("conversation");
-    // Group statuses have it inside of `conversation`.
+    let conversation = status.object("conversation");
+    // In group statuses, `pricing` is inside `conversation`.
     let pricing = status.raw("pricing").or_else(|| conversation.as_ref().and_then(|inner| inner.raw("pricing")));
     let update = StatusUpdate {
         phone_number_id: number.to_owned(),
@@ -39,17 +42,13 @@ pub(super) fn read(number: &str, raw: &RawValue) -> Result<(StatusUpdate, Option
     Ok((update, key))
 }
 
-fn error(raw: &RawValue) -> Option<GraphError> {
-    serde_json::from_str(raw.get()).ok()
-}
-
 fn detail(raw: &RawValue) -> Option<String> {
     (raw.get().starts_with('{') && raw.get().len() <= DETAIL_LIMIT).then(|| raw.get().to_owned())
 }
 
-/// The member of a group that a status is about. Meta's pages write the name both ways.
-fn participant(status: &Members<'_>) -> Option<String> {
-    let names = ["recipient_participant_id", "participant_recipient_id", "recipient_participant_user_id"];
-    let named = names.into_iter().find_map(|name| status.text(name));
-    named.filter(|id| id.len() <= 140)
+/// Returns the group participant of a status. Meta's documentation has both spellings.
+fn participant(status: &Object<'_>) -> Option<String> {
+    let keys = ["recipient_participant_id", "participant_recipient_id", "recipient_participant_user_id"];
+    let id = keys.into_iter().find_map(|key| status.string(key));
+    id.filter(|id| id.len() <= PARTICIPANT_LIMIT)
 }

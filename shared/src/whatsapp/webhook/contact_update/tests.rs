@@ -6,13 +6,13 @@ fn raw(value: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap()
 }
 
-fn by(message: &Value) -> Option<ContactUpdate> {
-    by_message(&Members::read(&raw(message)).unwrap(), &[])
+fn update_of(message: &Value) -> Option<ContactUpdate> {
+    from_message(&Object::parse(&raw(message)).unwrap(), &[])
 }
 
-fn together(told: Option<ContactUpdate>) -> Option<Vec<Address>> {
-    match told {
-        Some(ContactUpdate::Together { addresses, .. }) => Some(addresses),
+fn linked_addresses(update: Option<ContactUpdate>) -> Option<Vec<Address>> {
+    match update {
+        Some(ContactUpdate::Linked { addresses, .. }) => Some(addresses),
         _ => None,
     }
 }
@@ -26,7 +26,7 @@ fn bsuid(id: &str) -> Address {
 }
 
 #[test]
-fn every_form_of_a_change_is_read() {
+fn address_change_in_any_version_is_read() {
     let at = "1749416383";
     for (message, from, to) in [
         (
@@ -60,13 +60,15 @@ fn every_form_of_a_change_is_read() {
             vec![bsuid("US.2")],
         ),
     ] {
-        let Some(ContactUpdate::Moved { from: had, to: has, .. }) = by(&message) else { panic!("{message}") };
-        assert_eq!((had, has), (from, to), "{message}");
+        let Some(ContactUpdate::Changed { from: former, to: new, .. }) = update_of(&message) else {
+            panic!("{message}")
+        };
+        assert_eq!((former, new), (from, to), "{message}");
     }
 }
 
 #[test]
-fn what_is_no_change_moves_nobody() {
+fn message_without_address_change_has_no_update() {
     for system in [
         json!({"type": "customer_identity_changed", "wa_id": "491511234567", "user_id": "DE.8"}),
         json!({"type": "user_changed_number", "new_wa_id": "NEW_PHONE_NUMBER"}),
@@ -75,52 +77,54 @@ fn what_is_no_change_moves_nobody() {
         json!("moved"),
     ] {
         let message = json!({"from": "201001234567", "timestamp": "1", "system": system});
-        assert_eq!(by(&message), None, "{message}");
+        assert_eq!(update_of(&message), None, "{message}");
     }
-    // A name that looks like a change is not one: the new form is another than the message's.
+    // The contact's name looks like a change, but the new address differs from the message's.
     let body = "User x changed from US.1 to US.3";
     let message =
         json!({"timestamp": "1", "system": {"type": "user_changed_user_id", "user_id": "US.2", "body": body}});
-    assert_eq!(by(&message), None);
+    assert_eq!(update_of(&message), None);
 }
 
 #[test]
-fn a_withdrawn_field_is_still_read() {
+fn user_id_update_is_read() {
     let update = json!({"wa_id": "16505551234", "timestamp": "1749416383",
         "user_id": {"previous": "US.1", "current": "US.2"},
         "parent_user_id": {"previous": "US.ENT.1", "current": "US.ENT.2"}});
     let raw = raw(&update);
-    let Some(ContactUpdate::Moved { from, to, .. }) = by_update(&Members::read(&raw).unwrap()) else { panic!() };
+    let Some(ContactUpdate::Changed { from, to, .. }) = from_user_id_update(&Object::parse(&raw).unwrap()) else {
+        panic!()
+    };
     assert_eq!(from, [bsuid("US.1"), bsuid("US.ENT.1")]);
     assert_eq!(to, [phone("16505551234"), bsuid("US.2"), bsuid("US.ENT.2")]);
 }
 
 #[test]
-fn statuses_show_the_forms_of_a_recipient() {
-    let seen = |status: Value, contacts: Value| {
+fn status_has_the_addresses_of_the_recipient() {
+    let addresses_of = |status: Value, contacts: Value| {
         let (status, contacts) = (raw(&status), raw(&contacts));
-        together(by_status(&Members::read(&status).unwrap(), &super::super::contacts::read(Some(&contacts))))
+        linked_addresses(from_status(&Object::parse(&status).unwrap(), &super::super::contacts::parse(Some(&contacts))))
     };
     let recipient = json!({"timestamp": "1", "recipient_id": "201001234567", "recipient_user_id": "EG.7",
         "parent_recipient_user_id": "EG.ENT.7"});
-    assert_eq!(seen(recipient, json!([])), Some(vec![phone("201001234567"), bsuid("EG.7"), bsuid("EG.ENT.7")]));
+    assert_eq!(addresses_of(recipient, json!([])), Some(vec![phone("201001234567"), bsuid("EG.7"), bsuid("EG.ENT.7")]));
     let hidden = json!({"timestamp": "1", "recipient_user_id": "EG.7"});
-    assert_eq!(seen(hidden.clone(), json!([])), None);
+    assert_eq!(addresses_of(hidden.clone(), json!([])), None);
     let contacts = json!([{"user_id": "EG.8", "wa_id": "1"}, {"user_id": "EG.7", "wa_id": "201001234567"}, 7]);
-    assert_eq!(seen(hidden, contacts), Some(vec![bsuid("EG.7"), phone("201001234567")]));
-    // In a group the recipient is the group, and the person is the participant.
+    assert_eq!(addresses_of(hidden, contacts), Some(vec![bsuid("EG.7"), phone("201001234567")]));
+    // In a group, the contact is the participant.
     let group = json!({"timestamp": "1", "recipient_id": "12036@g.us", "recipient_type": "group",
         "recipient_participant_id": "201001234567", "recipient_participant_user_id": "EG.7"});
-    assert_eq!(seen(group, json!([])), Some(vec![phone("201001234567"), bsuid("EG.7")]));
+    assert_eq!(addresses_of(group, json!([])), Some(vec![phone("201001234567"), bsuid("EG.7")]));
 }
 
 #[test]
-fn only_ones_own_card_is_about_its_sender() {
+fn only_a_requested_contact_card_belongs_to_the_sender() {
     let message = |origin: &str| {
         json!({"timestamp": "1", "from_user_id": "US.1", "type": "contacts",
             "contacts": [{"origin": origin, "phones": [{"phone": "+1 (555) 123-4567"}]}]})
     };
-    let seen = |origin: &str| together(by(&message(origin)));
-    assert_eq!(seen("contact_request"), Some(vec![bsuid("US.1"), phone("15551234567")]));
-    assert_eq!(seen("other"), None);
+    let addresses_of = |origin: &str| linked_addresses(update_of(&message(origin)));
+    assert_eq!(addresses_of("contact_request"), Some(vec![bsuid("US.1"), phone("15551234567")]));
+    assert_eq!(addresses_of("other"), None);
 }

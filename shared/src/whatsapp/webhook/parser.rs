@@ -1,0 +1,199 @@
+//! The parser: walks entries and changes, and collects their updates.
+
+use serde_json::value::RawValue;
+
+use super::{
+    ContactUpdate, ReceivedMessage, Update, contact_update, contacts,
+    json::Object,
+    message::{self, ParsedMessage},
+    status,
+};
+use crate::{domain::message::Source, domain::webhook_event::WebhookEvent};
+
+/// The maximum length of a phone number ID, in bytes.
+const NUMBER_ID_LIMIT: usize = 128;
+
+/// The updates so far, and the fields of the current entry and change.
+#[derive(Default)]
+pub(super) struct Parser {
+    updates: Vec<Update>,
+    waba_id: Option<String>,
+    time: Option<String>,
+    phone_number_id: Option<String>,
+    /// The business number's digits.
+    display_number: Option<String>,
+    field: String,
+}
+
+impl Parser {
+    /// Returns the updates of a webhook. Invalid JSON structures become events.
+    pub(super) fn parse(mut self, webhook: &RawValue) -> Vec<Update> {
+        match Object::parse(webhook).and_then(|webhook| webhook.array("entry")) {
+            Some(entries) => entries.into_iter().for_each(|entry| self.entry(entry)),
+            None => self.invalid("webhook", "missing entry array", webhook),
+        }
+        self.updates
+    }
+
+    fn entry(&mut self, raw: &RawValue) {
+        let entry = Object::parse(raw).unwrap_or_default();
+        (self.waba_id, self.time, self.phone_number_id) = (entry.string("id"), entry.string("time"), None);
+        match entry.array("changes") {
+            Some(changes) => changes.into_iter().for_each(|change| self.change(change)),
+            None => self.invalid("entry", "missing changes array", raw),
+        }
+    }
+
+    fn change(&mut self, raw: &RawValue) {
+        self.phone_number_id = None;
+        let change = Object::parse(raw).unwrap_or_default();
+        let Some(value) = change.object("value") else {
+            return self.invalid("change", "missing field or value", raw);
+        };
+        // Messages have the number in `metadata`, handovers in `recipient`.
+        let metadata = value.object("metadata").or_else(|| value.object("recipient")).unwrap_or_default();
+        self.phone_number_id = metadata.string("phone_number_id").filter(|id| id.len() <= NUMBER_ID_LIMIT);
+        let digits = |number: String| number.chars().filter(char::is_ascii_digit).collect();
+        self.display_number = metadata.string("display_phone_number").map(digits);
+        self.field = match change.string("field") {
+            Some(field) => field,
+            None if ["messages", "statuses"].iter().any(|key| value.raw(key).is_some()) => "messages".to_owned(),
+            None => return self.invalid("change", "missing field or value", raw),
+        };
+        let is_parsed = match self.field.as_str() {
+            "messages" => self.conversation(&value, None),
+            "smb_message_echoes" | "message_echoes" => self.conversation(&value, Some(Source::Echo)),
+            "standby" => value.object("standby").is_some_and(|value| self.conversation(&value, Some(Source::Standby))),
+            "history" => self.history(&value),
+            field => {
+                if field == "user_id_update" {
+                    let entries = value.array("user_id_update").unwrap_or_default();
+                    let parse = |raw| contact_update::from_user_id_update(&Object::parse(raw)?);
+                    entries.into_iter().filter_map(parse).for_each(|update| self.contact(Some(update)));
+                }
+                self.event(None, raw, None);
+                true
+            }
+        };
+        if !is_parsed {
+            self.event(Some("no known content"), raw, None);
+        }
+    }
+
+    /// Parses messages, statuses, and other fields of a change. Returns `false` if there are none.
+    fn conversation(&mut self, value: &Object<'_>, source: Option<Source>) -> bool {
+        let contacts = contacts::parse(value.raw("contacts"));
+        let mut is_parsed = false;
+        for key in value.keys() {
+            let Some(list) = value.array(key) else {
+                let is_null = value.raw(key).is_some_and(|raw| raw.get() == "null");
+                if !is_null && !matches!(key, "messaging_product" | "metadata" | "contacts") {
+                    self.other_field(key, value);
+                    is_parsed = true;
+                }
+                continue;
+            };
+            match key {
+                "messages" => list.iter().for_each(|raw| {
+                    self.message(message::from_contact(raw, &contacts), source, raw);
+                    self.contact(
+                        Object::parse(raw).and_then(|message| contact_update::from_message(&message, &contacts)),
+                    );
+                }),
+                "message_echoes" => {
+                    let source = source.or(Some(Source::Echo));
+                    list.iter().for_each(|raw| self.message(message::echo(raw, &contacts), source, raw));
+                }
+                "statuses" => list.iter().for_each(|raw| {
+                    self.status(raw);
+                    self.contact(Object::parse(raw).and_then(|status| contact_update::from_status(&status, &contacts)));
+                }),
+                "contacts" => continue,
+                _ => self.other_field(key, value),
+            }
+            is_parsed = true;
+        }
+        is_parsed
+    }
+
+    /// Parses chats from before the number was connected (Meta, *history webhook reference*).
+    fn history(&mut self, value: &Object<'_>) -> bool {
+        let Some(chunks) = value.array("history") else {
+            // The media messages whose placeholders were in earlier chunks.
+            return self.conversation(value, Some(Source::History));
+        };
+        for raw in chunks {
+            let chunk = Object::parse(raw).unwrap_or_default();
+            let Some(threads) = chunk.array("threads") else {
+                self.event(None, raw, None);
+                continue;
+            };
+            for raw in threads {
+                let thread = Object::parse(raw).unwrap_or_default();
+                match thread.array("messages") {
+                    Some(messages) => messages.iter().for_each(|raw| {
+                        let parsed = message::history(raw, &thread, self.display_number.as_deref());
+                        self.message(parsed, Some(Source::History), raw);
+                    }),
+                    None => self.event(Some("missing messages array"), raw, None),
+                }
+            }
+        }
+        true
+    }
+
+    fn message(&mut self, parsed: ParsedMessage, source: Option<Source>, raw: &RawValue) {
+        let wamid = || Object::parse(raw).and_then(|message| message.wamid("id").ok());
+        match (parsed, self.phone_number_id.clone()) {
+            (Ok((peer, message)), Some(phone_number_id)) => {
+                let waba_id = self.waba_id.clone();
+                let received = ReceivedMessage { phone_number_id, waba_id, peer, source, message };
+                self.updates.push(Update::Message(Box::new(received)));
+            }
+            (Ok(_), None) => self.event(Some("missing phone_number_id"), raw, wamid()),
+            (Err(reason), _) => self.event(Some(reason), raw, wamid()),
+        }
+    }
+
+    fn status(&mut self, raw: &RawValue) {
+        let number = self.phone_number_id.as_deref().ok_or("missing phone_number_id");
+        match number.and_then(|number| status::parse(number, raw)) {
+            Ok((update, key)) => self.updates.push(Update::Status(Box::new(update), key)),
+            Err(reason) => {
+                let wamid = Object::parse(raw).and_then(|status| status.wamid("id").ok());
+                self.event(Some(reason), raw, wamid);
+            }
+        }
+    }
+
+    fn contact(&mut self, update: Option<ContactUpdate>) {
+        let update = update.zip(self.phone_number_id.clone());
+        self.updates.extend(update.map(|(update, phone_number_id)| Update::Contact { phone_number_id, update }));
+    }
+
+    /// Adds an event for a field beside the messages, such as `errors` and `user_actions`.
+    fn other_field(&mut self, key: &str, value: &Object<'_>) {
+        let Some(raw) = value.raw(key) else { return };
+        let field = if key == "errors" { key.to_owned() } else { format!("{}.{key}", self.field) };
+        let outer = std::mem::replace(&mut self.field, field);
+        self.event(None, raw, None);
+        self.field = outer;
+    }
+
+    fn invalid(&mut self, field: &str, reason: &'static str, raw: &RawValue) {
+        field.clone_into(&mut self.field);
+        self.event(Some(reason), raw, None);
+    }
+
+    fn event(&mut self, reason: Option<&'static str>, raw: &RawValue, wamid: Option<String>) {
+        self.updates.push(Update::Event(WebhookEvent {
+            field: self.field.clone(),
+            reason,
+            raw: raw.get().to_owned(),
+            phone_number_id: self.phone_number_id.clone(),
+            waba_id: self.waba_id.clone(),
+            time: self.time.clone(),
+            wamid,
+        }));
+    }
+}
