@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use serde_json::Value;
 use shared::{
     runtime::startup::Startup,
-    services::deliver::{Dispatcher, PendingMessage},
+    services::deliver::{Dispatcher, DuePoller, PendingMessage},
     store::{OutboxMessage, keys::Key},
     telemetry,
     whatsapp::CloudApi,
@@ -34,7 +34,7 @@ async fn handle(dispatcher: &Dispatcher, mut event: Value) -> Result<DynamoDbEve
     match event.get_mut("Records").map(Value::take) {
         Some(Value::Array(records)) => Ok(deliver_batch(dispatcher, records).await),
         _ => {
-            dispatcher.keep().await?;
+            DuePoller::new(dispatcher.clone()).run().await?;
             Ok(DynamoDbEventResponse::default())
         }
     }

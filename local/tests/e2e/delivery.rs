@@ -87,7 +87,7 @@ async fn message_past_its_validity_fails() {
     let body = json!({"sessionId": session_id, "to": "+201001234567", "message": "soon", "validUntil": until});
     assert_eq!(app.post("/api/messages/send", &body).await.status, 200);
     let item = app.wait_for_status("failed").await;
-    assert!(item["error"].as_str().unwrap().contains("before its time was over"), "{item}");
+    assert!(item["error"].as_str().unwrap().contains("expired before it could be sent"), "{item}");
     assert!(item.get("due_key").is_none());
 
     let late = merge(body.clone(), &json!({"validUntil": "2020-01-01T00:00:00Z"}));

@@ -1,4 +1,4 @@
-//! What delivery has to know of a session, remembered for a few seconds.
+//! A cache of the session attributes that delivery needs.
 
 use std::{
     collections::HashMap,
@@ -14,10 +14,10 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How old the knowledge may be.
+/// How long a session's state is cached.
 const LIFETIME: Duration = Duration::from_secs(5);
 
-/// A session, as far as delivery is concerned.
+/// The state of a session that delivery depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SessionState {
     pub(super) is_paused: bool,
@@ -28,19 +28,19 @@ pub(super) struct SessionState {
 pub(super) struct Sessions {
     store: Store,
     system: System,
-    known: Arc<Mutex<HashMap<SessionId, (SessionState, Timestamp)>>>,
+    cached: Arc<Mutex<HashMap<SessionId, (SessionState, Timestamp)>>>,
 }
 
 impl Sessions {
     pub(super) fn new(store: Store, system: System) -> Self {
-        Self { store, system, known: Arc::default() }
+        Self { store, system, cached: Arc::default() }
     }
 
-    /// The session's state. One that is gone sends nothing.
+    /// Returns the session's state. A deleted session counts as paused.
     pub(super) async fn get(&self, id: SessionId) -> Result<SessionState, StoreError> {
         let now = self.system.now();
-        if let Ok(known) = self.known.lock()
-            && let Some((state, read_at)) = known.get(&id)
+        if let Ok(cached) = self.cached.lock()
+            && let Some((state, read_at)) = cached.get(&id)
             && now.since(*read_at) < LIFETIME
         {
             return Ok(*state);
@@ -50,25 +50,23 @@ impl Sessions {
             is_paused: session.as_ref().is_none_or(|session| session.paused_reason.is_some()),
             unknown_policy: session.map(|session| session.unknown_policy).unwrap_or_default(),
         };
-        if let Ok(mut known) = self.known.lock() {
-            known.insert(id, (state, now));
+        if let Ok(mut cached) = self.cached.lock() {
+            cached.insert(id, (state, now));
         }
         Ok(state)
     }
 
-    /// Stops the session's outbox for a reason that every message of it shares. Whether it was not stopped before.
+    /// Pauses the session for a reason that affects all its messages. Returns whether it was running.
     pub(super) async fn pause(&self, id: SessionId, reason: &str) -> Result<bool, StoreError> {
-        let is_new = self.store.sessions().pause(id, reason).await?;
-        if let Ok(mut known) = self.known.lock() {
-            known.remove(&id);
-        }
-        Ok(is_new)
+        let was_running = self.store.sessions().pause(id, reason).await?;
+        self.forget(id);
+        Ok(was_running)
     }
 
-    /// Forgets what is known, as it was just changed elsewhere.
+    /// Removes a session from the cache because it was changed.
     pub(super) fn forget(&self, id: SessionId) {
-        if let Ok(mut known) = self.known.lock() {
-            known.remove(&id);
+        if let Ok(mut cached) = self.cached.lock() {
+            cached.remove(&id);
         }
     }
 }
