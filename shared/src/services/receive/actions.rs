@@ -1,0 +1,71 @@
+//! Updates of stored messages: statuses, reactions, edits, and deletions. An update that arrives before its message is
+//! stored as an early update.
+
+use super::Receiver;
+use crate::{
+    domain::id::ChatId,
+    domain::message_action::MessageAction,
+    domain::message_key::MessageKey,
+    domain::status_update::StatusUpdate,
+    store::{Applied, EarlyAction, StoreError},
+};
+
+/// A step of the search for a status's message.
+enum Step {
+    /// By the key that WhatsApp returned.
+    Key(Option<MessageKey>),
+    Wamid,
+    /// Store the status as an early update.
+    StoreEarly,
+}
+
+impl Receiver {
+    /// Applies a status to its message, found by the key that WhatsApp returns, or by the wamid. A status without a message
+    /// may belong to a send that isn't settled yet, or to another application. It is stored as an early update. The second
+    /// search finds a message that was stored in between.
+    pub(super) async fn apply_status(&self, update: &StatusUpdate, key: Option<MessageKey>) -> Result<(), StoreError> {
+        for step in [Step::Key(key), Step::Wamid, Step::StoreEarly, Step::Wamid] {
+            let key = match step {
+                Step::Key(key) => key,
+                Step::Wamid => self.store.messages().find_by_wamid(&update.phone_number_id, &update.wamid).await?,
+                Step::StoreEarly => {
+                    self.store.messages().put_early_status(update).await?;
+                    None
+                }
+            };
+            if let Some(key) = key {
+                let applied = self.store.messages().apply_status(&key, update).await?;
+                if applied != Applied::Missing {
+                    self.count_undelivered(applied);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies a message action to its target, or stores it as an early update. Applying it again changes nothing.
+    pub(super) async fn apply_or_store_action(
+        &self,
+        number: &str,
+        action: MessageAction,
+        chat_id: Option<ChatId>,
+    ) -> Result<(), StoreError> {
+        if self.apply_action(number, &action).await? {
+            return Ok(());
+        }
+        let Some(chat_id) = chat_id else { return Ok(()) };
+        let early = EarlyAction::new(number, action, chat_id, self.system.now());
+        self.store.messages().put_early_action(&early).await?;
+        // The target may have been stored in between. A target stored later applies its early updates.
+        self.apply_action(number, &early.action).await.map(drop)
+    }
+
+    /// Returns whether the target is stored.
+    async fn apply_action(&self, number: &str, action: &MessageAction) -> Result<bool, StoreError> {
+        match self.store.messages().find_by_wamid(number, &action.target).await? {
+            Some(key) => self.store.messages().apply_action(number, &key, action).await,
+            None => Ok(false),
+        }
+    }
+}

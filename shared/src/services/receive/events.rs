@@ -1,0 +1,40 @@
+//! Storing of other webhook events, and of what can't be parsed.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::Receiver;
+use crate::{
+    domain::webhook_event::WebhookEvent,
+    store::{EventOwner, StoreError},
+    telemetry::Metric,
+};
+
+impl Receiver {
+    /// Stores an event for the number that it names, or for its account if that is known. An update that can't be parsed
+    /// may contain a contact's text, so only the number's owner can see it.
+    pub(super) async fn store_event(&self, event: WebhookEvent) -> Result<(), StoreError> {
+        if event.reason.is_some() {
+            self.metrics.add(Metric::WebhookParseFailed, 1);
+        }
+        let owner = match (&event.phone_number_id, &event.waba_id) {
+            (Some(number), _) => EventOwner::Number(number.clone()),
+            (None, Some(account)) if event.reason.is_none() && self.store.numbers().has_account(account).await? => {
+                EventOwner::Account(account.clone())
+            }
+            _ => EventOwner::Unknown,
+        };
+        self.store.events().put_if_absent(&event, &owner, None).await
+    }
+
+    /// Stores a body that isn't JSON. If it isn't UTF-8 either, encodes it as base64.
+    pub(super) async fn store_invalid_body(&self, body: &[u8]) -> Result<(), StoreError> {
+        let (raw, encoding) = match std::str::from_utf8(body) {
+            Ok(text) => (text.to_owned(), None),
+            Err(_) => (BASE64_STANDARD.encode(body), Some("base64")),
+        };
+        let reason = Some("the body is not JSON");
+        let event = WebhookEvent { field: "webhook".to_owned(), reason, raw, ..WebhookEvent::default() };
+        self.metrics.add(Metric::WebhookParseFailed, 1);
+        self.store.events().put_if_absent(&event, &EventOwner::Unknown, encoding).await
+    }
+}

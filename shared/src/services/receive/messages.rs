@@ -1,0 +1,89 @@
+//! Storing of received messages.
+
+use futures_util::{StreamExt, stream};
+
+use super::{MAX_CONCURRENT_REQUESTS, Receiver, task::Conversation};
+use crate::{
+    domain::inbound::{Inbound, InboundBatch},
+    domain::message::Source,
+    domain::message_action::MessageAction,
+    domain::status_update::StatusUpdate,
+    store::{Applied, StoreError},
+    telemetry::Metric,
+    whatsapp::Peer,
+};
+
+impl Receiver {
+    /// Stores the messages of a conversation, then applies the updates that arrived before them and the message actions
+    /// that they contain.
+    pub(super) async fn store_messages(&self, conversation: Conversation) -> Result<(), StoreError> {
+        let number = conversation.phone_number_id.as_str();
+        let Some(owner) = self.number_owners.get(number).await? else { return self.store_unowned(conversation).await };
+        self.number_owners.record_account(number, conversation.waba_id, Some(&owner)).await?;
+        let Conversation { phone_number_id, peer, source, messages, .. } = conversation;
+        let (session_id, Peer { addresses, name }) = (owner.session_id, peer);
+        let actions: Vec<MessageAction> = messages.iter().filter_map(|message| message.action.clone()).collect();
+        let count = messages.len();
+        let messages = self.without_known(&phone_number_id, source, messages).await?;
+        let number = phone_number_id.clone();
+        let batch = InboundBatch { session_id, phone_number_id, addresses, name, source, messages };
+        let receipts = self.store.messages().receive(batch).await?;
+        let stored = receipts.stored;
+        tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");
+        for (wamid, key) in &receipts.recheck {
+            let applied = self.store.messages().apply_early_updates(&number, wamid, key).await?;
+            applied.into_iter().for_each(|applied| self.count_undelivered(applied));
+        }
+        for action in actions {
+            self.apply_or_store_action(&number, action, receipts.chat_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes messages that are stored under another key: messages sent through the API, and repetitions in the history.
+    async fn without_known(
+        &self,
+        number: &str,
+        source: Option<Source>,
+        messages: Vec<Inbound>,
+    ) -> Result<Vec<Inbound>, StoreError> {
+        let unknown: Vec<Result<Option<Inbound>, StoreError>> = stream::iter(messages)
+            .map(|message| async move {
+                let may_be_known = message.from_me || source == Some(Source::History);
+                let is_known = may_be_known && self.is_known(number, &message).await?;
+                Ok((!is_known).then_some(message))
+            })
+            .buffered(MAX_CONCURRENT_REQUESTS)
+            .collect()
+            .await;
+        unknown.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// Returns whether a message is stored. Updates the stored message if WhatsApp reports more about it.
+    async fn is_known(&self, number: &str, message: &Inbound) -> Result<bool, StoreError> {
+        if let Some(key) = message.ours {
+            let update = StatusUpdate::sent(number, &message.wamid, message.timestamp);
+            if self.store.messages().apply_status(&key, &update).await? != Applied::Missing {
+                return Ok(true);
+            }
+        }
+        let Some(key) = self.store.messages().find_by_wamid(number, &message.wamid).await? else { return Ok(false) };
+        self.store.messages().fill_placeholder(&key, message).await?;
+        Ok(true)
+    }
+
+    /// Stores messages for a number that no session owns.
+    pub(super) async fn store_unowned(&self, conversation: Conversation) -> Result<(), StoreError> {
+        let Conversation { phone_number_id, source, messages, .. } = conversation;
+        let (number, count) = (phone_number_id.as_str(), messages.len());
+        let results: Vec<_> = stream::iter(messages)
+            .map(|message| async move { self.store.messages().put_unowned_if_absent(number, &message, source).await })
+            .buffer_unordered(MAX_CONCURRENT_REQUESTS)
+            .collect()
+            .await;
+        results.into_iter().collect::<Result<(), StoreError>>()?;
+        tracing::warn!(phone_number_id, count, "unowned messages stored");
+        self.metrics.add(Metric::UnownedMessages, count as u64);
+        Ok(())
+    }
+}
