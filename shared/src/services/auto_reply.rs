@@ -1,4 +1,4 @@
-//! Responding: what the stream brings of customers' messages is put to the rules, and answered at most once.
+//! Auto-replies: evaluates the session's rules for each inbound message, and stores at most one reply to it.
 
 mod dry_run;
 
@@ -23,21 +23,21 @@ use crate::{
     domain::session::Session,
     domain::system::System,
     domain::time::Timestamp,
-    services::send::place_in_chain,
+    services::send::chain_position,
     store::{Reply, ReplyContext, ReplyOutcome, Store, StoreError},
     telemetry::{Metric, Metrics},
 };
 
-/// Chats that are worked on at once; the messages of one chat go one after the other.
-const PARALLEL: usize = 16;
+/// The maximum number of chats to process concurrently.
+const MAX_CONCURRENT_CHATS: usize = 16;
 
-/// How long a reply is decided anew because other writers of the same chat got somewhere first.
+/// How long to retry storing a reply while other writers change the chat.
 const RETRY_BUDGET: Duration = Duration::from_secs(6);
 
-/// How long after the customer's message a reply is still sent, when the number is busy or its session paused.
+/// How long after the contact's message a reply expires, if the number is busy or the session is paused.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// Answers messages by the rules of their sessions.
+/// Replies to inbound messages by their sessions' rules.
 #[derive(Clone, Debug)]
 pub struct Responder {
     store: Store,
@@ -46,7 +46,7 @@ pub struct Responder {
     metrics: Metrics,
 }
 
-/// Each session with its rules, read once for a batch: a rule that has just been changed counts for the next one.
+/// The rules of each session, read once per batch. A change applies to the next batch.
 #[derive(Default)]
 struct RulesBySession(Mutex<HashMap<SessionId, Arc<OnceCell<Option<SessionRules>>>>>);
 
@@ -56,12 +56,12 @@ struct SessionRules {
 }
 
 impl Responder {
-    /// A responder that answers into `store`.
+    /// Creates a responder.
     pub fn new(store: Store, system: System, limits: Limits) -> Self {
         Self { store, system, limits, metrics: Metrics::default() }
     }
 
-    /// Puts a batch of messages to the rules, those of one chat in their order. The outcome of each, in no order.
+    /// Evaluates the rules for a batch of messages, those of one chat in order. Returns each message's outcome, in any order.
     pub async fn respond<T>(&self, messages: Vec<(T, Message)>) -> Vec<(T, Result<(), StoreError>)> {
         let mut chats: BTreeMap<ChatId, Vec<(T, Message)>> = BTreeMap::new();
         for (tag, message) in messages {
@@ -76,7 +76,7 @@ impl Responder {
                 }
                 outcomes
             })
-            .buffer_unordered(PARALLEL)
+            .buffer_unordered(MAX_CONCURRENT_CHATS)
             .collect()
             .await;
         self.metrics.write(self.system.now());
@@ -89,17 +89,17 @@ impl Responder {
         }
         if let Some(word) = message.body.as_deref().and_then(ConsentWord::read) {
             self.store.chats().set_consent(message.chat_id, word, message.timestamp).await?;
-            tracing::info!(chat_id = %message.chat_id, ?word, "a contact said whether he wants automatic replies");
+            tracing::info!(chat_id = %message.chat_id, ?word, "contact consent received");
         }
         let session_rules = rules_by_session.of(message.session_id);
         let session_rules = session_rules.get_or_try_init(|| self.session_rules(message.session_id)).await?;
-        // A number that has gone to another session is not this one's to answer from.
+        // The number may have moved to another session since.
         let session_rules = session_rules
             .as_ref()
-            .filter(|book| book.session.phone_number_id.as_ref() == Some(&message.phone_number_id));
+            .filter(|known| known.session.phone_number_id.as_ref() == Some(&message.phone_number_id));
         match session_rules {
             Some(session_rules) if session_rules.rules.iter().any(|rule| rule.enabled) => {
-                self.answer(message, session_rules).await
+                self.reply_to(message, session_rules).await
             }
             _ => Ok(()),
         }
@@ -110,7 +110,8 @@ impl Responder {
         Ok(found.map(|(session, rules)| SessionRules { session, rules }))
     }
 
-    async fn answer(&self, message: &Message, session_rules: &SessionRules) -> Result<(), StoreError> {
+    /// Evaluates the rules, and stores the reply if a rule matches.
+    async fn reply_to(&self, message: &Message, session_rules: &SessionRules) -> Result<(), StoreError> {
         let started = self.system.now();
         for round in 0.. {
             if round > 0 {
@@ -122,14 +123,14 @@ impl Responder {
             }
             let Some(context) = self.store.outbox().reply_context(message.chat_id).await? else { return Ok(()) };
             let decision = self.decide(message, &context, session_rules, now);
-            let Some(answer) = &decision.answer else {
-                self.note_suppressed(message, &decision);
+            let Some(selected) = &decision.answer else {
+                self.record_suppressed(message, &decision);
                 return Ok(());
             };
-            match self.store_answer(message, &context, session_rules, answer, now).await? {
+            match self.store_reply(message, &context, session_rules, selected, now).await? {
                 ReplyOutcome::Stored => {
-                    let (message_id, rule_id) = (message.id, answer.rule.id);
-                    tracing::info!(session_id = %message.session_id, %message_id, %rule_id, "a rule answered a message");
+                    let (message_id, rule_id) = (message.id, selected.rule.id);
+                    tracing::info!(session_id = %message.session_id, %message_id, %rule_id, "auto-reply stored");
                     self.metrics.add(Metric::AutoReplies, 1);
                     return Ok(());
                 }
@@ -158,20 +159,20 @@ impl Responder {
         auto_reply::decide(&session_rules.rules, &inbound, &context, self.limits, now)
     }
 
-    async fn store_answer(
+    async fn store_reply(
         &self,
         message: &Message,
         context: &ReplyContext,
         session_rules: &SessionRules,
-        answer: &SelectedReply<'_>,
+        selected: &SelectedReply<'_>,
         now: Timestamp,
     ) -> Result<ReplyOutcome, StoreError> {
-        let reply = reply(message, &context.chat, &session_rules.session, answer, now);
-        let history: History = context.history.after(answer.rule, reply.id, &session_rules.rules, now);
+        let reply = reply(message, &context.chat, &session_rules.session, selected, now);
+        let history: History = context.history.after(selected.rule, reply.id, &session_rules.rules, now);
         let reply = Reply {
             message: &reply,
             inbound: message.key(),
-            rule_id: answer.rule.id,
+            rule_id: selected.rule.id,
             chat: &context.chat,
             last_reply: context.history.last_reply,
             history: &history,
@@ -181,9 +182,10 @@ impl Responder {
         self.store.outbox().store_reply(&reply).await
     }
 
-    fn note_suppressed(&self, message: &Message, decision: &Decision<'_>) {
+    /// Logs and counts a message that a rule would have answered.
+    fn record_suppressed(&self, message: &Message, decision: &Decision<'_>) {
         let Some(verdict) = decision.suppressed() else { return };
-        tracing::info!(session_id = %message.session_id, message_id = %message.id, ?verdict, "no rule may answer a message");
+        tracing::info!(session_id = %message.session_id, message_id = %message.id, ?verdict, "auto-reply suppressed");
         self.metrics.add(metric(verdict), 1);
     }
 }
@@ -205,25 +207,25 @@ fn metric(verdict: Verdict) -> Metric {
     }
 }
 
-/// The reply as it is stored: a pending message like any other, which `deliver` or a worker takes.
-fn reply(inbound: &Message, chat: &Chat, session: &Session, answer: &SelectedReply<'_>, now: Timestamp) -> Message {
-    let (timestamp, previous) = place_in_chain(Some(chat), now);
+/// Returns the reply as a pending message, which `deliver` or a worker sends.
+fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedReply<'_>, now: Timestamp) -> Message {
+    let (timestamp, previous) = chain_position(Some(chat), now);
     Message {
         id: MessageId::for_reply(inbound.id),
         chat_id: chat.id,
         session_id: session.id,
         phone_number_id: inbound.phone_number_id.clone(),
-        kind: answer.content.kind,
-        body: answer.content.body.clone(),
+        kind: selected.content.kind,
+        body: selected.content.body.clone(),
         from_me: true,
         status: MessageStatus::Pending,
         wamid: None,
         error: None,
-        // A group has no other address than the one that the chat is called by.
+        // A group's only address is its ID.
         to: Some(chat.destination().unwrap_or(&chat.remote_id).to_owned()),
         timestamp,
         raw: None,
-        content: Some(answer.content.json.to_string()),
+        content: Some(selected.content.json.to_string()),
         valid_until: Some(inbound.timestamp.after(LIFETIME)),
         channel: session.channel,
         source: Some(Source::AutoReply),

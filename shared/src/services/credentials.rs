@@ -1,5 +1,6 @@
-//! By what WhatsApp knows us, and by what we know WhatsApp: the deployment's secret, and what single numbers have of their
-//! own. Nobody tells us when one is changed, so one that fails is asked for again at once, ahead of its time.
+//! Access tokens, app secrets, and verify tokens of the deployment and of single numbers.
+//!
+//! Credentials are cached. They can be rotated at any time, so a credential that fails is read again immediately.
 
 use std::{fmt, sync::Arc};
 
@@ -11,10 +12,11 @@ use crate::{
     secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
     secrets::{Secrets, SecretsError, Values},
     store::{Store, StoreError},
+    telemetry,
     whatsapp::is_valid_signature,
 };
 
-/// The secrets that webhooks and sends need.
+/// The credentials for webhooks and sends.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     secrets: Secrets,
@@ -22,29 +24,29 @@ pub struct Credentials {
     system: System,
 }
 
-/// The numbers that have credentials of their own.
+/// The numbers with their own credentials.
 #[derive(Clone, Debug)]
 struct Numbers {
     store: Store,
     cipher: CredentialCipher,
-    known: RefreshingCache<Vec<RegisteredNumber>>,
+    registered: RefreshingCache<Vec<RegisteredNumber>>,
 }
 
 /// Credentials could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// The deployment's.
+    /// The deployment's secret could not be read.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
-    /// The numbers.
+    /// The numbers could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A number's own.
+    /// A number's credentials could not be decrypted.
     #[error(transparent)]
     CredentialCipher(#[from] CipherError),
 }
 
-/// What authorises a send.
+/// A Cloud API access token. Its `Debug` output doesn't contain the token.
 #[derive(Clone)]
 pub struct AccessToken {
     text: Arc<str>,
@@ -52,7 +54,7 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// The token as it goes into a request.
+    /// Returns the token.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -64,28 +66,28 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// What there is in place of a token that was refused.
+/// The result of looking for a replacement of a refused token.
 #[derive(Debug)]
 pub enum Replacement {
-    /// Another one.
+    /// There is a different token.
     Token(AccessToken),
-    /// None: it is the one that there is.
+    /// The refused token is the current one.
     None,
-    /// Nobody knows: the question failed.
+    /// Unknown: the credentials could not be read.
     NotYet,
 }
 
-/// Whose signature a webhook bears.
+/// The Meta app that signed a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebhookApp {
-    /// The deployment's own app. It is the operator's, and may tell of every number.
+    /// The deployment's app, which belongs to the operator. It may send updates for every number.
     Deployment,
-    /// The app of these numbers. It may be a customer's, who is believed for his own numbers and no others.
+    /// The app of these numbers, which may belong to a customer. It may only send updates for these numbers.
     Numbers(Vec<String>),
 }
 
 impl WebhookApp {
-    /// Whether what it tells of this number is to be believed.
+    /// Returns whether the app may send updates for this number.
     pub fn owns(&self, phone_number_id: &str) -> bool {
         match self {
             Self::Deployment => true,
@@ -95,31 +97,35 @@ impl WebhookApp {
 }
 
 impl Credentials {
-    /// Credentials out of the deployment's secret, and, where it has a vault, of its numbers.
+    /// Creates credentials from the deployment's secret and, with a `cipher`, from the numbers in the table.
     pub fn new(secrets: Secrets, store: Store, cipher: Option<CredentialCipher>, system: System) -> Self {
-        let numbers = cipher.map(|cipher| Numbers { store, cipher, known: RefreshingCache::new("numbers") });
+        let numbers = cipher.map(|cipher| Numbers { store, cipher, registered: RefreshingCache::new("numbers") });
         Self { secrets, numbers, system }
     }
 
-    /// Reads what there is, so that the first event finds it.
+    /// Reads the secret and the numbers before the first event arrives.
     pub async fn warm_up(&self) {
         let now = self.system.now();
         let numbers = async {
             match &self.numbers {
-                Some(numbers) => numbers.known.get(now, numbers.store.numbers().list()).await.map(drop),
+                Some(numbers) => numbers.registered.get(now, numbers.store.numbers().list()).await.map(drop),
                 None => Ok(()),
             }
         };
         let (secret, numbers) = tokio::join!(self.secrets.get(now), numbers);
         if let Err(error) = secret {
-            tracing::warn!(error = crate::telemetry::chain(&error), "the secret could not be read yet");
+            tracing::warn!(error = telemetry::chain(&error), "secret warm-up failed");
         }
         if let Err(error) = numbers {
-            tracing::warn!(error = crate::telemetry::chain(&error), "the numbers could not be read yet");
+            tracing::warn!(error = telemetry::chain(&error), "numbers warm-up failed");
         }
     }
 
-    /// Whether `token` is a verify token.
+    /// Returns whether `token` is a verify token.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialsError::Secrets`] if the secret can't be read.
     pub async fn verifies(&self, token: &str) -> Result<bool, CredentialsError> {
         let now = self.system.now();
         let secrets = self.secrets.get(now).await?;
@@ -130,8 +136,13 @@ impl Credentials {
         Ok(newer.is_some_and(|newer| newer.verify_token.contains(token)))
     }
 
-    /// Whose the signature of a webhook is: `signature` is the header's value. `None` when it is nobody's. What is known
-    /// comes first and the deployment's secret before all, so that the usual webhook takes one look.
+    /// Returns the app that signed a webhook, or `None` if the signature is invalid. `signature` is the value of the header
+    /// `X-Hub-Signature-256`. Tries cached secrets first, and the deployment's before the numbers', so that most webhooks
+    /// need one comparison.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialsError`] if credentials that may match can't be read.
     pub async fn webhook_app(&self, body: &[u8], signature: &str) -> Result<Option<WebhookApp>, CredentialsError> {
         let signed = |secrets: &Values| secrets.iter().any(|secret| is_valid_signature(body, signature, secret));
         let now = self.system.now();
@@ -141,7 +152,7 @@ impl Credentials {
         }
         let known = match &self.numbers {
             Some(numbers) => {
-                let known = numbers.known.get(now, numbers.store.numbers().list()).await?;
+                let known = numbers.registered.get(now, numbers.store.numbers().list()).await?;
                 if let Some(webhook_app) = self.signing_numbers(numbers, &known, signed).await? {
                     return Ok(Some(webhook_app));
                 }
@@ -155,29 +166,29 @@ impl Credentials {
             return Ok(Some(WebhookApp::Deployment));
         }
         let Some((numbers, known)) = known else { return Ok(None) };
-        match numbers.known.refresh_if(&known, MIN_REFRESH_INTERVAL, now, numbers.store.numbers().list()).await {
+        match numbers.registered.refresh_if(&known, MIN_REFRESH_INTERVAL, now, numbers.store.numbers().list()).await {
             Refresh::Value(newer) => self.signing_numbers(numbers, &newer, signed).await,
             Refresh::Same | Refresh::NotYet => Ok(None),
         }
     }
 
-    /// The numbers whose app secret signs. Each distinct secret is tried once.
+    /// Returns the numbers whose app secret matches the signature. Tries each distinct secret once.
     async fn signing_numbers(
         &self,
         numbers: &Numbers,
         known: &[RegisteredNumber],
         signed: impl Fn(&Values) -> bool,
     ) -> Result<Option<WebhookApp>, CredentialsError> {
-        let (mut tried, mut found, mut problem) = (Vec::<(Arc<str>, bool)>::new(), Vec::new(), None);
+        let (mut tried, mut found, mut failure) = (Vec::<(Arc<str>, bool)>::new(), Vec::new(), None);
         for number in known {
             let Some(ciphertext) = &number.app_secret else { continue };
             let now = self.system.now();
             let secrets = match numbers.cipher.decrypt(Kind::AppSecret, &number.phone_number_id, ciphertext, now).await
             {
                 Ok(secrets) => secrets,
-                // The others may sign it.
+                // Another number's secret may still match.
                 Err(error) => {
-                    problem = Some(error);
+                    failure = Some(error);
                     continue;
                 }
             };
@@ -191,18 +202,22 @@ impl Credentials {
                 found.push(number.phone_number_id.clone());
             }
         }
-        match problem {
+        match failure {
             _ if !found.is_empty() => Ok(Some(WebhookApp::Numbers(found))),
-            Some(problem) => Err(problem.into()),
+            Some(failure) => Err(failure.into()),
             None => Ok(None),
         }
     }
 
-    /// The token to send with from this number: its own, else the deployment's.
+    /// Returns the number's own access token, or the deployment's if it has none.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialsError`] if the token can't be read.
     pub async fn access_token(&self, phone_number_id: &str) -> Result<AccessToken, CredentialsError> {
         let now = self.system.now();
         if let Some(numbers) = &self.numbers {
-            let known = numbers.known.get(now, numbers.store.numbers().list()).await?;
+            let known = numbers.registered.get(now, numbers.store.numbers().list()).await?;
             if let Some(text) = self.own_token(numbers, &known, phone_number_id).await? {
                 return Ok(AccessToken { text, read_at: now });
             }
@@ -210,24 +225,24 @@ impl Credentials {
         Ok(AccessToken { text: self.secrets.get(now).await?.access_token.as_str().into(), read_at: now })
     }
 
-    /// What there is in place of a token that WhatsApp has refused.
+    /// Looks for a replacement of a token that WhatsApp has refused.
     pub async fn replacement(&self, phone_number_id: &str, refused: &AccessToken) -> Replacement {
         let now = self.system.now();
-        // Whatever was read after the refused one is new enough: of many sends that fail at once, one asks.
+        // Credentials read after the refused token are new enough: of many sends that fail at once, one reads them again.
         let age = now.since(refused.read_at);
-        let mut is_sure = true;
+        let mut is_current = true;
         if let Some(numbers) = &self.numbers
-            && let Ok(known) = numbers.known.get(now, numbers.store.numbers().list()).await
+            && let Ok(known) = numbers.registered.get(now, numbers.store.numbers().list()).await
         {
-            is_sure &=
-                numbers.known.refresh_if(&known, age, now, numbers.store.numbers().list()).await != Refresh::NotYet;
+            is_current &= numbers.registered.refresh_if(&known, age, now, numbers.store.numbers().list()).await
+                != Refresh::NotYet;
         }
         if let Ok(secrets) = self.secrets.get(now).await {
-            is_sure &= self.secrets.refresh_if_older(&secrets, age, now).await != Refresh::NotYet;
+            is_current &= self.secrets.refresh_if_older(&secrets, age, now).await != Refresh::NotYet;
         }
         match self.access_token(phone_number_id).await {
             Ok(token) if token.text != refused.text => Replacement::Token(token),
-            Ok(_) if is_sure => Replacement::None,
+            Ok(_) if is_current => Replacement::None,
             _ => Replacement::NotYet,
         }
     }
@@ -246,13 +261,4 @@ impl Credentials {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_numbers_app_is_believed_for_its_own_numbers_only() {
-        let webhook_app = WebhookApp::Numbers(vec!["1".to_owned(), "2".to_owned()]);
-        assert!(webhook_app.owns("1") && webhook_app.owns("2") && !webhook_app.owns("3"));
-        assert!(WebhookApp::Deployment.owns("3"));
-    }
-}
+mod tests;

@@ -11,16 +11,16 @@ use crate::{
     store::{MessageMetadata, Store, StoreError},
 };
 
-/// The maximum size of the messages on a page, in bytes. Lambda responses have up to 6 MB, in which every quotation mark
-/// counts twice.
+/// The maximum size of the messages on a page, in bytes. A Lambda response has up to 6 MB, and escaping doubles each
+/// quotation mark.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// What WhatsApp, or a worker, sent of a message.
+/// A message's JSON as WhatsApp or a worker sent it.
 #[derive(Debug)]
 pub enum Received {
-    /// A message of the business, whose `content` is what was sent.
+    /// There is none: Qasid sent the message, and `content` has the sent JSON.
     Nothing,
-    /// The JSON as it was received.
+    /// The received JSON.
     Json(Box<RawValue>),
     /// More than fits on a page.
     TooLong,
@@ -29,7 +29,7 @@ pub enum Received {
 /// A chat could not be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The table failed.
+    /// A DynamoDB request failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A stored message could not be written as JSON.
@@ -37,8 +37,12 @@ pub enum ExportError {
     Json(#[from] serde_json::Error),
 }
 
-/// Returns a page of an export, each message as `render` writes it: as many messages as the list asks for, or fewer if
-/// they are long, and at least one.
+/// Returns a page of an export, with each message serialized by `render`. A page has fewer messages than the list asks for
+/// if they are long, but at least one.
+///
+/// # Errors
+///
+/// [`ExportError::Store`] if a message can't be read, [`ExportError::Json`] if one can't be serialized.
 pub async fn export(
     store: &Store,
     chat: &Chat,

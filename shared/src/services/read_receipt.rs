@@ -43,7 +43,7 @@ pub enum ReadError {
     /// The chat's session was erased in the meantime.
     #[error("the chat's session was erased")]
     NoSession,
-    /// The table didn't respond.
+    /// A DynamoDB request failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -56,6 +56,10 @@ impl ReadReceipts {
 
     /// Marks the chat as read in the table, then at WhatsApp. A failure at WhatsApp is part of the result: the chat is
     /// read either way, and a repeated request marks it at WhatsApp.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the chat or its session was erased, or the table can't be updated.
     pub async fn mark_read(&self, store: &Store, chat: &Chat) -> Result<(Chat, ReadReceipt), ReadError> {
         let (session, chat) =
             tokio::join!(store.sessions().get(chat.session_id), store.chats().change(chat, &ChatChange::READ));
@@ -76,8 +80,8 @@ impl ReadReceipts {
         let token = match self.credentials.access_token(number).await {
             Ok(token) => token,
             Err(error) => {
-                tracing::error!(error = telemetry::chain(&error), "access token for a read receipt not available");
-                return ReadReceipt::failed("The access token could not be read".to_owned());
+                tracing::error!(error = telemetry::chain(&error), "access token not available");
+                return ReadReceipt::failed("The access token is not available".to_owned());
             }
         };
         let mut marked = self.cloud_api.mark_read(number, token.as_str(), wamid).await;

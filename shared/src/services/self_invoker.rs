@@ -1,4 +1,4 @@
-//! How a function starts another invocation of itself, to do soon what it cannot wait for now.
+//! Self-invocation: a function starts another invocation of itself for work that it can't wait for.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -7,14 +7,14 @@ use std::{
 
 use crate::{aws::ServiceClient, domain::time::Timestamp, telemetry};
 
-/// The event of an invocation that a function started itself.
+/// The event of a self-invocation.
 const EVENT: &str = r#"{"source":"qasid.self-invoke"}"#;
 
-/// The least time between two wakes of one process. One that is left out is no loss: the invocation that the last one
-/// started is at work, and the schedule covers the rest.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// The minimum time between self-invocations of one process. Skipping one is safe: the previous invocation is running, and
+/// the schedule starts one every minute.
+const MIN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Starts invocations of the function that it is part of.
+/// Starts asynchronous invocations of the running function.
 #[derive(Clone, Debug)]
 pub struct SelfInvoker {
     client: ServiceClient,
@@ -23,36 +23,36 @@ pub struct SelfInvoker {
 }
 
 impl SelfInvoker {
-    /// A self_invoker of the function with this name.
+    /// Creates a self-invoker for the function with this name.
     pub fn new(client: ServiceClient, function: String) -> Self {
         Self { client, function, last: Arc::default() }
     }
 
-    /// [`Self::invoke_now`], unless this process did so in the last 5 s.
+    /// Calls [`Self::invoke_now`], unless this process did so within the last 5 seconds.
     pub async fn invoke(&self, now: Timestamp) {
-        if self.is_time(now) {
+        if self.is_allowed(now) {
             self.invoke_now().await;
         }
     }
 
-    /// Invokes the function asynchronously (Lambda API Reference, "Invoke", type `Event`) with
-    /// `{"source":"qasid.self-invoke"}`. Returns when Lambda has taken the event. When it does not take it, that is logged and
-    /// nothing more: the schedule comes within a minute. That is also what goes on where Lambda ends a chain of wakes,
-    /// which it takes for a loop after 16 (Lambda developer guide, "Use Lambda recursive loop detection to prevent
-    /// infinite loops").
+    /// Invokes the function asynchronously (AWS, *Lambda API Reference*, Invoke, type `Event`) with the event
+    /// `{"source":"qasid.self-invoke"}`. Returns when Lambda has accepted the event. Logs a failure, because the schedule
+    /// starts an invocation within a minute. The same applies if Lambda stops a chain of 16 self-invocations as a loop
+    /// (AWS, *Lambda Developer Guide*, recursive loop detection).
     pub async fn invoke_now(&self) {
         if let Err(error) = self.client.invoke_async(&self.function, EVENT).await {
-            tracing::warn!(error = telemetry::chain(&*error), "the function could not wake itself");
+            tracing::warn!(error = telemetry::chain(&*error), "self-invocation failed");
         }
     }
 
-    /// An attempt counts even when it fails, so that an API that refuses is not asked again for each message.
-    fn is_time(&self, now: Timestamp) -> bool {
+    /// Returns whether the minimum time has passed. A failed invocation counts as well, so that a failing API is not called
+    /// for each message.
+    fn is_allowed(&self, now: Timestamp) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = last.is_none_or(|last| now.since(last) >= INTERVAL);
-        if is_time {
+        let is_allowed = last.is_none_or(|last| now.since(last) >= MIN_INTERVAL);
+        if is_allowed {
             *last = Some(now);
         }
-        is_time
+        is_allowed
     }
 }

@@ -1,4 +1,4 @@
-//! Sending: from a caller's request to a pending message that `deliver`, or a worker, will post.
+//! Sends: turns a caller's request into a pending message, which `deliver` or a worker sends.
 
 use std::time::Duration;
 
@@ -20,15 +20,15 @@ use crate::{
     store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError},
 };
 
-/// How long a send is built anew because the table changed between reading and writing: each time another writer of the
-/// same chat got somewhere. Under the function's own timeout, so that the caller is told to come again.
+/// How long to retry while other writers change the chat. Shorter than the function's timeout, so that the caller receives
+/// a response.
 const RETRY_BUDGET: Duration = Duration::from_secs(6);
 
-/// A caller's request to send a message, read and found to be in order.
+/// A caller's valid request to send a message.
 #[derive(Debug)]
 pub struct SendRequest {
     pub(crate) session_id: SessionId,
-    /// As the caller gave it; the chat's name until the contact's own is known.
+    /// The recipient as the caller wrote it. Names the chat until the contact's name is known.
     pub(crate) to: String,
     pub(crate) address: Address,
     pub(crate) content: Content,
@@ -44,8 +44,8 @@ struct SendResponse {
 }
 
 impl SendRequest {
-    /// What makes two requests the same. The address counts as it was written, as a caller who repeats a request repeats
-    /// its bytes.
+    /// Returns the SHA-256 hash, in hexadecimal, by which two requests with the same idempotency key are compared. Uses the
+    /// recipient as written, because a repeated request repeats its bytes.
     fn hash(&self) -> String {
         let mut hash = Sha256::new();
         let content = self.content.json.to_string();
@@ -62,10 +62,10 @@ impl SendRequest {
 /// A message was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum NotStored {
-    /// The table failed.
+    /// A DynamoDB request failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The response could not be written as JSON.
+    /// The response could not be serialized as JSON.
     #[error(transparent)]
     Response(#[from] serde_json::Error),
     /// There is no such session.
@@ -74,23 +74,23 @@ pub enum NotStored {
     /// The session was never paired.
     #[error("Session is not connected: scan the QR code of GET /api/qr with WhatsApp and send its text")]
     SessionNotConnected,
-    /// The message's time has passed.
+    /// `validUntil` is in the past.
     #[error("`validUntil` must be in the future")]
     Expired,
     /// The customer service window is closed.
     #[error(
-        "The contact's last message is over 24 hours old, and WhatsApp now takes templates only: \
+        "The contact's last message is over 24 hours old, so WhatsApp accepts templates only: \
          send a message of type template"
     )]
     OutsideServiceWindow,
-    /// The message that `field` refers to isn't one of the session.
-    #[error("{field}.message_id names no message of this session")]
+    /// The message that `field` refers to isn't in the session.
+    #[error("{field}.message_id doesn't refer to a message of this session")]
     UnknownMessage {
         /// `context` or `reaction`.
         field: &'static str,
     },
     /// WhatsApp has not accepted the message that `field` refers to.
-    #[error("{field}.message_id names a message that WhatsApp has not accepted yet: try again later")]
+    #[error("{field}.message_id refers to a message that WhatsApp has not accepted yet: try again later")]
     MessageNotAccepted {
         /// `context` or `reaction`.
         field: &'static str,
@@ -100,7 +100,11 @@ pub enum NotStored {
     IdempotencyKeyReused,
 }
 
-/// Stores the message and its chat, and gives the answer as JSON text: the same text for the same idempotency key.
+/// Stores the message and its chat. Returns the response's JSON, which is the same text for the same idempotency key.
+///
+/// # Errors
+///
+/// [`NotStored`]. Returns [`StoreError::Contention`] if other writers change the chat for too long.
 pub async fn send(store: &Store, system: System, request: SendRequest) -> Result<String, NotStored> {
     let identity = request.address.identity();
     let hash = request.hash();
@@ -115,32 +119,34 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
         let key = request.idempotency_key.as_deref();
         let context = store.outbox().send_context(request.session_id, &identity, key).await?;
         if let Some(replay) = &context.replay {
-            return repeated(replay, &hash);
+            return replayed(replay, &hash);
         }
         let message = build(store, system, &request, &context).await?;
         let chat = chat_after(&request, &context, &message);
-        let answer = SendResponse { success: true, chat: chat.response(), message: message.response() };
-        let answer = serde_json::to_string(&answer)?;
-        let idempotency = key.map(|key| (key, Replay::new(hash.clone(), answer.clone(), message.timestamp)));
+        let response = SendResponse { success: true, chat: chat.response(), message: message.response() };
+        let response = serde_json::to_string(&response)?;
+        let idempotency = key.map(|key| (key, Replay::new(hash.clone(), response.clone(), message.timestamp)));
         let alias_write = context.alias_write.as_ref();
         let outbound =
             Outbound { message: &message, chat: &chat, known: context.chat.as_ref(), alias_write, idempotency };
         match store.outbox().store(&outbound).await? {
-            SendOutcome::Stored => return Ok(answer),
-            SendOutcome::Replayed(replay) => return repeated(&replay, &hash),
+            SendOutcome::Stored => return Ok(response),
+            SendOutcome::Replayed(replay) => return replayed(&replay, &hash),
             SendOutcome::Changed => {}
         }
     }
     Err(StoreError::Contention { operation: "sending a message" }.into())
 }
 
-fn repeated(replay: &Replay, hash: &str) -> Result<String, NotStored> {
+/// Returns the stored response if the request is the same.
+fn replayed(replay: &Replay, hash: &str) -> Result<String, NotStored> {
     if replay.request_hash == hash {
         return Ok(replay.response.clone());
     }
     Err(NotStored::IdempotencyKeyReused)
 }
 
+/// Returns the message to store, based on the session and the chat as read from the table.
 async fn build(
     store: &Store,
     system: System,
@@ -162,7 +168,7 @@ async fn build(
     {
         return Err(NotStored::OutsideServiceWindow);
     }
-    let (timestamp, previous) = place_in_chain(chat, now);
+    let (timestamp, previous) = chain_position(chat, now);
     let to = match &request.address {
         Address::Phone(given) | Address::Bsuid(given) => chat.and_then(Chat::destination).unwrap_or(given).to_owned(),
         Address::Group(_) => request.address.remote_id(),
@@ -194,9 +200,9 @@ fn number_of(session: &Session) -> Result<&str, NotStored> {
     session.phone_number_id.as_deref().ok_or(NotStored::SessionNotConnected)
 }
 
-/// The message's time and the one that it comes after. Two computers' clocks differ, so that a message is given a time
-/// after the one before it. One that is older than a message is ever tried needs no waiting for.
-pub(crate) fn place_in_chain(chat: Option<&Chat>, now: Timestamp) -> (Timestamp, Option<String>) {
+/// Returns the timestamp and the predecessor of the chat's next outbound message. The timestamp is later than the
+/// predecessor's, even if clocks differ. An old predecessor that can't be pending anymore is omitted.
+pub(crate) fn chain_position(chat: Option<&Chat>, now: Timestamp) -> (Timestamp, Option<String>) {
     let last = chat.and_then(|chat| MessageKey::linked(chat.id, chat.last_outbound.as_deref()?));
     let Some(last) = last else { return (now, None) };
     let timestamp = now.max(last.time.after(Duration::from_millis(1)));
@@ -204,7 +210,7 @@ pub(crate) fn place_in_chain(chat: Option<&Chat>, now: Timestamp) -> (Timestamp,
     (timestamp, chat.filter(|_| is_recent).map(|chat| last.link_from(chat.id)))
 }
 
-/// The content with the messages that it names as WhatsApp names them.
+/// Returns the content's JSON with message IDs replaced by wamids.
 async fn resolved(store: &Store, session: &Session, content: &Content) -> Result<Value, NotStored> {
     let mut resolved = content.json.clone();
     if let Some(id) = &content.reply_to {
@@ -218,7 +224,7 @@ async fn resolved(store: &Store, session: &Session, content: &Content) -> Result
     Ok(resolved)
 }
 
-/// What WhatsApp calls the message that the caller names by our id; anything else is WhatsApp's own id already.
+/// Returns the wamid of the message with this ID. Any other text is a wamid already.
 async fn wamid_of(store: &Store, session: &Session, id: &str, field: &'static str) -> Result<String, NotStored> {
     let Ok(id) = id.parse::<MessageId>() else { return Ok(id.to_owned()) };
     let known = match store.messages().find_by_id(id).await? {
@@ -233,6 +239,7 @@ async fn wamid_of(store: &Store, session: &Session, id: &str, field: &'static st
     message.wamid.ok_or(NotStored::MessageNotAccepted { field })
 }
 
+/// Returns the chat with the message as its last one.
 fn chat_after(request: &SendRequest, context: &SendContext, message: &Message) -> Chat {
     let chat = context.chat.clone().unwrap_or_else(|| {
         Chat::new(context.chat_id, message.session_id, &request.address, request.to.clone(), message.timestamp)

@@ -1,5 +1,5 @@
-//! Linked-device workers: processes that hold a WhatsApp Web socket. They take a session's messages from the same
-//! outbox, under leases, and hand in what the device receives.
+//! Linked-device workers: processes with a WhatsApp Web connection. They claim a session's pending messages under leases,
+//! settle them, and submit the messages that the device receives.
 
 mod claim;
 mod receive;
@@ -17,13 +17,13 @@ use crate::{
 pub use claim::{ClaimRequest, Claimed, claim};
 pub use receive::{ReceiveRequest, receive};
 
-/// A worker's request could not be carried out.
+/// A worker's request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// The table failed.
+    /// A DynamoDB request failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A stored message could not be written as JSON.
+    /// A message could not be serialized as JSON.
     #[error(transparent)]
     Response(#[from] serde_json::Error),
     /// There is no such session.
@@ -38,8 +38,8 @@ pub enum WorkerError {
     /// The session sends through the Cloud API.
     #[error("Session is paired over the Cloud API: a worker cannot carry its messages")]
     PairedOverCloudApi,
-    /// The message has another outcome under the same lease.
-    #[error("The message has been settled otherwise under this lease")]
+    /// The message was settled with another outcome under the same lease.
+    #[error("The message was settled with another outcome under this lease")]
     AlreadySettled,
     /// The lease is invalid or has expired.
     #[error("The lease is invalid or has expired. Do not send this message")]
@@ -59,7 +59,7 @@ pub fn require_worker(session: &Session) -> Result<(), WorkerError> {
     }
 }
 
-/// A worker's word on a message.
+/// A worker's request to settle a message.
 #[derive(Debug)]
 pub struct SettleRequest {
     pub(crate) message_id: MessageId,
@@ -67,7 +67,13 @@ pub struct SettleRequest {
     pub(crate) outcome: WorkerOutcome,
 }
 
-/// Writes what became of a message of the caller's. Saying the same again changes nothing.
+/// Settles a message if `may_use` allows its session. Settling it again with the same outcome changes nothing.
+///
+/// # Errors
+///
+/// - [`WorkerError::MessageNotFound`] if the message doesn't exist or its session isn't allowed.
+/// - [`WorkerError::LeaseLost`] if the lease isn't the message's own or has expired.
+/// - [`WorkerError::AlreadySettled`] if the message was settled with another outcome under this lease.
 pub async fn settle(
     store: &Store,
     request: &SettleRequest,
@@ -85,12 +91,12 @@ pub async fn settle(
             .await?
             .ok_or(WorkerError::MessageNotFound)?,
     };
-    let said = match &request.outcome {
+    let is_same = match &request.outcome {
         WorkerOutcome::Sent { id } => row.message.wamid.as_ref() == Some(id),
         WorkerOutcome::Failed { reason } => row.message.error.as_ref() == Some(reason),
     };
     match row.settled_lease.as_ref() {
-        Some(settled) if *settled == lease && said => Ok(row.message.response()),
+        Some(settled) if *settled == lease && is_same => Ok(row.message.response()),
         Some(settled) if *settled == lease => Err(WorkerError::AlreadySettled),
         _ => Err(WorkerError::LeaseLost),
     }

@@ -1,4 +1,4 @@
-//! The dry run: what the rules would make of a text, and why. Nothing is stored.
+//! The dry run: evaluates a session's rules for a text and explains each rule's result. Stores nothing.
 
 use serde_json::{Value, json};
 
@@ -13,25 +13,25 @@ use crate::{
     store::{ReplyContext, Store, StoreError},
 };
 
-/// What a contact of whom nothing is known is called.
-const SOMEBODY: &str = "Customer";
+/// The name of a contact without a chat.
+const DEFAULT_NAME: &str = "Customer";
 
-/// A text that a contact might write.
+/// A text to evaluate as if a contact had sent it.
 #[derive(Debug)]
 pub struct DryRun {
-    /// Whose rules.
+    /// The session with the rules.
     pub session_id: SessionId,
     pub(crate) text: String,
-    /// `None` for now.
+    /// When the contact sends the text; `None` for now.
     pub(crate) at: Option<Timestamp>,
-    /// `None` for somebody who has never written.
+    /// The contact's chat; `None` for a contact who has never written.
     pub(crate) chat_id: Option<ChatId>,
 }
 
 /// The rules could not be evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum DryRunError {
-    /// The table failed.
+    /// A DynamoDB request failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// There is no such session.
@@ -42,7 +42,11 @@ pub enum DryRunError {
     ChatNotFound,
 }
 
-/// Puts the text to the session's rules as if it came now, or at the time that is given.
+/// Evaluates the session's rules. Returns the response's JSON: the reply, if any, and each rule's result.
+///
+/// # Errors
+///
+/// [`DryRunError::SessionNotFound`] or [`DryRunError::ChatNotFound`] if the session or its chat doesn't exist.
 pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun) -> Result<Value, DryRunError> {
     let (_, rules) = store.sessions().get_with_rules(run.session_id).await?.ok_or(DryRunError::SessionNotFound)?;
     let context = match run.chat_id {
@@ -50,7 +54,7 @@ pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun
         None => None,
     };
     let (mut chat, history) = context.map(|context| (context.chat, context.history)).unzip();
-    // What the word would do to the chat before the rules are asked.
+    // A received START opts the contact in before the rules are evaluated.
     if let (Some(chat), Some(ConsentWord::Start)) = (&mut chat, ConsentWord::read(&run.text)) {
         chat.opted_out = false;
     }
@@ -61,10 +65,10 @@ pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun
         written_at: now,
         is_first: chat.as_ref().is_none_or(|chat| chat.first_inbound.is_none()),
     };
-    let name = chat.as_ref().map_or(SOMEBODY, |chat| chat.name.as_str());
+    let name = chat.as_ref().map_or(DEFAULT_NAME, |chat| chat.name.as_str());
     let history = history.unwrap_or_default();
     let context = ChatContext { chat: chat.as_ref(), name, history: &history };
-    Ok(answer(&auto_reply::decide(&rules, &inbound, &context, limits, now)))
+    Ok(response(&auto_reply::decide(&rules, &inbound, &context, limits, now)))
 }
 
 async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Result<ReplyContext, DryRunError> {
@@ -72,50 +76,49 @@ async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Resul
     context.ok_or(DryRunError::ChatNotFound)
 }
 
-fn answer(decision: &Decision<'_>) -> Value {
-    let reply = decision.answer.as_ref().map(
-        |answer| json!({"rule_id": answer.rule.id, "rule_name": answer.rule.name, "content": answer.content.json}),
-    );
+fn response(decision: &Decision<'_>) -> Value {
+    let reply = decision.answer.as_ref().map(|selected| {
+        let (rule, content) = (selected.rule, &selected.content);
+        json!({"rule_id": rule.id, "rule_name": rule.name, "content": content.json})
+    });
     let rules: Vec<Value> = decision.verdicts.iter().map(|(rule, verdict)| explained(rule, *verdict)).collect();
     json!({"success": true, "reply": reply, "rules": rules})
 }
 
 fn explained(rule: &Rule, verdict: Verdict) -> Value {
     let (reason, explanation) = match verdict {
-        Verdict::Answers => ("answers", "It answers".to_owned()),
-        Verdict::Suppressed(silence) => silenced(silence),
-        Verdict::Outranked => ("outranked", "It could answer, and a rule that is asked before it does".to_owned()),
-        Verdict::Disabled => ("disabled", "It is switched off".to_owned()),
-        Verdict::NoKeyword => ("no_keyword", "None of its keywords is found in the text".to_owned()),
+        Verdict::Answers => ("answers", "The rule matches and replies".to_owned()),
+        Verdict::Suppressed(reason) => suppressed(reason),
+        Verdict::Outranked => ("outranked", "The rule matches, but another rule with precedence replies".to_owned()),
+        Verdict::Disabled => ("disabled", "The rule is disabled".to_owned()),
+        Verdict::NoKeyword => ("no_keyword", "The text contains none of the rule's keywords".to_owned()),
         Verdict::TooManyPatterns => {
-            ("too_many_patterns", "It was not tried: a message is held against up to 50 patterns".to_owned())
+            ("too_many_patterns", "The rule was not evaluated: up to 50 patterns are evaluated per message".to_owned())
         }
         Verdict::NotFirstMessage => ("not_first_message", "The contact has written before".to_owned()),
-        Verdict::OutsideHours => ("outside_hours", "The time is outside of its hours".to_owned()),
+        Verdict::OutsideHours => ("outside_hours", "The time is outside the rule's hours".to_owned()),
         Verdict::WithinHours => {
-            ("within_hours", "The time is within its hours, and it answers outside of them".to_owned())
+            ("within_hours", "The time is within the rule's hours, and the rule replies outside them".to_owned())
         }
-        Verdict::UnknownTimeZone => ("unknown_time_zone", "Its time zone is not known any more".to_owned()),
+        Verdict::UnknownTimeZone => ("unknown_time_zone", "The rule's time zone is unknown".to_owned()),
         Verdict::CoolingDown { until } => {
-            ("cooling_down", format!("It has answered this chat, and does so again after {until}"))
+            ("cooling_down", format!("The rule has replied in this chat and does not reply again before {until}"))
         }
-        Verdict::Unsendable => ("unsendable", "With this text its reply is none that WhatsApp takes".to_owned()),
+        Verdict::Unsendable => ("unsendable", "With this text, the reply is not a valid WhatsApp message".to_owned()),
     };
     json!({"id": rule.id, "name": rule.name, "reason": reason, "explanation": explanation})
 }
 
-fn silenced(silence: SuppressionReason) -> (&'static str, String) {
-    let (reason, explanation) = match silence {
-        SuppressionReason::NotAnswerable => ("not_answerable", "Nothing of this type is answered"),
-        SuppressionReason::Group => ("group", "It could answer, and nothing is answered in groups"),
-        SuppressionReason::TooOld => ("too_old", "It could answer, and the message is too old"),
-        SuppressionReason::StopWord => ("stop_word", "It could answer, and the text says that nothing may"),
-        SuppressionReason::OptedOut => ("opted_out", "It could answer, and the contact has said STOP"),
-        SuppressionReason::AnsweredByPerson => {
-            ("answered_by_person", "It could answer, and a person of the business wrote a short time ago")
-        }
+fn suppressed(reason: SuppressionReason) -> (&'static str, String) {
+    let (reason, explanation) = match reason {
+        SuppressionReason::NotAnswerable => ("not_answerable", "Messages of this type are not answered"),
+        SuppressionReason::Group => ("group", "The rule matches, but messages in groups are not answered"),
+        SuppressionReason::TooOld => ("too_old", "The rule matches, but the message is too old"),
+        SuppressionReason::StopWord => ("stop_word", "The rule matches, but the text opts out of auto-replies"),
+        SuppressionReason::OptedOut => ("opted_out", "The rule matches, but the contact has opted out with STOP"),
+        SuppressionReason::AnsweredByPerson => ("answered_by_person", "The rule matches, but an agent wrote recently"),
         SuppressionReason::HourlyLimit => {
-            ("hourly_limit", "It could answer, and the chat had all its replies of this hour")
+            ("hourly_limit", "The rule matches, but the chat has reached its hourly limit")
         }
     };
     (reason, explanation.to_owned())

@@ -1,4 +1,4 @@
-//! Handing a session's messages to its worker: each to one worker at a time, and those of a chat in their order.
+//! Claims: leases a session's pending messages to a worker, each to one worker at a time, and those of a chat in order.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::{WorkerError, require_worker};
 use crate::{
     domain::id::{ChatId, SessionId},
-    domain::message::{Message, MessageResponse, MessageStatus},
+    domain::message::{MessageResponse, MessageStatus},
     domain::message_key::MessageKey,
     domain::retry::expires_at,
     domain::session::Session,
@@ -20,8 +20,8 @@ use crate::{
     store::{Store, WorkerMessage},
 };
 
-const EXPIRED: &str = "The message was not claimed by a worker in time and was not sent";
-const LEFT_BEHIND: &str = "The worker that had the message did not say what became of it. It may have been sent";
+const EXPIRED: &str = "The message expired before a worker claimed it";
+const ABANDONED: &str = "The worker's lease expired before the worker settled the message. It may have been sent";
 
 /// A worker's request for messages.
 #[derive(Debug)]
@@ -31,153 +31,156 @@ pub struct ClaimRequest {
     pub(crate) lease: Duration,
 }
 
-/// A message that a worker has been given.
+/// A message that is leased to a worker.
 #[derive(Debug, Serialize)]
-
 pub struct Claimed {
     #[serde(flatten)]
-    row: MessageResponse,
+    message: MessageResponse,
     to: Option<String>,
-    /// The Cloud API's object.
+    /// The Cloud API's message object.
     content: Option<Box<RawValue>>,
     lease: String,
     lease_until: Timestamp,
 }
 
-/// Gives a worker the next messages of its session, oldest first, each under a lease of its own.
+/// Leases the session's next messages to a worker, oldest first. Each message has its own lease.
+///
+/// # Errors
+///
+/// - [`WorkerError::SessionNotFound`] if the session doesn't exist.
+/// - The errors of [`require_worker`].
 pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Result<Vec<Claimed>, WorkerError> {
     let session = store.sessions().get(request.session_id).await?.ok_or(WorkerError::SessionNotFound)?;
     require_worker(&session)?;
-    let mut round = Round {
+    let mut scan = OutboxScan {
         store,
         system,
         session: &session,
         request,
         blocked: HashSet::new(),
-        passed: HashSet::new(),
+        finished: HashSet::new(),
         claimed: Vec::new(),
     };
     let mut start = None;
     loop {
         let page = store.outbox().worker_page(session.id, start).await?;
-        round.offer(page.keys).await?;
+        scan.claim_page(page.keys).await?;
         start = page.next;
-        if start.is_none() || round.is_full() {
-            return Ok(round.claimed);
+        if start.is_none() || scan.is_full() {
+            return Ok(scan.claimed);
         }
     }
 }
 
-/// One call's walk through the outbox, oldest message first.
-struct Round<'a> {
+/// One claim's scan of the outbox, oldest message first.
+struct OutboxScan<'a> {
     store: &'a Store,
     system: System,
     session: &'a Session,
     request: &'a ClaimRequest,
-    /// Chats with a message that somebody has, or had a moment ago: nothing after it may go.
+    /// Chats with a message that another worker holds or has just changed. Their later messages can't be claimed.
     blocked: HashSet<ChatId>,
-    /// Messages that their followers need not wait for: final, or handed out before them in this very answer.
-    passed: HashSet<MessageKey>,
+    /// Messages that don't block their followers: final, or claimed in this scan.
+    finished: HashSet<MessageKey>,
     claimed: Vec<Claimed>,
 }
 
-impl Round<'_> {
+impl OutboxScan<'_> {
     fn is_full(&self) -> bool {
         self.claimed.len() >= self.request.limit
     }
 
-    async fn offer(&mut self, keys: Vec<MessageKey>) -> Result<(), WorkerError> {
+    /// Claims the given messages, as far as their order and the limit allow.
+    async fn claim_page(&mut self, keys: Vec<MessageKey>) -> Result<(), WorkerError> {
         let mut rest = keys.into_iter();
         while !self.is_full() {
-            // Not more than can be handed out, and none of a chat that has to wait anyway.
-            let most = (self.request.limit - self.claimed.len()).max(10);
+            // Read about as many as can still be claimed, and none of a blocked chat.
+            let count = (self.request.limit - self.claimed.len()).max(10);
             let keys: Vec<MessageKey> =
-                rest.by_ref().filter(|key| !self.blocked.contains(&key.chat_id)).take(most).collect();
+                rest.by_ref().filter(|key| !self.blocked.contains(&key.chat_id)).take(count).collect();
             if keys.is_empty() {
                 return Ok(());
             }
             let mut rows = self.store.outbox().worker_messages(keys.clone()).await?;
-            self.note_predecessors(&rows).await?;
+            self.find_finished_predecessors(&rows).await?;
             for key in keys {
                 if let Some(row) = rows.remove(&key).filter(|_| !self.blocked.contains(&key.chat_id))
                     && !self.is_full()
                 {
-                    self.consider(row).await?;
+                    self.claim_message(row).await?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Annotations which of the messages before these are final; those among these themselves have their turn. One that is not there any more holds nothing up.
-    async fn note_predecessors(&mut self, rows: &HashMap<MessageKey, WorkerMessage>) -> Result<(), WorkerError> {
-        let keys: HashSet<MessageKey> = rows.values().filter_map(|row| predecessor(&row.message)).collect();
-        let unknown = |key: &MessageKey| !self.passed.contains(key) && !rows.contains_key(key);
+    /// Records which predecessors of these messages are final or deleted, except for predecessors among the messages.
+    async fn find_finished_predecessors(
+        &mut self,
+        rows: &HashMap<MessageKey, WorkerMessage>,
+    ) -> Result<(), WorkerError> {
+        let keys: HashSet<MessageKey> = rows.values().filter_map(|row| row.message.predecessor()).collect();
+        let unknown = |key: &MessageKey| !self.finished.contains(key) && !rows.contains_key(key);
         let keys: Vec<MessageKey> = keys.into_iter().filter(unknown).collect();
         if keys.is_empty() {
             return Ok(());
         }
         let found = self.store.outbox().worker_messages(keys.clone()).await?;
         let done = |key: &MessageKey| found.get(key).is_none_or(|row| row.message.status.is_final());
-        self.passed.extend(keys.into_iter().filter(done));
+        self.finished.extend(keys.into_iter().filter(done));
         Ok(())
     }
 
-    async fn consider(&mut self, mut row: WorkerMessage) -> Result<(), WorkerError> {
+    /// Claims a message if its predecessor allows it. Ends its expired lease and fails an expired message first.
+    async fn claim_message(&mut self, mut row: WorkerMessage) -> Result<(), WorkerError> {
         let now = self.system.now();
         let key = row.message.key();
         if row.message.status == MessageStatus::Sending && row.lease_until.is_none_or(|until| until <= now) {
             let policy = self.session.unknown_policy;
-            match self.store.outbox().end_worker_lease(&row, policy, now, LEFT_BEHIND).await? {
+            match self.store.outbox().end_worker_lease(&row, policy, now, ABANDONED).await? {
                 Some(ended) => row = ended,
                 None => return Ok(()),
             }
         }
         if row.message.status.is_final() {
-            self.passed.insert(key);
+            self.finished.insert(key);
             return Ok(());
         }
         if row.message.status != MessageStatus::Pending {
             self.blocked.insert(row.message.chat_id);
             return Ok(());
         }
-        if predecessor(&row.message).is_some_and(|before| !self.passed.contains(&before)) {
+        if row.message.predecessor().is_some_and(|before| !self.finished.contains(&before)) {
             return Ok(());
         }
         if expires_at(&row.message) <= now {
             let failed = self.store.outbox().expire_for_worker(&row, EXPIRED).await?;
-            return self.go_on(key, &row.message, failed.is_none_or(|row| row.message.status.is_final()));
+            self.record(key, failed.is_none_or(|row| row.message.status.is_final()));
+            return Ok(());
         }
         let lease = self.system.random_uuid().to_string();
         let until = now.after(self.request.lease);
         let leased = self.store.outbox().lease_to_worker(&row, &lease, until).await?;
-        match leased.filter(|leased| leased.lease.as_ref() == Some(&lease)) {
-            Some(leased) => {
-                self.claimed.push(Claimed {
-                    row: leased.message.response(),
-                    to: leased.message.to,
-                    content: leased.message.content.map(RawValue::from_string).transpose()?,
-                    lease,
-                    lease_until: until,
-                });
-                self.go_on(key, &row.message, true)
-            }
-            None => self.go_on(key, &row.message, false),
-        }
-    }
-
-    /// Whether the messages after this one may follow.
-    fn go_on(&mut self, key: MessageKey, message: &Message, may: bool) -> Result<(), WorkerError> {
-        if may {
-            self.passed.insert(key);
-        } else {
-            self.blocked.insert(message.chat_id);
+        let leased = leased.filter(|leased| leased.lease.as_ref() == Some(&lease));
+        self.record(key, leased.is_some());
+        if let Some(leased) = leased {
+            self.claimed.push(Claimed {
+                message: leased.message.response(),
+                to: leased.message.to,
+                content: leased.message.content.map(RawValue::from_string).transpose()?,
+                lease,
+                lease_until: until,
+            });
         }
         Ok(())
     }
-}
 
-/// Where the message before this one in its chat is.
-fn predecessor(message: &Message) -> Option<MessageKey> {
-    message.predecessor()
+    /// Records whether a message allows or blocks the following messages of its chat.
+    fn record(&mut self, key: MessageKey, is_finished: bool) {
+        if is_finished {
+            self.finished.insert(key);
+        } else {
+            self.blocked.insert(key.chat_id);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What a worker's device receives, stored the way a webhook's messages are.
+//! Messages that a worker's device receives, stored like a webhook's messages.
 
 use super::{WorkerError, require_worker};
 use crate::{
@@ -19,14 +19,19 @@ pub struct ReceiveRequest {
     pub(crate) message: Inbound,
 }
 
-/// Stores a message unless it is there. Whether it was.
+/// Stores a received message. Returns whether it is a duplicate.
+///
+/// # Errors
+///
+/// - [`WorkerError::SessionNotFound`] if the session doesn't exist.
+/// - The errors of [`require_worker`].
 pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, WorkerError> {
     let ReceiveRequest { session_id, from, name, message } = request;
     let session = store.sessions().get(session_id).await?.ok_or(WorkerError::SessionNotFound)?;
     require_worker(&session)?;
     let phone_number_id = worker_number(session_id);
-    // The row's key has the time in it, and a worker that hands a message in again may write its time in another way.
-    // This also keeps a device's echo of what it has sent for us from being stored as a customer's.
+    // The message key contains the time, and a worker may submit a message again with a different time. This check also
+    // ignores the device's echo of a message that it has sent.
     if store.messages().find_by_wamid(&phone_number_id, &message.wamid).await?.is_some() {
         return Ok(true);
     }
@@ -34,6 +39,6 @@ pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, Wor
     let source = Some(Source::Device);
     let batch = InboundBatch { session_id, phone_number_id, addresses, name, source, messages };
     let stored = store.messages().receive(batch).await?.stored;
-    tracing::info!(%session_id, stored, "message received from a worker");
+    tracing::info!(%session_id, stored, "worker message received");
     Ok(stored == 0)
 }
