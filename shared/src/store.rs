@@ -38,7 +38,7 @@ use std::{
 
 use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata, types::AttributeValue};
 
-use crate::{domain::system::System, domain::time::Timestamp};
+use crate::domain::{system::System, time::Timestamp};
 
 pub use api_key::KeyPage;
 pub use delivery::{Change, Claim, Lease, OutboxMessage};

@@ -9,10 +9,10 @@ use super::{
     keys::Key,
     update::{Condition, UpdateBuilder},
 };
-use crate::{
-    domain::message::{Message, placeholder, preview},
-    domain::message_action::{ActionKind, Annotations, MessageAction, merged_content},
-    domain::message_key::MessageKey,
+use crate::domain::{
+    message::{Message, placeholder, preview},
+    message_action::{ActionKind, Annotations, MessageAction, merged_content},
+    message_key::MessageKey,
 };
 
 /// Attempts to annotate a message while other writers annotate it too.
@@ -70,9 +70,9 @@ impl Messages<'_> {
         Ok(annotated.before.phone_number_id == phone_number_id)
     }
 
-    /// Applies `change` to the annotations, text, and content of a message, with optimistic locking. `change` runs again
-    /// if another writer was faster, and returns whether anything is to be written. Returns `None` if there is no such
-    /// message.
+    /// Applies `change` to the annotations, text, and content of a message, with optimistic locking. `change` runs
+    /// again if another writer was faster, and returns whether anything is to be written. Returns `None` if there is no
+    /// such message.
     pub(super) async fn annotate(
         self,
         key: &MessageKey,

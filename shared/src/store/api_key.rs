@@ -11,7 +11,7 @@ use super::{
     transaction::Transaction,
     update::UpdateBuilder,
 };
-use crate::{domain::api_key::ApiKey, domain::cursor::Position, domain::id::KeyId, domain::time::Timestamp};
+use crate::domain::{api_key::ApiKey, cursor::Position, id::KeyId, time::Timestamp};
 
 const API_KEY: &str = "api_key";
 

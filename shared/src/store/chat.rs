@@ -7,9 +7,9 @@ use super::{
     keys::{Key, inbox_key, inbox_position},
     update::{Condition, UpdateBuilder},
 };
-use crate::{
-    domain::chat::{Chat, ChatStatus, ChatType},
-    domain::time::Timestamp,
+use crate::domain::{
+    chat::{Chat, ChatStatus, ChatType},
+    time::Timestamp,
 };
 
 pub(super) const CHAT: &str = "chat";

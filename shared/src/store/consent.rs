@@ -1,7 +1,7 @@
 //! A contact's opt-out (STOP) and opt-in (START).
 
 use super::{Chats, StoreError, keys::Key, update::UpdateBuilder};
-use crate::{domain::auto_reply::ConsentWord, domain::chat::ChatType, domain::id::ChatId, domain::time::Timestamp};
+use crate::domain::{auto_reply::ConsentWord, chat::ChatType, id::ChatId, time::Timestamp};
 
 /// Attempts to update the chat while it is merged into another one.
 const ROUNDS: u32 = 5;
@@ -9,8 +9,8 @@ const ROUNDS: u32 = 5;
 const OPERATION: &str = "recording a contact's consent";
 
 impl Chats<'_> {
-    /// Records that the contact of a chat opted out or in at `at`, unless they sent a later word. Of two words in the same
-    /// second, STOP wins. Words in a group don't count.
+    /// Records that the contact of a chat opted out or in at `at`, unless they sent a later word. Of two words in the
+    /// same second, STOP wins. Words in a group don't count.
     pub async fn set_consent(self, chat_id: ChatId, word: ConsentWord, at: Timestamp) -> Result<(), StoreError> {
         let (opted_out, earlier) = match word {
             ConsentWord::Stop => (true, "consent_at <= ?"),

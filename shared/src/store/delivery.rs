@@ -13,11 +13,11 @@ use super::{
     keys::{Key, wamid_key},
     update::{Condition, UpdateBuilder, WriteOutcome},
 };
-use crate::{
-    domain::id::ChatId,
-    domain::message::{Attempt, DeliveryEvent, Message, MessageStatus},
-    domain::message_key::MessageKey,
-    domain::time::Timestamp,
+use crate::domain::{
+    id::ChatId,
+    message::{Attempt, DeliveryEvent, Message, MessageStatus},
+    message_key::MessageKey,
+    time::Timestamp,
 };
 
 /// A message with the attributes that `deliver` uses.
@@ -160,8 +160,8 @@ impl Outbox<'_> {
     }
 
     /// Records that WhatsApp accepted a message whose lease has ended or that a status has settled. Like the receipt
-    /// `sent`, it moves the status forward only: the first update is for a message without a later status, the second for
-    /// one with.
+    /// `sent`, it moves the status forward only: the first update is for a message without a later status, the second
+    /// for one with.
     async fn settle_late(self, message: &Message, wamid: &str, attempts: AttributeValue) -> Result<(), StoreError> {
         let operation = "settling a message";
         let (now, sent) = (self.0.system.now(), MessageStatus::Sent);
@@ -240,8 +240,8 @@ impl Outbox<'_> {
         Ok(update.set("due_at", change.due_at).set("not_before", change.not_before))
     }
 
-    /// Marks that a later message of the chat waits for this one. Returns `false` if it doesn't have to wait: the message
-    /// is final or doesn't exist.
+    /// Marks that a later message of the chat waits for this one. Returns `false` if it doesn't have to wait: the
+    /// message is final or doesn't exist.
     pub async fn wait_for(self, predecessor: &MessageKey) -> Result<bool, StoreError> {
         let unfinished = [MessageStatus::Pending, MessageStatus::Sending, MessageStatus::Unknown];
         let update = UpdateBuilder::new(&Key::message(predecessor))

@@ -11,11 +11,11 @@ use super::{
     keys::{DUE_SHARDS, Key, due_key},
     update::{UpdateBuilder, WriteOutcome},
 };
-use crate::{
-    domain::id::SessionId,
-    domain::message::MessageStatus,
-    domain::message_key::MessageKey,
-    domain::time::{Timestamp, micros},
+use crate::domain::{
+    id::SessionId,
+    message::MessageStatus,
+    message_key::MessageKey,
+    time::{Timestamp, micros},
 };
 
 /// An item in the `due` index.

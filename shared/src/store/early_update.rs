@@ -14,9 +14,8 @@ use super::{
     keys::{Key, due_shard, wamid_pk},
     update::UpdateBuilder,
 };
-use crate::{
-    domain::id::ChatId, domain::message_action::MessageAction, domain::message_key::MessageKey,
-    domain::status_update::StatusUpdate, domain::time::Timestamp,
+use crate::domain::{
+    id::ChatId, message_action::MessageAction, message_key::MessageKey, status_update::StatusUpdate, time::Timestamp,
 };
 
 /// How long an early update is kept. WhatsApp retries webhooks for 7 days.
@@ -173,7 +172,8 @@ impl Messages<'_> {
         Ok(output.items.unwrap_or_default())
     }
 
-    /// Applies an early update if its message is found by now. Otherwise it stays for the writer that stores the message.
+    /// Applies an early update if its message is found by now. Otherwise it stays for the writer that stores the
+    /// message.
     pub async fn recheck_early_update(self, key: &Key) -> Result<Option<Applied>, StoreError> {
         let Some(item) = self.0.get("reading an early update", key).await? else { return Ok(None) };
         let mut applied = None;

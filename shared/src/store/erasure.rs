@@ -13,11 +13,11 @@ use super::{
     transaction::Transaction,
     update::Condition,
 };
-use crate::{
-    domain::chat::Chat,
-    domain::erasure::{Erasure, Target},
-    domain::id::ChatId,
-    domain::time::Timestamp,
+use crate::domain::{
+    chat::Chat,
+    erasure::{Erasure, Target},
+    id::ChatId,
+    time::Timestamp,
 };
 
 const ERASURE: &str = "erasure";
@@ -41,8 +41,8 @@ struct Swept {
 }
 
 impl Erasures<'_> {
-    /// Deletes a chat and its identities, and writes the request to erase its messages, in one transaction. A later message
-    /// creates a new chat. Returns `None` if the chat no longer exists.
+    /// Deletes a chat and its identities, and writes the request to erase its messages, in one transaction. A later
+    /// message creates a new chat. Returns `None` if the chat no longer exists.
     pub async fn start_chat(self, chat: &Chat) -> Result<Option<Erasure>, StoreError> {
         let mut chat = chat.clone();
         for _ in 0..ROUNDS {
@@ -178,7 +178,8 @@ impl Chats<'_> {
         Ok(keys.into_iter().filter(Key::is_identity).collect())
     }
 
-    /// Returns the keys of the identities that lead to a chat or to a chat that was merged into it, each with that chat.
+    /// Returns the keys of the identities that lead to a chat or to a chat that was merged into it, each with that
+    /// chat.
     async fn identities(self, chat: &Chat) -> Result<Vec<(ChatId, Key)>, StoreError> {
         let mut identities = Vec::new();
         for chat_id in chat.partitions() {

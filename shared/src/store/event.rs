@@ -12,12 +12,12 @@ use super::{
     item::{self, Item, number, string},
     keys::{Key, events_key, wamid_key},
 };
-use crate::{
-    domain::cursor::Position,
-    domain::id::content_id,
-    domain::page::{Order, Page, Segment, merge},
-    domain::time::Timestamp,
-    domain::webhook_event::WebhookEvent,
+use crate::domain::{
+    cursor::Position,
+    id::content_id,
+    page::{Order, Page, Segment, merge},
+    time::Timestamp,
+    webhook_event::WebhookEvent,
 };
 
 /// How long a payload that could not be parsed is kept: it may contain a customer's message.

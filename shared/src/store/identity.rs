@@ -1,5 +1,5 @@
-//! Resolves contacts to chats. A chat's id is derived from the first identity, so that concurrent writers create the same
-//! chat. Identity items map the further identifiers of a contact to that chat.
+//! Resolves contacts to chats. A chat's id is derived from the first identity, so that concurrent writers create the
+//! same chat. Identity items map the further identifiers of a contact to that chat.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,13 @@ use super::{
     transaction::Transaction,
     update::Condition,
 };
-use crate::{
-    domain::chat::{Chat, Merged},
-    domain::contact::{self, Alias, AliasWrite, Identifier, Merges},
-    domain::id::{ChatId, SessionId},
-    domain::identity::{Address, Identity},
-    domain::inbound::Inbound,
-    domain::time::Timestamp,
+use crate::domain::{
+    chat::{Chat, Merged},
+    contact::{self, Alias, AliasWrite, Identifier, Merges},
+    id::{ChatId, SessionId},
+    identity::{Address, Identity},
+    inbound::Inbound,
+    time::Timestamp,
 };
 
 /// The maximum number of identities that a process remembers, at about 100 bytes each.
@@ -28,8 +28,8 @@ const MAX_REMEMBERED: usize = 10_000;
 /// Attempts to link a contact's identifiers while other writers change them.
 const ROUNDS: u32 = 20;
 
-/// Chats of contacts that the table has confirmed: only the first message of a contact has to read them. May be outdated:
-/// a write that relies on it is refused, and the writer reads the table.
+/// Chats of contacts that the table has confirmed: only the first message of a contact has to read them. May be
+/// outdated: a write that relies on it is refused, and the writer reads the table.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     /// Chats by identity, without those whose alias begins or ends at a time.
@@ -132,8 +132,8 @@ impl Chats<'_> {
         Ok(())
     }
 
-    /// Makes all these addresses lead to one chat, and updates the chat's addresses. If the contact moves `to` new ones,
-    /// ends the aliases of the others.
+    /// Makes all these addresses lead to one chat, and updates the chat's addresses. If the contact moves `to` new
+    /// ones, ends the aliases of the others.
     async fn link_addresses(
         self,
         session_id: SessionId,

@@ -11,19 +11,20 @@ use super::{
     lookup::{MessageMetadata, read_message},
     update::{UpdateBuilder, WriteOutcome},
 };
-use crate::{
-    domain::chat::{Chat, ChatStatus},
-    domain::cursor::Position,
-    domain::id::ChatId,
-    domain::inbox::{ChatChange, ChatList, MessageList},
-    domain::message::Message,
-    domain::page::{Order, Page, Segment, merge},
+use crate::domain::{
+    chat::{Chat, ChatStatus},
+    cursor::Position,
+    id::ChatId,
+    inbox::{ChatChange, ChatList, MessageList},
+    message::Message,
+    page::{Order, Page, Segment, merge},
 };
 
 /// Concurrent requests.
 const PARALLEL: usize = 16;
 
-/// The maximum number of chats to read for one page of a filtered list: half a megabyte at most, or about 60 read units.
+/// The maximum number of chats to read for one page of a filtered list: half a megabyte at most, or about 60 read
+/// units.
 const MAX_FILTERED: usize = 400;
 
 /// Attempts to change a chat while it is merged into another one.
@@ -68,8 +69,8 @@ impl Chats<'_> {
         Ok(merge(segments, Order::Descending, list.limit, |chat| list.filter.takes(chat)))
     }
 
-    /// Changes a chat, or the chat that it was merged into since it was read. Returns the chat after the change; `None` if
-    /// it no longer exists.
+    /// Changes a chat, or the chat that it was merged into since it was read. Returns the chat after the change; `None`
+    /// if it no longer exists.
     pub async fn change(self, chat: &Chat, change: &ChatChange) -> Result<Option<Chat>, StoreError> {
         let operation = "changing a chat";
         let mut chat = chat.clone();

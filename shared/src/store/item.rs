@@ -9,11 +9,11 @@ use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use uuid::Uuid;
 
 use super::{StoreError, keys::Key};
-use crate::{
-    domain::chat::ChatStatus,
-    domain::id::{ChatId, MessageId, SessionId},
-    domain::message::MessageStatus,
-    domain::time::Timestamp,
+use crate::domain::{
+    chat::ChatStatus,
+    id::{ChatId, MessageId, SessionId},
+    message::MessageStatus,
+    time::Timestamp,
 };
 
 /// An item: attribute values by name.

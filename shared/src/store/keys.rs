@@ -5,15 +5,15 @@ use std::{collections::HashMap, fmt};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::EventOwner;
-use crate::{
-    domain::chat::ChatStatus,
-    domain::cursor::Position,
-    domain::erasure::Target,
-    domain::id::{ChatId, KeyId, RuleId, SessionId, content_id},
-    domain::identity::Identity,
-    domain::message::Receipt,
-    domain::message_key::MessageKey,
-    domain::time::Timestamp,
+use crate::domain::{
+    chat::ChatStatus,
+    cursor::Position,
+    erasure::Target,
+    id::{ChatId, KeyId, RuleId, SessionId, content_id},
+    identity::Identity,
+    message::Receipt,
+    message_key::MessageKey,
+    time::Timestamp,
 };
 
 /// Number of partitions of the `due` index. A partition handles 1,000 write units a second, and every outbound message
@@ -196,8 +196,8 @@ pub(crate) fn inbox_key(session_id: SessionId, status: ChatStatus, shard: u8) ->
     format!("{session_id}#{}#{shard}", status.as_str())
 }
 
-/// Sort key of the `inbox` index. WhatsApp's times are whole seconds, so many chats share one. The id makes the position
-/// unique, and a cursor neither skips nor repeats a chat.
+/// Sort key of the `inbox` index. WhatsApp's times are whole seconds, so many chats share one. The id makes the
+/// position unique, and a cursor neither skips nor repeats a chat.
 pub(crate) fn inbox_position(last_message_at: Timestamp, chat_id: ChatId) -> String {
     Position { at: last_message_at, id: chat_id.to_uuid() }.to_string()
 }

@@ -8,9 +8,9 @@ use super::{
     item::{self, Item},
     keys::Key,
 };
-use crate::{
-    domain::id::MessageId, domain::message::Message, domain::message_action::Annotations,
-    domain::message_key::MessageKey, domain::time::Timestamp, domain::whatsapp_error::WhatsAppError,
+use crate::domain::{
+    id::MessageId, message::Message, message_action::Annotations, message_key::MessageKey, time::Timestamp,
+    whatsapp_error::WhatsAppError,
 };
 
 /// When a message reached each status; `None` for a status that it hasn't reached.

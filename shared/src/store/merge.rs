@@ -12,10 +12,10 @@ use super::{
     transaction::Transaction,
     update::{Condition, UpdateBuilder},
 };
-use crate::{
-    domain::chat::{Chat, MAX_MERGED},
-    domain::contact,
-    domain::id::ChatId,
+use crate::domain::{
+    chat::{Chat, MAX_MERGED},
+    contact,
+    id::ChatId,
 };
 
 /// Attempts to merge two chats while other writers change them.
@@ -61,8 +61,8 @@ impl Chats<'_> {
         }
     }
 
-    /// Merges two chats of one contact. Returns the surviving one; `None` if it would exceed the maximum number of merged
-    /// chats, and nothing was changed.
+    /// Merges two chats of one contact. Returns the surviving one; `None` if it would exceed the maximum number of
+    /// merged chats, and nothing was changed.
     pub(super) async fn merge(self, one: ChatId, other: ChatId) -> Result<Option<ChatId>, StoreError> {
         for round in 0..ROUNDS {
             if round > 0 {

@@ -1,5 +1,5 @@
-//! Traces of wamids without a stored message: a message to a number without a session, an early update, or a payload that
-//! could not be parsed. The trace reads these items. It has no item of its own.
+//! Traces of wamids without a stored message: a message to a number without a session, an early update, or a payload
+//! that could not be parsed. A trace reads these items and stores nothing itself.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::{
     item::{self, Item, string},
     keys::{Key, wamid_key},
 };
-use crate::{
-    domain::id::MessageId,
-    domain::inbound::Inbound,
-    domain::message::{Receipt, Source},
-    domain::time::Timestamp,
+use crate::domain::{
+    id::MessageId,
+    inbound::Inbound,
+    message::{Receipt, Source},
+    time::Timestamp,
 };
 
 /// How long a message without a session is kept.

@@ -9,10 +9,10 @@ use super::{
     transaction::Transaction,
     update::UpdateBuilder,
 };
-use crate::{
-    domain::ciphertext::Ciphertext,
-    domain::id::SessionId,
-    domain::number::{NumberRequest, RegisteredNumber},
+use crate::domain::{
+    ciphertext::Ciphertext,
+    id::SessionId,
+    number::{NumberRequest, RegisteredNumber},
 };
 
 const NUMBER_SETTINGS: &str = "number_settings";

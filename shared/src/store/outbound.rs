@@ -13,18 +13,18 @@ use super::{
     keys::{DUE_SHARDS, Key, due_key, worker_due_key},
     transaction::Transaction,
 };
-use crate::{
-    domain::chat::Chat,
-    domain::contact::{Alias, AliasWrite},
-    domain::id::{ChatId, SessionId},
-    domain::identity::Identity,
-    domain::message::{Channel, Message},
-    domain::session::Session,
-    domain::time::Timestamp,
+use crate::domain::{
+    chat::Chat,
+    contact::{Alias, AliasWrite},
+    id::{ChatId, SessionId},
+    identity::Identity,
+    message::{Channel, Message},
+    session::Session,
+    time::Timestamp,
 };
 
-/// How long a message waits for the stream before the `DuePoller` looks at it. Longer than the lease of `deliver`, so that
-/// the claim doesn't have to move its index entry.
+/// How long a message waits for the stream before the `DuePoller` looks at it. Longer than the lease of `deliver`, so
+/// that the claim doesn't have to move its index entry.
 pub(crate) const GRACE: Duration = Duration::from_secs(45);
 
 /// How long an idempotency key is kept.
@@ -92,9 +92,9 @@ impl Replay {
 }
 
 impl Outbox<'_> {
-    /// Reads the items that a send needs. Takes one request, a second one if the contact's chat isn't the one derived from
-    /// the identity, and a third if that chat was merged. A number that a contact moved away from leads to that contact
-    /// until another contact uses it.
+    /// Reads the items that a send needs. Takes one request, a second one if the contact's chat isn't the one derived
+    /// from the identity, and a third if that chat was merged. A number that a contact moved away from leads to that
+    /// contact until another contact uses it.
     pub async fn send_context(
         self,
         session_id: SessionId,

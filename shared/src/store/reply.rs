@@ -10,13 +10,13 @@ use super::{
     transaction::Transaction,
     update::{Condition, UpdateBuilder},
 };
-use crate::{
-    domain::auto_reply::History,
-    domain::chat::{Chat, MAX_MERGED},
-    domain::id::{ChatId, MessageId, RuleId},
-    domain::message::Message,
-    domain::message_key::MessageKey,
-    domain::time::Timestamp,
+use crate::domain::{
+    auto_reply::History,
+    chat::{Chat, MAX_MERGED},
+    id::{ChatId, MessageId, RuleId},
+    message::Message,
+    message_key::MessageKey,
+    time::Timestamp,
 };
 
 const REPLIES: &str = "replies";

@@ -9,7 +9,7 @@ use super::{
     transaction::Transaction,
     update::{Condition, UpdateBuilder},
 };
-use crate::{domain::id::SessionId, domain::session::Session};
+use crate::domain::{id::SessionId, session::Session};
 
 /// The outcome of resuming a session.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use super::{
     transaction::Transaction,
     update::{UpdateBuilder, WriteOutcome},
 };
-use crate::{
-    domain::auto_reply::{MAX_RULES, Rule},
-    domain::id::{RuleId, SessionId},
-    domain::session::Session,
+use crate::domain::{
+    auto_reply::{MAX_RULES, Rule},
+    id::{RuleId, SessionId},
+    session::Session,
 };
 
 const RULE: &str = "rule";

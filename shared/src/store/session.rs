@@ -8,11 +8,11 @@ use super::{
     transaction::{Refusal, Transaction},
     update::{Condition, UpdateBuilder, WriteOutcome},
 };
-use crate::{
-    domain::id::SessionId,
-    domain::pairing::{PairingAttempt, PairingRefusal},
-    domain::session::{Qr, Session},
-    domain::time::Timestamp,
+use crate::domain::{
+    id::SessionId,
+    pairing::{PairingAttempt, PairingRefusal},
+    session::{Qr, Session},
+    time::Timestamp,
 };
 
 pub(super) const SESSION: &str = "session";
@@ -173,8 +173,8 @@ impl Numbers<'_> {
     }
 }
 
-/// Returns why a pairing was refused. WhatsApp may deliver a message several times, so a session that is already linked to
-/// this number counts as paired.
+/// Returns why a pairing was refused. WhatsApp may deliver a message several times, so a session that is already linked
+/// to this number counts as paired.
 fn refusal(
     session: Refusal,
     claim: &Refusal,

@@ -6,11 +6,11 @@ use super::{
     keys::{Key, wamid_key},
     update::{UpdateBuilder, WriteOutcome},
 };
-use crate::{
-    domain::message::{Message, Receipt},
-    domain::message_action::ParticipantReceipt,
-    domain::message_key::MessageKey,
-    domain::status_update::StatusUpdate,
+use crate::domain::{
+    message::{Message, Receipt},
+    message_action::ParticipantReceipt,
+    message_key::MessageKey,
+    status_update::StatusUpdate,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 

@@ -103,7 +103,7 @@ impl Store {
     #[allow(clippy::expect_used, reason = "the members that the SDK requires are set")]
     pub(super) fn put_action(&self, item: Item, condition: impl Into<Condition>) -> TransactWriteItem {
         let (condition, bindings) = condition.into().build();
-        let (names, values) = bindings.into_names();
+        let (names, values) = bindings.into_parts();
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
@@ -119,7 +119,7 @@ impl Store {
     #[allow(clippy::expect_used, reason = "the members that the SDK requires are set")]
     pub(super) fn delete_action(&self, key: &Key, condition: impl Into<Condition>) -> TransactWriteItem {
         let (condition, bindings) = condition.into().build();
-        let (names, values) = bindings.into_names();
+        let (names, values) = bindings.into_parts();
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(key.attributes()))

@@ -127,7 +127,7 @@ impl Bindings {
         expression
     }
 
-    pub(super) fn into_names(self) -> (Option<HashMap<String, String>>, Option<Item>) {
+    pub(super) fn into_parts(self) -> (Option<HashMap<String, String>>, Option<Item>) {
         ((!self.names.is_empty()).then_some(self.names), (!self.values.is_empty()).then_some(self.values))
     }
 }
@@ -225,7 +225,7 @@ impl UpdateBuilder {
     #[allow(clippy::expect_used, reason = "the members that the SDK requires are set")]
     pub(super) fn into_action(self, table: &str) -> TransactWriteItem {
         let (key, expression, condition) = (self.key.attributes(), self.expression(), self.condition_expression());
-        let (names, values) = self.bindings.into_names();
+        let (names, values) = self.bindings.into_parts();
         let action = TransactWriteItem::builder();
         if expression.is_none() {
             let check = ConditionCheck::builder()
@@ -296,7 +296,7 @@ impl Store {
             .set_condition_expression(update.condition_expression())
             .set_return_values(update.return_values)
             .return_values_on_condition_check_failure(on_failure);
-        let (names, values) = update.bindings.into_names();
+        let (names, values) = update.bindings.into_parts();
         let request = request.set_expression_attribute_names(names).set_expression_attribute_values(values);
         self.conditional(operation, || request.clone().send(), |output| output.attributes).await
     }
@@ -309,7 +309,7 @@ impl Store {
         condition: impl Into<Condition>,
     ) -> Result<WriteOutcome, StoreError> {
         let (condition, bindings) = condition.into().build();
-        let (names, values) = bindings.into_names();
+        let (names, values) = bindings.into_parts();
         let put = self
             .client
             .put_item()
@@ -335,7 +335,7 @@ impl Store {
         condition: impl Into<Condition>,
     ) -> Result<WriteOutcome, StoreError> {
         let (condition, bindings) = condition.into().build();
-        let (names, values) = bindings.into_names();
+        let (names, values) = bindings.into_parts();
         let delete = self
             .client
             .delete_item()
@@ -369,57 +369,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::item::{number, string};
-
-    fn key() -> Key {
-        Key { pk: "p".to_owned(), sk: "s".to_owned() }
-    }
-
-    #[test]
-    fn an_update_binds_its_names_and_values() {
-        let update = UpdateBuilder::new(&key())
-            .set("status", "sent")
-            .set("error", None::<&str>)
-            .set_if_absent("failed_at", "now")
-            .add("attempts", 1)
-            .remove(["lease", "due_at"])
-            .condition(("#status = ? AND lease = ?", ["pending", "l"]))
-            .condition(("attribute_not_exists(count) OR count < ?", 5));
-        assert_eq!(
-            update.expression().as_deref(),
-            Some(
-                "SET #status = :v0, #failed_at = if_not_exists(#failed_at, :v1) ADD #attempts :v2 \
-                 REMOVE #lease, #due_at"
-            )
-        );
-        assert_eq!(
-            update.condition_expression().as_deref(),
-            Some("#status = :v3 AND lease = :v4 AND (attribute_not_exists(count) OR count < :v5)")
-        );
-        let (names, values) = update.bindings.into_names();
-        let mut names: Vec<String> = names.unwrap().into_values().collect();
-        names.sort();
-        assert_eq!(names, ["attempts", "due_at", "failed_at", "lease", "status"]);
-        let values = values.unwrap();
-        assert_eq!((&values[":v0"], &values[":v5"]), (&string("sent"), &number(5)));
-    }
-
-    #[test]
-    fn an_update_without_changes_is_a_condition_check() {
-        let action = UpdateBuilder::new(&key()).condition("attribute_not_exists(pk)").into_action("table");
-        let check = action.condition_check.unwrap();
-        assert_eq!(check.condition_expression, "attribute_not_exists(pk)");
-        assert_eq!((check.expression_attribute_names, check.expression_attribute_values), (None, None));
-    }
-
-    #[test]
-    fn joined_conditions_keep_their_values_in_order() {
-        let condition = Condition::equals("chat_id", Some("a")).and(Condition::equals("ends_at", None::<&str>));
-        let (text, bindings) = condition.or(("n >= ?", 2).into()).build();
-        assert_eq!(text.as_deref(), Some("((#chat_id = :v0) AND (attribute_not_exists(#ends_at))) OR (n >= :v1)"));
-        assert_eq!(bindings.values[":v1"], number(2));
-        assert_eq!(Condition::none().build().0, None);
-    }
-}
+mod tests;

@@ -14,13 +14,13 @@ use super::{
     session::SESSION,
     update::{UpdateBuilder, WriteOutcome},
 };
-use crate::{
-    domain::id::SessionId,
-    domain::message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageStatus},
-    domain::message_key::MessageKey,
-    domain::session::{Session, UnknownPolicy},
-    domain::time::Timestamp,
-    domain::worker::{WorkerOutcome, worker_number},
+use crate::domain::{
+    id::SessionId,
+    message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageStatus},
+    message_key::MessageKey,
+    session::{Session, UnknownPolicy},
+    time::Timestamp,
+    worker::{WorkerOutcome, worker_number},
 };
 
 /// Number of keys in a page of the outbox.
@@ -58,8 +58,8 @@ pub struct OutboxPage {
 }
 
 impl Sessions<'_> {
-    /// Sets a worker's QR code, and switches the session to workers. Returns the session after the update: unchanged if it
-    /// is connected or paired over the Cloud API; `None` if it doesn't exist.
+    /// Sets a worker's QR code, and switches the session to workers. Returns the session after the update: unchanged if
+    /// it is connected or paired over the Cloud API; `None` if it doesn't exist.
     pub async fn set_worker_qr(
         self,
         id: SessionId,
@@ -139,8 +139,8 @@ impl Outbox<'_> {
         items.map(|item| item::read::<WorkerMessage>(MESSAGE, item).map(|row| (row.message.key(), row))).collect()
     }
 
-    /// Leases a pending message to a worker. Returns the message after the update. Of several concurrent calls, one finds
-    /// its own lease on it.
+    /// Leases a pending message to a worker. Returns the message after the update. Of several concurrent calls, one
+    /// finds its own lease on it.
     pub async fn lease_to_worker(
         self,
         row: &WorkerMessage,
@@ -187,8 +187,8 @@ impl Outbox<'_> {
         self.0.item_after("ending a worker's lease", MESSAGE, update).await
     }
 
-    /// Settles a message that a worker has under `lease`. Returns the message after the update: unchanged if the lease is
-    /// invalid or has expired.
+    /// Settles a message that a worker has under `lease`. Returns the message after the update: unchanged if the lease
+    /// is invalid or has expired.
     pub async fn settle_for_worker(
         self,
         row: &WorkerMessage,
@@ -226,8 +226,9 @@ impl Outbox<'_> {
 }
 
 impl Store {
-    /// Runs an update and returns the item after it, whether the condition held or not; `None` if there is no such item.
-    /// The SDK retries an update whose response was lost, so the caller checks whether the item has what it wrote.
+    /// Runs an update and returns the item after it, whether the condition held or not; `None` if there is no such
+    /// item. The SDK retries an update whose response was lost, so the caller checks whether the item has what it
+    /// wrote.
     async fn item_after<T: DeserializeOwned>(
         &self,
         operation: &'static str,

@@ -7,8 +7,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Erasures, StoreError, Swept};
 use crate::{
-    domain::id::{ChatId, SessionId},
-    domain::time::Timestamp,
+    domain::{
+        id::{ChatId, SessionId},
+        time::Timestamp,
+    },
     store::{
         item::{Item, string},
         keys::{Key, wamid_pk},

@@ -5,11 +5,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Erasures, ROUNDS, StoreError, Swept};
 use crate::{
-    domain::chat::{Chat, ChatStatus},
-    domain::erasure::{Erasure, Target},
-    domain::id::SessionId,
-    domain::session::Session,
-    domain::time::Timestamp,
+    domain::{
+        chat::{Chat, ChatStatus},
+        erasure::{Erasure, Target},
+        id::SessionId,
+        session::Session,
+        time::Timestamp,
+    },
     store::{
         EventOwner,
         chat::CHAT,
@@ -27,8 +29,8 @@ const PARALLEL: usize = 8;
 const PAGE: i32 = 100;
 
 impl Erasures<'_> {
-    /// Deletes a session and its claim of a number, and writes the request to erase its data, in one transaction. Returns
-    /// `None` if the session no longer exists.
+    /// Deletes a session and its claim of a number, and writes the request to erase its data, in one transaction.
+    /// Returns `None` if the session no longer exists.
     pub async fn start_session(self, session: &Session) -> Result<Option<Erasure>, StoreError> {
         let operation = "starting to erase a session";
         let mut session = session.clone();
