@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
 
 async fn replace(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let fields = RuleFields::read(&request.body.object()?)?;
-    let rule = find(store, request).await?.changed(fields, system.now());
+    let rule = find(store, request).await?.updated(fields, system.now());
     if store.rules().replace(&rule).await? { show(&rule) } else { Err(not_found()) }
 }
 

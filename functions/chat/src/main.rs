@@ -5,7 +5,7 @@ use lambda_http::Error;
 use serde_json::json;
 use shared::{
     domain::chat::Chat,
-    domain::erasure::{IN_REQUEST, Target},
+    domain::erasure::{REQUEST_BUDGET, Target},
     domain::id::ChatId,
     domain::inbox::ChatChange,
     domain::system::System,
@@ -49,7 +49,7 @@ async fn changed(store: &Store, chat: &Chat, change: &ChatChange) -> Result<Chat
 
 /// Asked again, it goes on with what was begun.
 async fn erased(store: &Store, system: System, request: &ApiRequest, chat_id: ChatId) -> Result<ApiResponse, ApiError> {
-    let deadline = system.now().after(IN_REQUEST);
+    let deadline = system.now().after(REQUEST_BUDGET);
     let caller = request.caller()?;
     let begun = match store.chats().get(chat_id).await?.filter(|chat| caller.may_use(chat.session_id)) {
         Some(chat) => store.erasures().start_chat(&chat).await?,

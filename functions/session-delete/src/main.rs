@@ -3,7 +3,7 @@
 use lambda_http::Error;
 use serde_json::json;
 use shared::{
-    domain::erasure::{IN_REQUEST, Target},
+    domain::erasure::{REQUEST_BUDGET, Target},
     domain::system::System,
     http::routes::SESSION,
     http::{ApiError, ApiRequest, ApiResponse},
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
 
 /// Asked again, it goes on with what was begun.
 async fn erased(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
-    let deadline = system.now().after(IN_REQUEST);
+    let deadline = system.now().after(REQUEST_BUDGET);
     let session_id = request.caller()?.session(request.query.session_id()?)?;
     let begun = match store.sessions().get(session_id).await? {
         Some(session) => store.erasures().start_session(&session).await?,

@@ -226,7 +226,7 @@ async fn every_content_type_is_sent_in_the_cloud_api_shape() {
     let refused = app.post("/api/messages/send", &too_long).await;
     assert_eq!(
         (refused.status, &refused.json["error"]),
-        (400, &json!("image.caption has 1025 characters: WhatsApp takes up to 1024"))
+        (400, &json!("image.caption has 1025 characters: WhatsApp allows up to 1024"))
     );
 }
 

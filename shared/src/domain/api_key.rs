@@ -1,4 +1,4 @@
-//! API keys: the secret that its holder has, and the hash that the table stores.
+//! API keys: the secret, which only the holder has, and its hash, which the table stores.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -13,7 +13,8 @@ use crate::domain::{caller::Caller, cursor::Position, id::KeyId, scope::Scope, t
 /// The prefix of every key, by which people and secret scanners recognize one.
 const PREFIX: &str = "qk_";
 
-/// Random bytes of a key, and the checksum bytes after them, which reveal a mistyped key without reading the table.
+/// The number of random bytes in a key, and of the checksum bytes after them. The checksum detects a mistyped key
+/// without reading the table.
 const RANDOM: usize = 32;
 const CHECKSUM: usize = 4;
 
@@ -39,7 +40,7 @@ impl SecretKey {
         Self(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// Parses a credential. `None` if it isn't a key of this API: mistyped, truncated, or of another kind.
+    /// Parses a credential. Returns `None` if it isn't a key of this API: mistyped, truncated, or of another kind.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         if bytes.len() != RANDOM + CHECKSUM {
@@ -49,12 +50,12 @@ impl SecretKey {
         (checksum(random) == check).then(|| Self(text.to_owned()))
     }
 
-    /// The key's text, for its holder.
+    /// Returns the secret as text, to show it to its holder.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// The hash that the table stores.
+    /// Returns the hash that the table stores.
     pub fn hash(&self) -> KeyHash {
         KeyHash::of(&self.0)
     }
@@ -74,50 +75,51 @@ fn checksum(random: &[u8]) -> [u8; CHECKSUM] {
 pub struct KeyHash(String);
 
 impl KeyHash {
-    /// The hash of a credential.
+    /// Hashes a credential.
     pub fn of(credential: &str) -> Self {
         Self(Sha256::digest(credential).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The ID of the key with this hash. It is derived from the hash, so the same item is found by key and by ID.
+    /// Returns the ID of the key with this hash. It is derived from the hash, so that the secret and the ID lead to the
+    /// same item.
     pub fn key_id(&self) -> KeyId {
         KeyId::for_hash(&self.0)
     }
 
-    /// Whether two hashes are equal, compared in constant time.
+    /// Returns whether two hashes are equal, comparing them in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 
-/// A key as the table stores it.
+/// A key as stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ApiKey {
-    /// Derived from the hash.
+    /// The ID, derived from the hash.
     pub id: KeyId,
     /// The hash of the secret.
     pub hash: KeyHash,
-    /// The name that its creator gave it.
+    /// The name that its creator chose.
     pub name: String,
-    /// The owner that it acts for. A key with the scope `admin` acts for every owner, and this is informational.
+    /// The owner that the key acts for. Informational for a key with the scope `admin`, which acts for every owner.
     pub owner_id: Option<String>,
-    /// Its permissions.
+    /// The permissions.
     pub scopes: BTreeSet<Scope>,
-    /// When it was created.
+    /// When the key was created.
     pub created_at: Timestamp,
-    /// When it expires; `None` for never.
+    /// When the key expires. `None` if it doesn't.
     pub valid_until: Option<Timestamp>,
-    /// When it was last used, to within an hour.
+    /// When the key was last used, to within an hour.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl ApiKey {
-    /// Whether the key hasn't expired at `now`.
+    /// Returns whether the key has not expired at `now`.
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.valid_until.is_none_or(|until| now < until)
     }
 
-    /// The caller that this key authenticates. `None` if it has neither an owner nor the scope `admin`.
+    /// Returns the caller that this key authenticates, or `None` if it has neither an owner nor the scope `admin`.
     pub fn caller(&self) -> Option<Caller> {
         let id = self.id.to_string();
         match &self.owner_id {
@@ -126,12 +128,12 @@ impl ApiKey {
         }
     }
 
-    /// The key's position in the list of all keys.
-    pub fn place(&self) -> Position {
-        Position { at: self.created_at, id: self.id.uuid() }
+    /// Returns the key's position in the list of all keys.
+    pub fn position(&self) -> Position {
+        Position { at: self.created_at, id: self.id.to_uuid() }
     }
 
-    /// The key as responses contain it.
+    /// Returns the key as shown in API responses.
     pub fn response(&self) -> KeyResponse<'_> {
         KeyResponse {
             id: self.id,
@@ -145,7 +147,7 @@ impl ApiKey {
     }
 }
 
-/// A key as responses contain it: `null` where unset, and without its secret or hash.
+/// A key as shown in API responses: `null` where unset, and without its secret and hash.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of ApiKey")]
 pub struct KeyResponse<'a> {
@@ -170,7 +172,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_reads_back_and_a_wrong_character_is_detected(random in any::<[u128; 3]>(), at in 3_usize..51, other in "[A-Za-z0-9_-]") {
+        fn secret_round_trips_and_checksum_detects_wrong_character(
+            random in any::<[u128; 3]>(),
+            at in 3_usize..51,
+            other in "[A-Za-z0-9_-]",
+        ) {
             let secret = key(random);
             prop_assert_eq!(SecretKey::parse(secret.reveal()), Some(secret.clone()));
             let mut mistyped = secret.reveal().to_owned();
@@ -179,7 +185,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in any::<String>()) {
+        fn arbitrary_text_is_rejected(text in any::<String>()) {
             prop_assert_eq!(SecretKey::parse(&text), None);
             let prefixed = format!("qk_{text}");
             prop_assert_eq!(SecretKey::parse(&prefixed), None);

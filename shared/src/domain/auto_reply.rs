@@ -1,4 +1,4 @@
-//! Auto-reply: rules that a session's owner sets, and the one place that decides what answers a message.
+//! Auto-reply rules, and the decision which rule answers a message.
 
 mod consent;
 mod decision;
@@ -13,8 +13,8 @@ use serde_json::Value;
 pub use self::{
     consent::ConsentWord,
     decision::{
-        ChatContext, Decision, InboundText, Limits, MAX_AGE, SelectedReply, SuppressionReason, Verdict, answerable,
-        decide,
+        ChatContext, Decision, InboundText, Limits, MAX_AGE, SelectedReply, SuppressionReason, Verdict, decide,
+        is_answerable,
     },
     history::History,
     placeholder::Values,
@@ -30,33 +30,34 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The most rules of a session: all of them are read, and at worst tried, for every message.
+/// The maximum number of rules per session. Every message reads all of them and can evaluate all of them.
 pub const MAX_RULES: u32 = 100;
 
-/// What answers which message. Stored as it is here.
+/// An auto-reply rule as stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Sorts by age.
+    /// The ID, which sorts by age.
     pub id: RuleId,
-    /// The session whose messages it answers.
+    /// The session whose messages the rule answers.
     pub session_id: SessionId,
-    /// What its owner calls it.
+    /// The name that the session's owner chose.
     pub name: String,
-    /// Whether it answers at all.
+    /// Whether the rule is enabled.
     pub enabled: bool,
-    /// Of the rules that could answer a message, the one with the highest priority does; of equals the oldest.
+    /// The priority. Of the rules that match a message, the one with the highest priority answers. Of equal priorities,
+    /// the oldest rule answers.
     pub priority: u32,
-    /// What it answers.
+    /// The messages that the rule answers.
     pub trigger: Trigger,
-    /// When it answers: within these hours; with [`Trigger::OutsideHours`], outside of them.
+    /// The hours in which the rule answers. With [`Trigger::OutsideHours`], it answers outside these hours.
     pub schedule: Option<Schedule>,
-    /// What it answers with: the Cloud API's object as JSON text, its texts with `{{name}}` and `{{message}}`.
+    /// The reply: the Cloud API's message object as JSON text. Its texts can contain `{{name}}` and `{{message}}`.
     pub reply: String,
-    /// Seconds for which it does not answer the same chat again.
+    /// The minimum time between two answers in one chat, in seconds.
     pub cooldown_seconds: u32,
-    /// When it was made.
+    /// When the rule was created.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When the rule was last updated.
     pub updated_at: Timestamp,
 }
 
@@ -74,7 +75,7 @@ pub struct RuleFields {
 }
 
 impl Rule {
-    /// A new rule.
+    /// Creates a rule.
     pub fn new(id: RuleId, session_id: SessionId, fields: RuleFields, now: Timestamp) -> Self {
         let RuleFields { name, enabled, priority, trigger, schedule, reply, cooldown_seconds } = fields;
         let (created_at, updated_at) = (now, now);
@@ -93,13 +94,13 @@ impl Rule {
         }
     }
 
-    /// The same rule with other fields.
-    pub fn changed(self, fields: RuleFields, now: Timestamp) -> Self {
+    /// Returns the rule with its fields replaced.
+    pub fn updated(self, fields: RuleFields, now: Timestamp) -> Self {
         let updated_at = now.max(self.updated_at);
         Self { created_at: self.created_at, updated_at, ..Self::new(self.id, self.session_id, fields, now) }
     }
 
-    /// The rule as answers give it.
+    /// Returns the rule as shown in API responses.
     pub fn response(&self) -> RuleResponse<'_> {
         RuleResponse {
             id: self.id,
@@ -117,7 +118,7 @@ impl Rule {
     }
 }
 
-/// A rule as answers give it: `null` where unset.
+/// A rule as shown in API responses: `null` where unset.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of Rule")]
 pub struct RuleResponse<'a> {

@@ -1,17 +1,17 @@
-//! A chat: everything between one session and one person or group.
+//! Chats: the conversation of one session with one contact or group.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::id::{ChatId, SessionId},
-    domain::identity::Address,
-    domain::message::{Message, placeholder, preview},
-    domain::time::Timestamp,
+use crate::domain::{
+    id::{ChatId, SessionId},
+    identity::Address,
+    message::{Message, placeholder, preview},
+    time::Timestamp,
 };
 
-/// Whether a chat is with one person or a group.
+/// The type of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -20,7 +20,7 @@ pub enum ChatType {
     Group,
 }
 
-/// Which list of the inbox a chat is in.
+/// The inbox status of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -32,10 +32,10 @@ pub enum ChatStatus {
 }
 
 impl ChatStatus {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Self; 4] = [Self::Inbox, Self::Pending, Self::Resolved, Self::Archived];
 
-    /// The word that is stored and answered.
+    /// Returns the name that the table and the API use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Inbox => "INBOX",
@@ -45,85 +45,87 @@ impl ChatStatus {
         }
     }
 
-    /// Whether the business is done with the chat, until the contact writes again.
+    /// Returns whether the chat is resolved or archived. A new inbound message reopens it.
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Resolved | Self::Archived)
     }
 }
 
-/// A chat as it is stored.
+/// A chat as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chat {
-    /// Derived from the session and the identity: one person, one chat.
+    /// The ID, derived from the session and the identity, so that a contact has one chat.
     pub id: ChatId,
-    /// The session that it belongs to.
+    /// The session that owns the chat.
     pub session_id: SessionId,
-    /// The address in jid form, as it was first seen; see [`Address::remote_id`].
+    /// The address in jid form, as first seen. See [`Address::remote_id`].
     pub remote_id: String,
-    /// The same for a phone number; `None` for a group or a person known only by BSUID.
+    /// The phone number in jid form. `None` for a group or a contact known only by BSUID.
     pub phone_jid: Option<String>,
-    /// The contact's own name where known, else the address as first given.
+    /// The contact's profile name if known, otherwise the address as first given.
     pub name: String,
-    /// What the business calls the contact, in place of his own name.
+    /// The name that the business gave the contact. It replaces `name` in responses.
     #[serde(default)]
     pub custom_name: Option<String>,
-    /// Person or group.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: ChatType,
-    /// Which list it is in.
+    /// The inbox status.
     pub status: ChatStatus,
-    /// Whether the business has not seen the last message.
+    /// Whether the chat has messages that the business has not read.
     pub is_unread: bool,
-    /// How many inbound messages came since the business last looked or wrote.
+    /// The number of inbound messages since the business last read the chat or wrote.
     #[serde(default)]
     pub unread_count: u64,
-    /// The last message, shortened.
+    /// The start of the last message's text, or a placeholder such as `[image]`.
     pub last_message: Option<String>,
-    /// The last message's own time. Never goes back.
+    /// The timestamp of the last message. It never decreases.
     pub last_message_at: Option<Timestamp>,
-    /// When the chat was made.
+    /// When the chat was created.
     pub created_at: Timestamp,
-    /// Where to send to, as WhatsApp last gave it: it may differ from what API callers dial, and only this form is
-    /// sure to be delivered.
+    /// The phone number to send to, as WhatsApp last reported it. It can differ from the number that API callers use,
+    /// and only this form is certain to be delivered.
     pub wa_id: Option<String>,
-    /// The contact's business-scoped user id as WhatsApp last gave it: where to send to when no number is known.
+    /// The contact's business-scoped user ID as WhatsApp last reported it: the address to send to if no phone number is
+    /// known.
     #[serde(default)]
     pub user_id: Option<String>,
-    /// When the contact last changed to the address that he has, by WhatsApp's clock.
+    /// When the contact last changed their address, by WhatsApp's clock.
     #[serde(default)]
     pub moved_at: Option<Timestamp>,
-    /// The last message that the business sent, as [`crate::domain::message_key::MessageKey::link_from`] names
-    /// it; the next one comes after it.
+    /// The link to the last outbound message, which the next one follows. See
+    /// [`MessageKey::link_from`](crate::domain::message_key::MessageKey::link_from).
     #[serde(default)]
     pub last_outbound: Option<String>,
-    /// When the contact last wrote, by WhatsApp's clock: it opens the customer service window.
+    /// When the contact last wrote, by WhatsApp's clock: the start of the customer service window.
     #[serde(default)]
     pub last_inbound_at: Option<Timestamp>,
-    /// WhatsApp's id of that message: marking it as read marks all before it.
+    /// The wamid of that message. Marking it as read marks all earlier messages as read.
     #[serde(default)]
     pub last_inbound_wamid: Option<String>,
-    /// Until when a click on an advertisement keeps the window open.
+    /// The end of the free entry point window, which a click on an ad opens.
     #[serde(default)]
     pub entry_point_until: Option<Timestamp>,
-    /// The chats that turned out to be with the same person. Their messages stay where they are, and belong to this chat.
+    /// The chats that were merged into this one because they are with the same contact. Their messages stay in their
+    /// partitions and belong to this chat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<Merged>,
-    /// The chat that this one turned out to be; then this row is only a pointer to it.
+    /// The chat that this one was merged into. If set, this item is only a pointer.
     #[serde(default)]
     pub merged_into: Option<ChatId>,
     /// When this chat was merged into another.
     #[serde(default)]
     pub merged_at: Option<Timestamp>,
-    /// When a person of the business last wrote, through the API or from the phone app. Auto-replies do not count.
+    /// When an agent last wrote, through the API or from the phone app. Auto-replies don't count.
     #[serde(default)]
     pub answered_at: Option<Timestamp>,
-    /// Sort key of the first message that the contact ever wrote, by the order in which they were stored.
+    /// The sort key of the contact's first message, in storage order.
     #[serde(default)]
     pub first_inbound: Option<String>,
-    /// Whether the contact wants no automatic replies: his last word on it was STOP.
+    /// Whether the contact opted out of auto-replies: their last consent word was STOP.
     #[serde(default)]
     pub opted_out: bool,
-    /// When he last said STOP or START, by WhatsApp's clock.
+    /// When the contact last sent STOP or START, by WhatsApp's clock.
     #[serde(default)]
     pub consent_at: Option<Timestamp>,
     /// Until when something waits for one of its messages that has not come yet; see
@@ -132,29 +134,30 @@ pub struct Chat {
     pub pending_annotation_until: Option<Timestamp>,
 }
 
-/// A chat whose messages belong to another one.
+/// A chat that was merged into another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merged {
-    /// The chat that was.
+    /// The merged chat.
     pub chat_id: ChatId,
     /// When it was merged.
     pub at: Timestamp,
-    /// No message that it holds has a later time.
+    /// An upper bound of its messages' timestamps.
     pub newest: Timestamp,
 }
 
-/// The most chats that may be merged into one. It bounds what reading a chat's messages takes, and how many steps lead
-/// from a merged chat to the one that it is part of.
+/// The maximum number of chats merged into one. It bounds the reads for a chat's messages, and the number of pointers
+/// to follow from a merged chat.
 pub const MAX_MERGED: usize = 50;
 
-/// How long after the contact's last message anything may be sent (Meta: "Customer service windows").
-const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// The time after the contact's last message in which any message can be sent (Meta, *Send messages*, customer service
+/// windows).
+const CUSTOMER_SERVICE_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The same after a message that came from an advertisement.
+/// The time after a message from an ad in which any message can be sent (Meta's free entry point window).
 pub const ENTRY_POINT_WINDOW: Duration = Duration::from_secs(72 * 60 * 60);
 
 impl Chat {
-    /// A chat without messages yet.
+    /// Creates a chat without messages.
     pub fn new(id: ChatId, session_id: SessionId, address: &Address, name: String, now: Timestamp) -> Self {
         let phone = match address {
             Address::Phone(digits) => Some(digits.clone()),
@@ -195,13 +198,13 @@ impl Chat {
         }
     }
 
-    /// Where to send to, when anything is known of it.
+    /// Returns the address to send to, if known.
     pub fn destination(&self) -> Option<&str> {
         self.wa_id.as_deref().or(self.user_id.as_deref())
     }
 
-    /// The chat with what it lacks of where its person is reached. What was told before he moved is not news.
-    pub fn learned(mut self, addresses: &[Address], at: Timestamp) -> Self {
+    /// Fills in missing contact addresses. Ignores updates older than the last address change.
+    pub fn with_addresses(mut self, addresses: &[Address], at: Timestamp) -> Self {
         if self.moved_at.is_some_and(|moved_at| at <= moved_at) {
             return self;
         }
@@ -220,34 +223,34 @@ impl Chat {
         self
     }
 
-    /// The chat after its person gave up some addresses for others, unless he has changed to others since. Where he wrote
-    /// from after that is where he is.
-    pub fn moved(mut self, from: &[Address], to: &[Address], at: Timestamp) -> Self {
+    /// Replaces the contact's addresses `from` with `to`. Ignores updates older than the last address change. Keeps an
+    /// address outside `from` if the contact wrote after `at`.
+    pub fn with_changed_addresses(mut self, from: &[Address], to: &[Address], at: Timestamp) -> Self {
         if self.moved_at.is_some_and(|moved_at| at <= moved_at) {
             return self;
         }
-        let has_written = self.last_inbound_at.is_some_and(|heard_at| heard_at > at);
+        let wrote_later = self.last_inbound_at.is_some_and(|wrote_at| wrote_at > at);
         let is_kept = |address: Option<Address>| {
-            has_written && address.is_some_and(|address| from.iter().all(|left| left.identity() != address.identity()))
+            wrote_later && address.is_some_and(|address| from.iter().all(|old| old.identity() != address.identity()))
         };
         self.wa_id = self.wa_id.filter(|number| is_kept(Address::from_wa_id(number)));
         self.user_id = self.user_id.filter(|user_id| is_kept(Address::from_user_id(user_id)));
         self.phone_jid = self.wa_id.as_deref().and_then(Address::from_wa_id).map(|address| address.remote_id());
-        let mut moved = self.learned(to, at);
-        let reached_at = moved.wa_id.as_deref().and_then(Address::from_wa_id);
-        let reached_at = reached_at.or_else(|| moved.user_id.as_deref().and_then(Address::from_user_id));
-        if let Some(address) = reached_at {
-            moved.remote_id = address.remote_id();
+        let mut chat = self.with_addresses(to, at);
+        let address = chat.wa_id.as_deref().and_then(Address::from_wa_id);
+        let address = address.or_else(|| chat.user_id.as_deref().and_then(Address::from_user_id));
+        if let Some(address) = address {
+            chat.remote_id = address.remote_id();
         }
-        Self { moved_at: Some(at), ..moved }
+        Self { moved_at: Some(at), ..chat }
     }
 
-    /// The chats whose messages are this chat's: itself, and those that were merged into it.
+    /// Returns the IDs of the partitions that hold the chat's messages: its own and those of the merged chats.
     pub fn partitions(&self) -> impl Iterator<Item = ChatId> + '_ {
         std::iter::once(self.id).chain(self.merged.iter().map(|merged| merged.chat_id))
     }
 
-    /// The chat after a person of the business sent `message`: in the inbox, read, and else as after a reply.
+    /// Returns the chat after an agent sent `message`: in the inbox, read, and with `message` as its last outbound one.
     pub fn after_send(mut self, message: &Message) -> Self {
         self.status = ChatStatus::Inbox;
         self.is_unread = false;
@@ -256,29 +259,30 @@ impl Chat {
         self.after_reply(message)
     }
 
-    /// The chat after an automatic reply: it shows the message unless a later one is there already. Nobody has looked at
-    /// the chat, and its status and unread count stay.
+    /// Returns the chat after the auto-reply `message`: the inbox shows it unless the chat has a later message. The
+    /// status and unread count don't change, because no agent has read the chat.
     pub fn after_reply(mut self, message: &Message) -> Self {
         self.last_outbound = Some(message.key().sort_key());
-        if self.shows(message.timestamp) {
+        if self.is_latest(message.timestamp) {
             self.last_message = Some(message.body.as_deref().map_or_else(|| placeholder(message.kind), preview));
             self.last_message_at = Some(message.timestamp);
         }
         self
     }
 
-    /// Until when the contact may be sent anything; `None` when no message of his is known, and WhatsApp decides.
+    /// Returns the end of the window in which any message can be sent. `None` if the contact has not written yet, so
+    /// that only WhatsApp knows.
     pub fn window_until(&self) -> Option<Timestamp> {
-        let window = self.last_inbound_at.map(|at| at.after(WINDOW));
+        let window = self.last_inbound_at.map(|at| at.after(CUSTOMER_SERVICE_WINDOW));
         window.max(self.entry_point_until)
     }
 
-    /// Whether a message of this time is the last one of the chat.
-    pub fn shows(&self, timestamp: Timestamp) -> bool {
+    /// Returns whether a message with this timestamp is the last one of the chat.
+    pub fn is_latest(&self, timestamp: Timestamp) -> bool {
         self.last_message_at.is_none_or(|last| last <= timestamp)
     }
 
-    /// The row as answers give it.
+    /// Returns the chat as shown in API responses.
     pub fn response(&self) -> ChatResponse {
         ChatResponse {
             id: self.id,
@@ -297,7 +301,7 @@ impl Chat {
     }
 }
 
-/// A chat as answers give it: `null` where unset.
+/// A chat as shown in API responses: `null` where unset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the fields are those of Chat")]
 pub struct ChatResponse {

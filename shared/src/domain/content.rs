@@ -1,5 +1,5 @@
-//! What can be sent: every type of message that the Cloud API takes, checked against the limits that WhatsApp documents
-//! before anything is stored, so that a caller learns at once what WhatsApp would refuse later.
+//! The content of outbound messages: every message type of the Cloud API, validated against WhatsApp's documented
+//! limits before anything is stored. Callers learn immediately what WhatsApp would reject later.
 
 mod contacts;
 mod error;
@@ -16,23 +16,23 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 pub use self::error::ContentError;
-use self::object::{Object, Read, UNSTATED, one_of};
+use self::object::{NO_LIMIT, Object, Read, one_of};
 use crate::domain::message::{MessageType, TEXT_LIMIT};
 
-/// The longest id of a message, ours or WhatsApp's, in characters.
+/// The maximum length of a message ID, Qasid's or WhatsApp's, in characters.
 const MESSAGE_ID_LIMIT: usize = 512;
 
-/// The most contact cards of a message (Meta: "Contacts messages").
+/// The maximum number of contact cards in a message (Meta, *Contacts messages*).
 const CONTACTS_LIMIT: usize = 257;
 
-/// The types by their names, and how the object of each is read.
+/// The names of the message types, and the function that reads the object of each.
 const TYPES: [(&str, MessageType, Read); 11] = [
     ("text", MessageType::Text, |message| message.object("text", text)),
     ("image", MessageType::Image, |message| message.object("image", media::captioned)),
     ("video", MessageType::Video, |message| message.object("video", media::captioned)),
     ("audio", MessageType::Audio, |message| message.object("audio", media::audio)),
     ("document", MessageType::Document, |message| message.object("document", media::document)),
-    ("sticker", MessageType::Sticker, |message| message.object("sticker", media::bare)),
+    ("sticker", MessageType::Sticker, |message| message.object("sticker", media::without_caption)),
     ("location", MessageType::Location, |message| message.object("location", location::location)),
     ("contacts", MessageType::Contacts, |message| message.list("contacts", 1..=CONTACTS_LIMIT, contacts::contact)),
     ("reaction", MessageType::Reaction, |message| message.object("reaction", reaction::reaction)),
@@ -40,71 +40,76 @@ const TYPES: [(&str, MessageType, Read); 11] = [
     ("template", MessageType::Template, |message| message.object("template", template::template)),
 ];
 
-/// A message to send that is in order.
+/// The validated content of a message to send.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
-    /// What it is.
+    /// The message type.
     pub kind: MessageType,
-    /// What there is of it to read: the text, the caption, or the body of an interactive message. Never empty.
+    /// The readable text: the text, the caption, or the body of an interactive message. Never empty.
     pub body: Option<String>,
-    /// The Cloud API's object, `{"type": "image", "image": {…}}`: the members that WhatsApp documents and no others,
-    /// without address and context. The `message_id` of a reaction is as it was given, like [`Content::reply_to`].
+    /// The Cloud API's message object, `{"type": "image", "image": {…}}`, with documented members only, and without
+    /// recipient and context. The `message_id` of a reaction is as given, like [`Content::reply_to`].
     pub json: Value,
-    /// The message that it answers, as `context.message_id` was given: our id or WhatsApp's.
+    /// The message to reply to, as given in `context.message_id`: Qasid's ID or WhatsApp's.
     pub reply_to: Option<String>,
 }
 
-/// Reads the message in the body of a request: `{"message": "…"}`, or `{"type": "image", "image": {…}}` in the Cloud
-/// API's shape, either with `{"context": {"message_id": "…"}}` to answer a message. `None` when it has neither `message`
-/// nor `type`. Other fields of the request are left alone.
+/// Reads the message in a request body: `{"message": "…"}`, or the Cloud API's shape `{"type": "image", "image": {…}}`.
+/// Both can have `{"context": {"message_id": "…"}}` to reply to a message. Ignores other fields of the request.
+///
+/// Returns `None` if the body has neither `message` nor `type`.
+///
+/// # Errors
+///
+/// Returns the first violation of a documented limit or shape.
 pub fn read(body: &Map<String, Value>) -> Result<Option<Content>, ContentError> {
     let mut request = Object::root(body);
     let message = request.optional_text("message", TEXT_LIMIT)?.filter(|text| !text.trim().is_empty());
-    let word = request.optional_text("type", UNSTATED)?;
-    let (kind, json) = match (message, word) {
+    let kind = request.optional_text("type", NO_LIMIT)?;
+    let (kind, json) = match (message, kind) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => {
             return Err(ContentError::Excluded { field: "message".to_owned(), other: "type".to_owned() });
         }
         (Some(text), None) => (MessageType::Text, json!({"type": "text", "text": {"body": text}})),
-        (None, Some(word)) => typed(body, word)?,
+        (None, Some(kind)) => typed(body, kind)?,
     };
     let reply_to = reply_to(request)?;
     if kind == MessageType::Reaction && reply_to.is_some() {
         let (field, other) = ("context.message_id".to_owned(), "reaction".to_owned());
         return Err(ContentError::Excluded { field, other });
     }
-    Ok(Some(Content { kind, body: readable(kind, &json), json, reply_to }))
+    Ok(Some(Content { kind, body: readable_text(kind, &json), json, reply_to }))
 }
 
-fn typed(body: &Map<String, Value>, word: &str) -> Result<(MessageType, Value), ContentError> {
+fn typed(body: &Map<String, Value>, name: &str) -> Result<(MessageType, Value), ContentError> {
     let mut message = Object::root(body);
-    let Some((_, kind, read)) = TYPES.into_iter().find(|(name, ..)| *name == word) else {
+    let Some((_, kind, read)) = TYPES.into_iter().find(|(known, ..)| *known == name) else {
         return Err(message.invalid("type", one_of(&TYPES.map(|(name, ..)| name))));
     };
     read(&mut message)?;
-    let mut json = message.kept();
-    json.insert("type".to_owned(), word.into());
+    let mut json = message.into_output();
+    json.insert("type".to_owned(), name.into());
     Ok((kind, Value::Object(json)))
 }
 
-/// Meta: "Text messages".
+/// Reads `text` (Meta, *Text messages*).
 fn text(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.text("body", TEXT_LIMIT)?;
     object.optional_flag("preview_url")?;
-    object.close()
+    object.finish()
 }
 
 fn reply_to(mut request: Object<'_>) -> Result<Option<String>, ContentError> {
     let mut reply_to = None;
     request.optional_object("context", |mut context| {
         reply_to = Some(context.text("message_id", MESSAGE_ID_LIMIT)?.to_owned());
-        context.close()
+        context.finish()
     })?;
     Ok(reply_to)
 }
 
-fn readable(kind: MessageType, json: &Value) -> Option<String> {
+fn readable_text(kind: MessageType, json: &Value) -> Option<String> {
     let path = match kind {
         MessageType::Text => "/text/body",
         MessageType::Image => "/image/caption",

@@ -1,8 +1,8 @@
-//! Erasing: what a chat or a session consists of goes, and what comes after the request stays.
+//! Erasure of a chat or a session. Data stored after the request remains.
 //!
-//! An erasure is an item of the table, so whoever began it may end: anybody can go on with it. It begins with the rows
-//! that everything else is found by, so nobody reads any of it any more; then it goes through the rest, as often as it
-//! takes. What a function that was under way stores late is found by a last look, a while after the request.
+//! An erasure is an item in the table, so any invocation can continue it. It first deletes the items through which
+//! everything else is found, which hides the data from readers, and then deletes the rest in as many runs as it takes.
+//! A final run, some time after the request, deletes what invocations that were in progress stored late.
 
 use std::time::Duration;
 
@@ -13,46 +13,46 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// When the last look is: by then no function that began before the request is still running, and none remembers the
-/// owner of a number that it has lost.
-const SETTLED: Duration = Duration::from_secs(2 * 60);
+/// The time from the request to the final run. By then, every invocation that started before the request has ended, and
+/// no cache holds the former owner of a number.
+const FINAL_RUN_DELAY: Duration = Duration::from_secs(2 * 60);
 
-/// What is erased.
+/// The data to erase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// A chat, with all its messages and whatever names the person.
+    /// A chat, with its messages and everything that identifies the contact.
     Chat(ChatId),
-    /// A session, with its number, its chats, its rules and the events of its number.
+    /// A session, with its number, chats, rules, and the events of its number.
     Session(SessionId),
 }
 
-/// The order to erase something, and how far it has come.
+/// A request to erase something, and its progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erasure {
-    /// What.
+    /// The data to erase.
     pub target: Target,
-    /// The session that it belongs or belonged to.
+    /// The session that owns or owned the data.
     pub session_id: SessionId,
-    /// The session's number.
+    /// Meta's ID of the session's number.
     #[serde(default)]
     pub phone_number_id: Option<String>,
-    /// A chat's partitions.
+    /// The partitions of the chat.
     #[serde(default)]
     pub chats: Vec<ChatId>,
-    /// When it was asked for. What was stored later stays.
+    /// The time of the request. Data stored later remains.
     pub requested_at: Timestamp,
-    /// How many messages are gone.
+    /// The number of erased messages.
     pub erased: u64,
-    /// Whether all of it was gone through once.
+    /// Whether a run has processed all of the data.
     pub complete: bool,
 }
 
-/// How long a request works at what it asks for before it answers; the rest goes on by itself. Under the functions'
-/// timeout.
-pub const IN_REQUEST: Duration = Duration::from_secs(5);
+/// How long a request erases data before it responds. The rest continues in the background. Must be less than the
+/// functions' timeout.
+pub const REQUEST_BUDGET: Duration = Duration::from_secs(5);
 
-/// An erasure as answers give it.
+/// An erasure as shown in API responses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of Erasure")]
 pub struct ErasureResponse {
@@ -65,7 +65,7 @@ pub struct ErasureResponse {
 }
 
 impl Erasure {
-    /// An order that has just been given.
+    /// Creates an erasure requested at `now`.
     pub fn new(target: Target, session_id: SessionId, now: Timestamp) -> Self {
         Self {
             target,
@@ -78,8 +78,10 @@ impl Erasure {
         }
     }
 
-    /// Until when what was stored is covered. A session's number goes on bringing messages for a while; they are covered
-    /// as long as the owner has not made the session anew, at `renewed_at`.
+    /// Returns the time up to which stored data is erased.
+    ///
+    /// A session's number can receive messages for a while after the request. They are erased too, unless the owner has
+    /// created the session again, at `renewed_at`.
     pub fn covers_until(&self, renewed_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
         match (self.target, renewed_at) {
             (Target::Chat(_), _) => self.requested_at,
@@ -88,17 +90,16 @@ impl Erasure {
         }
     }
 
-    /// When to go on with it; `None` when nothing can be left.
-    pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
-        let last_look = self.requested_at.after(SETTLED);
+    /// Returns the time of the next run, or `None` if no data can be left.
+    pub fn next_run_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let final_run = self.requested_at.after(FINAL_RUN_DELAY);
         match self.complete {
             false => Some(now),
-            true if now < last_look => Some(last_look),
-            true => None,
+            true => Some(final_run).filter(|final_run| now < *final_run),
         }
     }
 
-    /// The order as answers give it.
+    /// Returns the erasure as shown in API responses.
     pub fn response(&self) -> ErasureResponse {
         ErasureResponse {
             chat_id: match self.target {
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chats_erasure_covers_what_was_stored_before_it() {
+    fn chat_erasure_covers_data_stored_before_request() {
         let identity = crate::domain::identity::Address::parse("201001234567").unwrap().identity();
         let chat_id = ChatId::for_identity(SessionId::for_owner("ada"), &identity);
         let erasure = erasure(Target::Chat(chat_id));
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sessions_erasure_covers_all_until_the_owner_begins_anew() {
+    fn session_erasure_covers_data_until_session_is_recreated() {
         let erasure = erasure(Target::Session(SessionId::for_owner("ada")));
         assert_eq!(erasure.covers_until(None, at(1_060)), at(1_060));
         let renewed = erasure.covers_until(Some(at(1_030)), at(1_060));
@@ -144,11 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_until_a_last_look_found_nothing_left() {
+    fn erasure_ends_after_final_run() {
         let mut erasure = erasure(Target::Session(SessionId::for_owner("ada")));
-        assert_eq!(erasure.next_look(at(1_500)), Some(at(1_500)));
+        assert_eq!(erasure.next_run_at(at(1_500)), Some(at(1_500)));
         erasure.complete = true;
-        assert_eq!(erasure.next_look(at(1_010)), Some(at(1_120)));
-        assert_eq!(erasure.next_look(at(1_120)), None);
+        assert_eq!(erasure.next_run_at(at(1_010)), Some(at(1_120)));
+        assert_eq!(erasure.next_run_at(at(1_120)), None);
     }
 }

@@ -1,5 +1,5 @@
-//! Identifiers. Each kind is a type, so that one cannot stand for another, and each id that must be unique is derived
-//! from what makes it unique: two writers arrive at the same key, and the key is the deduplication.
+//! Typed IDs. An ID that must be unique is a hash (UUID version 5) of the values that make it unique. Concurrent
+//! writers derive the same key, which prevents duplicates.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::{identity::Identity, time::Timestamp};
 
-/// The namespace of every id derived here. Changing it would give every owner a second session and every contact a
+/// The namespace of all derived IDs. It must never change: every owner would get a second session, and every contact a
 /// second chat.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f6e_5c1d_9a0b_4c53_8f6e_71a5_1dc0_a51d);
 
@@ -20,7 +20,7 @@ macro_rules! uuid_ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// The id as what it is.
+            /// Returns the ID as a UUID.
             pub fn to_uuid(self) -> Uuid {
                 self.0
             }
@@ -33,118 +33,114 @@ macro_rules! uuid_ids {
         }
 
         impl FromStr for $name {
-            type Err = NotAUuid;
+            type Err = ParseIdError;
 
-            /// Only the hyphenated form that answers use is an id; `Uuid` alone would also take braces and URNs.
+            /// Parses the hyphenated form. `Uuid` itself would also accept braces and URNs.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match Uuid::try_parse(text) {
                     Ok(uuid) if text.len() == 36 => Ok(Self(uuid)),
-                    _ => Err(NotAUuid),
+                    _ => Err(ParseIdError),
                 }
             }
         }
     )*};
 }
 
-/// The text is no UUID in hyphenated form.
+/// The text is not a UUID in hyphenated form.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUID")]
-pub struct NotAUuid;
+pub struct ParseIdError;
 
 uuid_ids! {
-    /// A session: one owner, one WhatsApp number.
+    /// The ID of a session. An owner has one session.
     SessionId,
-    /// A chat: one session, one person or group.
+    /// The ID of a chat. A session has one chat per contact or group.
     ChatId,
-    /// A message, inbound or outbound.
+    /// The ID of an inbound or outbound message.
     MessageId,
-    /// An API key.
+    /// The ID of an API key.
     KeyId,
-    /// An auto-reply rule.
+    /// The ID of an auto-reply rule.
     RuleId,
 }
 
 impl SessionId {
-    /// The one session of `owner_id`.
+    /// Derives the ID of the session of `owner_id`.
     pub fn for_owner(owner_id: &str) -> Self {
         Self(derive(&NAMESPACE, &["session", owner_id]))
     }
 
-    /// The 32 hexadecimal digits of this id, without hyphens.
+    /// Returns the ID as 32 hexadecimal digits without hyphens.
     pub fn to_hex(self) -> String {
         self.0.simple().to_string()
     }
 
-    /// The inverse of [`SessionId::to_hex`].
+    /// Parses 32 hexadecimal digits, the inverse of [`SessionId::to_hex`].
     pub fn from_hex(hex: &str) -> Option<Self> {
         (hex.len() == 32).then(|| Uuid::try_parse(hex).ok().map(Self)).flatten()
     }
 }
 
 impl ChatId {
-    /// The chat that `identity` has in a session when nothing says otherwise.
+    /// Derives the ID of the chat of `identity` in a session.
     pub fn for_identity(session_id: SessionId, identity: &Identity) -> Self {
         Self(derive(&session_id.0, &["chat", &identity.to_string()]))
     }
 
-    /// The chat of whoever has `identity` after its former owner gave it up at `time`.
+    /// Derives the ID of the chat of a contact who got `identity` after its former owner gave it up at `time`.
     pub fn for_successor(session_id: SessionId, identity: &Identity, time: Timestamp) -> Self {
         Self(derive(&session_id.0, &["chat", &identity.to_string(), &time.to_string()]))
     }
 
-    /// An even spread of chats over `shards` shards, the same for ever for one chat.
+    /// Returns the shard of the chat, from 0 to `shards - 1`. The distribution is even, and a chat's shard never
+    /// changes.
     pub fn shard(self, shards: u8) -> u8 {
         self.0.as_bytes()[15] % shards
     }
 }
 
 impl MessageId {
-    /// An inbound message: WhatsApp's id is unique for one business number.
+    /// Derives the ID of an inbound message. WhatsApp's IDs are unique per business number.
     pub fn for_inbound(phone_number_id: &str, wamid: &str) -> Self {
         Self(derive(&NAMESPACE, &["inbound", phone_number_id, wamid]))
     }
 
-    /// The automatic reply to an inbound message: there is never more than one.
+    /// Derives the ID of the auto-reply to an inbound message, which has at most one.
     pub fn for_reply(inbound: Self) -> Self {
         Self(derive(&NAMESPACE, &["reply", &inbound.to_string()]))
     }
 
-    /// An outbound message, from a UUID of version 7: ids made later sort later.
+    /// Creates the ID of an outbound message from a UUID of version 7, so that later IDs sort later.
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
 }
 
 impl KeyId {
-    /// The key whose secret has this hash.
+    /// Derives the ID of the key whose secret has this hash.
     pub fn for_hash(hash: &str) -> Self {
         Self(derive(&NAMESPACE, &["key", hash]))
     }
 
-    /// The key with this id.
+    /// Creates the ID from a UUID.
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
-    }
-
-    /// The id itself.
-    pub fn uuid(self) -> Uuid {
-        self.0
     }
 }
 
 impl RuleId {
-    /// A rule, from a UUID of version 7: the ids of a session's rules sort by age.
+    /// Creates the ID of a rule from a UUID of version 7, so that the IDs of a session's rules sort by age.
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
 }
 
-/// The id of something WhatsApp sent that has no id of its own: its content.
+/// Derives an ID from `content`, for data from WhatsApp that has no ID.
 pub fn content_id(content: &str) -> Uuid {
     derive(&NAMESPACE, &["content", content])
 }
 
-/// The length before each part keeps `["a", "bc"]` and `["ab", "c"]` apart.
+/// The length before each part distinguishes `["a", "bc"]` from `["ab", "c"]`.
 fn derive(namespace: &Uuid, parts: &[&str]) -> Uuid {
     let name: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
     Uuid::new_v5(namespace, name.as_bytes())
@@ -155,21 +151,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn derived_ids_never_change() {
+    fn derived_ids_are_stable() {
         assert_eq!(SessionId::for_owner("ada").to_string(), "117b233c-fcee-5c30-b5f9-00032fb4b9ea");
     }
 
     #[test]
-    fn parts_do_not_run_into_each_other() {
+    fn part_boundaries_change_the_id() {
         assert_ne!(MessageId::for_inbound("1", "23"), MessageId::for_inbound("12", "3"));
     }
 
     #[test]
-    fn only_the_hyphenated_form_is_an_id() {
+    fn only_hyphenated_form_parses() {
         let id = SessionId::for_owner("ada");
         assert_eq!(id.to_string().parse(), Ok(id));
         for text in ["", "ada", &id.to_hex(), &format!("{{{id}}}"), &format!("urn:uuid:{id}")] {
-            assert_eq!(text.parse::<SessionId>(), Err(NotAUuid), "{text}");
+            assert_eq!(text.parse::<SessionId>(), Err(ParseIdError), "{text}");
         }
         assert_eq!(SessionId::from_hex(&id.to_hex()), Some(id));
     }

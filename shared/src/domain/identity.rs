@@ -1,28 +1,29 @@
-//! Who a chat is with: the forms in which WhatsApp and API callers name a person or a group, and the one identity that
-//! stands behind the different forms of one phone number.
+//! Addresses of contacts and groups as WhatsApp and API callers write them, and the identity that the different
+//! spellings of one phone number share.
 
 use std::fmt;
 
-/// How a person or group is addressed, as it was given.
+/// The address of a contact or group, as given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// A phone number: country code and number, digits only.
+    /// A phone number with its country code, digits only.
     Phone(String),
-    /// A business-scoped user id such as `US.13491208655302741918`: opaque and case-sensitive (Meta: "Business-scoped
-    /// user IDs").
+    /// A business-scoped user ID such as `US.13491208655302741918`: opaque and case-sensitive (Meta, *Business-scoped
+    /// user IDs*).
     Bsuid(String),
-    /// A group id, without `@g.us`.
+    /// A group ID, without `@g.us`.
     Group(String),
 }
 
-/// What makes a chat unique within a session. Only ever compared, stored and derived from; never sent to.
+/// The identity that makes a chat unique within a session. It is compared, stored, and hashed into IDs, but never used
+/// as a recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Identity {
-    /// A phone number in the one form that its variants share; see [`Address::identity`].
+    /// A phone number in its canonical form. See [`Address::identity`].
     Phone(String),
-    /// A business-scoped user id.
+    /// A business-scoped user ID.
     Bsuid(String),
-    /// A group id.
+    /// A group ID.
     Group(String),
 }
 
@@ -37,16 +38,16 @@ impl fmt::Display for Identity {
 }
 
 impl Address {
-    /// Reads an address as an API caller writes it: a phone number in any usual spelling (`+20 100 123 4567`,
-    /// `00201001234567`, Arabic-Indic digits), a jid (`201001234567@s.whatsapp.net`, `…@g.us`) or a BSUID.
+    /// Parses an address from an API caller: a phone number in any common spelling (`+20 100 123 4567`,
+    /// `00201001234567`, Arabic-Indic digits), a jid (`201001234567@s.whatsapp.net`, `…@g.us`), or a BSUID.
     ///
-    /// `None` when it can be none of these.
+    /// Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
         if let Some((user, server)) = text.split_once('@') {
             return match server {
                 "g.us" => is_group_id(user).then(|| Self::Group(user.to_owned())),
-                // A jid may name one device of the person: `201001234567:12@s.whatsapp.net`.
+                // A jid can name one device of the user: `201001234567:12@s.whatsapp.net`.
                 "s.whatsapp.net" | "c.us" => Self::from_digits(user.split_once(':').map_or(user, |(user, _)| user)),
                 _ => None,
             };
@@ -63,37 +64,38 @@ impl Address {
                 c => digits.push(ascii_digit(c)?),
             }
         }
-        // 00 is the international call prefix in most of the world, and no country code begins with a zero.
+        // 00 is the international call prefix in most countries, and no country code starts with a zero.
         Self::from_digits(digits.strip_prefix("00").unwrap_or(&digits))
     }
 
-    /// A phone number as WhatsApp writes it (`wa_id`, `from`): digits, at times with a leading `+`.
+    /// Parses a phone number from WhatsApp (`wa_id`, `from`): digits, sometimes with a leading `+`.
     pub fn from_wa_id(wa_id: &str) -> Option<Self> {
         Self::from_digits(wa_id.strip_prefix('+').unwrap_or(wa_id))
     }
 
-    /// A business-scoped user id as WhatsApp sends it.
+    /// Parses a business-scoped user ID from WhatsApp.
     pub fn from_user_id(user_id: &str) -> Option<Self> {
         is_bsuid(user_id).then(|| Self::Bsuid(user_id.to_owned()))
     }
 
-    /// A group id as WhatsApp sends it, with or without `@g.us`.
+    /// Parses a group ID from WhatsApp, with or without `@g.us`.
     pub fn from_group_id(group_id: &str) -> Option<Self> {
         let id = group_id.strip_suffix("@g.us").unwrap_or(group_id);
         is_group_id(id).then(|| Self::Group(id.to_owned()))
     }
 
-    /// E.164 allows 15 digits, country code included. The shortest numbers in use abroad have 7.
+    /// E.164 allows up to 15 digits, including the country code. The shortest international numbers in use have 7.
     fn from_digits(digits: &str) -> Option<Self> {
         let valid =
             (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
         valid.then(|| Self::Phone(digits.to_owned()))
     }
 
-    /// The identity behind this address. Forms of one phone number that WhatsApp and people mix give one identity:
+    /// Returns the identity of this address. Phone numbers have one identity across the spellings that WhatsApp and
+    /// users mix:
     ///
-    /// - Brazil: a mobile number with and without the ninth digit. Landlines (subscriber numbers from 2 to 5) never
-    ///   had one and are left alone.
+    /// - Brazil: a mobile number with and without the ninth digit. Landlines (subscriber numbers that start with 2 to
+    ///   5) never had a ninth digit and don't change.
     /// - Mexico: `52` and the older `521`.
     /// - Argentina: `54` and the mobile form `549`.
     pub fn identity(&self) -> Identity {
@@ -104,13 +106,14 @@ impl Address {
         }
     }
 
-    /// Whether this is the user id that several linked businesses share (`US.ENT.…`). It names a person as well as his
-    /// own one does, and can be sent to, but it is not there for every business.
+    /// Returns whether this is a parent business-scoped user ID (`US.ENT.…`), which linked businesses share. It
+    /// identifies a contact and can receive messages, but only some businesses have it.
     pub fn is_parent(&self) -> bool {
         matches!(self, Self::Bsuid(id) if id.get(2..).is_some_and(|rest| rest.starts_with(".ENT.")))
     }
 
-    /// The jid form that answers keep: `201001234567@s.whatsapp.net`, `…@g.us`. A BSUID has none and stands for itself.
+    /// Returns the jid form for API responses: `201001234567@s.whatsapp.net`, `…@g.us`. A BSUID has no jid form and is
+    /// returned as is.
     pub fn remote_id(&self) -> String {
         match self {
             Self::Phone(digits) => format!("{digits}@s.whatsapp.net"),
@@ -129,7 +132,7 @@ fn canonical(digits: &str) -> String {
     }
 }
 
-/// Two upper-case letters of a country, a dot, at times `ENT.`, and up to 128 letters and digits.
+/// A BSUID is a country code of two upper-case letters, a dot, optionally `ENT.`, and up to 128 letters and digits.
 fn is_bsuid(text: &str) -> bool {
     let Some((country, rest)) = text.split_once('.') else { return false };
     let id = rest.strip_prefix("ENT.").unwrap_or(rest);
@@ -139,12 +142,12 @@ fn is_bsuid(text: &str) -> bool {
         && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Old group ids are `<creator>-<time>`; Groups API ids are opaque. Both are short and plain.
+/// Old group IDs are `<creator>-<time>`. Groups API IDs are opaque.
 fn is_group_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=.".contains(&b))
 }
 
-/// Marks for the writing direction and joiners come along when a number is copied from a web page or a phone book.
+/// Text copied from a web page or an address book can contain direction marks and joiners.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,4 +1,4 @@
-//! Messages that WhatsApp, or a linked device, received or sent outside the API.
+//! Messages that WhatsApp or a linked device received, or that the business sent outside the API.
 
 use crate::domain::{
     id::SessionId,
@@ -9,50 +9,50 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// A message that WhatsApp, or a device, told us of.
+/// A message reported by WhatsApp or a linked device.
 #[derive(Clone, Debug)]
 pub struct Inbound {
-    /// WhatsApp's id, unique within the business number.
+    /// WhatsApp's ID, unique per business number.
     pub wamid: String,
-    /// When it was sent.
+    /// When the message was sent.
     pub timestamp: Timestamp,
-    /// What it is.
+    /// The message type.
     pub kind: MessageType,
-    /// Its text, its caption, or the title that was tapped.
+    /// The text, the caption, or the title of the tapped button or row.
     pub body: Option<String>,
-    /// What else was understood of it; see [`Message::content`](crate::domain::message::Message::content).
+    /// The content that Qasid understood. See [`Message::content`](crate::domain::message::Message::content).
     pub content: Option<String>,
-    /// Its JSON, as it came.
+    /// The JSON of the message as received.
     pub raw: String,
-    /// Whether the business sent it, by other means than the API.
+    /// Whether the business sent the message outside the API.
     pub from_me: bool,
-    /// Where it stands: `received`, or how far one from the business is.
+    /// `received`, or the delivery status of a message from the business.
     pub status: MessageStatus,
-    /// What it does to another message.
+    /// The action on another message, if any.
     pub action: Option<MessageAction>,
-    /// Our own key of it, where the API sent it after all.
+    /// Qasid's key, if the API sent the message.
     pub ours: Option<MessageKey>,
-    /// Whether it opens the customer service window, as anything that a person does, and nothing that WhatsApp tells of
-    /// him.
+    /// Whether the message opens the customer service window. Messages by the contact do, and notifications from
+    /// WhatsApp about the contact don't.
     pub opens_window: bool,
-    /// Whether it came from an advertisement.
+    /// Whether the message came from an ad.
     pub has_referral: bool,
 }
 
-/// Messages of one webhook with one person, or in one group, all of which came the same way.
+/// The messages of one webhook in one chat and from one source.
 #[derive(Clone, Debug)]
 pub struct InboundBatch {
     /// The session that owns the number.
     pub session_id: SessionId,
-    /// The number that received them.
+    /// Meta's ID of the business number that received them.
     pub phone_number_id: String,
-    /// Every form in which the sender is named; at least one. The first is what the chat is called by.
+    /// The addresses of the contact or group, at least one. A new chat gets its name from the first.
     pub addresses: Vec<Address>,
-    /// What the contact calls himself.
+    /// The contact's profile name.
     pub name: Option<String>,
-    /// How they came, where they are no live webhook messages. History and copies leave the inbox as it is; an echo
-    /// is a person of the business who wrote.
+    /// The source. `None` for live webhook messages. History and standby messages don't change the inbox. An echo
+    /// counts as a message by an agent.
     pub source: Option<Source>,
-    /// The messages, each wamid once.
+    /// The messages, with unique wamids.
     pub messages: Vec<Inbound>,
 }

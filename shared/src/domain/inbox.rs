@@ -1,39 +1,39 @@
-//! The inbox: how its lists are asked for, and what a person of the business does to a chat.
+//! The inbox: requests for its lists, and changes to chats.
 
-use crate::{
-    domain::chat::{Chat, ChatStatus, ChatType},
-    domain::cursor::Position,
-    domain::id::{ChatId, SessionId},
-    domain::page::Order,
+use crate::domain::{
+    chat::{Chat, ChatStatus, ChatType},
+    cursor::Position,
+    id::{ChatId, SessionId},
+    page::Order,
 };
 
-/// A caller's request for a page of a session's chats.
+/// A request for a page of a session's chats.
 #[derive(Clone, Debug)]
 pub struct ChatList {
-    /// Whose chats.
+    /// The session.
     pub session_id: SessionId,
-    /// Which of them.
+    /// The filter.
     pub filter: ChatFilter,
-    /// How many at most.
+    /// The maximum number of chats on the page.
     pub limit: usize,
-    /// Where the page before this one ended.
+    /// The end of the previous page.
     pub after: Option<Position>,
 }
 
-/// Which chats of a session; `None` for whichever.
+/// A filter for chats. `None` matches all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChatFilter {
-    /// Those of one list.
+    /// The inbox status.
     pub status: Option<ChatStatus>,
-    /// Those with persons, or those with groups.
+    /// The chat type.
     pub kind: Option<ChatType>,
-    /// Those that are unread, or those that are not.
+    /// Whether the chat is unread.
     pub unread: Option<bool>,
 }
 
 impl ChatFilter {
-    /// Whether a chat is wanted.
-    pub fn takes(&self, chat: &Chat) -> bool {
+    /// Returns whether a chat matches the filter.
+    pub fn matches(&self, chat: &Chat) -> bool {
         self.status.is_none_or(|status| status == chat.status)
             && self.kind.is_none_or(|kind| kind == chat.kind)
             && self.unread.is_none_or(|unread| unread == chat.is_unread)
@@ -41,32 +41,32 @@ impl ChatFilter {
 }
 
 impl ChatList {
-    /// The cursor for the page that goes on at `next`.
+    /// Returns the cursor for the page that starts after `next`.
     pub fn cursor(&self, next: Position) -> String {
         next.cursor(&self.name())
     }
 
-    /// What tells this list from every other.
+    /// Returns the name that binds cursors to this list.
     pub(crate) fn name(&self) -> String {
         format!("chats/{}/{:?}", self.session_id, self.filter)
     }
 }
 
-/// A caller's request for a page of a chat's messages.
+/// A request for a page of a chat's messages.
 #[derive(Clone, Debug)]
 pub struct MessageList {
     /// The chat.
     pub chat_id: ChatId,
-    /// In which direction.
+    /// The sort order.
     pub order: Order,
-    /// How many at most.
+    /// The maximum number of messages on the page.
     pub limit: usize,
-    /// Where the page before this one ended.
+    /// The end of the previous page.
     pub after: Option<Position>,
 }
 
 impl MessageList {
-    /// The cursor for the page that goes on at `next`.
+    /// Returns the cursor for the page that starts after `next`.
     pub fn cursor(&self, next: Position) -> String {
         next.cursor(&self.name())
     }
@@ -76,18 +76,18 @@ impl MessageList {
     }
 }
 
-/// What a person of the business changes about a chat; `None` leaves it as it is.
+/// A change to a chat. `None` leaves a field unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatChange {
-    /// The list that it goes to.
+    /// The new inbox status.
     pub status: Option<ChatStatus>,
-    /// What the business calls the contact; empty for the contact's own name again.
+    /// The new name of the contact. An empty name restores the contact's profile name.
     pub name: Option<String>,
-    /// Whether it is to be looked at.
+    /// Whether the chat is unread.
     pub is_unread: Option<bool>,
 }
 
 impl ChatChange {
-    /// That the chat has been looked at.
+    /// Marks the chat as read.
     pub const READ: Self = Self { status: None, name: None, is_unread: Some(false) };
 }

@@ -1,105 +1,106 @@
-//! What later messages and receipts do to a message: reactions, edits, deletions, and the receipts of a group's
-//! participants. They come twice and in any order, so each says by its own time whether it still counts.
+//! Changes to a message by later messages and receipts: reactions, edits, deletions, and the receipts of a group's
+//! participants. They arrive more than once and in any order, so their own times decide which one applies.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{
-    domain::message::{MessageStatus, Receipt},
-    domain::time::Timestamp,
-    domain::whatsapp_error::WhatsAppError,
+use crate::domain::{
+    message::{MessageStatus, Receipt},
+    time::Timestamp,
+    whatsapp_error::WhatsAppError,
 };
 
-/// The most ids that are remembered of one second, to know a webhook that comes again.
+/// The number of message IDs stored for one second, to recognize a repeated webhook.
 const MAX_IDS: usize = 20;
 
-/// One message that acts on another.
+/// A message that changes another message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageAction {
-    /// The message that it acts on, by WhatsApp's id.
+    /// The wamid of the message to change.
     pub target: String,
-    /// The message that brings it, by WhatsApp's id.
+    /// The wamid of the message that contains the action.
     pub wamid: String,
-    /// When, by WhatsApp's clock.
+    /// The time of the action, by WhatsApp's clock.
     pub at: Timestamp,
-    /// Whether the business did it.
+    /// Whether the business performed the action.
     pub from_me: bool,
-    /// Who did it: `me`, `contact`, or the identity of a group's participant.
+    /// The author: `me`, `contact`, or the identity of a group's participant.
     pub by: String,
-    /// What it does.
-    pub act: ActionKind,
+    /// The action.
+    #[serde(rename = "act")]
+    pub kind: ActionKind,
 }
 
-/// What a message does to another.
+/// The kind of a message action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionKind {
-    /// Reacts; `None` takes the reaction back.
+    /// Sets the author's reaction. `None` removes it.
     React(Option<String>),
-    /// Replaces its text or caption.
+    /// Replaces the text or caption.
     Edit {
         /// The new text or caption.
         body: Option<String>,
-        /// The new content; see [`crate::domain::message::Message::content`].
+        /// The new content. See [`Message::content`](crate::domain::message::Message::content).
         content: Option<String>,
     },
-    /// Deletes it for everyone.
+    /// Deletes the message for everyone.
     Revoke,
 }
 
-/// A receipt of one participant of a group.
+/// A receipt for one participant of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParticipantReceipt {
-    /// The participant, by phone number, else by user id.
+    /// The participant's phone number, or the user ID if the number is unknown.
     pub participant: String,
-    /// What happened.
+    /// The reported status.
     pub receipt: Receipt,
-    /// When, by WhatsApp's clock.
+    /// The time of the receipt, by WhatsApp's clock.
     pub at: Timestamp,
-    /// Why it failed.
+    /// The errors of a failed delivery.
     pub errors: Vec<WhatsAppError>,
 }
 
-/// Everything that was done to a message, as its row keeps it.
+/// The changes to a message, as its item stores them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotations {
-    /// How often this was written: the condition of the next write.
+    /// The number of writes, used for optimistic locking.
     #[serde(default)]
     pub version: u64,
-    /// The last reaction of each who reacted.
+    /// The last reaction of each author.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reactions: BTreeMap<String, Reaction>,
-    /// The last edit.
+    /// The last edit, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub edit: Option<Edited>,
-    /// When it was deleted.
+    pub edit: Option<Edit>,
+    /// When the message was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
-    /// How far a message to a group is with each participant.
+    /// The delivery status of a group message per participant.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub participants: BTreeMap<String, Participant>,
 }
 
-/// The last reaction of one person.
+/// The last reaction of one author.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaction {
-    /// `None` when it was taken back, which is kept so that an older reaction does not come back.
+    /// The emoji. `None` if the reaction was removed, which is stored so that an older reaction doesn't reappear.
     #[serde(default)]
     pub emoji: Option<String>,
-    /// When.
+    /// The time of the reaction, by WhatsApp's clock.
     pub at: Timestamp,
-    /// The messages of this second that brought one.
+    /// The wamids of the author's reactions in the same second.
     pub ids: Vec<String>,
 }
 
 /// The last edit of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Edited {
-    /// When.
+pub struct Edit {
+    /// The time of the edit, by WhatsApp's clock.
     pub at: Timestamp,
-    /// The messages of this second that brought one.
+    /// The wamids of the edits in the same second.
     pub ids: Vec<String>,
     /// The text or caption before the first edit.
     #[serde(default)]
@@ -109,7 +110,7 @@ pub struct Edited {
     pub original_content: Option<String>,
 }
 
-/// How far a message is with one participant.
+/// The delivery status of a message for one participant: the time of each receipt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Participant {
@@ -128,7 +129,7 @@ pub struct Participant {
 }
 
 impl Participant {
-    /// The furthest status that was reached.
+    /// Returns the furthest status that was reached.
     pub fn status(&self) -> Option<MessageStatus> {
         let reached = [
             (self.played_at, Receipt::Played),
@@ -142,33 +143,33 @@ impl Participant {
 }
 
 impl Annotations {
-    /// Takes an effect in, given the message's text and content as they are. Whether it changes anything: not when it is
-    /// known already, or a later one of its kind is.
-    pub fn take(&mut self, action: &MessageAction, body: Option<&str>, content: Option<&str>) -> bool {
-        match &action.act {
+    /// Applies `action` to a message whose current text and content are `body` and `content`. Returns whether anything
+    /// changed: an action that was applied before, or that is older than the last one of its kind, changes nothing.
+    pub fn apply(&mut self, action: &MessageAction, body: Option<&str>, content: Option<&str>) -> bool {
+        match &action.kind {
             ActionKind::React(emoji) => {
-                let known = self.reactions.get(&action.by).map(|known| (known.at, known.ids.as_slice()));
-                let Some(ids) = newer(known, action) else { return false };
+                let last = self.reactions.get(&action.by).map(|last| (last.at, last.ids.as_slice()));
+                let Some(ids) = ids_if_newer(last, action) else { return false };
                 let reaction = Reaction { emoji: emoji.clone(), at: action.at, ids };
                 self.reactions.insert(action.by.clone(), reaction);
             }
             ActionKind::Edit { .. } => {
-                let known = self.edit.as_ref().map(|known| (known.at, known.ids.as_slice()));
-                let Some(ids) = newer(known, action) else { return false };
+                let last = self.edit.as_ref().map(|last| (last.at, last.ids.as_slice()));
+                let Some(ids) = ids_if_newer(last, action) else { return false };
                 let (original_body, original_content) = match self.edit.take() {
                     Some(before) => (before.original_body, before.original_content),
                     None => (body.map(str::to_owned), content.map(str::to_owned)),
                 };
-                self.edit = Some(Edited { at: action.at, ids, original_body, original_content });
+                self.edit = Some(Edit { at: action.at, ids, original_body, original_content });
             }
-            ActionKind::Revoke if self.revoked_at.is_some_and(|known| known <= action.at) => return false,
+            ActionKind::Revoke if self.revoked_at.is_some_and(|revoked_at| revoked_at <= action.at) => return false,
             ActionKind::Revoke => self.revoked_at = Some(action.at),
         }
         true
     }
 
-    /// Takes a participant's receipt in. Whether it says anything new.
-    pub fn take_receipt(&mut self, receipt: &ParticipantReceipt) -> bool {
+    /// Applies a participant's receipt. Returns whether anything changed.
+    pub fn apply_receipt(&mut self, receipt: &ParticipantReceipt) -> bool {
         let participant = self.participants.entry(receipt.participant.clone()).or_default();
         let time = match receipt.receipt {
             Receipt::Sent => &mut participant.sent_at,
@@ -186,24 +187,25 @@ impl Annotations {
     }
 }
 
-/// The content after an edit: what the edit does not name, such as the picture under a new caption, stays.
+/// Returns the content after an edit. Members that the edit doesn't contain, such as the image of a new caption,
+/// remain.
 pub fn merged_content(before: Option<&str>, new: Option<&str>) -> Option<String> {
     let read = |text: &str| serde_json::from_str::<Map<String, Value>>(text).ok();
     let Some(new) = new.and_then(read) else { return before.map(str::to_owned) };
     let mut merged = before.and_then(read).unwrap_or_default();
     for (name, value) in new {
         match (merged.get_mut(&name), value) {
-            (Some(Value::Object(known)), Value::Object(value)) => known.extend(value),
+            (Some(Value::Object(current)), Value::Object(value)) => current.extend(value),
             (_, value) => drop(merged.insert(name, value)),
         }
     }
     Some(Value::Object(merged).to_string())
 }
 
-/// The ids to remember when `effect` is newer than what is `known`; `None` when it is older, or the same. WhatsApp's times
-/// are whole seconds: of two in one second, the one that comes later counts.
-fn newer(known: Option<(Timestamp, &[String])>, action: &MessageAction) -> Option<Vec<String>> {
-    let mut ids = match known {
+/// Returns the IDs to store if `action` is newer than the `last` one, or `None` if it is older or was applied before.
+/// WhatsApp's times are whole seconds: of two actions in one second, the one that arrives later applies.
+fn ids_if_newer(last: Option<(Timestamp, &[String])>, action: &MessageAction) -> Option<Vec<String>> {
+    let mut ids = match last {
         Some((at, _)) if action.at < at => return None,
         Some((at, ids)) if action.at == at => {
             if ids.contains(&action.wamid) {

@@ -1,35 +1,36 @@
-//! Business numbers that a deployment has beside the one of its parameters, with what their apps are known by.
+//! Registered business numbers: the numbers of a deployment besides the one in its parameters.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{domain::ciphertext::Ciphertext, domain::id::SessionId, domain::time::Timestamp};
+use crate::domain::{ciphertext::Ciphertext, id::SessionId, time::Timestamp};
 
-/// The most numbers of a deployment. All are read at once, and a webhook's signature is tried with the secret of each.
+/// The maximum number of registered numbers. They are read together, and the signature of a webhook is checked against
+/// the secrets of all numbers.
 pub const NUMBER_LIMIT: usize = 50;
 
-/// A number as it is stored. What it leaves out (owner, credentials) is as for the number of the deployment's parameters.
+/// A registered number as stored. Missing credentials are those of the number in the deployment's parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredNumber {
-    /// Meta's id of it.
+    /// Meta's ID of the number.
     pub phone_number_id: String,
-    /// The number itself, digits only.
+    /// The phone number, digits only.
     pub display_phone_number: String,
-    /// Whose sessions alone may have it.
+    /// The owner whose session can use the number. `None` if any owner's session can.
     #[serde(default)]
     pub owner_id: Option<String>,
-    /// What authorises its sends.
+    /// The access token that authorizes sends.
     #[serde(default)]
     pub access_token: Option<Ciphertext>,
-    /// What signs its webhooks: a JSON list.
+    /// The app secrets that sign webhooks, encrypted as a JSON array.
     #[serde(default)]
     pub app_secret: Option<Ciphertext>,
-    /// When it was first put.
+    /// When the number was created.
     pub created_at: Timestamp,
-    /// When it was last put.
+    /// When the number was last updated.
     pub updated_at: Timestamp,
 }
 
-/// A number as answers give it: of its credentials, whether they are there.
+/// A number as shown in API responses, which contain only whether the credentials are set.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of RegisteredNumber")]
 pub struct NumberResponse<'a> {
@@ -43,7 +44,7 @@ pub struct NumberResponse<'a> {
 }
 
 impl RegisteredNumber {
-    /// The row as answers give it.
+    /// Returns the number as shown in API responses.
     pub fn response(&self) -> NumberResponse<'_> {
         NumberResponse {
             phone_number_id: &self.phone_number_id,
@@ -56,35 +57,35 @@ impl RegisteredNumber {
         }
     }
 
-    /// Whether the sessions of `owner_id` may have it.
+    /// Returns whether the session of `owner_id` can use the number.
     pub fn is_for(&self, owner_id: &str) -> bool {
         self.owner_id.as_deref().is_none_or(|own| own == owner_id)
     }
 }
 
-/// What a `PUT` says of a number. Credentials that it leaves out stay as they are, because nobody can read them to send
+/// A request to create or update a number. Omitted credentials don't change, because callers can't read them to send
 /// them again.
 pub struct NumberRequest {
-    /// Meta's id of it.
+    /// Meta's ID of the number.
     pub phone_number_id: String,
-    /// The number itself, digits only.
+    /// The phone number, digits only.
     pub display_phone_number: String,
-    /// Whose it is; `None` for whoever pairs first.
+    /// The owner whose session can use the number. `None` for the first owner who pairs it.
     pub owner_id: Option<String>,
-    /// A new access token.
+    /// The new access token, if any.
     pub access_token: Option<String>,
-    /// New app secrets.
+    /// The new app secrets, if any.
     pub app_secrets: Option<Vec<String>>,
 }
 
 impl NumberRequest {
-    /// The session that alone may have the number.
+    /// Returns the session that can use the number, if it is reserved for an owner.
     pub fn session_id(&self) -> Option<SessionId> {
         self.owner_id.as_deref().map(SessionId::for_owner)
     }
 }
 
-/// Whether `text` has the form of Meta's ID of a number: 1 to 20 digits.
+/// Returns whether `text` can be Meta's ID of a number: 1 to 20 digits.
 pub fn is_phone_number_id(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }

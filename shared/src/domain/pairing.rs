@@ -1,8 +1,9 @@
-//! Pairing over the Cloud API: the QR code holds a `wa.me` link with a one-time code as its text. The owner scans it and
-//! presses send; the webhook receives the code on a business number, and the session is linked to that number.
+//! Pairing over the Cloud API: the QR code contains a `wa.me` link whose text has a one-time code. The owner scans the
+//! QR code and sends the text, the webhook receives the code on a business number, and Qasid links the session to that
+//! number.
 //!
-//! The text names the session beside the code, so that one conditional write on the session row decides: no item per
-//! code is needed, and an old code cannot outlive its session's next one.
+//! The text contains the session ID and the code, so one conditional write on the session's item decides. Codes need no
+//! items of their own, and a new code replaces the previous one.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,53 +12,53 @@ use crate::domain::id::SessionId;
 
 const PREFIX: &str = "qasid-";
 
-/// The secret of one QR code: 32 hexadecimal digits, 122 random bits.
+/// The secret of a QR code: 32 hexadecimal digits with 122 random bits.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PairingCode(String);
 
 impl PairingCode {
-    /// A code from a random (version 4) UUID.
+    /// Creates a code from a random UUID (version 4).
     pub fn from_random(random: Uuid) -> Self {
         Self(random.simple().to_string())
     }
 
-    /// The code as it is compared and stored.
+    /// Returns the code as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Codes are secrets, and secrets are never logged.
+/// Hides the code, because logs must not contain secrets.
 impl std::fmt::Debug for PairingCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PairingCode(…)")
     }
 }
 
-/// A pairing text that someone sent to a business number.
+/// A pairing text that was sent to a business number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairingAttempt {
-    /// The session that the text names.
+    /// The session in the text.
     pub session_id: SessionId,
-    /// The code that must be the session's own.
+    /// The code in the text, which must match the session's code.
     pub code: PairingCode,
 }
 
-/// The link to scan: `https://wa.me/<digits>?text=Link%20…` (Meta: "WhatsApp click to chat").
+/// Returns the link to scan: `https://wa.me/<digits>?text=Link%20…` (Meta, *WhatsApp click to chat*).
 pub fn pairing_link(display_phone_number: &str, session_id: SessionId, code: &PairingCode) -> String {
-    // Nothing in the text needs escaping but the blanks.
+    // Only the space in the text needs escaping.
     format!("https://wa.me/{display_phone_number}?text=Link%20{PREFIX}{}-{}", session_id.to_hex(), code.0)
 }
 
-/// The number that a link leads to, digits only.
+/// Returns the business number in a link, digits only.
 pub fn number_of_link(link: &str) -> Option<&str> {
     link.strip_prefix("https://wa.me/")?.split_once('?').map(|(number, _)| number)
 }
 
-/// Finds the pairing token in a message's text; `None` for any other message.
+/// Finds the pairing token in the text of a message. Returns `None` for other texts.
 ///
-/// The owner may have changed the words around it, and a phone may have changed its case.
+/// The owner can have changed the words around the token, and a phone its case.
 pub fn pairing_attempt(text: &str) -> Option<PairingAttempt> {
     let text = text.to_ascii_lowercase();
     let token = text.get(text.find(PREFIX)? + PREFIX.len()..)?;
@@ -69,16 +70,16 @@ pub fn pairing_attempt(text: &str) -> Option<PairingAttempt> {
     Some(PairingAttempt { session_id: SessionId::from_hex(session)?, code: PairingCode(code.to_owned()) })
 }
 
-/// Why a pairing attempt was refused, as a sentence for the owner.
+/// Why a pairing attempt was rejected, as a sentence for the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PairingRefusal {
-    /// The code was sent after its time, or has been replaced since.
+    /// The code has expired or has been replaced.
     #[error("The QR code had expired when it was sent. Scan the new one.")]
     Expired,
-    /// One number belongs to one session.
+    /// The number is linked to another session.
     #[error("This WhatsApp number is already linked to another session.")]
     NumberTaken,
-    /// The number is set to be another owner's.
+    /// The number is reserved for another owner.
     #[error("This WhatsApp number belongs to another owner.")]
     OtherOwner,
 }

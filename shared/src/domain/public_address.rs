@@ -1,10 +1,10 @@
-//! Which addresses are somewhere on the internet, and not inside of some network: this machine's, the neighbours', a
-//! cloud's services for its own machines.
+//! Classification of IP addresses as public or not, to prevent requests into private networks and cloud metadata
+//! services.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether the address belongs to one machine that the whole internet can reach. Cloud metadata services are at
-/// link-local (169.254.169.254) and unique local (fd00:ec2::254) ones.
+/// Returns whether `address` is a unicast address that is reachable over the internet. The addresses of cloud metadata
+/// services are not: they are link-local (169.254.169.254) or unique local (fd00:ec2::254).
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -12,7 +12,7 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// IANA: "IPv4 Special-Purpose Address Registry".
+/// IANA, *IPv4 Special-Purpose Address Registry*.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let is_shared = a == 100 && (64..128).contains(&b);
@@ -32,8 +32,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || is_multicast_or_reserved)
 }
 
-/// IANA: "IPv6 Special-Purpose Address Registry". Only 2000::/3 is given out. In it, 6to4 holds an IPv4 address, as do
-/// mapped addresses and those of NAT64 outside of it; Teredo, which does too, is among the protocols' own (2001::/23).
+/// IANA, *IPv6 Special-Purpose Address Registry*. Only 2000::/3 is allocated as global unicast. 6to4 addresses
+/// (2002::/16) contain an IPv4 address, as do IPv4-mapped and NAT64 addresses outside 2000::/3. Teredo addresses do
+/// too, but are part of the protocol assignments (2001::/23), which are not public.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, c, d, e, f, y, z] = address.segments();
     let is_protocol = a == 0x2001 && b < 0x200;

@@ -1,4 +1,4 @@
-//! Scopes: what an API key may do.
+//! Scopes: the permissions of API keys.
 
 use std::{fmt, str::FromStr};
 
@@ -36,7 +36,7 @@ impl Scope {
     /// and of the operator (`worker`, `admin`) need an API key.
     pub const OF_TOKENS: [Self; 4] = [Self::Sessions, Self::MessagesSend, Self::MessagesRead, Self::Rules];
 
-    /// The scope's name in requests and responses.
+    /// Returns the scope's name in requests and responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sessions => "sessions",
@@ -55,7 +55,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// The text isn't a scope's name.
+/// The text is not the name of a scope.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a scope")]
 pub struct NotAScope;

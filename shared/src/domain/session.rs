@@ -1,4 +1,4 @@
-//! A session links one owner to one WhatsApp business number.
+//! Sessions: the link between one owner and one WhatsApp business number.
 
 use std::time::Duration;
 
@@ -11,93 +11,95 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// How long a QR code can be scanned.
+/// How long a QR code is valid.
 pub const QR_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// The largest owner id, in bytes of UTF-8.
+/// The maximum length of an owner ID, in bytes of UTF-8.
 pub const OWNER_ID_LIMIT: usize = 256;
 
-/// What becomes of a message that may have been sent, when nothing is heard of it until its deadline.
+/// The handling of a message whose outcome is still unknown at its deadline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownPolicy {
-    /// It is failed: never a second copy, at the price of a message that may be missing.
+    /// Marks the message as failed. The recipient never gets a second copy, but may get none.
     #[default]
     Fail,
-    /// It is sent again: never a missing message, at the price of a possible second copy.
+    /// Sends the message again. The recipient always gets the message, but may get it twice.
     Resend,
 }
 
-/// A session as it is stored.
+/// A session as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Derived from the owner: an owner has one session.
+    /// The ID, derived from the owner, so that an owner has one session.
     pub id: SessionId,
-    /// The caller's own name for the owner (`userId`).
+    /// The caller's ID of the owner (`userId` in requests).
     pub owner_id: String,
     /// Whether messages can be sent.
     pub is_ready: bool,
     /// Whether a WhatsApp number is linked.
     pub is_connected: bool,
-    /// The text of the QR code to scan; `None` when connected, or when there is nothing to scan yet.
+    /// The text of the QR code to scan. `None` if the session is connected or has no QR code yet.
     pub qr: Option<String>,
-    /// When `qr` stops being good.
+    /// When `qr` expires.
     pub qr_expires_at: Option<Timestamp>,
-    /// The secret inside `qr`: whoever sends it to the number links the number to this session. Never answered.
+    /// The secret inside `qr`. Sending it to a business number links the number to this session, so it is never
+    /// returned.
     pub pairing_code: Option<PairingCode>,
-    /// Why the last attempt to pair was refused, as a sentence for the owner.
+    /// Why the last pairing attempt was rejected, as a sentence for the owner.
     pub pairing_error: Option<String>,
-    /// WhatsApp's id of the linked number. A worker's session has its own id in its place.
+    /// Meta's ID of the linked number. A worker session has its own ID instead.
     pub phone_number_id: Option<String>,
-    /// Who carries its messages.
+    /// The channel that delivers the session's messages.
     #[serde(default)]
     pub channel: Channel,
-    /// Why nothing is sent at present, as WhatsApp says it; until `POST /api/session/resume`.
+    /// Why sending is paused, as reported by WhatsApp. `POST /api/session/resume` clears it.
     #[serde(default)]
     pub paused_reason: Option<String>,
-    /// What becomes of a message whose fate stays unknown.
+    /// The handling of messages whose outcome stays unknown.
     #[serde(default)]
     pub unknown_policy: UnknownPolicy,
-    /// When the session was made.
+    /// When the session was created.
     pub created_at: Timestamp,
-    /// When the session last changed.
+    /// When the session was last updated.
     pub updated_at: Timestamp,
 }
 
-/// The QR code of a session that waits to be paired.
+/// The QR code of a session that is not paired yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Qr {
     /// The link to encode.
     pub link: String,
     /// The one-time code inside the link.
     pub code: PairingCode,
-    /// When the code stops being good.
+    /// When the code expires.
     pub expires_at: Timestamp,
 }
 
 impl Qr {
-    /// A new code for `session_id`, to be sent to the business number `display_phone_number` (digits only).
+    /// Creates a QR code for `session_id`. Its link opens a chat with the business number `display_phone_number`
+    /// (digits only).
     pub fn new(session_id: SessionId, display_phone_number: &str, code: PairingCode, now: Timestamp) -> Self {
         let link = pairing_link(display_phone_number, session_id, &code);
         Self { link, code, expires_at: now.after(QR_LIFETIME) }
     }
 }
 
-/// What asking for a session's QR code finds.
+/// The state of a session's QR code.
 #[derive(Debug, PartialEq, Eq)]
 pub enum QrState<'a> {
-    /// Already linked: there is nothing to scan.
+    /// The session is linked and needs no QR code.
     Connected,
-    /// None yet: a linked-device worker will supply it.
+    /// The linked-device worker has not provided a QR code yet.
     None,
-    /// No longer good; to be replaced.
+    /// The QR code has expired and must be replaced.
     Expired,
-    /// Good until the time given.
+    /// The QR code and its expiry time.
     Valid(&'a str, Timestamp),
 }
 
 impl Session {
-    /// A session that waits to be paired. Without a `qr` (no Cloud API number is configured) a worker pairs it.
+    /// Creates an unpaired session. Without a `qr` (no Cloud API number is configured), a worker pairs it.
     pub fn new(owner_id: String, qr: Option<Qr>, now: Timestamp) -> Self {
         let mut session = Self {
             id: SessionId::for_owner(&owner_id),
@@ -123,7 +125,7 @@ impl Session {
         session
     }
 
-    /// The state of the QR code at `now`.
+    /// Returns the state of the QR code at `now`.
     pub fn qr_state(&self, now: Timestamp) -> QrState<'_> {
         match (&self.qr, self.qr_expires_at) {
             _ if self.is_connected => QrState::Connected,
@@ -133,7 +135,7 @@ impl Session {
         }
     }
 
-    /// The row as answers give it.
+    /// Returns the session as shown in API responses.
     pub fn response(&self) -> SessionResponse<'_> {
         SessionResponse {
             id: self.id,
@@ -152,7 +154,7 @@ impl Session {
     }
 }
 
-/// A session as answers give it: `null` where unset.
+/// A session as shown in API responses: `null` where unset.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of Session")]
 pub struct SessionResponse<'a> {
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_qr_code_is_good_for_five_minutes() {
+    fn qr_code_expires_after_five_minutes() {
         let code = PairingCode::from_random(Uuid::from_u128(7));
         let qr = Qr::new(SessionId::for_owner("ada"), "15550001111", code, at(1_000));
         let mut session = Session::new("ada".to_owned(), Some(qr), at(1_000));
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_number_a_session_waits_for_its_worker() {
+    fn session_without_number_has_no_qr_code() {
         assert_eq!(Session::new("ada".to_owned(), None, at(0)).qr_state(at(9)), QrState::None);
     }
 }

@@ -1,38 +1,38 @@
-//! Status updates: what WhatsApp reports about messages that went out.
+//! Status updates of outbound messages.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{message::Receipt, time::Timestamp, whatsapp_error::WhatsAppError};
 
-/// One status of one message.
+/// A status update of one message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusUpdate {
-    /// The number that sent the message.
+    /// Meta's ID of the number that sent the message.
     pub phone_number_id: String,
-    /// The message, as WhatsApp names it.
+    /// WhatsApp's ID of the message.
     pub wamid: String,
-    /// What happened.
+    /// The reported status.
     pub receipt: Receipt,
-    /// When, by WhatsApp's clock.
+    /// The time of the status, by WhatsApp's clock.
     pub at: Timestamp,
-    /// Why it failed, in a sentence.
+    /// Why the message failed, as a sentence.
     pub error: Option<String>,
-    /// The same as WhatsApp says it.
+    /// The errors as reported by WhatsApp.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<WhatsAppError>,
-    /// What WhatsApp charges, as its JSON.
+    /// WhatsApp's `pricing` object, as JSON text.
     #[serde(default)]
     pub pricing: Option<String>,
-    /// The conversation that is charged, as its JSON.
+    /// WhatsApp's `conversation` object, as JSON text.
     #[serde(default)]
     pub conversation: Option<String>,
-    /// The member of a group that it is about; then it says nothing of the others.
+    /// The group participant that the status applies to. `None` if it applies to the whole message.
     #[serde(default)]
     pub participant: Option<String>,
 }
 
 impl StatusUpdate {
-    /// What an echo of a message says: WhatsApp has it.
+    /// Creates the `sent` status of a message whose echo arrived.
     pub fn sent(phone_number_id: &str, wamid: &str, at: Timestamp) -> Self {
         Self {
             phone_number_id: phone_number_id.to_owned(),

@@ -1,73 +1,73 @@
-//! Points in time, to the millisecond.
+//! Timestamps with millisecond precision.
 
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The last second of the year 9999, the largest time whose text still has a four-digit year and so still sorts.
+/// The last second of the year 9999. Later times would have a five-digit year, and their text would not sort correctly.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// A point in time in UTC, in whole milliseconds since 1970, between the years 1970 and 9999.
+/// A point in time in UTC, in milliseconds since the Unix epoch, from the year 1970 to 9999.
 ///
-/// Written as RFC 3339 with exactly three decimals (`2026-11-23T12:00:00.000Z`), in answers and in keys alike: the
-/// texts of two times sort as the times do.
+/// Responses and keys contain it as RFC 3339 with three decimals (`2026-11-23T12:00:00.000Z`). The text sorts in the
+/// same order as the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     milliseconds: i64,
 }
 
 impl Timestamp {
-    /// The time this call is made. Only `main` may ask; everything else is given the time.
+    /// Returns the current time. Only [`System`](super::system::System) calls this; other code receives the clock.
     #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
     pub fn now() -> Self {
         Self::from_milliseconds(jiff::Timestamp::now().as_millisecond()).unwrap_or(Self { milliseconds: 0 })
     }
 
-    /// `None` outside the years 1970 to 9999.
+    /// Creates a timestamp from milliseconds since the Unix epoch. Returns `None` outside the years 1970 to 9999.
     pub fn from_milliseconds(milliseconds: i64) -> Option<Self> {
         (0..=LAST_SECOND * 1000 + 999).contains(&milliseconds).then_some(Self { milliseconds })
     }
 
-    /// `None` outside the years 1970 to 9999.
+    /// Creates a timestamp from seconds since the Unix epoch. Returns `None` outside the years 1970 to 9999.
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         Self::from_milliseconds(seconds.checked_mul(1000)?)
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the milliseconds since the Unix epoch.
     pub fn milliseconds(self) -> i64 {
         self.milliseconds
     }
 
-    /// Whole seconds since 1970, rounded down; the unit of DynamoDB's TTL.
+    /// Returns the seconds since the Unix epoch, rounded down: the unit of DynamoDB's TTL.
     pub fn seconds(self) -> i64 {
         self.milliseconds / 1000
     }
 
-    /// Microseconds since 1970.
+    /// Returns the microseconds since the Unix epoch.
     pub fn microseconds(self) -> i64 {
         self.milliseconds * 1000
     }
 
-    /// This time and then `duration`; stays at the last possible time instead of passing it.
+    /// Adds `duration`, saturating at the end of the year 9999.
     pub fn after(self, duration: Duration) -> Self {
         let added = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let milliseconds = self.milliseconds.saturating_add(added).min(LAST_SECOND * 1000 + 999);
         Self { milliseconds }
     }
 
-    /// This time less `duration`; the start of 1970 at the earliest.
+    /// Subtracts `duration`, saturating at the Unix epoch.
     pub fn before(self, duration: Duration) -> Self {
         let taken = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self { milliseconds: self.milliseconds.saturating_sub(taken).max(0) }
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// Returns the duration since `earlier`, or zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.milliseconds - earlier.milliseconds).unwrap_or(0))
     }
 }
 
-/// A duration in whole microseconds; the longest there is when it has more.
+/// Converts a duration to microseconds, saturating at `i64::MAX`.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
@@ -90,7 +90,7 @@ impl std::str::FromStr for Timestamp {
     }
 }
 
-/// The text is no RFC 3339 time between the years 1970 and 9999.
+/// The text is not an RFC 3339 time from the year 1970 to 9999.
 #[derive(Debug, thiserror::Error)]
 #[error("not an RFC 3339 time between the years 1970 and 9999")]
 pub struct ParseTimestampError;
@@ -115,7 +115,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_text_reads_back_and_sorts_as_the_time(a in 0..=LAST_SECOND * 1000 + 999, b in 0..=LAST_SECOND * 1000 + 999) {
+        fn text_form_round_trips_and_keeps_sort_order(
+            a in 0..=LAST_SECOND * 1000 + 999,
+            b in 0..=LAST_SECOND * 1000 + 999,
+        ) {
             let (a, b) = (Timestamp { milliseconds: a }, Timestamp { milliseconds: b });
             prop_assert_eq!(a.to_string().parse::<Timestamp>().unwrap(), a);
             prop_assert_eq!(a.to_string().len(), 24);
@@ -123,7 +126,7 @@ mod tests {
         }
 
         #[test]
-        fn no_number_of_seconds_panics(seconds in any::<i64>()) {
+        fn seconds_round_trip(seconds in any::<i64>()) {
             if let Some(timestamp) = Timestamp::from_seconds(seconds) {
                 prop_assert_eq!(timestamp.seconds(), seconds);
             }

@@ -1,20 +1,20 @@
-//! Events: what a webhook brings beside messages and statuses.
+//! Webhook events other than messages and statuses.
 
-/// Something that is kept as it came.
+/// A webhook event, stored as received.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookEvent {
     /// The webhook field, such as `account_update`.
     pub field: String,
-    /// What was wrong with it, if anything was.
+    /// Why the event could not be processed, if it is invalid.
     pub reason: Option<&'static str>,
-    /// Its JSON.
+    /// The JSON of the event.
     pub raw: String,
-    /// The number that it is about, where it names one.
+    /// Meta's ID of the business number, if the event has one.
     pub phone_number_id: Option<String>,
-    /// The account that it is about.
+    /// The ID of the WhatsApp Business account, if the event has one.
     pub waba_id: Option<String>,
-    /// When WhatsApp says that it happened, in Unix seconds as they came.
+    /// The time of the event by WhatsApp's clock, in Unix seconds as received.
     pub time: Option<String>,
-    /// The message that it would be, where that could be read.
+    /// WhatsApp's ID of the message, if the event is an invalid message.
     pub wamid: Option<String>,
 }

@@ -1,32 +1,33 @@
-//! Errors that WhatsApp reports.
+//! Errors reported by WhatsApp.
 
 use serde::{Deserialize, Serialize};
 
-/// An error as rows keep it.
+/// An error of WhatsApp as stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhatsAppError {
     /// WhatsApp's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<i64>,
-    /// What it is called.
+    /// The title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// What WhatsApp says about this one.
+    /// The details of this occurrence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
 }
 
-/// What an error means for the message that was posted.
+/// The consequence of an error for the message to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// Rejected before it was processed: it can be posted again without doubling.
+    /// WhatsApp did not process the request. A retry can't send the message twice.
     NotSent,
-    /// The same, because this recipient was sent too much in too short a time.
+    /// WhatsApp did not process the request, because the rate limit of the recipient was exceeded.
     RecipientLimit,
-    /// It may have been processed.
+    /// WhatsApp may have processed the request.
     Indeterminate,
-    /// Refused for a reason that every message of the session shares: token, permission, account.
+    /// WhatsApp rejected the message for a reason that applies to all messages of the session: token, permission, or
+    /// account.
     AccountBlocked,
-    /// It was refused and will be refused again.
+    /// WhatsApp rejected the message, and would reject it again.
     Refused,
 }

@@ -2,22 +2,22 @@
 
 use crate::domain::id::SessionId;
 
-/// What stands for the phone number id of a session that a worker pairs: WhatsApp gives it none.
+/// Returns the phone number ID of a worker session, which has no ID from Meta.
 pub fn worker_number(session_id: SessionId) -> String {
     format!("worker:{session_id}")
 }
 
-/// What a worker says of a message that it had.
+/// The outcome of a send, reported by a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkerOutcome {
-    /// The device has sent it.
+    /// The device sent the message.
     Sent {
-        /// The device's id of it.
+        /// The device's ID of the message.
         id: String,
     },
-    /// It was not sent and never will be.
+    /// The message was not sent and will not be retried.
     Failed {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }

@@ -15,7 +15,7 @@ pub use self::dry_run::{DryRun, DryRunError, dry_run};
 use crate::{
     domain::auto_reply::{
         self, ChatContext, ConsentWord, Decision, History, InboundText, Limits, Rule, SelectedReply, SuppressionReason,
-        Verdict, answerable,
+        Verdict, is_answerable,
     },
     domain::chat::Chat,
     domain::id::{ChatId, MessageId, SessionId},
@@ -84,10 +84,10 @@ impl Responder {
     }
 
     async fn respond_to(&self, message: &Message, rules_by_session: &RulesBySession) -> Result<(), StoreError> {
-        if !answerable(message) {
+        if !is_answerable(message) {
             return Ok(());
         }
-        if let Some(word) = message.body.as_deref().and_then(ConsentWord::read) {
+        if let Some(word) = message.body.as_deref().and_then(ConsentWord::parse) {
             self.store.chats().set_consent(message.chat_id, word, message.timestamp).await?;
             tracing::info!(chat_id = %message.chat_id, ?word, "contact consent received");
         }

@@ -52,12 +52,12 @@ impl Messages<'_> {
     ) -> Result<bool, StoreError> {
         let annotated = self.annotate(key, |annotations, message| {
             // Only the sender of a message can edit or delete it.
-            let is_allowed = matches!(action.act, ActionKind::React(_)) || message.from_me == action.from_me;
+            let is_allowed = matches!(action.kind, ActionKind::React(_)) || message.from_me == action.from_me;
             if !is_allowed || message.phone_number_id != phone_number_id {
                 return false;
             }
-            let changed = annotations.take(action, message.body.as_deref(), message.content.as_deref());
-            if changed && let ActionKind::Edit { body, content } = &action.act {
+            let changed = annotations.apply(action, message.body.as_deref(), message.content.as_deref());
+            if changed && let ActionKind::Edit { body, content } = &action.kind {
                 message.content = merged_content(message.content.as_deref(), content.as_deref());
                 message.body.clone_from(body);
             }
@@ -65,7 +65,7 @@ impl Messages<'_> {
         });
         let Some(annotated) = annotated.await? else { return Ok(false) };
         if annotated.changed {
-            self.update_preview(&annotated, &action.act).await?;
+            self.update_preview(&annotated, &action.kind).await?;
         }
         Ok(annotated.before.phone_number_id == phone_number_id)
     }

@@ -31,7 +31,7 @@ impl ApiKeys<'_> {
     /// Stores a new key and its list entry in one transaction.
     pub async fn create(self, key: &ApiKey) -> Result<(), StoreError> {
         let operation = "creating an API key";
-        let entry_key = Key::api_key_entry(key.place());
+        let entry_key = Key::api_key_entry(key.position());
         let entry = item::write("api_key_entry", &entry_key, &json!({}))?;
         let item = item::write(API_KEY, &Key::api_key(key.id), key)?;
         let absent = "attribute_not_exists(pk)";
@@ -65,7 +65,7 @@ impl ApiKeys<'_> {
         let Some(key) = self.get(id).await? else { return Ok(false) };
         let actions = vec![
             self.0.delete_action(&Key::api_key(id), "attribute_exists(pk)"),
-            self.0.delete_action(&Key::api_key_entry(key.place()), "attribute_exists(pk)"),
+            self.0.delete_action(&Key::api_key_entry(key.position()), "attribute_exists(pk)"),
         ];
         match self.0.transact("deleting an API key", actions).await? {
             Transaction::Committed => Ok(true),

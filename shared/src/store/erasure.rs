@@ -111,13 +111,13 @@ impl Erasures<'_> {
         // A complete pass deletes everything before the cutoff. Later passes find only messages that were in flight.
         erasure.complete |= swept.complete;
         let now = self.0.system.now();
-        let is_finished = swept.complete && erasure.next_look(now).is_none();
+        let is_finished = swept.complete && erasure.next_run_at(now).is_none();
         // Refused when a newer request for the same target has replaced this one.
         if is_finished {
             let unchanged = ("attribute_not_exists(pk) OR requested_at = ?", erasure.requested_at);
             self.0.delete_if("ending an erasure", &Key::erasure(erasure.target), unchanged).await?;
         } else {
-            let due_at = if swept.complete { erasure.next_look(now).unwrap_or(now) } else { now };
+            let due_at = if swept.complete { erasure.next_run_at(now).unwrap_or(now) } else { now };
             let unchanged = ("requested_at = ?", erasure.requested_at);
             self.0.put_if("saving an erasure", request_item(&erasure, due_at)?, unchanged).await?;
         }

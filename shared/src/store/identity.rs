@@ -88,7 +88,7 @@ impl Chats<'_> {
         let mut identifiers = self.identifiers(session_id, &identities(addresses)).await?;
         let chats = contact::chats(&identifiers, merges, at);
         let chat_id = match chats[..] {
-            [] => contact::new_chat(session_id, &identifiers[0]),
+            [] => contact::new_chat_id(session_id, &identifiers[0]),
             [chat_id] => chat_id,
             [..] => {
                 let chat_id = self.merge_all(&chats, merges).await?;
@@ -154,18 +154,18 @@ impl Chats<'_> {
             let Some(first) = chats.first().copied() else { return Ok(()) };
             let chat_id = if chats.len() > 1 { self.merge_all(&chats, &mut merges).await? } else { first };
             let Some((item, chat)) = self.get_item(chat_id).await? else { return Ok(()) };
-            merges.note(chat_id, chat.id);
+            merges.record(chat_id, chat.id);
             let new_identifiers = identifiers.split_off(former.len());
             let (after, alias_writes) = if to.is_empty() {
-                (chat.clone().learned(addresses, at), contact::alias_writes(&identifiers, &merges, at, chat.id))
+                (chat.clone().with_addresses(addresses, at), contact::alias_writes(&identifiers, &merges, at, chat.id))
             } else {
                 if let Some(number) = unnamed_number(&chat, &former, &new, at) {
                     former.push(number);
                     continue;
                 }
                 (
-                    chat.clone().moved(addresses, to, at),
-                    contact::moves(&identifiers, &new_identifiers, &merges, at, chat.id),
+                    chat.clone().with_changed_addresses(addresses, to, at),
+                    contact::address_change_writes(&identifiers, &new_identifiers, &merges, at, chat.id),
                 )
             };
             if alias_writes.is_empty() && after == chat {
@@ -189,8 +189,8 @@ impl Chats<'_> {
         let mut survivor = chats[0];
         for chat_id in &chats[1..] {
             if let Some(merged) = self.merge(survivor, *chat_id).await? {
-                merges.note(survivor, merged);
-                merges.note(*chat_id, merged);
+                merges.record(survivor, merged);
+                merges.record(*chat_id, merged);
                 survivor = merged;
             }
         }
@@ -207,7 +207,7 @@ impl Chats<'_> {
         row.insert("session_id".to_owned(), string(session_id.to_string()));
         // Lets the `by_id` index find the aliases of a chat.
         row.insert("id".to_owned(), string(alias_write.alias.chat_id.to_string()));
-        let found = alias_write.found.as_ref().map_or("attribute_not_exists(pk)".into(), same);
+        let found = alias_write.expected.as_ref().map_or("attribute_not_exists(pk)".into(), same);
         Ok(self.0.put_action(row, found.or(same(&alias_write.alias))))
     }
 

@@ -89,7 +89,7 @@ impl Messages<'_> {
                         Some(mut found) => {
                             if found.id != resolved.chat_id {
                                 self.0.chats().forget(batch.session_id, &batch.addresses);
-                                merges.note(resolved.chat_id, found.id);
+                                merges.record(resolved.chat_id, found.id);
                             }
                             if let Some(until) =
                                 found.pending_annotation_until.take_if(|until| *until < self.0.system.now())
@@ -295,7 +295,7 @@ impl Seen {
     /// Returns what is known after an update was refused because of the chat's state.
     fn after(self, found: &Chat, messages: &[Inbound]) -> Self {
         Self {
-            shows: last_shown(messages).is_none_or(|shown| found.shows(shown.timestamp)),
+            shows: last_shown(messages).is_none_or(|shown| found.is_latest(shown.timestamp)),
             reopens: found.status.is_closed(),
             has_pending_annotation: self.has_pending_annotation || found.pending_annotation_until.is_some(),
         }
@@ -308,7 +308,7 @@ fn expected(seen: Seen) -> Expected<'static> {
 
 fn unread(batch: &InboundBatch, messages: &[Inbound], shows: bool) -> Unread {
     let names = batch.name.is_some();
-    let count = messages.iter().filter(|message| !message.from_me && message.kind.counts()).count();
+    let count = messages.iter().filter(|message| !message.from_me && message.kind.is_shown_in_inbox()).count();
     match batch.source {
         Some(Source::History | Source::Standby) => Unread::Keep { names },
         Some(Source::Echo) if shows => Unread::Clear,
@@ -330,7 +330,7 @@ fn split(messages: Vec<Inbound>, is_known: &[bool]) -> (Vec<Inbound>, Vec<Inboun
 
 /// Returns the last message that the inbox can show.
 fn last_shown(messages: &[Inbound]) -> Option<&Inbound> {
-    messages.iter().filter(|message| message.kind.counts()).max_by_key(|message| message.timestamp)
+    messages.iter().filter(|message| message.kind.is_shown_in_inbox()).max_by_key(|message| message.timestamp)
 }
 
 /// Returns how many of these messages fit into one transaction: at least one.
@@ -365,7 +365,7 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
     let opening = latest(|message| message.opens_window).filter(|_| is_live);
     let advertised = latest(|message| message.has_referral).filter(|_| is_live);
     let answer = latest(|message| message.from_me).filter(|_| batch.source == Some(Source::Echo));
-    let is_written = |message: &&Inbound| !message.from_me && message.kind.is_written();
+    let is_written = |message: &&Inbound| !message.from_me && message.kind.is_user_authored();
     let first = messages.iter().filter(is_written).min_by_key(|message| message.timestamp);
     Chat {
         last_message: shown.map(preview),
@@ -375,7 +375,7 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
         entry_point_until: advertised.map(|message| message.timestamp.after(ENTRY_POINT_WINDOW)),
         answered_at: answer.map(|message| message.timestamp),
         first_inbound: first.map(|first| key_of(batch, resolved.chat_id, first).sort_key()),
-        ..chat.learned(&resolved.current(&batch.addresses), now)
+        ..chat.with_addresses(&resolved.current(&batch.addresses), now)
     }
 }
 

@@ -66,7 +66,7 @@ impl Chats<'_> {
             .buffer_unordered(PARALLEL)
             .try_collect()
             .await?;
-        Ok(merge(segments, Order::Descending, list.limit, |chat| list.filter.takes(chat)))
+        Ok(merge(segments, Order::Descending, list.limit, |chat| list.filter.matches(chat)))
     }
 
     /// Changes a chat, or the chat that it was merged into since it was read. Returns the chat after the change; `None`

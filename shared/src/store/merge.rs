@@ -83,10 +83,10 @@ impl Chats<'_> {
             let before = |chat: &Chat| if chat.id == one.id { one_item } else { other_item };
             let actions = vec![
                 self.replace(before(&merge.survivor), &merge.survivor)?,
-                self.replace(before(&merge.ended), &merge.ended)?,
+                self.replace(before(&merge.merged), &merge.merged)?,
             ];
             if let Transaction::Committed = self.0.transact("merging chats", actions).await? {
-                tracing::info!(survivor = %merge.survivor.id, ended = %merge.ended.id, "chats merged");
+                tracing::info!(survivor = %merge.survivor.id, ended = %merge.merged.id, "chats merged");
                 return Ok(Some(merge.survivor.id));
             }
         }

@@ -126,7 +126,7 @@ impl Outbox<'_> {
             Some(found) if found.chat_id == chat_id => None,
             found => {
                 let alias = Alias { chat_id, ..found.clone().unwrap_or(Alias::to(chat_id)) };
-                Some(AliasWrite { identity: identity.clone(), found, alias })
+                Some(AliasWrite { identity: identity.clone(), expected: found, alias })
             }
         };
         let now = self.0.system.now().seconds();

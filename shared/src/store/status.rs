@@ -37,7 +37,7 @@ impl Messages<'_> {
         };
         let is_ours = |message: &Message| message.from_me && message.phone_number_id == update.phone_number_id;
         let annotated =
-            self.annotate(key, |annotations, message| is_ours(message) && annotations.take_receipt(&receipt)).await?;
+            self.annotate(key, |annotations, message| is_ours(message) && annotations.apply_receipt(&receipt)).await?;
         if !annotated.is_some_and(|annotated| is_ours(&annotated.before)) {
             return Ok(Applied::Missing);
         }

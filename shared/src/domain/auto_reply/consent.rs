@@ -1,33 +1,35 @@
-//! STOP and START: a contact's own word on whether anything answers him automatically.
+//! STOP and START: the words with which contacts opt out of auto-replies and opt in again.
 
-/// A message that is nothing but one of the words.
+/// A message that consists of a consent word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsentWord {
-    /// No automatic replies from now on.
+    /// Opts out of auto-replies.
     Stop,
-    /// Automatic replies are welcome again.
+    /// Opts in to auto-replies again.
     Start,
 }
 
-/// The words that carriers oblige senders of texts to honour (CTIA: "Short Code Monitoring Handbook"), without CANCEL, END,
-/// QUIT and YES, which customers say of orders; and the button of Meta's own marketing templates.
-const STOP: [&str; 6] = ["stop", "stopall", "stop all", "unsubscribe", "opt out", "stop promotions"];
-const START: [&str; 4] = ["start", "unstop", "subscribe", "opt in"];
+/// The words that US carriers require senders of text messages to honor (CTIA, *Short Code Monitoring Handbook*), and
+/// the button text of Meta's marketing templates. CANCEL, END, QUIT, and YES are excluded, because customers use them
+/// for orders.
+const STOP: [&str; 7] = ["stop", "stopall", "stop all", "unsubscribe", "opt out", "optout", "stop promotions"];
+const START: [&str; 5] = ["start", "unstop", "subscribe", "opt in", "optin"];
 
 impl ConsentWord {
-    /// Reads a message's text: case, punctuation around it, and hyphens do not matter.
-    pub fn read(text: &str) -> Option<Self> {
-        // Nothing longer can be one of the words, and a text may have thousands of characters.
+    /// Parses the text of a message, ignoring case, surrounding punctuation, and hyphens.
+    pub fn parse(text: &str) -> Option<Self> {
+        // Longer texts can't be a consent word. Texts can have thousands of characters.
         if text.len() > 64 {
             return None;
         }
         let words: Vec<String> =
             text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
         let text = words.join(" ");
-        if STOP.contains(&text.as_str()) || text == "optout" {
-            return Some(Self::Stop);
+        match text.as_str() {
+            word if STOP.contains(&word) => Some(Self::Stop),
+            word if START.contains(&word) => Some(Self::Start),
+            _ => None,
         }
-        (START.contains(&text.as_str()) || text == "optin").then_some(Self::Start)
     }
 }
 
@@ -38,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_count_alone_and_in_any_dress() {
+    fn consent_words_are_recognized_on_their_own() {
         for text in [
             "STOP",
             "stop",
@@ -51,20 +53,20 @@ mod tests {
             "OPTOUT",
             "Unsubscribe",
         ] {
-            assert_eq!(ConsentWord::read(text), Some(ConsentWord::Stop), "{text}");
+            assert_eq!(ConsentWord::parse(text), Some(ConsentWord::Stop), "{text}");
         }
         for text in ["START", "start.", "Unstop", "opt in", "SUBSCRIBE"] {
-            assert_eq!(ConsentWord::read(text), Some(ConsentWord::Start), "{text}");
+            assert_eq!(ConsentWord::parse(text), Some(ConsentWord::Start), "{text}");
         }
         for text in ["", "!", "stop it", "please stop", "don't stop", "restart", "bus stop", "cancel", "yes", "st op"] {
-            assert_eq!(ConsentWord::read(text), None, "{text}");
+            assert_eq!(ConsentWord::parse(text), None, "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_text_panics(text in any::<String>()) {
-            let _ = ConsentWord::read(&text);
+        fn parsing_any_text_does_not_panic(text in any::<String>()) {
+            let _ = ConsentWord::parse(&text);
         }
     }
 }

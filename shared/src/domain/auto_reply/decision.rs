@@ -1,4 +1,4 @@
-//! The decision: which rule answers a message, and why the others do not.
+//! Decides which rule answers a message, and why the others don't.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ConsentWord, History, Match, Rule, Trigger, Values, placeholder,
-    trigger::{MAX_SEARCHES, is_found},
+    trigger::{MAX_PATTERNS_PER_MESSAGE, matches_any},
 };
 use crate::domain::{
     chat::{Chat, ChatType},
@@ -15,114 +15,113 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The oldest message that is answered, by WhatsApp's clock: after an outage nobody wants answers to yesterday's mail.
+/// The maximum age of a message to answer, by WhatsApp's clock. It prevents answers to old messages after an outage.
 pub const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// How long a person's answer keeps rules out of a chat, and how many replies a chat gets in an hour. The operator sets
-/// both.
+/// The limits that the operator configures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long after a person of the business wrote nothing is answered automatically.
+    /// The time to suppress auto-replies after an agent replies.
     pub quiet: Duration,
-    /// The most automatic replies of one chat in any hour: two systems that answer each other end there.
+    /// The maximum number of auto-replies per chat and hour. It ends loops between two auto-responders.
     pub per_hour: u32,
 }
 
-/// A message that may be answered, as the rules see it.
+/// The inbound message to evaluate.
 #[derive(Clone, Copy, Debug)]
 pub struct InboundText<'a> {
-    /// What it is.
+    /// The message type.
     pub kind: MessageType,
-    /// What was written, where it has words.
+    /// The text or caption, if any.
     pub text: Option<&'a str>,
-    /// When it was written, by WhatsApp's clock.
+    /// When the contact sent the message, by WhatsApp's clock.
     pub written_at: Timestamp,
-    /// Whether it is the first message that the contact ever wrote.
+    /// Whether it is the contact's first message.
     pub is_first: bool,
 }
 
-/// What is known of where it was written.
+/// The chat of the message.
 #[derive(Clone, Copy, Debug)]
 pub struct ChatContext<'a> {
-    /// The chat; `None` for one that is not there yet, as a dry run may imagine it.
+    /// The chat. `None` if it doesn't exist, which is possible in a dry run.
     pub chat: Option<&'a Chat>,
-    /// What the contact calls himself.
+    /// The contact's name, for `{{name}}`.
     pub name: &'a str,
-    /// Its automatic replies.
+    /// The auto-replies of the chat.
     pub history: &'a History,
 }
 
-/// Why nothing is answered, whatever the rules say.
+/// Why a message gets no auto-reply, regardless of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SuppressionReason {
-    /// Nothing that a person says: a system message, a reaction, something that cannot be shown.
+    /// A person didn't write the message: it is a system message, a reaction, or an unsupported message.
     NotAnswerable,
-    /// It was written in a group.
+    /// The chat is a group.
     Group,
-    /// It is older than [`MAX_AGE`].
+    /// The message is older than [`MAX_AGE`].
     TooOld,
-    /// It is the word STOP.
+    /// The message is a STOP word.
     StopWord,
-    /// The contact said STOP and has not said START since.
+    /// The contact sent STOP and has not sent START since.
     OptedOut,
-    /// A person of the business wrote a short time ago.
+    /// An agent wrote within the last [`Limits::quiet`].
     AnsweredByPerson,
-    /// The chat had all its automatic replies of this hour.
+    /// The chat has reached [`Limits::per_hour`].
     HourlyLimit,
 }
 
-/// What a rule makes of a message.
+/// The result of evaluating a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It answers.
+    /// The rule answers the message.
     Answers,
-    /// It would, and nothing is answered at present.
+    /// The rule matches, but the message gets no auto-reply.
     Suppressed(SuppressionReason),
-    /// It would, and another one does.
+    /// The rule matches, but a rule with a higher priority answers.
     Outranked,
-    /// It is switched off.
+    /// The rule is disabled.
     Disabled,
-    /// None of its keywords is found.
+    /// No keyword matches.
     NoKeyword,
-    /// Its patterns were not tried, because those of the rules before it are all that one message is held against.
+    /// The patterns were not searched, because earlier rules used up the limit of patterns per message.
     TooManyPatterns,
     /// The contact has written before.
     NotFirstMessage,
-    /// Its hours are over, or have not begun.
+    /// The rule answers only within its hours.
     OutsideHours,
-    /// It answers outside of its hours only.
+    /// The rule answers only outside its hours.
     WithinHours,
-    /// Its time zone is not in this version's database.
+    /// The bundled time zone database doesn't contain the rule's time zone.
     UnknownTimeZone,
-    /// It has answered this chat a short time ago.
+    /// The rule answered this chat within its cooldown.
     CoolingDown {
-        /// When it may again.
+        /// The end of the cooldown.
         until: Timestamp,
     },
-    /// With this name or message its reply is none that WhatsApp takes.
+    /// With this name or message, WhatsApp would reject the reply.
     Unsendable,
 }
 
-/// What is to be sent.
+/// The reply to send.
 #[derive(Clone, Debug)]
 pub struct SelectedReply<'a> {
     /// The rule that answers.
     pub rule: &'a Rule,
-    /// With what.
+    /// The content to send.
     pub content: Content,
 }
 
-/// What becomes of a message.
+/// The result of evaluating all rules.
 #[derive(Clone, Debug)]
 pub struct Decision<'a> {
-    /// The answer; `None` when there is none.
+    /// The reply, if any.
     pub answer: Option<SelectedReply<'a>>,
-    /// Each rule with its verdict, in the order in which they are asked.
+    /// Each rule with its verdict, in evaluation order.
     pub verdicts: Vec<(&'a Rule, Verdict)>,
 }
 
 impl Decision<'_> {
-    /// Why no rule answers though one would; `None` when one does, or none would.
+    /// Returns why a matching rule doesn't answer. Returns `None` if a rule answers or no rule matches.
     pub fn suppressed(&self) -> Option<Verdict> {
         if self.answer.is_some() {
             return None;
@@ -134,15 +133,15 @@ impl Decision<'_> {
     }
 }
 
-/// Whether a stored message is one that a rule may answer at all: something new that a customer wrote to the business.
-pub fn answerable(message: &Message) -> bool {
+/// Returns whether rules can answer a stored message: a new message that a contact wrote to the business.
+pub fn is_answerable(message: &Message) -> bool {
     !message.from_me
         && message.status == MessageStatus::Received
         && matches!(message.source, None | Some(Source::Device))
-        && message.kind.is_written()
+        && message.kind.is_user_authored()
 }
 
-/// Decides. Rules are asked by priority, the oldest first among equals; the first one that can answer does.
+/// Evaluates `rules` by descending priority, and by age among equals. The first rule that matches answers.
 pub fn decide<'a>(
     rules: &'a [Rule],
     inbound: &InboundText<'_>,
@@ -150,19 +149,19 @@ pub fn decide<'a>(
     limits: Limits,
     now: Timestamp,
 ) -> Decision<'a> {
-    let silence = silence(inbound, context, limits, now);
+    let suppression = suppression(inbound, context, limits, now);
     let mut rules: Vec<&Rule> = rules.iter().collect();
     rules.sort_by_key(|rule| (std::cmp::Reverse(rule.priority), rule.id));
     let mut answer = None;
-    let mut is_taken = false;
+    let mut has_match = false;
     let mut searches = 0;
     let verdicts = rules.into_iter().map(|rule| {
-        let verdict = match judge(rule, inbound, context, now, &mut searches) {
-            Ok(_) if is_taken => Verdict::Outranked,
+        let verdict = match evaluate(rule, inbound, context, now, &mut searches) {
+            Ok(_) if has_match => Verdict::Outranked,
             Ok(content) => {
-                is_taken = true;
-                match silence {
-                    Some(silence) => Verdict::Suppressed(silence),
+                has_match = true;
+                match suppression {
+                    Some(reason) => Verdict::Suppressed(reason),
                     None => {
                         answer = Some(SelectedReply { rule, content });
                         Verdict::Answers
@@ -177,15 +176,15 @@ pub fn decide<'a>(
     Decision { answer, verdicts }
 }
 
-/// Why nothing at all answers the question.
-fn silence(
+/// Returns why the message gets no auto-reply, regardless of the rules.
+fn suppression(
     inbound: &InboundText<'_>,
     context: &ChatContext<'_>,
     limits: Limits,
     now: Timestamp,
 ) -> Option<SuppressionReason> {
     let chat = context.chat;
-    if !inbound.kind.is_written() {
+    if !inbound.kind.is_user_authored() {
         return Some(SuppressionReason::NotAnswerable);
     }
     if chat.is_some_and(|chat| chat.kind == ChatType::Group) {
@@ -194,7 +193,7 @@ fn silence(
     if now.since(inbound.written_at) > MAX_AGE {
         return Some(SuppressionReason::TooOld);
     }
-    if inbound.text.and_then(ConsentWord::read) == Some(ConsentWord::Stop) {
+    if inbound.text.and_then(ConsentWord::parse) == Some(ConsentWord::Stop) {
         return Some(SuppressionReason::StopWord);
     }
     if chat.is_some_and(|chat| chat.opted_out) {
@@ -209,8 +208,8 @@ fn silence(
     None
 }
 
-/// What the rule would answer, or why it would not.
-fn judge(
+/// Returns the reply of a matching rule, or why the rule doesn't match. `searches` counts the patterns searched so far.
+fn evaluate(
     rule: &Rule,
     inbound: &InboundText<'_>,
     context: &ChatContext<'_>,
@@ -224,11 +223,11 @@ fn judge(
         Trigger::Keyword { how, keywords } => {
             if *how == Match::Regex {
                 *searches += keywords.len();
-                if *searches > MAX_SEARCHES {
+                if *searches > MAX_PATTERNS_PER_MESSAGE {
                     return Err(Verdict::TooManyPatterns);
                 }
             }
-            if !inbound.text.is_some_and(|text| is_found(*how, keywords, text)) {
+            if !inbound.text.is_some_and(|text| matches_any(*how, keywords, text)) {
                 return Err(Verdict::NoKeyword);
             }
         }

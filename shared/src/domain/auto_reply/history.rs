@@ -1,4 +1,4 @@
-//! What has answered a chat lately: the memory behind cooldowns and the hourly limit.
+//! The recent auto-replies of a chat, for cooldowns and the hourly limit.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,35 +10,36 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The span that the hourly limit looks back.
+/// The period of the hourly limit.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// The automatic replies of one chat, as far as they matter.
+/// The recent auto-replies of one chat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
-    /// The last one. Each writer expects the one that it has read, so that of two at once one reads again.
+    /// The last auto-reply, used for optimistic locking: of two concurrent writers, one fails and reads again.
     #[serde(default)]
     pub last_reply: Option<MessageId>,
-    /// When those of the last hour were written.
+    /// The times of the auto-replies within the last hour.
     #[serde(default)]
     pub recent: Vec<Timestamp>,
-    /// When each rule last answered, while its cooldown lasts.
+    /// The time of each rule's last answer, during its cooldown.
     #[serde(default)]
     pub answered: BTreeMap<RuleId, Timestamp>,
 }
 
 impl History {
-    /// Until when `rule` does not answer; `None` when it may.
+    /// Returns the end of the cooldown of `rule`, or `None` if the rule can answer.
     pub fn cooling_until(&self, rule: &Rule, now: Timestamp) -> Option<Timestamp> {
         self.answered.get(&rule.id).map(|at| at.after(cooldown(rule))).filter(|until| *until > now)
     }
 
-    /// How many replies the hour before `now` had.
+    /// Returns the number of auto-replies in the hour before `now`.
     pub fn in_last_hour(&self, now: Timestamp) -> usize {
         self.recent.iter().filter(|at| at.after(HOUR) > now).count()
     }
 
-    /// The history after `rule` answered with `reply`. What cannot matter any more is left out; `rules` are all there are.
+    /// Returns the history after `rule` answered with `reply`, without expired entries. `rules` are all rules of the
+    /// session.
     #[must_use]
     pub fn after(&self, rule: &Rule, reply: MessageId, rules: &[Rule], now: Timestamp) -> Self {
         let recent = self.recent.iter().copied().filter(|at| at.after(HOUR) > now).chain([now]).collect();
@@ -51,11 +52,11 @@ impl History {
         Self { last_reply: Some(reply), recent, answered }
     }
 
-    /// When nothing of it matters any more, given all the rules; `now` when nothing does.
+    /// Returns the time at which all entries have expired, given all rules of the session, or `now` if they have.
     pub fn expires_at(&self, rules: &[Rule], now: Timestamp) -> Timestamp {
-        let cooled = rules.iter().filter_map(|rule| Some(self.answered.get(&rule.id)?.after(cooldown(rule))));
-        let forgotten = self.recent.iter().map(|at| at.after(HOUR));
-        cooled.chain(forgotten).max().unwrap_or(now)
+        let cooldowns = rules.iter().filter_map(|rule| Some(self.answered.get(&rule.id)?.after(cooldown(rule))));
+        let recent = self.recent.iter().map(|at| at.after(HOUR));
+        cooldowns.chain(recent).max().unwrap_or(now)
     }
 }
 

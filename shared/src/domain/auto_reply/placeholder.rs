@@ -1,34 +1,37 @@
-//! `{{name}}` and `{{message}}` in a reply.
+//! The placeholders `{{name}}` and `{{message}}` in a reply.
 
 use serde_json::{Map, Value};
 
-use crate::domain::content::{self, Content};
+use crate::domain::{
+    content::{self, Content},
+    message::TEXT_LIMIT,
+};
 
-/// The members whose texts people read. Anywhere else, as in a link or an id, a contact's words could lead WhatsApp or us
-/// astray.
+/// The members that can contain placeholders, because people read their text. Elsewhere, such as in a link or an ID,
+/// the contact could inject a value.
 const TEXTS: [&str; 6] = ["body", "caption", "description", "message", "text", "title"];
 
-/// What stands in for a value that has nothing to show, and for what was cut off.
+/// Replaces an empty value and the rest of a truncated one.
 const ELLIPSIS: &str = "…";
 
-/// What the placeholders become.
+/// The values of the placeholders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Values {
     name: String,
     message: String,
 }
 
-/// A placeholder that cannot be filled.
+/// A placeholder that can't be filled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PlaceholderError {
-    /// Something else than the two between braces, or braces without an end.
+    /// An unknown name between braces, or unclosed braces.
     #[error("{field} has an unknown placeholder: use {{{{name}}}} and {{{{message}}}}, and no other double braces")]
     Unknown {
         /// The field, as a path.
         field: String,
     },
-    /// One where no text is read by people.
-    #[error("{field} must have no double braces: placeholders go into texts")]
+    /// A placeholder in a member that people don't read.
+    #[error("{field} must not contain double braces: placeholders are allowed in texts only")]
     Misplaced {
         /// The field, as a path.
         field: String,
@@ -36,18 +39,19 @@ pub(crate) enum PlaceholderError {
 }
 
 impl Values {
-    /// The contact's name and what he wrote, each on one line: some texts of WhatsApp take no more.
+    /// Creates the values from the contact's name and message, each on one line, because some WhatsApp texts don't
+    /// allow line breaks.
     pub fn new(name: &str, message: &str) -> Self {
         Self { name: one_line(name), message: one_line(message) }
     }
 
-    /// The shortest values that there can be.
+    /// Returns the shortest possible values.
     pub(crate) fn shortest() -> Self {
         Self::new("", "")
     }
 
-    fn cut(&self, limit: usize) -> Self {
-        Self { name: cut(&self.name, limit), message: cut(&self.message, limit) }
+    fn truncated(&self, limit: usize) -> Self {
+        Self { name: truncate(&self.name, limit), message: truncate(&self.message, limit) }
     }
 }
 
@@ -57,8 +61,8 @@ fn one_line(text: &str) -> String {
     if line.is_empty() { ELLIPSIS.to_owned() } else { line }
 }
 
-/// The text in up to `limit` characters.
-fn cut(text: &str, limit: usize) -> String {
+/// Truncates the text to `limit` characters.
+fn truncate(text: &str, limit: usize) -> String {
     if text.chars().nth(limit).is_none() {
         return text.to_owned();
     }
@@ -66,12 +70,12 @@ fn cut(text: &str, limit: usize) -> String {
     kept.trim_end().to_owned() + ELLIPSIS
 }
 
-/// Fills a reply and reads it as a message to send. Values are cut until no text is over WhatsApp's limit of it; `None`
-/// when that does not help.
+/// Fills the placeholders of a reply and validates the result as content to send. Truncates the values until no text
+/// exceeds WhatsApp's limit. Returns `None` if the content is still invalid.
 pub(super) fn render(reply: &Map<String, Value>, values: &Values) -> Option<Content> {
-    let mut limit = crate::domain::message::TEXT_LIMIT;
+    let mut limit = TEXT_LIMIT;
     while limit > 0 {
-        if let Ok(content) = content::read(&fill_members(reply, &values.cut(limit))) {
+        if let Ok(content) = content::read(&fill_members(reply, &values.truncated(limit))) {
             return content;
         }
         limit /= 2;
@@ -79,33 +83,33 @@ pub(super) fn render(reply: &Map<String, Value>, values: &Values) -> Option<Cont
     None
 }
 
-/// The reply with its placeholders filled, whatever its length.
+/// Fills the placeholders in `members` without checking lengths.
 pub(crate) fn fill_members(members: &Map<String, Value>, values: &Values) -> Map<String, Value> {
     members.iter().map(|(name, value)| (name.clone(), fill(value, values))).collect()
 }
 
 fn fill(value: &Value, values: &Values) -> Value {
     match value {
-        Value::String(text) => Value::String(filled(text, values)),
+        Value::String(text) => Value::String(fill_text(text, values)),
         Value::Array(entries) => entries.iter().map(|entry| fill(entry, values)).collect(),
         Value::Object(members) => Value::Object(fill_members(members, values)),
         other => other.clone(),
     }
 }
 
-/// What a value brings along is not looked at again: a contact who writes `{{name}}` is quoted.
-fn filled(text: &str, values: &Values) -> String {
-    let mut done = String::with_capacity(text.len());
+/// Fills the placeholders in one pass: placeholders in a contact's message are not filled.
+fn fill_text(text: &str, values: &Values) -> String {
+    let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, name, after)) = next_placeholder(rest) {
-        done.push_str(before);
-        done.push_str(if name == "name" { &values.name } else { &values.message });
+        filled.push_str(before);
+        filled.push_str(if name == "name" { &values.name } else { &values.message });
         rest = after;
     }
-    done + rest
+    filled + rest
 }
 
-/// The text before the first placeholder, its name, and the text after it.
+/// Returns the text before the first placeholder, its name, and the text after it.
 fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once("{{")?;
     let (name, after) = rest.split_once("}}")?;
@@ -113,7 +117,7 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     matches!(name, "name" | "message").then_some((before, name, after))
 }
 
-/// Whether every placeholder is one that can be filled, where it stands.
+/// Checks that every placeholder is known and in a member that can contain placeholders.
 pub(crate) fn check(reply: &Map<String, Value>, path: &str) -> Result<(), PlaceholderError> {
     reply.iter().try_for_each(|(name, value)| check_value(value, name, &format!("{path}.{name}")))
 }

@@ -1,23 +1,22 @@
-//! Weekly hours in the time zone of whoever keeps them.
+//! Weekly hours in a time zone.
 
 use jiff::{civil::Weekday, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::domain::time::Timestamp;
 
-/// Minutes of a day.
-const DAY: u16 = 24 * 60;
+const MINUTES_PER_DAY: u16 = 24 * 60;
 
-/// When a business is open.
+/// The hours in which a business is open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
-    /// The IANA name of the zone, such as `Africa/Cairo`.
+    /// The IANA name of the time zone, such as `Africa/Cairo`.
     pub time_zone: String,
-    /// The hours of each day, by the clock on the wall: a change to or from summer time moves them along.
+    /// The hours of each day in local time, which includes daylight saving time.
     pub hours: Week,
 }
 
-/// The ranges of each day; a day without any is closed.
+/// The ranges of each day. A day without ranges is closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the names say it")]
@@ -31,39 +30,39 @@ pub struct Week {
     pub sunday: Vec<Range>,
 }
 
-/// From one time of the day until just before another. One that ends at or before its start goes on into the next day.
+/// A range of hours. If `to` is not after `from`, the range continues into the next day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     /// The first minute, up to 23:59.
     pub from: Clock,
-    /// The minute after the last, up to 24:00.
+    /// The end, exclusive, up to 24:00.
     pub to: Clock,
 }
 
-/// A time of the day to the minute, written `09:30`; `24:00` is the end of the day.
+/// A time of day in minutes, serialized as `09:30`. `24:00` is the end of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock(u16);
 
 impl Schedule {
-    /// Whether it is open at this time; `None` when the zone is not known.
+    /// Returns whether the business is open at this time, or `None` if the time zone is unknown.
     pub fn is_open(&self, at: Timestamp) -> Option<bool> {
         let zone = zone(&self.time_zone)?;
         let local = zone.to_datetime(jiff::Timestamp::from_second(at.seconds()).ok()?);
         let minute = Clock((local.hour() as u16) * 60 + local.minute() as u16);
         let today = local.weekday();
-        let now = self.hours.day(today).iter().any(|range| range.covers(minute));
-        let since_yesterday = self.hours.day(today.previous()).iter().any(|range| range.covers_next_day(minute));
-        Some(now || since_yesterday)
+        let is_open_today = self.hours.day(today).iter().any(|range| range.covers(minute));
+        let is_open_overnight = self.hours.day(today.previous()).iter().any(|range| range.covers_next_day(minute));
+        Some(is_open_today || is_open_overnight)
     }
 }
 
-/// A zone of the database that is part of this program.
+/// Returns a time zone of the bundled database.
 pub(crate) fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 
 impl Week {
-    /// The ranges of a day.
+    /// Returns the ranges of a day.
     pub fn day(&self, day: Weekday) -> &[Range] {
         match day {
             Weekday::Monday => &self.monday,
@@ -92,7 +91,7 @@ impl Range {
 }
 
 impl Clock {
-    /// Reads `HH:MM`, from `00:00` to `24:00`.
+    /// Parses `HH:MM`, from `00:00` to `24:00`.
     pub fn parse(text: &str) -> Option<Self> {
         let (hours, minutes) = text.split_once(':')?;
         let number = |digits: &str| {
@@ -101,12 +100,12 @@ impl Clock {
         };
         let (hours, minutes) = (number(hours)?, number(minutes)?);
         let clock = hours * 60 + minutes;
-        (minutes < 60 && clock <= DAY).then_some(Self(clock))
+        (minutes < 60 && clock <= MINUTES_PER_DAY).then_some(Self(clock))
     }
 
-    /// Whether it is the end of the day, which no range can start at.
+    /// Returns whether this is the end of the day, at which no range can start.
     pub fn is_midnight_after(self) -> bool {
-        self.0 == DAY
+        self.0 == MINUTES_PER_DAY
     }
 }
 
@@ -119,6 +118,6 @@ impl Serialize for Clock {
 impl<'de> Deserialize<'de> for Clock {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("not a time of the day like 09:30"))
+        Self::parse(&text).ok_or_else(|| de::Error::custom("not a time of day such as 09:30"))
     }
 }

@@ -13,11 +13,11 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// A rule that answers anything with `Hello {{name}}`, with other fields where they are given. Rules with higher numbers
-/// are younger.
-fn rule(number: u128, other: Value) -> Rule {
+/// Creates a rule that answers all messages with `Hello {{name}}`, unless `overrides` has other fields. A higher number
+/// is a newer rule.
+fn rule(number: u128, overrides: Value) -> Rule {
     let mut body = json!({"name": "R", "trigger": {"type": "any"}, "reply": {"message": "Hello {{name}}"}});
-    body.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    body.as_object_mut().unwrap().extend(overrides.as_object().unwrap().clone());
     let fields = RuleFields::read(&Body::new(body.to_string().into_bytes()).object().unwrap()).unwrap();
     Rule::new(
         RuleId::from_uuid(Uuid::from_u128(number)),

@@ -1,63 +1,62 @@
-//! What a rule answers.
+//! Triggers: the messages that a rule answers.
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
-/// The most of a text that keywords are looked for in, in characters: WhatsApp's own limit of a text.
-const COMPARED: usize = 4096;
+use crate::domain::message::TEXT_LIMIT;
 
-/// The same for patterns. With the next two it bounds what a message can cost, however the patterns are written: 40 ms for
-/// one and 2 s for all, on the machine where the worst that we could think of were measured.
-const SEARCHED: usize = 1024;
+/// The number of characters that patterns search. Together, the next three limits bound the cost of a message for any
+/// patterns: the worst patterns known took 40 ms for one pattern and 2 s for all.
+const MAX_SEARCHED_CHARACTERS: usize = 1024;
 
-/// The largest compiled pattern, in bytes. A search takes time in proportion to this and to the text.
-const PATTERN_SIZE: usize = 192 * 1024;
+/// The maximum size of a compiled pattern, in bytes. The search time is proportional to it and to the text length.
+const MAX_PATTERN_BYTES: usize = 192 * 1024;
 
-/// The most patterns that one message is held against.
-pub(super) const MAX_SEARCHES: usize = 50;
+/// The maximum number of patterns to search per message.
+pub(super) const MAX_PATTERNS_PER_MESSAGE: usize = 50;
 
-/// What a rule answers.
+/// The messages that a rule answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Trigger {
-    /// A text in which one of these is found.
+    /// Messages whose text matches a keyword.
     Keyword {
-        /// How they are compared with the text.
+        /// How keywords match.
         #[serde(rename = "match")]
         how: Match,
-        /// Words or phrases, or patterns.
+        /// The words, phrases, or patterns.
         keywords: Vec<String>,
     },
-    /// The first message that a contact ever writes.
+    /// The first message of a contact.
     FirstMessage,
-    /// Anything, outside of the rule's hours.
+    /// All messages outside the rule's hours.
     OutsideHours,
-    /// Anything.
+    /// All messages.
     Any,
 }
 
-/// How a keyword is compared with a text. Upper and lower case are one, and so are any number of blanks.
+/// How a keyword matches a text. Matching ignores case and treats any whitespace as one space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Match {
-    /// The text is the keyword.
+    /// The text equals the keyword.
     Equals,
-    /// The keyword is somewhere in the text.
+    /// The text contains the keyword.
     Contains,
-    /// The text begins with the keyword.
+    /// The text starts with the keyword.
     StartsWith,
-    /// The keyword is a regular expression (of the `regex` crate) that is found somewhere in the text.
+    /// The keyword is a regular expression (in the syntax of the `regex` crate) that matches somewhere in the text.
     Regex,
 }
 
-/// Whether one of the keywords is found in the text.
-pub(super) fn is_found(how: Match, keywords: &[String], text: &str) -> bool {
+/// Returns whether one of the keywords matches the text.
+pub(super) fn matches_any(how: Match, keywords: &[String], text: &str) -> bool {
     let start = |limit: usize| text.trim_start().chars().take(limit).collect::<String>();
     if how == Match::Regex {
-        let text = start(SEARCHED);
+        let text = start(MAX_SEARCHED_CHARACTERS);
         return keywords.iter().any(|pattern| compile(pattern).is_ok_and(|pattern| pattern.is_match(text.trim_end())));
     }
-    let text = folded(&start(COMPARED));
+    let text = folded(&start(TEXT_LIMIT));
     keywords.iter().map(|keyword| folded(keyword)).any(|keyword| match how {
         Match::Equals => text == keyword,
         Match::StartsWith => text.starts_with(&keyword),
@@ -65,12 +64,12 @@ pub(super) fn is_found(how: Match, keywords: &[String], text: &str) -> bool {
     })
 }
 
-/// A pattern that ignores case unless it says otherwise.
+/// Compiles a pattern. It ignores case unless it contains `(?-i)`.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).case_insensitive(true).size_limit(PATTERN_SIZE).build()
+    RegexBuilder::new(pattern).case_insensitive(true).size_limit(MAX_PATTERN_BYTES).build()
 }
 
-/// A text as it is compared.
+/// Normalizes a text for comparison: lower case, with single spaces.
 pub(crate) fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

@@ -1,73 +1,73 @@
-//! Why a message is not one that WhatsApp takes.
+//! Errors of content that WhatsApp would reject.
 
-/// What a caller has to change. The sentence starts with the field, as a path:
-/// `interactive.action.buttons[0].reply.title has 25 characters: WhatsApp takes up to 20`.
+/// Content that WhatsApp would reject. The error message starts with the path of the field, such as
+/// `interactive.action.buttons[0].reply.title has 25 characters: WhatsApp allows up to 20`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
-    /// A field that must be there is not, is `null`, or is blank.
+    /// A required field is missing, `null`, or blank.
     #[error("{field} is required")]
     Missing {
-        /// The field, or the fields of which one has to be there.
+        /// The path of the field, or of the fields of which one is required.
         field: String,
     },
-    /// A value of another JSON type, or outside of what WhatsApp takes.
+    /// A value has the wrong JSON type or is outside the allowed range.
     #[error("{field} must be {expected}")]
     Invalid {
-        /// The field.
+        /// The path of the field.
         field: String,
-        /// What it has to be.
+        /// The expected value, such as `a string`.
         expected: String,
     },
-    /// A text over its limit.
-    #[error("{field} has {length} characters: WhatsApp takes up to {limit}")]
+    /// A text exceeds its limit.
+    #[error("{field} has {length} characters: WhatsApp allows up to {limit}")]
     TooLong {
-        /// The field.
+        /// The path of the field.
         field: String,
-        /// Its length, in Unicode scalar values.
+        /// The length of the text, in Unicode scalar values.
         length: usize,
-        /// The limit, in the same unit.
+        /// The limit, in Unicode scalar values.
         limit: usize,
     },
-    /// Too few or too many of something.
-    #[error("{field} has {count} {things}: WhatsApp takes {min} to {max}")]
+    /// An array has too few or too many entries.
+    #[error("{field} has {count} {unit}: WhatsApp allows {min} to {max}")]
     Count {
-        /// The array.
+        /// The path of the array.
         field: String,
-        /// How many there are.
+        /// The number of entries.
         count: usize,
-        /// Of what.
-        things: &'static str,
-        /// The fewest.
+        /// The name of the entries, such as `entries`.
+        unit: &'static str,
+        /// The minimum.
         min: usize,
-        /// The most.
+        /// The maximum.
         max: usize,
     },
-    /// A value that must differ from those before it and does not.
-    #[error("{field} is the same as one before it: WhatsApp takes each only once")]
+    /// A value that must be unique repeats an earlier one.
+    #[error("{field} repeats an earlier value: WhatsApp requires unique values")]
     Repeated {
-        /// The field.
+        /// The path of the field.
         field: String,
     },
-    /// Fields that exclude each other.
-    #[error("{field} and {other} exclude each other: give one of them")]
+    /// Two fields exclude each other.
+    #[error("{field} and {other} can't be combined: use one of them")]
     Excluded {
-        /// The first.
+        /// The path of the first field.
         field: String,
-        /// The second.
+        /// The path of the second field.
         other: String,
     },
-    /// A field that WhatsApp does not document at this place: most often a typing error.
+    /// WhatsApp doesn't document the field at this place. Most often, its name is misspelled.
     #[error("{field} is not a field of this message: WhatsApp documents {known}")]
     Unknown {
-        /// The field.
+        /// The path of the field.
         field: String,
-        /// The fields that could be meant.
+        /// The documented fields, separated by commas.
         known: String,
     },
 }
 
 impl ContentError {
-    /// The word for `code` in an answer.
+    /// Returns the error code for API responses.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "missing_field",

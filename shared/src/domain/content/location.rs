@@ -1,22 +1,25 @@
-//! A place, as a message and in the header of a template.
+//! Locations, as messages and as template parameters.
 
 use serde_json::Value;
 
-use super::{ContentError, object::Object, object::UNSTATED};
+use super::{
+    ContentError,
+    object::{NO_LIMIT, Object},
+};
 
-/// `location` (Meta: "Location messages", which has the degrees as strings; numbers are taken, too).
+/// Reads `location` (Meta, *Location messages*, which documents degrees as strings). Degrees can also be numbers.
 pub(super) fn location(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.value("latitude", "a number of degrees from -90 to 90", |value| is_degrees(value, 90.0))?;
     object.value("longitude", "a number of degrees from -180 to 180", |value| is_degrees(value, 180.0))?;
-    object.optional_text("name", UNSTATED)?;
-    object.optional_text("address", UNSTATED)?;
-    object.close()
+    object.optional_text("name", NO_LIMIT)?;
+    object.optional_text("address", NO_LIMIT)?;
+    object.finish()
 }
 
 fn is_degrees(value: &Value, limit: f64) -> bool {
     let degrees = match value {
         Value::Number(number) => number.as_f64(),
-        // Rust's numbers may also have words and exponents in them.
+        // `f64::from_str` also accepts words such as `inf`, and exponents.
         Value::String(text) if text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c)) => text.parse().ok(),
         _ => None,
     };

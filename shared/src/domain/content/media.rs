@@ -1,55 +1,60 @@
-//! Image, video, audio, document and sticker, as messages and as headers of messages.
+//! Images, videos, audio, documents, and stickers, as messages and as headers of messages.
 
 use serde_json::Value;
 
-use super::{ContentError, link, object::Object, object::UNSTATED};
+use super::{
+    ContentError, link,
+    object::{NO_LIMIT, Object},
+};
 
-/// The longest caption (Meta: "Image messages", "Video messages", "Document messages").
+/// The maximum length of a caption, in characters (Meta, *Image messages*, *Video messages*, *Document messages*).
 const CAPTION_LIMIT: usize = 1024;
-/// The longest name of a file that WhatsApp shows whole.
+/// The maximum length of a file name, in characters. WhatsApp displays longer names truncated.
 const FILENAME_LIMIT: usize = 240;
 
-/// `image` and `video`.
+/// Reads `image` or `video`.
 pub(super) fn captioned(mut object: Object<'_>) -> Result<Value, ContentError> {
     asset(&mut object)?;
     object.optional_text("caption", CAPTION_LIMIT)?;
-    object.close()
+    object.finish()
 }
 
-/// `document`.
+/// Reads `document`.
 pub(super) fn document(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.optional_text("caption", CAPTION_LIMIT)?;
     file(object)
 }
 
-/// `audio`.
+/// Reads `audio`.
 pub(super) fn audio(mut object: Object<'_>) -> Result<Value, ContentError> {
     asset(&mut object)?;
     object.optional_flag("voice")?;
-    object.close()
+    object.finish()
 }
 
-/// `sticker`, and `image` and `video` in a header.
-pub(super) fn bare(mut object: Object<'_>) -> Result<Value, ContentError> {
+/// Reads `sticker`, or `image` or `video` in a header.
+pub(super) fn without_caption(mut object: Object<'_>) -> Result<Value, ContentError> {
     asset(&mut object)?;
-    object.close()
+    object.finish()
 }
 
-/// `document` in a header.
+/// Reads `document` in a header.
 pub(super) fn file(mut object: Object<'_>) -> Result<Value, ContentError> {
     asset(&mut object)?;
     object.optional_text("filename", FILENAME_LIMIT)?;
-    object.close()
+    object.finish()
 }
 
-/// Where the file is: uploaded to WhatsApp before, or on the web.
+/// Reads the source of a file: the ID of an upload to WhatsApp, or a link.
 fn asset(object: &mut Object<'_>) -> Result<(), ContentError> {
-    let id = object.optional_text("id", UNSTATED)?.filter(|id| !id.trim().is_empty());
-    match (id, object.optional_text("link", UNSTATED)?) {
+    let id = object.optional_text("id", NO_LIMIT)?.filter(|id| !id.trim().is_empty());
+    match (id, object.optional_text("link", NO_LIMIT)?) {
         (Some(_), None) => Ok(()),
         (None, Some(link)) if link::is_public(link) => Ok(()),
-        (None, Some(_)) => Err(object.invalid("link", "a public https address without credentials")),
-        (Some(_), Some(_)) => Err(ContentError::Excluded { field: object.at("id"), other: object.at("link") }),
-        (None, None) => Err(ContentError::Missing { field: format!("{} or {}", object.at("id"), object.at("link")) }),
+        (None, Some(_)) => Err(object.invalid("link", "a public https URL without credentials")),
+        (Some(_), Some(_)) => Err(ContentError::Excluded { field: object.path("id"), other: object.path("link") }),
+        (None, None) => {
+            Err(ContentError::Missing { field: format!("{} or {}", object.path("id"), object.path("link")) })
+        }
     }
 }

@@ -1,33 +1,34 @@
-//! Templates: what is filled in. What a template needs was settled when WhatsApp approved it, and WhatsApp checks it.
+//! Template messages: the shape of their parameters. Only WhatsApp knows which parameters an approved template
+//! requires.
 
 use serde_json::Value;
 
 use super::{
     ContentError, location, media,
-    object::{ANY, Object, Read, UNSTATED, one_of},
+    object::{ANY_COUNT, NO_LIMIT, Object, Read, one_of},
 };
 
-/// The longest name (Meta: "Media card carousel templates", "Template name").
+/// The maximum length of a template name, in characters (Meta, *Media card carousel templates*, template name).
 const NAME_LIMIT: usize = 512;
-/// The longest code to copy (Meta: "Coupon code templates"; other pages say 15).
+/// The maximum length of a coupon code, in characters (Meta, *Coupon code templates*; other pages say 15).
 const COUPON_LIMIT: usize = 20;
-/// The most cards of a carousel, and the most buttons of a template (Meta: "Template components").
+/// The maximum number of cards in a carousel, and of buttons in a template (Meta, *Template components*).
 const CARD_LIMIT: usize = 10;
-/// The longest time for which a call button works, in minutes: 30 days.
-const MAX_MINUTES: u64 = 43_200;
+/// The maximum lifetime of a call button, in minutes: 30 days.
+const MAX_TTL_MINUTES: u64 = 43_200;
 
-/// Components that have nothing but parameters.
+/// The components that have only parameters.
 const PLAIN_COMPONENTS: [&str; 6] =
     ["header", "body", "footer", "limited_time_offer", "tap_target_configuration", "order_status"];
 
-/// The parameters by their types. The type is also the name of the member that has the value.
+/// The parameter types, and the function that reads each. The type is also the name of the member with the value.
 const PARAMETERS: [(&str, Read); 16] = [
-    ("text", |parameter| filled(parameter, "text", UNSTATED)),
-    ("payload", |parameter| filled(parameter, "payload", UNSTATED)),
-    ("coupon_code", |parameter| filled(parameter, "coupon_code", COUPON_LIMIT)),
-    ("group_id", |parameter| filled(parameter, "group_id", UNSTATED)),
-    ("image", |parameter| parameter.object("image", media::bare)),
-    ("video", |parameter| parameter.object("video", media::bare)),
+    ("text", |parameter| required_text(parameter, "text", NO_LIMIT)),
+    ("payload", |parameter| required_text(parameter, "payload", NO_LIMIT)),
+    ("coupon_code", |parameter| required_text(parameter, "coupon_code", COUPON_LIMIT)),
+    ("group_id", |parameter| required_text(parameter, "group_id", NO_LIMIT)),
+    ("image", |parameter| parameter.object("image", media::without_caption)),
+    ("video", |parameter| parameter.object("video", media::without_caption)),
     ("document", |parameter| parameter.object("document", media::file)),
     ("location", |parameter| parameter.object("location", location::location)),
     ("currency", |parameter| parameter.object("currency", currency)),
@@ -40,45 +41,45 @@ const PARAMETERS: [(&str, Read); 16] = [
     ("order_status", |parameter| parameter.value("order_status", "an object", Value::is_object)),
 ];
 
-/// `template`.
+/// Reads `template`.
 pub(super) fn template(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.text("name", NAME_LIMIT)?;
     object.object("language", |mut language| {
-        language.text("code", UNSTATED)?;
+        language.text("code", NO_LIMIT)?;
         language.optional_word("policy", &["deterministic"])?;
-        language.close()
+        language.finish()
     })?;
-    object.optional_list("components", ANY, |component| self::component(component, true))?;
-    object.close()
+    object.optional_list("components", ANY_COUNT, |component| self::component(component, true))?;
+    object.finish()
 }
 
-/// One of `components`; only the message itself, not a card of it, has a carousel.
-fn component(mut object: Object<'_>, has_carousel: bool) -> Result<Value, ContentError> {
-    // Meta's examples have these words in both cases.
-    let kind = object.text("type", UNSTATED)?.to_ascii_lowercase();
+/// Reads one of `components`. Cards of a carousel can't contain a carousel.
+fn component(mut object: Object<'_>, allows_carousel: bool) -> Result<Value, ContentError> {
+    // Meta's examples use both upper and lower case.
+    let kind = object.text("type", NO_LIMIT)?.to_ascii_lowercase();
     match kind.as_str() {
         "button" => {
-            object.text("sub_type", UNSTATED)?;
+            object.text("sub_type", NO_LIMIT)?;
             object.optional_value("index", "a whole number from 0 to 9", is_index)?;
         }
-        "carousel" if has_carousel => {
+        "carousel" if allows_carousel => {
             object.list("cards", 1..=CARD_LIMIT, card)?;
-            return object.close();
+            return object.finish();
         }
         kind if PLAIN_COMPONENTS.contains(&kind) => {}
         _ => return Err(object.invalid("type", one_of(&[&PLAIN_COMPONENTS[..], &["button", "carousel"]].concat()))),
     }
-    object.optional_list("parameters", ANY, parameter)?;
-    object.close()
+    object.optional_list("parameters", ANY_COUNT, parameter)?;
+    object.finish()
 }
 
 fn card(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.value("card_index", "a whole number from 0 to 9", is_index)?;
-    object.list("components", ANY, |component| self::component(component, false))?;
-    object.close()
+    object.list("components", ANY_COUNT, |component| self::component(component, false))?;
+    object.finish()
 }
 
-/// Meta's examples have an index as a number and as a string.
+/// Meta's examples use both a number and a string for an index.
 fn is_index(value: &Value) -> bool {
     let index = match value {
         Value::String(text) if text.len() == 1 => text.parse().ok(),
@@ -88,28 +89,28 @@ fn is_index(value: &Value) -> bool {
 }
 
 fn parameter(mut object: Object<'_>) -> Result<Value, ContentError> {
-    object.optional_text("parameter_name", UNSTATED)?;
-    let kind = object.text("type", UNSTATED)?;
+    object.optional_text("parameter_name", NO_LIMIT)?;
+    let kind = object.text("type", NO_LIMIT)?;
     let Some((_, read)) = PARAMETERS.into_iter().find(|(name, _)| *name == kind) else {
         return Err(object.invalid("type", one_of(&PARAMETERS.map(|(name, _)| name))));
     };
     read(&mut object)?;
-    object.close()
+    object.finish()
 }
 
-/// A text that is there. Whether it may be blank depends on the template.
-fn filled(object: &mut Object<'_>, name: &'static str, limit: usize) -> Result<(), ContentError> {
+/// Reads a required text that can be blank, because some templates allow it.
+fn required_text(object: &mut Object<'_>, name: &'static str, limit: usize) -> Result<(), ContentError> {
     object.optional_text(name, limit)?.map(drop).ok_or_else(|| object.missing(name))
 }
 
 fn currency(mut object: Object<'_>) -> Result<Value, ContentError> {
-    object.text("fallback_value", UNSTATED)?;
-    object.text("code", UNSTATED)?;
+    object.text("fallback_value", NO_LIMIT)?;
+    object.text("code", NO_LIMIT)?;
     object.value("amount_1000", "a whole number", |value| value.is_i64() || value.is_u64())?;
-    object.close()
+    object.finish()
 }
 
-/// Earlier versions of the API had the parts of the time beside `fallback_value`.
+/// Reads a date and time. Earlier API versions have more members than `fallback_value`.
 fn date_time(parameter: &mut Object<'_>) -> Result<(), ContentError> {
     parameter.value("date_time", "an object with fallback_value, a string", |value| {
         value.get("fallback_value").is_some_and(Value::is_string)
@@ -118,6 +119,6 @@ fn date_time(parameter: &mut Object<'_>) -> Result<(), ContentError> {
 
 fn ttl_minutes(parameter: &mut Object<'_>) -> Result<(), ContentError> {
     parameter.value("ttl_minutes", "a whole number from 1 to 43200", |value| {
-        value.as_u64().is_some_and(|minutes| (1..=MAX_MINUTES).contains(&minutes))
+        value.as_u64().is_some_and(|minutes| (1..=MAX_TTL_MINUTES).contains(&minutes))
     })
 }

@@ -1,4 +1,4 @@
-//! Every limit at its edge, every documented shape whole, and arbitrary JSON.
+//! Tests of every limit, every documented shape, and arbitrary JSON.
 
 mod basic;
 mod interactive;
@@ -14,7 +14,7 @@ fn read_value(request: &Value) -> Result<Option<Content>, ContentError> {
     read(request.as_object().unwrap())
 }
 
-/// The request goes to WhatsApp as it is.
+/// Asserts that the request is valid and goes to WhatsApp unchanged.
 #[track_caller]
 fn accepts(request: &Value) -> Content {
     let content = read_value(request).unwrap().unwrap();
@@ -22,39 +22,39 @@ fn accepts(request: &Value) -> Content {
     content
 }
 
-/// The request is refused with this sentence.
+/// Asserts that the request is rejected with this error message.
 #[track_caller]
-fn refuses(request: &Value, sentence: &str) {
+fn rejects(request: &Value, sentence: &str) {
     assert_eq!(read_value(request).unwrap_err().to_string(), sentence, "{request}");
 }
 
-/// At `path` (a JSON pointer) of the request, a text of `limit` characters is taken and one of one more is not. The
-/// characters have several bytes, and several UTF-16 units.
+/// Asserts that the text at `path` (a JSON pointer) can have up to `limit` characters. The characters have several
+/// bytes and several UTF-16 code units.
 #[track_caller]
-fn limits(request: &Value, path: &str, limit: usize) {
+fn limits_text(request: &Value, path: &str, limit: usize) {
     let field = path.trim_start_matches('/').replace('/', ".");
     let field = field.split('.').fold(String::new(), |path, part| match (part.parse::<usize>(), path.is_empty()) {
-        (Ok(at), _) => format!("{path}[{at}]"),
+        (Ok(index), _) => format!("{path}[{index}]"),
         (_, true) => part.to_owned(),
         _ => format!("{path}.{part}"),
     });
     accepts(&with(request, path, json!("😀".repeat(limit))));
-    let sentence = format!("{field} has {} characters: WhatsApp takes up to {limit}", limit + 1);
-    refuses(&with(request, path, json!("😀".repeat(limit + 1))), &sentence);
+    let sentence = format!("{field} has {} characters: WhatsApp allows up to {limit}", limit + 1);
+    rejects(&with(request, path, json!("😀".repeat(limit + 1))), &sentence);
 }
 
-/// The request with another value at `path` (a JSON pointer) where there is one already, or a new member.
+/// Returns the request with `value` at `path` (a JSON pointer), which replaces a value or adds a member.
 fn with(request: &Value, path: &str, value: Value) -> Value {
     let mut request = request.clone();
     let (parent, name) = path.rsplit_once('/').unwrap();
     match request.pointer_mut(path) {
-        Some(place) => *place = value,
+        Some(target) => *target = value,
         None => drop(request.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(name.to_owned(), value)),
     }
     request
 }
 
-/// The request without the member at `path` (a JSON pointer).
+/// Returns the request without the member at `path` (a JSON pointer).
 fn without(request: &Value, path: &str) -> Value {
     let mut request = request.clone();
     let (parent, name) = path.rsplit_once('/').unwrap();

@@ -7,7 +7,7 @@ fn phone(digits: &str) -> Option<Address> {
 }
 
 #[test]
-fn the_usual_spellings_are_one_number() {
+fn common_spellings_parse_to_one_number() {
     for text in [
         "+20 100 123 4567",
         "201001234567",
@@ -24,7 +24,7 @@ fn the_usual_spellings_are_one_number() {
 }
 
 #[test]
-fn what_cannot_be_an_address_is_none() {
+fn invalid_addresses_are_rejected() {
     for text in [
         "",
         " ",
@@ -50,7 +50,7 @@ fn what_cannot_be_an_address_is_none() {
 }
 
 #[test]
-fn bsuids_and_groups_are_left_as_they_are() {
+fn bsuids_and_group_ids_do_not_change() {
     for text in ["US.13491208655302741918", "US.ENT.11815799212886844830", "EG.aBcD"] {
         assert_eq!(Address::parse(text), Some(Address::Bsuid(text.to_owned())));
     }
@@ -59,7 +59,7 @@ fn bsuids_and_groups_are_left_as_they_are() {
 }
 
 #[test]
-fn forms_of_one_number_are_one_identity() {
+fn spellings_of_one_number_have_one_identity() {
     for (one, other) in [
         ("5531999998888", "553199998888"),
         ("5511987654321", "551187654321"),
@@ -71,7 +71,7 @@ fn forms_of_one_number_are_one_identity() {
 }
 
 #[test]
-fn landlines_and_other_countries_are_never_changed() {
+fn landlines_and_other_countries_do_not_change() {
     for digits in [
         "551133334444",
         "5511912345678",
@@ -83,33 +83,33 @@ fn landlines_and_other_countries_are_never_changed() {
     ] {
         assert_eq!(canonical(digits), digits);
     }
-    // A new Brazilian mobile number and the landline that it would be without its ninth digit are two people.
+    // A new Brazilian mobile number and the landline without its ninth digit belong to different people.
     assert_ne!(canonical("5511951234567"), canonical("551151234567"));
 }
 
 proptest! {
     #[test]
-    fn no_text_panics(text in any::<String>()) {
+    fn parsing_any_text_does_not_panic(text in any::<String>()) {
         if let Some(address) = Address::parse(&text) {
             address.identity();
         }
     }
 
     #[test]
-    fn an_identity_is_its_own_identity(digits in "[1-9][0-9]{6,14}") {
+    fn canonical_form_is_idempotent(digits in "[1-9][0-9]{6,14}") {
         let once = canonical(&digits);
         prop_assert_eq!(canonical(&once), once);
     }
 
     #[test]
-    fn a_landline_never_becomes_a_mobile_number(area in "[1-9][1-9]", subscriber in "[2-5][0-9]{7}") {
+    fn landline_does_not_become_mobile_number(area in "[1-9][1-9]", subscriber in "[2-5][0-9]{7}") {
         let landline = format!("55{area}{subscriber}");
         prop_assert_eq!(canonical(&landline), landline.as_str());
         prop_assert_ne!(canonical(&format!("55{area}9{subscriber}")), landline);
     }
 
     #[test]
-    fn numbers_of_one_length_are_one_persons_only_when_they_are_equal(
+    fn different_numbers_of_equal_length_have_different_identities(
         one in "5[245][0-9]{9,11}",
         other in "5[245][0-9]{9,11}",
     ) {
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn separators_do_not_matter(digits in "[1-9][0-9]{6,14}", gaps in proptest::collection::vec(0usize..4, 15)) {
+    fn separators_are_ignored(digits in "[1-9][0-9]{6,14}", gaps in proptest::collection::vec(0usize..4, 15)) {
         let mut text = String::from("+");
         for (digit, gap) in digits.chars().zip(gaps) {
             text.push(digit);
@@ -128,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn only_three_countries_have_variants(digits in "[1-46-9][0-9]{6,14}") {
+    fn only_three_countries_have_several_spellings(digits in "[1-46-9][0-9]{6,14}") {
         prop_assert_eq!(canonical(&digits), digits);
     }
 }

@@ -6,48 +6,50 @@ use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use super::*;
 
-fn action(second: i64, wamid: &str, by: &str, act: ActionKind) -> MessageAction {
+fn action(second: i64, wamid: &str, by: &str, kind: ActionKind) -> MessageAction {
     let at = Timestamp::from_seconds(second).unwrap();
-    MessageAction { target: "t".to_owned(), wamid: wamid.to_owned(), at, from_me: false, by: by.to_owned(), act }
+    MessageAction { target: "t".to_owned(), wamid: wamid.to_owned(), at, from_me: false, by: by.to_owned(), kind }
 }
 
 fn react(second: i64, wamid: &str, emoji: Option<&str>) -> MessageAction {
     action(second, wamid, "contact", ActionKind::React(emoji.map(str::to_owned)))
 }
 
+const RECEIPTS: [Receipt; 5] = [Receipt::Sent, Receipt::Delivered, Receipt::Read, Receipt::Played, Receipt::Failed];
+
 fn emoji(annotations: &Annotations) -> Option<&str> {
     annotations.reactions.get("contact").and_then(|reaction| reaction.emoji.as_deref())
 }
 
 #[test]
-fn a_reaction_that_was_taken_back_does_not_return() {
+fn older_reaction_does_not_replace_removed_reaction() {
     let mut annotations = Annotations::default();
-    assert!(annotations.take(&react(2, "b", None), None, None));
-    assert!(!annotations.take(&react(1, "a", Some("👍")), None, None));
+    assert!(annotations.apply(&react(2, "b", None), None, None));
+    assert!(!annotations.apply(&react(1, "a", Some("👍")), None, None));
     assert_eq!(emoji(&annotations), None);
 }
 
 #[test]
-fn within_one_second_the_later_arrival_counts_and_a_repetition_does_not() {
+fn later_reaction_within_one_second_applies_and_duplicate_does_not() {
     let mut annotations = Annotations::default();
-    assert!(annotations.take(&react(1, "a", Some("👍")), None, None));
-    assert!(annotations.take(&react(1, "b", Some("❤")), None, None));
-    assert!(!annotations.take(&react(1, "a", Some("👍")), None, None));
+    assert!(annotations.apply(&react(1, "a", Some("👍")), None, None));
+    assert!(annotations.apply(&react(1, "b", Some("❤")), None, None));
+    assert!(!annotations.apply(&react(1, "a", Some("👍")), None, None));
     assert_eq!(emoji(&annotations), Some("❤"));
 }
 
 #[test]
-fn the_text_before_the_first_edit_is_kept() {
+fn edit_keeps_original_text() {
     let edit = |second, wamid| action(second, wamid, "contact", ActionKind::Edit { body: None, content: None });
     let mut annotations = Annotations::default();
-    assert!(annotations.take(&edit(1, "a"), Some("first"), None));
-    assert!(annotations.take(&edit(2, "b"), Some("second"), None));
-    assert!(!annotations.take(&edit(1, "a"), Some("third"), None));
+    assert!(annotations.apply(&edit(1, "a"), Some("first"), None));
+    assert!(annotations.apply(&edit(2, "b"), Some("second"), None));
+    assert!(!annotations.apply(&edit(1, "a"), Some("third"), None));
     assert_eq!(annotations.edit.unwrap().original_body.as_deref(), Some("first"));
 }
 
 #[test]
-fn a_new_caption_keeps_its_picture() {
+fn caption_edit_keeps_image() {
     let before = r#"{"context":{"id":"q"},"image":{"caption":"old","id":"7"},"type":"image"}"#;
     let new = r#"{"image":{"caption":"new"},"type":"image"}"#;
     let merged = merged_content(Some(before), Some(new)).unwrap();
@@ -57,24 +59,24 @@ fn a_new_caption_keeps_its_picture() {
 }
 
 fn actions() -> impl Strategy<Value = Vec<MessageAction>> {
-    let act = prop_oneof![
+    let kind = prop_oneof![
         prop::option::of("[ab]").prop_map(ActionKind::React),
         "[ab]".prop_map(|body| ActionKind::Edit { body: Some(body), content: None }),
         Just(ActionKind::Revoke),
     ];
     let by = prop::sample::select(vec!["me", "contact"]);
-    prop::collection::vec((by, act), 1..12).prop_map(|acts| {
-        let numbered = acts.into_iter().zip(1..);
-        numbered.map(|((by, act), second)| action(second, &second.to_string(), by, act)).collect()
+    prop::collection::vec((by, kind), 1..12).prop_map(|kinds| {
+        let numbered = kinds.into_iter().zip(1..);
+        numbered.map(|((by, kind), second)| action(second, &second.to_string(), by, kind)).collect()
     })
 }
 
-/// One message and what its text becomes.
-fn run(actions: &[MessageAction]) -> (Annotations, Option<String>) {
+/// Applies the actions to one message and returns its annotations and text.
+fn apply_all(actions: &[MessageAction]) -> (Annotations, Option<String>) {
     let (mut annotations, mut body) = (Annotations::default(), Some("original".to_owned()));
     for action in actions {
-        if annotations.take(action, body.as_deref(), None)
-            && let ActionKind::Edit { body: new, .. } = &action.act
+        if annotations.apply(action, body.as_deref(), None)
+            && let ActionKind::Edit { body: new, .. } = &action.kind
         {
             body.clone_from(new);
         }
@@ -84,36 +86,36 @@ fn run(actions: &[MessageAction]) -> (Annotations, Option<String>) {
 
 proptest! {
     #[test]
-    fn an_effect_that_waits_reads_back(actions in actions()) {
+    fn stored_action_round_trips(actions in actions()) {
         for action in actions {
             let mut item: HashMap<String, AttributeValue> = to_item(&action).unwrap();
-            // As the store writes it.
+            // The store omits null attributes.
             item.retain(|_, value| !value.is_null());
             prop_assert_eq!(from_item::<MessageAction>(item).unwrap(), action);
         }
     }
 
     #[test]
-    fn any_order_and_any_repetition_end_alike(
+    fn order_and_repetition_of_actions_do_not_matter(
         (ordered, shuffled) in actions().prop_flat_map(|actions| {
             let doubled = [actions.clone(), actions.clone()].concat();
             (Just(actions), Just(doubled).prop_shuffle())
         })
     ) {
-        prop_assert_eq!(run(&ordered), run(&shuffled));
+        prop_assert_eq!(apply_all(&ordered), apply_all(&shuffled));
     }
 
     #[test]
-    fn participants_end_alike_in_any_order(
-        receipts in prop::collection::vec((0..3u8, 0..5usize), 1..12).prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()))
+    fn order_of_participant_receipts_does_not_matter(
+        receipts in prop::collection::vec((0..3u8, 0..5usize), 1..12)
+            .prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()))
     ) {
         let run = |receipts: &[(u8, usize)]| {
             let mut annotations = Annotations::default();
             for (participant, receipt) in receipts {
-                let receipt = [Receipt::Sent, Receipt::Delivered, Receipt::Read, Receipt::Played, Receipt::Failed][*receipt];
-                annotations.take_receipt(&ParticipantReceipt {
+                annotations.apply_receipt(&ParticipantReceipt {
                     participant: participant.to_string(),
-                    receipt,
+                    receipt: RECEIPTS[*receipt],
                     at: Timestamp::from_seconds(7).unwrap(),
                     errors: Vec::new(),
                 });

@@ -15,12 +15,12 @@ proptest! {
         };
         prop_assert_eq!(key.to_string().parse::<MessageKey>(), Ok(key));
         prop_assert_eq!(MessageKey::from_sort_key(key.chat_id, &key.sort_key()), Some(key));
-        // Meta: `biz_opaque_callback_data` has up to 512 characters.
+        // Meta limits `biz_opaque_callback_data` to 512 characters.
         prop_assert!(key.to_string().len() <= 512);
     }
 
     #[test]
-    fn arbitrary_callback_data_never_panics(text in any::<String>()) {
+    fn parsing_any_text_does_not_panic(text in any::<String>()) {
         let _ = text.parse::<MessageKey>();
     }
 }

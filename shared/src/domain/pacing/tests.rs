@@ -7,9 +7,9 @@ fn at(milliseconds: i64) -> Timestamp {
 }
 
 proptest! {
-    /// Whatever the gaps between them, never more than the burst and one for each 6 seconds.
+    /// Any sequence of sends stays within the burst plus one message per 6 seconds.
     #[test]
-    fn a_recipient_never_gets_more_than_the_burst_and_the_rate(gaps in proptest::collection::vec(0i64..8_000, 1..300)) {
+    fn recipient_limit_allows_burst_plus_rate(gaps in proptest::collection::vec(0i64..8_000, 1..300)) {
         let (mut now, mut tat, mut sent) = (1_000_000_000, None, Vec::new());
         for gap in gaps {
             now += gap;
@@ -29,7 +29,7 @@ proptest! {
 }
 
 #[test]
-fn the_burst_is_used_in_full_and_the_wait_is_told() {
+fn exhausted_burst_returns_next_allowed_time() {
     let (now, mut tat) = (at(1_000_000), None);
     for _ in 0..PAIR_BURST {
         tat = Some(pair(tat, now).unwrap());
@@ -39,7 +39,7 @@ fn the_burst_is_used_in_full_and_the_wait_is_told() {
 }
 
 #[test]
-fn a_number_uses_nearly_all_of_its_rate() {
+fn number_interval_uses_most_of_its_rate() {
     let per_second = 1.0 / interval(80).as_secs_f64();
     assert!((76.0..80.0).contains(&per_second), "{per_second}");
 }

@@ -13,21 +13,21 @@ fn attempt() -> (PairingAttempt, String) {
 }
 
 #[test]
-fn the_links_text_is_an_attempt() {
+fn link_text_parses_as_attempt() {
     let (attempt, text) = attempt();
     assert_eq!(pairing_attempt(&text), Some(attempt.clone()));
     assert_eq!(pairing_attempt(&format!("hello {}!", text.to_uppercase())), Some(attempt));
 }
 
 #[test]
-fn a_link_names_its_number() {
+fn link_contains_its_number() {
     let link = pairing_link("15550001111", SessionId::for_owner("ada"), &attempt().0.code);
     assert_eq!(number_of_link(&link), Some("15550001111"));
     assert_eq!(number_of_link("2@kV3"), None);
 }
 
 #[test]
-fn other_texts_are_not() {
+fn other_texts_are_not_attempts() {
     let (_, text) = attempt();
     for text in ["", "hello", "qasid-", &text[..text.len() - 1], &text.replace("qasid-", "qasid-g")] {
         assert_eq!(pairing_attempt(text), None, "{text}");
@@ -35,14 +35,14 @@ fn other_texts_are_not() {
 }
 
 #[test]
-fn the_text_fits_into_a_prefilled_message() {
-    // Meta: "QR codes and short links", prefilled messages have up to 140 characters.
+fn text_fits_into_prefilled_message() {
+    // Meta, *QR codes and short links*: prefilled messages have up to 140 characters.
     assert!(attempt().1.len() <= 140);
 }
 
 proptest! {
     #[test]
-    fn no_text_panics(text in any::<String>(), tail in "qasid-[0-9a-f]{0,70}[-é]?[0-9a-fé]{0,70}") {
+    fn parsing_any_text_does_not_panic(text in any::<String>(), tail in "qasid-[0-9a-f]{0,70}[-é]?[0-9a-fé]{0,70}") {
         pairing_attempt(&text);
         pairing_attempt(&(text + &tail));
     }

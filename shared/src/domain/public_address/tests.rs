@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The first and the last address of each range.
+/// The first and last address of each range.
 const NOT_PUBLIC_V4: [(&str, &str); 15] = [
     ("0.0.0.0", "0.255.255.255"),
     ("10.0.0.0", "10.255.255.255"),
@@ -21,7 +21,7 @@ const NOT_PUBLIC_V4: [(&str, &str); 15] = [
     ("240.0.0.0", "255.255.255.255"),
 ];
 
-fn is_in_a_range(address: Ipv4Addr) -> bool {
+fn is_special_purpose(address: Ipv4Addr) -> bool {
     let ranges = NOT_PUBLIC_V4.iter().map(|(first, last)| (first.parse().unwrap(), last.parse().unwrap()));
     ranges.into_iter().any(|(first, last): (Ipv4Addr, Ipv4Addr)| (first..=last).contains(&address))
 }
@@ -31,21 +31,21 @@ fn read(address: &str) -> bool {
 }
 
 #[test]
-fn ranges_end_where_they_end() {
+fn ipv4_range_boundaries_are_exact() {
     for (first, last) in NOT_PUBLIC_V4 {
         let (first, last) = (u32::from(first.parse::<Ipv4Addr>().unwrap()), last.parse::<Ipv4Addr>().unwrap());
         for inside in [first.into(), last] {
             assert!(!is_public_v4(inside), "{inside}");
         }
-        for neighbour in [first.checked_sub(1), u32::from(last).checked_add(1)].into_iter().flatten() {
-            let neighbour = neighbour.into();
-            assert_eq!(is_public_v4(neighbour), !is_in_a_range(neighbour), "{neighbour}");
+        for outside in [first.checked_sub(1), u32::from(last).checked_add(1)].into_iter().flatten() {
+            let outside = outside.into();
+            assert_eq!(is_public_v4(outside), !is_special_purpose(outside), "{outside}");
         }
     }
 }
 
 #[test]
-fn addresses_of_ipv6() {
+fn ipv6_addresses_are_classified() {
     for public in ["2606:4700::1111", "2001:200::1", "2a05:d018::1", "3ffe:ffff::1", "64:ff9b::8.8.8.8"] {
         assert!(read(public), "{public}");
     }
@@ -76,9 +76,9 @@ fn addresses_of_ipv6() {
 
 proptest! {
     #[test]
-    fn an_address_is_what_the_one_in_it_is(bits in any::<u32>(), network in any::<u16>(), host in any::<u64>()) {
+    fn embedded_ipv4_address_decides(bits in any::<u32>(), network in any::<u16>(), host in any::<u64>()) {
         let address = Ipv4Addr::from(bits);
-        let public = !is_in_a_range(address);
+        let public = !is_special_purpose(address);
         prop_assert_eq!(is_public(address.into()), public);
         prop_assert_eq!(is_public(address.to_ipv6_mapped().into()), public);
         let [high, low] = [(bits >> 16) as u16, bits as u16];
@@ -88,10 +88,10 @@ proptest! {
     }
 
     #[test]
-    fn only_what_is_given_out_is_public(bits in any::<u128>()) {
+    fn only_global_unicast_is_public(bits in any::<u128>()) {
         let address = Ipv6Addr::from(bits);
         let [first, second, ..] = address.segments();
-        let holds_another = (first, second) == (0x64, 0xff9b) || address.to_ipv4_mapped().is_some();
-        prop_assert!(!is_public(address.into()) || holds_another || (0x2000..0x4000).contains(&first));
+        let embeds_ipv4 = (first, second) == (0x64, 0xff9b) || address.to_ipv4_mapped().is_some();
+        prop_assert!(!is_public(address.into()) || embeds_ipv4 || (0x2000..0x4000).contains(&first));
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
     domain::message::{Attempt, Message, MessageResponse, MessageStatus, MessageType, Source},
-    domain::message_action::{Annotations, Edited, Participant},
+    domain::message_action::{Annotations, Edit, Participant},
     domain::time::Timestamp,
     domain::whatsapp_error::WhatsAppError,
     store::{MessageMetadata, StatusTimes},
@@ -90,7 +90,7 @@ impl MessageDetailResponse {
             .collect();
         reactions.sort_by_key(|reaction| std::cmp::Reverse(reaction.at));
         let (edited_at, original_body) = match edit {
-            Some(Edited { at, original_body, .. }) => (Some(at), original_body),
+            Some(Edit { at, original_body, .. }) => (Some(at), original_body),
             None => (None, None),
         };
         let participant = |(participant, times): (String, Participant)| ParticipantResponse {

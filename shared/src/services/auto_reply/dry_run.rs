@@ -55,7 +55,7 @@ pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun
     };
     let (mut chat, history) = context.map(|context| (context.chat, context.history)).unzip();
     // A received START opts the contact in before the rules are evaluated.
-    if let (Some(chat), Some(ConsentWord::Start)) = (&mut chat, ConsentWord::read(&run.text)) {
+    if let (Some(chat), Some(ConsentWord::Start)) = (&mut chat, ConsentWord::parse(&run.text)) {
         chat.opted_out = false;
     }
     let now = run.at.unwrap_or_else(|| system.now());

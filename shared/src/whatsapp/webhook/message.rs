@@ -194,7 +194,7 @@ fn action(
     (from_me, by): (bool, &str),
 ) -> Option<MessageAction> {
     let target = content.target.clone()?;
-    let act = match content.kind {
+    let kind = match content.kind {
         MessageType::Reaction => ActionKind::React(content.body.clone()),
         MessageType::Revoke => ActionKind::Revoke,
         MessageType::Edit => {
@@ -204,5 +204,5 @@ fn action(
         }
         _ => return None,
     };
-    Some(MessageAction { target, wamid: wamid.to_owned(), at, from_me, by: by.to_owned(), act })
+    Some(MessageAction { target, wamid: wamid.to_owned(), at, from_me, by: by.to_owned(), kind })
 }

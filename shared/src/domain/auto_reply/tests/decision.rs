@@ -19,7 +19,7 @@ fn chat() -> Chat {
     Chat::new(id, session_id, &Address::Phone("201001234567".to_owned()), "Mona".to_owned(), time(NOW))
 }
 
-fn asked(text: &str) -> InboundText<'_> {
+fn inbound(text: &str) -> InboundText<'_> {
     InboundText { kind: MessageType::Text, text: Some(text), written_at: time(NOW), is_first: false }
 }
 
@@ -36,7 +36,7 @@ fn verdict(rule: Rule, inbound: &InboundText<'_>, chat: &Chat) -> Verdict {
 }
 
 #[test]
-fn the_highest_priority_that_can_answer_does() {
+fn matching_rule_with_highest_priority_answers() {
     let keyword = json!({"type": "keyword", "match": "equals", "keywords": ["price"]});
     let rules = [
         rule(1, json!({"priority": 1})),
@@ -46,20 +46,20 @@ fn the_highest_priority_that_can_answer_does() {
     ];
     let expected =
         [(9, Verdict::Disabled), (8, Verdict::NotFirstMessage), (7, Verdict::Answers), (1, Verdict::Outranked)];
-    assert_eq!(verdicts(&rules, &asked("PRICE"), &chat(), &History::default()), expected);
-    let other = verdicts(&rules, &asked("hello"), &chat(), &History::default());
+    assert_eq!(verdicts(&rules, &inbound("PRICE"), &chat(), &History::default()), expected);
+    let other = verdicts(&rules, &inbound("hello"), &chat(), &History::default());
     assert_eq!((other[2].1, other[3].1), (Verdict::NoKeyword, Verdict::Answers));
-    // Of equals the oldest.
-    let twins = [rule(6, json!({})), rule(5, json!({}))];
+    // Of equal priorities, the oldest rule answers.
+    let equal = [rule(6, json!({})), rule(5, json!({}))];
     let (chat, history) = (chat(), History::default());
     let context = ChatContext { chat: Some(&chat), name: &chat.name, history: &history };
-    let decision = decide(&twins, &asked("hello"), &context, LIMITS, time(NOW));
-    assert_eq!(decision.answer.unwrap().rule.id, twins[1].id);
+    let decision = decide(&equal, &inbound("hello"), &context, LIMITS, time(NOW));
+    assert_eq!(decision.answer.unwrap().rule.id, equal[1].id);
 }
 
 #[test]
-fn triggers_and_hours_go_together() {
-    // A Monday.
+fn trigger_and_schedule_both_apply() {
+    // `NOW` is a Monday.
     let hours = |from: &str, to: &str| json!({"timeZone": "UTC", "hours": {"monday": [{"from": from, "to": to}]}});
     let rule = |trigger: &str, from: &str, to: &str| {
         rule(1, json!({"trigger": {"type": trigger}, "schedule": hours(from, to)}))
@@ -70,49 +70,49 @@ fn triggers_and_hours_go_together() {
         (rule("outside_hours", "09:00", "17:00"), Verdict::WithinHours),
         (rule("outside_hours", "13:00", "17:00"), Verdict::Answers),
     ] {
-        assert_eq!(verdict(rule, &asked("hello"), &chat()), expected);
+        assert_eq!(verdict(rule, &inbound("hello"), &chat()), expected);
     }
     let first = super::rule(1, json!({"trigger": {"type": "first_message"}}));
-    assert_eq!(verdict(first, &InboundText { is_first: true, ..asked("hello") }, &chat()), Verdict::Answers);
+    assert_eq!(verdict(first, &InboundText { is_first: true, ..inbound("hello") }, &chat()), Verdict::Answers);
 }
 
 #[test]
-fn some_messages_get_no_answer_whatever_the_rules() {
+fn suppressed_messages_get_no_reply() {
     let any = || rule(1, json!({}));
-    let silenced = |inbound: &InboundText<'_>, chat: &Chat| match verdict(any(), inbound, chat) {
-        Verdict::Suppressed(silence) => Some(silence),
+    let suppressed = |inbound: &InboundText<'_>, chat: &Chat| match verdict(any(), inbound, chat) {
+        Verdict::Suppressed(reason) => Some(reason),
         other => {
             assert_eq!(other, Verdict::Answers);
             None
         }
     };
-    let picture = |kind| InboundText { kind, text: None, ..asked("") };
-    assert_eq!(silenced(&picture(MessageType::Image), &chat()), None);
-    assert_eq!(silenced(&picture(MessageType::Reaction), &chat()), Some(SuppressionReason::NotAnswerable));
-    assert_eq!(silenced(&picture(MessageType::Unsupported), &chat()), Some(SuppressionReason::NotAnswerable));
+    let without_text = |kind| InboundText { kind, text: None, ..inbound("") };
+    assert_eq!(suppressed(&without_text(MessageType::Image), &chat()), None);
+    assert_eq!(suppressed(&without_text(MessageType::Reaction), &chat()), Some(SuppressionReason::NotAnswerable));
+    assert_eq!(suppressed(&without_text(MessageType::Unsupported), &chat()), Some(SuppressionReason::NotAnswerable));
 
-    let written_at = |at: &str| InboundText { written_at: time(at), ..asked("hello") };
-    assert_eq!(silenced(&written_at("2026-01-12T11:55:00Z"), &chat()), None);
-    assert_eq!(silenced(&written_at("2026-01-12T11:54:59.999Z"), &chat()), Some(SuppressionReason::TooOld));
+    let written_at = |at: &str| InboundText { written_at: time(at), ..inbound("hello") };
+    assert_eq!(suppressed(&written_at("2026-01-12T11:55:00Z"), &chat()), None);
+    assert_eq!(suppressed(&written_at("2026-01-12T11:54:59.999Z"), &chat()), Some(SuppressionReason::TooOld));
 
-    assert_eq!(silenced(&asked("Stop!"), &chat()), Some(SuppressionReason::StopWord));
-    assert_eq!(silenced(&asked("hello"), &Chat { opted_out: true, ..chat() }), Some(SuppressionReason::OptedOut));
+    assert_eq!(suppressed(&inbound("Stop!"), &chat()), Some(SuppressionReason::StopWord));
+    assert_eq!(suppressed(&inbound("hello"), &Chat { opted_out: true, ..chat() }), Some(SuppressionReason::OptedOut));
     let answered = |at: &str| Chat { answered_at: Some(time(at)), ..chat() };
-    assert_eq!(silenced(&asked("hello"), &answered("2026-01-12T11:00:00Z")), None);
+    assert_eq!(suppressed(&inbound("hello"), &answered("2026-01-12T11:00:00Z")), None);
     assert_eq!(
-        silenced(&asked("hello"), &answered("2026-01-12T11:00:00.001Z")),
+        suppressed(&inbound("hello"), &answered("2026-01-12T11:00:00.001Z")),
         Some(SuppressionReason::AnsweredByPerson)
     );
     let group = Chat::new(chat().id, chat().session_id, &Address::Group("1".to_owned()), "G".to_owned(), time(NOW));
-    assert_eq!(silenced(&asked("hello"), &group), Some(SuppressionReason::Group));
+    assert_eq!(suppressed(&inbound("hello"), &group), Some(SuppressionReason::Group));
 }
 
 #[test]
-fn only_a_rule_that_would_have_answered_counts_as_suppressed() {
+fn only_matching_rule_is_suppressed() {
     let suppressed = |rules: &[Rule], chat: &Chat| {
         let history = History::default();
         let context = ChatContext { chat: Some(chat), name: "Mona", history: &history };
-        decide(rules, &asked("hello"), &context, LIMITS, time(NOW)).suppressed()
+        decide(rules, &inbound("hello"), &context, LIMITS, time(NOW)).suppressed()
     };
     let opted_out = Chat { opted_out: true, ..chat() };
     let first = rule(1, json!({"trigger": {"type": "first_message"}}));
@@ -125,16 +125,21 @@ fn only_a_rule_that_would_have_answered_counts_as_suppressed() {
 }
 
 proptest! {
-    /// Whatever comes when, no chat gets more replies in an hour than it may, and no rule answers within its cooldown.
+    /// For any sequence of messages, a chat gets at most the hourly limit of replies, and no rule answers within its
+    /// cooldown.
     #[test]
-    fn limits_and_cooldowns_hold(gaps in prop::collection::vec(0u64..1_500, 1..80), cooldowns in prop::collection::vec(0u32..8_000, 1..4)) {
-        let rules: Vec<Rule> = (1..).zip(&cooldowns).map(|(id, cooldown)| rule(id, json!({"cooldownSeconds": cooldown}))).collect();
+    fn hourly_limit_and_cooldowns_hold(
+        gaps in prop::collection::vec(0u64..1_500, 1..80),
+        cooldowns in prop::collection::vec(0u32..8_000, 1..4),
+    ) {
+        let with_cooldown = |(id, cooldown): (u128, &u32)| rule(id, json!({"cooldownSeconds": cooldown}));
+        let rules: Vec<Rule> = (1..).zip(&cooldowns).map(with_cooldown).collect();
         let (chat, mut history, mut now) = (chat(), History::default(), time(NOW));
         let mut sent: Vec<(RuleId, Timestamp)> = Vec::new();
         for gap in gaps {
             now = now.after(Duration::from_secs(gap));
             let context = ChatContext { chat: Some(&chat), name: "Mona", history: &history };
-            let inbound = InboundText { written_at: now, ..asked("hello") };
+            let inbound = InboundText { written_at: now, ..inbound("hello") };
             let decision = decide(&rules, &inbound, &context, LIMITS, now);
             let Some(answer) = decision.answer else { continue };
             let cooldown = Duration::from_secs(answer.rule.cooldown_seconds.into());

@@ -14,7 +14,7 @@ fn body(reply: &str, name: &str, message: &str) -> String {
 }
 
 #[test]
-fn placeholders_are_filled_once() {
+fn placeholders_in_values_are_not_filled() {
     assert_eq!(body("Hi {{name}}: {{ message }}!", "Mona", "two\nlines"), "Hi Mona: two lines!");
     assert_eq!(body("{{name}}{{message}}", "{{message}}", "{{name}} {{x}}"), "{{message}}{{name}} {{x}}");
     assert_eq!(body("\"{{name}}\" }} {", "\\\"\u{7}", "x"), "\"\\\"\" }} {");
@@ -22,7 +22,7 @@ fn placeholders_are_filled_once() {
 }
 
 #[test]
-fn values_are_cut_to_whatsapps_limits() {
+fn values_are_truncated_to_whatsapp_limits() {
     let long = "ab".repeat(5_000);
     let text = body("{{message}}", "x", &long);
     assert_eq!(text.chars().count(), 4_096);
@@ -30,7 +30,7 @@ fn values_are_cut_to_whatsapps_limits() {
     assert_eq!(body(&("x".repeat(4_095) + "{{name}}"), &long, "x"), "x".repeat(4_095) + "…");
 }
 
-/// One of each kind of text with a limit of its own.
+/// Returns replies that contain every text with its own limit.
 fn replies() -> Vec<Value> {
     let button = |title: &str| json!({"type": "reply", "reply": {"id": title, "title": title}});
     let row = json!({"id": "1", "title": "R {{name}}", "description": "{{message}}"});
@@ -59,8 +59,8 @@ fn replies() -> Vec<Value> {
 
 proptest! {
     #[test]
-    fn no_name_and_no_message_make_a_reply_unsendable(name in any::<String>(), message in ".{0,5000}") {
-        // Two buttons of one title are refused by WhatsApp, and are refused when the names meet.
+    fn any_name_and_message_give_a_sendable_reply(name in any::<String>(), message in ".{0,5000}") {
+        // WhatsApp rejects two buttons with the same title.
         prop_assume!(name.trim() != "No");
         for reply in replies() {
             prop_assert!(rendered(&reply, &name, &message).is_some(), "{reply}");

@@ -7,7 +7,7 @@ fn schedule(zone: &str, hours: Value) -> Schedule {
     rule(1, json!({"schedule": schedule})).schedule.unwrap()
 }
 
-fn open(schedule: &Schedule, at: &str) -> bool {
+fn is_open(schedule: &Schedule, at: &str) -> bool {
     schedule.is_open(time(at)).unwrap()
 }
 
@@ -16,10 +16,11 @@ fn hours(from: &str, to: &str) -> Value {
 }
 
 #[test]
-fn hours_are_by_the_clock_on_the_wall() {
+fn hours_are_local_time() {
     let cairo = schedule("africa/cairo", json!({"monday": hours("09:00", "17:00")}));
     assert_eq!(cairo.time_zone, "Africa/Cairo");
-    // Egypt has had summer time again since 2023: UTC+3 on Monday, 6 July 2026, and UTC+2 on Monday, 7 December.
+    // Egypt has had daylight saving time again since 2023: UTC+3 on Monday, 6 July 2026, and UTC+2 on Monday, 7
+    // December.
     for (at, expected) in [
         ("2026-07-06T05:59:59.999Z", false),
         ("2026-07-06T06:00:00Z", true),
@@ -31,14 +32,14 @@ fn hours_are_by_the_clock_on_the_wall() {
         ("2026-12-07T15:00:00Z", false),
         ("2026-12-08T10:00:00Z", false),
     ] {
-        assert_eq!(open(&cairo, at), expected, "{at}");
+        assert_eq!(is_open(&cairo, at), expected, "{at}");
     }
 }
 
 #[test]
-fn the_days_on_which_the_clock_changes_have_their_hours() {
+fn hours_apply_on_days_with_clock_changes() {
     let night = schedule("Europe/Berlin", json!({"sunday": hours("02:30", "04:00")}));
-    // On 29 March 2026 the hour from 02:00 to 03:00 is left out, on 25 October it comes twice.
+    // The hour from 02:00 to 03:00 doesn't exist on 29 March 2026, and occurs twice on 25 October.
     for (at, expected) in [
         ("2026-03-29T00:59:59Z", false), // 01:59
         ("2026-03-29T01:00:00Z", true),  // 03:00
@@ -50,12 +51,12 @@ fn the_days_on_which_the_clock_changes_have_their_hours() {
         ("2026-10-25T02:59:00Z", true),
         ("2026-10-25T03:00:00Z", false),
     ] {
-        assert_eq!(open(&night, at), expected, "{at}");
+        assert_eq!(is_open(&night, at), expected, "{at}");
     }
 }
 
 #[test]
-fn hours_that_go_on_past_midnight_belong_to_the_day_on_which_they_begin() {
+fn overnight_hours_belong_to_the_day_on_which_they_start() {
     let bar =
         schedule("America/New_York", json!({"saturday": hours("20:00", "02:00"), "monday": hours("00:00", "24:00")}));
     // UTC-5 in January 2026; the 10th is a Saturday.
@@ -69,26 +70,27 @@ fn hours_that_go_on_past_midnight_belong_to_the_day_on_which_they_begin() {
         ("2026-01-13T04:59:00Z", true),
         ("2026-01-13T05:00:00Z", false),
     ] {
-        assert_eq!(open(&bar, at), expected, "{at}");
+        assert_eq!(is_open(&bar, at), expected, "{at}");
     }
 }
 
 #[test]
-fn a_zone_that_is_gone_neither_opens_nor_closes() {
+fn unknown_time_zone_is_neither_open_nor_closed() {
     let mut schedule = schedule("UTC", json!({"monday": hours("00:00", "24:00")}));
     schedule.time_zone = "Atlantis/Poseidonia".to_owned();
     assert_eq!(schedule.is_open(time("2026-01-12T05:00:00Z")), None);
 }
 
 proptest! {
-    /// Every day from one time to another, and from there to the first: at any moment one of the two is open, and the
-    /// other is not.
+    /// At any time, exactly one of a daily range and its complement is open.
     #[test]
-    fn hours_and_their_opposite_share_all_time(
+    fn range_and_complement_cover_all_time(
         from in 0u32..1440,
         to in 0u32..1440,
         seconds in 0i64..4_102_444_800,
-        zone in prop::sample::select(vec!["UTC", "Africa/Cairo", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia", "Australia/Lord_Howe"]),
+        zone in prop::sample::select(vec![
+            "UTC", "Africa/Cairo", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia", "Australia/Lord_Howe",
+        ]),
     ) {
         prop_assume!(from != to);
         let clock = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
@@ -97,7 +99,7 @@ proptest! {
             Value::Object(days.map(|day| (day.to_owned(), hours(&clock(from), &clock(to)))).into_iter().collect())
         };
         let at = Timestamp::from_seconds(seconds).unwrap();
-        let (one, other) = (schedule(zone, week(from, to)), schedule(zone, week(to, from)));
-        prop_assert_ne!(one.is_open(at).unwrap(), other.is_open(at).unwrap());
+        let (range, complement) = (schedule(zone, week(from, to)), schedule(zone, week(to, from)));
+        prop_assert_ne!(range.is_open(at).unwrap(), complement.is_open(at).unwrap());
     }
 }

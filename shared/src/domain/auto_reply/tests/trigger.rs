@@ -1,14 +1,14 @@
 use proptest::prelude::*;
 
-use super::super::trigger::{compile, is_found};
+use super::super::trigger::{compile, matches_any};
 use super::*;
 
-fn found(how: Match, keyword: &str, text: &str) -> bool {
-    is_found(how, &["never said".to_owned(), keyword.to_owned()], text)
+fn matches(how: Match, keyword: &str, text: &str) -> bool {
+    matches_any(how, &["no match".to_owned(), keyword.to_owned()], text)
 }
 
 #[test]
-fn keywords_are_compared_without_case_and_with_any_blanks() {
+fn keywords_match_ignoring_case_and_whitespace() {
     for (how, keyword, text, expected) in [
         (Match::Equals, "Price list", " price \n LIST ", true),
         (Match::Equals, "price", "prices", false),
@@ -20,18 +20,18 @@ fn keywords_are_compared_without_case_and_with_any_blanks() {
         (Match::Regex, r"^order\s+#?\d{4}$", "my order 1234", false),
         (Match::Regex, r"(?-i)OK", "ok", false),
         (Match::Regex, r"\p{Arabic}", "مرحبا", true),
-        // A pattern that does not compile any more finds nothing.
+        // A stored pattern that no longer compiles matches nothing.
         (Match::Regex, "(", "(", false),
     ] {
-        assert_eq!(found(how, keyword, text), expected, "{how:?} {keyword} {text}");
+        assert_eq!(matches(how, keyword, text), expected, "{how:?} {keyword} {text}");
     }
 }
 
 #[test]
-fn patterns_that_ruin_other_engines_end() {
+fn catastrophic_backtracking_patterns_finish() {
     let text = "a".repeat(1_023) + "!";
     for pattern in ["(a+)+$", "(a|aa)+$", "^(a|a?)+$", "(.*a){12}$", "^(([a-z])+.)+[A-Z]([a-z])+$", "(x+x+)+y"] {
-        assert!(!found(Match::Regex, pattern, &text), "{pattern}");
+        assert!(!matches(Match::Regex, pattern, &text), "{pattern}");
     }
     for pattern in [r"(\w{50}){50}", "((a{100}){100}){100}", r"\p{L}{300}"] {
         assert!(compile(pattern).is_err(), "{pattern}");
@@ -39,7 +39,7 @@ fn patterns_that_ruin_other_engines_end() {
 }
 
 #[test]
-fn one_message_is_held_against_some_patterns_and_no_more() {
+fn patterns_per_message_are_limited() {
     let patterns = json!({"type": "keyword", "match": "regex", "keywords": ["a", "b", "c", "d", "e"]});
     let rules: Vec<Rule> = (1..=11).map(|number| rule(number, json!({"trigger": patterns}))).collect();
     let inbound = InboundText {
@@ -58,8 +58,11 @@ fn one_message_is_held_against_some_patterns_and_no_more() {
 
 proptest! {
     #[test]
-    fn any_pattern_is_refused_or_searches_any_text(pattern in "(\\PC|[()\\[\\]{}*+?|.^$\\\\]){0,40}", text in any::<String>()) {
-        found(Match::Regex, &pattern, &text);
-        found(Match::Contains, &pattern, &text);
+    fn any_pattern_is_rejected_or_searches_any_text(
+        pattern in "(\\PC|[()\\[\\]{}*+?|.^$\\\\]){0,40}",
+        text in any::<String>(),
+    ) {
+        matches(Match::Regex, &pattern, &text);
+        matches(Match::Contains, &pattern, &text);
     }
 }

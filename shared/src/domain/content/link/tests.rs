@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn public_addresses() {
+fn public_urls_are_accepted() {
     for link in [
         "https://example.org/a.png",
         "HTTPS://example.org",
@@ -20,7 +20,7 @@ fn public_addresses() {
 }
 
 #[test]
-fn addresses_that_whatsapp_cannot_or_must_not_fetch() {
+fn private_or_malformed_urls_are_rejected() {
     for link in [
         "",
         "example.org/a.png",
@@ -77,7 +77,7 @@ fn addresses_that_whatsapp_cannot_or_must_not_fetch() {
 }
 
 #[test]
-fn pages_for_a_browser() {
+fn browser_urls_allow_http_and_private_hosts() {
     for link in ["https://example.org", "http://example.org/a?b", "http://192.168.1.1/"] {
         assert!(is_web(link), "{link}");
     }

@@ -8,7 +8,7 @@ fn image() -> Value {
 }
 
 #[test]
-fn a_message_is_a_text() {
+fn message_field_is_a_text_message() {
     let content = read_value(&json!({"message": "hi", "to": "+1", "validUntil": 5})).unwrap().unwrap();
     assert_eq!(content.kind, MessageType::Text);
     assert_eq!(content.body.as_deref(), Some("hi"));
@@ -17,45 +17,45 @@ fn a_message_is_a_text() {
 }
 
 #[test]
-fn a_request_without_a_message() {
+fn request_without_message_has_no_content() {
     for request in [json!({}), json!({"message": " "}), json!({"message": null, "type": null}), json!({"image": {}})] {
         assert_eq!(read_value(&request), Ok(None), "{request}");
     }
 }
 
 #[test]
-fn requests_that_contradict_themselves() {
-    refuses(&json!({"message": 5}), "message must be a string");
-    refuses(&json!({"type": ["text"]}), "type must be a string");
-    refuses(&json!({"message": "hi", "type": "text"}), "message and type exclude each other: give one of them");
+fn conflicting_and_unknown_types_are_rejected() {
+    rejects(&json!({"message": 5}), "message must be a string");
+    rejects(&json!({"type": ["text"]}), "type must be a string");
+    rejects(&json!({"message": "hi", "type": "text"}), "message and type can't be combined: use one of them");
     let types = "text, image, video, audio, document, sticker, location, contacts, reaction, interactive, template";
-    refuses(&json!({"type": "fax", "fax": {}}), &format!("type must be one of {types}"));
-    refuses(&json!({"type": "unsupported"}), &format!("type must be one of {types}"));
+    rejects(&json!({"type": "fax", "fax": {}}), &format!("type must be one of {types}"));
+    rejects(&json!({"type": "unsupported"}), &format!("type must be one of {types}"));
 }
 
 #[test]
-fn the_short_form_has_the_limit_of_a_text() {
+fn message_field_has_the_text_limit() {
     assert!(read_value(&json!({"message": "é".repeat(4096)})).is_ok());
-    refuses(&json!({"message": "é".repeat(4097)}), "message has 4097 characters: WhatsApp takes up to 4096");
+    rejects(&json!({"message": "é".repeat(4097)}), "message has 4097 characters: WhatsApp allows up to 4096");
 }
 
 #[test]
-fn texts() {
+fn text_messages_are_validated() {
     let text = json!({"type": "text", "text": {"body": "see https://example.org", "preview_url": true}});
     assert_eq!(accepts(&text).body.as_deref(), Some("see https://example.org"));
-    limits(&text, "/text/body", 4096);
-    refuses(&without(&text, "/text"), "text is required");
-    refuses(&without(&text, "/text/body"), "text.body is required");
-    refuses(&with(&text, "/text/body", json!(" \n")), "text.body is required");
-    refuses(&with(&text, "/text/body", json!(5)), "text.body must be a string");
-    refuses(&with(&text, "/text/preview_url", json!("true")), "text.preview_url must be true or false");
-    refuses(&with(&text, "/text", json!("hi")), "text must be an object");
+    limits_text(&text, "/text/body", 4096);
+    rejects(&without(&text, "/text"), "text is required");
+    rejects(&without(&text, "/text/body"), "text.body is required");
+    rejects(&with(&text, "/text/body", json!(" \n")), "text.body is required");
+    rejects(&with(&text, "/text/body", json!(5)), "text.body must be a string");
+    rejects(&with(&text, "/text/preview_url", json!("true")), "text.preview_url must be true or false");
+    rejects(&with(&text, "/text", json!("hi")), "text must be an object");
     let sentence = "text.preview is not a field of this message: WhatsApp documents body, preview_url";
-    refuses(&with(&text, "/text/preview", json!(true)), sentence);
+    rejects(&with(&text, "/text/preview", json!(true)), sentence);
 }
 
 #[test]
-fn media_of_every_kind() {
+fn every_media_type_is_accepted() {
     let kinds = [
         ("image", MessageType::Image, json!({"caption": "A"})),
         ("video", MessageType::Video, json!({"caption": "A"})),
@@ -75,43 +75,43 @@ fn media_of_every_kind() {
 }
 
 #[test]
-fn a_file_is_in_one_place() {
+fn media_requires_exactly_one_source() {
     let image = image();
-    let sentence = "image.id and image.link exclude each other: give one of them";
-    refuses(&with(&image, "/image/id", json!("1")), sentence);
-    refuses(&without(&image, "/image/link"), "image.id or image.link is required");
-    refuses(&json!({"type": "image", "image": {"id": " "}}), "image.id or image.link is required");
-    refuses(&json!({"type": "image", "image": {"id": 5}}), "image.id must be a string");
-    refuses(&with(&image, "/image/link", json!({})), "image.link must be a string");
+    let sentence = "image.id and image.link can't be combined: use one of them";
+    rejects(&with(&image, "/image/id", json!("1")), sentence);
+    rejects(&without(&image, "/image/link"), "image.id or image.link is required");
+    rejects(&json!({"type": "image", "image": {"id": " "}}), "image.id or image.link is required");
+    rejects(&json!({"type": "image", "image": {"id": 5}}), "image.id must be a string");
+    rejects(&with(&image, "/image/link", json!({})), "image.link must be a string");
     for link in ["http://example.org/a.png", "https://10.0.0.1/a.png", "https://u:p@example.org/a.png", ""] {
-        let sentence = "image.link must be a public https address without credentials";
-        refuses(&with(&image, "/image/link", json!(link)), sentence);
+        let sentence = "image.link must be a public https URL without credentials";
+        rejects(&with(&image, "/image/link", json!(link)), sentence);
     }
 }
 
 #[test]
-fn captions_and_names_of_files() {
-    limits(&image(), "/image/caption", 1024);
-    limits(&json!({"type": "video", "video": {"id": "1"}}), "/video/caption", 1024);
+fn captions_and_file_names_are_limited() {
+    limits_text(&image(), "/image/caption", 1024);
+    limits_text(&json!({"type": "video", "video": {"id": "1"}}), "/video/caption", 1024);
     let document = json!({"type": "document", "document": {"id": "1"}});
-    limits(&document, "/document/caption", 1024);
-    limits(&document, "/document/filename", 240);
+    limits_text(&document, "/document/caption", 1024);
+    limits_text(&document, "/document/filename", 240);
     for (kind, known) in [("audio", "id, link, voice"), ("sticker", "id, link")] {
         let request = json!({"type": kind, kind: {"id": "1", "caption": "A"}});
         let sentence = format!("{kind}.caption is not a field of this message: WhatsApp documents {known}");
-        refuses(&request, &sentence);
+        rejects(&request, &sentence);
     }
     assert_eq!(accepts(&with(&image(), "/image/caption", json!(""))).body, None);
 }
 
 #[test]
-fn null_counts_as_absent() {
+fn null_counts_as_missing() {
     let given = with(&image(), "/image/id", Value::Null);
     assert_eq!(read_value(&given).unwrap().unwrap().json, image());
 }
 
 #[test]
-fn locations() {
+fn locations_are_validated() {
     let place = json!({"latitude": "37.44", "longitude": -122.16, "name": "N", "address": "A"});
     let location = json!({"type": "location", "location": place});
     accepts(&location);
@@ -126,14 +126,14 @@ fn locations() {
         let wrong =
             [json!(over), json!(-over), json!(over.to_string()), json!(""), json!("N"), json!("inf"), json!([])];
         for degrees in wrong.into_iter().chain([json!("NaN"), json!("1e1"), json!("1,5"), json!(true)]) {
-            refuses(&with(&location, &path, degrees), &sentence);
+            rejects(&with(&location, &path, degrees), &sentence);
         }
-        refuses(&without(&location, &path), &format!("location.{name} is required"));
+        rejects(&without(&location, &path), &format!("location.{name} is required"));
     }
 }
 
 #[test]
-fn contact_cards() {
+fn contact_cards_are_validated() {
     let card = json!({
         "name": {
             "formatted_name": "A B", "first_name": "A", "last_name": "B", "middle_name": "", "prefix": "Dr.",
@@ -152,41 +152,41 @@ fn contact_cards() {
     accepts(&contacts);
     for path in ["name", "name/formatted_name"] {
         let sentence = format!("contacts[0].{} is required", path.replace('/', "."));
-        refuses(&without(&contacts, &format!("/contacts/0/{path}")), &sentence);
+        rejects(&without(&contacts, &format!("/contacts/0/{path}")), &sentence);
     }
     for birthday in ["1999-02-30", "19990123", "23.01.1999", "1999-1-23", "-001999-01-23", "1999-01-23T00:00"] {
         let request = with(&contacts, "/contacts/0/birthday", json!(birthday));
-        refuses(&request, "contacts[0].birthday must be a date as YYYY-MM-DD");
+        rejects(&request, "contacts[0].birthday must be a date in the format YYYY-MM-DD");
     }
-    refuses(&with(&contacts, "/contacts/0/phones", json!("+1")), "contacts[0].phones must be an array");
-    refuses(&with(&contacts, "/contacts/0/phones/1", json!("+1")), "contacts[0].phones[1] must be an object");
+    rejects(&with(&contacts, "/contacts/0/phones", json!("+1")), "contacts[0].phones must be an array");
+    rejects(&with(&contacts, "/contacts/0/phones/1", json!("+1")), "contacts[0].phones[1] must be an object");
     let sentence = "contacts[0].phones[1].waId is not a field of this message: WhatsApp documents phone, type, wa_id";
-    refuses(&with(&contacts, "/contacts/0/phones/1/waId", json!("1")), sentence);
+    rejects(&with(&contacts, "/contacts/0/phones/1/waId", json!("1")), sentence);
     accepts(&with(&contacts, "/contacts", json!(vec![card.clone(); 257])));
     for count in [0, 258] {
         let request = with(&contacts, "/contacts", json!(vec![card.clone(); count]));
-        refuses(&request, &format!("contacts has {count} entries: WhatsApp takes 1 to 257"));
+        rejects(&request, &format!("contacts has {count} entries: WhatsApp allows 1 to 257"));
     }
 }
 
 #[test]
-fn reactions() {
+fn reactions_are_validated() {
     let reaction = json!({"type": "reaction", "reaction": {"message_id": "wamid.1", "emoji": "👍"}});
     assert_eq!(accepts(&reaction).body, None);
     accepts(&with(&reaction, "/reaction/emoji", json!("")));
-    limits(&reaction, "/reaction/message_id", 512);
-    refuses(&without(&reaction, "/reaction/emoji"), "reaction.emoji is required");
-    refuses(&without(&reaction, "/reaction/message_id"), "reaction.message_id is required");
-    let sentence = "reaction.emoji must be one emoji, or empty to take the reaction back";
+    limits_text(&reaction, "/reaction/message_id", 512);
+    rejects(&without(&reaction, "/reaction/emoji"), "reaction.emoji is required");
+    rejects(&without(&reaction, "/reaction/message_id"), "reaction.message_id is required");
+    let sentence = "reaction.emoji must be one emoji, or empty to remove the reaction";
     for emoji in ["👍👍", "ok", " "] {
-        refuses(&with(&reaction, "/reaction/emoji", json!(emoji)), sentence);
+        rejects(&with(&reaction, "/reaction/emoji", json!(emoji)), sentence);
     }
     let reply = with(&reaction, "/context", json!({"message_id": "wamid.2"}));
-    refuses(&reply, "context.message_id and reaction exclude each other: give one of them");
+    rejects(&reply, "context.message_id and reaction can't be combined: use one of them");
 }
 
 #[test]
-fn replies() {
+fn replies_are_validated() {
     let reply = |context: Value| with(&json!({"message": "hi"}), "/context", context);
     let id = "0197f0a0-0000-7000-8000-000000000001";
     let content = read_value(&reply(json!({"message_id": id}))).unwrap().unwrap();
@@ -197,18 +197,18 @@ fn replies() {
     assert_eq!((content.reply_to.as_deref(), content.json), (Some("wamid.1"), image()));
 
     assert!(read_value(&reply(json!({"message_id": "w".repeat(512)}))).is_ok());
-    let sentence = "context.message_id has 513 characters: WhatsApp takes up to 512";
-    refuses(&reply(json!({"message_id": "w".repeat(513)})), sentence);
+    let sentence = "context.message_id has 513 characters: WhatsApp allows up to 512";
+    rejects(&reply(json!({"message_id": "w".repeat(513)})), sentence);
     assert_eq!(read_value(&reply(Value::Null)).unwrap().unwrap().reply_to, None);
-    refuses(&reply(json!({})), "context.message_id is required");
-    refuses(&reply(json!({"message_id": ""})), "context.message_id is required");
-    refuses(&reply(json!("wamid.1")), "context must be an object");
+    rejects(&reply(json!({})), "context.message_id is required");
+    rejects(&reply(json!({"message_id": ""})), "context.message_id is required");
+    rejects(&reply(json!("wamid.1")), "context must be an object");
     let sentence = "context.id is not a field of this message: WhatsApp documents message_id";
-    refuses(&reply(json!({"message_id": "wamid.1", "id": "1"})), sentence);
+    rejects(&reply(json!({"message_id": "wamid.1", "id": "1"})), sentence);
 }
 
 #[test]
-fn errors_have_the_codes_of_the_contract() {
+fn errors_have_documented_codes() {
     for (request, code) in [
         (json!({"type": "text"}), "missing_field"),
         (json!({"message": "a".repeat(4097)}), "text_too_long"),
@@ -219,7 +219,7 @@ fn errors_have_the_codes_of_the_contract() {
 }
 
 #[test]
-fn an_error_does_not_repeat_what_has_no_end() {
+fn error_truncates_long_member_names() {
     let mut request = json!({"type": "text", "text": {"body": "hi"}});
     request["text"]["x".repeat(10_000)] = json!(1);
     assert!(read_value(&request).unwrap_err().to_string().len() < 200);

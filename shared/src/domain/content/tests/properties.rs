@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 
 use super::*;
 
-/// The words that the reader looks for, so that arbitrary JSON gets past the first of them.
+/// Member names that the reader knows, so that arbitrary JSON passes the first checks.
 const NAMES: [&str; 32] = [
     "type",
     "message",
@@ -39,7 +39,7 @@ const NAMES: [&str; 32] = [
     "context",
 ];
 
-/// The words that it compares with, and values at the edge of what it takes.
+/// Values that the reader compares with, and boundary values.
 const VALUES: [&str; 16] = [
     "text",
     "image",
@@ -78,7 +78,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A message that is in order, made of arbitrary parts.
+/// Generates a valid message.
 fn message() -> impl Strategy<Value = Value> {
     let text = "[^\\s]\\PC{0,19}";
     let asset = prop_oneof![
@@ -113,8 +113,8 @@ fn message() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// What was read is read again as the same.
-fn settles(request: &Map<String, Value>) -> Result<(), TestCaseError> {
+/// Checks that reading an accepted message again gives the same result.
+fn assert_idempotent(request: &Map<String, Value>) -> Result<(), TestCaseError> {
     if let Ok(Some(first)) = read(request) {
         let again = read(first.json.as_object().unwrap()).unwrap().unwrap();
         prop_assert_eq!(&again.json, &first.json);
@@ -123,47 +123,47 @@ fn settles(request: &Map<String, Value>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Every member of this name gets another value.
-fn damage(target: &mut Value, name: &str, value: &Value) {
+/// Replaces the value of every member with this name.
+fn corrupt(target: &mut Value, name: &str, value: &Value) {
     match target {
         Value::Object(members) => {
             for (member, inner) in members.iter_mut() {
-                if member == name { *inner = value.clone() } else { damage(inner, name, value) }
+                if member == name { *inner = value.clone() } else { corrupt(inner, name, value) }
             }
         }
-        Value::Array(entries) => entries.iter_mut().for_each(|entry| damage(entry, name, value)),
+        Value::Array(entries) => entries.iter_mut().for_each(|entry| corrupt(entry, name, value)),
         _ => {}
     }
 }
 
 proptest! {
     #[test]
-    fn arbitrary_json_is_read_or_refused(value in json()) {
+    fn arbitrary_json_is_accepted_or_rejected(value in json()) {
         let mut request = Map::new();
         for kind in VALUES {
             request.insert("type".to_owned(), kind.into());
             request.insert(kind.to_owned(), value.clone());
-            settles(&request)?;
+            assert_idempotent(&request)?;
         }
         if let Value::Object(request) = value {
-            settles(&request)?;
+            assert_idempotent(&request)?;
         }
     }
 
     #[test]
-    fn what_is_in_order_goes_to_whatsapp_as_it_is(message in message()) {
+    fn valid_message_goes_to_whatsapp_unchanged(message in message()) {
         let read = read_value(&message).unwrap().unwrap();
         prop_assert_eq!(read.json, message);
     }
 
     #[test]
-    fn a_damaged_message_is_read_or_refused(
+    fn corrupted_message_is_accepted_or_rejected(
         message in message(),
         name in prop::sample::select(&NAMES[..]),
         value in json(),
     ) {
-        let mut damaged = message;
-        damage(&mut damaged, name, &value);
-        settles(damaged.as_object().unwrap())?;
+        let mut corrupted = message;
+        corrupt(&mut corrupted, name, &value);
+        assert_idempotent(corrupted.as_object().unwrap())?;
     }
 }

@@ -14,7 +14,7 @@ fn parameter(parameter: Value) -> Value {
 const PARAMETER: &str = "template.components[0].parameters[0]";
 
 #[test]
-fn a_template_of_every_component() {
+fn every_component_is_accepted() {
     let card = json!({"card_index": 0, "components": [
         {"type": "HEADER", "parameters": [{"type": "image", "image": {"id": "1"}}]},
         {"type": "BODY"},
@@ -35,7 +35,7 @@ fn a_template_of_every_component() {
 }
 
 #[test]
-fn a_parameter_of_every_type() {
+fn every_parameter_type_is_accepted() {
     for value in [
         json!({"type": "text", "text": ""}),
         json!({"type": "currency", "currency": {"fallback_value": "$1", "code": "USD", "amount_1000": 1000}}),
@@ -56,18 +56,18 @@ fn a_parameter_of_every_type() {
     ] {
         accepts(&parameter(value.clone()));
         let kind = value["type"].as_str().unwrap();
-        refuses(&parameter(json!({"type": kind})), &format!("{PARAMETER}.{kind} is required"));
+        rejects(&parameter(json!({"type": kind})), &format!("{PARAMETER}.{kind} is required"));
         let mut more = value.clone();
         more["extra"] = json!(1);
         let sentence = format!(
             "{PARAMETER}.extra is not a field of this message: WhatsApp documents parameter_name, type, {kind}"
         );
-        refuses(&parameter(more), &sentence);
+        rejects(&parameter(more), &sentence);
     }
 }
 
 #[test]
-fn wrong_parameters() {
+fn invalid_parameters_are_rejected() {
     for (value, sentence) in [
         (json!({"type": "text", "text": 5}), "text must be a string"),
         (json!({"type": "ttl_minutes", "ttl_minutes": 0}), "ttl_minutes must be a whole number from 1 to 43200"),
@@ -81,28 +81,28 @@ fn wrong_parameters() {
         (json!({"type": "image", "image": {}}), "image.id or PARAMETER.image.link is required"),
         (json!({"text": "t"}), "type is required"),
     ] {
-        refuses(&parameter(value), &format!("{PARAMETER}.{}", sentence.replace("PARAMETER", PARAMETER)));
+        rejects(&parameter(value), &format!("{PARAMETER}.{}", sentence.replace("PARAMETER", PARAMETER)));
     }
     let wrong = read_value(&parameter(json!({"type": "txt"}))).unwrap_err().to_string();
     assert!(wrong.starts_with(&format!("{PARAMETER}.type must be one of text, payload, ")), "{wrong}");
-    limits(&parameter(json!({"type": "coupon_code"})), "/template/components/0/parameters/0/coupon_code", 20);
+    limits_text(&parameter(json!({"type": "coupon_code"})), "/template/components/0/parameters/0/coupon_code", 20);
 }
 
 #[test]
-fn names_and_languages() {
-    limits(&message(json!([])), "/template/name", 512);
+fn name_and_language_are_validated() {
+    limits_text(&message(json!([])), "/template/name", 512);
     for name in ["name", "language", "language/code"] {
         let sentence = format!("template.{} is required", name.replace('/', "."));
-        refuses(&without(&message(json!([])), &format!("/template/{name}")), &sentence);
+        rejects(&without(&message(json!([])), &format!("/template/{name}")), &sentence);
     }
     let sentence = "template.language must be an object";
-    refuses(&with(&message(json!([])), "/template/language", json!("en")), sentence);
+    rejects(&with(&message(json!([])), "/template/language", json!("en")), sentence);
     let sentence = "template.language.policy must be deterministic";
-    refuses(&with(&message(json!([])), "/template/language/policy", json!("fallback")), sentence);
+    rejects(&with(&message(json!([])), "/template/language/policy", json!("fallback")), sentence);
 }
 
 #[test]
-fn wrong_components() {
+fn invalid_components_are_rejected() {
     let types = "header, body, footer, limited_time_offer, tap_target_configuration, order_status, button, carousel";
     let carousel = |cards: usize| {
         let cards: Value = (0..cards).map(|_| json!({"card_index": 0, "components": []})).collect();
@@ -115,8 +115,8 @@ fn wrong_components() {
         (json!(["body"]), "[0] must be an object".to_owned()),
         (json!([{"type": "buttons"}]), format!("[0].type must be one of {types}")),
         (nested, format!("[0].cards[0].components[0].type must be one of {types}")),
-        (carousel(0), "[0].cards has 0 entries: WhatsApp takes 1 to 10".to_owned()),
-        (carousel(11), "[0].cards has 11 entries: WhatsApp takes 1 to 10".to_owned()),
+        (carousel(0), "[0].cards has 0 entries: WhatsApp allows 1 to 10".to_owned()),
+        (carousel(11), "[0].cards has 11 entries: WhatsApp allows 1 to 10".to_owned()),
         (
             json!([{"type": "carousel", "cards": [{"card_index": 10, "components": []}]}]),
             "[0].cards[0].card_index must be a whole number from 0 to 9".to_owned(),
@@ -127,10 +127,10 @@ fn wrong_components() {
             "[0].index is not a field of this message: WhatsApp documents type, parameters".to_owned(),
         ),
     ] {
-        refuses(&message(components), &format!("template.components{sentence}"));
+        rejects(&message(components), &format!("template.components{sentence}"));
     }
     for index in [json!(10), json!(-1), json!(1.5), json!("10"), json!("a"), json!("")] {
         let components = json!([{"type": "button", "sub_type": "url", "index": index}]);
-        refuses(&message(components), "template.components[0].index must be a whole number from 0 to 9");
+        rejects(&message(components), "template.components[0].index must be a whole number from 0 to 9");
     }
 }

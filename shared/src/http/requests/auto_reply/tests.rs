@@ -135,7 +135,7 @@ fn an_invalid_rule_is_refused_with_the_field_and_the_reason() {
         ),
         (
             |rule| rule["reply"] = json!({"type": "image", "image": {"link": "https://{{message}}/a.png"}}),
-            "reply.image.link must have no double braces: placeholders go into texts",
+            "reply.image.link must not contain double braces: placeholders are allowed in texts only",
         ),
         (
             |rule| rule["reply"] = json!({"type": "reaction", "reaction": {"message_id": "wamid.1", "emoji": "👍"}}),
@@ -147,7 +147,7 @@ fn an_invalid_rule_is_refused_with_the_field_and_the_reason() {
         ),
         (
             |rule| rule["reply"] = json!({"message": "x".repeat(4_096) + "{{name}}"}),
-            "reply.text.body has 4097 characters: WhatsApp takes up to 4096",
+            "reply.text.body has 4097 characters: WhatsApp allows up to 4096",
         ),
     ];
     for (change, expected) in cases {

@@ -124,7 +124,7 @@ fn reactions_edits_and_revocations_are_actions() {
     ] {
         let message = json!({"from": "201001234567", "id": "a", "timestamp": "9", "type": kind, kind: object});
         let action = only_message(updates(&body(&json!([message]))).unwrap()).message.action.unwrap();
-        assert_eq!((action.target.as_str(), action.by.as_str(), action.act), ("t", "contact", act));
+        assert_eq!((action.target.as_str(), action.by.as_str(), action.kind), ("t", "contact", act));
         assert_eq!((action.wamid.as_str(), action.at.seconds(), action.from_me), ("a", 9, false));
     }
     let without_target =
