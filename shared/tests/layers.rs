@@ -1,4 +1,6 @@
-//! Holds the layers of `shared/src`: imports go one way, and modules don't import each other in a circle.
+//! Checks the layers of `shared/src`: imports go one way, and modules have no import cycles.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Each layer with those that it may import. `docs/architecture.md` describes them.
+/// Each layer with the layers that it can import. `docs/architecture.md` describes them.
 const LAYERS: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("telemetry", &["domain"]),
@@ -21,9 +23,9 @@ const LAYERS: [(&str, &[&str]); 9] = [
 
 /// One `crate::` path of a source file.
 struct Import {
-    /// Path of the file below `src`, and the line of the path's last segment.
+    /// The path of the file, and the line of the path's last segment.
     place: String,
-    /// The module that imports: `["domain", "chat"]`.
+    /// The importing module: `["domain", "chat"]`.
     from: Vec<String>,
     /// The path without `crate`: `["domain", "chat", "Chat"]`.
     path: Vec<String>,
@@ -39,13 +41,13 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     below.chain(files.into_iter().filter(is_code)).collect()
 }
 
-/// The code of a file outside tests and comments; lines stay where they are.
+/// Returns the code of a file without tests and comments. Keeps line numbers.
 fn code(text: &str) -> String {
     let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
     lines.take_while(|line| line.trim() != "#[cfg(test)]").collect::<Vec<_>>().join("\n")
 }
 
-/// The paths that start at `text[start..]`, with the position of each; `{a, b::{c, d}}` is three.
+/// Finds the paths that start at `text[start..]`, with their positions. `{a, b::{c, d}}` has three. Returns the end.
 fn paths(text: &str, start: usize, prefix: &[String], found: &mut Vec<(usize, Vec<String>)>) -> usize {
     let skip = |mut at: usize| {
         while text[at..].starts_with(char::is_whitespace) {
@@ -72,7 +74,7 @@ fn paths(text: &str, start: usize, prefix: &[String], found: &mut Vec<(usize, Ve
                 .strip_prefix(" as ")
                 .map_or(0, |rest| 4 + rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len()));
             found.push((at, path));
-            // `*` ends a path without being a word.
+            // `*` ends a path but isn't a word.
             return (end + renamed).max(at + usize::from(word.is_empty()));
         }
         at = skip(end + 2);
@@ -99,7 +101,7 @@ fn imports() -> Vec<Import> {
 }
 
 #[test]
-fn layers_import_only_what_is_below_them() {
+fn layers_import_only_lower_layers() {
     let imports = imports();
     assert!(imports.len() > 100, "only {} imports were found: the parser is broken", imports.len());
     let mut violations = Vec::new();
@@ -112,23 +114,23 @@ fn layers_import_only_what_is_below_them() {
             violations.push(format!("{}: {from} imports crate::{}", import.place, import.path.join("::")));
         }
     }
-    assert!(violations.is_empty(), "imports that go up:\n{}", violations.join("\n"));
+    assert!(violations.is_empty(), "upward imports:\n{}", violations.join("\n"));
 }
 
 #[test]
-fn modules_import_each_other_in_no_circle() {
+fn modules_have_no_import_cycles() {
     let module = |path: &[String]| path.iter().take(2).cloned().collect::<Vec<_>>().join("::");
     let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let imports = imports();
     let modules: BTreeSet<String> = imports.iter().map(|import| module(&import.from)).collect();
     for import in &imports {
         let (from, to) = (module(&import.from), module(&import.path));
-        // A layer's own file holds its submodules, and what it re-exports is theirs.
+        // A layer's own file declares and re-exports its submodules.
         if from != to && modules.contains(&to) && from.contains("::") && to.contains("::") {
             edges.entry(from).or_default().insert(to);
         }
     }
-    // Modules without imports go first, until only those in circles are left.
+    // Repeatedly removes modules without imports, until only cycles and their importers remain.
     loop {
         let before = edges.len();
         let open: BTreeSet<String> = edges.keys().cloned().collect();
@@ -140,5 +142,5 @@ fn modules_import_each_other_in_no_circle() {
             break;
         }
     }
-    assert!(edges.is_empty(), "modules that import each other in a circle, or from one: {edges:#?}");
+    assert!(edges.is_empty(), "import cycles, and modules that import from one: {edges:#?}");
 }
