@@ -3,15 +3,18 @@
 mod api_error;
 mod api_request;
 mod api_response;
+pub mod authorizer;
 mod body;
 mod caller;
 mod error_code;
 mod gateway_event;
 pub mod origin_guard;
 mod query;
-mod requests;
+pub mod requests;
 pub mod responses;
 pub mod routes;
+mod service_errors;
+pub mod webhook;
 
 pub use self::{
     api_error::ApiError,

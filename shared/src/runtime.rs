@@ -2,6 +2,9 @@
 
 pub mod config;
 mod serve;
-pub mod startup;
+mod startup;
 
-pub use serve::{serve, serve_fallback};
+pub use self::{
+    serve::{serve, serve_events, serve_fallback, serve_schedule, serve_with},
+    startup::{App, StartError, Startup},
+};

@@ -1,25 +1,17 @@
-//! `POST /api/auto-replies/dry-run`: which rule would answer a text, with what, and why the others would not.
+//! `POST /api/auto-replies/dry-run`: returns which rule would reply to a text, and why the others would not.
 
-use lambda_http::Error;
 use shared::{
-    http::ApiResponse,
-    http::routes::AUTO_REPLY_DRY_RUN,
-    runtime::{serve, startup::Startup},
+    http::{ApiResponse, routes::AUTO_REPLY_DRY_RUN},
+    runtime::{StartError, Startup, serve_with},
     services::auto_reply::{DryRun, dry_run},
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    let startup = Startup::begin().await;
-    let (store, system) = (startup.store()?, startup.system);
-    let limits = startup.environment.auto_reply_limits()?;
-    store.warm_up().await;
-    serve(&AUTO_REPLY_DRY_RUN, move |request| {
-        let store = store.clone();
-        async move {
-            let run = DryRun::read(&request.body.object()?, request.caller()?)?;
-            ApiResponse::json(&dry_run(&store, system, limits, &run).await?)
-        }
+async fn main() -> Result<(), StartError> {
+    let build = async |startup: &Startup| Ok((startup.app().await?, startup.environment.auto_reply_limits()?));
+    serve_with(&AUTO_REPLY_DRY_RUN, build, |(app, limits), request| async move {
+        let run = DryRun::read(&request.body.object()?, request.caller()?)?;
+        ApiResponse::json(&dry_run(&app.store, app.system, limits, &run).await?)
     })
     .await
 }

@@ -1,46 +1,11 @@
-//! Goes on with erasures that a request could not finish, and has a last look at those that it did.
+//! Continues erasures that a request couldn't finish, and repeats finished ones for late writes.
 
-use std::time::Duration;
-
-use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
-use serde_json::Value;
-use shared::{domain::system::System, runtime::startup::Startup, store::Store, telemetry};
-
-/// How long one invocation works; the function's timeout is a minute.
-const TIME: Duration = Duration::from_secs(40);
-
-/// Erasures that one invocation takes up.
-const MOST: i32 = 25;
+use shared::{
+    runtime::{StartError, serve_schedule},
+    services::erasure,
+};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    let startup = Startup::begin().await;
-    let (store, system) = (startup.store()?, startup.system);
-    store.warm_up().await;
-    run_concurrent(service_fn(move |_: LambdaEvent<Value>| {
-        let store = store.clone();
-        async move { erase(&store, system).await }
-    }))
-    .await
-}
-
-/// One that fails does not keep the others from being tried.
-async fn erase(store: &Store, system: System) -> Result<(), Error> {
-    let deadline = system.now().after(TIME);
-    let mut failure = None;
-    for erasure in store.erasures().due(MOST).await? {
-        match store.erasures().run(erasure, deadline).await {
-            Ok(erasure) => tracing::info!(
-                session_id = %erasure.session_id, erased = erasure.erased, complete = erasure.complete, "erasure"
-            ),
-            Err(error) => {
-                tracing::error!(error = telemetry::chain(&error), "an erasure did not get on");
-                failure = Some(error);
-            }
-        }
-        if system.now() > deadline {
-            break;
-        }
-    }
-    failure.map_or(Ok(()), |error| Err(error.into()))
+async fn main() -> Result<(), StartError> {
+    serve_schedule(|app| async move { erasure::continue_due(&app.store, app.system).await }).await
 }

@@ -1,10 +1,8 @@
-//! Every method and path that no other function has: 405 or 404 in the API's own shape, and the questions of browsers
-//! which methods a path takes.
+//! All methods and paths that no other function serves.
 
-use lambda_http::Error;
-use shared::runtime::serve_fallback;
+use shared::runtime::{StartError, serve_fallback};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), StartError> {
     serve_fallback().await
 }

@@ -1,26 +1,17 @@
-//! `POST /api/outbox/claim`: a linked-device worker takes messages to send.
+//! `POST /api/outbox/claim`: leases pending messages to a linked-device worker.
 
-use lambda_http::Error;
-use serde_json::json;
 use shared::{
-    http::ApiResponse,
-    http::routes::OUTBOX_CLAIM,
-    runtime::{serve, startup::Startup},
+    http::{responses, routes::OUTBOX_CLAIM},
+    runtime::{StartError, serve},
     services::worker::{ClaimRequest, claim},
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    let startup = Startup::begin().await;
-    let (store, system) = (startup.store()?, startup.system);
-    store.warm_up().await;
-    serve(&OUTBOX_CLAIM, move |request| {
-        let store = store.clone();
-        async move {
-            let request = ClaimRequest::read(&request.body.object()?, request.caller()?)?;
-            let messages = claim(&store, system, &request).await?;
-            ApiResponse::json(&json!({"success": true, "messages": messages}))
-        }
+async fn main() -> Result<(), StartError> {
+    serve(&OUTBOX_CLAIM, |app, request| async move {
+        let claiming = ClaimRequest::read(&request.body.object()?, request.caller()?)?;
+        let messages = claim(&app.store, app.system, &claiming).await?;
+        responses::claimed(&messages)
     })
     .await
 }

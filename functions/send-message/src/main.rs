@@ -1,25 +1,17 @@
-//! `POST /api/messages/send`: stores a message for `deliver` to post.
+//! `POST /api/messages/send`: stores a message, which `deliver` or a worker sends.
 
-use lambda_http::Error;
 use shared::{
-    http::ApiResponse,
-    http::routes::SEND_MESSAGE,
-    runtime::{serve, startup::Startup},
+    http::{ApiResponse, routes::SEND_MESSAGE},
+    runtime::{StartError, serve},
     services::send::{SendRequest, send},
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    let startup = Startup::begin().await;
-    let (store, system) = (startup.store()?, startup.system);
-    store.warm_up().await;
-    serve(&SEND_MESSAGE, move |request| {
-        let store = store.clone();
-        async move {
-            let key = request.header("idempotency-key")?;
-            let request = SendRequest::read(&request.body.object()?, key, request.caller()?)?;
-            Ok(ApiResponse::json_text(send(&store, system, request).await?))
-        }
+async fn main() -> Result<(), StartError> {
+    serve(&SEND_MESSAGE, |app, request| async move {
+        let key = request.header("idempotency-key")?;
+        let send_request = SendRequest::read(&request.body.object()?, key, request.caller()?)?;
+        Ok(ApiResponse::json_text(send(&app.store, app.system, send_request).await?))
     })
     .await
 }

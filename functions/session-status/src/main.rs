@@ -1,33 +1,16 @@
-//! `GET /api/session/status`: a session as it is.
+//! `GET /api/session/status`: returns a session.
 
-use lambda_http::Error;
-use serde_json::json;
 use shared::{
-    domain::session::QrState,
-    domain::system::System,
-    http::routes::SESSION_STATUS,
-    http::{ApiError, ApiRequest, ApiResponse},
-    runtime::{serve, startup::Startup},
-    store::Store,
+    http::{responses, routes::SESSION_STATUS},
+    runtime::{StartError, serve},
+    services::sessions,
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    let startup = Startup::begin().await;
-    let (store, system) = (startup.store()?, startup.system);
-    store.warm_up().await;
-    serve(&SESSION_STATUS, move |request| {
-        let store = store.clone();
-        async move { status(&store, system, &request).await }
+async fn main() -> Result<(), StartError> {
+    serve(&SESSION_STATUS, |app, request| async move {
+        let session = sessions::find(&app.store, request.session_of_query()?).await?;
+        responses::session_status(&session, app.system.now())
     })
     .await
-}
-
-async fn status(store: &Store, system: System, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
-    let session_id = request.caller()?.session(request.query.session_id()?)?;
-    let session = store.sessions().get(session_id).await?;
-    let session = session.ok_or_else(ApiError::session_not_found)?;
-    let mut row = serde_json::to_value(session.response()).map_err(|error| ApiError::internal(&error))?;
-    row["qr_expired"] = json!(session.qr_state(system.now()) == QrState::Expired);
-    ApiResponse::json(&json!({"success": true, "session": row}))
 }

@@ -303,7 +303,7 @@ async fn invalid_query_or_path_is_refused_with_a_sentence() {
         ("/api/session/status?sessionId=%ff", 400, "sessionId is not percent-encoded UTF-8"),
         ("/api/qr", 400, "sessionId is required"),
         ("/api/qr?sessionId=UNKNOWN", 404, "Session not found"),
-        ("/api/qr?sessionId=UNKNOWN&format=gif", 400, "format must be text, image or svg"),
+        ("/api/qr?sessionId=UNKNOWN&format=gif", 400, "format must be one of: text, image, svg"),
         ("/api/messages/%zz", 404, "Message not found"),
         ("/api/messages/UNKNOWN", 404, "Message not found"),
         ("/api/messages/wamid.x?sessionId=ada", 400, "sessionId must be a UUID"),

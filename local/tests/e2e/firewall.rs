@@ -89,7 +89,7 @@ async fn request_that_bypasses_the_firewall_is_refused() {
     for function in ["function authorizer", "function webhook"] {
         assert!(app.has_logged(&["OriginGuardRejections", function]), "{function} counts: {:#?}", app.log_lines());
     }
-    assert!(app.has_logged(&["a request did not come through CloudFront"]));
+    assert!(app.has_logged(&["origin rejected"]));
     assert!(!app.has_logged(&[short]), "the secret is not logged");
 }
 

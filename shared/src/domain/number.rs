@@ -8,6 +8,15 @@ use crate::domain::{ciphertext::Ciphertext, id::SessionId, time::Timestamp};
 /// the secrets of all numbers.
 pub const NUMBER_LIMIT: usize = 50;
 
+/// The deployment's own number, or another one that a session can be paired with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusinessNumber {
+    /// Meta's ID of the number, by which webhooks and sends refer to it.
+    pub phone_number_id: String,
+    /// The number itself, digits only, as `wa.me` links contain it.
+    pub display_phone_number: String,
+}
+
 /// A registered number as stored. Missing credentials are those of the number in the deployment's parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredNumber {

@@ -1,17 +1,11 @@
-//! Error responses, and the one place that maps the errors of lower layers to them.
+//! Error responses.
 
 use std::error::Error;
 
 use serde_json::json;
 
 use super::{ApiResponse, ErrorCode};
-use crate::{
-    domain::content::ContentError,
-    secrets::{SecretsError, cipher::CipherError},
-    services::credentials::CredentialsError,
-    store::StoreError,
-    telemetry::chain,
-};
+use crate::telemetry::chain;
 
 /// An error response: `{"error", "code", "requestId"}`.
 #[derive(Debug)]
@@ -28,27 +22,6 @@ impl ApiError {
     /// An error with `code` and a sentence that says what is wrong and what to do.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), allow: None, cause: None }
-    }
-
-    /// 400 with this code.
-    pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::named(code), message)
-    }
-    /// 401 with this code.
-    pub fn unauthorized(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::named(code), message)
-    }
-    /// 403 with this code.
-    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::named(code), message)
-    }
-    /// 404 with this code.
-    pub fn not_found(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::named(code), message)
-    }
-    /// 409 with this code.
-    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::named(code), message)
     }
 
     /// 400: `field` is missing or blank.
@@ -106,7 +79,7 @@ impl ApiError {
     }
 
     /// 503: a dependency didn't respond.
-    fn unavailable(error: &dyn Error) -> Self {
+    pub(super) fn unavailable(error: &dyn Error) -> Self {
         let message = "The service is temporarily unavailable. Try again in a moment";
         Self { cause: Some(chain(error)), ..Self::new(ErrorCode::Unavailable, message) }
     }
@@ -127,44 +100,5 @@ impl ApiError {
         let status = self.code.status();
         let retry_after = (status == 503).then_some(1);
         ApiResponse::json_text(body.to_string()).error(status, retry_after, self.allow)
-    }
-}
-
-/// The code of an error in a message's content.
-pub(super) fn content_error_code(error: &ContentError) -> ErrorCode {
-    match error {
-        ContentError::Missing { .. } => ErrorCode::MissingField,
-        ContentError::TooLong { .. } => ErrorCode::TextTooLong,
-        _ => ErrorCode::InvalidField,
-    }
-}
-
-impl From<ContentError> for ApiError {
-    fn from(error: ContentError) -> Self {
-        Self::new(content_error_code(&error), error.to_string())
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        Self::unavailable(&error)
-    }
-}
-
-impl From<CipherError> for ApiError {
-    fn from(error: CipherError) -> Self {
-        Self::unavailable(&error)
-    }
-}
-
-impl From<SecretsError> for ApiError {
-    fn from(error: SecretsError) -> Self {
-        Self::unavailable(&error)
-    }
-}
-
-impl From<CredentialsError> for ApiError {
-    fn from(error: CredentialsError) -> Self {
-        Self::unavailable(&error)
     }
 }

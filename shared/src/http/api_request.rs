@@ -9,13 +9,19 @@ use lambda_http::{
 
 use super::{
     ApiError, Body, ErrorCode, Query,
-    query::percent_decoded,
+    query::{percent_decoded, read_session_id},
     routes::{Access, Route, route_of},
 };
-use crate::domain::{
-    caller::Caller,
-    id::{ChatId, KeyId, RuleId, SessionId},
-    number::is_phone_number_id,
+use crate::{
+    domain::{
+        auto_reply::Rule,
+        caller::Caller,
+        chat::Chat,
+        id::{ChatId, KeyId, SessionId},
+        number::is_phone_number_id,
+    },
+    services::{erasure::Erasable, rules},
+    store::Store,
 };
 
 /// A request whose method the route supports and whose caller has the scope that the method needs.
@@ -86,9 +92,33 @@ impl ApiRequest {
         self.path_id("chatId").ok_or_else(ApiError::chat_not_found)
     }
 
-    /// Returns the path's `{ruleId}`, or 404 if it isn't an ID.
-    pub fn rule_id(&self) -> Result<RuleId, ApiError> {
-        self.path_id("ruleId").ok_or_else(ApiError::auto_reply_not_found)
+    /// Returns the chat in the path, or 404 if it isn't the caller's.
+    pub async fn chat(&self, store: &Store) -> Result<Chat, ApiError> {
+        let (chat_id, caller) = (self.chat_id()?, self.caller()?);
+        let chat = store.chats().get(chat_id).await?.filter(|chat| caller.may_use(chat.session_id));
+        chat.ok_or_else(ApiError::chat_not_found)
+    }
+
+    /// Returns the chat in the path, or its erasure if it has started; 404 if it isn't the caller's.
+    pub async fn erasable_chat(&self, store: &Store) -> Result<Erasable, ApiError> {
+        let (chat_id, caller) = (self.chat_id()?, self.caller()?);
+        let chat = Erasable::chat(store, chat_id).await?;
+        if caller.may_use(chat.session_id()) { Ok(chat) } else { Err(ApiError::chat_not_found()) }
+    }
+
+    /// Returns the rule in the path, or 404 if it isn't the caller's.
+    pub async fn rule(&self, store: &Store) -> Result<Rule, ApiError> {
+        let id = self.path_id("ruleId").ok_or_else(ApiError::auto_reply_not_found)?;
+        let (rule, caller) = (rules::find(store, id).await?, self.caller()?);
+        if caller.may_use(rule.session_id) { Ok(rule) } else { Err(ApiError::auto_reply_not_found()) }
+    }
+
+    /// Returns the session to search for a message: the one that the query names, else the caller's own; `None` for all.
+    pub fn optional_session(&self) -> Result<Option<SessionId>, ApiError> {
+        match self.query.one("sessionId")? {
+            Some(text) => self.caller()?.session(read_session_id(&text)?).map(Some),
+            None => Ok(self.caller()?.own_session()),
+        }
     }
 
     /// Returns the path's `{keyId}`, or 404 if it isn't an ID.

@@ -23,7 +23,18 @@ pub struct ApiResponse {
 impl ApiResponse {
     /// 200 with `body` as JSON.
     pub fn json<T: Serialize>(body: &T) -> Result<Self, ApiError> {
-        serde_json::to_string(body).map(Self::json_text).map_err(|error| ApiError::internal(&error))
+        Ok(Self::json_text(serde_json::to_string(body)?))
+    }
+
+    /// 200 with `{"success": true}` and the fields of `fields`.
+    pub fn success<T: Serialize>(fields: &T) -> Result<Self, ApiError> {
+        #[derive(Serialize)]
+        struct Success<'a, T> {
+            success: bool,
+            #[serde(flatten)]
+            fields: &'a T,
+        }
+        Self::json(&Success { success: true, fields })
     }
 
     /// 200 with `body`, which is JSON text.

@@ -8,15 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{ApiError, ErrorCode};
-use crate::{
-    domain::{
-        caller::Caller,
-        chat::Chat,
-        id::{ChatId, SessionId},
-        scope::Scope,
-    },
-    store::Store,
-};
+use crate::domain::{caller::Caller, id::SessionId, scope::Scope};
 
 impl Caller {
     /// The authorizer's `context`: `{"keyId", "scopes", "owner"?}`. All values are strings, which API Gateway passes on
@@ -52,12 +44,6 @@ impl Caller {
     /// Returns `session_id` if the caller may use it, else 404, as for a session that doesn't exist.
     pub fn session(&self, session_id: SessionId) -> Result<SessionId, ApiError> {
         if self.may_use(session_id) { Ok(session_id) } else { Err(ApiError::session_not_found()) }
-    }
-
-    /// Returns the chat if the caller may use it, else 404, as for a chat that doesn't exist.
-    pub async fn chat(&self, store: &Store, chat_id: ChatId) -> Result<Chat, ApiError> {
-        let chat = store.chats().get(chat_id).await?.filter(|chat| self.may_use(chat.session_id));
-        chat.ok_or_else(ApiError::chat_not_found)
     }
 
     /// Returns 403 unless the caller acts for `owner`. Not 404: the owner's ID comes from the caller, and the response

@@ -19,11 +19,6 @@ macro_rules! error_codes {
                 }
             }
 
-            /// The code with this name.
-            pub(super) fn named(name: &str) -> Self {
-                Self::ALL.iter().copied().find(|code| code.as_str() == name).unwrap_or(Self::InternalError)
-            }
-
             /// The code as responses contain it.
             pub fn as_str(self) -> &'static str {
                 match self {

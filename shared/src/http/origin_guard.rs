@@ -1,5 +1,7 @@
-//! The one way in, where the deployment has a firewall. An HTTP API has an address of its own that no firewall can stand
-//! before, so CloudFront, which has one, adds a secret to what it lets pass, and whatever comes without it is refused.
+//! Verifies that requests come through CloudFront, if the deployment has a firewall.
+//!
+//! AWS WAF can't protect an HTTP API directly, so it protects a CloudFront distribution in front of it. The distribution
+//! adds a secret header to each request, and requests without it are rejected.
 
 use crate::{
     domain::system::System,
@@ -7,34 +9,37 @@ use crate::{
     telemetry::{self, Metric},
 };
 
-/// The header with the secret, as events have it. CloudFront replaces one that a caller sends.
+/// The header with the secret, in lowercase as events contain it. CloudFront replaces one that a caller sends.
 pub const HEADER: &str = "x-qasid-origin";
 
-/// Knows what came through the firewall.
+/// Verifies the origin of requests.
 #[derive(Clone, Debug)]
 pub struct OriginGuard {
-    /// `None` where the deployment has none, and every request is taken.
+    /// `None` without a firewall: every request is accepted.
     secret: Option<Secrets<OriginSecret>>,
     system: System,
 }
 
 impl OriginGuard {
-    /// A firewall whose CloudFront sends what is in `secret`; without a secret there is none.
+    /// Creates a guard that expects CloudFront's `secret`, or accepts every request without one.
     pub fn new(secret: Option<Secrets<OriginSecret>>, system: System) -> Self {
         Self { secret, system }
     }
 
-    /// Reads the secret, so that the first event finds it.
+    /// Reads the secret before the first request arrives.
     pub async fn warm_up(&self) {
         if let Some(secret) = &self.secret
             && let Err(error) = secret.get(self.system.now()).await
         {
-            tracing::warn!(error = telemetry::chain(&error), "the secret could not be read yet");
+            tracing::warn!(error = telemetry::chain(&error), "secret warm-up failed");
         }
     }
 
-    /// Whether a request may come in, by the value of its [`HEADER`]. A refusal is counted and logged here. An error means
-    /// that the secret is not known, which is neither yes nor no.
+    /// Whether a request with this value of [`HEADER`] came through CloudFront. Counts and logs a rejection.
+    ///
+    /// # Errors
+    ///
+    /// The secret couldn't be read, so the request can be neither accepted nor rejected.
     pub async fn verify(&self, header: Option<&str>) -> Result<bool, SecretsError> {
         let Some(secret) = &self.secret else { return Ok(true) };
         let now = self.system.now();
@@ -47,7 +52,7 @@ impl OriginGuard {
         if !is_known {
             telemetry::count(Metric::OriginGuardRejections, 1, now);
             let reason = if header.is_some() { "a wrong secret" } else { "no secret" };
-            tracing::info!(reason, "a request did not come through CloudFront");
+            tracing::info!(reason, "origin rejected");
         }
         Ok(is_known)
     }

@@ -1,8 +1,16 @@
 //! Request parsing and validation, by resource.
 
+mod api_key;
 mod auto_reply;
 mod chat;
 mod dry_run;
 mod number;
 mod send;
+mod session;
 mod worker;
+
+pub(super) use self::api_key::LIST as KEY_LIST;
+pub use self::{
+    api_key::read_key_page,
+    session::{QrFormat, WorkerQr, WorkerState},
+};

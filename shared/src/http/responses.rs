@@ -5,7 +5,83 @@ mod event;
 mod export;
 mod message;
 pub mod qr_image;
+mod session;
+
+use serde_json::json;
 
 pub use self::{
-    chat::ChatDetailResponse, event::EventResponse, export::exported_message, message::MessageDetailResponse,
+    chat::{chat, chat_export, chat_page, read_chat},
+    event::event_page,
+    export::exported_message,
+    message::{MessageDetailResponse, found_message, message_page},
+    session::{created_session, qr_code, session, session_status},
 };
+use super::{ApiError, ApiResponse, requests::KEY_LIST};
+use crate::{
+    domain::{
+        api_key::{ApiKey, SecretKey},
+        auto_reply::Rule,
+        erasure::Erasure,
+        message::MessageResponse,
+        number::RegisteredNumber,
+    },
+    services::worker::Claimed,
+    store::KeyPage,
+};
+
+/// `{"success"}`, after a deletion.
+pub fn deleted(_: ()) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({}))
+}
+
+/// `{"success", "duplicate"}`.
+pub fn received(duplicate: bool) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"duplicate": duplicate}))
+}
+
+/// `{"success", "messages"}`.
+pub fn claimed(messages: &[Claimed]) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"messages": messages}))
+}
+
+/// `{"success", "message"}`.
+pub fn settled(message: &MessageResponse) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"message": message}))
+}
+
+/// `{"success", "erasure"}`, with 202 if the erasure continues after the response.
+pub fn erasure(erasure: &Erasure) -> Result<ApiResponse, ApiError> {
+    let response = ApiResponse::success(&json!({"erasure": erasure.response()}))?;
+    Ok(if erasure.complete { response } else { response.accepted() })
+}
+
+/// `{"success", "rule"}`.
+pub fn rule(rule: &Rule) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"rule": rule.response()}))
+}
+
+/// `{"success", "rules"}`.
+pub fn rules(rules: &[Rule]) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"rules": rules.iter().map(Rule::response).collect::<Vec<_>>()}))
+}
+
+/// `{"success", "number"}`.
+pub fn number(number: &RegisteredNumber) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"number": number.response()}))
+}
+
+/// `{"success", "numbers"}`.
+pub fn numbers(numbers: &[RegisteredNumber]) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"numbers": numbers.iter().map(RegisteredNumber::response).collect::<Vec<_>>()}))
+}
+
+/// `{"success", "key", "secret"}`.
+pub fn created_key(key: &ApiKey, secret: &SecretKey) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"key": key.response(), "secret": secret.reveal()}))
+}
+
+/// `{"success", "keys", "nextCursor"}`.
+pub fn key_page(page: &KeyPage) -> Result<ApiResponse, ApiError> {
+    let keys: Vec<_> = page.keys.iter().map(ApiKey::response).collect();
+    ApiResponse::success(&json!({"keys": keys, "nextCursor": page.next.map(|next| next.cursor(KEY_LIST))}))
+}

@@ -1,10 +1,13 @@
-//! What a function is told by its environment. `template.yaml` sets every variable.
+//! The environment variables of the functions. `template.yaml` sets them.
 
 use std::{fmt, time::Duration};
 
-use crate::{domain::auto_reply::Limits, services::deliver::Settings};
+use crate::{
+    domain::{auto_reply::Limits, number::BusinessNumber},
+    services::{authentication::TokenIssuer, deliver::Settings},
+};
 
-/// The environment of a function: a way to look up a variable, given by `main`.
+/// The environment of a function, with a lookup function that tests can replace.
 #[derive(Clone, Copy)]
 pub struct Environment {
     lookup: fn(&str) -> Option<String>,
@@ -16,29 +19,29 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// A variable that a function cannot work without is unset or empty.
+/// A required variable is unset or empty.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is not set")]
+#[error("the environment variable {0} isn't set")]
 pub struct MissingVariable(&'static str);
 
-/// A variable that has to be a number is not.
+/// A variable isn't the number that it must be.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is not a number")]
+#[error("the environment variable {0} isn't a number")]
 pub struct InvalidVariable(&'static str);
 
-/// The Cloud API is nowhere that an access token may be sent to.
+/// The Cloud API's URL isn't one that access tokens may be sent to.
 #[derive(Debug, thiserror::Error)]
 pub enum GraphApiUrlError {
     /// A variable is not set.
     #[error(transparent)]
     Missing(#[from] MissingVariable),
-    /// It is not Meta's.
+    /// The host is neither Meta's nor this machine.
     #[error("GRAPH_API_BASE_URL must be https://graph.facebook.com, or http://127.0.0.1 with a port")]
     Foreign,
 }
 
 impl Environment {
-    /// An environment that `lookup` answers for.
+    /// Creates an environment with the variables that `lookup` returns.
     pub fn new(lookup: fn(&str) -> Option<String>) -> Self {
         Self { lookup }
     }
@@ -51,17 +54,17 @@ impl Environment {
         (self.lookup)(name).filter(|value| !value.is_empty())
     }
 
-    /// `TABLE_NAME`: the table.
+    /// `TABLE_NAME`: the name of the table.
     pub fn table_name(self) -> Result<String, MissingVariable> {
         self.required("TABLE_NAME")
     }
 
-    /// `AWS_LAMBDA_FUNCTION_NAME`: the function itself. Lambda sets it.
+    /// `AWS_LAMBDA_FUNCTION_NAME`: the function's name, which Lambda sets.
     pub fn function_name(self) -> Result<String, MissingVariable> {
         self.required("AWS_LAMBDA_FUNCTION_NAME")
     }
 
-    /// `WHATSAPP_SECRET_ID`: name or ARN of the secret; see [`crate::secrets`].
+    /// `WHATSAPP_SECRET_ID`: name or ARN of the Meta app's secret; see [`crate::secrets`].
     pub fn secret_id(self) -> Result<String, MissingVariable> {
         self.required("WHATSAPP_SECRET_ID")
     }
@@ -71,19 +74,18 @@ impl Environment {
         self.required("OPERATOR_SECRET_ID")
     }
 
-    /// `ORIGIN_SECRET_ID`: name or ARN of the secret that CloudFront shows; see [`crate::secrets`]. `None` when the
-    /// deployment has no firewall.
+    /// `ORIGIN_SECRET_ID`: name or ARN of CloudFront's secret; see [`crate::secrets`]. `None` without a firewall.
     pub fn origin_secret_id(self) -> Option<String> {
         self.optional("ORIGIN_SECRET_ID")
     }
 
-    /// `NUMBERS_KEY_ID`: ARN of the KMS key over the credentials of numbers; `None` when the deployment has none.
+    /// `NUMBERS_KEY_ID`: ARN of the KMS key that encrypts the credentials of numbers; `None` if there is none.
     pub fn numbers_key_id(self) -> Option<String> {
         self.optional("NUMBERS_KEY_ID")
     }
 
-    /// `TOKEN_ISSUER`, `TOKEN_AUDIENCE` and `TOKEN_KEYS_URL`: whose tokens are taken beside API keys. `None` without an
-    /// issuer. With one, the audience must be there too: a token that was made for somebody else's product is no proof.
+    /// `TOKEN_ISSUER`, `TOKEN_AUDIENCE`, and `TOKEN_KEYS_URL`: the identity provider whose tokens are accepted besides API
+    /// keys; `None` if there is none. The audience is required, because a token for another application proves nothing.
     pub fn token_issuer(self) -> Result<Option<TokenIssuer>, MissingVariable> {
         let Some(issuer) = self.optional("TOKEN_ISSUER") else { return Ok(None) };
         let audience = self.required("TOKEN_AUDIENCE")?;
@@ -93,13 +95,13 @@ impl Environment {
         Ok(Some(TokenIssuer { issuer, audience, keys_url }))
     }
 
-    /// `PHONE_NUMBER_ID`: Meta's id of this deployment's number.
+    /// `PHONE_NUMBER_ID`: Meta's ID of the deployment's own number.
     pub fn phone_number_id(self) -> Option<String> {
         self.optional("PHONE_NUMBER_ID")
     }
 
-    /// `PHONE_NUMBER_ID` and `DISPLAY_PHONE_NUMBER`: the number of this deployment. `None` when it has none, and
-    /// sessions are paired by linked-device workers only.
+    /// `PHONE_NUMBER_ID` and `DISPLAY_PHONE_NUMBER`: the deployment's own number. Without one (`None`), only linked-device
+    /// workers pair sessions.
     pub fn business_number(self) -> Option<BusinessNumber> {
         Some(BusinessNumber {
             phone_number_id: self.phone_number_id()?,
@@ -107,7 +109,7 @@ impl Environment {
         })
     }
 
-    /// `MESSAGES_PER_SECOND` and `UNKNOWN_DEADLINE_SECONDS`: how `deliver` sends.
+    /// `MESSAGES_PER_SECOND` and `UNKNOWN_DEADLINE_SECONDS`: the settings of `deliver`.
     pub fn delivery_settings(self) -> Result<Settings, InvalidVariable> {
         Ok(Settings {
             rate: self.number("MESSAGES_PER_SECOND")?,
@@ -115,12 +117,12 @@ impl Environment {
         })
     }
 
-    /// `INBOX_SHARDS`: into how many partitions the inbox index is spread.
+    /// `INBOX_SHARDS`: the number of partitions of a session's inbox index.
     pub fn inbox_shards(self) -> Result<u8, InvalidVariable> {
         self.number("INBOX_SHARDS")
     }
 
-    /// `AUTO_REPLY_QUIET_MINUTES` and `AUTO_REPLIES_PER_HOUR`: what keeps automatic replies back.
+    /// `AUTO_REPLY_QUIET_MINUTES` and `AUTO_REPLIES_PER_HOUR`: the limits of auto-replies.
     pub fn auto_reply_limits(self) -> Result<Limits, InvalidVariable> {
         let minutes: u32 = self.number("AUTO_REPLY_QUIET_MINUTES")?;
         Ok(Limits {
@@ -129,7 +131,7 @@ impl Environment {
         })
     }
 
-    /// `RETENTION_DAYS`: how long messages are kept; `None` for ever, which is written as 0.
+    /// `RETENTION_DAYS`: how long messages are kept; `None` (0 in the environment) for no limit.
     pub fn retention(self) -> Result<Option<Duration>, InvalidVariable> {
         let days: u32 = self.number("RETENTION_DAYS")?;
         Ok((days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 60 * 60)))
@@ -139,8 +141,8 @@ impl Environment {
         self.optional(name).and_then(|value| value.parse().ok()).ok_or(InvalidVariable(name))
     }
 
-    /// `GRAPH_API_BASE_URL` and `GRAPH_API_VERSION`, joined: `https://graph.facebook.com/v26.0`. Access tokens go there, and
-    /// so it is Meta's host or, in a local run, this machine.
+    /// `GRAPH_API_BASE_URL` and `GRAPH_API_VERSION`, joined: `https://graph.facebook.com/v26.0`. Access tokens are sent
+    /// there, so the host must be Meta's or, in a local run, this machine.
     pub fn graph_api_url(self) -> Result<String, GraphApiUrlError> {
         let base = self.required("GRAPH_API_BASE_URL")?;
         let local_port = base.strip_prefix("http://127.0.0.1:").map(str::parse::<u16>);
@@ -151,31 +153,11 @@ impl Environment {
     }
 }
 
-/// An identity provider whose tokens name owners.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenIssuer {
-    /// The claim `iss`, letter by letter.
-    pub issuer: String,
-    /// What the claim `aud` must be, or have among others.
-    pub audience: String,
-    /// Where its public keys are (JWKS).
-    pub keys_url: String,
-}
-
-/// A WhatsApp business number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BusinessNumber {
-    /// Meta's id of the number; what webhooks and sends name it by.
-    pub phone_number_id: String,
-    /// The number itself, digits only, as `wa.me` links need it.
-    pub display_phone_number: String,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// An environment in which the base URL is `$base`.
+    /// Creates an environment with the base URL `$base`.
     macro_rules! with_base {
         ($base:literal) => {
             Environment::new(|name| match name {
@@ -186,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn access_tokens_go_to_meta_and_to_this_machine_only() {
+    fn only_metas_host_and_this_machine_are_accepted() {
         let url = |environment: Environment| environment.graph_api_url().ok();
         assert_eq!(url(with_base!("https://graph.facebook.com")).as_deref(), Some("https://graph.facebook.com/v26.0"));
         assert_eq!(url(with_base!("http://127.0.0.1:8788")).as_deref(), Some("http://127.0.0.1:8788/v26.0"));

@@ -1,28 +1,73 @@
-//! The Lambda runtime loop of the functions behind API Gateway.
+//! The Lambda runtime loop.
 
 use std::{convert::Infallible, future::Future};
 
-use lambda_http::tower::util::MapRequest;
-use lambda_http::{Adapter, Body, LambdaEvent, Request, Response, request::LambdaRequest, service_fn};
+use lambda_http::{
+    Adapter, Body, LambdaEvent, Request, Response, request::LambdaRequest, service_fn, tower::util::MapRequest,
+};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
+use super::startup::{App, StartError, Startup};
 use crate::http::{
     ApiError, ApiRequest, ApiResponse, ErrorCode, GatewayEvent, Method, caller_of, request_id, route_key,
     routes::{Route, route_of},
 };
 
-use super::startup::StartError;
-
 /// Serves the requests of `route` until Lambda ends the process.
 pub async fn serve<H, F>(route: &'static Route, handler: H) -> Result<(), StartError>
 where
-    H: Fn(ApiRequest) -> F + Clone + Send + 'static,
+    H: Fn(App, ApiRequest) -> F + Clone + Send + 'static,
     F: Future<Output = Result<ApiResponse, ApiError>> + Send + 'static,
 {
+    serve_with(route, Startup::app, handler).await
+}
+
+/// Like [`serve`], with the state that `build` returns. Each request gets a clone of it.
+pub async fn serve_with<S, B, H, F>(route: &'static Route, build: B, handler: H) -> Result<(), StartError>
+where
+    S: Clone + Send + 'static,
+    B: AsyncFnOnce(&Startup) -> Result<S, StartError>,
+    H: Fn(S, ApiRequest) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<ApiResponse, ApiError>> + Send + 'static,
+{
+    let state = build(&Startup::begin().await).await?;
     run(move |request| {
-        let handler = handler.clone();
-        async move { handler(ApiRequest::admit(route, request)?).await }
+        let (state, handler) = (state.clone(), handler.clone());
+        async move { handler(state, ApiRequest::admit(route, request)?).await }
     })
     .await
+}
+
+/// Serves the events of a function that isn't behind API Gateway.
+pub async fn serve_events<S, B, E, H, F, R, X>(build: B, handler: H) -> Result<(), StartError>
+where
+    S: Clone + Send + 'static,
+    B: AsyncFnOnce(&Startup) -> Result<S, StartError>,
+    E: DeserializeOwned + Send + 'static,
+    H: Fn(S, LambdaEvent<E>) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<R, X>> + Send + 'static,
+    R: Serialize + Send + 'static,
+    X: Into<StartError>,
+{
+    let state = build(&Startup::begin().await).await?;
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<E>| {
+        let response = handler(state.clone(), event);
+        async move { response.await.map_err(Into::<StartError>::into) }
+    }))
+    .await
+}
+
+/// Runs `handler` for each event of a schedule.
+pub async fn serve_schedule<H, F, X>(handler: H) -> Result<(), StartError>
+where
+    H: Fn(App) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<(), X>> + Send + 'static,
+    X: Into<StartError>,
+{
+    serve_events(Startup::app, move |app, _: LambdaEvent<IgnoredAny>| handler(app)).await
 }
 
 /// Serves every request that no other function serves, until Lambda ends the process: 405 for a method that a path

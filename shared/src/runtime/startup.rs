@@ -1,5 +1,4 @@
-//! What every function does once, before its first event: log format, clients, and one cheap request that opens the
-//! connection, so that the first event finds it warm.
+//! The start of a function: logging, clients, and requests that open the connections before the first event.
 
 use std::time::Duration;
 
@@ -10,37 +9,55 @@ use serde::de::DeserializeOwned;
 use crate::{
     aws::{Service, ServiceClient},
     domain::system::System,
-    http::origin_guard::OriginGuard,
+    http::{authorizer::Authorizer, origin_guard::OriginGuard},
     runtime::config::Environment,
-    secrets::cipher::CredentialCipher,
-    secrets::{OperatorSecret, Secrets},
-    services::credentials::Credentials,
-    services::self_invoker::SelfInvoker,
+    secrets::{Secrets, cipher::CredentialCipher},
+    services::{
+        authentication::{Authentication, Tokens},
+        auto_reply::Responder,
+        credentials::Credentials,
+        deliver::Dispatcher,
+        read_receipt::ReadReceipts,
+        receive::Receiver,
+        self_invoker::SelfInvoker,
+        webhook::Webhook,
+    },
     store::Store,
     telemetry,
+    whatsapp::CloudApi,
 };
 
-/// A function's failure to start.
+/// Why a function can't start, or an invocation fails.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A function that is starting.
+/// The state of most handlers.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The table.
+    pub store: Store,
+    /// The clock and randomness.
+    pub system: System,
+    /// The environment variables.
+    pub environment: Environment,
+}
+
+/// Builds the clients and use cases of a function.
 #[derive(Debug)]
 pub struct Startup {
-    /// The function's variables.
+    /// The environment variables.
     pub environment: Environment,
-    /// Time and randomness.
-    pub system: System,
+    system: System,
     aws: SdkConfig,
 }
 
 impl Startup {
-    /// Sets up logging and the AWS clients' common part.
+    /// Sets up logging and the configuration of the AWS clients.
     #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub async fn begin() -> Self {
         lambda_runtime::tracing::init_default_subscriber();
         let https =
             Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
-        // Under every function's own timeout, so that a stall becomes an error that is logged and can be retried.
+        // Below every function's timeout, so that a stalled request becomes an error that is logged and can be retried.
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(3))
@@ -58,41 +75,84 @@ impl Startup {
         Self { environment, system: System::real(), aws }
     }
 
-    /// The table.
-    pub fn store(&self) -> Result<Store, StartError> {
-        let client = aws_sdk_dynamodb::Client::new(&self.aws);
-        let store = Store::new(client, self.environment.table_name()?, self.system);
-        let environment = self.environment;
-        Ok(store.with_inbox_shards(environment.inbox_shards()?).with_retention(environment.retention()?))
+    /// The state of most handlers, with an open connection to the table.
+    pub async fn app(&self) -> Result<App, StartError> {
+        let app = App { store: self.store()?, system: self.system, environment: self.environment };
+        app.store.warm_up().await;
+        Ok(app)
     }
 
-    /// What WhatsApp knows us by.
-    pub fn credentials(&self) -> Result<Credentials, StartError> {
-        let secrets = self.secrets(self.environment.secret_id()?)?;
-        Ok(Credentials::new(secrets, self.store()?, self.cipher()?, self.system))
+    /// The authorizer.
+    pub async fn authorizer(&self) -> Result<Authorizer, StartError> {
+        let operator = self.secrets(self.environment.operator_secret_id()?)?;
+        let tokens = self.environment.token_issuer()?.map(Tokens::new).transpose()?;
+        let authentication = Authentication::new(self.store()?, operator, tokens, self.system);
+        let authorizer = Authorizer::new(authentication, self.origin_guard()?, self.system);
+        authorizer.warm_up().await;
+        Ok(authorizer)
     }
 
-    /// What encrypts the credentials of numbers; `None` where the deployment has no key for them.
+    /// The dispatcher of outbound messages.
+    pub async fn dispatcher(&self) -> Result<Dispatcher, StartError> {
+        let settings = self.environment.delivery_settings()?;
+        let (cloud_api, credentials) = (self.cloud_api()?, self.credentials()?);
+        let dispatcher =
+            Dispatcher::new(self.store()?, cloud_api, credentials, self.self_invoker()?, self.system, settings);
+        dispatcher.warm_up().await;
+        Ok(dispatcher)
+    }
+
+    /// The responder to inbound messages.
+    pub async fn responder(&self) -> Result<Responder, StartError> {
+        let limits = self.environment.auto_reply_limits()?;
+        Ok(Responder::new(self.app().await?.store, self.system, limits))
+    }
+
+    /// Read receipts.
+    pub async fn read_receipts(&self) -> Result<ReadReceipts, StartError> {
+        let credentials = self.credentials()?;
+        credentials.warm_up().await;
+        Ok(ReadReceipts::new(self.cloud_api()?, credentials))
+    }
+
+    /// The webhook and the guard in front of it.
+    pub async fn webhook(&self) -> Result<(Webhook, OriginGuard), StartError> {
+        let webhook = Webhook::new(Receiver::new(self.store()?, self.system), self.credentials()?, self.system);
+        let origin_guard = self.origin_guard()?;
+        let number = self.environment.phone_number_id().unwrap_or_default();
+        tokio::join!(origin_guard.warm_up(), webhook.warm_up(&number));
+        Ok((webhook, origin_guard))
+    }
+
+    /// The cipher of the numbers' credentials; `None` if the deployment has no key for them.
     pub fn cipher(&self) -> Result<Option<CredentialCipher>, StartError> {
         let Some(key_id) = self.environment.numbers_key_id() else { return Ok(None) };
         Ok(Some(CredentialCipher::new(ServiceClient::new(&self.aws, Service::Kms)?, key_id)))
     }
 
-    /// The operator's key.
-    pub fn operator_secret(&self) -> Result<Secrets<OperatorSecret>, StartError> {
-        self.secrets(self.environment.operator_secret_id()?)
+    fn store(&self) -> Result<Store, StartError> {
+        let client = aws_sdk_dynamodb::Client::new(&self.aws);
+        let store = Store::new(client, self.environment.table_name()?, self.system);
+        Ok(store.with_inbox_shards(self.environment.inbox_shards()?).with_retention(self.environment.retention()?))
     }
 
-    /// What tells requests that came through the firewall from others.
-    pub fn origin_guard(&self) -> Result<OriginGuard, StartError> {
+    fn cloud_api(&self) -> Result<CloudApi, StartError> {
+        Ok(CloudApi::new(self.environment.graph_api_url()?)?)
+    }
+
+    fn credentials(&self) -> Result<Credentials, StartError> {
+        let secrets = self.secrets(self.environment.secret_id()?)?;
+        Ok(Credentials::new(secrets, self.store()?, self.cipher()?, self.system))
+    }
+
+    fn origin_guard(&self) -> Result<OriginGuard, StartError> {
         let secret = self.environment.origin_secret_id().map(|id| self.secrets(id)).transpose()?;
         Ok(OriginGuard::new(secret, self.system))
     }
 
-    /// What lets the function invoke itself.
-    pub fn self_invoker(&self) -> Result<SelfInvoker, StartError> {
-        // One repeat, for a connection that was closed while the process was frozen. More would hold up the invocation
-        // for the sake of an event that the schedule makes up for.
+    fn self_invoker(&self) -> Result<SelfInvoker, StartError> {
+        // One retry, for a connection that was closed while the process was frozen. More would delay the invocation for an
+        // event that the schedule makes up for.
         let retries = RetryConfig::standard().with_max_attempts(2);
         let client = ServiceClient::with_retries(&self.aws, Service::Lambda, &retries)?;
         Ok(SelfInvoker::new(client, self.environment.function_name()?))

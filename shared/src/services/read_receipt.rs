@@ -4,8 +4,11 @@ use serde::Serialize;
 
 use crate::{
     domain::{chat::Chat, inbox::ChatChange, message::Channel, session::Session},
-    services::credentials::{Credentials, Replacement},
-    store::{Store, StoreError},
+    services::{
+        chats::ChatError,
+        credentials::{Credentials, Replacement},
+    },
+    store::Store,
     telemetry,
     whatsapp::{CloudApi, SendError},
 };
@@ -34,20 +37,6 @@ pub struct ReadReceipts {
     credentials: Credentials,
 }
 
-/// Why a chat can't be marked as read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The chat was erased in the meantime.
-    #[error("the chat was erased")]
-    NoChat,
-    /// The chat's session was erased in the meantime.
-    #[error("the chat's session was erased")]
-    NoSession,
-    /// A DynamoDB request failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 impl ReadReceipts {
     /// Creates the use case.
     pub fn new(cloud_api: CloudApi, credentials: Credentials) -> Self {
@@ -59,12 +48,12 @@ impl ReadReceipts {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] if the chat or its session was erased, or the table can't be updated.
-    pub async fn mark_read(&self, store: &Store, chat: &Chat) -> Result<(Chat, ReadReceipt), ReadError> {
+    /// [`ChatError`] if the chat or its session was erased, or the table can't be updated.
+    pub async fn mark_read(&self, store: &Store, chat: &Chat) -> Result<(Chat, ReadReceipt), ChatError> {
         let (session, chat) =
             tokio::join!(store.sessions().get(chat.session_id), store.chats().change(chat, &ChatChange::READ));
-        let (session, chat) = (session?, chat?.ok_or(ReadError::NoChat)?);
-        let receipt = self.send(&session.ok_or(ReadError::NoSession)?, &chat).await;
+        let (session, chat) = (session?, chat?.ok_or(ChatError::NotFound)?);
+        let receipt = self.send(&session.ok_or(ChatError::SessionNotFound)?, &chat).await;
         Ok((chat, receipt))
     }
 

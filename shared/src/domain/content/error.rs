@@ -65,14 +65,3 @@ pub enum ContentError {
         known: String,
     },
 }
-
-impl ContentError {
-    /// Returns the error code for API responses.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Missing { .. } => "missing_field",
-            Self::TooLong { .. } => "text_too_long",
-            _ => "invalid_field",
-        }
-    }
-}

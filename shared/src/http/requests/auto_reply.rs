@@ -10,7 +10,7 @@ use crate::{
         content,
         message::MessageType,
     },
-    http::{ApiError, ErrorCode, JsonObject, api_error::content_error_code},
+    http::{ApiError, ErrorCode, JsonObject, service_errors::content_error_code},
 };
 
 /// The maximum length of a rule's name, in characters.

@@ -3,7 +3,7 @@
 use crate::{
     domain::caller::Caller,
     http::{ApiError, JsonObject},
-    services::auto_reply::{DryRun, DryRunError},
+    services::auto_reply::DryRun,
 };
 
 impl DryRun {
@@ -16,15 +16,5 @@ impl DryRun {
         let at = at.map_err(|_| ApiError::invalid_field("at must be a time like 2026-11-23T12:00:00Z"))?;
         let chat_id = chat_id.map_err(|_| ApiError::invalid_field("chatId must be a UUID"))?;
         Ok(Self { session_id: caller.session(session_id)?, text, at, chat_id })
-    }
-}
-
-impl From<DryRunError> for ApiError {
-    fn from(error: DryRunError) -> Self {
-        match error {
-            DryRunError::Store(error) => error.into(),
-            DryRunError::SessionNotFound => Self::session_not_found(),
-            DryRunError::ChatNotFound => Self::chat_not_found(),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     domain::{caller::Caller, content, identity::Address, time::Timestamp},
     http::{ApiError, ErrorCode, JsonObject, read_session_id},
-    services::send::{NotStored, SendRequest},
+    services::send::SendRequest,
 };
 
 impl SendRequest {
@@ -40,21 +40,4 @@ fn read_idempotency_key(key: &str) -> Result<String, ApiError> {
         return Ok(key.to_owned());
     }
     Err(ApiError::new(ErrorCode::InvalidHeader, "Idempotency-Key must have 1 to 255 characters"))
-}
-
-impl From<NotStored> for ApiError {
-    fn from(error: NotStored) -> Self {
-        let code = match error {
-            NotStored::Store(error) => return error.into(),
-            NotStored::Response(error) => return Self::internal(&error),
-            NotStored::SessionNotFound => ErrorCode::SessionNotFound,
-            NotStored::SessionNotConnected => ErrorCode::SessionNotConnected,
-            NotStored::Expired => ErrorCode::InvalidField,
-            NotStored::OutsideServiceWindow => ErrorCode::OutsideServiceWindow,
-            NotStored::UnknownMessage { .. } => ErrorCode::InvalidMessage,
-            NotStored::MessageNotAccepted { .. } => ErrorCode::MessageNotAccepted,
-            NotStored::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
-        };
-        Self::new(code, error.to_string())
-    }
 }

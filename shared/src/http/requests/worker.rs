@@ -13,8 +13,8 @@ use crate::{
         time::Timestamp,
         worker::WorkerOutcome,
     },
-    http::{ApiError, Body, ErrorCode, JsonObject},
-    services::worker::{ClaimRequest, ReceiveRequest, SettleRequest, WorkerError},
+    http::{ApiError, Body, JsonObject},
+    services::worker::{ClaimRequest, ReceiveRequest, SettleRequest},
 };
 
 /// The maximum length of the id that a device gives a message, in bytes.
@@ -123,20 +123,4 @@ fn read_timestamp(value: Option<&Value>) -> Result<Timestamp, ApiError> {
         Some(_) => None,
     };
     timestamp.ok_or_else(|| ApiError::invalid_field("timestamp must be in seconds since 1970, or an RFC 3339 time"))
-}
-
-impl From<WorkerError> for ApiError {
-    fn from(error: WorkerError) -> Self {
-        let code = match error {
-            WorkerError::Store(error) => return error.into(),
-            WorkerError::Response(error) => return Self::internal(&error),
-            WorkerError::SessionNotFound => ErrorCode::SessionNotFound,
-            WorkerError::MessageNotFound => ErrorCode::MessageNotFound,
-            WorkerError::NotAWorkerSession => ErrorCode::NotAWorkerSession,
-            WorkerError::PairedOverCloudApi => ErrorCode::PairedOverCloudApi,
-            WorkerError::AlreadySettled => ErrorCode::AlreadySettled,
-            WorkerError::LeaseLost => ErrorCode::LeaseLost,
-        };
-        Self::new(code, error.to_string())
-    }
 }

@@ -1,15 +1,22 @@
 //! Chats as responses contain them.
 
 use serde::Serialize;
+use serde_json::{json, value::RawValue};
 
-use crate::domain::{
-    chat::{Chat, ChatResponse},
-    time::Timestamp,
+use crate::{
+    domain::{
+        chat::{Chat, ChatResponse},
+        inbox::{ChatList, MessageList},
+        page::Page,
+        time::Timestamp,
+    },
+    http::{ApiError, ApiResponse},
+    services::read_receipt::ReadReceipt,
 };
 
 /// A chat with the state of its customer service window: `null` where unset.
 #[derive(Debug, Serialize)]
-pub struct ChatDetailResponse {
+pub(super) struct ChatDetailResponse {
     #[serde(flatten)]
     chat: ChatResponse,
     /// When the contact last wrote.
@@ -22,4 +29,41 @@ impl From<&Chat> for ChatDetailResponse {
     fn from(chat: &Chat) -> Self {
         Self { chat: chat.response(), last_inbound_at: chat.last_inbound_at, window_until: chat.window_until() }
     }
+}
+
+/// `{"success", "chat"}`.
+pub fn chat(chat: &Chat) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"chat": ChatDetailResponse::from(chat)}))
+}
+
+/// `{"success", "chats", "nextCursor"}`.
+pub fn chat_page(page: &Page<Chat>, list: &ChatList) -> Result<ApiResponse, ApiError> {
+    let chats: Vec<ChatDetailResponse> = page.items.iter().map(ChatDetailResponse::from).collect();
+    ApiResponse::success(&json!({"chats": chats, "nextCursor": page.next.map(|next| list.cursor(next))}))
+}
+
+/// `{"success", "chat", "identities", "messages", "nextCursor"}`.
+pub fn chat_export(
+    chat: &Chat,
+    identities: &[String],
+    page: &Page<Box<RawValue>>,
+    list: &MessageList,
+) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({
+        "chat": ChatDetailResponse::from(chat),
+        "identities": identities,
+        "messages": page.items,
+        "nextCursor": page.next.map(|next| list.cursor(next)),
+    }))
+}
+
+/// `{"success", "chat", "read_receipt", "read_receipt_error"}`.
+pub fn read_chat(chat: &Chat, receipt: ReadReceipt) -> Result<ApiResponse, ApiError> {
+    #[derive(Serialize)]
+    struct ReadResponse {
+        chat: ChatDetailResponse,
+        #[serde(flatten)]
+        receipt: ReadReceipt,
+    }
+    ApiResponse::success(&ReadResponse { chat: chat.into(), receipt })
 }

@@ -1,15 +1,19 @@
-//! Account events as answers give them.
+//! Account events as responses contain them.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{domain::time::Timestamp, store::StoredEvent};
+use crate::{
+    domain::{page::Page, time::Timestamp},
+    http::{ApiError, ApiResponse},
+    store::StoredEvent,
+};
 
 /// An event: `null` where unset.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are those of StoredEvent")]
-pub struct EventResponse {
+pub(super) struct EventResponse {
     pub id: Uuid,
     pub field: String,
     pub reason: Option<String>,
@@ -18,13 +22,13 @@ pub struct EventResponse {
     pub phone_number_id: Option<String>,
     pub waba_id: Option<String>,
     pub wamid: Option<String>,
-    /// What WhatsApp sent, as JSON.
+    /// The content that WhatsApp sent, as JSON.
     pub payload: Option<Value>,
-    /// The same as text, where it is no JSON, or too long for an answer: then its first part.
+    /// The same as text if it isn't JSON; its first part if it is too large for a response.
     pub raw: Option<String>,
-    /// `base64` where the bytes were no text.
+    /// `base64` if the content isn't text.
     pub encoding: Option<String>,
-    /// Whether `raw` is a part only; the rest is in the table.
+    /// Whether `raw` is only the first part. The rest is in the table.
     pub is_truncated: bool,
 }
 
@@ -47,4 +51,10 @@ impl From<StoredEvent> for EventResponse {
             is_truncated,
         }
     }
+}
+
+/// `{"success", "events", "nextCursor"}`.
+pub fn event_page(page: Page<StoredEvent>, list: &str) -> Result<ApiResponse, ApiError> {
+    let events: Vec<EventResponse> = page.items.into_iter().map(EventResponse::from).collect();
+    ApiResponse::success(&json!({"events": events, "nextCursor": page.next.map(|next| next.cursor(list))}))
 }

@@ -4,12 +4,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::MessageDetailResponse;
-use crate::{
-    domain::message::Message,
-    http::ApiError,
-    services::export::{ExportError, Received},
-    store::MessageMetadata,
-};
+use crate::{domain::message::Message, services::export::Received, store::MessageMetadata};
 
 /// A message with what was received of it.
 #[derive(Serialize)]
@@ -40,13 +35,4 @@ pub fn exported_message(
         Received::Nothing | Received::TooLong => None,
     };
     to_raw_value(&ExportedMessage { details, raw, raw_is_too_long })
-}
-
-impl From<ExportError> for ApiError {
-    fn from(error: ExportError) -> Self {
-        match error {
-            ExportError::Store(error) => error.into(),
-            ExportError::Json(error) => Self::internal(&error),
-        }
-    }
 }

@@ -1,52 +1,58 @@
-//! A message with all that became of it, as answers give it.
+//! Messages with their delivery history, as responses contain them.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
-    domain::message::{Attempt, Message, MessageResponse, MessageStatus, MessageType, Source},
-    domain::message_action::{Annotations, Edit, Participant},
-    domain::time::Timestamp,
-    domain::whatsapp_error::WhatsAppError,
+    domain::{
+        inbox::MessageList,
+        message::{Attempt, Message, MessageResponse, MessageStatus, MessageType, Source},
+        message_action::{Annotations, Edit, Participant},
+        page::Page,
+        time::Timestamp,
+        whatsapp_error::WhatsAppError,
+    },
+    http::{ApiError, ApiResponse},
+    services::messages::FoundMessage,
     store::{MessageMetadata, StatusTimes},
 };
 
-/// A message as `GET /api/messages/{messageId}` and the lists of messages give it: `null` where unset.
+/// A message as `GET /api/messages/{messageId}` and the lists of messages return it: `null` where unset.
 #[derive(Debug, Serialize)]
 pub struct MessageDetailResponse {
     #[serde(flatten)]
     row: MessageResponse,
     to: Option<String>,
-    /// How it came to be here, where it was neither live nor sent through the API.
+    /// Where it comes from, if it was neither received live nor sent through the API.
     source: Option<Source>,
     /// The Cloud API's object: `{"type": "image", "image": {…}}`.
     content: Option<Value>,
-    /// Its JSON as it came, where it was not understood.
+    /// The JSON that WhatsApp sent, if it couldn't be parsed.
     raw: Option<Value>,
-    /// What it answers or forwards: `{"id", "from", "forwarded", …}`.
+    /// The message that it replies to or forwards: `{"id", "from", "forwarded", …}`.
     context: Option<Value>,
-    /// The advertisement that it came from.
+    /// The advertisement that the contact responded to.
     referral: Option<Value>,
-    /// Who wrote it in a group: `{"name", "phone", "user_id"}`.
+    /// The author in a group: `{"name", "phone", "user_id"}`.
     author: Option<Value>,
     /// Newest first.
     reactions: Vec<ReactionResponse>,
     edited_at: Option<Timestamp>,
-    /// The text or caption before it was edited.
+    /// The text or caption before the edit.
     original_body: Option<String>,
     revoked_at: Option<Timestamp>,
     valid_until: Option<Timestamp>,
     attempts: Vec<Attempt>,
     statuses: StatusTimes,
-    /// Why it failed, or could not be received, as WhatsApp says it.
+    /// WhatsApp's errors, if it failed or couldn't be received.
     errors: Vec<WhatsAppError>,
     pricing: Option<Box<RawValue>>,
     conversation: Option<Box<RawValue>>,
-    /// How far a message to a group is with each participant.
+    /// The status of a group message for each participant.
     participants: Vec<ParticipantResponse>,
-    /// When a webhook first brought it.
+    /// When a webhook first delivered it.
     received_at: Option<Timestamp>,
-    /// How often it was delivered again.
+    /// How often webhooks delivered it again.
     duplicates: u64,
 }
 
@@ -66,22 +72,22 @@ struct ParticipantResponse {
 }
 
 impl MessageDetailResponse {
-    /// Fails when the row holds no JSON where it should.
+    /// Combines a message with its metadata. Fails if the table's item has invalid JSON.
     pub fn new(message: Message, metadata: MessageMetadata) -> Result<Self, serde_json::Error> {
         let row = message.response();
         let mut content: Map<String, Value> =
             message.content.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
         let inbound_errors = content.remove("errors").map(serde_json::from_value).transpose()?.unwrap_or_default();
-        // A send keeps it as the Cloud API takes it, and as the caller wrote it.
+        // An outbound message stores `context` as the Cloud API accepts it.
         let context = match message.raw {
             Some(_) => content.remove("context"),
             None => content.get("context").map(|context| json!({"id": context["message_id"]})),
         };
         let is_unread = message.kind == MessageType::Unsupported;
-        // One that is cut into parts is no JSON here.
+        // Only the first part of a large message is here, which isn't JSON.
         let raw = message.raw.as_deref().filter(|_| is_unread).and_then(|raw| serde_json::from_str(raw).ok());
         let (referral, author) = (content.remove("referral"), content.remove("author"));
-        // The type alone says nothing that the row does not.
+        // An object with the type only adds nothing to the other fields.
         let content = (content.len() > 1).then_some(Value::Object(content));
         let Annotations { reactions, edit, revoked_at, participants, .. } = metadata.annotations;
         let mut reactions: Vec<ReactionResponse> = reactions
@@ -122,4 +128,22 @@ impl MessageDetailResponse {
             duplicates: metadata.duplicates,
         })
     }
+}
+
+/// `{"success", "message"}`, or `{"success", "message": null, "trace"}` for a message that isn't stored.
+pub fn found_message(found: FoundMessage) -> Result<ApiResponse, ApiError> {
+    match found {
+        FoundMessage::Message(found) => {
+            let (message, metadata) = *found;
+            ApiResponse::success(&json!({"message": MessageDetailResponse::new(message, metadata)?}))
+        }
+        FoundMessage::Trace(trace) => ApiResponse::success(&json!({"message": null, "trace": trace})),
+    }
+}
+
+/// `{"success", "messages", "nextCursor"}`.
+pub fn message_page(page: Page<(Message, MessageMetadata)>, list: &MessageList) -> Result<ApiResponse, ApiError> {
+    let messages = page.items.into_iter().map(|(message, metadata)| MessageDetailResponse::new(message, metadata));
+    let messages = messages.collect::<Result<Vec<_>, _>>()?;
+    ApiResponse::success(&json!({"messages": messages, "nextCursor": page.next.map(|next| list.cursor(next))}))
 }

@@ -1,4 +1,4 @@
-//! QR codes as pictures.
+//! QR codes as images.
 
 use qrcode::{
     Color, EcLevel, QrCode,
@@ -8,22 +8,22 @@ use qrcode::{
 /// The quiet zone on each side, in modules.
 const QUIET_ZONE: usize = 2;
 
-/// The smallest width of a picture, in pixels.
+/// The minimum width of an image, in pixels.
 const MINIMUM_WIDTH: usize = 300;
 
-/// The text does not fit into a QR code, or the picture could not be encoded.
+/// Why a QR code can't be drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum QrError {
     /// Over 2,331 bytes, the most that fits at error correction level M.
-    #[error("the text does not fit into a QR code")]
+    #[error("the text doesn't fit into a QR code")]
     Text(#[source] qrcode::types::QrError),
     /// The PNG encoder failed.
-    #[error("the picture could not be encoded")]
+    #[error("the image couldn't be encoded")]
     Png(#[source] png::EncodingError),
 }
 
-/// A black and white PNG, at least 300 pixels wide, with whole pixels per module: a module that is a fraction of a pixel
-/// wide blurs, and scanners then fail.
+/// Draws a black and white PNG, at least 300 pixels wide. Modules have whole pixels, because blurred edges make scanners
+/// fail.
 pub fn png(text: &str) -> Result<Vec<u8>, QrError> {
     let code = encode(text)?;
     let modules = code.width() + 2 * QUIET_ZONE;
@@ -52,12 +52,12 @@ pub fn png(text: &str) -> Result<Vec<u8>, QrError> {
     Ok(file)
 }
 
-/// An SVG, at least 300 pixels wide where no other size is asked for.
+/// Draws an SVG, at least 300 pixels wide by default.
 pub fn svg(text: &str) -> Result<String, QrError> {
     let code = encode(text)?;
     let modules = code.width() + 2 * QUIET_ZONE;
     let scale = u32::try_from(MINIMUM_WIDTH.div_ceil(modules)).unwrap_or(1);
-    // The renderer's own quiet zone always has four modules, so it is given a matrix that contains ours.
+    // The renderer's quiet zone always has four modules, so the matrix includes the quiet zone.
     let matrix: Vec<Color> = (0..modules * modules)
         .map(|i| if is_dark(&code, i % modules, i / modules) { Color::Dark } else { Color::Light })
         .collect();
@@ -68,7 +68,7 @@ fn encode(text: &str) -> Result<QrCode, QrError> {
     QrCode::with_error_correction_level(text, EcLevel::M).map_err(QrError::Text)
 }
 
-/// `x` and `y` count modules from the corner of the quiet zone.
+/// Whether a module is dark. `x` and `y` start at the corner of the quiet zone.
 fn is_dark(code: &QrCode, x: usize, y: usize) -> bool {
     let inside = QUIET_ZONE..QUIET_ZONE + code.width();
     inside.contains(&x) && inside.contains(&y) && code[(x - QUIET_ZONE, y - QUIET_ZONE)] == Color::Dark
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// Width in pixels, and one luminance byte per pixel.
+    /// Returns the width in pixels, and one luminance byte per pixel.
     fn decode_png(file: &[u8]) -> (usize, Vec<u8>) {
         let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
         decoder.set_transformations(png::Transformations::EXPAND);
@@ -91,8 +91,8 @@ mod tests {
         (info.width as usize, pixels)
     }
 
-    /// Draws the dark rectangles of the SVG's one path (`M x y h w v h H x V y`), as a viewer would.
-    fn rasterise(svg: &str) -> (usize, Vec<u8>) {
+    /// Draws the rectangles of the SVG's path (`M x y h w v h H x V y`).
+    fn rasterize(svg: &str) -> (usize, Vec<u8>) {
         let width: usize = svg.split("width=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
         let mut pixels = vec![0xff; width * width];
         let path = svg.rsplit(" d=\"").next().unwrap().split('"').next().unwrap();
@@ -110,25 +110,25 @@ mod tests {
     fn scan((width, pixels): (usize, Vec<u8>)) -> String {
         let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, width, |x, y| pixels[y * width + x]);
         let grids = image.detect_grids();
-        assert_eq!(grids.len(), 1, "one code in the picture");
+        assert_eq!(grids.len(), 1, "one code in the image");
         grids[0].decode().unwrap().1
     }
 
     #[test]
-    fn every_length_up_to_500_scans_from_both_pictures() {
+    fn every_length_up_to_500_scans_in_both_formats() {
         for length in 1..=500 {
             let text: String = "https://wa.me/15550001111?text=Link%20".chars().cycle().take(length).collect();
             assert_eq!(scan(decode_png(&png(&text).unwrap())), text, "png, {length}");
-            assert_eq!(scan(rasterise(&svg(&text).unwrap())), text, "svg, {length}");
+            assert_eq!(scan(rasterize(&svg(&text).unwrap())), text, "svg, {length}");
         }
     }
 
     #[test]
-    fn pictures_are_wide_enough_with_whole_pixels_and_a_quiet_zone() {
+    fn images_are_wide_enough_with_whole_pixels_and_a_quiet_zone() {
         for length in [1, 50, 250, 500] {
             let text = "x".repeat(length);
             let modules = encode(&text).unwrap().width() + 4;
-            for (width, pixels) in [decode_png(&png(&text).unwrap()), rasterise(&svg(&text).unwrap())] {
+            for (width, pixels) in [decode_png(&png(&text).unwrap()), rasterize(&svg(&text).unwrap())] {
                 assert!(width >= 300);
                 assert_eq!(width % modules, 0);
                 let quiet = 2 * width / modules;

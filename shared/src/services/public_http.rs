@@ -1,6 +1,6 @@
-//! What the authorizer may connect to: the operator says where an identity provider's keys are, and a name says at every
-//! connection anew where that is. So it is looked at when connecting, and a name that leads inside of a network, to this
-//! machine or to a cloud's metadata service leads nowhere.
+//! Protection against server-side request forgery for URLs that come from configuration: they may lead to public addresses
+//! only, not into a private network, to this machine, or to a cloud's metadata service. A name can resolve to another
+//! address at each connection, so it is checked when connecting.
 
 use std::{
     future::Future,
@@ -9,16 +9,17 @@ use std::{
 };
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use shared::domain::public_address::is_public;
 use url::{Host, Url};
 
-/// A name leads to an address that is not on the internet.
+use crate::domain::public_address::is_public;
+
+/// A name resolves to an address that isn't public.
 #[derive(Debug, thiserror::Error)]
 #[error("the name has an address that is not public")]
 pub(crate) struct NotPublic;
 
-/// The URL, when it may be fetched: by `https` from the internet, or by `http` from 127.0.0.1, where a local run has its
-/// provider. An address that is written out never comes to [`PublicNames`], so it is judged here.
+/// Parses a URL that may be fetched: `https` with a name or a public address, or `http` with 127.0.0.1, for a local run.
+/// An IP address in a URL isn't resolved by [`PublicNames`], so it is checked here.
 pub(crate) fn fetchable(url: &str) -> Option<Url> {
     let url = Url::parse(url).ok()?;
     let is_fetchable = match (url.scheme(), url.host()?) {
@@ -31,15 +32,14 @@ pub(crate) fn fetchable(url: &str) -> Option<Url> {
     is_fetchable.then_some(url)
 }
 
-/// Resolves names that have public addresses only. One that has another one beside them is refused altogether: no provider
-/// has that, and whoever wants to lead us astray does.
+/// A DNS resolver that fails for a name with any address that isn't public.
 #[derive(Clone)]
 pub(crate) struct PublicNames<L> {
     lookup: L,
 }
 
 impl<L> PublicNames<L> {
-    /// `lookup` gives all addresses of a name.
+    /// Creates a resolver. `lookup` returns all addresses of a name.
     pub(crate) fn new(lookup: L) -> Self {
         Self { lookup }
     }
@@ -57,13 +57,13 @@ where
             if !addresses.iter().copied().all(is_public) {
                 return Err(NotPublic.into());
             }
-            // Port 0 stands for the URL's own.
+            // With port 0, reqwest uses the URL's port.
             Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
     }
 }
 
-/// The machine's own way to look up a name.
+/// Resolves a name with the system's resolver.
 pub(crate) async fn lookup(name: String) -> io::Result<Vec<IpAddr>> {
     Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect())
 }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_fetched() {
+    fn only_public_https_and_local_http_may_be_fetched() {
         for url in [
             "https://id.example/.well-known/jwks.json",
             "https://id.example:8443/keys",
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_has_public_addresses_only_or_none() {
+    async fn a_name_with_an_address_that_is_not_public_is_refused() {
         let resolved = async |addresses: &[&str]| {
             let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
             let names = PublicNames::new(move |_| std::future::ready(Ok(addresses.clone())));

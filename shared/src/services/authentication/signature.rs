@@ -1,5 +1,5 @@
-//! Signatures of tokens, checked by `ring`, which is linked for TLS already. `jsonwebtoken` brings no cryptography of its
-//! own here.
+//! Verifies token signatures with `ring`, which is linked for TLS anyway, instead of a second cryptography crate for
+//! `jsonwebtoken`.
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, DecodingKeyKind,
@@ -9,9 +9,8 @@ use jsonwebtoken::{
 };
 use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
 
-/// For `jsonwebtoken`: checks RS256 and ES256, and can do nothing else. Its `key_utils` are for making keys, which nobody
-/// does here.
-pub(crate) static RING: CryptoProvider = CryptoProvider {
+/// A provider for `jsonwebtoken` that verifies RS256 and ES256, and supports nothing else.
+pub(super) static RING: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
     verifier_factory: verifier,
     key_utils: KeyUtils::new_unimplemented(),
@@ -44,7 +43,7 @@ impl JwtVerifier for Rs256 {
     }
 }
 
-/// The key is the uncompressed point.
+/// Holds the key as an uncompressed point.
 struct Es256(Vec<u8>);
 
 impl Verifier<Vec<u8>> for Es256 {

@@ -21,7 +21,7 @@ fn issuer() -> TokenIssuer {
     }
 }
 
-/// A provider with one key.
+/// An identity provider with one key.
 struct Provider {
     pair: EcdsaKeyPair,
 }
@@ -46,7 +46,7 @@ impl Provider {
         format!("{signed}.{}", BASE64.encode(signature))
     }
 
-    fn check(&self, header: &Value, claims: &Value) -> Result<Caller, Refused> {
+    fn check(&self, header: &Value, claims: &Value) -> Result<Caller, Refusal> {
         read(&self.token(header, claims), &self.jwk())
     }
 }
@@ -55,12 +55,12 @@ fn set(jwk: &Value) -> JwkSet {
     JwkSet { keys: vec![serde_json::from_value(jwk.clone()).unwrap()] }
 }
 
-/// What [`Tokens::caller`] does, with a provider that has this one key.
-fn read(token: &str, jwk: &Value) -> Result<Caller, Refused> {
-    let (algorithm, key_id) = signed_with(token).ok_or(Refused::Malformed)?;
-    let (of_key, key) = find(&set(jwk), &key_id).ok_or(Refused::TokenKey)?;
+/// Like [`Tokens::caller`], with a provider that has only this key.
+fn read(token: &str, jwk: &Value) -> Result<Caller, Refusal> {
+    let (algorithm, key_id) = signed_with(token).ok_or(Refusal::Malformed)?;
+    let (of_key, key) = find(&set(jwk), &key_id).ok_or(Refusal::TokenKey)?;
     if of_key != algorithm {
-        return Err(Refused::TokenKey);
+        return Err(Refusal::TokenKey);
     }
     check(token, algorithm, &key, &issuer(), now())
 }
@@ -79,7 +79,7 @@ fn with(mut value: Value, name: &str, new: Value) -> Value {
 }
 
 #[test]
-fn a_good_token_names_a_tenant_and_never_an_admin() {
+fn a_valid_token_authenticates_a_tenant_and_never_an_admin() {
     let caller = Provider::new().check(&header(), &claims()).unwrap();
     assert_eq!(caller, Caller::tenant("token", "ada".to_owned(), Scope::OF_TOKENS));
     assert!(!caller.has(Scope::Admin) && !caller.has(Scope::Worker));
@@ -89,23 +89,23 @@ fn a_good_token_names_a_tenant_and_never_an_admin() {
 }
 
 #[test]
-fn claims_are_checked_one_by_one() {
+fn each_claim_is_verified() {
     let provider = Provider::new();
     for (name, value, refused) in [
-        ("iss", json!("https://id.example"), Refused::TokenIssuer),
-        ("iss", Value::Null, Refused::TokenClaims),
-        ("aud", json!("other"), Refused::TokenAudience),
-        ("aud", json!([]), Refused::TokenAudience),
-        ("aud", Value::Null, Refused::TokenClaims),
-        ("sub", Value::Null, Refused::TokenClaims),
-        ("sub", json!(7), Refused::TokenClaims),
-        ("sub", json!(" "), Refused::TokenClaims),
-        ("sub", json!("x".repeat(257)), Refused::TokenClaims),
-        ("exp", Value::Null, Refused::TokenClaims),
-        ("exp", json!("9999999999"), Refused::TokenClaims),
-        ("exp", json!(NOW - 30), Refused::TokenTime),
-        ("nbf", json!(NOW + 31), Refused::TokenTime),
-        ("nbf", json!("now"), Refused::TokenClaims),
+        ("iss", json!("https://id.example"), Refusal::TokenIssuer),
+        ("iss", Value::Null, Refusal::TokenClaims),
+        ("aud", json!("other"), Refusal::TokenAudience),
+        ("aud", json!([]), Refusal::TokenAudience),
+        ("aud", Value::Null, Refusal::TokenClaims),
+        ("sub", Value::Null, Refusal::TokenClaims),
+        ("sub", json!(7), Refusal::TokenClaims),
+        ("sub", json!(" "), Refusal::TokenClaims),
+        ("sub", json!("x".repeat(257)), Refusal::TokenClaims),
+        ("exp", Value::Null, Refusal::TokenClaims),
+        ("exp", json!("9999999999"), Refusal::TokenClaims),
+        ("exp", json!(NOW - 30), Refusal::TokenTime),
+        ("nbf", json!(NOW + 31), Refusal::TokenTime),
+        ("nbf", json!("now"), Refusal::TokenClaims),
     ] {
         assert_eq!(provider.check(&header(), &with(claims(), name, value.clone())), Err(refused), "{name} {value}");
     }
@@ -115,41 +115,41 @@ fn claims_are_checked_one_by_one() {
 }
 
 #[test]
-fn only_the_keys_own_algorithm_is_taken() {
+fn only_the_algorithm_of_the_key_is_accepted() {
     let provider = Provider::new();
     for (name, value, refused) in [
-        ("alg", json!("none"), Refused::Malformed),
-        ("alg", json!("HS256"), Refused::Malformed),
-        ("alg", json!("ES384"), Refused::Malformed),
-        ("alg", json!("RS256"), Refused::TokenKey),
-        ("alg", Value::Null, Refused::Malformed),
-        ("kid", json!("2"), Refused::TokenKey),
-        ("kid", Value::Null, Refused::Malformed),
-        ("crit", json!(["exp"]), Refused::Malformed),
+        ("alg", json!("none"), Refusal::Malformed),
+        ("alg", json!("HS256"), Refusal::Malformed),
+        ("alg", json!("ES384"), Refusal::Malformed),
+        ("alg", json!("RS256"), Refusal::TokenKey),
+        ("alg", Value::Null, Refusal::Malformed),
+        ("kid", json!("2"), Refusal::TokenKey),
+        ("kid", Value::Null, Refusal::Malformed),
+        ("crit", json!(["exp"]), Refusal::Malformed),
     ] {
         assert_eq!(provider.check(&with(header(), name, value.clone()), &claims()), Err(refused), "{name} {value}");
     }
     let token = provider.token(&header(), &claims());
     for (name, value) in [("use", json!("enc")), ("alg", json!("ES384")), ("crv", json!("P-384"))] {
-        assert_eq!(read(&token, &with(provider.jwk(), name, value)), Err(Refused::TokenKey), "{name}");
+        assert_eq!(read(&token, &with(provider.jwk(), name, value)), Err(Refusal::TokenKey), "{name}");
     }
-    // A token that nobody signed, with the algorithm of the key.
+    // Unsigned and wrongly signed tokens with the algorithm of the key.
     let (signed, _) = token.rsplit_once('.').unwrap();
     for forged in [format!("{signed}."), format!("{signed}.AAAA"), Provider::new().token(&header(), &claims())] {
-        assert_eq!(read(&forged, &provider.jwk()), Err(Refused::TokenSignature), "{forged}");
+        assert_eq!(read(&forged, &provider.jwk()), Err(Refusal::TokenSignature), "{forged}");
     }
 }
 
 #[test]
-fn what_is_no_token_is_refused() {
+fn other_texts_are_refused() {
     for text in ["", ".", "..", "...", "a.b.c", "e30.e30.e30", "é.é.é"] {
         assert!(signed_with(text).is_none(), "{text}");
     }
 }
 
-/// A name that leads to this machine, as a private zone or a hostile one would have it, and an address that does.
+/// A name that resolves to this machine, as in a private or hostile zone, and an address of this machine.
 #[tokio::test]
-async fn keys_are_fetched_from_the_internet_only() {
+async fn keys_are_fetched_from_public_addresses_only() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -167,15 +167,15 @@ async fn keys_are_fetched_from_the_internet_only() {
 
 /// RFC 7515, appendix A.2.
 #[test]
-fn the_standards_rs256_example_is_signed() {
+fn the_rs256_example_of_the_standard_is_verified() {
     let _ = RING.install_default();
     let jwk = json!({"kty": "RSA", "kid": "1", "e": "AQAB", "n":
         "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"});
     let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
     let (algorithm, key) = find(&set(&jwk), "1").unwrap();
     assert_eq!(algorithm, Algorithm::RS256);
-    // Its signature is right, so what is refused is what comes after that: it has no audience and no subject.
-    assert_eq!(check(token, algorithm, &key, &issuer(), now()), Err(Refused::TokenClaims));
+    // The signature is valid, but the token has neither an audience nor a subject.
+    assert_eq!(check(token, algorithm, &key, &issuer(), now()), Err(Refusal::TokenClaims));
     let other = token.replacen("eyJpc3MiOiJqb2Ui", "eyJpc3MiOiJqb2Vp", 1);
-    assert_eq!(check(&other, algorithm, &key, &issuer(), now()), Err(Refused::TokenSignature));
+    assert_eq!(check(&other, algorithm, &key, &issuer(), now()), Err(Refusal::TokenSignature));
 }

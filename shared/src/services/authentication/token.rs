@@ -1,5 +1,4 @@
-//! Tokens of an identity provider: JWT (RFC 7519) signed with a key of its JWKS (RFC 7517), by whose `sub` an owner is
-//! known.
+//! Tokens of an identity provider: JWTs (RFC 7519) that are signed with a key of its JWKS (RFC 7517). `sub` is the owner.
 
 use std::{future::Future, io, net::IpAddr, time::Duration};
 
@@ -10,44 +9,49 @@ use jsonwebtoken::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{
-    domain::caller::Caller,
-    domain::scope::Scope,
-    domain::session::OWNER_ID_LIMIT,
-    domain::time::Timestamp,
-    runtime::config::TokenIssuer,
+
+use super::{AuthenticationError, Refusal, signature::RING};
+use crate::{
+    domain::{caller::Caller, scope::Scope, session::OWNER_ID_LIMIT, time::Timestamp},
     secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
+    services::public_http::{PublicNames, fetchable, lookup},
     telemetry,
 };
 
-use crate::{
-    authentication::Refused,
-    guard::{PublicNames, fetchable, lookup},
-    signature::RING,
-};
-
-/// How far the clocks of the provider and of Lambda may be apart, in seconds.
+/// The tolerated clock difference between the provider and Lambda, in seconds.
 const LEEWAY: f64 = 30.0;
 
-/// How long fetching the keys may take, well under the 10 seconds that API Gateway gives an authorizer.
+/// The timeout for fetching the keys, well under API Gateway's 10 seconds for an authorizer.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The largest list of keys, in bytes. Real ones have a few thousand.
+/// The maximum size of a JWKS, in bytes. Real ones have a few thousand.
 const KEYS_LIMIT: usize = 256 * 1024;
 
-/// The provider's keys could not be fetched.
+/// Why the provider's keys couldn't be fetched.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum KeysError {
-    #[error("the identity provider's keys are at an address that is not public")]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum KeysError {
+    #[error("the identity provider's keys are at an address that isn't public")]
     Address,
-    #[error("the identity provider's keys could not be fetched")]
+    #[error("the identity provider's keys couldn't be fetched")]
     Fetch(#[from] reqwest::Error),
-    #[error("the identity provider's keys are too long")]
+    #[error("the identity provider's keys are too large")]
     TooLong,
-    #[error("the identity provider's keys are no JWKS")]
+    #[error("the identity provider's keys aren't a JWKS")]
     Format,
-    #[error("the identity provider could not be asked for newer keys")]
+    #[error("the identity provider's keys were fetched too recently to fetch them again")]
     NotYet,
+}
+
+/// An identity provider whose tokens name owners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenIssuer {
+    /// The exact value of the claim `iss`.
+    pub issuer: String,
+    /// The value that the claim `aud` must be or contain.
+    pub audience: String,
+    /// The URL of its public keys (JWKS).
+    pub keys_url: String,
 }
 
 #[derive(Deserialize)]
@@ -57,62 +61,63 @@ struct Claims {
     nbf: Option<f64>,
 }
 
-/// Knows callers by the tokens of one issuer.
-#[derive(Clone)]
-pub(crate) struct Tokens {
+/// Authenticates callers by the tokens of one issuer.
+#[derive(Clone, Debug)]
+pub struct Tokens {
     issuer: TokenIssuer,
     http: reqwest::Client,
     keys: RefreshingCache<JwkSet>,
 }
 
 impl Tokens {
-    pub(crate) fn new(issuer: TokenIssuer) -> Result<Self, reqwest::Error> {
+    /// Creates a verifier for the tokens of `issuer`.
+    pub fn new(issuer: TokenIssuer) -> Result<Self, reqwest::Error> {
         Self::with_lookup(issuer, lookup)
     }
 
-    /// The same with another way to look up a name.
+    /// Like [`Tokens::new`], with another resolver.
     fn with_lookup<L, F>(issuer: TokenIssuer, lookup: L) -> Result<Self, reqwest::Error>
     where
         L: Fn(String) -> F + Send + Sync + 'static,
         F: Future<Output = io::Result<Vec<IpAddr>>> + Send + 'static,
     {
-        // Both fail only when they were done before.
+        // Both fail only if they were installed before.
         let _ = RING.install_default();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .dns_resolver(PublicNames::new(lookup))
-            // A proxy would look up the name in our place.
+            // A proxy would resolve the name instead of this client.
             .no_proxy()
             .user_agent(concat!("qasid/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { issuer, http, keys: RefreshingCache::new("keys of the identity provider") })
     }
 
-    /// Fetches the keys ahead of the first token.
-    pub(crate) async fn warm_up(&self, now: Timestamp) {
+    /// Fetches the keys before the first token arrives.
+    pub(super) async fn warm_up(&self, now: Timestamp) {
         if let Err(error) = self.keys.get(now, self.fetch()).await {
-            tracing::warn!(error = telemetry::chain(&error), "the identity provider's keys could not be read yet");
+            tracing::warn!(error = telemetry::chain(&error), "identity provider keys not available yet");
         }
     }
 
-    /// The caller whom a token names.
-    pub(crate) async fn caller(&self, token: &str, now: Timestamp) -> Result<Result<Caller, Refused>, KeysError> {
-        let Some((algorithm, key_id)) = signed_with(token) else { return Ok(Err(Refused::Malformed)) };
+    /// Verifies a token and returns its caller.
+    pub(super) async fn caller(&self, token: &str, now: Timestamp) -> Result<Caller, AuthenticationError> {
+        let (algorithm, key_id) = signed_with(token).ok_or(Refusal::Malformed)?;
         let keys = self.keys.get(now, self.fetch()).await?;
         let key = match find(&keys, &key_id) {
             Some(key) => Some(key),
-            // The provider may have begun to sign with a new key. It is asked no more than once in a while, because
-            // anybody can name a key that is not there.
+            // The provider may have rotated its key. The interval limits how often tokens with made-up key IDs can cause
+            // a request.
             None => match self.keys.refresh_if(&keys, MIN_REFRESH_INTERVAL, now, self.fetch()).await {
                 Refresh::Value(newer) => find(&newer, &key_id),
                 Refresh::Same => None,
-                Refresh::NotYet => return Err(KeysError::NotYet),
+                Refresh::NotYet => return Err(KeysError::NotYet.into()),
             },
         };
-        let Some((_, key)) = key.filter(|(of_key, _)| *of_key == algorithm) else { return Ok(Err(Refused::TokenKey)) };
-        Ok(check(token, algorithm, &key, &self.issuer, now))
+        let (_, key) = key.filter(|(of_key, _)| *of_key == algorithm).ok_or(Refusal::TokenKey)?;
+        Ok(check(token, algorithm, &key, &self.issuer, now)?)
     }
 
     async fn fetch(&self) -> Result<JwkSet, KeysError> {
@@ -130,21 +135,21 @@ impl Tokens {
             }
         }
         let keys: Keys = serde_json::from_slice(&body).map_err(|_| KeysError::Format)?;
-        // A key of a kind that we do not know leaves the others alone.
+        // Keys of unknown types are skipped.
         let keys = keys.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
         Ok(JwkSet { keys: keys.collect() })
     }
 }
 
-/// The algorithm that a token says it is signed with, and the key. `None` for what is no token, for algorithms other than
-/// the two, and for extensions that must be understood (RFC 7515, section 4.1.11).
+/// The algorithm and key ID in a token's header. `None` if it isn't a token, for other algorithms, and for critical
+/// extensions (RFC 7515, section 4.1.11).
 fn signed_with(token: &str) -> Option<(Algorithm, String)> {
     let header = decode_header(token).ok()?;
     let is_known = matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) && header.crit.is_none();
     header.kid.filter(|_| is_known).map(|key_id| (header.alg, key_id))
 }
 
-/// The key with this id, and the one algorithm that it is for. The key says that, never the token.
+/// The key with this ID, and its algorithm, which comes from the key and never from the token.
 fn find(keys: &JwkSet, key_id: &str) -> Option<(Algorithm, DecodingKey)> {
     let jwk = keys.find(key_id).filter(|jwk| jwk.common.public_key_use != Some(PublicKeyUse::Encryption))?;
     let (algorithm, name) = match &jwk.algorithm {
@@ -158,40 +163,39 @@ fn find(keys: &JwkSet, key_id: &str) -> Option<(Algorithm, DecodingKey)> {
     DecodingKey::from_jwk(jwk).ok().filter(|_| is_for_it).map(|key| (algorithm, key))
 }
 
-/// Checks signature, issuer, audience and times, and reads the owner.
+/// Verifies signature, issuer, audience, and times, and returns the caller.
 fn check(
     token: &str,
     algorithm: Algorithm,
     key: &DecodingKey,
     issuer: &TokenIssuer,
     now: Timestamp,
-) -> Result<Caller, Refused> {
+) -> Result<Caller, Refusal> {
     let mut validation = Validation::new(algorithm);
     validation.set_issuer(&[&issuer.issuer]);
     validation.set_audience(&[&issuer.audience]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    // The library would read the machine's clock.
+    // The library would use the system clock.
     validation.validate_exp = false;
     let claims = decode::<Claims>(token, key, &validation).map_err(|error| refusal(error.kind()))?.claims;
     let now = now.seconds() as f64;
     if claims.exp + LEEWAY <= now || claims.nbf.is_some_and(|from| from - LEEWAY > now) {
-        return Err(Refused::TokenTime);
+        return Err(Refusal::TokenTime);
     }
     if claims.sub.trim().is_empty() || claims.sub.len() > OWNER_ID_LIMIT {
-        return Err(Refused::TokenClaims);
+        return Err(Refusal::TokenClaims);
     }
     Ok(Caller::tenant("token", claims.sub, Scope::OF_TOKENS))
 }
 
-fn refusal(kind: &ErrorKind) -> Refused {
+fn refusal(kind: &ErrorKind) -> Refusal {
     match kind {
-        ErrorKind::InvalidSignature => Refused::TokenSignature,
-        ErrorKind::InvalidIssuer => Refused::TokenIssuer,
-        ErrorKind::InvalidAudience => Refused::TokenAudience,
-        _ => Refused::TokenClaims,
+        ErrorKind::InvalidSignature => Refusal::TokenSignature,
+        ErrorKind::InvalidIssuer => Refusal::TokenIssuer,
+        ErrorKind::InvalidAudience => Refusal::TokenAudience,
+        _ => Refusal::TokenClaims,
     }
 }
 
 #[cfg(test)]
-#[path = "token_tests.rs"]
 mod tests;

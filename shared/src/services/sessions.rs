@@ -1,0 +1,142 @@
+//! Sessions: creating, pairing, reading, and resuming them.
+
+use crate::{
+    domain::{
+        id::SessionId,
+        message::Channel,
+        number::{BusinessNumber, is_phone_number_id},
+        pairing::{PairingCode, number_of_link},
+        session::{Qr, QrState, Session, UnknownPolicy},
+        system::System,
+        time::Timestamp,
+    },
+    store::{Created, Resumed, Store, StoreError},
+};
+
+/// Why a request for a session fails.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// There is no such session.
+    #[error("Session not found")]
+    NotFound,
+    /// The deployment has no such number for this owner.
+    #[error("phoneNumberId is not a number of this deployment: leave it out to use the one that it has")]
+    UnknownNumber,
+    /// The table didn't respond.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A session to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// The owner's ID.
+    pub owner_id: String,
+    /// The number to pair with; `None` for the deployment's own.
+    pub phone_number_id: Option<String>,
+    /// What to do with a message whose outcome is unknown.
+    pub unknown_policy: UnknownPolicy,
+}
+
+/// The state of a session's QR code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QrCode {
+    /// The session is linked and needs no code.
+    Connected,
+    /// There is no code yet.
+    NotReady,
+    /// The code has expired, and a new one follows.
+    Expired,
+    /// The text to encode, and when it expires.
+    Ready(String, Timestamp),
+}
+
+/// Returns the owner's session, and creates it if there is none. Without a number, a worker pairs the session.
+pub async fn create(
+    store: &Store,
+    system: System,
+    own_number: Option<BusinessNumber>,
+    new: NewSession,
+) -> Result<Created, SessionError> {
+    let number = match &new.phone_number_id {
+        Some(wanted) => Some(find_number(store, own_number, wanted, &new.owner_id).await?),
+        None => own_number,
+    };
+    let now = system.now();
+    let qr = number.map(|number| {
+        let code = PairingCode::from_random(system.random_uuid());
+        Qr::new(SessionId::for_owner(&new.owner_id), &number.display_phone_number, code, now)
+    });
+    let session = Session { unknown_policy: new.unknown_policy, ..Session::new(new.owner_id, qr, now) };
+    Ok(store.sessions().create(session).await?)
+}
+
+/// Returns the number that the caller names. A number of another owner gives the same error as one that doesn't exist.
+async fn find_number(
+    store: &Store,
+    own_number: Option<BusinessNumber>,
+    wanted: &str,
+    owner_id: &str,
+) -> Result<BusinessNumber, SessionError> {
+    let registered = if is_phone_number_id(wanted) { store.numbers().get(wanted).await? } else { None };
+    let found = match registered {
+        Some(number) => number.is_for(owner_id).then_some(BusinessNumber {
+            phone_number_id: number.phone_number_id,
+            display_phone_number: number.display_phone_number,
+        }),
+        None => own_number.filter(|own| own.phone_number_id == wanted),
+    };
+    found.ok_or(SessionError::UnknownNumber)
+}
+
+/// Returns a session.
+pub async fn find(store: &Store, id: SessionId) -> Result<Session, SessionError> {
+    store.sessions().get(id).await?.ok_or(SessionError::NotFound)
+}
+
+/// Resumes a paused session. Returns whether it was paused.
+pub async fn resume(store: &Store, id: SessionId) -> Result<(Session, bool), SessionError> {
+    match store.sessions().resume(id).await? {
+        Resumed::Resumed(session) => Ok((session, true)),
+        Resumed::NotPaused(session) => Ok((session, false)),
+        Resumed::Missing => Err(SessionError::NotFound),
+    }
+}
+
+/// Returns the session's QR code, and creates a new one if it is missing or expired. The code of a worker's session comes
+/// from the worker.
+pub async fn qr_code(
+    store: &Store,
+    system: System,
+    own_number: Option<&BusinessNumber>,
+    id: SessionId,
+) -> Result<QrCode, SessionError> {
+    let session = find(store, id).await?;
+    let code = match session.qr_state(system.now()) {
+        QrState::Connected => QrCode::Connected,
+        QrState::Valid(link, expires_at) => QrCode::Ready(link.to_owned(), expires_at),
+        QrState::None => QrCode::NotReady,
+        QrState::Expired => QrCode::Expired,
+    };
+    if matches!(code, QrCode::NotReady | QrCode::Expired) {
+        rotate_qr(store, system, own_number, &session).await?;
+    }
+    Ok(code)
+}
+
+/// Replaces the QR code of a Cloud API session. The number stays the one that the session was created for.
+async fn rotate_qr(
+    store: &Store,
+    system: System,
+    own_number: Option<&BusinessNumber>,
+    session: &Session,
+) -> Result<(), StoreError> {
+    let before = session.qr.as_deref().and_then(number_of_link);
+    let number = before.or(own_number.map(|number| number.display_phone_number.as_str()));
+    if let (Channel::CloudApi, Some(number)) = (session.channel, number) {
+        let code = PairingCode::from_random(system.random_uuid());
+        let qr = Qr::new(session.id, number, code, system.now());
+        store.sessions().rotate_qr(session.id, session.qr_expires_at, &qr).await?;
+    }
+    Ok(())
+}
