@@ -91,7 +91,7 @@ async fn message_past_its_validity_fails() {
     assert!(item.get("due_key").is_none());
 
     let late = merge(body.clone(), &json!({"validUntil": "2020-01-01T00:00:00Z"}));
-    assert_eq!(app.post("/api/messages/send", &late).await.json["error"], "validUntil has passed already");
+    assert_eq!(app.post("/api/messages/send", &late).await.json["error"], "`validUntil` must be in the future");
     let invalid = merge(body, &json!({"validUntil": "soon"}));
     assert!(
         app.post("/api/messages/send", &invalid).await.json["error"]

@@ -164,7 +164,7 @@ async fn only_the_lease_holder_reports_a_failure() {
     wrong["lease"] = json!("7d9f2c1e-4b3a-4f5e-8a6b-0c1d2e3f4a5b");
     let refused = settle(&app, &wrong, json!({"failed": {"reason": "not on WhatsApp"}})).await;
     assert_eq!(refused.status, 409);
-    assert!(refused.json["error"].as_str().unwrap().starts_with("The lease is not the message's own"));
+    assert!(refused.json["error"].as_str().unwrap().starts_with("The lease is invalid or has expired"));
     // The write commits and its response is lost: the retry recognizes its own write.
     app.inject_function_fault("outbox-settle", "UpdateItem", Fault::ConnectionLostAfterCommit, 1);
     let settled = settle(&app, &message, json!({"failed": {"reason": "not on WhatsApp"}})).await;
