@@ -128,8 +128,7 @@ pub struct Chat {
     /// When the contact last sent STOP or START, by WhatsApp's clock.
     #[serde(default)]
     pub consent_at: Option<Timestamp>,
-    /// Until when something waits for one of its messages that has not come yet; see
-    /// [`crate::store::Store::put_early_action`].
+    /// The time until which an early message action or receipt waits for its message in this chat.
     #[serde(default)]
     pub pending_annotation_until: Option<Timestamp>,
 }
