@@ -16,8 +16,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::console::{Console, Kind};
-use crate::lambda::{Invocation, InvokeError, Lambda};
+use crate::{
+    console::{Console, Kind},
+    lambda::{Invocation, InvokeError, Lambda},
+};
 
 /// Asynchronous invocations of one function that have not ended. Lambda queues as many as come; a laptop has few
 /// processes, and a function that invokes itself without end would take them all.

@@ -12,8 +12,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     aws::{CallError, ServiceClient},
-    domain::api_key::KeyHash,
-    domain::time::Timestamp,
+    domain::{api_key::KeyHash, time::Timestamp},
     secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
 };
 

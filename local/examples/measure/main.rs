@@ -14,8 +14,10 @@ use std::error::Error;
 
 use clap::{Parser, ValueEnum};
 
-use crate::harness::Harness;
-use crate::report::{Table, print};
+use crate::{
+    harness::Harness,
+    report::{Table, print},
+};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 

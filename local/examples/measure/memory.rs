@@ -2,9 +2,12 @@
 
 use axum::body::Bytes;
 
-use crate::harness::{Functions, Harness};
-use crate::report::{Table, mebibytes, print};
-use crate::{Result, events, process};
+use crate::{
+    Result, events,
+    harness::{Functions, Harness},
+    process,
+    report::{Table, mebibytes, print},
+};
 
 const REQUESTS: usize = 1_000;
 

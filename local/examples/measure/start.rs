@@ -1,8 +1,11 @@
 //! Time from process start to the first poll for an event.
 
-use crate::harness::Harness;
-use crate::report::{Table, milliseconds, print, quantile};
-use crate::{Result, process};
+use crate::{
+    Result,
+    harness::Harness,
+    process,
+    report::{Table, milliseconds, print, quantile},
+};
 
 const STARTS: usize = 30;
 

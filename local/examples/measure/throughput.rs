@@ -4,9 +4,12 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 
-use crate::harness::{Functions, Harness};
-use crate::report::{Table, milliseconds, print, quantile};
-use crate::{Result, events, process};
+use crate::{
+    Result, events,
+    harness::{Functions, Harness},
+    process,
+    report::{Table, milliseconds, print, quantile},
+};
 
 /// Rounds per case. The table shows the round with the median rate.
 const ROUNDS: usize = 5;

@@ -3,9 +3,11 @@
 use local::database::usage::Usage;
 use serde_json::json;
 
-use crate::harness::{Functions, Harness};
-use crate::report::{Table, print};
-use crate::{Result, events};
+use crate::{
+    Result, events,
+    harness::{Functions, Harness},
+    report::{Table, print},
+};
 
 /// On-demand price of a million request units in us-east-1, in US dollars (Amazon DynamoDB pricing).
 const MILLION_READS: f64 = 0.125;

@@ -16,14 +16,16 @@ use local::{
     template::Template,
 };
 use shared::{
-    domain::chat::Chat,
-    domain::id::{MessageId, SessionId},
-    domain::identity::Address,
-    domain::inbound::{Inbound, InboundBatch},
-    domain::message::{Channel, Message, MessageStatus, MessageType},
-    domain::message_key::MessageKey,
-    domain::system::System,
-    domain::time::Timestamp,
+    domain::{
+        chat::Chat,
+        id::{MessageId, SessionId},
+        identity::Address,
+        inbound::{Inbound, InboundBatch},
+        message::{Channel, Message, MessageStatus, MessageType},
+        message_key::MessageKey,
+        system::System,
+        time::Timestamp,
+    },
     store::{Outbound, SendOutcome, Store},
 };
 

@@ -19,8 +19,7 @@ use serde_json::json;
 
 use crate::{
     aws::{CallError, ServiceClient},
-    domain::ciphertext::Ciphertext,
-    domain::time::Timestamp,
+    domain::{ciphertext::Ciphertext, time::Timestamp},
 };
 
 /// How long a decrypted secret is cached. Disabling the KMS key takes effect within this time.

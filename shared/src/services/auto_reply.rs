@@ -13,16 +13,18 @@ use tokio::sync::OnceCell;
 
 pub use self::dry_run::{DryRun, DryRunError, dry_run};
 use crate::{
-    domain::auto_reply::{
-        self, ChatContext, ConsentWord, Decision, History, InboundText, Limits, Rule, SelectedReply, SuppressionReason,
-        Verdict, is_answerable,
+    domain::{
+        auto_reply::{
+            self, ChatContext, ConsentWord, Decision, History, InboundText, Limits, Rule, SelectedReply,
+            SuppressionReason, Verdict, is_answerable,
+        },
+        chat::Chat,
+        id::{ChatId, MessageId, SessionId},
+        message::{Message, MessageStatus, Source},
+        session::Session,
+        system::System,
+        time::Timestamp,
     },
-    domain::chat::Chat,
-    domain::id::{ChatId, MessageId, SessionId},
-    domain::message::{Message, MessageStatus, Source},
-    domain::session::Session,
-    domain::system::System,
-    domain::time::Timestamp,
     services::send::chain_position,
     store::{Reply, ReplyContext, ReplyOutcome, Store, StoreError},
     telemetry::{Metric, Metrics},

@@ -5,12 +5,12 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    domain::number::RegisteredNumber,
-    domain::system::System,
-    domain::time::Timestamp,
-    secrets::cipher::{CipherError, CredentialCipher, Kind},
-    secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
-    secrets::{Secrets, SecretsError, Values},
+    domain::{number::RegisteredNumber, system::System, time::Timestamp},
+    secrets::{
+        Secrets, SecretsError, Values,
+        cipher::{CipherError, CredentialCipher, Kind},
+        refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
+    },
     store::{Store, StoreError},
     telemetry,
     whatsapp::is_valid_signature,

@@ -23,11 +23,11 @@ use futures_util::{StreamExt, stream};
 pub use self::due_poller::DuePoller;
 use self::{rate_limiter::RateLimiter, sessions::Sessions};
 use crate::{
-    domain::message_key::MessageKey,
-    domain::system::System,
-    domain::time::Timestamp,
-    services::credentials::{Credentials, CredentialsError},
-    services::self_invoker::SelfInvoker,
+    domain::{message_key::MessageKey, system::System, time::Timestamp},
+    services::{
+        credentials::{Credentials, CredentialsError},
+        self_invoker::SelfInvoker,
+    },
     store::{OutboxMessage, Store, StoreError},
     telemetry::Metrics,
     whatsapp::CloudApi,

@@ -3,11 +3,7 @@
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    domain::chat::Chat,
-    domain::cursor::Position,
-    domain::inbox::MessageList,
-    domain::message::Message,
-    domain::page::Page,
+    domain::{chat::Chat, cursor::Position, inbox::MessageList, message::Message, page::Page},
     store::{MessageMetadata, Store, StoreError},
 };
 

@@ -13,9 +13,7 @@ use futures_util::{StreamExt, stream};
 
 use self::{number_owners::NumberOwners, task::Task};
 use crate::{
-    domain::message::Receipt,
-    domain::pairing::PairingAttempt,
-    domain::system::System,
+    domain::{message::Receipt, pairing::PairingAttempt, system::System},
     services::credentials::WebhookApp,
     store::{Applied, Pairing, Store, StoreError},
     telemetry::{self, Metric, Metrics},

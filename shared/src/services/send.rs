@@ -7,16 +7,18 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::chat::{Chat, ChatResponse},
-    domain::content::Content,
-    domain::id::{MessageId, SessionId},
-    domain::identity::Address,
-    domain::message::{Channel, Message, MessageResponse, MessageStatus, MessageType},
-    domain::message_key::MessageKey,
-    domain::retry::LIFETIME,
-    domain::session::Session,
-    domain::system::System,
-    domain::time::Timestamp,
+    domain::{
+        chat::{Chat, ChatResponse},
+        content::Content,
+        id::{MessageId, SessionId},
+        identity::Address,
+        message::{Channel, Message, MessageResponse, MessageStatus, MessageType},
+        message_key::MessageKey,
+        retry::LIFETIME,
+        session::Session,
+        system::System,
+        time::Timestamp,
+    },
     store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError},
 };
 

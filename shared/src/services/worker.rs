@@ -7,10 +7,12 @@ mod receive;
 use uuid::Uuid;
 
 use crate::{
-    domain::id::{MessageId, SessionId},
-    domain::message::{Channel, MessageResponse},
-    domain::session::Session,
-    domain::worker::WorkerOutcome,
+    domain::{
+        id::{MessageId, SessionId},
+        message::{Channel, MessageResponse},
+        session::Session,
+        worker::WorkerOutcome,
+    },
     store::{Store, StoreError},
 };
 

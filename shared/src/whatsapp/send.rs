@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{domain::identity::Address, domain::message::Message};
+use crate::domain::{identity::Address, message::Message};
 
 /// Builds the body of `POST /<phone number id>/messages`. Returns `None` for a message without an address or content,
 /// which the API doesn't store.

@@ -14,9 +14,9 @@ mod status;
 use serde_json::value::RawValue;
 
 use self::{json::replace_lone_surrogates, parser::Parser};
-use crate::{
-    domain::identity::Address, domain::inbound::Inbound, domain::message::Source, domain::message_key::MessageKey,
-    domain::status_update::StatusUpdate, domain::webhook_event::WebhookEvent,
+use crate::domain::{
+    identity::Address, inbound::Inbound, message::Source, message_key::MessageKey, status_update::StatusUpdate,
+    webhook_event::WebhookEvent,
 };
 
 pub use contact_update::ContactUpdate;

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::{
-    domain::auto_reply::{
-        self, ChatContext, ConsentWord, Decision, InboundText, Limits, Rule, SuppressionReason, Verdict,
+    domain::{
+        auto_reply::{self, ChatContext, ConsentWord, Decision, InboundText, Limits, Rule, SuppressionReason, Verdict},
+        id::{ChatId, SessionId},
+        message::MessageType,
+        system::System,
+        time::Timestamp,
     },
-    domain::id::{ChatId, SessionId},
-    domain::message::MessageType,
-    domain::system::System,
-    domain::time::Timestamp,
     store::{ReplyContext, Store, StoreError},
 };
 

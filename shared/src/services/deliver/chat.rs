@@ -1,7 +1,10 @@
 //! The messages of one chat, in order.
 
 use super::{DeliveryError, Dispatcher, PendingMessage};
-use crate::{domain::message_key::MessageKey, domain::time::Timestamp, store::StoreError};
+use crate::{
+    domain::{message_key::MessageKey, time::Timestamp},
+    store::StoreError,
+};
 
 /// The state of a chat after one of its messages was processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,10 @@ use tokio::task::JoinSet;
 
 use super::{DUE_SOON, DeliveryError, Dispatcher, PendingMessage};
 use crate::{
-    domain::id::{ChatId, SessionId},
-    domain::time::Timestamp,
+    domain::{
+        id::{ChatId, SessionId},
+        time::Timestamp,
+    },
     store::{Due, PollerLease},
     telemetry::{self, Metric},
 };

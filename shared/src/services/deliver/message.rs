@@ -8,12 +8,14 @@ use super::{
     rate_limiter::Admission,
 };
 use crate::{
-    domain::message::{Attempt, AttemptOutcome, Channel, DeliveryEvent, MessageStatus},
-    domain::message_key::MessageKey,
-    domain::pacing,
-    domain::retry::expires_at,
-    domain::session::UnknownPolicy,
-    domain::time::Timestamp,
+    domain::{
+        message::{Attempt, AttemptOutcome, Channel, DeliveryEvent, MessageStatus},
+        message_key::MessageKey,
+        pacing,
+        retry::expires_at,
+        session::UnknownPolicy,
+        time::Timestamp,
+    },
     store::{Change, OutboxMessage},
     telemetry::Metric,
 };

@@ -11,12 +11,14 @@ use super::{
     rate_limiter::{Admission, Reservation},
 };
 use crate::{
-    domain::identity::Address,
-    domain::message::{Attempt, AttemptOutcome, DeliveryEvent, Message, Receipt},
-    domain::retry::{backoff, expires_at},
-    domain::session::UnknownPolicy,
-    domain::time::Timestamp,
-    domain::whatsapp_error::ErrorClass,
+    domain::{
+        identity::Address,
+        message::{Attempt, AttemptOutcome, DeliveryEvent, Message, Receipt},
+        retry::{backoff, expires_at},
+        session::UnknownPolicy,
+        time::Timestamp,
+        whatsapp_error::ErrorClass,
+    },
     services::credentials::{AccessToken, Replacement},
     store::{Applied, Change, Claim, Lease, OutboxMessage, StoreError},
     telemetry::Metric,

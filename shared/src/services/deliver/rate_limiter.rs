@@ -12,9 +12,11 @@ use std::{
 use tokio::sync::Mutex;
 
 use crate::{
-    domain::pacing,
-    domain::system::System,
-    domain::time::{Timestamp, micros},
+    domain::{
+        pacing,
+        system::System,
+        time::{Timestamp, micros},
+    },
     store::{ReservationRequest, ReservationResult, Store, StoreError},
 };
 

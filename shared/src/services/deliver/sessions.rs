@@ -7,10 +7,7 @@ use std::{
 };
 
 use crate::{
-    domain::id::SessionId,
-    domain::session::UnknownPolicy,
-    domain::system::System,
-    domain::time::Timestamp,
+    domain::{id::SessionId, session::UnknownPolicy, system::System, time::Timestamp},
     store::{Store, StoreError},
 };
 

@@ -3,10 +3,7 @@
 
 use super::Receiver;
 use crate::{
-    domain::id::ChatId,
-    domain::message_action::MessageAction,
-    domain::message_key::MessageKey,
-    domain::status_update::StatusUpdate,
+    domain::{id::ChatId, message_action::MessageAction, message_key::MessageKey, status_update::StatusUpdate},
     store::{Applied, EarlyAction, StoreError},
 };
 

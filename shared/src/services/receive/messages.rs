@@ -4,10 +4,12 @@ use futures_util::{StreamExt, stream};
 
 use super::{MAX_CONCURRENT_REQUESTS, Receiver, task::Conversation};
 use crate::{
-    domain::inbound::{Inbound, InboundBatch},
-    domain::message::Source,
-    domain::message_action::MessageAction,
-    domain::status_update::StatusUpdate,
+    domain::{
+        inbound::{Inbound, InboundBatch},
+        message::Source,
+        message_action::MessageAction,
+        status_update::StatusUpdate,
+    },
     store::{Applied, StoreError},
     telemetry::Metric,
     whatsapp::Peer,

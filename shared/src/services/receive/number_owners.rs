@@ -7,8 +7,7 @@ use std::{
 };
 
 use crate::{
-    domain::system::System,
-    domain::time::Timestamp,
+    domain::{system::System, time::Timestamp},
     store::{NumberOwner, Store, StoreError},
 };
 

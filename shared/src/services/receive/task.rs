@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    domain::inbound::Inbound,
-    domain::message::Source,
-    domain::message_key::MessageKey,
-    domain::pairing::{PairingAttempt, pairing_attempt},
-    domain::status_update::StatusUpdate,
-    domain::webhook_event::WebhookEvent,
+    domain::{
+        inbound::Inbound,
+        message::Source,
+        message_key::MessageKey,
+        pairing::{PairingAttempt, pairing_attempt},
+        status_update::StatusUpdate,
+        webhook_event::WebhookEvent,
+    },
     whatsapp::{ContactUpdate, Peer, ReceivedMessage, Update},
 };
 

@@ -10,13 +10,15 @@ use serde_json::value::RawValue;
 
 use super::{WorkerError, require_worker};
 use crate::{
-    domain::id::{ChatId, SessionId},
-    domain::message::{MessageResponse, MessageStatus},
-    domain::message_key::MessageKey,
-    domain::retry::expires_at,
-    domain::session::Session,
-    domain::system::System,
-    domain::time::Timestamp,
+    domain::{
+        id::{ChatId, SessionId},
+        message::{MessageResponse, MessageStatus},
+        message_key::MessageKey,
+        retry::expires_at,
+        session::Session,
+        system::System,
+        time::Timestamp,
+    },
     store::{Store, WorkerMessage},
 };
 

@@ -2,11 +2,13 @@
 
 use super::{WorkerError, require_worker};
 use crate::{
-    domain::id::SessionId,
-    domain::identity::Address,
-    domain::inbound::{Inbound, InboundBatch},
-    domain::message::Source,
-    domain::worker::worker_number,
+    domain::{
+        id::SessionId,
+        identity::Address,
+        inbound::{Inbound, InboundBatch},
+        message::Source,
+        worker::worker_number,
+    },
     store::Store,
 };
 

@@ -5,7 +5,7 @@ use super::{
     contacts::{Contact, addresses, complete, union},
     json::Object,
 };
-use crate::{domain::identity::Address, domain::time::Timestamp};
+use crate::domain::{identity::Address, time::Timestamp};
 
 /// News about a contact's addresses. Times are WhatsApp's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -9,12 +9,14 @@ use super::{
     json::Object,
 };
 use crate::{
-    domain::identity::Address,
-    domain::inbound::Inbound,
-    domain::message::{MessageStatus, MessageType},
-    domain::message_action::{ActionKind, MessageAction},
-    domain::time::Timestamp,
-    domain::whatsapp_error::WhatsAppError,
+    domain::{
+        identity::Address,
+        inbound::Inbound,
+        message::{MessageStatus, MessageType},
+        message_action::{ActionKind, MessageAction},
+        time::Timestamp,
+        whatsapp_error::WhatsAppError,
+    },
     whatsapp::errors::GraphError,
 };
 

@@ -8,7 +8,7 @@ use super::{
     message::{self, ParsedMessage},
     status,
 };
-use crate::{domain::message::Source, domain::webhook_event::WebhookEvent};
+use crate::domain::{message::Source, webhook_event::WebhookEvent};
 
 /// The maximum length of a phone number ID, in bytes.
 const NUMBER_ID_LIMIT: usize = 128;

@@ -4,8 +4,8 @@ use serde_json::value::RawValue;
 
 use super::json::Object;
 use crate::{
-    domain::message::Receipt, domain::message_key::MessageKey, domain::status_update::StatusUpdate,
-    domain::whatsapp_error::WhatsAppError, whatsapp::errors::GraphError,
+    domain::{message::Receipt, message_key::MessageKey, status_update::StatusUpdate, whatsapp_error::WhatsAppError},
+    whatsapp::errors::GraphError,
 };
 
 /// The maximum size of `pricing` and `conversation`, in bytes. Larger ones are dropped, which keeps items small.

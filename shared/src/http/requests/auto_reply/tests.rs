@@ -1,7 +1,9 @@
 use super::*;
 use crate::{
-    domain::auto_reply::Rule,
-    domain::id::{RuleId, SessionId},
+    domain::{
+        auto_reply::Rule,
+        id::{RuleId, SessionId},
+    },
     http::Body,
 };
 
