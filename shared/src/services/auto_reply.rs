@@ -63,7 +63,8 @@ impl Responder {
         Self { store, system, limits, metrics: Metrics::default() }
     }
 
-    /// Evaluates the rules for a batch of messages, those of one chat in order. Returns each message's outcome, in any order.
+    /// Evaluates the rules for a batch of messages, those of one chat in order. Returns each message's outcome, in any
+    /// order.
     pub async fn respond<T>(&self, messages: Vec<(T, Message)>) -> Vec<(T, Result<(), StoreError>)> {
         let mut chats: BTreeMap<ChatId, Vec<(T, Message)>> = BTreeMap::new();
         for (tag, message) in messages {

@@ -136,9 +136,9 @@ impl Credentials {
         Ok(newer.is_some_and(|newer| newer.verify_token.contains(token)))
     }
 
-    /// Returns the app that signed a webhook, or `None` if the signature is invalid. `signature` is the value of the header
-    /// `X-Hub-Signature-256`. Tries cached secrets first, and the deployment's before the numbers', so that most webhooks
-    /// need one comparison.
+    /// Returns the app that signed a webhook, or `None` if the signature is invalid. `signature` is the value of the
+    /// header `X-Hub-Signature-256`. Tries cached secrets first, and the deployment's before the numbers', so that most
+    /// webhooks need one comparison.
     ///
     /// # Errors
     ///
@@ -228,7 +228,8 @@ impl Credentials {
     /// Looks for a replacement of a token that WhatsApp has refused.
     pub async fn replacement(&self, phone_number_id: &str, refused: &AccessToken) -> Replacement {
         let now = self.system.now();
-        // Credentials read after the refused token are new enough: of many sends that fail at once, one reads them again.
+        // Credentials read after the refused token are new enough: of many sends that fail at once, one reads them
+        // again.
         let age = now.since(refused.read_at);
         let mut is_current = true;
         if let Some(numbers) = &self.numbers

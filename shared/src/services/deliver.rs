@@ -33,8 +33,8 @@ use crate::{
     whatsapp::CloudApi,
 };
 
-/// The end of an invocation, in which it requests no more reservations. Messages that have one by then can still be sent
-/// and settled, or released, before Lambda ends the process.
+/// The end of an invocation, in which it requests no more reservations. Messages that have one by then can still be
+/// sent and settled, or released, before Lambda ends the process.
 const SHUTDOWN_MARGIN: Duration = Duration::from_secs(20);
 
 /// The maximum number of chats to process concurrently.
@@ -150,8 +150,8 @@ impl Dispatcher {
         self.self_invoker.invoke(self.system.now()).await;
     }
 
-    /// Delivers messages, those of one chat in order, and starts a [`DuePoller`] if one of them is due again soon. Returns
-    /// each message's outcome, in any order.
+    /// Delivers messages, those of one chat in order, and starts a [`DuePoller`] if one of them is due again soon.
+    /// Returns each message's outcome, in any order.
     pub async fn deliver<T>(&self, messages: Vec<(T, PendingMessage)>) -> Vec<(T, Result<(), DeliveryError>)> {
         let outcomes = self.deliver_chats(messages).await;
         let next_due = self.next_due.lock().ok().and_then(|mut next_due| next_due.take());

@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 2 * 1024 * 1024;
 /// A message's JSON as WhatsApp or a worker sent it.
 #[derive(Debug)]
 pub enum Received {
-    /// There is none: Qasid sent the message, and `content` has the sent JSON.
+    /// Nothing: the business sent the message, and its `content` has the JSON.
     Nothing,
     /// The received JSON.
     Json(Box<RawValue>),
@@ -33,8 +33,8 @@ pub enum ExportError {
     Json(#[from] serde_json::Error),
 }
 
-/// Returns a page of an export, with each message serialized by `render`. A page has fewer messages than the list asks for
-/// if they are long, but at least one.
+/// Returns a page of an export, with each message serialized by `render`. A page has fewer messages than the list asks
+/// for if they are long, but at least one.
 ///
 /// # Errors
 ///

@@ -57,8 +57,8 @@ impl ReadReceipts {
         Ok((chat, receipt))
     }
 
-    /// Marks the contact's last message as read at WhatsApp, which includes all messages before it (Meta, *Mark messages
-    /// as read*).
+    /// Marks the contact's last message as read at WhatsApp, which includes all messages before it (Meta, *Mark
+    /// messages as read*).
     async fn send(&self, session: &Session, chat: &Chat) -> ReadReceipt {
         let (Some(number), Some(wamid)) = (&session.phone_number_id, &chat.last_inbound_wamid) else {
             return ReadReceipt::NONE;

@@ -62,8 +62,8 @@ impl Receiver {
     /// # Errors
     ///
     /// - [`ReceiveError::NotJson`] if the body isn't JSON. The body is stored as an event first.
-    /// - [`ReceiveError::Store`] if at least one update could not be stored. The others are stored, and receiving the same
-    ///   body again stores the rest.
+    /// - [`ReceiveError::Store`] if at least one update could not be stored. The others are stored, and receiving the
+    ///   same body again stores the rest.
     pub async fn receive(&self, body: &[u8], webhook_app: &WebhookApp) -> Result<(), ReceiveError> {
         let tasks = match updates(body) {
             Ok(updates) => task::group(self.authorized_updates(updates, webhook_app).await?),

@@ -10,8 +10,8 @@ use crate::{aws::ServiceClient, domain::time::Timestamp, telemetry};
 /// The event of a self-invocation.
 const EVENT: &str = r#"{"source":"qasid.self-invoke"}"#;
 
-/// The minimum time between self-invocations of one process. Skipping one is safe: the previous invocation is running, and
-/// the schedule starts one every minute.
+/// The minimum time between self-invocations of one process. Skipping one is safe: the previous invocation is running,
+/// and the schedule starts one every minute.
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts asynchronous invocations of the running function.
@@ -36,17 +36,17 @@ impl SelfInvoker {
     }
 
     /// Invokes the function asynchronously (AWS, *Lambda API Reference*, Invoke, type `Event`) with the event
-    /// `{"source":"qasid.self-invoke"}`. Returns when Lambda has accepted the event. Logs a failure, because the schedule
-    /// starts an invocation within a minute. The same applies if Lambda stops a chain of 16 self-invocations as a loop
-    /// (AWS, *Lambda Developer Guide*, recursive loop detection).
+    /// `{"source":"qasid.self-invoke"}`. Returns when Lambda has accepted the event. Logs a failure, because the
+    /// schedule starts an invocation within a minute. The same applies if Lambda stops a chain of 16 self-invocations
+    /// as a loop (AWS, *Lambda Developer Guide*, recursive loop detection).
     pub async fn invoke_now(&self) {
         if let Err(error) = self.client.invoke_async(&self.function, EVENT).await {
             tracing::warn!(error = telemetry::chain(&*error), "self-invocation failed");
         }
     }
 
-    /// Returns whether the minimum time has passed. A failed invocation counts as well, so that a failing API is not called
-    /// for each message.
+    /// Returns whether the minimum time has passed. A failed invocation counts as well, so that a failing API is not
+    /// called for each message.
     fn is_allowed(&self, now: Timestamp) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let is_allowed = last.is_none_or(|last| now.since(last) >= MIN_INTERVAL);

@@ -22,8 +22,8 @@ use crate::{
     store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError},
 };
 
-/// How long to retry while other writers change the chat. Shorter than the function's timeout, so that the caller receives
-/// a response.
+/// How long to retry while other writers change the chat. Shorter than the function's timeout, so that the caller
+/// receives a response.
 const RETRY_BUDGET: Duration = Duration::from_secs(6);
 
 /// A caller's valid request to send a message.
@@ -46,8 +46,8 @@ struct SendResponse {
 }
 
 impl SendRequest {
-    /// Returns the SHA-256 hash, in hexadecimal, by which two requests with the same idempotency key are compared. Uses the
-    /// recipient as written, because a repeated request repeats its bytes.
+    /// Returns the SHA-256 hash, in hexadecimal, by which two requests with the same idempotency key are compared. Uses
+    /// the recipient as written, because a repeated request repeats its bytes.
     fn hash(&self) -> String {
         let mut hash = Sha256::new();
         let content = self.content.json.to_string();

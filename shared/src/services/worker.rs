@@ -1,5 +1,5 @@
-//! Linked-device workers: processes with a WhatsApp Web connection. They claim a session's pending messages under leases,
-//! settle them, and submit the messages that the device receives.
+//! Linked-device workers: processes with a WhatsApp Web connection. They claim a session's pending messages under
+//! leases, settle them, and submit the messages that the device receives.
 
 mod claim;
 mod receive;

@@ -1,4 +1,5 @@
-//! The due poller: delivers retries, paced messages, messages with an unknown outcome, and messages that the stream missed.
+//! The due poller: delivers retries, paced messages, messages with an unknown outcome, and messages that the stream
+//! missed.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -36,8 +37,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often to query while due items wait for a running job of their chat.
 const BUSY_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The maximum number of items to read from each shard in one poll: about what is sent in a few seconds. All of them are
-/// read before the first one is sent.
+/// The maximum number of items to read from each shard in one poll: about what is sent in a few seconds. All of them
+/// are read before the first one is sent.
 const SHARD_LIMIT: i32 = 24;
 
 /// Delivers due messages while it holds the leader lease, for as long as more are due soon.
@@ -93,7 +94,8 @@ impl DuePoller {
     ///
     /// # Errors
     ///
-    /// [`DeliveryError::Store`] if due items or the lease can't be read or written. Failures of single messages are logged.
+    /// [`DeliveryError::Store`] if due items or the lease can't be read or written. Failures of single messages are
+    /// logged.
     pub async fn run(&self) -> Result<(), DeliveryError> {
         let mut jobs = Jobs::default();
         let result = self.poll(&mut jobs).await;

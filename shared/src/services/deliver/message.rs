@@ -23,8 +23,8 @@ use crate::{
 /// How often to check whether a paused session was resumed. Resuming it makes its messages due as well.
 pub(super) const PAUSED_RECHECK_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
-/// How long after its predecessor is due a message is due itself. The process that finishes the predecessor normally sends
-/// it before.
+/// The time from a predecessor's due time to the message's own. The process that finishes the predecessor normally sends
+/// the message earlier.
 const PREDECESSOR_RECHECK_DELAY: Duration = Duration::from_secs(5);
 
 /// Whether a message still waits for its predecessor.
@@ -117,9 +117,9 @@ impl Dispatcher {
         if allows_followers(predecessor.message.status, policy) {
             return Ok(PredecessorState::Finished { pair_tat });
         }
-        // The process that finishes the predecessor sends this message too, and the `DuePoller` does otherwise. Defer it
-        // before `wait_for`: a process that finishes the predecessor without time for this message makes it due at once,
-        // and a later `defer` would overwrite that.
+        // The process that finishes the predecessor sends this message too, and the `DuePoller` does otherwise. Defer
+        // it before `wait_for`: a process that finishes the predecessor without time for this message makes it due at
+        // once, and a later `defer` would overwrite that.
         let now = self.system.now();
         let due_at = predecessor.due_at.unwrap_or(now).max(now).after(PREDECESSOR_RECHECK_DELAY);
         self.defer(&found.message.key(), due_at).await?;

@@ -76,8 +76,8 @@ impl Dispatcher {
         }
     }
 
-    /// Waits for the reservation. Reserves again if a busy machine missed it. Returns when to retry if that would be after
-    /// `last_post`, because another process may settle the message once the lease has expired.
+    /// Waits for the reservation. Reserves again if a busy machine missed it. Returns when to retry if that would be
+    /// after `last_post`, because another process may settle the message once the lease has expired.
     async fn wait_to_post(
         &self,
         phone_number_id: &str,
@@ -100,8 +100,9 @@ impl Dispatcher {
         }
     }
 
-    /// Posts a message. If WhatsApp refuses the token, posts once more with a newer one: the first post had no effect. If
-    /// newer credentials can't be read, the message counts as not sent, so that an old token doesn't pause the session.
+    /// Posts a message. If WhatsApp refuses the token, posts once more with a newer one: the first post had no effect.
+    /// If newer credentials can't be read, the message counts as not sent, so that an old token doesn't pause the
+    /// session.
     async fn post(
         &self,
         phone_number_id: &str,

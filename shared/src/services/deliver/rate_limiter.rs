@@ -1,7 +1,7 @@
 //! The rate limiter: reserves send times for each business phone number.
 //!
-//! Reservations are taken from an item in the table, in batches, so that all processes together stay within the number's
-//! rate with a few writes per second.
+//! Reservations are taken from an item in the table, in batches, so that all processes together stay within the
+//! number's rate with a few writes per second.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -102,8 +102,8 @@ impl RateLimiter {
         self.wait_within(phone_number_id, Duration::ZERO, MAX_WAIT).await
     }
 
-    /// Reserves again for a claimed message that missed its reservation. The new time is far enough ahead not to be missed
-    /// for the same reason, and may be further ahead than other messages' reservations.
+    /// Reserves again for a claimed message that missed its reservation. The new time is far enough ahead not to be
+    /// missed for the same reason, and may be further ahead than other messages' reservations.
     pub(super) async fn wait_for_reservation(&self, phone_number_id: &str) -> Result<Admission, StoreError> {
         self.wait_within(phone_number_id, CLAIM_MARGIN, 2 * MAX_WAIT).await
     }

@@ -17,9 +17,9 @@ enum Step {
 }
 
 impl Receiver {
-    /// Applies a status to its message, found by the key that WhatsApp returns, or by the wamid. A status without a message
-    /// may belong to a send that isn't settled yet, or to another application. It is stored as an early update. The second
-    /// search finds a message that was stored in between.
+    /// Applies a status to its message, found by the key that WhatsApp returns, or by the wamid. A status without a
+    /// message may belong to a send that isn't settled yet, or to another application. It is stored as an early update.
+    /// The second search finds a message that was stored in between.
     pub(super) async fn apply_status(&self, update: &StatusUpdate, key: Option<MessageKey>) -> Result<(), StoreError> {
         for step in [Step::Key(key), Step::Wamid, Step::StoreEarly, Step::Wamid] {
             let key = match step {

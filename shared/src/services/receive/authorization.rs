@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Receiver {
-    /// Removes what the signing app may not send. The deployment's app may send every update. A number's own app may belong
-    /// to a customer, who could sign updates for other numbers and accounts:
+    /// Removes what the signing app may not send. The deployment's app may send every update. A number's own app may
+    /// belong to a customer, who could sign updates for other numbers and accounts:
     ///
     /// - Messages of other numbers are stored as unowned.
     /// - Statuses and contact updates of other numbers are ignored.

@@ -10,8 +10,8 @@ use crate::{
 };
 
 impl Receiver {
-    /// Stores an event for the number that it names, or for its account if that is known. An update that can't be parsed
-    /// may contain a contact's text, so only the number's owner can see it.
+    /// Stores an event for the number that it names, or for its account if that is known. An update that can't be
+    /// parsed may contain a contact's text, so only the number's owner can see it.
     pub(super) async fn store_event(&self, event: WebhookEvent) -> Result<(), StoreError> {
         if event.reason.is_some() {
             self.metrics.add(Metric::WebhookParseFailed, 1);

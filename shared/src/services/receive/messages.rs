@@ -42,7 +42,8 @@ impl Receiver {
         Ok(())
     }
 
-    /// Removes messages that are stored under another key: messages sent through the API, and repetitions in the history.
+    /// Removes messages that are stored under another key: messages sent through the API, and repetitions in the
+    /// history.
     async fn without_known(
         &self,
         number: &str,

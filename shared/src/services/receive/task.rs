@@ -39,8 +39,8 @@ impl From<ReceivedMessage> for Conversation {
     }
 }
 
-/// Groups updates that write the same items: messages by contact, statuses by message. Removes duplicate wamids, because a
-/// transaction can't write an item twice.
+/// Groups updates that write the same items: messages by contact, statuses by message. Removes duplicate wamids,
+/// because a transaction can't write an item twice.
 pub(super) fn group(updates: Vec<Update>) -> Vec<Task> {
     let mut tasks: Vec<Task> = Vec::new();
     let mut conversations: HashMap<String, usize> = HashMap::new();

@@ -21,7 +21,9 @@ proptest! {
     }
 
     #[test]
-    fn reservations_are_taken_once_and_ahead(asked in proptest::collection::vec((0i64..300_000, 0i64..200_000), 1..100)) {
+    fn reservations_are_taken_once_and_ahead(
+        asked in proptest::collection::vec((0i64..300_000, 0i64..200_000), 1..100),
+    ) {
         let reservations = (0..64).map(|number| Reservation(number * 12_500)).collect();
         let mut number = NumberReservations { reservations, ..NumberReservations::default() };
         let (mut now, mut taken) = (0, Vec::new());
