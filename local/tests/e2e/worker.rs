@@ -271,7 +271,7 @@ async fn message_past_its_validity_fails_and_is_not_offered() {
     assert_eq!(ids(&claim(&app, &session_id, 10).await), sent[1..]);
     let failed = message_item(&app, &sent[0]).await;
     assert_eq!(failed["status"], "failed");
-    assert!(failed["error"].as_str().unwrap().contains("was not sent"));
+    assert!(failed["error"].as_str().unwrap().contains("expired before a worker claimed it"));
     assert!(failed["failed_at"].is_string() && failed.get("due_key").is_none());
 }
 
