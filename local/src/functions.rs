@@ -1,17 +1,21 @@
 //! Builds the function binaries, once per process and with the profile of this crate.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
-use tokio::sync::OnceCell;
-use tokio::time::{Instant, interval_at};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    sync::OnceCell,
+    time::{Instant, interval_at},
+};
 
 use crate::console::{Console, Kind};
 

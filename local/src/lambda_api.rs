@@ -1,15 +1,15 @@
-//! A stand-in for the Lambda API that knows one operation, `Invoke`: how a function invokes another, or itself.
+//! A fake of the Lambda API with one operation: `Invoke`, by which a function invokes another, or itself.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, State},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::post,
+};
 use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -21,32 +21,32 @@ use crate::{
     lambda::{Invocation, InvokeError, Lambda},
 };
 
-/// Asynchronous invocations of one function that have not ended. Lambda queues as many as come; a laptop has few
-/// processes, and a function that invokes itself without end would take them all.
+/// The maximum number of unfinished asynchronous invocations of a function. Lambda has a queue; here, a function that
+/// invokes itself endlessly would occupy all processes.
 const PENDING_LIMIT: usize = 4;
-/// An event of an asynchronous invocation: 1 MB (Lambda developer guide, "Lambda quotas").
+/// The maximum size of the event of an asynchronous invocation (Lambda developer guide, "Lambda quotas").
 const EVENT_LIMIT: usize = 1024 * 1024;
 
 struct Api {
     lambda: Lambda,
-    /// What each function, by its package name, may still have pending.
+    /// The remaining asynchronous invocations of each function, by its package name.
     functions: BTreeMap<String, Arc<Semaphore>>,
     running: TaskTracker,
     console: Console,
 }
 
-/// An error in the API's shape ("Invoke", "Errors", in the Lambda API Reference).
-struct Refusal {
+/// An error response (Lambda API Reference, "Invoke", "Errors").
+struct ApiError {
     status: StatusCode,
     kind: &'static str,
     message: String,
 }
 
-/// Serves `Invoke` for `functions` (package names) until `shutdown`, and returns when the asynchronous invocations that
-/// were begun have ended. Unlike Lambda, it does not repeat one that fails.
+/// Serves `Invoke` for `functions` (package names) until `shutdown`. Returns when all asynchronous invocations have
+/// ended. Unlike Lambda, it doesn't retry a failed one.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// If the listener can't be used.
 pub async fn serve(
     listener: std::net::TcpListener,
     functions: Vec<String>,
@@ -61,7 +61,7 @@ pub async fn serve(
     let api = Arc::new(Api { lambda, functions, running: running.clone(), console });
     let app = Router::new()
         .route("/2015-03-31/functions/{function}/invocations", post(invoke))
-        // The limits are Lambda's own, and differ by the kind of invocation.
+        // Lambda's limits depend on the invocation type.
         .layer(DefaultBodyLimit::disable())
         .with_state(api);
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await?;
@@ -80,19 +80,20 @@ async fn invoke(
     let invoked = match kind {
         "RequestResponse" => api.synchronously(&function, event).await,
         "Event" => api.asynchronously(&function, event),
-        _ => Err(Refusal::new(
+        _ => Err(ApiError::new(
             StatusCode::BAD_REQUEST,
             "InvalidParameterValueException",
-            format!("a local run cannot honour the invocation type {kind:?}"),
+            format!("the local run doesn't support the invocation type {kind:?}"),
         )),
     };
-    invoked.unwrap_or_else(Refusal::into_response)
+    invoked.unwrap_or_else(ApiError::into_response)
 }
 
 impl Api {
-    /// The function's answer, or what it failed with, in the body: both are 200, told apart by a header.
-    async fn synchronously(&self, function: &str, event: Bytes) -> Result<Response, Refusal> {
-        let (name, _) = self.known(function)?;
+    /// Invokes a function and returns its response, or its error with the header `x-amz-function-error`. Both have the
+    /// status 200.
+    async fn synchronously(&self, function: &str, event: Bytes) -> Result<Response, ApiError> {
+        let (name, _) = self.find(function)?;
         let event = event_of(event)?;
         let Invocation { result, usage, duration, .. } = self.lambda.invoke_measured(name, event).await;
         let took = duration.as_millis();
@@ -102,9 +103,9 @@ impl Api {
                 self.console.line(Kind::Function, format!("{name} invoked, {took} ms, {usage}"));
                 Ok((StatusCode::OK, [executed], answer).into_response())
             }
-            Err(error @ InvokeError::TooLarge { .. }) => Err(Refusal::too_large(error.to_string())),
+            Err(error @ InvokeError::TooLarge { .. }) => Err(ApiError::too_large(error.to_string())),
             Err(error @ InvokeError::Stopped) => {
-                Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", error.to_string()))
+                Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", error.to_string()))
             }
             Err(error) => {
                 self.console.line(Kind::Problem, format!("{name} invoked: {error}, {took} ms"));
@@ -120,17 +121,17 @@ impl Api {
         }
     }
 
-    /// 202 at once; the invocation goes on by itself.
-    fn asynchronously(&self, function: &str, event: Bytes) -> Result<Response, Refusal> {
-        let (name, pending) = self.known(function)?;
+    /// Starts an invocation and returns 202.
+    fn asynchronously(&self, function: &str, event: Bytes) -> Result<Response, ApiError> {
+        let (name, pending) = self.find(function)?;
         if event.len() > EVENT_LIMIT {
             let message = format!("{} byte payload is too large for the Event invocation type", event.len());
-            return Err(Refusal::too_large(message));
+            return Err(ApiError::too_large(message));
         }
         let event = event_of(event)?;
-        let Ok(slot) = Arc::clone(pending).try_acquire_owned() else {
-            let message = format!("{PENDING_LIMIT} asynchronous invocations of {name} have not ended yet");
-            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", message));
+        let Ok(permit) = Arc::clone(pending).try_acquire_owned() else {
+            let message = format!("{PENDING_LIMIT} asynchronous invocations of {name} have not ended");
+            return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", message));
         };
         let (lambda, console, name) = (self.lambda.clone(), self.console.clone(), name.to_owned());
         self.running.spawn(async move {
@@ -142,22 +143,22 @@ impl Api {
                     console.line(Kind::Function, format!("{name} invoked asynchronously, {took} ms, {usage}"));
                 }
                 Err(InvokeError::Stopped) => {}
-                Err(problem) => {
-                    console.line(Kind::Problem, format!("{name} invoked asynchronously: {problem}, {took} ms"));
+                Err(error) => {
+                    console.line(Kind::Problem, format!("{name} invoked asynchronously: {error}, {took} ms"));
                 }
             }
-            drop(slot);
+            drop(permit);
         });
         Ok(StatusCode::ACCEPTED.into_response())
     }
 
-    /// The function of this name, partial ARN or ARN, each with or without the one version there is here.
-    fn known(&self, function: &str) -> Result<(&str, &Arc<Semaphore>), Refusal> {
+    /// Returns the function with this name, partial ARN, or ARN, each with or without the version `$LATEST`.
+    fn find(&self, function: &str) -> Result<(&str, &Arc<Semaphore>), ApiError> {
         let unqualified = function.strip_suffix(":$LATEST").unwrap_or(function);
         let name = unqualified.rsplit_once(":function:").map_or(unqualified, |(_, name)| name);
         match self.functions.get_key_value(name) {
             Some((name, pending)) => Ok((name, pending)),
-            None => Err(Refusal::new(
+            None => Err(ApiError::new(
                 StatusCode::NOT_FOUND,
                 "ResourceNotFoundException",
                 format!("Function not found: {function}"),
@@ -166,14 +167,14 @@ impl Api {
     }
 }
 
-/// No event is an empty one.
-fn event_of(event: Bytes) -> Result<Bytes, Refusal> {
+/// Returns the body as an event: `{}` if it is empty.
+fn event_of(event: Bytes) -> Result<Bytes, ApiError> {
     if event.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
     match serde_json::from_slice::<IgnoredAny>(&event) {
         Ok(_) => Ok(event),
-        Err(error) => Err(Refusal::new(
+        Err(error) => Err(ApiError::new(
             StatusCode::BAD_REQUEST,
             "InvalidRequestContentException",
             format!("Could not parse request body into json: {error}"),
@@ -181,13 +182,13 @@ fn event_of(event: Bytes) -> Result<Bytes, Refusal> {
     }
 }
 
-impl Refusal {
-    fn new(status: StatusCode, kind: &'static str, message: String) -> Refusal {
-        Refusal { status, kind, message }
+impl ApiError {
+    fn new(status: StatusCode, kind: &'static str, message: String) -> ApiError {
+        ApiError { status, kind, message }
     }
 
-    fn too_large(message: String) -> Refusal {
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message)
+    fn too_large(message: String) -> ApiError {
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message)
     }
 
     fn into_response(self) -> Response {

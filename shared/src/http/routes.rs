@@ -48,7 +48,7 @@ impl Route {
     }
 }
 
-/// Returns the route of a path for any method; `None` if there is none. A path without variables takes precedence:
+/// Returns the route of a path for any method; `None` for an unknown path. A path without variables takes precedence:
 /// `/api/messages/send` isn't a message's.
 pub fn route_of(path: &str) -> Option<&'static Route> {
     let exact = ALL.iter().find(|route| route.path == path);

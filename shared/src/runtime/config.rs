@@ -79,13 +79,13 @@ impl Environment {
         self.optional("ORIGIN_SECRET_ID")
     }
 
-    /// `NUMBERS_KEY_ID`: ARN of the KMS key that encrypts the credentials of numbers; `None` if there is none.
+    /// `NUMBERS_KEY_ID`: ARN of the KMS key that encrypts the credentials of numbers; `None` without one.
     pub fn numbers_key_id(self) -> Option<String> {
         self.optional("NUMBERS_KEY_ID")
     }
 
     /// `TOKEN_ISSUER`, `TOKEN_AUDIENCE`, and `TOKEN_KEYS_URL`: the identity provider whose tokens are accepted besides API
-    /// keys; `None` if there is none. The audience is required, because a token for another application proves nothing.
+    /// keys; `None` without one. The audience is required, because a token for another application proves nothing.
     pub fn token_issuer(self) -> Result<Option<TokenIssuer>, MissingVariable> {
         let Some(issuer) = self.optional("TOKEN_ISSUER") else { return Ok(None) };
         let audience = self.required("TOKEN_AUDIENCE")?;

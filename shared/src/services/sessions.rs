@@ -51,7 +51,7 @@ pub enum QrCode {
     Ready(String, Timestamp),
 }
 
-/// Returns the owner's session, and creates it if there is none. Without a number, a worker pairs the session.
+/// Returns the owner's session, and creates it if it doesn't exist. Without a number, a worker pairs the session.
 pub async fn create(
     store: &Store,
     system: System,

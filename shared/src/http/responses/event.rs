@@ -24,7 +24,7 @@ pub(super) struct EventResponse {
     pub wamid: Option<String>,
     /// The content that WhatsApp sent, as JSON.
     pub payload: Option<Value>,
-    /// The same as text if it isn't JSON; its first part if it is too large for a response.
+    /// The content as text if it isn't JSON, or its first part if it is too large for a response.
     pub raw: Option<String>,
     /// `base64` if the content isn't text.
     pub encoding: Option<String>,
