@@ -24,7 +24,7 @@ const MAX_CONCURRENT: usize = 2;
 /// Invokes `function` (package name) immediately and then once per period, until `shutdown`. The immediate invocation
 /// picks up work left over from an earlier run.
 ///
-/// As with asynchronous invocations on Lambda, a slow invocation does not delay the next one. If [`MAX_CONCURRENT`]
+/// As with asynchronous invocations on Lambda, a slow invocation does not delay the next one. If `MAX_CONCURRENT`
 /// invocations are in progress, the event is dropped and reported on the console. A failed invocation is reported and
 /// not retried, because the next period does the same work.
 pub async fn run(schedule: Schedule, function: String, lambda: Lambda, console: Console, shutdown: CancellationToken) {

@@ -93,7 +93,7 @@ fn address_change(message: &Object<'_>) -> Option<ContactUpdate> {
     changed(from, to, message)
 }
 
-/// Reads the former address from "User … changed from <old> to <new>", the only place that has it in webhooks of early
+/// Reads the former address from `User … changed from <old> to <new>`, the only place that has it in webhooks of early
 /// 2026. The contact chooses the name in the sentence, so only the end counts, and only if `<new>` is one of `to`.
 fn former_address_in_body(body: &str, to: &[Address]) -> Option<Address> {
     let (old, new) = body.rsplit_once(" changed from ")?.1.split_once(" to ")?;
