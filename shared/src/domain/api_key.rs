@@ -77,7 +77,7 @@ pub struct KeyHash(String);
 impl KeyHash {
     /// Hashes a credential.
     pub fn of(credential: &str) -> Self {
-        Self(Sha256::digest(credential).iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex::encode(Sha256::digest(credential)))
     }
 
     /// Returns the ID of the key with this hash. It is derived from the hash, so that the secret and the ID lead to the

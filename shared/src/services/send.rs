@@ -57,7 +57,7 @@ impl SendRequest {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(hash.finalize())
     }
 }
 
