@@ -7,6 +7,7 @@ pub mod chat;
 pub mod ciphertext;
 pub mod contact;
 pub mod content;
+pub mod country;
 pub mod cursor;
 pub mod erasure;
 pub mod id;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::test_app::TestApp;
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 31] = [
+const FUNCTIONS: [&str; 32] = [
     "authorizer",
     "create-session",
     "session-status",
@@ -16,6 +16,7 @@ const FUNCTIONS: [&str; 31] = [
     "session-qr",
     "session-state",
     "session-resume",
+    "session-settings",
     "receive-message",
     "chats",
     "chat",

@@ -94,6 +94,9 @@ fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
         }
         "PUT /api/auto-replies/{ruleId}" => (rule.clone(), auto_reply, Refusal::Missing),
         "DELETE /api/chats/{chatId}" => (chat.clone(), Value::Null, Refusal::Missing),
+        "PATCH /api/session" => {
+            ("".to_owned(), json!({"sessionId": session, "defaultCountry": "EG"}), Refusal::Missing)
+        }
         "DELETE /api/session" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/events" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "POST /api/keys" => {

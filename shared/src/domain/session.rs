@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
+    country::Country,
     id::SessionId,
     message::Channel,
     pairing::{PairingCode, pairing_link},
@@ -26,6 +27,19 @@ pub enum UnknownPolicy {
     Fail,
     /// Sends the message again. The recipient always gets the message, but may get it twice.
     Resend,
+}
+
+impl UnknownPolicy {
+    /// Every policy.
+    pub const ALL: [Self; 2] = [Self::Fail, Self::Resend];
+
+    /// Returns the policy's name in requests, responses, and the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Resend => "resend",
+        }
+    }
 }
 
 /// A session as stored.
@@ -59,10 +73,44 @@ pub struct Session {
     /// The handling of messages whose outcome stays unknown.
     #[serde(default)]
     pub unknown_policy: UnknownPolicy,
+    /// The country of phone numbers that are written without a country code.
+    #[serde(default)]
+    pub default_country: Option<Country>,
     /// When the session was created.
     pub created_at: Timestamp,
     /// When the session was last updated.
     pub updated_at: Timestamp,
+}
+
+/// A change of one setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Setting<T> {
+    /// Leaves the setting as it is.
+    #[default]
+    Keep,
+    /// Resets the setting to its default.
+    Reset,
+    /// Sets the setting to a value.
+    Set(T),
+}
+
+impl<T: Default> Setting<T> {
+    /// Returns the value after the change of `value`.
+    pub fn apply(self, value: T) -> T {
+        match self {
+            Self::Keep => value,
+            Self::Reset => T::default(),
+            Self::Set(value) => value,
+        }
+    }
+}
+
+/// A change of a session's settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are those of Session")]
+pub struct SettingsChange {
+    pub unknown_policy: Setting<UnknownPolicy>,
+    pub default_country: Setting<Option<Country>>,
 }
 
 /// The QR code of a session that is not paired yet.
@@ -114,6 +162,7 @@ impl Session {
             channel: Channel::CloudApi,
             paused_reason: None,
             unknown_policy: UnknownPolicy::Fail,
+            default_country: None,
             created_at: now,
             updated_at: now,
         };
@@ -123,6 +172,15 @@ impl Session {
             session.pairing_code = Some(qr.code);
         }
         session
+    }
+
+    /// Returns the session after a change of its settings.
+    pub fn with_settings(self, change: SettingsChange) -> Self {
+        Self {
+            unknown_policy: change.unknown_policy.apply(self.unknown_policy),
+            default_country: change.default_country.apply(self.default_country),
+            ..self
+        }
     }
 
     /// Returns the state of the QR code at `now`.
@@ -148,6 +206,7 @@ impl Session {
             pairing_error: self.pairing_error.as_deref(),
             paused_reason: self.paused_reason.as_deref(),
             unknown_policy: self.unknown_policy,
+            default_country: self.default_country,
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
@@ -168,6 +227,7 @@ pub struct SessionResponse<'a> {
     pub pairing_error: Option<&'a str>,
     pub paused_reason: Option<&'a str>,
     pub unknown_policy: UnknownPolicy,
+    pub default_country: Option<Country>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -191,6 +251,23 @@ mod tests {
         assert_eq!(session.qr_state(at(1_300)), QrState::Expired);
         session.is_connected = true;
         assert_eq!(session.qr_state(at(1_300)), QrState::Connected);
+    }
+
+    #[test]
+    fn change_of_settings_keeps_resets_or_sets_each() {
+        let country = |code: &str| Some(code.parse().unwrap());
+        let session = Session::new("ada".to_owned(), None, at(0));
+        let set = SettingsChange {
+            unknown_policy: Setting::Set(UnknownPolicy::Resend),
+            default_country: Setting::Set(country("EG")),
+        };
+        let session = session.with_settings(set);
+        assert_eq!((session.unknown_policy, session.default_country), (UnknownPolicy::Resend, country("EG")));
+        let session = session.with_settings(SettingsChange::default());
+        assert_eq!((session.unknown_policy, session.default_country), (UnknownPolicy::Resend, country("EG")));
+        let reset = SettingsChange { unknown_policy: Setting::Reset, default_country: Setting::Reset };
+        let session = session.with_settings(reset);
+        assert_eq!((session.unknown_policy, session.default_country), (UnknownPolicy::Fail, None));
     }
 
     #[test]

@@ -24,6 +24,11 @@ impl ApiError {
         Self { code, message: message.into(), allow: None, cause: None }
     }
 
+    /// The code.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
     /// 400: `field` is missing or blank.
     pub fn missing_field(field: &str) -> Self {
         Self::new(ErrorCode::MissingField, format!("{field} is required"))

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::{ApiError, ErrorCode, read_session_id};
-use crate::domain::id::SessionId;
+use crate::domain::{id::SessionId, session::Setting};
 
 /// The maximum size of a request body, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -72,6 +72,15 @@ impl JsonObject {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(ApiError::invalid_field(format!("{field} must be a string"))),
+        }
+    }
+
+    /// Returns the change of a setting by a field with this value. `null` resets the setting, and an absent field keeps it.
+    pub fn setting<T>(&self, field: &str, value: Option<T>) -> Setting<T> {
+        match value {
+            Some(value) => Setting::Set(value),
+            None if self.fields.contains_key(field) => Setting::Reset,
+            None => Setting::Keep,
         }
     }
 

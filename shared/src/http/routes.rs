@@ -103,8 +103,8 @@ routes! {
     AUTO_REPLY "/api/auto-replies/{ruleId}": GET Needs(Rules), PUT Needs(Rules), DELETE Needs(Rules);
     /// Exports a chat.
     CHAT_EXPORT "/api/chats/{chatId}/export": GET Needs(MessagesRead);
-    /// Erases a session.
-    SESSION "/api/session": DELETE Needs(Sessions);
+    /// Changes a session's settings, or erases a session.
+    SESSION "/api/session": PATCH Needs(Sessions), DELETE Needs(Sessions);
     /// Lists account events, and webhook content that couldn't be parsed.
     EVENTS "/api/events": GET Needs(MessagesRead);
     /// Creates or lists API keys.

@@ -6,7 +6,7 @@ use crate::{
         message::Channel,
         number::{BusinessNumber, is_phone_number_id},
         pairing::{PairingCode, number_of_link},
-        session::{Qr, QrState, Session, UnknownPolicy},
+        session::{Qr, QrState, Session, SettingsChange},
         system::System,
         time::Timestamp,
     },
@@ -34,8 +34,8 @@ pub struct NewSession {
     pub owner_id: String,
     /// The number to pair with; `None` for the deployment's own.
     pub phone_number_id: Option<String>,
-    /// What to do with a message whose outcome is unknown.
-    pub unknown_policy: UnknownPolicy,
+    /// The settings that differ from the defaults.
+    pub settings: SettingsChange,
 }
 
 /// The state of a session's QR code.
@@ -67,7 +67,7 @@ pub async fn create(
         let code = PairingCode::from_random(system.random_uuid());
         Qr::new(SessionId::for_owner(&new.owner_id), &number.display_phone_number, code, now)
     });
-    let session = Session { unknown_policy: new.unknown_policy, ..Session::new(new.owner_id, qr, now) };
+    let session = Session::new(new.owner_id, qr, now).with_settings(new.settings);
     Ok(store.sessions().create(session).await?)
 }
 
@@ -92,6 +92,11 @@ async fn find_number(
 /// Returns a session.
 pub async fn find(store: &Store, id: SessionId) -> Result<Session, SessionError> {
     store.sessions().get(id).await?.ok_or(SessionError::NotFound)
+}
+
+/// Changes a session's settings.
+pub async fn change_settings(store: &Store, id: SessionId, change: SettingsChange) -> Result<Session, SessionError> {
+    store.sessions().change_settings(id, change).await?.ok_or(SessionError::NotFound)
 }
 
 /// Resumes a paused session. Returns whether it was paused.

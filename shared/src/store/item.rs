@@ -11,8 +11,10 @@ use uuid::Uuid;
 use super::{StoreError, keys::Key};
 use crate::domain::{
     chat::ChatStatus,
+    country::Country,
     id::{ChatId, MessageId, SessionId},
     message::MessageStatus,
+    session::UnknownPolicy,
     time::Timestamp,
 };
 
@@ -95,6 +97,8 @@ attributes! {
     usize => number,
     MessageStatus => |status: Self| string(status.as_str()),
     ChatStatus => |status: Self| string(status.as_str()),
+    UnknownPolicy => |policy: Self| string(policy.as_str()),
+    Country => |country: Self| string(country.as_str()),
     Timestamp => text,
     ChatId => text,
     MessageId => text,

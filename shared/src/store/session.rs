@@ -11,7 +11,7 @@ use super::{
 use crate::domain::{
     id::SessionId,
     pairing::{PairingAttempt, PairingRefusal},
-    session::{Qr, Session},
+    session::{Qr, Session, SettingsChange},
     time::Timestamp,
 };
 
@@ -129,6 +129,20 @@ impl Sessions<'_> {
                 Ok(Pairing::Refused(reason))
             }
             other => Ok(other),
+        }
+    }
+
+    /// Changes a session's settings. Returns the session; `None` if it doesn't exist.
+    pub async fn change_settings(self, id: SessionId, change: SettingsChange) -> Result<Option<Session>, StoreError> {
+        let update = UpdateBuilder::new(&Key::session(id))
+            .change("unknown_policy", change.unknown_policy)
+            .change("default_country", change.default_country)
+            .set("updated_at", self.0.system.now())
+            .condition("attribute_exists(pk)")
+            .returning_new();
+        match self.0.update("changing settings", update).await? {
+            WriteOutcome::Written { item } => item.map(|item| item::read(SESSION, item)).transpose(),
+            WriteOutcome::Refused { .. } => Ok(None),
         }
     }
 

@@ -15,6 +15,7 @@ use super::{
     item::{Attribute, Item, MaybeAttribute},
     keys::Key,
 };
+use crate::domain::session::Setting;
 
 /// A condition expression. Each `?` stands for one of its values, and `#name` for an attribute whose name DynamoDB
 /// reserves.
@@ -181,6 +182,15 @@ impl UpdateBuilder {
         match value {
             Some(value) => self.set(attribute, value),
             None => self.remove([attribute]),
+        }
+    }
+
+    /// Changes a setting. An absent attribute is the default.
+    pub(super) fn change(self, attribute: &str, change: Setting<impl MaybeAttribute>) -> Self {
+        match change {
+            Setting::Keep => self,
+            Setting::Reset => self.remove([attribute]),
+            Setting::Set(value) => self.set_or_remove(attribute, value.maybe_attribute()),
         }
     }
 

@@ -1,0 +1,18 @@
+//! `PATCH /api/session`: changes a session's settings.
+
+use shared::{
+    domain::session::SettingsChange,
+    http::{responses, routes::SESSION},
+    runtime::{StartError, serve},
+    services::sessions,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartError> {
+    serve(&SESSION, |app, request| async move {
+        let session_id = request.session_of_body()?;
+        let change = SettingsChange::read_some(&request.body.object()?)?;
+        responses::session(&sessions::change_settings(&app.store, session_id, change).await?, None)
+    })
+    .await
+}
