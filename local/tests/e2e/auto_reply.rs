@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     function_failures::kill_function,
-    test_app::{TestApp, insert_event, merge},
+    test_app::{TestApp, insert_event, merge, text_message},
 };
 
 const CONTACT: &str = "201001234567";
@@ -293,4 +293,22 @@ async fn dry_run_explains_every_rule() {
     // Dry runs send nothing and change nothing.
     assert_eq!(app.accepted().await.len(), 1);
     assert_eq!(chat(&app).await["opted_out"], true);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_message_rule_answers_the_first_of_several_messages_in_one_second() {
+    let (app, session_id) = TestApp::connected().await;
+    create_rule(&app, &session_id, json!({"trigger": {"type": "first_message"}, "reply": {"message": "Welcome"}}))
+        .await;
+    let at = json!({"timestamp": crate::test_app::now().to_string()});
+    let contacts: Vec<String> = (0..4).map(|n| format!("20100123456{n}")).collect();
+    for from in &contacts {
+        let message = |n: usize| merge(text_message(&format!("wamid.{from}.{n}"), from, &n.to_string()), &at);
+        app.deliver_messages(&json!((0..5).map(message).collect::<Vec<_>>())).await;
+    }
+    app.accepted_texts(contacts.len()).await;
+    let messages = app.items("message").await;
+    let answered: Vec<&Value> = messages.iter().filter(|message| message["auto_reply"].is_object()).collect();
+    assert_eq!(answered.len(), contacts.len());
+    assert!(answered.iter().all(|message| message["body"] == "0"), "{answered:#?}");
 }

@@ -151,6 +151,7 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
         ours: None,
         opens_window: true,
         has_referral: false,
+        index: 0,
     };
     let batch = InboundBatch {
         session_id,
@@ -181,6 +182,8 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             error: None,
             to: None,
             timestamp: system.now(),
+            received_at: None,
+            receive_index: 0,
             raw: None,
             content: None,
             valid_until: None,

@@ -284,3 +284,40 @@ async fn messages_are_paged_in_both_orders_and_across_merged_chats() {
     let response = patch(&app, &two, &json!({"status": "PENDING"})).await;
     assert_eq!((&response.json["chat"]["id"], &response.json["chat"]["status"]), (&one, &json!("PENDING")));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_one_second_are_listed_and_exported_by_arrival() {
+    let (app, session_id) = TestApp::connected().await;
+    let second = now() - 60;
+    let message = |n: usize| {
+        let at = json!({"timestamp": (second + i64::from(n >= 20)).to_string()});
+        merge(text_message(&format!("wamid.{n:02}"), "201001234567", &format!("{n:02}")), &at)
+    };
+    // One webhook with several messages, several webhooks with one each, and again one with several, in the next second.
+    app.deliver_messages(&json!((0..8).map(message).collect::<Vec<_>>())).await;
+    for n in 8..20 {
+        app.deliver_messages(&json!([message(n)])).await;
+    }
+    app.deliver_messages(&json!((20..24).map(message).collect::<Vec<_>>())).await;
+    // A repetition changes nothing.
+    app.deliver_messages(&json!((4..9).rev().map(message).collect::<Vec<_>>())).await;
+
+    let chat = all_chats(&app, &format!("sessionId={session_id}")).await.remove(0);
+    assert_eq!(chat["last_message"], "23");
+    let expected: Vec<String> = (0..24).map(|n| format!("{n:02}")).collect();
+    let path = format!("/api/chats/{}", chat["id"].as_str().unwrap());
+    let texts = async |path: String| {
+        let messages = app.all(&path, "messages").await.into_iter();
+        messages.map(|message| message["body"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for limit in [1, 2, 7, 20, 100] {
+        assert_eq!(texts(format!("{path}/messages?order=asc&limit={limit}")).await, expected, "{limit}");
+        let mut newest_first = texts(format!("{path}/messages?limit={limit}")).await;
+        newest_first.reverse();
+        assert_eq!(newest_first, expected, "{limit}");
+        assert_eq!(texts(format!("{path}/export?limit={limit}")).await, expected, "{limit}");
+    }
+    // A page is full if there are more messages.
+    let page = app.get(&format!("{path}/messages?limit=7")).await.json;
+    assert_eq!(page["messages"].as_array().unwrap().len(), 7);
+}

@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use crate::domain::time::Timestamp;
 
-/// The version of the byte layout.
+/// The versions of the byte layout.
 const VERSION: u8 = 1;
+const MESSAGE_VERSION: u8 = 2;
 const CHECK_LENGTH: usize = 8;
-const LENGTH: usize = 1 + 8 + 16 + CHECK_LENGTH;
 
 /// A position in a list that is sorted by time and then by ID.
 ///
@@ -37,24 +37,14 @@ pub struct InvalidCursor;
 impl Position {
     /// Returns the cursor for the page after this position. `list` identifies the list, including its filters.
     pub fn cursor(&self, list: &str) -> String {
-        let mut bytes = Vec::with_capacity(LENGTH);
-        bytes.push(VERSION);
-        bytes.extend(self.at.milliseconds().to_be_bytes());
-        bytes.extend(self.id.as_bytes());
-        bytes.extend(check(list, &bytes));
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+        encode(list, &[&[VERSION], &self.at.milliseconds().to_be_bytes(), self.id.as_bytes()])
     }
 
     /// Parses a cursor of `list`, the inverse of [`Position::cursor`].
     pub fn from_cursor(cursor: &str, list: &str) -> Result<Self, InvalidCursor> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
-        let (content, hash) = bytes.split_at_checked(LENGTH - CHECK_LENGTH).ok_or(InvalidCursor)?;
-        let [VERSION, position @ ..] = content else { return Err(InvalidCursor) };
-        if hash != check(list, content) {
-            return Err(InvalidCursor);
-        }
-        let (time, id) = position.split_first_chunk::<8>().ok_or(InvalidCursor)?;
-        let at = Timestamp::from_milliseconds(i64::from_be_bytes(*time)).ok_or(InvalidCursor)?;
+        let content = decode(cursor, list)?;
+        let [VERSION, position @ ..] = &content[..] else { return Err(InvalidCursor) };
+        let (at, id) = split_time(position)?;
         Ok(Self { at, id: Uuid::from_slice(id).map_err(|_| InvalidCursor)? })
     }
 
@@ -69,6 +59,61 @@ impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.at, self.id.hyphenated())
     }
+}
+
+/// A message's position in the list of its chat: by second, and within a second by arrival.
+///
+/// WhatsApp's timestamps have whole seconds, and contacts send several messages within one. The table's sort keys order
+/// the messages of a second by a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessagePosition {
+    /// The second of the message's timestamp.
+    pub second: Timestamp,
+    /// When the message was stored.
+    pub arrived_at: Timestamp,
+    /// The place among the messages that arrived together.
+    pub index: u32,
+    /// The message's ID.
+    pub id: Uuid,
+}
+
+impl MessagePosition {
+    /// Returns the cursor for the page after this position. See [`Position::cursor`].
+    pub fn cursor(&self, list: &str) -> String {
+        let [second, arrived_at] = [self.second, self.arrived_at].map(|time| time.milliseconds().to_be_bytes());
+        encode(list, &[&[MESSAGE_VERSION], &second, &arrived_at, &self.index.to_be_bytes(), self.id.as_bytes()])
+    }
+
+    /// Parses a cursor of `list`, the inverse of [`MessagePosition::cursor`].
+    pub fn from_cursor(cursor: &str, list: &str) -> Result<Self, InvalidCursor> {
+        let content = decode(cursor, list)?;
+        let [MESSAGE_VERSION, position @ ..] = &content[..] else { return Err(InvalidCursor) };
+        let (second, rest) = split_time(position)?;
+        let (arrived_at, rest) = split_time(rest)?;
+        let (index, id) = rest.split_first_chunk().ok_or(InvalidCursor)?;
+        let id = Uuid::from_slice(id).map_err(|_| InvalidCursor)?;
+        Ok(Self { second, arrived_at, index: u32::from_be_bytes(*index), id })
+    }
+}
+
+/// Returns the text of a cursor: its content and the hash that binds it to `list`.
+fn encode(list: &str, content: &[&[u8]]) -> String {
+    let mut bytes = content.concat();
+    bytes.extend(check(list, &bytes));
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Returns the content of a cursor of `list`.
+fn decode(cursor: &str, list: &str) -> Result<Vec<u8>, InvalidCursor> {
+    let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
+    let hash = bytes.split_off(bytes.len().checked_sub(CHECK_LENGTH).ok_or(InvalidCursor)?);
+    if hash == check(list, &bytes) { Ok(bytes) } else { Err(InvalidCursor) }
+}
+
+fn split_time(bytes: &[u8]) -> Result<(Timestamp, &[u8]), InvalidCursor> {
+    let (time, rest) = bytes.split_first_chunk().ok_or(InvalidCursor)?;
+    let time = Timestamp::from_milliseconds(i64::from_be_bytes(*time)).ok_or(InvalidCursor)?;
+    Ok((time, rest))
 }
 
 fn check(list: &str, content: &[u8]) -> [u8; CHECK_LENGTH] {

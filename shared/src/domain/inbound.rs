@@ -24,6 +24,8 @@ pub struct Inbound {
     pub content: Option<String>,
     /// The JSON of the message as received.
     pub raw: String,
+    /// The place among the messages of its chat that were received together.
+    pub index: u32,
     /// Whether the business sent the message outside the API.
     pub from_me: bool,
     /// `received`, or the delivery status of a message from the business.

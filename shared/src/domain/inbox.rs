@@ -2,7 +2,7 @@
 
 use crate::domain::{
     chat::{Chat, ChatStatus, ChatType},
-    cursor::Position,
+    cursor::{MessagePosition, Position},
     id::{ChatId, SessionId},
     page::Order,
 };
@@ -62,12 +62,12 @@ pub struct MessageList {
     /// The maximum number of messages on the page.
     pub limit: usize,
     /// The end of the previous page.
-    pub after: Option<Position>,
+    pub after: Option<MessagePosition>,
 }
 
 impl MessageList {
     /// Returns the cursor for the page that starts after `next`.
-    pub fn cursor(&self, next: Position) -> String {
+    pub fn cursor(&self, next: MessagePosition) -> String {
         next.cursor(&self.name())
     }
 

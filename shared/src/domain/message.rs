@@ -5,6 +5,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
+    cursor::MessagePosition,
     id::{ChatId, MessageId, SessionId},
     message_key::MessageKey,
     time::Timestamp,
@@ -155,6 +156,12 @@ pub struct Message {
     pub to: Option<String>,
     /// Inbound: when the message was sent, by WhatsApp's clock. Outbound: when Qasid's API accepted it.
     pub timestamp: Timestamp,
+    /// When a webhook or a worker first delivered an inbound message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<Timestamp>,
+    /// The place among the messages that were received together.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub receive_index: u32,
     /// The JSON of the message as WhatsApp sent it.
     pub raw: Option<String>,
     /// The Cloud API's message object as JSON text, `{"type": "image", "image": {…}}`, with `context` if it is a reply.
@@ -179,10 +186,25 @@ pub struct Message {
     pub attempts: Vec<Attempt>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 impl Message {
     /// Returns the message's key.
     pub fn key(&self) -> MessageKey {
         MessageKey { chat_id: self.chat_id, time: self.timestamp, message_id: self.id }
+    }
+
+    /// Returns the message's position in the list of its chat.
+    pub fn position(&self) -> MessagePosition {
+        MessagePosition {
+            second: self.timestamp.whole_second(),
+            arrived_at: self.received_at.unwrap_or(self.timestamp),
+            index: self.receive_index,
+            id: self.id.to_uuid(),
+        }
     }
 
     /// Returns the key of the chat's previous outbound message.

@@ -37,11 +37,6 @@ impl MessageKey {
         format!("{PREFIX}{position}")
     }
 
-    /// Parses the position in a message's sort key.
-    pub fn position_of(sort_key: &str) -> Option<Position> {
-        Position::parse(sort_key.strip_prefix(PREFIX)?)
-    }
-
     /// Returns the key of the message of `chat_id` with this sort key. Returns `None` if it isn't a message's sort key.
     pub fn from_sort_key(chat_id: ChatId, sort_key: &str) -> Option<Self> {
         let (time, message_id) = sort_key.strip_prefix(PREFIX)?.split_once('#')?;

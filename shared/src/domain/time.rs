@@ -48,6 +48,11 @@ impl Timestamp {
         self.milliseconds * 1000
     }
 
+    /// Returns the start of the second.
+    pub fn whole_second(self) -> Self {
+        Self { milliseconds: self.milliseconds - self.milliseconds % 1000 }
+    }
+
     /// Adds `duration`, saturating at the end of the year 9999.
     pub fn after(self, duration: Duration) -> Self {
         let added = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);

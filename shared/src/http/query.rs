@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use percent_encoding::percent_decode_str;
 
 use super::{ApiError, ErrorCode};
-use crate::domain::{cursor::Position, id::SessionId};
+use crate::domain::{cursor::InvalidCursor, id::SessionId};
 
 /// A query string.
 #[derive(Debug)]
@@ -66,9 +66,13 @@ impl Query {
         }
     }
 
-    /// Returns the position that `cursor` encodes; 400 if the cursor isn't from `list`.
-    pub fn cursor(&self, list: &str) -> Result<Option<Position>, ApiError> {
-        let position = self.one("cursor")?.map(|cursor| Position::from_cursor(&cursor, list)).transpose();
+    /// Returns the position that `cursor` encodes, as `parse` reads it; 400 if the cursor isn't from `list`.
+    pub fn cursor<P>(
+        &self,
+        list: &str,
+        parse: fn(&str, &str) -> Result<P, InvalidCursor>,
+    ) -> Result<Option<P>, ApiError> {
+        let position = self.one("cursor")?.map(|cursor| parse(&cursor, list)).transpose();
         position.map_err(|error| ApiError::new(ErrorCode::InvalidCursor, error.to_string()))
     }
 }

@@ -70,6 +70,8 @@ impl Responder {
         for (tag, message) in messages {
             chats.entry(message.chat_id).or_default().push((tag, message));
         }
+        // The stream doesn't order the messages of one transaction.
+        chats.values_mut().for_each(|chat| chat.sort_by_key(|(_, message)| message.position()));
         let rules_by_session = RulesBySession::default();
         let outcomes: Vec<Vec<_>> = stream::iter(chats.into_values())
             .map(|chat| async {
@@ -227,6 +229,8 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedR
         // A group's only address is its ID.
         to: Some(chat.destination().unwrap_or(&chat.remote_id).to_owned()),
         timestamp,
+        received_at: None,
+        receive_index: 0,
         raw: None,
         content: Some(selected.content.json.to_string()),
         valid_until: Some(inbound.timestamp.after(LIFETIME)),

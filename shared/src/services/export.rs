@@ -3,7 +3,7 @@
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    domain::{chat::Chat, cursor::Position, inbox::MessageList, message::Message, page::Page},
+    domain::{chat::Chat, cursor::MessagePosition, inbox::MessageList, message::Message, page::Page},
     store::{MessageMetadata, Store, StoreError},
 };
 
@@ -44,13 +44,13 @@ pub async fn export(
     chat: &Chat,
     list: &MessageList,
     render: impl Fn(Message, MessageMetadata, Received) -> Result<Box<RawValue>, serde_json::Error>,
-) -> Result<Page<Box<RawValue>>, ExportError> {
+) -> Result<Page<Box<RawValue>, MessagePosition>, ExportError> {
     let page = store.messages().list(chat, list).await?;
     let mut next = page.next;
     let mut items = Vec::with_capacity(page.items.len());
     let (mut bytes, mut last) = (0, None);
     for (message, metadata) in page.items {
-        let position = Position { at: message.timestamp, id: message.id.to_uuid() };
+        let position = message.position();
         let received = match store.messages().full_raw(&message).await? {
             None => Received::Nothing,
             Some(raw) if raw.len() > MAX_BYTES => Received::TooLong,

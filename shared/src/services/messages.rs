@@ -1,7 +1,10 @@
 //! Messages: listing a chat's, and finding one by its ID or WhatsApp's.
 
 use crate::{
-    domain::{chat::Chat, id::SessionId, inbox::MessageList, message::Message, message_key::MessageKey, page::Page},
+    domain::{
+        chat::Chat, cursor::MessagePosition, id::SessionId, inbox::MessageList, message::Message,
+        message_key::MessageKey, page::Page,
+    },
     store::{MessageMetadata, MessageTrace, Store, StoreError},
 };
 
@@ -33,7 +36,7 @@ pub async fn list(
     store: &Store,
     chat: &Chat,
     list: &MessageList,
-) -> Result<Page<(Message, MessageMetadata)>, StoreError> {
+) -> Result<Page<(Message, MessageMetadata), MessagePosition>, StoreError> {
     store.messages().list(chat, list).await
 }
 

@@ -188,6 +188,8 @@ async fn build(
         error: None,
         to: Some(to),
         timestamp,
+        received_at: None,
+        receive_index: 0,
         raw: None,
         content: Some(resolved(store, session, &request.content).await?.to_string()),
         valid_until: request.valid_until,

@@ -221,6 +221,8 @@ impl Messages<'_> {
             error: None,
             to: None,
             timestamp: inbound.timestamp,
+            received_at: Some(self.0.system.now()),
+            receive_index: inbound.index,
             raw: Some(raw.first.to_owned()),
             content: inbound.content.clone(),
             valid_until: None,
@@ -232,7 +234,6 @@ impl Messages<'_> {
         let mut item = item::write(MESSAGE, &Key::message(&key_of(batch, chat_id, inbound)), &message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
-        item.insert("received_at".to_owned(), string(self.0.system.now().to_string()));
         item.extend(self.0.expires_at(inbound.timestamp).map(|at| ("expires_at".to_owned(), at)));
         Ok(self.0.put_action(item, "attribute_not_exists(pk)"))
     }

@@ -185,11 +185,6 @@ pub(crate) fn message_key(chat_id: ChatId, position: Position) -> Key {
     Key::new(chat_pk(chat_id), MessageKey::sort_key_at(position))
 }
 
-/// Parses the position in a message's sort key.
-pub(crate) fn message_position(sk: &str) -> Option<Position> {
-    MessageKey::position_of(sk)
-}
-
 /// Partition key of the `inbox` index. It ends with a shard: one partition handles about 500 moving entries a second,
 /// enough for a number with WhatsApp's default throughput but not for a raised one.
 pub(crate) fn inbox_key(session_id: SessionId, status: ChatStatus, shard: u8) -> String {

@@ -41,8 +41,6 @@ pub struct MessageMetadata {
     /// WhatsApp's errors, if the message failed.
     #[serde(default)]
     pub errors: Vec<WhatsAppError>,
-    /// When the message was first received.
-    pub received_at: Option<Timestamp>,
     /// Number of repeated deliveries.
     #[serde(default)]
     pub duplicates: u64,

@@ -9,7 +9,38 @@ fn position() -> impl Strategy<Value = Position> {
     })
 }
 
+fn message_position() -> impl Strategy<Value = MessagePosition> {
+    (position(), position(), any::<u32>()).prop_map(|(at, arrived, index)| MessagePosition {
+        second: at.at.whole_second(),
+        arrived_at: arrived.at,
+        index,
+        id: at.id,
+    })
+}
+
 proptest! {
+    #[test]
+    fn message_cursor_round_trips_in_its_list_only(
+        position in message_position(),
+        other in position(),
+        list in any::<String>(),
+    ) {
+        let cursor = position.cursor(&list);
+        prop_assert_eq!(MessagePosition::from_cursor(&cursor, &list), Ok(position));
+        prop_assert!(MessagePosition::from_cursor(&cursor, "another").is_err());
+        prop_assert!(MessagePosition::from_cursor(&other.cursor(&list), &list).is_err());
+        prop_assert!(Position::from_cursor(&cursor, &list).is_err());
+    }
+
+    #[test]
+    fn modified_message_cursor_is_rejected(position in message_position(), at in any::<prop::sample::Index>()) {
+        let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(position.cursor("list")).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1;
+        let cursor = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        prop_assert_eq!(MessagePosition::from_cursor(&cursor, "list"), Err(InvalidCursor));
+    }
+
     #[test]
     fn cursor_round_trips_in_its_list_only(
         position in position(),
@@ -22,7 +53,7 @@ proptest! {
     }
 
     #[test]
-    fn modified_cursor_is_rejected(position in position(), at in 0usize..LENGTH, bit in 0u32..8) {
+    fn modified_cursor_is_rejected(position in position(), at in 0usize..33, bit in 0u32..8) {
         let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(position.cursor("list")).unwrap();
         bytes[at] ^= 1 << bit;
         prop_assert_eq!(Position::from_cursor(&BASE64_URL_SAFE_NO_PAD.encode(bytes), "list"), Err(InvalidCursor));

@@ -58,5 +58,5 @@ fn scopes(value: Option<&Value>) -> Result<BTreeSet<Scope>, ApiError> {
 /// Parses `limit` and `cursor` of the list of keys.
 pub fn read_key_page(query: &Query) -> Result<(i32, Option<Position>), ApiError> {
     let limit = query.whole_number("limit", 1..=MAX_LIMIT)?.unwrap_or(MAX_LIMIT);
-    Ok((limit.cast_signed(), query.cursor(LIST)?))
+    Ok((limit.cast_signed(), query.cursor(LIST, Position::from_cursor)?))
 }

@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         chat::{ChatStatus, ChatType},
+        cursor::{MessagePosition, Position},
         id::ChatId,
         inbox::{ChatChange, ChatFilter, ChatList, MessageList},
         page::Order,
@@ -28,7 +29,7 @@ impl ChatList {
             unread: query.choice("unread", &[("true", true), ("false", false)])?,
         };
         let mut list = Self { session_id, filter, limit: limit(query, DEFAULT_LIMIT)?, after: None };
-        list.after = query.cursor(&list.name())?;
+        list.after = query.cursor(&list.name(), Position::from_cursor)?;
         Ok(list)
     }
 }
@@ -47,7 +48,7 @@ impl MessageList {
 
     fn page(chat_id: ChatId, query: &Query, order: Order, default_limit: u32) -> Result<Self, ApiError> {
         let mut list = Self { chat_id, order, limit: limit(query, default_limit)?, after: None };
-        list.after = query.cursor(&list.name())?;
+        list.after = query.cursor(&list.name(), MessagePosition::from_cursor)?;
         Ok(list)
     }
 }

@@ -84,6 +84,7 @@ impl ReceiveRequest {
             message: Inbound {
                 opens_window: true,
                 has_referral: false,
+                index: 0,
                 wamid: id.to_owned(),
                 timestamp,
                 kind: if text.is_some() { MessageType::Text } else { MessageType::Unsupported },

@@ -6,6 +6,7 @@ use serde_json::{json, value::RawValue};
 use crate::{
     domain::{
         chat::{Chat, ChatResponse},
+        cursor::MessagePosition,
         inbox::{ChatList, MessageList},
         page::Page,
         time::Timestamp,
@@ -46,7 +47,7 @@ pub fn chat_page(page: &Page<Chat>, list: &ChatList) -> Result<ApiResponse, ApiE
 pub fn chat_export(
     chat: &Chat,
     identities: &[String],
-    page: &Page<Box<RawValue>>,
+    page: &Page<Box<RawValue>, MessagePosition>,
     list: &MessageList,
 ) -> Result<ApiResponse, ApiError> {
     ApiResponse::success(&json!({

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
     domain::{
+        cursor::MessagePosition,
         inbox::MessageList,
         message::{Attempt, Message, MessageResponse, MessageStatus, MessageType, Source},
         message_action::{Annotations, Edit, Participant},
@@ -124,7 +125,7 @@ impl MessageDetailResponse {
             pricing: metadata.pricing.map(RawValue::from_string).transpose()?,
             conversation: metadata.conversation.map(RawValue::from_string).transpose()?,
             participants: participants.into_iter().map(participant).collect(),
-            received_at: metadata.received_at,
+            received_at: message.received_at,
             duplicates: metadata.duplicates,
         })
     }
@@ -142,7 +143,10 @@ pub fn found_message(found: FoundMessage) -> Result<ApiResponse, ApiError> {
 }
 
 /// `{"success", "messages", "nextCursor"}`.
-pub fn message_page(page: Page<(Message, MessageMetadata)>, list: &MessageList) -> Result<ApiResponse, ApiError> {
+pub fn message_page(
+    page: Page<(Message, MessageMetadata), MessagePosition>,
+    list: &MessageList,
+) -> Result<ApiResponse, ApiError> {
     let messages = page.items.into_iter().map(|(message, metadata)| MessageDetailResponse::new(message, metadata));
     let messages = messages.collect::<Result<Vec<_>, _>>()?;
     ApiResponse::success(&json!({"messages": messages, "nextCursor": page.next.map(|next| list.cursor(next))}))

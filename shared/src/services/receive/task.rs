@@ -90,7 +90,8 @@ fn add_message(received: ReceivedMessage, tasks: &mut Vec<Task>, conversations: 
                 known.peer.name = received.peer.name;
             }
             if known.messages.iter().all(|other| other.wamid != received.message.wamid) {
-                known.messages.push(received.message);
+                let index = u32::try_from(known.messages.len()).unwrap_or(u32::MAX);
+                known.messages.push(Inbound { index, ..received.message });
             }
         }
         _ => {

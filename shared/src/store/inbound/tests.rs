@@ -16,6 +16,7 @@ fn inbound(bytes: usize) -> Inbound {
         ours: None,
         opens_window: true,
         has_referral: false,
+        index: 0,
     }
 }
 

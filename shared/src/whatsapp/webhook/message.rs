@@ -134,6 +134,7 @@ fn parse(
     Ok(Inbound {
         opens_window: !from_me && content.kind != MessageType::System,
         has_referral: !from_me && has_referral,
+        index: 0,
         action: action(message, &content, &wamid, timestamp, (from_me, by)),
         ours: message.string("biz_opaque_callback_data").and_then(|data| data.parse().ok()).filter(|_| from_me),
         content: content_json(message, &content, author),
