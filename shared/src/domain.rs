@@ -17,6 +17,7 @@ pub mod inbox;
 pub mod message;
 pub mod message_action;
 pub mod message_key;
+pub mod names;
 pub mod number;
 pub mod pacing;
 pub mod page;

@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod error_code;
 mod gateway_event;
+mod json;
 pub mod origin_guard;
 mod query;
 pub mod requests;

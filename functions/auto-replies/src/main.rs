@@ -14,7 +14,7 @@ async fn main() -> Result<(), StartError> {
         if request.method == Method::GET {
             return responses::rules(&rules::list(&app.store, session_id).await?);
         }
-        let fields = RuleFields::read(&request.body.object()?)?;
+        let fields = RuleFields::read(&request.body)?;
         responses::rule(&rules::create(&app.store, app.system, session_id, fields).await?)
     })
     .await

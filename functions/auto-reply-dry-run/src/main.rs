@@ -10,7 +10,7 @@ use shared::{
 async fn main() -> Result<(), StartError> {
     let build = async |startup: &Startup| Ok((startup.app().await?, startup.environment.auto_reply_limits()?));
     serve_with(&AUTO_REPLY_DRY_RUN, build, |(app, limits), request| async move {
-        let run = DryRun::read(&request.body.object()?, request.caller()?)?;
+        let run = DryRun::read(&request.body, request.caller()?)?;
         ApiResponse::json(&dry_run(&app.store, app.system, limits, &run).await?)
     })
     .await

@@ -12,7 +12,7 @@ async fn main() -> Result<(), StartError> {
     serve(&AUTO_REPLY, |app, request| async move {
         match request.method {
             Method::PUT => {
-                let fields = RuleFields::read(&request.body.object()?)?;
+                let fields = RuleFields::read(&request.body)?;
                 let rule = request.rule(&app.store).await?;
                 responses::rule(&rules::replace(&app.store, app.system, rule, fields).await?)
             }

@@ -9,6 +9,7 @@ use shared::{
 async fn main() -> Result<(), StartError> {
     let build = async |startup: &Startup| tokio::try_join!(startup.app(), startup.read_receipts());
     serve_with(&CHAT_READ, build, |(app, read_receipts), request| async move {
+        request.body.none()?;
         let chat = request.chat(&app.store).await?;
         let (chat, receipt) = read_receipts.mark_read(&app.store, &chat).await?;
         responses::read_chat(&chat, receipt)

@@ -14,7 +14,7 @@ async fn main() -> Result<(), StartError> {
         match request.method {
             Method::DELETE => responses::erasure(&request.erasable_chat(store).await?.erase(store, app.system).await?),
             Method::PATCH => {
-                let change = ChatChange::read(&request.body.object()?)?;
+                let change = ChatChange::read(&request.body)?;
                 responses::chat(&chats::change(store, &request.chat(store).await?, &change).await?)
             }
             _ => responses::chat(&request.chat(store).await?),

@@ -9,7 +9,7 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     serve(&CREATE_SESSION, |app, request| async move {
-        let new = NewSession::read(&request.body.object()?)?;
+        let new = NewSession::read(&request.body)?;
         request.caller()?.act_for(&new.owner_id)?;
         let own_number = app.environment.business_number();
         responses::created_session(&sessions::create(&app.store, app.system, own_number, new).await?)

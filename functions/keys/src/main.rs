@@ -13,7 +13,7 @@ async fn main() -> Result<(), StartError> {
             let (limit, after) = requests::read_key_page(&request.query)?;
             return responses::key_page(&api_keys::list(&app.store, limit, after).await?);
         }
-        let new = NewApiKey::read(&request.body.object()?, app.system.now())?;
+        let new = NewApiKey::read(&request.body, app.system.now())?;
         let (key, secret) = api_keys::create(&app.store, app.system, new, &request.caller()?.key_id).await?;
         responses::created_key(&key, &secret)
     })

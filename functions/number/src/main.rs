@@ -14,7 +14,7 @@ async fn main() -> Result<(), StartError> {
         let id = request.phone_number_id()?;
         match request.method {
             Method::PUT => {
-                let put = NumberRequest::read(id, &request.body.object()?)?;
+                let put = NumberRequest::read(id, &request.body)?;
                 responses::number(&numbers::put(&app.store, cipher.as_ref(), &put).await?)
             }
             Method::DELETE => responses::deleted(numbers::delete(&app.store, &id).await?),

@@ -9,7 +9,7 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     serve(&OUTBOX_CLAIM, |app, request| async move {
-        let claiming = ClaimRequest::read(&request.body.object()?, request.caller()?)?;
+        let claiming = ClaimRequest::read(&request.body, request.caller()?)?;
         let messages = claim(&app.store, app.system, &claiming).await?;
         responses::claimed(&messages)
     })

@@ -9,7 +9,7 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     serve(&OUTBOX_SETTLE, |app, request| async move {
-        let settling = SettleRequest::read(&request.body.object()?)?;
+        let settling = SettleRequest::read(&request.body)?;
         let caller = request.caller()?;
         let message = settle(&app.store, &settling, |session_id| caller.may_use(session_id)).await?;
         responses::settled(&message)

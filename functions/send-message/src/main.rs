@@ -10,7 +10,7 @@ use shared::{
 async fn main() -> Result<(), StartError> {
     serve(&SEND_MESSAGE, |app, request| async move {
         let key = request.header("idempotency-key")?;
-        let send_request = SendRequest::read(&request.body.object()?, key, request.caller()?)?;
+        let send_request = SendRequest::read(&request.body, key, request.caller()?)?;
         Ok(ApiResponse::json_text(send(&app.store, app.system, send_request).await?))
     })
     .await

@@ -9,8 +9,7 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     serve(&SESSION_QR, |app, request| async move {
-        let session_id = request.session_of_body()?;
-        let WorkerQr { qr, lifetime } = WorkerQr::read(&request.body.object()?)?;
+        let WorkerQr { session_id, qr, lifetime } = WorkerQr::read(&request.body, request.caller()?)?;
         let session = worker_session::set_qr(&app.store, session_id, &qr, lifetime).await?;
         responses::session(&session, None)
     })

@@ -1,7 +1,7 @@
 //! `POST /api/session/resume`: resumes sending after a pause.
 
 use shared::{
-    http::{responses, routes::SESSION_RESUME},
+    http::{requests, responses, routes::SESSION_RESUME},
     runtime::{StartError, serve},
     services::sessions,
 };
@@ -9,7 +9,8 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     serve(&SESSION_RESUME, |app, request| async move {
-        let (session, was_paused) = sessions::resume(&app.store, request.session_of_body()?).await?;
+        let session_id = requests::read_resumed_session(&request.body, request.caller()?)?;
+        let (session, was_paused) = sessions::resume(&app.store, session_id).await?;
         let message = if was_paused { "Session resumed" } else { "Session was not paused" };
         responses::session(&session, Some(message))
     })

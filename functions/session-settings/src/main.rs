@@ -10,8 +10,7 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     serve(&SESSION, |app, request| async move {
-        let session_id = request.session_of_body()?;
-        let change = SettingsChange::read_some(&request.body.object()?)?;
+        let (session_id, change) = SettingsChange::read_for_session(&request.body, request.caller()?)?;
         responses::session(&sessions::change_settings(&app.store, session_id, change).await?, None)
     })
     .await

@@ -9,8 +9,7 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     serve(&SESSION_STATE, |app, request| async move {
-        let session_id = request.session_of_body()?;
-        let WorkerState { is_connected, is_ready } = WorkerState::read(&request.body.object()?)?;
+        let WorkerState { session_id, is_connected, is_ready } = WorkerState::read(&request.body, request.caller()?)?;
         let session = worker_session::set_state(&app.store, session_id, is_connected, is_ready).await?;
         responses::session(&session, None)
     })

@@ -135,9 +135,9 @@ fn is_fallback(key: &str) -> bool {
 fn template_and_route_table_match() {
     let mut known = BTreeSet::new();
     for route in routes::ALL {
-        for (method, access) in route.methods {
-            let authorizer = (*access != Access::Open).then(|| "Credentials".to_owned());
-            known.insert((format!("{method} {}", route.path), authorizer));
+        for operation in route.operations {
+            let authorizer = (operation.access != Access::Open).then(|| "Credentials".to_owned());
+            known.insert((format!("{} {}", operation.method, route.path), authorizer));
         }
     }
     known.insert(("$default".to_owned(), Some("Credentials".to_owned())));
@@ -153,7 +153,7 @@ fn guarded() -> Vec<(String, Scope)> {
     let guarded = routes().into_keys().filter(|key| !is_fallback(key)).filter_map(|key| {
         let (method, path) = key.split_once(' ').unwrap();
         let route = routes::ALL.iter().find(|route| route.path == path).unwrap();
-        match route.access(&method.parse().unwrap()).unwrap() {
+        match route.operation(&method.parse().unwrap()).unwrap().access {
             Access::Needs(scope) => Some((key, scope)),
             Access::Open => None,
         }

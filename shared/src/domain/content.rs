@@ -40,6 +40,11 @@ const TYPES: [(&str, MessageType, Read); 11] = [
     ("template", MessageType::Template, |message| message.object("template", template::template)),
 ];
 
+/// Returns the names of the message types, each of which is also the name of the object with the content.
+pub fn type_names() -> [&'static str; TYPES.len()] {
+    TYPES.map(|(name, ..)| name)
+}
+
 /// The validated content of a message to send.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
@@ -85,7 +90,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Option<Content>, ContentError> 
 fn typed(body: &Map<String, Value>, name: &str) -> Result<(MessageType, Value), ContentError> {
     let mut message = Object::root(body);
     let Some((_, kind, read)) = TYPES.into_iter().find(|(known, ..)| *known == name) else {
-        return Err(message.invalid("type", one_of(&TYPES.map(|(name, ..)| name))));
+        return Err(message.invalid("type", one_of(&type_names())));
     };
     read(&mut message)?;
     let mut json = message.into_output();

@@ -45,16 +45,18 @@ impl ApiRequest {
     ///
     /// # Errors
     ///
-    /// 405 for a method that the route doesn't support, 401 without a caller, 403 if the caller lacks the scope.
+    /// 405 for a method that the route doesn't support, 401 without a caller, 403 if the caller lacks the scope, 400 for a
+    /// query parameter that the method doesn't take, and for the body of a `GET` or `DELETE`.
     pub(crate) fn admit(route: &Route, request: Request) -> Result<Self, ApiError> {
         // API Gateway routes GET /api/messages/send to GET /api/messages/{messageId}, because that path has no GET.
         if let Some(other) = route_of(request.uri().path()).filter(|other| other.path != route.path) {
             return Err(ApiError::method_not_allowed(&other.allow()));
         }
-        let caller = match route.access(request.method()) {
-            None => return Err(ApiError::method_not_allowed(&route.allow())),
-            Some(Access::Open) => None,
-            Some(Access::Needs(scope)) => {
+        let operation = route.operation(request.method());
+        let operation = operation.ok_or_else(|| ApiError::method_not_allowed(&route.allow()))?;
+        let caller = match operation.access {
+            Access::Open => None,
+            Access::Needs(scope) => {
                 let caller = caller(&request).ok_or_else(unauthenticated)?;
                 caller.require(scope)?;
                 Some(caller)
@@ -62,14 +64,15 @@ impl ApiRequest {
         };
         let path_parameters = request.path_parameters();
         let (parts, body) = request.into_parts();
-        Ok(Self {
-            method: parts.method,
-            caller,
-            path_parameters,
-            query: Query::new(parts.uri.query().unwrap_or_default()),
-            headers: parts.headers,
-            body: Body::new(body.to_vec()),
-        })
+        let query = Query::new(parts.uri.query().unwrap_or_default(), operation.query);
+        let body = Body::new(body.to_vec());
+        if caller.is_some() {
+            query.check_names()?;
+            if matches!(operation.method, Method::GET | Method::DELETE) {
+                body.none()?;
+            }
+        }
+        Ok(Self { method: parts.method, caller, path_parameters, query, headers: parts.headers, body })
     }
 
     /// Returns the caller, or 401 if the request didn't pass the authorizer.
@@ -80,11 +83,6 @@ impl ApiRequest {
     /// Returns the session that the query parameter `sessionId` names, or 404 if it isn't the caller's.
     pub fn session_of_query(&self) -> Result<SessionId, ApiError> {
         self.caller()?.session(self.query.session_id()?)
-    }
-
-    /// Returns the session that the body's field `sessionId` names, or 404 if it isn't the caller's.
-    pub fn session_of_body(&self) -> Result<SessionId, ApiError> {
-        self.caller()?.session(self.body.object()?.session_id()?)
     }
 
     /// Returns the path's `{chatId}`, or 404 if it isn't an ID.

@@ -34,10 +34,14 @@ error_codes! {
     MissingField 400 "missing_field",
     /// A field has the wrong type or an unacceptable value.
     InvalidField 400 "invalid_field",
+    /// The endpoint has no such field.
+    UnknownField 400 "unknown_field",
     /// A text exceeds WhatsApp's limit.
     TextTooLong 400 "text_too_long",
     /// A query parameter has an unacceptable value.
     InvalidQuery 400 "invalid_query",
+    /// The endpoint has no such query parameter.
+    UnknownParameter 400 "unknown_parameter",
     /// The cursor isn't from this list.
     InvalidCursor 400 "invalid_cursor",
     /// A header has an unacceptable value.

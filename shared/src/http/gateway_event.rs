@@ -118,7 +118,9 @@ mod tests {
                 "body": body, "isBase64Encoded": base64,
                 "requestContext": {"requestId": header, "http": {"method": method}},
             }));
-            Query::new(request.uri().query().unwrap_or_default()).one("sessionId").ok();
+            let query = Query::new(request.uri().query().unwrap_or_default(), &["sessionId"]);
+            query.one("sessionId").ok();
+            query.check_names().ok();
             request.path_parameters().first("messageId").map(percent_decoded);
             api_request::request_id(&request);
         }

@@ -5,23 +5,52 @@ use std::ops::RangeInclusive;
 use percent_encoding::percent_decode_str;
 
 use super::{ApiError, ErrorCode};
-use crate::domain::{cursor::InvalidCursor, id::SessionId};
+use crate::domain::{cursor::InvalidCursor, id::SessionId, names};
 
 /// A query string.
+///
+/// Debug builds panic if a parameter is read that isn't one of the known ones, because no request could contain it.
 #[derive(Debug)]
 pub struct Query {
     raw: String,
+    known: &'static [&'static str],
 }
 
 impl Query {
-    /// Creates a query from the part of a URL after the `?`.
-    pub fn new(raw: &str) -> Self {
-        Self { raw: raw.to_owned() }
+    /// Creates a query from the part of a URL after the `?`, and the names of its parameters.
+    pub fn new(raw: &str, known: &'static [&'static str]) -> Self {
+        Self { raw: raw.to_owned(), known }
+    }
+
+    /// Returns 400 for a parameter that isn't one of the known ones.
+    pub(super) fn check_names(&self) -> Result<(), ApiError> {
+        for pair in self.raw.split('&').filter(|pair| !pair.is_empty()) {
+            let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+            let Some(name) = decode(name) else {
+                let message = "The name of a query parameter is not percent-encoded UTF-8";
+                return Err(ApiError::new(ErrorCode::InvalidQuery, message));
+            };
+            if !self.known.contains(&name.as_str()) {
+                return Err(self.unknown_parameter(&name));
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown_parameter(&self, name: &str) -> ApiError {
+        let hint = match names::nearest(name, self.known) {
+            Some(nearest) => format!("did you mean {nearest}?"),
+            None if self.known.is_empty() => "it takes none".to_owned(),
+            None => format!("it takes {}", self.known.join(", ")),
+        };
+        let message = format!("{} is not a query parameter of this request: {hint}", names::displayed(name));
+        ApiError::new(ErrorCode::UnknownParameter, message)
     }
 
     /// Returns a parameter's value; `None` if it is missing or empty. 400 if it occurs twice, or isn't percent-encoded
     /// UTF-8.
     pub fn one(&self, name: &str) -> Result<Option<String>, ApiError> {
+        debug_assert!(self.known.contains(&name), "{name} isn't one of the known parameters {:?}", self.known);
         let mut found = None;
         for pair in self.raw.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -103,9 +132,12 @@ pub(super) fn percent_decoded(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    const KNOWN: &[&str] =
+        &["a", "ab", "b", "c", "d", "e", "hub.mode", "empty", "flag", "missing", "sessionId", "limit"];
+
     #[test]
     fn parameters_are_decoded() {
-        let query = Query::new("a=1&hub.mode=sub%20s+x&empty=&flag&%61b=2");
+        let query = Query::new("a=1&hub.mode=sub%20s+x&empty=&flag&%61b=2", KNOWN);
         assert_eq!(query.one("a").unwrap().as_deref(), Some("1"));
         assert_eq!(query.one("hub.mode").unwrap().as_deref(), Some("sub s x"));
         assert_eq!(query.one("ab").unwrap().as_deref(), Some("2"));
@@ -116,10 +148,30 @@ mod tests {
 
     #[test]
     fn an_invalid_parameter_is_refused_and_leaves_the_others_readable() {
-        let query = Query::new("a=%zz&b=%ff&c=%2&d=1&d=2&e=5");
+        let query = Query::new("a=%zz&b=%ff&c=%2&d=1&d=2&e=5", KNOWN);
         for bad in ["a", "b", "c", "d"] {
             assert!(query.one(bad).is_err(), "{bad}");
         }
         assert_eq!(query.one("e").unwrap().as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn unknown_parameters_are_named_with_the_nearest_known_one() {
+        for (raw, expected) in [
+            ("limit=5&session_id=x", "session_id is not a query parameter of this request: did you mean sessionId?"),
+            ("limit[]=5", "limit[] is not a query parameter of this request: did you mean limit?"),
+            ("limit%5B%5D=5", "limit[] is not a query parameter of this request: did you mean limit?"),
+            ("search=5", "search is not a query parameter of this request: it takes a, ab"),
+            ("=5", "\\\"\\\" is not a query parameter"),
+            ("%zz=5", "The name of a query parameter is not percent-encoded UTF-8"),
+        ] {
+            let error = format!("{:?}", Query::new(raw, KNOWN).check_names().unwrap_err());
+            assert!(error.contains(expected), "{raw}: {error}");
+        }
+        let error = format!("{:?}", Query::new("x=5", &[]).check_names().unwrap_err());
+        assert!(error.contains("x is not a query parameter of this request: it takes none"), "{error}");
+        for raw in ["", "&", "a=1&&b", "%61=1&", "limit=%zz"] {
+            assert!(Query::new(raw, KNOWN).check_names().is_ok(), "{raw}");
+        }
     }
 }

@@ -12,5 +12,5 @@ mod worker;
 pub(super) use self::api_key::LIST as KEY_LIST;
 pub use self::{
     api_key::read_key_page,
-    session::{QrFormat, WorkerQr, WorkerState},
+    session::{QrFormat, WorkerQr, WorkerState, read_resumed_session},
 };

@@ -1,4 +1,4 @@
-//! The API's routes: methods and required scopes. A test compares them with `template.yaml`.
+//! The API's routes: methods, query parameters, and required scopes. A test compares them with `template.yaml`.
 
 use lambda_http::http::Method;
 
@@ -15,24 +15,36 @@ pub enum Access {
     Needs(Scope),
 }
 
+/// A method of a path.
+#[derive(Debug)]
+pub struct Operation {
+    /// The method.
+    pub method: Method,
+    /// The query parameters that the method takes. Others are refused, except by the webhook, to whose URL Meta and the
+    /// operator may add parameters.
+    pub query: &'static [&'static str],
+    /// The permission that the method needs.
+    pub access: Access,
+}
+
 /// A path, with its methods.
 #[derive(Debug)]
 pub struct Route {
     /// The path pattern as in `template.yaml`: `/api/messages/{messageId}`.
     pub path: &'static str,
-    /// The methods, in the order of the `Allow` header, and the permission that each needs.
-    pub methods: &'static [(Method, Access)],
+    /// The methods, in the order of the `Allow` header.
+    pub operations: &'static [Operation],
 }
 
 impl Route {
-    /// The permission that `method` needs; `None` if the path doesn't support it.
-    pub fn access(&self, method: &Method) -> Option<Access> {
-        self.methods.iter().find(|(known, _)| known == method).map(|(_, access)| *access)
+    /// Returns the operation of `method`; `None` if the path doesn't support it.
+    pub fn operation(&self, method: &Method) -> Option<&'static Operation> {
+        self.operations.iter().find(|operation| operation.method == *method)
     }
 
     /// The value of the `Allow` header.
     pub fn allow(&self) -> String {
-        self.methods.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ")
+        self.operations.iter().map(|operation| operation.method.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     fn matches(&self, path: &str) -> bool {
@@ -56,8 +68,14 @@ pub fn route_of(path: &str) -> Option<&'static Route> {
 }
 
 macro_rules! routes {
-    ($($(#[$doc:meta])* $name:ident $path:literal: $($method:ident $access:expr),+;)+) => {
-        $($(#[$doc])* pub static $name: Route = Route { path: $path, methods: &[$((Method::$method, $access)),+] };)+
+    ($($(#[$doc:meta])* $name:ident $path:literal: $($method:ident $query:tt $access:expr),+;)+) => {
+        $(
+            $(#[$doc])*
+            pub static $name: Route = Route {
+                path: $path,
+                operations: &[$(Operation { method: Method::$method, query: &$query, access: $access }),+],
+            };
+        )+
 
         /// Every route.
         pub static ALL: &[&Route] = &[$(&$name),+];
@@ -66,57 +84,57 @@ macro_rules! routes {
 
 routes! {
     /// Creates an owner's session.
-    CREATE_SESSION "/api/session/create": POST Needs(Sessions);
+    CREATE_SESSION "/api/session/create": POST [] Needs(Sessions);
     /// Returns a session's state.
-    SESSION_STATUS "/api/session/status": GET Needs(Sessions);
+    SESSION_STATUS "/api/session/status": GET ["sessionId"] Needs(Sessions);
     /// Returns the QR code to scan.
-    QR "/api/qr": GET Needs(Sessions);
+    QR "/api/qr": GET ["sessionId", "format"] Needs(Sessions);
     /// Resumes a paused session.
-    SESSION_RESUME "/api/session/resume": POST Needs(Sessions);
+    SESSION_RESUME "/api/session/resume": POST [] Needs(Sessions);
     /// Sends a message.
-    SEND_MESSAGE "/api/messages/send": POST Needs(MessagesSend);
+    SEND_MESSAGE "/api/messages/send": POST [] Needs(MessagesSend);
     /// Returns a message with its delivery history.
-    MESSAGE "/api/messages/{messageId}": GET Needs(MessagesRead);
+    MESSAGE "/api/messages/{messageId}": GET ["sessionId"] Needs(MessagesRead);
     /// Publishes a worker's QR code.
-    SESSION_QR "/api/session/qr": PUT Needs(Worker);
+    SESSION_QR "/api/session/qr": PUT [] Needs(Worker);
     /// Sets a worker session's state.
-    SESSION_STATE "/api/session/state": PUT Needs(Worker);
+    SESSION_STATE "/api/session/state": PUT [] Needs(Worker);
     /// Claims messages for a worker.
-    OUTBOX_CLAIM "/api/outbox/claim": POST Needs(Worker);
+    OUTBOX_CLAIM "/api/outbox/claim": POST [] Needs(Worker);
     /// Settles a message that a worker claimed.
-    OUTBOX_SETTLE "/api/outbox/settle": POST Needs(Worker);
+    OUTBOX_SETTLE "/api/outbox/settle": POST [] Needs(Worker);
     /// Stores a message that a worker's device received.
-    RECEIVE_MESSAGE "/api/messages/receive": POST Needs(Worker);
+    RECEIVE_MESSAGE "/api/messages/receive": POST [] Needs(Worker);
     /// Lists a session's chats.
-    CHATS "/api/chats": GET Needs(MessagesRead);
+    CHATS "/api/chats": GET ["sessionId", "status", "type", "unread", "limit", "cursor"] Needs(MessagesRead);
     /// Returns, changes, or erases a chat.
-    CHAT "/api/chats/{chatId}": GET Needs(MessagesRead), PATCH Needs(MessagesRead), DELETE Needs(Sessions);
+    CHAT "/api/chats/{chatId}": GET [] Needs(MessagesRead), PATCH [] Needs(MessagesRead), DELETE [] Needs(Sessions);
     /// Marks a chat as read.
-    CHAT_READ "/api/chats/{chatId}/read": POST Needs(MessagesRead);
+    CHAT_READ "/api/chats/{chatId}/read": POST [] Needs(MessagesRead);
     /// Lists a chat's messages.
-    CHAT_MESSAGES "/api/chats/{chatId}/messages": GET Needs(MessagesRead);
+    CHAT_MESSAGES "/api/chats/{chatId}/messages": GET ["limit", "cursor", "order"] Needs(MessagesRead);
     /// Lists a session's auto-reply rules, or creates one.
-    AUTO_REPLIES "/api/auto-replies": GET Needs(Rules), POST Needs(Rules);
+    AUTO_REPLIES "/api/auto-replies": GET ["sessionId"] Needs(Rules), POST ["sessionId"] Needs(Rules);
     /// Evaluates the auto-reply rules for a text.
-    AUTO_REPLY_DRY_RUN "/api/auto-replies/dry-run": POST Needs(Rules);
+    AUTO_REPLY_DRY_RUN "/api/auto-replies/dry-run": POST [] Needs(Rules);
     /// Returns, replaces, or deletes an auto-reply rule.
-    AUTO_REPLY "/api/auto-replies/{ruleId}": GET Needs(Rules), PUT Needs(Rules), DELETE Needs(Rules);
+    AUTO_REPLY "/api/auto-replies/{ruleId}": GET [] Needs(Rules), PUT [] Needs(Rules), DELETE [] Needs(Rules);
     /// Exports a chat.
-    CHAT_EXPORT "/api/chats/{chatId}/export": GET Needs(MessagesRead);
+    CHAT_EXPORT "/api/chats/{chatId}/export": GET ["limit", "cursor"] Needs(MessagesRead);
     /// Changes a session's settings, or erases a session.
-    SESSION "/api/session": PATCH Needs(Sessions), DELETE Needs(Sessions);
+    SESSION "/api/session": PATCH [] Needs(Sessions), DELETE ["sessionId"] Needs(Sessions);
     /// Lists account events, and webhook content that couldn't be parsed.
-    EVENTS "/api/events": GET Needs(MessagesRead);
+    EVENTS "/api/events": GET ["sessionId", "cursor"] Needs(MessagesRead);
     /// Creates or lists API keys.
-    KEYS "/api/keys": POST Needs(Admin), GET Needs(Admin);
+    KEYS "/api/keys": POST [] Needs(Admin), GET ["limit", "cursor"] Needs(Admin);
     /// Deletes an API key.
-    KEY "/api/keys/{keyId}": DELETE Needs(Admin);
+    KEY "/api/keys/{keyId}": DELETE [] Needs(Admin);
     /// Lists the registered numbers.
-    NUMBERS "/api/numbers": GET Needs(Admin);
+    NUMBERS "/api/numbers": GET [] Needs(Admin);
     /// Returns, registers, or deletes a number.
-    NUMBER "/api/numbers/{phoneNumberId}": GET Needs(Admin), PUT Needs(Admin), DELETE Needs(Admin);
+    NUMBER "/api/numbers/{phoneNumberId}": GET [] Needs(Admin), PUT [] Needs(Admin), DELETE [] Needs(Admin);
     /// Receives WhatsApp's webhooks.
-    WEBHOOK "/api/webhook": GET Open, POST Open;
+    WEBHOOK "/api/webhook": GET ["hub.mode", "hub.verify_token", "hub.challenge"] Open, POST [] Open;
 }
 
 #[cfg(test)]

@@ -111,6 +111,7 @@ pub(super) fn content_error_code(error: &ContentError) -> ErrorCode {
     match error {
         ContentError::Missing { .. } => ErrorCode::MissingField,
         ContentError::TooLong { .. } => ErrorCode::TextTooLong,
+        ContentError::Unknown { .. } => ErrorCode::UnknownField,
         _ => ErrorCode::InvalidField,
     }
 }
@@ -134,6 +135,7 @@ mod tests {
             (json!({"type": "text"}), ErrorCode::MissingField),
             (json!({"message": "a".repeat(4097)}), ErrorCode::TextTooLong),
             (json!({"type": "fax"}), ErrorCode::InvalidField),
+            (json!({"type": "text", "text": {"body": "a", "preview": true}}), ErrorCode::UnknownField),
         ] {
             let error = content::read(request.as_object().unwrap()).unwrap_err();
             assert_eq!(content_error_code(&error), code, "{request}");

@@ -18,7 +18,7 @@ fn time(text: &str) -> Timestamp {
 fn rule(number: u128, overrides: Value) -> Rule {
     let mut body = json!({"name": "R", "trigger": {"type": "any"}, "reply": {"message": "Hello {{name}}"}});
     body.as_object_mut().unwrap().extend(overrides.as_object().unwrap().clone());
-    let fields = RuleFields::read(&Body::new(body.to_string().into_bytes()).object().unwrap()).unwrap();
+    let fields = RuleFields::read(&Body::new(body.to_string().into_bytes())).unwrap();
     Rule::new(
         RuleId::from_uuid(Uuid::from_u128(number)),
         SessionId::for_owner("ada"),

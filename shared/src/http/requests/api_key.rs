@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     domain::{api_key::NAME_LIMIT, cursor::Position, scope::Scope, session::OWNER_ID_LIMIT, time::Timestamp},
-    http::{ApiError, ErrorCode, JsonObject, Query},
+    http::{ApiError, Body, ErrorCode, Query},
     services::api_keys::NewApiKey,
 };
 
@@ -18,7 +18,8 @@ const MAX_LIMIT: u32 = 100;
 
 impl NewApiKey {
     /// Parses `{"name", "ownerId", "scopes", "expiresAt"?}`. A key with the scope `admin` needs no owner.
-    pub fn read(body: &JsonObject, now: Timestamp) -> Result<Self, ApiError> {
+    pub fn read(body: &Body, now: Timestamp) -> Result<Self, ApiError> {
+        let body = body.object(&["name", "ownerId", "scopes", "expiresAt"])?;
         let name = body.required("name")?.trim();
         if name.chars().count() > NAME_LIMIT {
             return Err(ApiError::invalid_field(format!("name may have up to {NAME_LIMIT} characters")));

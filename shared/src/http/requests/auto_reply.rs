@@ -9,8 +9,9 @@ use crate::{
         },
         content,
         message::MessageType,
+        names,
     },
-    http::{ApiError, ErrorCode, JsonObject, service_errors::content_error_code},
+    http::{ApiError, Body, ErrorCode, JsonObject, service_errors::content_error_code},
 };
 
 /// The maximum length of a rule's name, in characters.
@@ -38,36 +39,41 @@ const REPLY_LIMIT: usize = 32 * 1024;
 impl RuleFields {
     /// Parses `{"name", "trigger", "reply", "schedule"?, "enabled"?, "priority"?, "cooldownSeconds"?}`. By default, a rule
     /// is enabled, has priority 0, and replies to a chat as often as the hourly limit allows.
-    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+    pub fn read(body: &Body) -> Result<Self, ApiError> {
+        let body = body.object(&["name", "trigger", "reply", "schedule", "enabled", "priority", "cooldownSeconds"])?;
         let name = body.required("name")?.trim();
         if name.chars().count() > NAME_LIMIT {
             return Err(ApiError::invalid_field(format!("name must have up to {NAME_LIMIT} characters")));
         }
-        let trigger = body.object("trigger")?.ok_or_else(|| ApiError::missing_field("trigger"))?;
-        let trigger = read_trigger(&trigger)?;
-        let schedule = body.object("schedule")?.map(|schedule| read_schedule(&schedule)).transpose()?;
+        let trigger = read_trigger(&body)?;
+        let schedule = body.object("schedule", &["timeZone", "hours"])?;
+        let schedule = schedule.map(|schedule| read_schedule(&schedule)).transpose()?;
         if trigger == Trigger::OutsideHours && schedule.is_none() {
             return Err(ApiError::new(ErrorCode::MissingField, "schedule is required with the trigger outside_hours"));
         }
-        let reply = body.object("reply")?.ok_or_else(|| ApiError::missing_field("reply"))?;
+        let reply = body.value("reply").ok_or_else(|| ApiError::missing_field("reply"))?.as_object();
+        let reply = reply.ok_or_else(|| ApiError::invalid_field("reply must be an object"))?;
         Ok(Self {
             name: name.to_owned(),
             enabled: body.boolean("enabled")?.unwrap_or(true),
             priority: body.whole_number("priority", 0..=MAX_PRIORITY)?.unwrap_or(0),
             trigger,
             schedule,
-            reply: read_reply(reply.fields())?,
+            reply: read_reply(reply)?,
             cooldown_seconds: body.whole_number("cooldownSeconds", 0..=MAX_COOLDOWN)?.unwrap_or(0),
         })
     }
 }
 
-fn read_trigger(trigger: &JsonObject) -> Result<Trigger, ApiError> {
-    let kind = trigger.string("type").map_err(|_| ApiError::invalid_field("trigger.type must be a string"))?;
-    let known = ["type", "match", "keywords"];
-    only(trigger, "trigger", if kind == Some("keyword") { &known } else { &known[..1] })?;
-    match kind.ok_or_else(|| ApiError::missing_field("trigger.type"))? {
-        "keyword" => read_keywords(trigger),
+fn read_trigger(body: &JsonObject) -> Result<Trigger, ApiError> {
+    let kind = body.value("trigger").and_then(|trigger| trigger.get("type")).and_then(Value::as_str);
+    let known: &[&str] = match kind {
+        Some("first_message" | "outside_hours" | "any") => &["type"],
+        _ => &["type", "match", "keywords"],
+    };
+    let trigger = body.object("trigger", known)?.ok_or_else(|| body.missing("trigger"))?;
+    match trigger.required("type")? {
+        "keyword" => read_keywords(&trigger),
         "first_message" => Ok(Trigger::FirstMessage),
         "outside_hours" => Ok(Trigger::OutsideHours),
         "any" => Ok(Trigger::Any),
@@ -76,7 +82,7 @@ fn read_trigger(trigger: &JsonObject) -> Result<Trigger, ApiError> {
 }
 
 fn read_keywords(trigger: &JsonObject) -> Result<Trigger, ApiError> {
-    let how = match trigger.value("match").ok_or_else(|| ApiError::missing_field("trigger.match"))?.as_str() {
+    let how = match trigger.value("match").ok_or_else(|| trigger.missing("match"))?.as_str() {
         Some("equals") => Match::Equals,
         Some("contains") => Match::Contains,
         Some("starts_with") => Match::StartsWith,
@@ -84,7 +90,7 @@ fn read_keywords(trigger: &JsonObject) -> Result<Trigger, ApiError> {
         _ => return Err(ApiError::invalid_field("trigger.match must be one of equals, contains, starts_with, regex")),
     };
     let most = if how == Match::Regex { MAX_PATTERNS } else { MAX_KEYWORDS };
-    let given = trigger.value("keywords").ok_or_else(|| ApiError::missing_field("trigger.keywords"))?.as_array();
+    let given = trigger.value("keywords").ok_or_else(|| trigger.missing("keywords"))?.as_array();
     let Some(given) = given.filter(|given| (1..=most).contains(&given.len())) else {
         return Err(ApiError::invalid_field(format!(
             "trigger.keywords must be an array of 1 to {most} strings with this match"
@@ -123,28 +129,24 @@ fn check_pattern(field: &str, pattern: &str) -> Result<(), ApiError> {
     }
 }
 
+const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
 fn read_schedule(schedule: &JsonObject) -> Result<Schedule, ApiError> {
-    only(schedule, "schedule", &["timeZone", "hours"])?;
-    let name = schedule.value("timeZone").ok_or_else(|| ApiError::missing_field("schedule.timeZone"))?;
+    let name = schedule.value("timeZone").ok_or_else(|| schedule.missing("timeZone"))?;
     let zone = name.as_str().and_then(zone);
     let Some(time_zone) = zone.as_ref().and_then(|zone| zone.iana_name()) else {
-        return Err(ApiError::invalid_field(
-            "schedule.timeZone must be the IANA name of a time zone, such as Africa/Cairo",
-        ));
+        return Err(schedule.invalid("timeZone", "must be the IANA name of a time zone, such as Africa/Cairo"));
     };
-    let hours = schedule.object("hours").map_err(|_| ApiError::invalid_field("schedule.hours must be an object"))?;
-    let hours = hours.ok_or_else(|| ApiError::missing_field("schedule.hours"))?;
-    let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-    only(&hours, "schedule.hours", &days)?;
-    let day = |day: &str| read_day(hours.value(day), &format!("schedule.hours.{day}"));
+    let hours = schedule.object("hours", &DAYS)?.ok_or_else(|| schedule.missing("hours"))?;
+    let day = |day: &str| read_day(hours.value(day), &hours.path(day));
     let hours = Week {
-        monday: day(days[0])?,
-        tuesday: day(days[1])?,
-        wednesday: day(days[2])?,
-        thursday: day(days[3])?,
-        friday: day(days[4])?,
-        saturday: day(days[5])?,
-        sunday: day(days[6])?,
+        monday: day("monday")?,
+        tuesday: day("tuesday")?,
+        wednesday: day("wednesday")?,
+        thursday: day("thursday")?,
+        friday: day("friday")?,
+        saturday: day("saturday")?,
+        sunday: day("sunday")?,
     };
     if hours == Week::default() {
         return Err(ApiError::invalid_field(
@@ -163,20 +165,16 @@ fn read_day(ranges: Option<&Value>, field: &str) -> Result<Vec<Range>, ApiError>
 }
 
 fn read_range(range: &Value, field: &str) -> Result<Range, ApiError> {
+    let range = JsonObject::nested(range, field.to_owned(), &["from", "to"])?;
     let clock = |name: &str| {
-        let clock = range.get(name).and_then(Value::as_str).and_then(Clock::parse);
-        clock.ok_or_else(|| {
-            ApiError::invalid_field(format!("{field}.{name} must be a time of the day like 09:30, up to 24:00"))
-        })
+        let clock = range.value(name).and_then(Value::as_str).and_then(Clock::parse);
+        clock.ok_or_else(|| range.invalid(name, "must be a time of the day like 09:30, up to 24:00"))
     };
     let (from, to) = (clock("from")?, clock("to")?);
     if from == to || from.is_midnight_after() {
         return Err(ApiError::invalid_field(format!(
             "{field} must have a from before its to, or after it for hours that go on past midnight: the whole day is 00:00 to 24:00"
         )));
-    }
-    if range.as_object().is_some_and(|range| range.len() > 2) {
-        return Err(ApiError::invalid_field(format!("{field} must have from and to and nothing else")));
     }
     Ok(Range { from, to })
 }
@@ -200,8 +198,7 @@ fn read_reply(reply: &Map<String, Value>) -> Result<String, ApiError> {
     }
     let kind = sample.json["type"].as_str().unwrap_or_default();
     if let Some(name) = reply.keys().find(|name| *name != "type" && *name != kind) {
-        let name: String = name.chars().take(64).collect();
-        return Err(ApiError::invalid_field(format!("reply.{name} is not a field of a reply of type {kind}")));
+        return Err(unknown_in_reply(name, &format!("is not a field of a reply of type {kind}")));
     }
     let stored = json!({"type": kind, kind: reply.get(kind)}).to_string();
     if stored.len() > REPLY_LIMIT {
@@ -213,8 +210,7 @@ fn read_reply(reply: &Map<String, Value>) -> Result<String, ApiError> {
 /// Expands `{"message": "…"}`, the short form of a text.
 fn only_text(reply: &Map<String, Value>, text: &Value) -> Result<Map<String, Value>, ApiError> {
     if let Some(name) = reply.keys().find(|name| *name != "message") {
-        let name: String = name.chars().take(64).collect();
-        return Err(ApiError::invalid_field(format!("reply.{name} is not a field of a reply that has message")));
+        return Err(unknown_in_reply(name, "is not a field of a reply that has message"));
     }
     if !text.is_string() {
         return Err(ApiError::invalid_field("reply.message must be a string"));
@@ -222,15 +218,8 @@ fn only_text(reply: &Map<String, Value>, text: &Value) -> Result<Map<String, Val
     Ok(Map::from_iter([("type".to_owned(), json!("text")), ("text".to_owned(), json!({"body": text}))]))
 }
 
-/// Rejects unknown fields: a misspelled name would make a rule that does something else than its owner intends.
-fn only(object: &JsonObject, path: &str, known: &[&str]) -> Result<(), ApiError> {
-    match object.fields().keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => {
-            let name: String = name.chars().take(64).collect();
-            Err(ApiError::invalid_field(format!("{path}.{name} is not a field here: it can have {}", known.join(", "))))
-        }
-        None => Ok(()),
-    }
+fn unknown_in_reply(name: &str, problem: &str) -> ApiError {
+    ApiError::new(ErrorCode::UnknownField, format!("reply.{} {problem}", names::displayed(name)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
         inbox::{ChatChange, ChatFilter, ChatList, MessageList},
         page::Order,
     },
-    http::{ApiError, ErrorCode, JsonObject, Query},
+    http::{ApiError, Body, ErrorCode, Query},
 };
 
 /// The default and the maximum number of items on a page.
@@ -60,7 +60,8 @@ fn limit(query: &Query, default: u32) -> Result<usize, ApiError> {
 
 impl ChatChange {
     /// Parses `{"status"?, "name"?, "isUnread"?}`, of which at least one is required.
-    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+    pub fn read(body: &Body) -> Result<Self, ApiError> {
+        let body = body.object(&["status", "name", "isUnread"])?;
         let status = body.string("status")?.map(|word| {
             let found = ChatStatus::ALL.into_iter().find(|status| status.as_str() == word);
             found.ok_or_else(|| ApiError::invalid_field("status must be INBOX, PENDING, RESOLVED or ARCHIVED"))

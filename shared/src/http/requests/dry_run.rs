@@ -2,13 +2,14 @@
 
 use crate::{
     domain::caller::Caller,
-    http::{ApiError, JsonObject},
+    http::{ApiError, Body},
     services::auto_reply::DryRun,
 };
 
 impl DryRun {
     /// Parses `{"sessionId", "text", "at"?, "chatId"?}`. 404 for a session of another owner.
-    pub fn read(body: &JsonObject, caller: &Caller) -> Result<Self, ApiError> {
+    pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
+        let body = body.object(&["sessionId", "text", "at", "chatId"])?;
         let at = body.string("at")?.map(str::parse).transpose();
         let chat_id = body.string("chatId")?.map(str::parse).transpose();
         let session_id = body.session_id()?;

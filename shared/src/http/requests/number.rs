@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     domain::{number::NumberRequest, session::OWNER_ID_LIMIT},
-    http::{ApiError, JsonObject},
+    http::{ApiError, Body},
 };
 
 /// The maximum length of an access token or app secret, in characters. Meta's have up to about 300 and 32.
@@ -15,7 +15,8 @@ const APP_SECRET_LIMIT: usize = 2;
 
 impl NumberRequest {
     /// Parses `{"displayPhoneNumber", "ownerId"?, "accessToken"?, "appSecret"?}`. `appSecret` may be a list of up to two.
-    pub fn read(phone_number_id: String, body: &JsonObject) -> Result<Self, ApiError> {
+    pub fn read(phone_number_id: String, body: &Body) -> Result<Self, ApiError> {
+        let body = body.object(&["displayPhoneNumber", "ownerId", "accessToken", "appSecret"])?;
         let display = body.required("displayPhoneNumber")?;
         let digits = display.strip_prefix('+').unwrap_or(display);
         let is_number = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
@@ -36,14 +37,14 @@ impl NumberRequest {
             display_phone_number: digits.to_owned(),
             owner_id: owner_id.map(str::to_owned),
             access_token: access_token.map(str::to_owned),
-            app_secrets: app_secrets(body.fields().get("appSecret"))?,
+            app_secrets: app_secrets(body.value("appSecret"))?,
         })
     }
 }
 
 fn app_secrets(value: Option<&Value>) -> Result<Option<Vec<String>>, ApiError> {
     let secrets = match value {
-        None | Some(Value::Null) => return Ok(None),
+        None => return Ok(None),
         Some(Value::Array(items)) if (1..=APP_SECRET_LIMIT).contains(&items.len()) => items.as_slice(),
         Some(Value::Array(_)) => &[],
         Some(one) => std::slice::from_ref(one),
@@ -71,10 +72,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{domain::id::SessionId, http::Body};
+    use crate::domain::id::SessionId;
 
     fn read(body: Value) -> Result<NumberRequest, ApiError> {
-        NumberRequest::read("106540352242922".to_owned(), &Body::new(body.to_string().into_bytes()).object().unwrap())
+        NumberRequest::read("106540352242922".to_owned(), &Body::new(body.to_string().into_bytes()))
     }
 
     #[test]

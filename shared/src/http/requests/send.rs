@@ -2,20 +2,63 @@
 
 use crate::{
     domain::{caller::Caller, content, identity::Address, time::Timestamp},
-    http::{ApiError, ErrorCode, JsonObject, read_session_id},
+    http::{ApiError, Body, ErrorCode, JsonObject, read_session_id},
     services::send::SendRequest,
 };
+
+/// The fields of a request: Qasid's own, and those of a message of the Cloud API. `messaging_product` and
+/// `recipient_type` have one meaningful value here, so that a body that was written for the Cloud API can be sent as it is.
+const FIELDS: &[&str] = &[
+    "sessionId",
+    "to",
+    "message",
+    "validUntil",
+    "type",
+    "text",
+    "image",
+    "video",
+    "audio",
+    "document",
+    "sticker",
+    "location",
+    "contacts",
+    "reaction",
+    "interactive",
+    "template",
+    "context",
+    "messaging_product",
+    "recipient_type",
+];
+
+/// Fields that callers expect beside `message`, and where they belong.
+const HINTS: [(&str, &str); 9] = [
+    ("preview_url", PREVIEW),
+    ("previewUrl", PREVIEW),
+    ("linkPreview", PREVIEW),
+    ("replyTo", REPLY),
+    ("reply_to", REPLY),
+    ("quotedMessageId", REPLY),
+    ("message_id", REPLY),
+    ("caption", "it belongs in the object of the message's type, such as image.caption"),
+    ("biz_opaque_callback_data", "Qasid sets it itself, to match WhatsApp's statuses with the message"),
+];
+
+const PREVIEW: &str = "give it in text, as {\"type\": \"text\", \"text\": {\"body\": …, \"preview_url\": true}}";
+const REPLY: &str = "to reply to a message, give {\"context\": {\"message_id\": …}}";
 
 impl SendRequest {
     /// Parses `{"sessionId", "to", "message"}`, or a typed message in the Cloud API's own shape instead of `message`;
     /// with `validUntil`, after which it is not sent. 404 for a session of another owner.
-    pub fn read(body: &JsonObject, idempotency_key: Option<&str>, caller: &Caller) -> Result<Self, ApiError> {
+    pub fn read(body: &Body, idempotency_key: Option<&str>, caller: &Caller) -> Result<Self, ApiError> {
+        let body = body.object_with_hints(FIELDS, &HINTS)?;
+        check_cloud_api_fields(&body)?;
         let session_id = body.string("sessionId")?;
         let to = body.string("to")?;
         let content = content::read(body.fields())?;
         let (Some(session_id), Some(to), Some(content)) = (not_blank(session_id), not_blank(to), content) else {
             return Err(ApiError::new(ErrorCode::MissingField, "sessionId, to, and message are required"));
         };
+        check_unused_content(&body)?;
         let session_id = caller.session(read_session_id(session_id)?)?;
         let address = Address::parse(to).ok_or_else(|| {
             let hint = "give a phone number with its country code, a business-scoped user id or a jid";
@@ -25,6 +68,30 @@ impl SendRequest {
         let idempotency_key = idempotency_key.map(read_idempotency_key).transpose()?;
         Ok(Self { session_id, to: to.trim().to_owned(), address, content, valid_until, idempotency_key })
     }
+}
+
+/// Checks the fields that every message of the Cloud API has with a fixed value.
+fn check_cloud_api_fields(body: &JsonObject) -> Result<(), ApiError> {
+    if body.string("messaging_product")?.is_some_and(|product| product != "whatsapp") {
+        return Err(ApiError::invalid_field("messaging_product must be whatsapp, or left out"));
+    }
+    if body.string("recipient_type")?.is_some_and(|kind| !matches!(kind, "individual" | "group")) {
+        return Err(ApiError::invalid_field("recipient_type must be individual or group, or left out: to decides"));
+    }
+    Ok(())
+}
+
+/// Refuses the content of another type than the message's, which would be dropped silently.
+fn check_unused_content(body: &JsonObject) -> Result<(), ApiError> {
+    let kind = body.string("type")?;
+    let is_unused =
+        |field: &str| content::type_names().contains(&field) && Some(field) != kind && body.value(field).is_some();
+    let Some(field) = FIELDS.iter().find(|field| is_unused(field)) else { return Ok(()) };
+    let message = match kind {
+        Some(kind) => format!("{field} is not a field of a message of type {kind}: leave it out"),
+        None => format!("{field} can't be combined with message: give \"type\": \"{field}\" instead of message"),
+    };
+    Err(ApiError::new(ErrorCode::UnknownField, message))
 }
 
 fn not_blank(text: Option<&str>) -> Option<&str> {
@@ -40,4 +107,65 @@ fn read_idempotency_key(key: &str) -> Result<String, ApiError> {
         return Ok(key.to_owned());
     }
     Err(ApiError::new(ErrorCode::InvalidHeader, "Idempotency-Key must have 1 to 255 characters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(body: &Value) -> Result<SendRequest, ApiError> {
+        SendRequest::read(&Body::new(body.to_string().into_bytes()), None, &Caller::admin("k"))
+    }
+
+    fn with(fields: Value) -> Result<SendRequest, ApiError> {
+        let mut body = json!({"sessionId": "00000000-0000-4000-8000-000000000000", "to": "+201001234567"});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        read(&body)
+    }
+
+    #[test]
+    fn every_message_type_is_a_field() {
+        assert!(content::type_names().iter().all(|name| FIELDS.contains(name)));
+    }
+
+    #[test]
+    fn bodies_for_the_cloud_api_are_accepted() {
+        for fields in [
+            json!({"message": "hi", "validUntil": null, "image": null}),
+            json!({"messaging_product": "whatsapp", "recipient_type": "individual", "type": "text", "text": {"body": "hi"}}),
+            json!({"type": "text", "text": {"body": "hi"}, "context": {"message_id": "wamid.1"}}),
+        ] {
+            assert!(with(fields.clone()).is_ok(), "{fields}: {:?}", with(fields.clone()));
+        }
+    }
+
+    #[test]
+    fn fields_that_would_be_dropped_are_refused() {
+        for (fields, expected) in [
+            (
+                json!({"message": "hi", "valid_until": 1}),
+                "valid_until is not a field of this request: did you mean validUntil?",
+            ),
+            (
+                json!({"message": "hi", "preview_url": true}),
+                "preview_url is not a field of this request: give it in text, as",
+            ),
+            (
+                json!({"message": "hi", "replyTo": "x"}),
+                "replyTo is not a field of this request: to reply to a message, give",
+            ),
+            (json!({"message": "hi", "image": {"id": "1"}}), "image can't be combined with message: give"),
+            (
+                json!({"type": "text", "text": {"body": "hi"}, "image": {"id": "1"}}),
+                "image is not a field of a message of type text: leave it out",
+            ),
+            (json!({"message": "hi", "messaging_product": "sms"}), "messaging_product must be whatsapp"),
+            (json!({"message": "hi", "recipient_type": "all"}), "recipient_type must be individual or group"),
+        ] {
+            let error = format!("{:?}", with(fields.clone()).unwrap_err());
+            assert!(error.contains(expected), "{fields}: {error}");
+        }
+    }
 }

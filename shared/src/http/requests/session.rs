@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::{
     domain::{
+        caller::Caller,
         country::Country,
+        id::SessionId,
         session::{OWNER_ID_LIMIT, SettingsChange, UnknownPolicy},
     },
-    http::{ApiError, ErrorCode, JsonObject, Query},
+    http::{ApiError, Body, ErrorCode, JsonObject, Query},
     services::sessions::NewSession,
 };
 
@@ -16,7 +18,8 @@ const QR_LIMIT: usize = 2000;
 
 impl NewSession {
     /// Parses `{"userId", "phoneNumberId"?}` and [settings](SettingsChange::read).
-    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+    pub fn read(body: &Body) -> Result<Self, ApiError> {
+        let body = body.object(&["userId", "phoneNumberId", "unknownPolicy", "defaultCountry"])?;
         let owner_id = body.required("userId")?;
         if owner_id.len() > OWNER_ID_LIMIT {
             let message = format!("userId has {} bytes: it may have up to {OWNER_ID_LIMIT}", owner_id.len());
@@ -25,14 +28,14 @@ impl NewSession {
         Ok(Self {
             owner_id: owner_id.to_owned(),
             phone_number_id: body.string("phoneNumberId")?.map(str::to_owned),
-            settings: SettingsChange::read(body)?,
+            settings: SettingsChange::read(&body)?,
         })
     }
 }
 
 impl SettingsChange {
     /// Parses `{"unknownPolicy"?, "defaultCountry"?}`. A member that is `null` resets its setting.
-    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+    fn read(body: &JsonObject) -> Result<Self, ApiError> {
         let unknown_policy = body.string("unknownPolicy")?.map(|word| {
             let found = UnknownPolicy::ALL.into_iter().find(|policy| policy.as_str() == word);
             found.ok_or_else(|| ApiError::invalid_field("unknownPolicy must be fail or resend"))
@@ -47,14 +50,21 @@ impl SettingsChange {
         })
     }
 
-    /// Like [`read`](Self::read), but requires at least one member.
-    pub fn read_some(body: &JsonObject) -> Result<Self, ApiError> {
-        let change = Self::read(body)?;
+    /// Parses `{"sessionId"}` and at least one setting. 404 for a session of another owner.
+    pub fn read_for_session(body: &Body, caller: &Caller) -> Result<(SessionId, Self), ApiError> {
+        let body = body.object(&["sessionId", "unknownPolicy", "defaultCountry"])?;
+        let session_id = caller.session(body.session_id()?)?;
+        let change = Self::read(&body)?;
         if change == Self::default() {
             return Err(ApiError::new(ErrorCode::MissingField, "Give defaultCountry or unknownPolicy"));
         }
-        Ok(change)
+        Ok((session_id, change))
     }
+}
+
+/// Parses `{"sessionId"}` of a request to resume a session. 404 for a session of another owner.
+pub fn read_resumed_session(body: &Body, caller: &Caller) -> Result<SessionId, ApiError> {
+    caller.session(body.object(&["sessionId"])?.session_id()?)
 }
 
 /// The format of a QR code.
@@ -79,6 +89,8 @@ impl QrFormat {
 /// A worker's QR code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerQr {
+    /// The worker's session.
+    pub session_id: SessionId,
     /// The text to encode.
     pub qr: String,
     /// How long the code is valid.
@@ -86,8 +98,10 @@ pub struct WorkerQr {
 }
 
 impl WorkerQr {
-    /// Parses `{"qr", "expiresInSeconds"}`.
-    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+    /// Parses `{"sessionId", "qr", "expiresInSeconds"}`. 404 for a session of another owner.
+    pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
+        let body = body.object(&["sessionId", "qr", "expiresInSeconds"])?;
+        let session_id = caller.session(body.session_id()?)?;
         let qr = body.required("qr")?;
         if qr.len() > QR_LIMIT {
             let message = format!("qr has {} bytes: it may have up to {QR_LIMIT}", qr.len());
@@ -95,13 +109,15 @@ impl WorkerQr {
         }
         let seconds = body.whole_number("expiresInSeconds", 1..=3600)?;
         let seconds = seconds.ok_or_else(|| ApiError::missing_field("expiresInSeconds"))?;
-        Ok(Self { qr: qr.to_owned(), lifetime: Duration::from_secs(seconds.into()) })
+        Ok(Self { session_id, qr: qr.to_owned(), lifetime: Duration::from_secs(seconds.into()) })
     }
 }
 
 /// A worker's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerState {
+    /// The worker's session.
+    pub session_id: SessionId,
     /// Whether the device is connected to WhatsApp.
     pub is_connected: bool,
     /// Whether messages can be sent.
@@ -109,10 +125,12 @@ pub struct WorkerState {
 }
 
 impl WorkerState {
-    /// Parses `{"isConnected", "isReady"}`.
-    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+    /// Parses `{"sessionId", "isConnected", "isReady"}`. 404 for a session of another owner.
+    pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
+        let body = body.object(&["sessionId", "isConnected", "isReady"])?;
+        let session_id = caller.session(body.session_id()?)?;
         let required = |field| body.boolean(field)?.ok_or_else(|| ApiError::missing_field(field));
-        Ok(Self { is_connected: required("isConnected")?, is_ready: required("isReady")? })
+        Ok(Self { session_id, is_connected: required("isConnected")?, is_ready: required("isReady")? })
     }
 }
 
@@ -121,10 +139,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{domain::session::Setting, http::Body};
+    use crate::domain::session::Setting;
 
-    fn read(body: Value) -> Result<SettingsChange, ApiError> {
-        SettingsChange::read_some(&Body::new(body.to_string().into_bytes()).object().unwrap())
+    const SESSION: &str = "00000000-0000-4000-8000-000000000000";
+
+    fn read(mut body: Value) -> Result<SettingsChange, ApiError> {
+        body["sessionId"] = json!(SESSION);
+        let body = Body::new(body.to_string().into_bytes());
+        SettingsChange::read_for_session(&body, &Caller::admin("k")).map(|(_, change)| change)
     }
 
     #[test]
@@ -141,7 +163,7 @@ mod tests {
     fn change_without_a_valid_setting_is_refused() {
         for (body, code) in [
             (json!({}), ErrorCode::MissingField),
-            (json!({"sessionId": "x"}), ErrorCode::MissingField),
+            (json!({"default_country": "EG"}), ErrorCode::UnknownField),
             (json!({"defaultCountry": ""}), ErrorCode::InvalidField),
             (json!({"defaultCountry": "UK"}), ErrorCode::InvalidField),
             (json!({"defaultCountry": "EGY"}), ErrorCode::InvalidField),

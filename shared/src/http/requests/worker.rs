@@ -23,9 +23,13 @@ const ID_LIMIT: usize = 1024;
 /// The maximum length of the reason that a worker gives for a failure, in characters.
 const REASON_LIMIT: usize = 1000;
 
+/// The fields of a message that a device received, besides the one that has the name of its `type`.
+const RECEIVED: &[&str] = &["sessionId", "id", "from", "timestamp", "name", "type", "text"];
+
 impl ClaimRequest {
     /// Parses `{"sessionId", "limit"?, "leaseSeconds"?}`. 404 for a session of another owner.
-    pub fn read(body: &JsonObject, caller: &Caller) -> Result<Self, ApiError> {
+    pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
+        let body = body.object(&["sessionId", "limit", "leaseSeconds"])?;
         let session_id = caller.session(body.session_id()?)?;
         let limit = body.whole_number("limit", 1..=100)?.unwrap_or(10);
         let lease = body.whole_number("leaseSeconds", 5..=600)?.unwrap_or(60);
@@ -35,11 +39,12 @@ impl ClaimRequest {
 
 impl SettleRequest {
     /// Parses `{"messageId", "lease", "sent": {"id"}}` or `{"messageId", "lease", "failed": {"reason"}}`.
-    pub fn read(body: &JsonObject) -> Result<Self, ApiError> {
+    pub fn read(body: &Body) -> Result<Self, ApiError> {
+        let body = body.object(&["messageId", "lease", "sent", "failed"])?;
         let invalid = |message: &str| ApiError::invalid_field(message);
         let message_id = body.required("messageId")?.parse().map_err(|_| invalid("messageId must be a UUID"))?;
         let lease = body.required("lease")?.parse().map_err(|_| invalid("lease must be a UUID"))?;
-        let outcome = match (body.object("sent")?, body.object("failed")?) {
+        let outcome = match (body.object("sent", &["id"])?, body.object("failed", &["reason"])?) {
             (Some(sent), None) => {
                 let id = sent.string("id")?.filter(|id| (1..=ID_LIMIT).contains(&id.len()));
                 let id = id.ok_or_else(|| invalid("sent.id must have 1 to 1024 bytes"))?;
@@ -59,10 +64,10 @@ impl SettleRequest {
 
 impl ReceiveRequest {
     /// Parses `{"sessionId", "id", "from", "timestamp", "name"?, "type"?, "text"?, …}`. `text` is a string or
-    /// `{"body"}`. A message without text is stored as it is, with all other fields of the object. 404 for a session of
-    /// another owner.
+    /// `{"body"}`. A message without text is stored as it is, with the field that has the name of its `type`. 404 for a
+    /// session of another owner.
     pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
-        let object = body.object()?;
+        let object = body.typed_object(RECEIVED)?;
         let session_id = caller.session(object.session_id()?)?;
         let id = object.required("id")?;
         if id.len() > ID_LIMIT {

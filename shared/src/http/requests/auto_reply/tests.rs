@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn fields(body: &Value) -> Result<RuleFields, ApiError> {
-    RuleFields::read(&Body::new(body.to_string().into_bytes()).object().unwrap())
+    RuleFields::read(&Body::new(body.to_string().into_bytes()))
 }
 
 fn rule(changes: Value) -> Rule {
@@ -68,7 +68,7 @@ fn an_invalid_rule_is_refused_with_the_field_and_the_reason() {
         ),
         (
             |rule| rule["trigger"] = json!({"type": "any", "keywords": ["x"]}),
-            "trigger.keywords is not a field here: it can have type",
+            "trigger.keywords is not a field of trigger: it can have type",
         ),
         (
             |rule| rule["trigger"] = json!({"type": "outside_hours"}),
@@ -105,7 +105,7 @@ fn an_invalid_rule_is_refused_with_the_field_and_the_reason() {
         ),
         (
             |rule| rule["schedule"] = json!({"timeZone": "UTC", "hours": {"mon": []}}),
-            "schedule.hours.mon is not a field here: it can have monday, tuesday, wednesday, thursday, friday, saturday, sunday",
+            "schedule.hours.mon is not a field of schedule.hours: it can have monday, tuesday, wednesday, thursday, friday, saturday, sunday",
         ),
         (
             |rule| {
