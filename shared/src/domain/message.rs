@@ -41,6 +41,8 @@ pub enum MessageType {
     Edit,
     /// The deletion of an earlier message by its sender.
     Revoke,
+    /// The pinning or unpinning of an earlier message of a group, by the business.
+    Pin,
     /// The contact opened the chat for the first time.
     RequestWelcome,
     /// An image, video, or document from the history whose content WhatsApp sends later, or never.
@@ -53,7 +55,7 @@ impl MessageType {
     /// Returns whether the inbox shows messages of this type and counts them as unread. The other types are about
     /// another message or about the contact.
     pub fn is_shown_in_inbox(self) -> bool {
-        !matches!(self, Self::Reaction | Self::Edit | Self::Revoke | Self::System)
+        !matches!(self, Self::Reaction | Self::Edit | Self::Revoke | Self::Pin | Self::System)
     }
 
     /// Returns whether a person writes messages of this type, so that auto-reply rules can answer them. The other types
@@ -62,7 +64,7 @@ impl MessageType {
         match self {
             Self::Text | Self::Image | Self::Video | Self::Audio | Self::Document | Self::Sticker => true,
             Self::Location | Self::Contacts | Self::Interactive | Self::Button | Self::Order => true,
-            Self::Reaction | Self::Edit | Self::Revoke | Self::System | Self::RequestWelcome => false,
+            Self::Reaction | Self::Edit | Self::Revoke | Self::Pin | Self::System | Self::RequestWelcome => false,
             Self::Template | Self::MediaPlaceholder | Self::Unsupported => false,
         }
     }

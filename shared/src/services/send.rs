@@ -88,13 +88,13 @@ pub enum NotStored {
     /// The message that `field` refers to isn't in the session.
     #[error("{field}.message_id doesn't refer to a message of this session")]
     UnknownMessage {
-        /// `context` or `reaction`.
+        /// `context`, `reaction`, or `pin`.
         field: &'static str,
     },
     /// WhatsApp has not accepted the message that `field` refers to.
     #[error("{field}.message_id refers to a message that WhatsApp has not accepted yet: try again later")]
     MessageNotAccepted {
-        /// `context` or `reaction`.
+        /// `context`, `reaction`, or `pin`.
         field: &'static str,
     },
     /// The idempotency key belongs to another request.
@@ -220,10 +220,10 @@ async fn resolved(store: &Store, session: &Session, content: &Content) -> Result
     if let Some(id) = &content.reply_to {
         resolved["context"] = json!({"message_id": wamid_of(store, session, id, "context").await?});
     }
-    if content.kind == MessageType::Reaction
-        && let Some(id) = resolved["reaction"]["message_id"].as_str().map(str::to_owned)
+    if let Some(member) = content.target_member()
+        && let Some(id) = resolved[member]["message_id"].as_str().map(str::to_owned)
     {
-        resolved["reaction"]["message_id"] = json!(wamid_of(store, session, &id, "reaction").await?);
+        resolved[member]["message_id"] = json!(wamid_of(store, session, &id, member).await?);
     }
     Ok(resolved)
 }
