@@ -6,6 +6,7 @@ pub mod caller;
 pub mod chat;
 pub mod ciphertext;
 pub mod contact;
+pub mod contact_name;
 pub mod content;
 pub mod country;
 pub mod cursor;
