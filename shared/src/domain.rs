@@ -23,6 +23,7 @@ pub mod number;
 pub mod pacing;
 pub mod page;
 pub mod pairing;
+pub mod profile;
 pub mod public_address;
 pub mod retry;
 pub mod scope;

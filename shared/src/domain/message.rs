@@ -8,6 +8,7 @@ use crate::domain::{
     cursor::MessagePosition,
     id::{ChatId, MessageId, SessionId},
     message_key::MessageKey,
+    profile::Writer,
     time::Timestamp,
 };
 
@@ -147,6 +148,9 @@ pub struct Message {
     pub body: Option<String>,
     /// Whether the business sent it.
     pub from_me: bool,
+    /// The contact who wrote it. `None` for a message from the business.
+    #[serde(default)]
+    pub writer: Option<Writer>,
     /// The delivery status.
     pub status: MessageStatus,
     /// WhatsApp's ID. An outbound message has none until WhatsApp accepts it.
@@ -229,6 +233,8 @@ impl Message {
             body: self.body.clone(),
             kind: self.kind,
             from_me: self.from_me,
+            username: self.writer.as_ref().and_then(|writer| writer.username.clone()),
+            user_id: self.writer.as_ref().and_then(|writer| writer.user_id.clone()),
             is_sent: self.wamid.is_some(),
             status: self.status,
             wamid: self.wamid.clone(),
@@ -268,6 +274,8 @@ pub struct MessageResponse {
     #[serde(rename = "type")]
     pub kind: MessageType,
     pub from_me: bool,
+    pub username: Option<String>,
+    pub user_id: Option<String>,
     /// Whether WhatsApp has accepted the message.
     pub is_sent: bool,
     pub status: MessageStatus,

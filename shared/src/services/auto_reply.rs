@@ -160,7 +160,7 @@ impl Responder {
             is_first: context.chat.first_inbound == Some(message.key().sort_key()),
         };
         let ReplyContext { chat, history } = context;
-        let context = ChatContext { chat: Some(chat), name: &chat.name, history };
+        let context = ChatContext { chat: Some(chat), name: chat.contact_name(), history };
         auto_reply::decide(&session_rules.rules, &inbound, &context, self.limits, now)
     }
 
@@ -223,6 +223,7 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedR
         kind: selected.content.kind,
         body: selected.content.body.clone(),
         from_me: true,
+        writer: None,
         status: MessageStatus::Pending,
         wamid: None,
         error: None,
