@@ -2,7 +2,6 @@
 
 mod capacity;
 mod faults;
-mod key_limits;
 mod open;
 mod permissions;
 mod proxy;
@@ -16,7 +15,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::faults::{Fault, Faults, Injection, RandomFaults};
-use self::{proxy::Rules, usage::UsageMeter};
+use self::{permissions::Permissions, usage::UsageMeter};
 use crate::{
     console::{Console, Kind},
     template::{Function, Table},
@@ -127,7 +126,7 @@ impl Database {
 
         let faults = Faults::default();
         let public_router =
-            proxy::router(address, meter, faults.clone(), Rules::new(table, functions), console.clone());
+            proxy::router(address, meter, faults.clone(), Permissions::new(table, functions), console.clone());
         let stop = CancellationToken::new();
         let servers = vec![
             tokio::spawn(serve_embedded(internal, embedded.clone(), stop.clone(), console.clone())),

@@ -5,6 +5,7 @@ pub mod auto_reply;
 pub mod caller;
 pub mod chat;
 pub mod ciphertext;
+pub mod consent;
 pub mod contact;
 pub mod content;
 pub mod country;

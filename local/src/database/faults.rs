@@ -23,17 +23,6 @@ pub enum Fault {
     Hang,
 }
 
-impl Fault {
-    /// The faults that DynamoDB's clients must expect at any time.
-    pub const TRANSIENT: [Self; 5] = [
-        Self::Throttled,
-        Self::InternalServerError,
-        Self::InternalServerErrorAfterCommit,
-        Self::ConnectionLostAfterCommit,
-        Self::TransactionConflict,
-    ];
-}
-
 /// Injects `fault` into the next `times` requests of `operation`.
 #[derive(Clone, Debug)]
 pub struct Injection {
@@ -54,7 +43,7 @@ pub struct RandomFaults {
     pub seed: u64,
     /// The percentage of requests that fail.
     pub percent: u32,
-    /// Affects only requests of these functions (package names); of all functions if it is empty.
+    /// Affects only requests of these functions (package names).
     pub functions: Vec<String>,
     /// The faults to choose from, each equally likely. A read that draws [`Fault::TransactionConflict`] succeeds,
     /// because only writes can conflict.
@@ -94,9 +83,8 @@ impl Faults {
 
     /// Returns the fault for this request. The access key of a function instance is `<function>.<n>`.
     pub(super) fn next(&self, operation: &str, access_key: &str) -> Option<Fault> {
-        let instance_of = access_key.rsplit_once('.').map(|(function, _)| function);
-        self.next_injected(operation, instance_of.unwrap_or(access_key))
-            .or_else(|| self.next_random(operation, instance_of?))
+        let function = access_key.rsplit_once('.').map_or(access_key, |(function, _)| function);
+        self.next_injected(operation, function).or_else(|| self.next_random(operation, function))
     }
 
     fn next_injected(&self, operation: &str, function: &str) -> Option<Fault> {
@@ -113,8 +101,7 @@ impl Faults {
     fn next_random(&self, operation: &str, function: &str) -> Option<Fault> {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         let (random, rng) = random.as_mut()?;
-        let is_affected = random.functions.is_empty() || random.functions.iter().any(|wanted| wanted == function);
-        if !is_affected || rng.u32(0..100) >= random.percent {
+        if !random.functions.iter().any(|wanted| wanted == function) || rng.u32(0..100) >= random.percent {
             return None;
         }
         let is_read = matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan");

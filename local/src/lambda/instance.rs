@@ -2,7 +2,6 @@
 
 use std::{
     process::{ExitStatus, Stdio},
-    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -15,7 +14,6 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep_until},
 };
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
@@ -39,7 +37,6 @@ pub(super) struct Instance {
     /// The process's pending request for an event.
     poll: Option<oneshot::Sender<NextEvent>>,
     output: Vec<JoinHandle<()>>,
-    killed: Arc<CancellationToken>,
     _registration: Registration,
 }
 
@@ -70,13 +67,7 @@ impl Instance {
         let stderr = child.stderr.take().map(|pipe| tokio::spawn(forward(pipe, function.clone(), console.clone())));
         let output = stdout.into_iter().chain(stderr).collect();
         let timeout = deployment.function.timeout;
-        let killed = Arc::default();
-        Ok(Instance { name, function, timeout, child, calls, poll: None, output, killed, _registration: registration })
-    }
-
-    /// Returns the token that kills the process, like a crash, while it waits for an event or runs.
-    pub(super) fn killer(&self) -> Weak<CancellationToken> {
-        Arc::downgrade(&self.killed)
+        Ok(Instance { name, function, timeout, child, calls, poll: None, output, _registration: registration })
     }
 
     /// Returns the instance's name, which is also its access key.
@@ -111,7 +102,6 @@ impl Instance {
                     self.finish_output().await;
                     format!("the process ended: {}", describe(status))
                 }
-                () = self.killed.cancelled() => "the process was killed".to_owned(),
                 () = sleep_until(deadline) => format!("no request for an event within {} s", INIT_TIMEOUT.as_secs()),
             };
             return Err(InvokeError::Init { reason });
@@ -144,9 +134,6 @@ impl Instance {
                     self.finish_output().await;
                     return Err(InvokeError::Crashed { status: describe(status) });
                 }
-                () = self.killed.cancelled() => {
-                    return Err(InvokeError::Crashed { status: "it was killed".to_owned() });
-                }
                 () = sleep_until(deadline) => return Err(InvokeError::TimedOut { after: timeout }),
             };
             match call {
@@ -168,11 +155,8 @@ impl Instance {
         }
     }
 
-    /// Returns the exit status if the process has ended, or why it may not be used.
+    /// Returns the exit status if the process has ended.
     pub(super) fn ended(&mut self) -> Option<String> {
-        if self.killed.is_cancelled() {
-            return Some("it was killed".to_owned());
-        }
         self.child.try_wait().transpose().map(describe)
     }
 

@@ -4,14 +4,13 @@ use serde_json::{Map, Value};
 
 use super::{graph_error::GraphError, users::Address};
 
-const TYPES: [&str; 12] = [
+const TYPES: [&str; 11] = [
     "audio",
     "contacts",
     "document",
     "image",
     "interactive",
     "location",
-    "pin",
     "reaction",
     "sticker",
     "template",

@@ -38,7 +38,8 @@ async fn chat(app: &TestApp) -> Value {
 /// sets an attribute of the chat.
 async fn wait_for_evaluation(app: &TestApp) {
     receive(app, "STOP").await;
-    app.wait_until("the contact has opted out", async || chat(app).await["opted_out"] == true).await;
+    app.wait_until("the contact has opted out", async || chat(app).await["consent_keyword"]["marketing"] == "denied")
+        .await;
 }
 
 /// Returns the timestamp of the message with this text, in seconds since 1970.
@@ -171,13 +172,14 @@ async fn stop_word_and_agent_reply_suppress_auto_replies() {
     receive_at("wamid.4", 4, "STOP").await;
     receive_at("wamid.6", 6, "three").await;
     assert_eq!(app.accepted_texts(3).await, ["one?", "START?", "three?"]);
-    assert_eq!(chat(&app).await["opted_out"], false);
+    assert_eq!(chat(&app).await["consent_keyword"]["marketing"], "granted");
 
     // An agent's reply suppresses auto-replies for an hour.
     assert_eq!(app.send(&session_id, CONTACT, "I am Ada").await.status, 200);
     receive_at("wamid.7", 7, "four").await;
     receive_at("wamid.8", 8, "STOP").await;
-    app.wait_until("the contact has opted out", async || chat(&app).await["opted_out"] == true).await;
+    app.wait_until("the contact has opted out", async || chat(&app).await["consent_keyword"]["marketing"] == "denied")
+        .await;
     let item = chat(&app).await;
     let answered_at: jiff::Timestamp = item["answered_at"].as_str().unwrap().parse().unwrap();
     let earlier = answered_at - jiff::SignedDuration::from_mins(61);
@@ -292,7 +294,7 @@ async fn dry_run_explains_every_rule() {
     assert_eq!(dry_run(json!({"at": noon, "chatId": id, "text": "Start"})).await.1[4], "answers");
     // Dry runs send nothing and change nothing.
     assert_eq!(app.accepted().await.len(), 1);
-    assert_eq!(chat(&app).await["opted_out"], true);
+    assert_eq!(chat(&app).await["consent_keyword"]["marketing"], "denied");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,5 @@
 //! Auto-reply rules, and the decision which rule answers a message.
 
-mod consent;
 mod decision;
 mod history;
 pub(crate) mod placeholder;
@@ -11,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::{
-    consent::ConsentWord,
     decision::{
         ChatContext, Decision, InboundText, Limits, MAX_AGE, SelectedReply, SuppressionReason, Verdict, decide,
         is_answerable,
@@ -21,10 +19,7 @@ pub use self::{
     schedule::{Clock, Range, Schedule, Week},
     trigger::{Match, Trigger},
 };
-pub(crate) use self::{
-    schedule::zone,
-    trigger::{compile, folded},
-};
+pub(crate) use self::{schedule::zone, trigger::compile};
 use crate::domain::{
     id::{RuleId, SessionId},
     time::Timestamp,

@@ -2,6 +2,7 @@
 
 use crate::domain::{
     chat::{Chat, ChatStatus, ChatType},
+    consent::MarketingConsent,
     cursor::{MessagePosition, Position},
     id::{ChatId, SessionId},
     page::Order,
@@ -85,9 +86,11 @@ pub struct ChatChange {
     pub name: Option<String>,
     /// Whether the chat is unread.
     pub is_unread: Option<bool>,
+    /// The contact's consent to marketing messages, as the business knows it.
+    pub consent: Option<MarketingConsent>,
 }
 
 impl ChatChange {
     /// Marks the chat as read.
-    pub const READ: Self = Self { status: None, name: None, is_unread: Some(false) };
+    pub const READ: Self = Self { status: None, name: None, is_unread: Some(false), consent: None };
 }

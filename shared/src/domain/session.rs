@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
+    consent::ConsentWords,
     country::Country,
     id::SessionId,
     message::Channel,
@@ -76,6 +77,12 @@ pub struct Session {
     /// The country of phone numbers that are written without a country code.
     #[serde(default)]
     pub default_country: Option<Country>,
+    /// The words with which contacts opt out. `None` for the defaults.
+    #[serde(default)]
+    pub stop_words: Option<Vec<String>>,
+    /// The words with which contacts opt in again. `None` for the defaults.
+    #[serde(default)]
+    pub start_words: Option<Vec<String>>,
     /// When the session was created.
     pub created_at: Timestamp,
     /// When the session was last updated.
@@ -111,6 +118,8 @@ impl<T: Default> Setting<T> {
 pub struct SettingsChange {
     pub unknown_policy: Setting<UnknownPolicy>,
     pub default_country: Setting<Option<Country>>,
+    pub stop_words: Setting<Option<Vec<String>>>,
+    pub start_words: Setting<Option<Vec<String>>>,
 }
 
 /// The QR code of a session that is not paired yet.
@@ -163,6 +172,8 @@ impl Session {
             paused_reason: None,
             unknown_policy: UnknownPolicy::Fail,
             default_country: None,
+            stop_words: None,
+            start_words: None,
             created_at: now,
             updated_at: now,
         };
@@ -179,8 +190,15 @@ impl Session {
         Self {
             unknown_policy: change.unknown_policy.apply(self.unknown_policy),
             default_country: change.default_country.apply(self.default_country),
+            stop_words: change.stop_words.apply(self.stop_words),
+            start_words: change.start_words.apply(self.start_words),
             ..self
         }
+    }
+
+    /// Returns the words with which contacts opt out and in.
+    pub fn consent_words(&self) -> ConsentWords<'_> {
+        ConsentWords { stop: self.stop_words.as_deref(), start: self.start_words.as_deref() }
     }
 
     /// Returns the state of the QR code at `now`.
@@ -207,6 +225,8 @@ impl Session {
             paused_reason: self.paused_reason.as_deref(),
             unknown_policy: self.unknown_policy,
             default_country: self.default_country,
+            stop_words: self.stop_words.as_deref(),
+            start_words: self.start_words.as_deref(),
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
@@ -228,6 +248,8 @@ pub struct SessionResponse<'a> {
     pub paused_reason: Option<&'a str>,
     pub unknown_policy: UnknownPolicy,
     pub default_country: Option<Country>,
+    pub stop_words: Option<&'a [String]>,
+    pub start_words: Option<&'a [String]>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -260,12 +282,17 @@ mod tests {
         let set = SettingsChange {
             unknown_policy: Setting::Set(UnknownPolicy::Resend),
             default_country: Setting::Set(country("EG")),
+            ..SettingsChange::default()
         };
         let session = session.with_settings(set);
         assert_eq!((session.unknown_policy, session.default_country), (UnknownPolicy::Resend, country("EG")));
         let session = session.with_settings(SettingsChange::default());
         assert_eq!((session.unknown_policy, session.default_country), (UnknownPolicy::Resend, country("EG")));
-        let reset = SettingsChange { unknown_policy: Setting::Reset, default_country: Setting::Reset };
+        let reset = SettingsChange {
+            unknown_policy: Setting::Reset,
+            default_country: Setting::Reset,
+            ..SettingsChange::default()
+        };
         let session = session.with_settings(reset);
         assert_eq!((session.unknown_policy, session.default_country), (UnknownPolicy::Fail, None));
     }

@@ -55,7 +55,7 @@ service_errors! {
         SessionNotFound => SessionNotFound,
         TooMany => TooManyAutoReplies;
         Store;
-    SessionError: NotFound => SessionNotFound, UnknownNumber => InvalidField; Store;
+    SessionError: NotFound => SessionNotFound, UnknownNumber => InvalidField, Words => InvalidField; Store;
     WebhookError: NotVerified => VerificationFailed, Signature => InvalidSignature; Credentials, Receive;
     WorkerError:
         SessionNotFound => SessionNotFound,

@@ -15,10 +15,11 @@ pub use self::dry_run::{DryRun, DryRunError, dry_run};
 use crate::{
     domain::{
         auto_reply::{
-            self, ChatContext, ConsentWord, Decision, History, InboundText, Limits, Rule, SelectedReply,
-            SuppressionReason, Verdict, is_answerable,
+            self, ChatContext, Decision, History, InboundText, Limits, Rule, SelectedReply, SuppressionReason, Verdict,
+            is_answerable,
         },
         chat::Chat,
+        consent::ConsentSource,
         id::{ChatId, MessageId, SessionId},
         message::{Message, MessageStatus, Source},
         session::Session,
@@ -92,22 +93,22 @@ impl Responder {
         if !is_answerable(message) {
             return Ok(());
         }
-        if let Some(word) = message.body.as_deref().and_then(ConsentWord::parse) {
-            self.store.chats().set_consent(message.chat_id, word, message.timestamp).await?;
-            tracing::info!(chat_id = %message.chat_id, ?word, "contact consent received");
-        }
         let session_rules = rules_by_session.of(message.session_id);
         let session_rules = session_rules.get_or_try_init(|| self.session_rules(message.session_id)).await?;
-        // The number may have moved to another session since.
-        let session_rules = session_rules
-            .as_ref()
-            .filter(|known| known.session.phone_number_id.as_ref() == Some(&message.phone_number_id));
-        match session_rules {
-            Some(session_rules) if session_rules.rules.iter().any(|rule| rule.enabled) => {
-                self.reply_to(message, session_rules).await
-            }
-            _ => Ok(()),
+        let Some(session_rules) = session_rules else { return Ok(()) };
+        let words = session_rules.session.consent_words();
+        if let Some(word) = message.body.as_deref().and_then(|text| words.find(text)) {
+            let decision = word.decision(message.timestamp);
+            self.store.chats().record_consent(message.chat_id, ConsentSource::Keyword, decision).await?;
+            tracing::info!(chat_id = %message.chat_id, ?word, "contact consent received");
         }
+        // The number may have moved to another session since.
+        if session_rules.session.phone_number_id.as_ref() == Some(&message.phone_number_id)
+            && session_rules.rules.iter().any(|rule| rule.enabled)
+        {
+            return self.reply_to(message, session_rules).await;
+        }
+        Ok(())
     }
 
     async fn session_rules(&self, session_id: SessionId) -> Result<Option<SessionRules>, StoreError> {
@@ -160,7 +161,8 @@ impl Responder {
             is_first: context.chat.first_inbound == Some(message.key().sort_key()),
         };
         let ReplyContext { chat, history } = context;
-        let context = ChatContext { chat: Some(chat), name: chat.contact_name(), history };
+        let words = session_rules.session.consent_words();
+        let context = ChatContext { chat: Some(chat), name: &chat.name, history, words };
         auto_reply::decide(&session_rules.rules, &inbound, &context, self.limits, now)
     }
 
@@ -223,7 +225,6 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedR
         kind: selected.content.kind,
         body: selected.content.body.clone(),
         from_me: true,
-        writer: None,
         status: MessageStatus::Pending,
         wamid: None,
         error: None,

@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        consent::WordError,
         id::SessionId,
         message::Channel,
         number::{BusinessNumber, is_phone_number_id},
@@ -13,6 +14,9 @@ use crate::{
     store::{Created, Resumed, Store, StoreError},
 };
 
+/// Attempts to change settings while other callers change them.
+const ROUNDS: usize = 5;
+
 /// Why a request for a session fails.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -22,6 +26,9 @@ pub enum SessionError {
     /// The deployment has no such number for this owner.
     #[error("phoneNumberId is not a number of this deployment: leave it out to use the one that it has")]
     UnknownNumber,
+    /// The STOP and START words are invalid.
+    #[error(transparent)]
+    Words(#[from] WordError),
     /// The table didn't respond.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -68,6 +75,7 @@ pub async fn create(
         Qr::new(SessionId::for_owner(&new.owner_id), &number.display_phone_number, code, now)
     });
     let session = Session::new(new.owner_id, qr, now).with_settings(new.settings);
+    session.consent_words().check()?;
     Ok(store.sessions().create(session).await?)
 }
 
@@ -96,7 +104,14 @@ pub async fn find(store: &Store, id: SessionId) -> Result<Session, SessionError>
 
 /// Changes a session's settings.
 pub async fn change_settings(store: &Store, id: SessionId, change: SettingsChange) -> Result<Session, SessionError> {
-    store.sessions().change_settings(id, change).await?.ok_or(SessionError::NotFound)
+    for _ in 0..ROUNDS {
+        let session = find(store, id).await?;
+        session.clone().with_settings(change.clone()).consent_words().check()?;
+        if let Some(changed) = store.sessions().change_settings(&session, change.clone()).await? {
+            return Ok(changed);
+        }
+    }
+    Err(StoreError::Contention { operation: "changing settings" }.into())
 }
 
 /// Resumes a paused session. Returns whether it was paused.

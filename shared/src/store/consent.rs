@@ -1,7 +1,13 @@
-//! A contact's opt-out (STOP) and opt-in (START).
+//! A contact's consent to marketing messages and automatic replies.
 
 use super::{Chats, StoreError, keys::Key, update::UpdateBuilder};
-use crate::domain::{auto_reply::ConsentWord, chat::ChatType, id::ChatId, time::Timestamp};
+use crate::domain::{
+    chat::{Chat, ChatType},
+    consent::{ConsentDecision, ConsentSource, MarketingConsent},
+    contact::{self, Merges},
+    id::{ChatId, SessionId},
+    identity::Address,
+};
 
 /// Attempts to update the chat while it is merged into another one.
 const ROUNDS: u32 = 5;
@@ -9,29 +15,63 @@ const ROUNDS: u32 = 5;
 const OPERATION: &str = "recording a contact's consent";
 
 impl Chats<'_> {
-    /// Records that the contact of a chat opted out or in at `at`, unless they sent a later word. Of two words in the
-    /// same second, STOP wins. Words in a group don't count.
-    pub async fn set_consent(self, chat_id: ChatId, word: ConsentWord, at: Timestamp) -> Result<(), StoreError> {
-        let (opted_out, earlier) = match word {
-            ConsentWord::Stop => (true, "consent_at <= ?"),
-            ConsentWord::Start => (false, "consent_at < ?"),
-        };
+    /// Records the decision of a chat's contact, unless the source has a later one. Of two decisions at the same time,
+    /// the refusal wins. Returns whether the decision is the source's last. A member's decision doesn't count for a
+    /// group.
+    pub async fn record_consent(
+        self,
+        chat_id: ChatId,
+        source: ConsentSource,
+        decision: ConsentDecision,
+    ) -> Result<bool, StoreError> {
         for _ in 0..ROUNDS {
             let Some(chat) = self.get(chat_id).await?.filter(|chat| chat.kind != ChatType::Group) else {
-                return Ok(());
+                return Ok(false);
             };
-            if chat.consent_at.is_some_and(|consent_at| consent_at > at) {
-                return Ok(());
+            let known = chat.consent.of(source);
+            if known.is_some_and(|known| known == decision || known.since > decision.since) {
+                return Ok(known == Some(decision));
             }
-            let update = UpdateBuilder::new(&Key::chat(chat.id))
-                .set("opted_out", opted_out)
-                .set("consent_at", at)
-                .condition("attribute_exists(pk) AND attribute_not_exists(merged_into)")
-                .condition((&*format!("attribute_not_exists(consent_at) OR {earlier}"), at));
-            if self.0.update_if(OPERATION, update).await? || chat.consent_at == Some(at) {
-                return Ok(());
+            if self.0.update_if(OPERATION, consent_update(&chat, source, decision)).await? {
+                return Ok(true);
+            }
+            if known.is_some_and(|known| known.since == decision.since) {
+                return Ok(false);
             }
         }
         Err(StoreError::Contention { operation: OPERATION })
+    }
+
+    /// Records the decision of a contact with these addresses, if the contact has a chat.
+    pub async fn record_consent_of(
+        self,
+        session_id: SessionId,
+        addresses: &[Address],
+        source: ConsentSource,
+        decision: ConsentDecision,
+    ) -> Result<(), StoreError> {
+        let identifiers = self.identifiers_of(session_id, addresses).await?;
+        for chat_id in contact::chats(&identifiers, &Merges::default(), decision.since) {
+            self.record_consent(chat_id, source, decision).await?;
+        }
+        Ok(())
+    }
+}
+
+fn consent_update(chat: &Chat, source: ConsentSource, decision: ConsentDecision) -> UpdateBuilder {
+    let attribute = attribute(source);
+    let earlier = if decision.marketing == MarketingConsent::Denied { "<=" } else { "<" };
+    UpdateBuilder::new(&Key::chat(chat.id))
+        .set(attribute, decision)
+        .condition("attribute_exists(pk) AND attribute_not_exists(merged_into)")
+        .condition((&*format!("attribute_not_exists({attribute}) OR {attribute}.#since {earlier} ?"), decision.since))
+}
+
+/// Returns the attribute with the last decision of a source.
+fn attribute(source: ConsentSource) -> &'static str {
+    match source {
+        ConsentSource::Api => "consent_api",
+        ConsentSource::Keyword => "consent_keyword",
+        ConsentSource::Whatsapp => "consent_whatsapp",
     }
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{StoreError, keys::Key};
 use crate::domain::{
     chat::ChatStatus,
+    consent::ConsentDecision,
     country::Country,
     id::{ChatId, MessageId, SessionId},
     message::MessageStatus,
@@ -104,6 +105,11 @@ attributes! {
     MessageId => text,
     SessionId => text,
     Uuid => text,
+    ConsentDecision => |decision: Self| AttributeValue::M(HashMap::from([
+        ("marketing".to_owned(), string(decision.marketing.as_str())),
+        ("since".to_owned(), text(decision.since)),
+    ])),
+    Vec<String> => |texts: Self| AttributeValue::L(texts.into_iter().map(string).collect()),
 }
 
 fn text(value: impl ToString) -> AttributeValue {

@@ -132,9 +132,14 @@ impl Sessions<'_> {
         }
     }
 
-    /// Changes a session's settings. Returns the session; `None` if it doesn't exist.
-    pub async fn change_settings(self, id: SessionId, change: SettingsChange) -> Result<Option<Session>, StoreError> {
-        let update = UpdateBuilder::new(&Key::session(id))
+    /// Changes the settings of a session whose STOP and START words are as found. Returns the session after the change;
+    /// `None` if it has changed or no longer exists.
+    pub async fn change_settings(self, found: &Session, change: SettingsChange) -> Result<Option<Session>, StoreError> {
+        let update = UpdateBuilder::new(&Key::session(found.id))
+            .condition(Condition::equals("stop_words", found.stop_words.clone()))
+            .condition(Condition::equals("start_words", found.start_words.clone()))
+            .change("stop_words", change.stop_words)
+            .change("start_words", change.start_words)
             .change("unknown_policy", change.unknown_policy)
             .change("default_country", change.default_country)
             .set("updated_at", self.0.system.now())

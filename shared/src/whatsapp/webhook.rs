@@ -9,15 +9,14 @@ mod content;
 mod json;
 mod message;
 mod parser;
-mod saved_name;
 mod status;
 
 use serde_json::value::RawValue;
 
 use self::{json::replace_lone_surrogates, parser::Parser};
 use crate::domain::{
-    identity::Address, inbound::Inbound, message::Source, message_key::MessageKey, profile::Profile,
-    status_update::StatusUpdate, webhook_event::WebhookEvent,
+    identity::Address, inbound::Inbound, message::Source, message_key::MessageKey, status_update::StatusUpdate,
+    webhook_event::WebhookEvent,
 };
 
 pub use contact_update::ContactUpdate;
@@ -29,7 +28,7 @@ pub enum Update {
     Message(Box<ReceivedMessage>),
     /// A status of an outbound message, with its key if Qasid sent the message.
     Status(Box<StatusUpdate>, Option<MessageKey>),
-    /// News about a contact's addresses, or about the name of a contact or group.
+    /// News about a contact's addresses.
     Contact {
         /// The business number that received the webhook.
         phone_number_id: String,
@@ -60,8 +59,8 @@ pub struct ReceivedMessage {
 pub struct Peer {
     /// The contact's addresses, or the group's. At least one, phone number first.
     pub addresses: Vec<Address>,
-    /// The contact's profile. Empty for a group.
-    pub profile: Profile,
+    /// The contact's profile name or username.
+    pub name: Option<String>,
 }
 
 /// The body isn't JSON.

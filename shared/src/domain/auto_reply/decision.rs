@@ -5,13 +5,15 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    ConsentWord, History, Match, Rule, Trigger, Values, placeholder,
-    trigger::{MAX_PATTERNS_PER_MESSAGE, matches_any},
+    History, Match, Rule, Trigger, Values, placeholder,
+    trigger::{MAX_PATTERNS_PER_MESSAGE, SearchText},
 };
 use crate::domain::{
     chat::{Chat, ChatType},
+    consent::{ConsentWord, ConsentWords},
     content::Content,
     message::{Message, MessageStatus, MessageType, Source, placeholder as placeholder_for},
+    text::Accents,
     time::Timestamp,
 };
 
@@ -49,6 +51,8 @@ pub struct ChatContext<'a> {
     pub name: &'a str,
     /// The auto-replies of the chat.
     pub history: &'a History,
+    /// The session's STOP and START words.
+    pub words: ConsentWords<'a>,
 }
 
 /// Why a message gets no auto-reply, regardless of the rules.
@@ -87,6 +91,8 @@ pub enum Verdict {
     TooManyPatterns,
     /// The contact has written before.
     NotFirstMessage,
+    /// The contact opened the chat without writing, which only rules for the first message answer.
+    ChatOpened,
     /// The rule answers only within its hours.
     OutsideHours,
     /// The rule answers only outside its hours.
@@ -138,7 +144,7 @@ pub fn is_answerable(message: &Message) -> bool {
     !message.from_me
         && message.status == MessageStatus::Received
         && matches!(message.source, None | Some(Source::Device))
-        && message.kind.is_user_authored()
+        && (message.kind.is_user_authored() || message.kind == MessageType::RequestWelcome)
 }
 
 /// Evaluates `rules` by descending priority, and by age among equals. The first rule that matches answers.
@@ -155,8 +161,9 @@ pub fn decide<'a>(
     let mut answer = None;
     let mut has_match = false;
     let mut searches = 0;
+    let text = inbound.text.map(SearchText::new);
     let verdicts = rules.into_iter().map(|rule| {
-        let verdict = match evaluate(rule, inbound, context, now, &mut searches) {
+        let verdict = match evaluate(rule, inbound, text.as_ref(), context, now, &mut searches) {
             Ok(_) if has_match => Verdict::Outranked,
             Ok(content) => {
                 has_match = true;
@@ -184,7 +191,7 @@ fn suppression(
     now: Timestamp,
 ) -> Option<SuppressionReason> {
     let chat = context.chat;
-    if !inbound.kind.is_user_authored() {
+    if !inbound.kind.is_user_authored() && inbound.kind != MessageType::RequestWelcome {
         return Some(SuppressionReason::NotAnswerable);
     }
     if chat.is_some_and(|chat| chat.kind == ChatType::Group) {
@@ -193,10 +200,10 @@ fn suppression(
     if now.since(inbound.written_at) > MAX_AGE {
         return Some(SuppressionReason::TooOld);
     }
-    if inbound.text.and_then(ConsentWord::parse) == Some(ConsentWord::Stop) {
+    if inbound.text.and_then(|text| context.words.find(text)) == Some(ConsentWord::Stop) {
         return Some(SuppressionReason::StopWord);
     }
-    if chat.is_some_and(|chat| chat.opted_out) {
+    if chat.is_some_and(|chat| chat.consent.denies_auto_replies()) {
         return Some(SuppressionReason::OptedOut);
     }
     if chat.and_then(|chat| chat.answered_at).is_some_and(|at| at > now.before(limits.quiet)) {
@@ -212,6 +219,7 @@ fn suppression(
 fn evaluate(
     rule: &Rule,
     inbound: &InboundText<'_>,
+    text: Option<&SearchText<'_>>,
     context: &ChatContext<'_>,
     now: Timestamp,
     searches: &mut usize,
@@ -220,19 +228,22 @@ fn evaluate(
         return Err(Verdict::Disabled);
     }
     match &rule.trigger {
-        Trigger::Keyword { how, keywords } => {
+        Trigger::FirstMessage if !inbound.is_first => return Err(Verdict::NotFirstMessage),
+        Trigger::FirstMessage => {}
+        _ if inbound.kind == MessageType::RequestWelcome => return Err(Verdict::ChatOpened),
+        Trigger::Keyword { how, keywords, ignore_accents } => {
+            let accents = if *ignore_accents { Accents::Ignored } else { Accents::Distinct };
             if *how == Match::Regex {
                 *searches += keywords.len();
                 if *searches > MAX_PATTERNS_PER_MESSAGE {
                     return Err(Verdict::TooManyPatterns);
                 }
             }
-            if !inbound.text.is_some_and(|text| matches_any(*how, keywords, text)) {
+            if !text.is_some_and(|text| text.matches_any(*how, accents, keywords)) {
                 return Err(Verdict::NoKeyword);
             }
         }
-        Trigger::FirstMessage if !inbound.is_first => return Err(Verdict::NotFirstMessage),
-        _ => {}
+        Trigger::OutsideHours | Trigger::Any => {}
     }
     if let Some(schedule) = &rule.schedule {
         match (schedule.is_open(now), &rule.trigger) {
@@ -248,6 +259,7 @@ fn evaluate(
     let reply: Map<String, Value> = serde_json::from_str(&rule.reply).map_err(|_| Verdict::Unsendable)?;
     let values = match inbound.text {
         Some(text) => Values::new(context.name, text),
+        None if inbound.kind == MessageType::RequestWelcome => Values::new(context.name, ""),
         None => Values::new(context.name, &placeholder_for(inbound.kind)),
     };
     placeholder::render(&reply, &values).ok_or(Verdict::Unsendable)

@@ -1,7 +1,6 @@
 //! Tests of every limit, every documented shape, and arbitrary JSON.
 
 mod basic;
-mod commerce;
 mod interactive;
 mod properties;
 mod template;

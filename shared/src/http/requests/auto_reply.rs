@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     domain::{
-        auto_reply::{
-            Clock, Match, Range, RuleFields, Schedule, Trigger, Values, Week, compile, folded, placeholder, zone,
-        },
-        content, names,
+        auto_reply::{Clock, Match, Range, RuleFields, Schedule, Trigger, Values, Week, compile, placeholder, zone},
+        content,
+        message::MessageType,
+        names,
+        text::{Accents, normalize},
     },
     http::{ApiError, Body, ErrorCode, JsonObject, service_errors::content_error_code},
 };
@@ -67,7 +68,7 @@ fn read_trigger(body: &JsonObject) -> Result<Trigger, ApiError> {
     let kind = body.value("trigger").and_then(|trigger| trigger.get("type")).and_then(Value::as_str);
     let known: &[&str] = match kind {
         Some("first_message" | "outside_hours" | "any") => &["type"],
-        _ => &["type", "match", "keywords"],
+        _ => &["type", "match", "keywords", "ignoreAccents"],
     };
     let trigger = body.object("trigger", known)?.ok_or_else(|| body.missing("trigger"))?;
     match trigger.required("type")? {
@@ -87,6 +88,11 @@ fn read_keywords(trigger: &JsonObject) -> Result<Trigger, ApiError> {
         Some("regex") => Match::Regex,
         _ => return Err(ApiError::invalid_field("trigger.match must be one of equals, contains, starts_with, regex")),
     };
+    let ignore_accents = trigger.boolean("ignoreAccents")?.unwrap_or(false);
+    if ignore_accents && how == Match::Regex {
+        return Err(trigger.invalid("ignoreAccents", "must be left out with regex: the pattern decides about accents"));
+    }
+    let accents = if ignore_accents { Accents::Ignored } else { Accents::Distinct };
     let most = if how == Match::Regex { MAX_PATTERNS } else { MAX_KEYWORDS };
     let given = trigger.value("keywords").ok_or_else(|| trigger.missing("keywords"))?.as_array();
     let Some(given) = given.filter(|given| (1..=most).contains(&given.len())) else {
@@ -97,11 +103,11 @@ fn read_keywords(trigger: &JsonObject) -> Result<Trigger, ApiError> {
     let mut keywords = Vec::with_capacity(given.len());
     for (at, keyword) in given.iter().enumerate() {
         let field = format!("trigger.keywords[{at}]");
-        let keyword = keyword.as_str().filter(|keyword| !folded(keyword).is_empty());
+        let keyword = keyword.as_str().filter(|keyword| !normalize(keyword, accents).is_empty());
         let keyword = keyword.filter(|keyword| keyword.chars().count() <= KEYWORD_LIMIT);
         let Some(keyword) = keyword else {
             return Err(ApiError::invalid_field(format!(
-                "{field} must be a string of 1 to {KEYWORD_LIMIT} characters"
+                "{field} must be a string of 1 to {KEYWORD_LIMIT} characters, not all of them invisible"
             )));
         };
         if how == Match::Regex {
@@ -109,7 +115,7 @@ fn read_keywords(trigger: &JsonObject) -> Result<Trigger, ApiError> {
         }
         keywords.push(keyword.to_owned());
     }
-    Ok(Trigger::Keyword { how, keywords })
+    Ok(Trigger::Keyword { how, keywords, ignore_accents })
 }
 
 fn check_pattern(field: &str, pattern: &str) -> Result<(), ApiError> {
@@ -188,8 +194,8 @@ fn read_reply(reply: &Map<String, Value>) -> Result<String, ApiError> {
     let sample = content::read(&placeholder::fill_members(reply, &Values::shortest())).map_err(refused)?;
     let sample = sample.ok_or_else(|| ApiError::missing_field("reply.type"))?;
     // Both refer to one message, but a rule replies to many.
-    if let Some(member) = sample.target_member() {
-        return Err(ApiError::invalid_field(format!("reply.type must be a message, which a {member} is not")));
+    if sample.kind == MessageType::Reaction {
+        return Err(ApiError::invalid_field("reply.type must be a message, which a reaction is not"));
     }
     if sample.reply_to.is_some() {
         return Err(ApiError::invalid_field("reply.context must be left out: a rule answers more than one message"));

@@ -3,18 +3,21 @@
 use crate::{
     domain::{
         chat::{ChatStatus, ChatType},
-        contact_name::{NAME_LIMIT, clean_name},
+        consent::MarketingConsent,
         cursor::{MessagePosition, Position},
         id::ChatId,
         inbox::{ChatChange, ChatFilter, ChatList, MessageList},
         page::Order,
     },
-    http::{ApiError, Body, ErrorCode, Query},
+    http::{ApiError, Body, ErrorCode, JsonObject, Query},
 };
 
 /// The default and the maximum number of items on a page.
 const DEFAULT_LIMIT: u32 = 25;
 const MAX_LIMIT: u32 = 100;
+
+/// The maximum length of a chat's name, in characters.
+const NAME_LIMIT: usize = 256;
 
 impl ChatList {
     /// Parses `sessionId`, `status`, `type`, `unread`, `limit`, and `cursor`.
@@ -57,32 +60,28 @@ fn limit(query: &Query, default: u32) -> Result<usize, ApiError> {
 }
 
 impl ChatChange {
-    /// Parses `{"status"?, "name"?, "isUnread"?}`, of which at least one is required.
+    /// Parses `{"status"?, "name"?, "isUnread"?, "consent": {"marketing"}?}`, of which at least one is required.
     pub fn read(body: &Body) -> Result<Self, ApiError> {
-        let body = body.object(&["status", "name", "isUnread"])?;
+        let body = body.object(&["status", "name", "isUnread", "consent"])?;
         let status = body.string("status")?.map(|word| {
             let found = ChatStatus::ALL.into_iter().find(|status| status.as_str() == word);
             found.ok_or_else(|| ApiError::invalid_field("status must be INBOX, PENDING, RESOLVED or ARCHIVED"))
         });
-        let name = body.string("name")?.map(read_name).transpose()?;
-        let change = Self { status: status.transpose()?, name, is_unread: body.boolean("isUnread")? };
-        if change == (Self { status: None, name: None, is_unread: None }) {
-            return Err(ApiError::new(ErrorCode::MissingField, "Give status, name or isUnread"));
+        let name = body.string("name")?.map(|name| name.trim().to_owned());
+        if name.as_ref().is_some_and(|name| name.chars().count() > NAME_LIMIT) {
+            return Err(ApiError::invalid_field(format!("name must have at most {NAME_LIMIT} characters")));
+        }
+        let consent = body.object("consent", &["marketing"])?.map(|consent| read_consent(&consent)).transpose()?;
+        let change = Self { status: status.transpose()?, name, is_unread: body.boolean("isUnread")?, consent };
+        if change == (Self { status: None, name: None, is_unread: None, consent: None }) {
+            return Err(ApiError::new(ErrorCode::MissingField, "Give status, name, isUnread or consent"));
         }
         Ok(change)
     }
 }
 
-/// Parses a chat's name. An empty one restores the contact's own.
-fn read_name(name: &str) -> Result<String, ApiError> {
-    if name.trim().chars().count() > NAME_LIMIT {
-        return Err(ApiError::invalid_field(format!("name must have at most {NAME_LIMIT} characters")));
-    }
-    if name.is_empty() {
-        return Ok(String::new());
-    }
-    clean_name(name).ok_or_else(|| {
-        let hint = "give a name with a visible character, or \"\" for the contact's own name";
-        ApiError::invalid_field(format!("name shows nothing: {hint}"))
-    })
+fn read_consent(consent: &JsonObject) -> Result<MarketingConsent, ApiError> {
+    let word = consent.required("marketing")?;
+    let found = MarketingConsent::ALL.into_iter().find(|marketing| marketing.as_str() == word);
+    found.ok_or_else(|| consent.invalid("marketing", "must be granted, denied or unknown"))
 }

@@ -19,7 +19,8 @@ const QR_LIMIT: usize = 2000;
 impl NewSession {
     /// Parses `{"userId", "phoneNumberId"?}` and [settings](SettingsChange::read).
     pub fn read(body: &Body) -> Result<Self, ApiError> {
-        let body = body.object(&["userId", "phoneNumberId", "unknownPolicy", "defaultCountry"])?;
+        let body =
+            body.object(&["userId", "phoneNumberId", "unknownPolicy", "defaultCountry", "stopWords", "startWords"])?;
         let owner_id = body.required("userId")?;
         if owner_id.len() > OWNER_ID_LIMIT {
             let message = format!("userId has {} bytes: it may have up to {OWNER_ID_LIMIT}", owner_id.len());
@@ -34,7 +35,7 @@ impl NewSession {
 }
 
 impl SettingsChange {
-    /// Parses `{"unknownPolicy"?, "defaultCountry"?}`. A member that is `null` resets its setting.
+    /// Parses `{"unknownPolicy"?, "defaultCountry"?, "stopWords"?, "startWords"?}`. A member that is `null` resets its setting.
     fn read(body: &JsonObject) -> Result<Self, ApiError> {
         let unknown_policy = body.string("unknownPolicy")?.map(|word| {
             let found = UnknownPolicy::ALL.into_iter().find(|policy| policy.as_str() == word);
@@ -47,19 +48,32 @@ impl SettingsChange {
         Ok(Self {
             unknown_policy: body.setting("unknownPolicy", unknown_policy.transpose()?),
             default_country: body.setting("defaultCountry", default_country.transpose()?),
+            stop_words: body.setting("stopWords", read_words(body, "stopWords")?.map(Some)),
+            start_words: body.setting("startWords", read_words(body, "startWords")?.map(Some)),
         })
     }
 
     /// Parses `{"sessionId"}` and at least one setting. 404 for a session of another owner.
     pub fn read_for_session(body: &Body, caller: &Caller) -> Result<(SessionId, Self), ApiError> {
-        let body = body.object(&["sessionId", "unknownPolicy", "defaultCountry"])?;
+        let body = body.object(&["sessionId", "unknownPolicy", "defaultCountry", "stopWords", "startWords"])?;
         let session_id = caller.session(body.session_id()?)?;
         let change = Self::read(&body)?;
         if change == Self::default() {
-            return Err(ApiError::new(ErrorCode::MissingField, "Give defaultCountry or unknownPolicy"));
+            return Err(ApiError::new(
+                ErrorCode::MissingField,
+                "Give defaultCountry, unknownPolicy, stopWords or startWords",
+            ));
         }
         Ok((session_id, change))
     }
+}
+
+/// Reads a list of STOP or START words. [`ConsentWords::check`](crate::domain::consent::ConsentWords::check) checks the
+/// words, because that depends on the session's other list.
+fn read_words(body: &JsonObject, field: &str) -> Result<Option<Vec<String>>, ApiError> {
+    let Some(value) = body.value(field) else { return Ok(None) };
+    let words = value.as_array().and_then(|words| words.iter().map(|word| Some(word.as_str()?.to_owned())).collect());
+    words.map(Some).ok_or_else(|| body.invalid(field, "must be an array of strings"))
 }
 
 /// Parses `{"sessionId"}` of a request to resume a session. 404 for a session of another owner.
@@ -157,6 +171,9 @@ mod tests {
         let change = read(json!({"defaultCountry": null, "unknownPolicy": "resend"})).unwrap();
         assert_eq!(change.default_country, Setting::Reset);
         assert_eq!(change.unknown_policy, Setting::Set(UnknownPolicy::Resend));
+        let change = read(json!({"stopWords": ["Schluss"], "startWords": null})).unwrap();
+        assert_eq!(change.stop_words, Setting::Set(Some(vec!["Schluss".to_owned()])));
+        assert_eq!((change.start_words, change.default_country), (Setting::Reset, Setting::Keep));
     }
 
     #[test]
@@ -170,6 +187,10 @@ mod tests {
             (json!({"defaultCountry": 20}), ErrorCode::InvalidField),
             (json!({"defaultCountry": ["EG"]}), ErrorCode::InvalidField),
             (json!({"unknownPolicy": "Resend"}), ErrorCode::InvalidField),
+            (json!({"stopWords": "STOP"}), ErrorCode::InvalidField),
+            (json!({"startWords": ["START", 1]}), ErrorCode::InvalidField),
+            (json!({"startWords": {"0": "START"}}), ErrorCode::InvalidField),
+            (json!({"stop_words": ["STOP"]}), ErrorCode::UnknownField),
             (json!({"unknownPolicy": true, "defaultCountry": "EG"}), ErrorCode::InvalidField),
         ] {
             assert_eq!(read(body.clone()).unwrap_err().code(), code, "{body}");

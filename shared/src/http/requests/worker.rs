@@ -7,11 +7,9 @@ use serde_json::Value;
 use crate::{
     domain::{
         caller::Caller,
-        contact_name::clean_name,
         identity::Address,
         inbound::Inbound,
         message::{MessageStatus, MessageType},
-        profile::Profile,
         time::Timestamp,
         worker::WorkerOutcome,
     },
@@ -82,12 +80,12 @@ impl ReceiveRequest {
         let timestamp = read_timestamp(object.value("timestamp"))?;
         let is_text = object.string("type")?.is_none_or(|kind| kind == "text");
         let text = read_text(&object)?.filter(|_| is_text);
-        let name = object.string("name")?.and_then(clean_name);
+        let name = object.string("name")?.map(str::trim).filter(|name| !name.is_empty());
         // In a group the name is the sender's, and the chat is the group's.
         let name = name.filter(|_| !matches!(from, Address::Group(_)));
         Ok(Self {
             session_id,
-            profile: Profile { name, ..Profile::default() },
+            name: name.map(str::to_owned),
             message: Inbound {
                 opens_window: true,
                 has_referral: false,
@@ -98,7 +96,6 @@ impl ReceiveRequest {
                 body: text,
                 content: None,
                 from_me: false,
-                writer: None,
                 status: MessageStatus::Received,
                 action: None,
                 ours: None,

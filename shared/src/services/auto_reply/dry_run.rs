@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use crate::{
     domain::{
-        auto_reply::{self, ChatContext, ConsentWord, Decision, InboundText, Limits, Rule, SuppressionReason, Verdict},
-        chat::Chat,
+        auto_reply::{self, ChatContext, Decision, InboundText, Limits, Rule, SuppressionReason, Verdict},
+        consent::ConsentWord,
         id::{ChatId, SessionId},
         message::MessageType,
         system::System,
+        text::{Accents, normalize},
         time::Timestamp,
     },
     store::{ReplyContext, Store, StoreError},
@@ -49,27 +50,30 @@ pub enum DryRunError {
 ///
 /// [`DryRunError::SessionNotFound`] or [`DryRunError::ChatNotFound`] if the session or its chat doesn't exist.
 pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun) -> Result<Value, DryRunError> {
-    let (_, rules) = store.sessions().get_with_rules(run.session_id).await?.ok_or(DryRunError::SessionNotFound)?;
+    let (session, rules) =
+        store.sessions().get_with_rules(run.session_id).await?.ok_or(DryRunError::SessionNotFound)?;
     let context = match run.chat_id {
         Some(chat_id) => Some(context(store, run.session_id, chat_id).await?),
         None => None,
     };
     let (mut chat, history) = context.map(|context| (context.chat, context.history)).unzip();
-    // A received START opts the contact in before the rules are evaluated.
-    if let (Some(chat), Some(ConsentWord::Start)) = (&mut chat, ConsentWord::parse(&run.text)) {
-        chat.opted_out = false;
-    }
     let now = run.at.unwrap_or_else(|| system.now());
+    let words = session.consent_words();
+    let word = words.find(&run.text);
+    // A received START opts the contact in before the rules are evaluated. STOP is never answered.
+    if let (Some(chat), Some(ConsentWord::Start)) = (&mut chat, word) {
+        chat.consent.consent_keyword = Some(ConsentWord::Start.decision(now));
+    }
     let inbound = InboundText {
         kind: MessageType::Text,
         text: Some(&run.text),
         written_at: now,
         is_first: chat.as_ref().is_none_or(|chat| chat.first_inbound.is_none()),
     };
-    let name = chat.as_ref().map_or(DEFAULT_NAME, Chat::contact_name);
+    let name = chat.as_ref().map_or(DEFAULT_NAME, |chat| chat.name.as_str());
     let history = history.unwrap_or_default();
-    let context = ChatContext { chat: chat.as_ref(), name, history: &history };
-    Ok(response(&auto_reply::decide(&rules, &inbound, &context, limits, now)))
+    let context = ChatContext { chat: chat.as_ref(), name, history: &history, words };
+    Ok(response(&run.text, word, &auto_reply::decide(&rules, &inbound, &context, limits, now)))
 }
 
 async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Result<ReplyContext, DryRunError> {
@@ -77,13 +81,18 @@ async fn context(store: &Store, session_id: SessionId, chat_id: ChatId) -> Resul
     context.ok_or(DryRunError::ChatNotFound)
 }
 
-fn response(decision: &Decision<'_>) -> Value {
+fn response(text: &str, word: Option<ConsentWord>, decision: &Decision<'_>) -> Value {
     let reply = decision.answer.as_ref().map(|selected| {
         let (rule, content) = (selected.rule, &selected.content);
         json!({"rule_id": rule.id, "rule_name": rule.name, "content": content.json})
     });
     let rules: Vec<Value> = decision.verdicts.iter().map(|(rule, verdict)| explained(rule, *verdict)).collect();
-    json!({"success": true, "reply": reply, "rules": rules})
+    let consent_word = word.map(|word| match word {
+        ConsentWord::Stop => "stop",
+        ConsentWord::Start => "start",
+    });
+    let text = normalize(text, Accents::Distinct);
+    json!({"success": true, "reply": reply, "rules": rules, "text": text, "consent_word": consent_word})
 }
 
 fn explained(rule: &Rule, verdict: Verdict) -> Value {
@@ -97,6 +106,7 @@ fn explained(rule: &Rule, verdict: Verdict) -> Value {
             ("too_many_patterns", "The rule was not evaluated: up to 50 patterns are evaluated per message".to_owned())
         }
         Verdict::NotFirstMessage => ("not_first_message", "The contact has written before".to_owned()),
+        Verdict::ChatOpened => ("chat_opened", "The contact opened the chat without writing".to_owned()),
         Verdict::OutsideHours => ("outside_hours", "The time is outside the rule's hours".to_owned()),
         Verdict::WithinHours => {
             ("within_hours", "The time is within the rule's hours, and the rule replies outside them".to_owned())
@@ -115,7 +125,7 @@ fn suppressed(reason: SuppressionReason) -> (&'static str, String) {
         SuppressionReason::NotAnswerable => ("not_answerable", "Messages of this type are not answered"),
         SuppressionReason::Group => ("group", "The rule matches, but messages in groups are not answered"),
         SuppressionReason::TooOld => ("too_old", "The rule matches, but the message is too old"),
-        SuppressionReason::StopWord => ("stop_word", "The rule matches, but the text opts out of auto-replies"),
+        SuppressionReason::StopWord => ("stop_word", "The rule matches, but the text is a STOP word"),
         SuppressionReason::OptedOut => ("opted_out", "The rule matches, but the contact has opted out with STOP"),
         SuppressionReason::AnsweredByPerson => ("answered_by_person", "The rule matches, but an agent wrote recently"),
         SuppressionReason::HourlyLimit => {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     chat::Chat,
+    consent::{Consent, ConsentDecision, ConsentWord, ConsentWords, MarketingConsent},
     id::{ChatId, MessageId},
     identity::{Address, Identity},
     message::MessageType,
@@ -19,12 +20,18 @@ fn chat() -> Chat {
     Chat::new(id, session_id, &Address::Phone("201001234567".to_owned()), "Mona".to_owned(), time(NOW))
 }
 
+/// Returns a chat whose contact sent STOP.
+fn opted_out() -> Chat {
+    let consent = Consent { consent_keyword: Some(ConsentWord::Stop.decision(time(NOW))), ..Consent::default() };
+    Chat { consent, ..chat() }
+}
+
 fn inbound(text: &str) -> InboundText<'_> {
     InboundText { kind: MessageType::Text, text: Some(text), written_at: time(NOW), is_first: false }
 }
 
 fn verdicts(rules: &[Rule], inbound: &InboundText<'_>, chat: &Chat, history: &History) -> Vec<(u32, Verdict)> {
-    let context = ChatContext { chat: Some(chat), name: &chat.name, history };
+    let context = ChatContext { chat: Some(chat), name: &chat.name, history, words: ConsentWords::default() };
     let decision = decide(rules, inbound, &context, LIMITS, time(NOW));
     let answers = decision.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Answers).count();
     assert_eq!(answers, usize::from(decision.answer.is_some()));
@@ -52,7 +59,8 @@ fn matching_rule_with_highest_priority_answers() {
     // Of equal priorities, the oldest rule answers.
     let equal = [rule(6, json!({})), rule(5, json!({}))];
     let (chat, history) = (chat(), History::default());
-    let context = ChatContext { chat: Some(&chat), name: &chat.name, history: &history };
+    let context =
+        ChatContext { chat: Some(&chat), name: &chat.name, history: &history, words: ConsentWords::default() };
     let decision = decide(&equal, &inbound("hello"), &context, LIMITS, time(NOW));
     assert_eq!(decision.answer.unwrap().rule.id, equal[1].id);
 }
@@ -96,7 +104,15 @@ fn suppressed_messages_get_no_reply() {
     assert_eq!(suppressed(&written_at("2026-01-12T11:54:59.999Z"), &chat()), Some(SuppressionReason::TooOld));
 
     assert_eq!(suppressed(&inbound("Stop!"), &chat()), Some(SuppressionReason::StopWord));
-    assert_eq!(suppressed(&inbound("hello"), &Chat { opted_out: true, ..chat() }), Some(SuppressionReason::OptedOut));
+    for stop in ["SAIR", "BAJA", "توقف", "退订", "ＳＴＯＰ", "İPTAL"] {
+        let expected = (stop != "İPTAL").then_some(SuppressionReason::StopWord);
+        assert_eq!(suppressed(&inbound(stop), &chat()), expected, "{stop}");
+    }
+    assert_eq!(suppressed(&inbound("hello"), &opted_out()), Some(SuppressionReason::OptedOut));
+    // A contact who stops marketing messages in WhatsApp's settings still gets answers.
+    let denied = Some(ConsentDecision { marketing: MarketingConsent::Denied, since: time(NOW) });
+    let consent = Consent { consent_whatsapp: denied, consent_api: denied, ..Consent::default() };
+    assert_eq!(suppressed(&inbound("hello"), &Chat { consent, ..chat() }), None);
     let answered = |at: &str| Chat { answered_at: Some(time(at)), ..chat() };
     assert_eq!(suppressed(&inbound("hello"), &answered("2026-01-12T11:00:00Z")), None);
     assert_eq!(
@@ -108,13 +124,59 @@ fn suppressed_messages_get_no_reply() {
 }
 
 #[test]
+fn words_of_the_session_replace_the_default_stop_words() {
+    let (stop, chat, history) = (["Iptal".to_owned()], chat(), History::default());
+    let decide = |text: &str| {
+        let words = ConsentWords { stop: Some(&stop), start: None };
+        let context = ChatContext { chat: Some(&chat), name: "Mona", history: &history, words };
+        decide(&[rule(1, json!({}))], &inbound(text), &context, LIMITS, time(NOW)).verdicts[0].1
+    };
+    assert_eq!(decide("İPTAL!"), Verdict::Suppressed(SuppressionReason::StopWord));
+    assert_eq!(decide("STOP"), Verdict::Answers);
+}
+
+#[test]
+fn opened_chat_is_answered_by_first_message_rules_only() {
+    let opened = InboundText { kind: MessageType::RequestWelcome, text: None, is_first: true, ..inbound("") };
+    let hello = json!({"message": "Hello {{name}}: {{message}}"});
+    let rules = [
+        rule(1, json!({"priority": 9})),
+        rule(2, json!({"priority": 8, "trigger": {"type": "keyword", "match": "contains", "keywords": ["w"]}})),
+        rule(3, json!({"priority": 7, "trigger": {"type": "first_message"}, "reply": hello})),
+    ];
+    let (chat, history) = (chat(), History::default());
+    let context = ChatContext { chat: Some(&chat), name: "Mona", history: &history, words: ConsentWords::default() };
+    let decision = decide(&rules, &opened, &context, LIMITS, time(NOW));
+    assert_eq!(decision.answer.unwrap().content.body.as_deref(), Some("Hello Mona: …"));
+    let verdicts = |inbound: &InboundText<'_>| -> Vec<Verdict> {
+        decide(&rules, inbound, &context, LIMITS, time(NOW)).verdicts.iter().map(|(_, verdict)| *verdict).collect()
+    };
+    assert_eq!(verdicts(&opened), [Verdict::ChatOpened, Verdict::ChatOpened, Verdict::Answers]);
+    // The first text after it is not the contact's first message.
+    assert_eq!(verdicts(&inbound("hello")), [Verdict::Answers, Verdict::NoKeyword, Verdict::NotFirstMessage]);
+    // A contact who opens the chat again has written before.
+    let again = InboundText { is_first: false, ..opened };
+    assert_eq!(verdicts(&again)[2], Verdict::NotFirstMessage);
+    assert_eq!(suppression_of(&again, &opted_out()), None);
+    assert_eq!(suppression_of(&opened, &opted_out()), Some(SuppressionReason::OptedOut));
+}
+
+/// Returns why a `first_message` rule that matches doesn't answer.
+fn suppression_of(inbound: &InboundText<'_>, chat: &Chat) -> Option<SuppressionReason> {
+    match verdict(rule(1, json!({"trigger": {"type": "first_message"}})), inbound, chat) {
+        Verdict::Suppressed(reason) => Some(reason),
+        _ => None,
+    }
+}
+
+#[test]
 fn only_matching_rule_is_suppressed() {
     let suppressed = |rules: &[Rule], chat: &Chat| {
         let history = History::default();
-        let context = ChatContext { chat: Some(chat), name: "Mona", history: &history };
+        let context = ChatContext { chat: Some(chat), name: "Mona", history: &history, words: ConsentWords::default() };
         decide(rules, &inbound("hello"), &context, LIMITS, time(NOW)).suppressed()
     };
-    let opted_out = Chat { opted_out: true, ..chat() };
+    let opted_out = opted_out();
     let first = rule(1, json!({"trigger": {"type": "first_message"}}));
     assert_eq!(suppressed(std::slice::from_ref(&first), &opted_out), None);
     assert_eq!(
@@ -138,7 +200,7 @@ proptest! {
         let mut sent: Vec<(RuleId, Timestamp)> = Vec::new();
         for gap in gaps {
             now = now.after(Duration::from_secs(gap));
-            let context = ChatContext { chat: Some(&chat), name: "Mona", history: &history };
+            let context = ChatContext { chat: Some(&chat), name: "Mona", history: &history, words: ConsentWords::default() };
             let inbound = InboundText { written_at: now, ..inbound("hello") };
             let decision = decide(&rules, &inbound, &context, LIMITS, now);
             let Some(answer) = decision.answer else { continue };

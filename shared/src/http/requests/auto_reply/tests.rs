@@ -42,11 +42,12 @@ fn defaults_apply_to_missing_fields() {
 fn a_response_contains_the_rule_as_requested() {
     let hours = json!([{"from": "09:00", "to": "12:30"}, {"from": "22:00", "to": "02:00"}]);
     let rule = rule(json!({
-        "trigger": {"type": "keyword", "match": "starts_with", "keywords": ["Price"]},
+        "trigger": {"type": "keyword", "match": "starts_with", "keywords": ["Price"], "ignoreAccents": true},
         "schedule": {"timeZone": "Africa/Cairo", "hours": {"friday": hours}},
     }));
     let row = serde_json::to_value(rule.response()).unwrap();
-    assert_eq!(row["trigger"], json!({"type": "keyword", "match": "starts_with", "keywords": ["Price"]}));
+    let trigger = json!({"type": "keyword", "match": "starts_with", "keywords": ["Price"], "ignore_accents": true});
+    assert_eq!(row["trigger"], trigger);
     assert_eq!(row["schedule"]["time_zone"], "Africa/Cairo");
     assert_eq!((&row["schedule"]["hours"]["friday"], &row["schedule"]["hours"]["monday"]), (&hours, &json!([])));
 }
@@ -84,7 +85,37 @@ fn an_invalid_rule_is_refused_with_the_field_and_the_reason() {
         ),
         (
             |rule| rule["trigger"] = json!({"type": "keyword", "match": "equals", "keywords": ["a", "  "]}),
-            "trigger.keywords[1] must be a string of 1 to 200 characters",
+            "trigger.keywords[1] must be a string of 1 to 200 characters, not all of them invisible",
+        ),
+        (
+            |rule| rule["trigger"] = json!({"type": "keyword", "match": "equals", "keywords": ["\u{200f}\u{fe0f}"]}),
+            "trigger.keywords[0] must be a string of 1 to 200 characters, not all of them invisible",
+        ),
+        (
+            |rule| {
+                let keywords = json!(["\u{640}\u{64e}"]);
+                rule["trigger"] =
+                    json!({"type": "keyword", "match": "contains", "keywords": keywords, "ignoreAccents": true});
+            },
+            "trigger.keywords[0] must be a string of 1 to 200 characters, not all of them invisible",
+        ),
+        (
+            |rule| {
+                rule["trigger"] =
+                    json!({"type": "keyword", "match": "equals", "keywords": ["a"], "ignoreAccents": "yes"});
+            },
+            "trigger.ignoreAccents must be true or false",
+        ),
+        (
+            |rule| {
+                rule["trigger"] =
+                    json!({"type": "keyword", "match": "regex", "keywords": ["a"], "ignoreAccents": true});
+            },
+            "trigger.ignoreAccents must be left out with regex: the pattern decides about accents",
+        ),
+        (
+            |rule| rule["trigger"] = json!({"type": "any", "ignoreAccents": true}),
+            "trigger.ignoreAccents is not a field of trigger",
         ),
         (
             |rule| rule["trigger"] = json!({"type": "keyword", "match": "regex", "keywords": ["a("]}),
