@@ -2,6 +2,7 @@
 
 mod capacity;
 mod faults;
+mod key_limits;
 mod open;
 mod permissions;
 mod proxy;
@@ -15,7 +16,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::faults::{Fault, Faults, Injection, RandomFaults};
-use self::{permissions::Permissions, usage::UsageMeter};
+use self::{proxy::Rules, usage::UsageMeter};
 use crate::{
     console::{Console, Kind},
     template::{Function, Table},
@@ -126,7 +127,7 @@ impl Database {
 
         let faults = Faults::default();
         let public_router =
-            proxy::router(address, meter, faults.clone(), Permissions::new(table, functions), console.clone());
+            proxy::router(address, meter, faults.clone(), Rules::new(table, functions), console.clone());
         let stop = CancellationToken::new();
         let servers = vec![
             tokio::spawn(serve_embedded(internal, embedded.clone(), stop.clone(), console.clone())),

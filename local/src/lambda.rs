@@ -150,6 +150,16 @@ impl Lambda {
         }
     }
 
+    /// Kills the processes of `function`, idle or not, like a crash. Returns their number; `None` if there is no such
+    /// function.
+    pub fn kill(&self, function: &str) -> Option<usize> {
+        match &self.backend {
+            Backend::Processes { pools, .. } => pools.get(function).map(|pool| pool.kill_all()),
+            #[cfg(test)]
+            Backend::Fake(_) => None,
+        }
+    }
+
     /// Ends all processes and waits for them. Invocations in progress fail with [`InvokeError::Stopped`].
     pub async fn stop(&self) {
         match &self.backend {

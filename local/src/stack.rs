@@ -216,7 +216,9 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         let served = lambda_api::serve(ports.lambda, names, task_lambda, task_console.clone(), task_stop).await;
         report(served, "the Lambda API", &task_console);
     });
-    let mut simulator = Box::pin(whatsapp::serve(ports.whatsapp, settings, console.clone(), stop.clone()));
+    let infrastructure = whatsapp::Infrastructure { table: database.faults().clone(), lambda: lambda.clone() };
+    let simulator = whatsapp::serve(ports.whatsapp, settings, Some(infrastructure), console.clone(), stop.clone());
+    let mut simulator = Box::pin(simulator);
     // Invalid settings or a damaged journal fail at the first poll and abort the start.
     if let Some(Err(error)) = (&mut simulator).now_or_never() {
         return Err(error.into());

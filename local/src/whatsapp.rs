@@ -9,6 +9,7 @@ mod faults;
 mod graph;
 mod graph_error;
 mod inbound;
+mod infrastructure;
 mod journal;
 mod numbers;
 mod scan;
@@ -26,8 +27,8 @@ use axum::extract::DefaultBodyLimit;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-pub use self::journal::JournalError;
 use self::simulator::Simulator;
+pub use self::{infrastructure::Infrastructure, journal::JournalError};
 use crate::console::Console;
 
 /// Maximum request body size. Meta's webhooks have up to 3 MB.
@@ -84,6 +85,7 @@ pub enum WhatsAppError {
 pub async fn serve(
     listener: std::net::TcpListener,
     settings: Settings,
+    infrastructure: Option<Infrastructure>,
     console: Console,
     shutdown: CancellationToken,
 ) -> Result<(), WhatsAppError> {
@@ -92,6 +94,7 @@ pub async fn serve(
     let simulator = Arc::new(Simulator::start(settings, console, shutdown.clone())?);
     let router = graph::routes()
         .merge(control::routes())
+        .merge(infrastructure.map(infrastructure::routes).unwrap_or_default())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::clone(&simulator));
     server::serve(listener, router, &shutdown).await;

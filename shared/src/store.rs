@@ -24,6 +24,7 @@ mod read;
 mod reply;
 mod resume;
 mod rule;
+mod saved_name;
 mod session;
 mod status;
 mod transaction;

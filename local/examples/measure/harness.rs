@@ -88,7 +88,7 @@ impl Harness {
         let values = values.collect();
         let kms = Kms::new(template.keys.clone(), None)?;
         let shutdown = CancellationToken::new();
-        tokio::spawn(whatsapp::serve(graph_api, settings, console.clone(), shutdown.clone()));
+        tokio::spawn(whatsapp::serve(graph_api, settings, None, console.clone(), shutdown.clone()));
         tokio::spawn(secrets::serve(secrets_manager, values, kms, shutdown));
         // The sink accepts the simulated WhatsApp's webhooks and the invocations that `deliver` requests of itself, so
         // only the tool's requests are measured.

@@ -23,6 +23,17 @@ pub enum Fault {
     Hang,
 }
 
+impl Fault {
+    /// The faults that DynamoDB's clients must expect at any time.
+    pub const TRANSIENT: [Self; 5] = [
+        Self::Throttled,
+        Self::InternalServerError,
+        Self::InternalServerErrorAfterCommit,
+        Self::ConnectionLostAfterCommit,
+        Self::TransactionConflict,
+    ];
+}
+
 /// Injects `fault` into the next `times` requests of `operation`.
 #[derive(Clone, Debug)]
 pub struct Injection {
@@ -43,7 +54,7 @@ pub struct RandomFaults {
     pub seed: u64,
     /// The percentage of requests that fail.
     pub percent: u32,
-    /// Affects only requests of these functions (package names).
+    /// Affects only requests of these functions (package names); of all functions if it is empty.
     pub functions: Vec<String>,
     /// The faults to choose from, each equally likely. A read that draws [`Fault::TransactionConflict`] succeeds,
     /// because only writes can conflict.
@@ -83,8 +94,9 @@ impl Faults {
 
     /// Returns the fault for this request. The access key of a function instance is `<function>.<n>`.
     pub(super) fn next(&self, operation: &str, access_key: &str) -> Option<Fault> {
-        let function = access_key.rsplit_once('.').map_or(access_key, |(function, _)| function);
-        self.next_injected(operation, function).or_else(|| self.next_random(operation, function))
+        let instance_of = access_key.rsplit_once('.').map(|(function, _)| function);
+        self.next_injected(operation, instance_of.unwrap_or(access_key))
+            .or_else(|| self.next_random(operation, instance_of?))
     }
 
     fn next_injected(&self, operation: &str, function: &str) -> Option<Fault> {
@@ -101,7 +113,8 @@ impl Faults {
     fn next_random(&self, operation: &str, function: &str) -> Option<Fault> {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         let (random, rng) = random.as_mut()?;
-        if !random.functions.iter().any(|wanted| wanted == function) || rng.u32(0..100) >= random.percent {
+        let is_affected = random.functions.is_empty() || random.functions.iter().any(|wanted| wanted == function);
+        if !is_affected || rng.u32(0..100) >= random.percent {
             return None;
         }
         let is_read = matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan");

@@ -23,10 +23,14 @@ use serde_json::{Value, json};
 use super::{
     capacity,
     faults::{Fault, Faults},
+    key_limits::KeyLimits,
     permissions::Permissions,
     usage::{Units, UsageMeter},
 };
-use crate::console::{Console, Kind};
+use crate::{
+    console::{Console, Kind},
+    template::{Function, Table},
+};
 
 /// DynamoDB's maximum request size: 16 MB for batches (*Service, account, and table quotas*).
 const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
@@ -40,8 +44,20 @@ struct Proxy {
     database: SocketAddr,
     meter: UsageMeter,
     faults: Faults,
-    permissions: Permissions,
+    rules: Rules,
     console: Console,
+}
+
+/// The reasons to reject a request that the embedded database would accept.
+pub(super) struct Rules {
+    permissions: Permissions,
+    key_limits: KeyLimits,
+}
+
+impl Rules {
+    pub(super) fn new(table: &Table, functions: &[Function]) -> Rules {
+        Rules { permissions: Permissions::new(table, functions), key_limits: KeyLimits::new(table) }
+    }
 }
 
 /// Serves every route of the database at `database`.
@@ -49,11 +65,11 @@ pub(super) fn router(
     database: SocketAddr,
     meter: UsageMeter,
     faults: Faults,
-    permissions: Permissions,
+    rules: Rules,
     console: Console,
 ) -> Router {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    Router::new().fallback(handle).with_state(Arc::new(Proxy { client, database, meter, faults, permissions, console }))
+    Router::new().fallback(handle).with_state(Arc::new(Proxy { client, database, meter, faults, rules, console }))
 }
 
 async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
@@ -68,10 +84,14 @@ async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<B
         };
     };
     let access_key = access_key(&head.headers).to_owned();
-    if let Err(denied) = proxy.permissions.check(&access_key, &operation, &body) {
+    if let Err(denied) = proxy.rules.permissions.check(&access_key, &operation, &body) {
         proxy.meter.record(&access_key, &operation, Units::default());
         proxy.console.line(Kind::Problem, format!("missing permission in the template: {denied}"));
         return error(400, &denied.error());
+    }
+    if let Err(invalid) = proxy.rules.key_limits.check(&body) {
+        proxy.meter.record(&access_key, &operation, Units::default());
+        return error(400, &invalid);
     }
     let fault = proxy.faults.next(&operation, &access_key);
     if fault == Some(Fault::Hang) {

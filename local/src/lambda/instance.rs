@@ -2,6 +2,7 @@
 
 use std::{
     process::{ExitStatus, Stdio},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
@@ -37,6 +39,7 @@ pub(super) struct Instance {
     /// The process's pending request for an event.
     poll: Option<oneshot::Sender<NextEvent>>,
     output: Vec<JoinHandle<()>>,
+    killed: Arc<CancellationToken>,
     _registration: Registration,
 }
 
@@ -67,7 +70,13 @@ impl Instance {
         let stderr = child.stderr.take().map(|pipe| tokio::spawn(forward(pipe, function.clone(), console.clone())));
         let output = stdout.into_iter().chain(stderr).collect();
         let timeout = deployment.function.timeout;
-        Ok(Instance { name, function, timeout, child, calls, poll: None, output, _registration: registration })
+        let killed = Arc::default();
+        Ok(Instance { name, function, timeout, child, calls, poll: None, output, killed, _registration: registration })
+    }
+
+    /// Returns the token that kills the process, like a crash, while it waits for an event or runs.
+    pub(super) fn killer(&self) -> Weak<CancellationToken> {
+        Arc::downgrade(&self.killed)
     }
 
     /// Returns the instance's name, which is also its access key.
@@ -102,6 +111,7 @@ impl Instance {
                     self.finish_output().await;
                     format!("the process ended: {}", describe(status))
                 }
+                () = self.killed.cancelled() => "the process was killed".to_owned(),
                 () = sleep_until(deadline) => format!("no request for an event within {} s", INIT_TIMEOUT.as_secs()),
             };
             return Err(InvokeError::Init { reason });
@@ -134,6 +144,9 @@ impl Instance {
                     self.finish_output().await;
                     return Err(InvokeError::Crashed { status: describe(status) });
                 }
+                () = self.killed.cancelled() => {
+                    return Err(InvokeError::Crashed { status: "it was killed".to_owned() });
+                }
                 () = sleep_until(deadline) => return Err(InvokeError::TimedOut { after: timeout }),
             };
             match call {
@@ -155,8 +168,11 @@ impl Instance {
         }
     }
 
-    /// Returns the exit status if the process has ended.
+    /// Returns the exit status if the process has ended, or why it may not be used.
     pub(super) fn ended(&mut self) -> Option<String> {
+        if self.killed.is_cancelled() {
+            return Some("it was killed".to_owned());
+        }
         self.child.try_wait().transpose().map(describe)
     }
 

@@ -1,12 +1,13 @@
 //! The processes of one function.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, PoisonError, Weak,
     atomic::{AtomicU64, Ordering},
 };
 
 use axum::body::Bytes;
 use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Deployment, InvokeError, ProvisionedInstance, RuntimeContext, instance::Instance, runtime_api::MAX_PAYLOAD_BYTES,
@@ -27,12 +28,20 @@ pub(super) struct Pool {
     /// The most recently used instance is reused first.
     idle: Mutex<Vec<Instance>>,
     started: AtomicU64,
+    killers: Mutex<Vec<Weak<CancellationToken>>>,
 }
 
 impl Pool {
     pub(super) fn new(deployment: Deployment, context: Arc<RuntimeContext>) -> Pool {
         let limit = deployment.function.reserved_concurrency.unwrap_or(MAX_INSTANCES).clamp(1, MAX_INSTANCES);
-        Pool { deployment, context, permits: Semaphore::new(limit), idle: Mutex::default(), started: AtomicU64::new(0) }
+        Pool {
+            deployment,
+            context,
+            permits: Semaphore::new(limit),
+            idle: Mutex::default(),
+            started: AtomicU64::new(0),
+            killers: Mutex::default(),
+        }
     }
 
     /// Invokes the function. Returns the result, the DynamoDB usage, and whether a process was started.
@@ -53,6 +62,12 @@ impl Pool {
         let provisioned = ProvisionedInstance { pid: instance.pid(), init, usage };
         self.push_idle(instance);
         Ok(provisioned)
+    }
+
+    /// Kills all processes, idle or not, like a crash. Returns their number.
+    pub(super) fn kill_all(&self) -> usize {
+        let killers = std::mem::take(&mut *self.killers.lock().unwrap_or_else(PoisonError::into_inner));
+        killers.iter().filter_map(Weak::upgrade).map(|killed| killed.cancel()).count()
     }
 
     pub(super) async fn kill_idle(&self) {
@@ -113,6 +128,7 @@ impl Pool {
     async fn start_instance(&self) -> Result<Instance, InvokeError> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let mut instance = Instance::spawn(&self.deployment, &self.context, number)?;
+        self.remember(instance.killer());
         match self.until_stopped(instance.ready()).await {
             Ok(()) => Ok(instance),
             Err(error) => {
@@ -120,6 +136,12 @@ impl Pool {
                 Err(error)
             }
         }
+    }
+
+    fn remember(&self, killer: Weak<CancellationToken>) {
+        let mut killers = self.killers.lock().unwrap_or_else(PoisonError::into_inner);
+        killers.retain(|killer| killer.strong_count() > 0);
+        killers.push(killer);
     }
 
     /// Runs `step` until the local run stops, so that it does not outlast the run. The caller then kills the process.

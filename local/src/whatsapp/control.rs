@@ -11,6 +11,8 @@
 //! - `GET /simulator/webhooks` returns webhook counts.
 //! - `POST /simulator/numbers` adds a business number or changes credentials (see [`super::numbers`]).
 //! - `GET`, `POST`, and `DELETE /simulator/faults` control faults (see [`super::faults`]).
+//!
+//! [`super::infrastructure`] adds controls for the table and the functions.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -57,10 +59,10 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
 
 /// An error response: `{"error": "<sentence>"}`.
 #[derive(Debug)]
-struct ControlError(StatusCode, String);
+pub(super) struct ControlError(pub(super) StatusCode, pub(super) String);
 
 impl ControlError {
-    fn bad_request(sentence: impl Into<String>) -> ControlError {
+    pub(super) fn bad_request(sentence: impl Into<String>) -> ControlError {
         ControlError(StatusCode::BAD_REQUEST, sentence.into())
     }
 }
@@ -86,7 +88,7 @@ impl IntoResponse for ControlError {
     }
 }
 
-type Body = Result<Bytes, BytesRejection>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
 
 async fn not_found(uri: Uri) -> ControlError {
     ControlError(StatusCode::NOT_FOUND, format!("No such path: {}", uri.path()))
@@ -220,7 +222,7 @@ async fn delivery_response(dispatched: Dispatched) -> Json<Value> {
     Json(json!({"success": true, "ids": dispatched.ids, "deliveries": attempts}))
 }
 
-fn bytes(body: Body) -> Result<Bytes, ControlError> {
+pub(super) fn bytes(body: Body) -> Result<Bytes, ControlError> {
     body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             ControlError(StatusCode::PAYLOAD_TOO_LARGE, "The request body is larger than 4 MB".to_owned())
@@ -229,7 +231,7 @@ fn bytes(body: Body) -> Result<Bytes, ControlError> {
     })
 }
 
-fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, ControlError> {
+pub(super) fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, ControlError> {
     serde_json::from_slice(body)
         .map_err(|error| ControlError::bad_request(format!("The request body is invalid: {error}")))
 }

@@ -4,13 +4,14 @@ use serde_json::{Map, Value};
 
 use super::{graph_error::GraphError, users::Address};
 
-const TYPES: [&str; 11] = [
+const TYPES: [&str; 12] = [
     "audio",
     "contacts",
     "document",
     "image",
     "interactive",
     "location",
+    "pin",
     "reaction",
     "sticker",
     "template",

@@ -114,7 +114,7 @@ impl Simulator {
             journal,
         };
         let (console, shutdown) = (Console::captured(), CancellationToken::new());
-        let running = tokio::spawn(serve(listener, settings, console.clone(), shutdown.clone()));
+        let running = tokio::spawn(serve(listener, settings, None, console.clone(), shutdown.clone()));
         Simulator { address, client: http_client().unwrap(), console, shutdown, running }
     }
 

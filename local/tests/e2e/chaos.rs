@@ -41,14 +41,6 @@ const TIMEOUT: Duration = Duration::from_secs(240);
 /// WhatsApp's error code for an accepted message that it could not deliver. No injected send error uses it.
 const UNDELIVERABLE: u32 = 131_026;
 
-const TABLE_FAULTS: [Fault; 5] = [
-    Fault::Throttled,
-    Fault::InternalServerError,
-    Fault::InternalServerErrorAfterCommit,
-    Fault::ConnectionLostAfterCommit,
-    Fault::TransactionConflict,
-];
-
 /// `QASID_CHAOS_MESSAGES` sets the number of messages. `QASID_CHAOS_SEED` repeats the faults of a run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_settles_as_whatsapp_reports_it() {
@@ -68,7 +60,7 @@ async fn every_message_settles_as_whatsapp_reports_it() {
     let session_id = app.connect("ada").await;
     app.set_faults(&json!({"sends": {"mix": {"seed": rng.u64(..), "faults": send_faults()}}})).await;
     let functions = vec!["deliver".to_owned(), "webhook".to_owned()];
-    let random_faults = RandomFaults { seed: rng.u64(..), percent: 6, functions, faults: TABLE_FAULTS.to_vec() };
+    let random_faults = RandomFaults { seed: rng.u64(..), percent: 6, functions, faults: Fault::TRANSIENT.to_vec() };
     app.running().database().faults().inject_random(random_faults);
 
     let (ids, killed) = tokio::join!(store(&app, &session_id, messages), change_faults(&app, &mut rng, messages));
@@ -149,7 +141,7 @@ async fn change_faults(app: &TestApp, rng: &mut Rng, messages: usize) -> usize {
         // More consecutive failures than the SDK and the functions retry.
         let function = ["deliver", "webhook"][rng.usize(0..2)];
         let operation = ["UpdateItem", "GetItem", "Query"][rng.usize(0..3)];
-        app.inject_function_fault(function, operation, TABLE_FAULTS[rng.usize(0..4)], rng.u32(1..12));
+        app.inject_function_fault(function, operation, Fault::TRANSIENT[rng.usize(0..4)], rng.u32(1..12));
         if step % KILL_EVERY == 0 {
             let mut running = processes(app, "deliver");
             rng.shuffle(&mut running);

@@ -23,6 +23,7 @@ use shared::{
         inbound::{Inbound, InboundBatch},
         message::{Channel, Message, MessageStatus, MessageType},
         message_key::MessageKey,
+        profile::Profile,
         system::System,
         time::Timestamp,
     },
@@ -146,6 +147,7 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
         content: None,
         raw: "{}".to_owned(),
         from_me: false,
+        writer: None,
         status: MessageStatus::Received,
         action: None,
         ours: None,
@@ -157,7 +159,7 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
         session_id,
         phone_number_id: NUMBER.to_owned(),
         addresses: identifiers.to_vec(),
-        name: None,
+        profile: Profile::default(),
         source: None,
         messages: vec![message],
     };
@@ -177,6 +179,7 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             kind: MessageType::Text,
             body: Some("out".to_owned()),
             from_me: true,
+            writer: None,
             status: MessageStatus::Pending,
             wamid: None,
             error: None,
@@ -196,7 +199,8 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
         let chat = context.chat.clone().unwrap_or_else(new).after_send(&message);
         let chat = Chat { last_outbound: Some(message.key().link_from(chat.id)), ..chat };
         let (known, alias_write) = (context.chat.as_ref(), context.alias_write.as_ref());
-        let outbound = Outbound { message: &message, chat: &chat, known, alias_write, idempotency: None };
+        let outbound =
+            Outbound { message: &message, chat: &chat, known, alias_write, saved_name: None, idempotency: None };
         match store.outbox().store(&outbound).await.unwrap() {
             SendOutcome::Stored => return,
             SendOutcome::Changed => store.pause(round).await,

@@ -23,6 +23,7 @@ mod credentials;
 mod delivery;
 mod erasure;
 mod events;
+mod fault_session;
 mod firewall;
 #[cfg(target_os = "linux")]
 mod function_failures;

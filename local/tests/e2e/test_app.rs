@@ -124,7 +124,7 @@ impl TestApp {
         self.invoke("deliver", &json!({"source": "aws.events", "detail-type": "Scheduled Event"})).await;
     }
 
-    async fn send_request(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
+    pub async fn send_request(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
         let mut request = self.http.request(method.parse().unwrap(), url).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, value.as_bytes());

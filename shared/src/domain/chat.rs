@@ -9,6 +9,7 @@ use crate::domain::{
     id::{ChatId, SessionId},
     identity::Address,
     message::{Message, placeholder, preview},
+    profile::SavedName,
     time::Timestamp,
 };
 
@@ -63,11 +64,26 @@ pub struct Chat {
     pub remote_id: String,
     /// The phone number in jid form. `None` for a group or a contact known only by BSUID.
     pub phone_jid: Option<String>,
-    /// The contact's profile name if known, otherwise the address as first given.
+    /// The address as first given: the name of a contact without another one. See [`Chat::display_name`].
     pub name: String,
-    /// The name that the business gave the contact. It replaces `name` in responses.
+    /// The name that the contact chose.
+    #[serde(default)]
+    pub profile_name: Option<String>,
+    /// The name in the address book of the business's phone, or the group's subject.
+    #[serde(default)]
+    pub saved_name: Option<SavedName>,
+    /// The name that an agent gave the contact.
     #[serde(default)]
     pub custom_name: Option<String>,
+    /// The contact's username.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The contact's JSON as WhatsApp last sent it. See [`Profile::contact`](crate::domain::profile::Profile::contact).
+    #[serde(default)]
+    pub contact: Option<String>,
+    /// When WhatsApp last sent the contact's name, username, or JSON, by its clock.
+    #[serde(default)]
+    pub profile_at: Option<Timestamp>,
     /// The type.
     #[serde(rename = "type")]
     pub kind: ChatType,
@@ -91,6 +107,9 @@ pub struct Chat {
     /// known.
     #[serde(default)]
     pub user_id: Option<String>,
+    /// When a message last came from or went to the contact's current addresses, by WhatsApp's clock.
+    #[serde(default)]
+    pub addresses_at: Option<Timestamp>,
     /// When the contact last changed their address, by WhatsApp's clock.
     #[serde(default)]
     pub moved_at: Option<Timestamp>,
@@ -166,7 +185,12 @@ impl Chat {
             remote_id: address.remote_id(),
             phone_jid: phone.is_some().then(|| address.remote_id()),
             name,
+            profile_name: None,
+            saved_name: None,
             custom_name: None,
+            username: None,
+            contact: None,
+            profile_at: None,
             kind: if matches!(address, Address::Group(_)) { ChatType::Group } else { ChatType::Individual },
             status: ChatStatus::Inbox,
             is_unread: false,
@@ -179,6 +203,7 @@ impl Chat {
                 Address::Bsuid(id) => Some(id.clone()),
                 Address::Phone(_) | Address::Group(_) => None,
             },
+            addresses_at: None,
             moved_at: None,
             last_outbound: None,
             last_inbound_at: None,
@@ -197,6 +222,19 @@ impl Chat {
     /// Returns the address to send to, if known.
     pub fn destination(&self) -> Option<&str> {
         self.wa_id.as_deref().or(self.user_id.as_deref())
+    }
+
+    /// Returns the name that agents see: the one that an agent set, else the one in the address book, else the contact's
+    /// own.
+    pub fn display_name(&self) -> &str {
+        let saved = self.saved_name.as_ref().and_then(|saved| saved.name.as_deref());
+        self.custom_name.as_deref().or(saved).unwrap_or_else(|| self.contact_name())
+    }
+
+    /// Returns the name that the contact chose, else their username, else their address. The contact may see it, unlike
+    /// the names that the business gave them.
+    pub fn contact_name(&self) -> &str {
+        self.profile_name.as_deref().or(self.username.as_deref()).unwrap_or(&self.name)
     }
 
     /// Fills in missing contact addresses. Ignores updates older than the last address change.
@@ -237,8 +275,11 @@ impl Chat {
         let address = address.or_else(|| chat.user_id.as_deref().and_then(Address::from_user_id));
         if let Some(address) = address {
             chat.remote_id = address.remote_id();
+            chat.name = address.display_name();
         }
-        Self { moved_at: Some(at), ..chat }
+        // It names the former address and the keys of the former device.
+        chat.contact = chat.contact.filter(|_| chat.profile_at > Some(at));
+        Self { moved_at: Some(at), addresses_at: chat.addresses_at.max(Some(at)), ..chat }
     }
 
     /// Returns the IDs of the partitions that hold the chat's messages: its own and those of the merged chats.
@@ -285,7 +326,9 @@ impl Chat {
             session_id: self.session_id,
             remote_id: self.remote_id.clone(),
             phone_jid: self.phone_jid.clone(),
-            name: self.custom_name.as_ref().unwrap_or(&self.name).clone(),
+            name: self.display_name().to_owned(),
+            username: self.username.clone(),
+            user_id: self.user_id.clone(),
             kind: self.kind,
             status: self.status,
             is_unread: self.is_unread,
@@ -307,6 +350,8 @@ pub struct ChatResponse {
     pub remote_id: String,
     pub phone_jid: Option<String>,
     pub name: String,
+    pub username: Option<String>,
+    pub user_id: Option<String>,
     #[serde(rename = "type")]
     pub kind: ChatType,
     pub status: ChatStatus,

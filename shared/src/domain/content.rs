@@ -8,6 +8,9 @@ mod link;
 mod location;
 mod media;
 mod object;
+mod payment;
+mod pin;
+mod product;
 mod reaction;
 mod template;
 #[cfg(test)]
@@ -26,18 +29,19 @@ const MESSAGE_ID_LIMIT: usize = 512;
 const CONTACTS_LIMIT: usize = 257;
 
 /// The names of the message types, and the function that reads the object of each.
-const TYPES: [(&str, MessageType, Read); 11] = [
+const TYPES: [(&str, MessageType, Read); 12] = [
     ("text", MessageType::Text, |message| message.object("text", text)),
     ("image", MessageType::Image, |message| message.object("image", media::captioned)),
     ("video", MessageType::Video, |message| message.object("video", media::captioned)),
     ("audio", MessageType::Audio, |message| message.object("audio", media::audio)),
     ("document", MessageType::Document, |message| message.object("document", media::document)),
-    ("sticker", MessageType::Sticker, |message| message.object("sticker", media::without_caption)),
+    ("sticker", MessageType::Sticker, |message| message.object("sticker", media::sticker)),
     ("location", MessageType::Location, |message| message.object("location", location::location)),
     ("contacts", MessageType::Contacts, |message| message.list("contacts", 1..=CONTACTS_LIMIT, contacts::contact)),
     ("reaction", MessageType::Reaction, |message| message.object("reaction", reaction::reaction)),
     ("interactive", MessageType::Interactive, |message| message.object("interactive", interactive::interactive)),
     ("template", MessageType::Template, |message| message.object("template", template::template)),
+    ("pin", MessageType::Pin, |message| message.object("pin", pin::pin)),
 ];
 
 /// Returns the names of the message types, each of which is also the name of the object with the content.
@@ -53,10 +57,21 @@ pub struct Content {
     /// The readable text: the text, the caption, or the body of an interactive message. Never empty.
     pub body: Option<String>,
     /// The Cloud API's message object, `{"type": "image", "image": {…}}`, with documented members only, and without
-    /// recipient and context. The `message_id` of a reaction is as given, like [`Content::reply_to`].
+    /// recipient and context. The `message_id` of a reaction or pin is as given, like [`Content::reply_to`].
     pub json: Value,
     /// The message to reply to, as given in `context.message_id`: Qasid's ID or WhatsApp's.
     pub reply_to: Option<String>,
+}
+
+impl Content {
+    /// Returns the member of [`Content::json`] with the `message_id` of the message that this one is about.
+    pub fn target_member(&self) -> Option<&'static str> {
+        match self.kind {
+            MessageType::Reaction => Some("reaction"),
+            MessageType::Pin => Some("pin"),
+            _ => None,
+        }
+    }
 }
 
 /// Reads the message in a request body: `{"message": "…"}`, or the Cloud API's shape `{"type": "image", "image": {…}}`.
@@ -72,19 +87,22 @@ pub fn read(body: &Map<String, Value>) -> Result<Option<Content>, ContentError> 
     let message = request.optional_text("message", TEXT_LIMIT)?.filter(|text| !text.trim().is_empty());
     let kind = request.optional_text("type", NO_LIMIT)?;
     let (kind, json) = match (message, kind) {
+        (None, None) if type_names().iter().any(|name| request.has(name)) => return Err(request.missing("type")),
         (None, None) => return Ok(None),
-        (Some(_), Some(_)) => {
-            return Err(ContentError::Excluded { field: "message".to_owned(), other: "type".to_owned() });
-        }
+        (Some(_), Some(_)) => return Err(excluded("message", "type")),
         (Some(text), None) => (MessageType::Text, json!({"type": "text", "text": {"body": text}})),
         (None, Some(kind)) => typed(body, kind)?,
     };
     let reply_to = reply_to(request)?;
-    if kind == MessageType::Reaction && reply_to.is_some() {
-        let (field, other) = ("context.message_id".to_owned(), "reaction".to_owned());
-        return Err(ContentError::Excluded { field, other });
+    let content = Content { kind, body: readable_text(kind, &json), json, reply_to };
+    match content.target_member() {
+        Some(member) if content.reply_to.is_some() => Err(excluded("context.message_id", member)),
+        _ => Ok(Some(content)),
     }
-    Ok(Some(Content { kind, body: readable_text(kind, &json), json, reply_to }))
+}
+
+fn excluded(field: &str, other: &str) -> ContentError {
+    ContentError::Excluded { field: field.to_owned(), other: other.to_owned() }
 }
 
 fn typed(body: &Map<String, Value>, name: &str) -> Result<(MessageType, Value), ContentError> {

@@ -112,6 +112,22 @@ impl Address {
         matches!(self, Self::Bsuid(id) if id.get(2..).is_some_and(|rest| rest.starts_with(".ENT.")))
     }
 
+    /// Returns the business-scoped user ID that only this business has for a contact. `None` for any other address.
+    pub fn own_user_id(&self) -> Option<&str> {
+        match self {
+            Self::Bsuid(id) if !self.is_parent() => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Returns the address as a name, for a contact without another one: a phone number in international form.
+    pub fn display_name(&self) -> String {
+        match self {
+            Self::Phone(digits) => format!("+{digits}"),
+            Self::Bsuid(id) | Self::Group(id) => id.clone(),
+        }
+    }
+
     /// Returns the jid form for API responses: `201001234567@s.whatsapp.net`, `…@g.us`. A BSUID has no jid form and is
     /// returned as is.
     pub fn remote_id(&self) -> String {

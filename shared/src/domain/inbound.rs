@@ -6,6 +6,7 @@ use crate::domain::{
     message::{MessageStatus, MessageType, Source},
     message_action::MessageAction,
     message_key::MessageKey,
+    profile::{Profile, Writer},
     time::Timestamp,
 };
 
@@ -28,6 +29,8 @@ pub struct Inbound {
     pub index: u32,
     /// Whether the business sent the message outside the API.
     pub from_me: bool,
+    /// The contact who wrote the message. `None` for a message from the business.
+    pub writer: Option<Writer>,
     /// `received`, or the delivery status of a message from the business.
     pub status: MessageStatus,
     /// The action on another message, if any.
@@ -50,8 +53,8 @@ pub struct InboundBatch {
     pub phone_number_id: String,
     /// The addresses of the contact or group, at least one. A new chat gets its name from the first.
     pub addresses: Vec<Address>,
-    /// The contact's profile name.
-    pub name: Option<String>,
+    /// The contact's profile, as the messages came with it. Empty for a group.
+    pub profile: Profile,
     /// The source. `None` for live webhook messages. History and standby messages don't change the inbox. An echo
     /// counts as a message by an agent.
     pub source: Option<Source>,

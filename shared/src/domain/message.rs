@@ -8,6 +8,7 @@ use crate::domain::{
     cursor::MessagePosition,
     id::{ChatId, MessageId, SessionId},
     message_key::MessageKey,
+    profile::Writer,
     time::Timestamp,
 };
 
@@ -41,6 +42,8 @@ pub enum MessageType {
     Edit,
     /// The deletion of an earlier message by its sender.
     Revoke,
+    /// The pinning or unpinning of an earlier message of a group, by the business.
+    Pin,
     /// The contact opened the chat for the first time.
     RequestWelcome,
     /// An image, video, or document from the history whose content WhatsApp sends later, or never.
@@ -53,7 +56,7 @@ impl MessageType {
     /// Returns whether the inbox shows messages of this type and counts them as unread. The other types are about
     /// another message or about the contact.
     pub fn is_shown_in_inbox(self) -> bool {
-        !matches!(self, Self::Reaction | Self::Edit | Self::Revoke | Self::System)
+        !matches!(self, Self::Reaction | Self::Edit | Self::Revoke | Self::Pin | Self::System)
     }
 
     /// Returns whether a person writes messages of this type, so that auto-reply rules can answer them. The other types
@@ -62,7 +65,7 @@ impl MessageType {
         match self {
             Self::Text | Self::Image | Self::Video | Self::Audio | Self::Document | Self::Sticker => true,
             Self::Location | Self::Contacts | Self::Interactive | Self::Button | Self::Order => true,
-            Self::Reaction | Self::Edit | Self::Revoke | Self::System | Self::RequestWelcome => false,
+            Self::Reaction | Self::Edit | Self::Revoke | Self::Pin | Self::System | Self::RequestWelcome => false,
             Self::Template | Self::MediaPlaceholder | Self::Unsupported => false,
         }
     }
@@ -145,6 +148,9 @@ pub struct Message {
     pub body: Option<String>,
     /// Whether the business sent it.
     pub from_me: bool,
+    /// The contact who wrote it. `None` for a message from the business.
+    #[serde(default)]
+    pub writer: Option<Writer>,
     /// The delivery status.
     pub status: MessageStatus,
     /// WhatsApp's ID. An outbound message has none until WhatsApp accepts it.
@@ -227,6 +233,8 @@ impl Message {
             body: self.body.clone(),
             kind: self.kind,
             from_me: self.from_me,
+            username: self.writer.as_ref().and_then(|writer| writer.username.clone()),
+            user_id: self.writer.as_ref().and_then(|writer| writer.user_id.clone()),
             is_sent: self.wamid.is_some(),
             status: self.status,
             wamid: self.wamid.clone(),
@@ -266,6 +274,8 @@ pub struct MessageResponse {
     #[serde(rename = "type")]
     pub kind: MessageType,
     pub from_me: bool,
+    pub username: Option<String>,
+    pub user_id: Option<String>,
     /// Whether WhatsApp has accepted the message.
     pub is_sent: bool,
     pub status: MessageStatus,

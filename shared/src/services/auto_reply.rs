@@ -162,7 +162,7 @@ impl Responder {
         };
         let ReplyContext { chat, history } = context;
         let words = session_rules.session.consent_words();
-        let context = ChatContext { chat: Some(chat), name: &chat.name, history, words };
+        let context = ChatContext { chat: Some(chat), name: chat.contact_name(), history, words };
         auto_reply::decide(&session_rules.rules, &inbound, &context, self.limits, now)
     }
 
@@ -225,6 +225,7 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedR
         kind: selected.content.kind,
         body: selected.content.body.clone(),
         from_me: true,
+        writer: None,
         status: MessageStatus::Pending,
         wamid: None,
         error: None,

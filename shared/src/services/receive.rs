@@ -106,6 +106,9 @@ impl Receiver {
                     ContactUpdate::Changed { from, to, at } => {
                         self.store.chats().move_contact(owner.session_id, &from, &to, at).await
                     }
+                    ContactUpdate::Named { addresses, name } => {
+                        self.store.chats().save_name(owner.session_id, &addresses, &name).await
+                    }
                 }
             }
         }

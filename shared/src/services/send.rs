@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     domain::{
         chat::{Chat, ChatResponse},
+        contact_name::clean_name,
         content::Content,
         id::{MessageId, SessionId},
         identity::Address,
@@ -88,13 +89,13 @@ pub enum NotStored {
     /// The message that `field` refers to isn't in the session.
     #[error("{field}.message_id doesn't refer to a message of this session")]
     UnknownMessage {
-        /// `context` or `reaction`.
+        /// `context`, `reaction`, or `pin`.
         field: &'static str,
     },
     /// WhatsApp has not accepted the message that `field` refers to.
     #[error("{field}.message_id refers to a message that WhatsApp has not accepted yet: try again later")]
     MessageNotAccepted {
-        /// `context` or `reaction`.
+        /// `context`, `reaction`, or `pin`.
         field: &'static str,
     },
     /// The idempotency key belongs to another request.
@@ -128,9 +129,14 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
         let response = SendResponse { success: true, chat: chat.response(), message: message.response() };
         let response = serde_json::to_string(&response)?;
         let idempotency = key.map(|key| (key, Replay::new(hash.clone(), response.clone(), message.timestamp)));
-        let alias_write = context.alias_write.as_ref();
-        let outbound =
-            Outbound { message: &message, chat: &chat, known: context.chat.as_ref(), alias_write, idempotency };
+        let outbound = Outbound {
+            message: &message,
+            chat: &chat,
+            known: context.chat.as_ref(),
+            alias_write: context.alias_write.as_ref(),
+            saved_name: context.saved_name.as_ref(),
+            idempotency,
+        };
         match store.outbox().store(&outbound).await? {
             SendOutcome::Stored => return Ok(response),
             SendOutcome::Replayed(replay) => return replayed(&replay, &hash),
@@ -183,6 +189,7 @@ async fn build(
         kind: request.content.kind,
         body: request.content.body.clone(),
         from_me: true,
+        writer: None,
         status: MessageStatus::Pending,
         wamid: None,
         error: None,
@@ -220,10 +227,10 @@ async fn resolved(store: &Store, session: &Session, content: &Content) -> Result
     if let Some(id) = &content.reply_to {
         resolved["context"] = json!({"message_id": wamid_of(store, session, id, "context").await?});
     }
-    if content.kind == MessageType::Reaction
-        && let Some(id) = resolved["reaction"]["message_id"].as_str().map(str::to_owned)
+    if let Some(member) = content.target_member()
+        && let Some(id) = resolved[member]["message_id"].as_str().map(str::to_owned)
     {
-        resolved["reaction"]["message_id"] = json!(wamid_of(store, session, &id, "reaction").await?);
+        resolved[member]["message_id"] = json!(wamid_of(store, session, &id, member).await?);
     }
     Ok(resolved)
 }
@@ -246,7 +253,9 @@ async fn wamid_of(store: &Store, session: &Session, id: &str, field: &'static st
 /// Returns the chat with the message as its last one.
 fn chat_after(request: &SendRequest, context: &SendContext, message: &Message) -> Chat {
     let chat = context.chat.clone().unwrap_or_else(|| {
-        Chat::new(context.chat_id, message.session_id, &request.address, request.to.clone(), message.timestamp)
+        let name = clean_name(&request.to).unwrap_or_else(|| request.address.display_name());
+        let chat = Chat::new(context.chat_id, message.session_id, &request.address, name, message.timestamp);
+        Chat { saved_name: context.saved_name.clone(), ..chat }
     });
     chat.after_send(message)
 }

@@ -26,6 +26,10 @@ pub(super) struct Summary<'a> {
     pub(super) shows: bool,
     /// Whether the chat is resolved or archived, and an inbound message moves it back to the inbox.
     pub(super) reopens: bool,
+    /// Whether the profile of `chat` is the contact's latest, by WhatsApp's clock.
+    pub(super) has_latest_profile: bool,
+    /// Whether the addresses of `chat` are the contact's latest, by WhatsApp's clock.
+    pub(super) has_latest_addresses: bool,
     /// How many chats the writer believes are merged into this one. `None` if that doesn't matter.
     pub(super) merged: Option<usize>,
     /// The condition for the update, besides that `last_message_at` doesn't go back.
@@ -52,14 +56,9 @@ pub(super) enum Unread {
     Add {
         /// Number of unread messages.
         count: usize,
-        /// Whether the webhook has the contact's profile name.
-        names: bool,
     },
     /// Leaves an existing chat as it is.
-    Keep {
-        /// Whether the webhook has the contact's profile name.
-        names: bool,
-    },
+    Keep,
     /// Marks the chat as read: an agent has replied.
     Clear,
     /// Changes nothing: an automatic reply doesn't read the chat.
@@ -79,6 +78,7 @@ impl Chats<'_> {
             .set_if_absent("remote_id", &chat.remote_id)
             .set_if_absent("created_at", chat.created_at)
             .set_if_absent("phone_jid", chat.phone_jid.as_ref())
+            .set_if_absent("saved_name", chat.saved_name.as_ref())
             // A writer that still finds the contact under a merged chat has to resolve the chat again.
             .condition("attribute_not_exists(merged_into)");
         let update = match summary.merged {
@@ -88,7 +88,7 @@ impl Chats<'_> {
         };
         let inbox = inbox_key(chat.session_id, ChatStatus::Inbox, chat.id.shard(self.0.inbox_shards));
         let update = match summary.unread {
-            Unread::Add { names, .. } | Unread::Keep { names } => update_by_inbound(update, summary, names, inbox),
+            Unread::Add { .. } | Unread::Keep => update_by_inbound(update, summary, inbox),
             Unread::Clear => update
                 .set_if_absent("name", &chat.name)
                 .set_if_absent("wa_id", chat.wa_id.as_ref())
@@ -124,22 +124,24 @@ impl Chats<'_> {
     }
 }
 
-fn update_by_inbound(update: UpdateBuilder, summary: &Summary<'_>, names: bool, inbox: String) -> UpdateBuilder {
-    let Summary { chat, shows, .. } = *summary;
-    // The newest message has the contact's current name and addresses.
-    let set_if = |is_newest: bool, update: UpdateBuilder, attribute: &str, value: Option<&String>| {
-        if is_newest { update.set(attribute, value) } else { update.set_if_absent(attribute, value) }
-    };
-    let update = set_if(shows && names, update, "name", Some(&chat.name));
-    let update = set_if(shows, update, "wa_id", chat.wa_id.as_ref());
-    let update = set_if(shows, update, "user_id", chat.user_id.as_ref());
+fn update_by_inbound(update: UpdateBuilder, summary: &Summary<'_>, inbox: String) -> UpdateBuilder {
+    let Summary { chat, shows, has_latest_profile, has_latest_addresses, .. } = *summary;
+    let update = update.set_if_absent("name", &chat.name);
+    let profile = [
+        ("profile_name", chat.profile_name.as_ref()),
+        ("username", chat.username.as_ref()),
+        ("contact", chat.contact.as_ref()),
+    ];
+    let update = set_if_latest(update, has_latest_profile, ("profile_at", chat.profile_at), profile);
+    let addresses = [("wa_id", chat.wa_id.as_ref()), ("user_id", chat.user_id.as_ref())];
+    let update = set_if_latest(update, has_latest_addresses, ("addresses_at", chat.addresses_at), addresses);
     let opening = chat.last_inbound_at.filter(|_| shows);
     let update = update
         .set("last_inbound_at", opening)
         .set("last_inbound_wamid", chat.last_inbound_wamid.as_ref().filter(|_| opening.is_some()))
         .set("entry_point_until", chat.entry_point_until)
         .set_if_absent("first_inbound", chat.first_inbound.as_ref());
-    let Unread::Add { count, .. } = summary.unread else {
+    let Unread::Add { count } = summary.unread else {
         return update
             .set_if_absent("status", ChatStatus::Inbox)
             .set_if_absent("inbox_key", inbox)
@@ -156,6 +158,25 @@ fn update_by_inbound(update: UpdateBuilder, summary: &Summary<'_>, names: bool, 
         update.condition(("attribute_not_exists(#status) OR NOT #status IN (?, ?)", closed))
     };
     update.set("is_unread", true).add("unread_count", count)
+}
+
+/// Sets attributes that WhatsApp reported together at a time, and the time, and requires that none was reported later.
+/// Only fills in absent attributes if they are not the latest.
+fn set_if_latest<const N: usize>(
+    update: UpdateBuilder,
+    is_latest: bool,
+    (clock, at): (&str, Option<Timestamp>),
+    attributes: [(&str, Option<&String>); N],
+) -> UpdateBuilder {
+    let Some(at) = at else { return update };
+    let update = attributes.into_iter().fold(update, |update, (name, value)| {
+        if is_latest { update.set(name, value) } else { update.set_if_absent(name, value) }
+    });
+    if !is_latest {
+        return update;
+    }
+    let is_latest = format!("attribute_not_exists({clock}) OR {clock} <= ?");
+    update.set(clock, at).condition((is_latest.as_str(), at))
 }
 
 fn expect(update: UpdateBuilder, expected: &Expected<'_>) -> UpdateBuilder {

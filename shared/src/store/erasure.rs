@@ -57,7 +57,11 @@ impl Erasures<'_> {
             for merged in &chat.merged {
                 actions.push(self.0.delete_action(&Key::chat(merged.chat_id), Condition::none()));
             }
-            for (chat_id, identity) in self.0.chats().identities(&chat).await?.into_iter().take(MAX_IDENTITIES) {
+            let identities = self.0.chats().identities(&chat).await?;
+            // While the identities lead to them.
+            let saved_names = identities.iter().filter_map(|(_, identity)| identity.saved_name_of_identity());
+            self.delete_all(saved_names.collect()).await?;
+            for (chat_id, identity) in identities.into_iter().take(MAX_IDENTITIES) {
                 actions.push(self.0.delete_action(&identity, ("chat_id = ?", chat_id)));
             }
             if let Transaction::Committed = self.0.transact("starting to erase a chat", actions).await? {

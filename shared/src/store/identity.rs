@@ -10,6 +10,7 @@ use super::{
     chat::IDENTITY,
     item::{self, string},
     keys::Key,
+    saved_name::SavedNames,
     transaction::Transaction,
     update::Condition,
 };
@@ -45,6 +46,8 @@ pub(super) struct ResolvedChat {
     pub(super) alias_writes: Vec<AliasWrite>,
     /// The known chats that were merged into it.
     pub(super) merged: Vec<Merged>,
+    /// The saved names of the identities that were read from the table.
+    pub(super) saved_names: SavedNames,
     identifiers: Vec<Identifier>,
 }
 
@@ -58,7 +61,8 @@ impl ResolvedChat {
     /// Returns the number of actions in the transaction that stores these messages.
     pub(super) fn actions(&self, messages: &[Inbound]) -> usize {
         let of_messages = messages.iter().map(|message| 1 + self.partitions_of(message).count());
-        1 + self.alias_writes.len() + of_messages.sum::<usize>()
+        // An alias has a write and a check of the saved name.
+        1 + 2 * self.alias_writes.len() + of_messages.sum::<usize>()
     }
 
     /// Returns the addresses that the contact still has.
@@ -85,7 +89,7 @@ impl Chats<'_> {
         at: Timestamp,
         merges: &mut Merges,
     ) -> Result<ResolvedChat, StoreError> {
-        let mut identifiers = self.identifiers(session_id, &identities(addresses)).await?;
+        let (mut identifiers, mut saved_names) = self.identifiers(session_id, &identities(addresses)).await?;
         let chats = contact::chats(&identifiers, merges, at);
         let chat_id = match chats[..] {
             [] => contact::new_chat_id(session_id, &identifiers[0]),
@@ -94,13 +98,13 @@ impl Chats<'_> {
                 let chat_id = self.merge_all(&chats, merges).await?;
                 // The remembered chat may be one that was merged.
                 self.forget(session_id, addresses);
-                identifiers = self.stored_identifiers(session_id, &identities(addresses)).await?;
+                (identifiers, saved_names) = self.stored_identifiers(session_id, &identities(addresses)).await?;
                 chat_id
             }
         };
         let alias_writes = contact::alias_writes(&identifiers, merges, at, chat_id);
         let merged = self.0.remembered.lock().ok().and_then(|known| known.merged.get(&chat_id).cloned());
-        Ok(ResolvedChat { chat_id, alias_writes, merged: merged.unwrap_or_default(), identifiers })
+        Ok(ResolvedChat { chat_id, alias_writes, merged: merged.unwrap_or_default(), saved_names, identifiers })
     }
 
     /// Records that a contact has these addresses, if the contact has a chat.
@@ -149,14 +153,15 @@ impl Chats<'_> {
             if round > 0 {
                 self.0.pause(round).await;
             }
-            let mut identifiers = self.stored_identifiers(session_id, &[&former[..], &new[..]].concat()).await?;
+            let all = [&former[..], &new[..]].concat();
+            let (mut identifiers, saved_names) = self.stored_identifiers(session_id, &all).await?;
             let chats = contact::chats(&identifiers, &merges, at);
             let Some(first) = chats.first().copied() else { return Ok(()) };
             let chat_id = if chats.len() > 1 { self.merge_all(&chats, &mut merges).await? } else { first };
             let Some((item, chat)) = self.get_item(chat_id).await? else { return Ok(()) };
             merges.record(chat_id, chat.id);
             let new_identifiers = identifiers.split_off(former.len());
-            let (after, alias_writes) = if to.is_empty() {
+            let (mut after, alias_writes) = if to.is_empty() {
                 (chat.clone().with_addresses(addresses, at), contact::alias_writes(&identifiers, &merges, at, chat.id))
             } else {
                 if let Some(number) = unnamed_number(&chat, &former, &new, at) {
@@ -168,6 +173,8 @@ impl Chats<'_> {
                     contact::address_change_writes(&identifiers, &new_identifiers, &merges, at, chat.id),
                 )
             };
+            let saved = [chat.saved_name.as_ref(), saved_names.latest()].into_iter().flatten();
+            after.saved_name = saved.max_by_key(|saved| saved.at).cloned();
             if alias_writes.is_empty() && after == chat {
                 self.remember_identifiers(session_id, chat.id, &identifiers, &alias_writes);
                 return Ok(());
@@ -175,6 +182,8 @@ impl Chats<'_> {
             let mut actions = vec![self.replace(&item, &after)?];
             for alias_write in &alias_writes {
                 actions.push(self.write_alias(session_id, alias_write)?);
+                let read_at = saved_names.saved_at(&alias_write.identity);
+                actions.push(self.check_saved_name(session_id, &alias_write.identity, read_at));
             }
             if let Transaction::Committed = self.0.transact(operation, actions).await? {
                 self.remember_identifiers(session_id, chat.id, &identifiers, &alias_writes);
@@ -217,11 +226,15 @@ impl Chats<'_> {
         session_id: SessionId,
         addresses: &[Address],
     ) -> Result<Vec<Identifier>, StoreError> {
-        self.stored_identifiers(session_id, &identities(addresses)).await
+        Ok(self.stored_identifiers(session_id, &identities(addresses)).await?.0)
     }
 
-    /// Returns identifiers with their aliases: from memory, or else from the table.
-    async fn identifiers(self, session_id: SessionId, identities: &[Identity]) -> Result<Vec<Identifier>, StoreError> {
+    /// Returns identifiers with their aliases: from memory, or else from the table, with the saved names.
+    async fn identifiers(
+        self,
+        session_id: SessionId,
+        identities: &[Identity],
+    ) -> Result<(Vec<Identifier>, SavedNames), StoreError> {
         let identifiers = self.remembered_identifiers(session_id, identities);
         let unknown: Vec<Identity> = identifiers
             .iter()
@@ -229,13 +242,14 @@ impl Chats<'_> {
             .map(|identifier| identifier.identity.clone())
             .collect();
         if unknown.is_empty() {
-            return Ok(identifiers);
+            return Ok((identifiers, SavedNames::default()));
         }
-        let mut stored = self.stored_identifiers(session_id, &unknown).await?.into_iter();
+        let (stored, saved_names) = self.stored_identifiers(session_id, &unknown).await?;
+        let mut stored = stored.into_iter();
         let read = |identifier: Identifier| {
             if identifier.alias.is_none() { stored.next().unwrap_or(identifier) } else { identifier }
         };
-        Ok(identifiers.into_iter().map(read).collect())
+        Ok((identifiers.into_iter().map(read).collect(), saved_names))
     }
 
     fn remembered_identifiers(self, session_id: SessionId, identities: &[Identity]) -> Vec<Identifier> {
@@ -247,20 +261,23 @@ impl Chats<'_> {
         identities.iter().map(|identity| Identifier { identity: identity.clone(), alias: alias(identity) }).collect()
     }
 
-    /// Reads identifiers with their aliases, in order.
-    async fn stored_identifiers(
+    /// Reads identifiers with their aliases, in order, and their saved names.
+    pub(super) async fn stored_identifiers(
         self,
         session_id: SessionId,
         identities: &[Identity],
-    ) -> Result<Vec<Identifier>, StoreError> {
-        let keys = identities.iter().map(|identity| Key::identity(session_id, identity)).collect();
+    ) -> Result<(Vec<Identifier>, SavedNames), StoreError> {
+        let keys_of =
+            |identity: &Identity| [Key::identity(session_id, identity), Key::saved_name(session_id, identity)];
+        let keys = identities.iter().flat_map(keys_of).collect();
         let mut items = self.0.get_all("reading identities", keys).await?;
+        let saved_names = SavedNames::take(session_id, identities, &mut items)?;
         let read = |identity: &Identity| {
             let item = items.remove(&Key::identity(session_id, identity));
             let alias = item.map(|item| item::read(IDENTITY, item)).transpose()?;
             Ok(Identifier { identity: identity.clone(), alias })
         };
-        identities.iter().map(read).collect()
+        Ok((identities.iter().map(read).collect::<Result<_, StoreError>>()?, saved_names))
     }
 
     /// Remembers a chat that the table has confirmed, without aliases that begin or end at a time.

@@ -69,7 +69,13 @@ impl Messages<'_> {
     ) -> Result<(), StoreError> {
         let all = messages.clone();
         let Some(at) = all.iter().map(|message| message.timestamp).max() else { return Ok(()) };
-        let mut seen = Seen { shows: true, reopens: false, has_pending_annotation: batch.source == Some(Source::Echo) };
+        let mut seen = Seen {
+            shows: true,
+            reopens: false,
+            has_pending_annotation: batch.source == Some(Source::Echo),
+            has_latest_profile: true,
+            has_latest_addresses: true,
+        };
         let mut merges = Merges::default();
         let mut duplicates = Vec::new();
         for _ in 0..ROUNDS {
@@ -96,7 +102,7 @@ impl Messages<'_> {
                             {
                                 self.clear_pending_annotation(found.id, until).await?;
                             }
-                            seen = seen.after(&found, &messages);
+                            seen = seen.after(&found, &messages, at);
                         }
                         None => self.0.chats().remember_merged(resolved.chat_id, &[]),
                     }
@@ -140,12 +146,24 @@ impl Messages<'_> {
         seen: Seen,
     ) -> Result<Round, StoreError> {
         let chat = inbound_chat(batch, resolved, messages, self.0.system.now());
+        let Seen { has_latest_profile, has_latest_addresses, reopens, .. } = seen;
         let shows = seen.shows && last_shown(messages).is_some();
         let (unread, merged) = (unread(batch, messages, shows), Some(resolved.merged.len()));
-        let summary = Summary { chat: &chat, unread, shows, reopens: seen.reopens, merged, expects: expected(seen) };
+        let summary = Summary {
+            chat: &chat,
+            unread,
+            shows,
+            reopens,
+            has_latest_profile,
+            has_latest_addresses,
+            merged,
+            expects: expected(seen),
+        };
         let mut actions = vec![self.0.chats().upsert(&summary)];
         for alias_write in &resolved.alias_writes {
             actions.push(self.0.chats().write_alias(batch.session_id, alias_write)?);
+            let read_at = resolved.saved_names.saved_at(&alias_write.identity);
+            actions.push(self.0.chats().check_saved_name(batch.session_id, &alias_write.identity, read_at));
         }
         let first_message = actions.len();
         for message in messages {
@@ -216,6 +234,7 @@ impl Messages<'_> {
             kind: inbound.kind,
             body: inbound.body.clone(),
             from_me: inbound.from_me,
+            writer: inbound.writer.clone(),
             status: inbound.status,
             wamid: Some(inbound.wamid.clone()),
             error: None,
@@ -290,12 +309,18 @@ struct Seen {
     reopens: bool,
     /// Whether an early action waits for a message of the chat.
     has_pending_annotation: bool,
+    /// Whether WhatsApp has not reported a later profile of the contact.
+    has_latest_profile: bool,
+    /// Whether WhatsApp has not reported later addresses of the contact.
+    has_latest_addresses: bool,
 }
 
 impl Seen {
     /// Returns what is known after an update was refused because of the chat's state.
-    fn after(self, found: &Chat, messages: &[Inbound]) -> Self {
+    fn after(self, found: &Chat, messages: &[Inbound], at: Timestamp) -> Self {
         Self {
+            has_latest_profile: found.profile_at.is_none_or(|known_at| known_at <= at),
+            has_latest_addresses: found.addresses_at.is_none_or(|known_at| known_at <= at),
             shows: last_shown(messages).is_none_or(|shown| found.is_latest(shown.timestamp)),
             reopens: found.status.is_closed(),
             has_pending_annotation: self.has_pending_annotation || found.pending_annotation_until.is_some(),
@@ -308,13 +333,12 @@ fn expected(seen: Seen) -> Expected<'static> {
 }
 
 fn unread(batch: &InboundBatch, messages: &[Inbound], shows: bool) -> Unread {
-    let names = batch.name.is_some();
     let count = messages.iter().filter(|message| !message.from_me && message.kind.is_shown_in_inbox()).count();
     match batch.source {
-        Some(Source::History | Source::Standby) => Unread::Keep { names },
+        Some(Source::History | Source::Standby) => Unread::Keep,
         Some(Source::Echo) if shows => Unread::Clear,
-        None | Some(Source::Device) if count > 0 => Unread::Add { count, names },
-        _ => Unread::Keep { names },
+        None | Some(Source::Device) if count > 0 => Unread::Add { count },
+        _ => Unread::Keep,
     }
 }
 
@@ -351,13 +375,11 @@ fn chunk_length(messages: &[Inbound]) -> usize {
 
 fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbound], now: Timestamp) -> Chat {
     let address = &batch.addresses[0];
-    let name = match (&batch.name, address) {
-        (Some(name), _) => name.clone(),
-        (None, Address::Phone(digits)) => format!("+{digits}"),
-        (None, Address::Bsuid(id) | Address::Group(id)) => id.clone(),
-    };
+    let name = address.display_name();
     // The address that names the chat may not be a current one.
     let chat = Chat { wa_id: None, user_id: None, ..Chat::new(resolved.chat_id, batch.session_id, address, name, now) };
+    let reported_at = messages.iter().map(|message| message.timestamp).max();
+    let profile = batch.profile.clone();
     let shown = last_shown(messages).or(messages.last());
     let preview = |shown: &Inbound| shown.body.as_deref().map_or_else(|| placeholder(shown.kind), preview);
     let latest = |wanted: fn(&&Inbound) -> bool| messages.iter().filter(wanted).max_by_key(|message| message.timestamp);
@@ -371,6 +393,12 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
     };
     let first = messages.iter().filter(is_written).min_by_key(|message| message.timestamp);
     Chat {
+        profile_at: reported_at.filter(|_| !profile.is_empty()),
+        profile_name: profile.name,
+        username: profile.username,
+        contact: profile.contact,
+        saved_name: resolved.saved_names.latest().cloned(),
+        addresses_at: reported_at.filter(|_| !matches!(address, Address::Group(_))),
         last_message: shown.map(preview),
         last_message_at: shown.map(|shown| shown.timestamp),
         last_inbound_at: opening.map(|message| message.timestamp),

@@ -26,6 +26,9 @@ pub(crate) const API_KEYS: &str = "KEYS";
 /// Partition key of the settings of all numbers.
 pub(crate) const NUMBERS: &str = "NUMBERS";
 
+/// Prefix of the sort keys of saved names. The identity follows.
+const SAVED_NAME: &str = "NAME#";
+
 /// The primary key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -59,6 +62,17 @@ impl Key {
 
     pub(crate) fn identity(session_id: SessionId, identity: &Identity) -> Self {
         Self::new(format!("IDENTITY#{session_id}#{identity}"), "IDENTITY")
+    }
+
+    /// The name of a contact in the business's address book, or of a group.
+    pub(crate) fn saved_name(session_id: SessionId, identity: &Identity) -> Self {
+        Self::new(saved_names_pk(session_id), format!("{SAVED_NAME}{identity}"))
+    }
+
+    /// Returns the key of the saved name for this identity; `None` for the key of another item.
+    pub(crate) fn saved_name_of_identity(&self) -> Option<Self> {
+        let (session_id, identity) = self.pk.strip_prefix("IDENTITY#")?.split_once('#')?;
+        Some(Self::new(saved_names_pk(session_id), format!("{SAVED_NAME}{identity}")))
     }
 
     pub(crate) fn idempotency(session_id: SessionId, key: &str) -> Self {
@@ -229,6 +243,11 @@ pub(crate) fn erase_key() -> &'static str {
 /// Partition key of the `due` index for messages that a worker claims. The sort key is the message's timestamp.
 pub(crate) fn worker_due_key(session_id: SessionId) -> String {
     format!("WORKER#{session_id}")
+}
+
+/// Partition key of the saved names of a session.
+pub(crate) fn saved_names_pk(session_id: impl fmt::Display) -> String {
+    format!("NAMES#{session_id}")
 }
 
 pub(crate) fn wamid_pk(phone_number_id: &str, wamid: &str) -> String {

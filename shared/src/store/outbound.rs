@@ -11,6 +11,7 @@ use super::{
     inbound::MESSAGE,
     item::{self, number, string},
     keys::{DUE_SHARDS, Key, due_key, worker_due_key},
+    saved_name::SavedNames,
     transaction::Transaction,
 };
 use crate::domain::{
@@ -19,6 +20,7 @@ use crate::domain::{
     id::{ChatId, SessionId},
     identity::Identity,
     message::{Channel, Message},
+    profile::SavedName,
     session::Session,
     time::Timestamp,
 };
@@ -43,6 +45,8 @@ pub struct SendContext {
     pub chat: Option<Chat>,
     /// The write that makes the identity lead to the chat, if it doesn't yet.
     pub alias_write: Option<AliasWrite>,
+    /// The saved name for the identity.
+    pub saved_name: Option<SavedName>,
     /// The response to an earlier request with the same idempotency key.
     pub replay: Option<Replay>,
 }
@@ -69,6 +73,8 @@ pub struct Outbound<'a> {
     pub known: Option<&'a Chat>,
     /// The write that makes the identity lead to the chat.
     pub alias_write: Option<&'a AliasWrite>,
+    /// The saved name for the identity as it was read.
+    pub saved_name: Option<&'a SavedName>,
     /// The caller's idempotency key and the response to store with it.
     pub idempotency: Option<(&'a str, Replay)>,
 }
@@ -104,6 +110,7 @@ impl Outbox<'_> {
         let derived = ChatId::for_identity(session_id, identity);
         let identity_key = Key::identity(session_id, identity);
         let mut keys = vec![Key::session(session_id), identity_key.clone(), Key::chat(derived)];
+        keys.push(Key::saved_name(session_id, identity));
         let replay_key = idempotency_key.map(|key| Key::idempotency(session_id, key));
         keys.extend(replay_key.clone());
         let mut items = self.0.get_all("reading the context of a send", keys).await?;
@@ -129,6 +136,7 @@ impl Outbox<'_> {
                 Some(AliasWrite { identity: identity.clone(), expected: found, alias })
             }
         };
+        let saved_name = SavedNames::take(session_id, std::slice::from_ref(identity), &mut items)?.latest().cloned();
         let now = self.0.system.now().seconds();
         let replay = replay_key
             .and_then(|key| items.remove(&key))
@@ -136,7 +144,7 @@ impl Outbox<'_> {
             .transpose()?
             // DynamoDB may take days to delete expired items.
             .filter(|replay| replay.expires_at > now);
-        Ok(SendContext { session, chat_id, chat, alias_write, replay })
+        Ok(SendContext { session, chat_id, chat, alias_write, saved_name, replay })
     }
 
     /// Returns the action that writes a pending message with its entry in the `due` index. Stores the caller's
@@ -167,6 +175,8 @@ impl Outbox<'_> {
             unread: Unread::Clear,
             shows: outbound.chat.last_message_at == Some(message.timestamp),
             reopens: false,
+            has_latest_profile: false,
+            has_latest_addresses: false,
             merged: None,
             expects: match outbound.known {
                 None => Expected::New,
@@ -181,7 +191,9 @@ impl Outbox<'_> {
             actions.push(self.0.put_action(item::write(IDEMPOTENCY, &key, replay)?, unused));
         }
         if let Some(alias_write) = outbound.alias_write {
+            let read_at = outbound.saved_name.map(|saved| saved.at);
             actions.push(self.0.chats().write_alias(message.session_id, alias_write)?);
+            actions.push(self.0.chats().check_saved_name(message.session_id, &alias_write.identity, read_at));
         }
         let refusals = match self.0.transact("storing an outbound message", actions).await? {
             Transaction::Committed => return Ok(SendOutcome::Stored),

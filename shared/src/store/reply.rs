@@ -89,6 +89,8 @@ impl Outbox<'_> {
             chat: &chat,
             unread: Unread::Leave,
             reopens: false,
+            has_latest_profile: false,
+            has_latest_addresses: false,
             merged: None,
             shows: chat.last_message_at == Some(reply.message.timestamp),
             expects: Expected::Quiet(reply.chat.last_outbound.as_deref(), reply.quiet_since),

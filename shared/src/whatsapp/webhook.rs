@@ -9,14 +9,15 @@ mod content;
 mod json;
 mod message;
 mod parser;
+mod saved_name;
 mod status;
 
 use serde_json::value::RawValue;
 
 use self::{json::replace_lone_surrogates, parser::Parser};
 use crate::domain::{
-    identity::Address, inbound::Inbound, message::Source, message_key::MessageKey, status_update::StatusUpdate,
-    webhook_event::WebhookEvent,
+    identity::Address, inbound::Inbound, message::Source, message_key::MessageKey, profile::Profile,
+    status_update::StatusUpdate, webhook_event::WebhookEvent,
 };
 
 pub use contact_update::ContactUpdate;
@@ -28,7 +29,7 @@ pub enum Update {
     Message(Box<ReceivedMessage>),
     /// A status of an outbound message, with its key if Qasid sent the message.
     Status(Box<StatusUpdate>, Option<MessageKey>),
-    /// News about a contact's addresses.
+    /// News about a contact's addresses, or about the name of a contact or group.
     Contact {
         /// The business number that received the webhook.
         phone_number_id: String,
@@ -59,8 +60,8 @@ pub struct ReceivedMessage {
 pub struct Peer {
     /// The contact's addresses, or the group's. At least one, phone number first.
     pub addresses: Vec<Address>,
-    /// The contact's profile name or username.
-    pub name: Option<String>,
+    /// The contact's profile. Empty for a group.
+    pub profile: Profile,
 }
 
 /// The body isn't JSON.

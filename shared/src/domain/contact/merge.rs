@@ -2,7 +2,6 @@
 
 use crate::domain::{
     chat::{Chat, ChatStatus, MAX_MERGED, Merged},
-    identity::Address,
     message_key::MessageKey,
     time::Timestamp,
 };
@@ -35,9 +34,13 @@ pub fn merge(one: &Chat, other: &Chat, at: Timestamp) -> Option<Merge> {
 /// Combines the fields of two chats. The literal lists every field, so that the compiler rejects a forgotten one.
 fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
     let (latest, earlier) = newest_first(survivor, other, |chat| chat.last_message_at);
-    let (latest_inbound, earlier_inbound) = newest_first(survivor, other, |chat| chat.last_inbound_at);
-    let (current, former) = newest_first(survivor, other, |chat| chat.last_inbound_at.max(chat.moved_at));
-    let named = [latest_inbound, earlier_inbound].into_iter().find(|chat| has_profile_name(chat)).unwrap_or(survivor);
+    let (latest_inbound, _) = newest_first(survivor, other, |chat| chat.last_inbound_at);
+    let (current, former) =
+        newest_first(survivor, other, |chat| chat.last_inbound_at.max(chat.addresses_at).max(chat.moved_at));
+    let (profile, earlier_profile) = newest_first(survivor, other, |chat| chat.profile_at);
+    let newest = |of: fn(&Chat) -> &Option<String>| of(profile).clone().or_else(|| of(earlier_profile).clone());
+    // A phone number is a better name than an opaque ID.
+    let named = [survivor, other].into_iter().find(|chat| chat.phone_jid.is_some()).unwrap_or(survivor);
     let address = |of: fn(&Chat) -> &Option<String>| {
         // A contact who changed to an unknown number is not reachable under the former one.
         of(current).clone().or_else(|| of(former).clone().filter(|_| current.moved_at.is_none()))
@@ -48,7 +51,16 @@ fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
         remote_id: survivor.remote_id.clone(),
         phone_jid: address(|chat| &chat.phone_jid),
         name: named.name.clone(),
+        profile_name: newest(|chat| &chat.profile_name),
+        saved_name: [&survivor.saved_name, &other.saved_name]
+            .into_iter()
+            .flatten()
+            .max_by_key(|saved| saved.at)
+            .cloned(),
         custom_name: survivor.custom_name.clone().or_else(|| other.custom_name.clone()),
+        username: newest(|chat| &chat.username),
+        contact: newest(|chat| &chat.contact),
+        profile_at: profile.profile_at,
         kind: survivor.kind,
         status: if urgency(survivor.status) <= urgency(other.status) { survivor.status } else { other.status },
         is_unread: survivor.is_unread || other.is_unread,
@@ -58,6 +70,7 @@ fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
         created_at: survivor.created_at,
         wa_id: address(|chat| &chat.wa_id),
         user_id: address(|chat| &chat.user_id),
+        addresses_at: survivor.addresses_at.max(other.addresses_at),
         moved_at: survivor.moved_at.max(other.moved_at),
         last_outbound: last_outbound(survivor, other),
         last_inbound_at: latest_inbound.last_inbound_at,
@@ -76,11 +89,6 @@ fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
 
 fn newest_first<'c>(one: &'c Chat, other: &'c Chat, time: fn(&Chat) -> Option<Timestamp>) -> (&'c Chat, &'c Chat) {
     if time(one) >= time(other) { (one, other) } else { (other, one) }
-}
-
-/// Returns whether the chat's name is the contact's profile name instead of an address.
-fn has_profile_name(chat: &Chat) -> bool {
-    Address::parse(&chat.name).is_none()
 }
 
 /// Ranks the statuses: the merged chat gets the one with the lower rank, which needs more attention.

@@ -8,6 +8,7 @@ use crate::domain::{
     chat::{Chat, ChatStatus, MAX_MERGED},
     consent::{Consent, ConsentWord},
     identity::Address,
+    profile::SavedName,
 };
 
 /// The second in which the contacts change their addresses.
@@ -187,8 +188,13 @@ fn merge_combines_both_chats_in_either_order() {
         last_message: Some("old".to_owned()),
         last_message_at: Some(time(10)),
         last_inbound_at: Some(time(10)),
+        profile_name: Some("Mona".to_owned()),
+        username: Some("mona.old".to_owned()),
+        contact: Some("{}".to_owned()),
+        profile_at: Some(time(10)),
+        saved_name: Some(SavedName { name: Some("Baker".to_owned()), at: time(9) }),
         consent: Consent { consent_keyword: Some(ConsentWord::Stop.decision(time(10))), ..Consent::default() },
-        ..chat(user_id, "Mona", 1)
+        ..chat(user_id, "BR.00", 1)
     };
     let newer = Chat {
         unread_count: 1,
@@ -196,6 +202,9 @@ fn merge_combines_both_chats_in_either_order() {
         last_message_at: Some(time(20)),
         last_inbound_at: Some(time(20)),
         answered_at: Some(time(5)),
+        username: Some("mona".to_owned()),
+        profile_at: Some(time(20)),
+        saved_name: Some(SavedName { name: None, at: time(8) }),
         consent: Consent { consent_keyword: Some(ConsentWord::Start.decision(time(10))), ..Consent::default() },
         ..chat(number, "+5531999998888", 2)
     };
@@ -204,10 +213,67 @@ fn merge_combines_both_chats_in_either_order() {
     let Merge { survivor, merged } = result;
     assert_eq!((survivor.id, merged.merged_into, merged.merged_at), (older.id, Some(older.id), Some(time(30))));
     assert_eq!(survivor.partitions().collect::<Vec<_>>(), [older.id, newer.id]);
-    assert_eq!((survivor.name.as_str(), survivor.status, survivor.unread_count), ("Mona", ChatStatus::Inbox, 3));
+    assert_eq!((survivor.status, survivor.unread_count), (ChatStatus::Inbox, 3));
+    assert_eq!((survivor.name.as_str(), survivor.profile_name.as_deref()), ("+5531999998888", Some("Mona")));
+    assert_eq!((survivor.username.as_deref(), survivor.contact.as_deref()), (Some("mona"), Some("{}")));
+    assert_eq!((survivor.profile_at, survivor.display_name()), (Some(time(20)), "Baker"));
     assert_eq!((survivor.last_message.as_deref(), survivor.last_message_at), (Some("new"), Some(time(20))));
     assert_eq!((survivor.wa_id.as_deref(), survivor.user_id.as_deref()), (Some("5531999998888"), Some("BR.00")));
     assert_eq!((survivor.consent, survivor.answered_at), (older.consent, Some(time(5))));
     let full = Chat { merged: vec![survivor.merged[0].clone(); MAX_MERGED], ..survivor };
     assert_eq!(merge(&full, &chat(&addresses(1, false, 0)[0], "x", 3), time(40)), None);
+}
+
+#[test]
+fn agent_sees_the_most_specific_name_and_the_contact_only_their_own() {
+    let number = &addresses(0, false, 0)[0];
+    let id = ChatId::for_identity(session(), &number.identity());
+    let mut chat = Chat::new(id, session(), number, number.display_name(), time(1));
+    let mut names = vec![(chat.display_name().to_owned(), chat.contact_name().to_owned())];
+    chat.username = Some("mona.a".to_owned());
+    names.push((chat.display_name().to_owned(), chat.contact_name().to_owned()));
+    chat.profile_name = Some("Mona".to_owned());
+    names.push((chat.display_name().to_owned(), chat.contact_name().to_owned()));
+    chat.saved_name = Some(SavedName { name: Some("Mona, pays late".to_owned()), at: time(1) });
+    names.push((chat.display_name().to_owned(), chat.contact_name().to_owned()));
+    chat.custom_name = Some("Mona (VIP)".to_owned());
+    names.push((chat.display_name().to_owned(), chat.contact_name().to_owned()));
+    chat.custom_name = None;
+    chat.saved_name = Some(SavedName { name: None, at: time(2) });
+    names.push((chat.display_name().to_owned(), chat.contact_name().to_owned()));
+    let names: Vec<(&str, &str)> = names.iter().map(|(agent, contact)| (agent.as_str(), contact.as_str())).collect();
+    assert_eq!(
+        names,
+        [
+            ("+5531999998888", "+5531999998888"),
+            ("mona.a", "mona.a"),
+            ("Mona", "Mona"),
+            ("Mona, pays late", "Mona"),
+            ("Mona (VIP)", "Mona"),
+            ("Mona", "Mona"),
+        ]
+    );
+}
+
+#[test]
+fn nameless_contact_who_changes_number_is_named_after_the_new_one() {
+    let (old, new) = (addresses(0, false, 0), addresses(0, true, 0));
+    let id = ChatId::for_identity(session(), &old[0].identity());
+    let dialed = Chat {
+        contact: Some("{}".to_owned()),
+        profile_at: Some(time(5)),
+        ..Chat::new(id, session(), &old[0], "+55 (31) 99999-8888".to_owned(), time(1))
+    };
+    let moved = dialed.clone().with_changed_addresses(&old, &new, time(10));
+    assert_eq!((moved.display_name(), moved.wa_id.as_deref()), ("+5531999997777", Some("5531999997777")));
+    assert_eq!((moved.contact.as_deref(), moved.addresses_at), (None, Some(time(10))));
+    // An older change is not news, and the JSON of a later message is kept.
+    assert_eq!(moved.clone().with_changed_addresses(&new, &old, time(10)), moved);
+    let later = Chat { profile_at: Some(time(11)), ..dialed.clone() };
+    assert_eq!(later.with_changed_addresses(&old, &new, time(10)).contact.as_deref(), Some("{}"));
+    // A name stays, and only the user ID may be known of the new address.
+    let named = Chat { profile_name: Some("Bia".to_owned()), username: Some("bia".to_owned()), ..dialed };
+    let moved = named.with_changed_addresses(&old, &new[1..2], time(10));
+    assert_eq!((moved.display_name(), moved.name.as_str()), ("Bia", "BR.01"));
+    assert_eq!((moved.username.as_deref(), moved.user_id.as_deref()), (Some("bia"), Some("BR.01")));
 }

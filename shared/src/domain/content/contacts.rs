@@ -10,6 +10,7 @@ use super::{
 
 /// Reads one contact card (Meta, *Contacts messages*).
 pub(super) fn contact(mut object: Object<'_>) -> Result<Value, ContentError> {
+    object.drop_received(&["origin", "vcard"]);
     object.object("name", |mut name| {
         name.text("formatted_name", NO_LIMIT)?;
         texts(name, &["first_name", "last_name", "middle_name", "prefix", "suffix"])

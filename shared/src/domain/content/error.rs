@@ -29,7 +29,7 @@ pub enum ContentError {
         limit: usize,
     },
     /// An array has too few or too many entries.
-    #[error("{field} has {count} {unit}: WhatsApp allows {min} to {max}")]
+    #[error("{field} has {count} {unit}: WhatsApp {}", allowed(*min, *max))]
     Count {
         /// The path of the array.
         field: String,
@@ -57,11 +57,15 @@ pub enum ContentError {
         other: String,
     },
     /// WhatsApp doesn't document the field at this place. Most often, its name is misspelled.
-    #[error("{field} is not a field of this message: WhatsApp documents {known}")]
+    #[error("{field} is not a field of this message: {hint}")]
     Unknown {
         /// The path of the field.
         field: String,
-        /// The documented fields, separated by commas.
-        known: String,
+        /// The most similar documented field, or all of them.
+        hint: String,
     },
+}
+
+fn allowed(min: usize, max: usize) -> String {
+    if max == usize::MAX { format!("requires at least {min}") } else { format!("allows {min} to {max}") }
 }

@@ -9,6 +9,7 @@ use super::{
 
 /// Reads `location` (Meta, *Location messages*, which documents degrees as strings). Degrees can also be numbers.
 pub(super) fn location(mut object: Object<'_>) -> Result<Value, ContentError> {
+    object.drop_received(&["url"]);
     object.value("latitude", "a number of degrees from -90 to 90", |value| is_degrees(value, 90.0))?;
     object.value("longitude", "a number of degrees from -180 to 180", |value| is_degrees(value, 180.0))?;
     object.optional_text("name", NO_LIMIT)?;

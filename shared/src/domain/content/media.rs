@@ -12,16 +12,19 @@ const CAPTION_LIMIT: usize = 1024;
 /// The maximum length of a file name, in characters. WhatsApp displays longer names truncated.
 const FILENAME_LIMIT: usize = 240;
 
+/// Members of received media, which WhatsApp derives from the file.
+const RECEIVED: [&str; 3] = ["mime_type", "sha256", "url"];
+
 /// Reads `image` or `video`.
 pub(super) fn captioned(mut object: Object<'_>) -> Result<Value, ContentError> {
     asset(&mut object)?;
-    object.optional_text("caption", CAPTION_LIMIT)?;
+    object.filled_text("caption", CAPTION_LIMIT)?;
     object.finish()
 }
 
 /// Reads `document`.
 pub(super) fn document(mut object: Object<'_>) -> Result<Value, ContentError> {
-    object.optional_text("caption", CAPTION_LIMIT)?;
+    object.filled_text("caption", CAPTION_LIMIT)?;
     file(object)
 }
 
@@ -32,7 +35,13 @@ pub(super) fn audio(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.finish()
 }
 
-/// Reads `sticker`, or `image` or `video` in a header.
+/// Reads `sticker`.
+pub(super) fn sticker(mut object: Object<'_>) -> Result<Value, ContentError> {
+    object.drop_received(&["animated"]);
+    without_caption(object)
+}
+
+/// Reads `image`, `video`, or `gif` in a header.
 pub(super) fn without_caption(mut object: Object<'_>) -> Result<Value, ContentError> {
     asset(&mut object)?;
     object.finish()
@@ -41,17 +50,16 @@ pub(super) fn without_caption(mut object: Object<'_>) -> Result<Value, ContentEr
 /// Reads `document` in a header.
 pub(super) fn file(mut object: Object<'_>) -> Result<Value, ContentError> {
     asset(&mut object)?;
-    object.optional_text("filename", FILENAME_LIMIT)?;
+    object.filled_text("filename", FILENAME_LIMIT)?;
     object.finish()
 }
 
-/// Reads the source of a file: the ID of an upload to WhatsApp, or a link.
+/// Reads the source of a file: the ID of an upload to WhatsApp or of a received file, or a link.
 fn asset(object: &mut Object<'_>) -> Result<(), ContentError> {
-    let id = object.optional_text("id", NO_LIMIT)?.filter(|id| !id.trim().is_empty());
-    match (id, object.optional_text("link", NO_LIMIT)?) {
+    object.drop_received(&RECEIVED);
+    match (object.filled_text("id", NO_LIMIT)?, object.filled_text("link", NO_LIMIT)?) {
         (Some(_), None) => Ok(()),
-        (None, Some(link)) if link::is_public(link) => Ok(()),
-        (None, Some(_)) => Err(object.invalid("link", "a public https URL without credentials")),
+        (None, Some(link)) => link::check_public(link).map_err(|expected| object.invalid("link", expected)),
         (Some(_), Some(_)) => Err(ContentError::Excluded { field: object.path("id"), other: object.path("link") }),
         (None, None) => {
             Err(ContentError::Missing { field: format!("{} or {}", object.path("id"), object.path("link")) })

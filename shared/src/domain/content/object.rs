@@ -1,19 +1,17 @@
 //! A reader that validates a JSON object member by member and builds the object to send to WhatsApp.
 
-use std::ops::RangeInclusive;
+use std::{collections::HashSet, ops::RangeInclusive};
 
 use serde_json::{Map, Value};
 
 use super::ContentError;
+use crate::domain::names;
 
 /// The limit of a text without a documented limit.
 pub(super) const NO_LIMIT: usize = usize::MAX;
 
 /// The number of entries of an array without a documented limit.
 pub(super) const ANY_COUNT: RangeInclusive<usize> = 0..=usize::MAX;
-
-/// The length to which errors truncate unknown member names, in characters.
-const NAME_LIMIT: usize = 64;
 
 /// A function that reads one or more members of an object.
 pub(super) type Read = for<'a> fn(&mut Object<'a>) -> Result<(), ContentError>;
@@ -26,13 +24,15 @@ pub(super) struct Object<'a> {
     path: String,
     input: &'a Map<String, Value>,
     known: Vec<&'static str>,
+    /// Members that are allowed but not copied.
+    dropped: Vec<&'static str>,
     output: Map<String, Value>,
 }
 
 impl<'a> Object<'a> {
     /// Creates a reader of the request itself.
     pub(super) fn root(input: &'a Map<String, Value>) -> Self {
-        Self { path: String::new(), input, known: Vec::new(), output: Map::new() }
+        Self { path: String::new(), input, known: Vec::new(), dropped: Vec::new(), output: Map::new() }
     }
 
     fn new(path: String, value: &'a Value) -> Result<Self, ContentError> {
@@ -45,6 +45,16 @@ impl<'a> Object<'a> {
     /// Returns the path of a member.
     pub(super) fn path(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// Returns whether the input has the member.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.input.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Returns the number of entries of an array, 0 for anything else.
+    pub(super) fn count(&self, name: &str) -> usize {
+        self.input.get(name).and_then(Value::as_array).map_or(0, Vec::len)
     }
 
     /// Returns the error for a member with an invalid value.
@@ -82,6 +92,26 @@ impl<'a> Object<'a> {
         text.filter(|text| !text.trim().is_empty()).ok_or_else(|| self.missing(name))
     }
 
+    /// Reads an optional text of up to `limit` characters. A blank text counts as missing and is omitted.
+    pub(super) fn filled_text(&mut self, name: &'static str, limit: usize) -> Result<Option<&'a str>, ContentError> {
+        let text = self.optional_text(name, limit)?.filter(|text| !text.trim().is_empty());
+        if text.is_none() {
+            self.output.remove(name);
+        }
+        Ok(text)
+    }
+
+    /// Reads a required text that differs from those in `seen`.
+    pub(super) fn unique_text(
+        &mut self,
+        name: &'static str,
+        limit: usize,
+        seen: &mut HashSet<&'a str>,
+    ) -> Result<(), ContentError> {
+        let text = self.text(name, limit)?;
+        if seen.insert(text) { Ok(()) } else { Err(ContentError::Repeated { field: self.path(name) }) }
+    }
+
     /// Reads an optional text that is one of `words`.
     pub(super) fn optional_word(
         &mut self,
@@ -102,6 +132,55 @@ impl<'a> Object<'a> {
     /// Reads an optional boolean.
     pub(super) fn optional_flag(&mut self, name: &'static str) -> Result<(), ContentError> {
         self.optional_value(name, "true or false", Value::is_boolean).map(drop)
+    }
+
+    /// Reads an optional whole number, which can also be a string of digits: Meta's examples use both.
+    pub(super) fn optional_whole(
+        &mut self,
+        name: &'static str,
+        allowed: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, ContentError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let number = match value {
+            Value::String(text) if text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                text.parse().ok()
+            }
+            value => value.as_u64(),
+        };
+        let Some(number) = number.filter(|number| allowed.contains(number)) else {
+            let (min, max) = allowed.into_inner();
+            let expected = match (min, max) {
+                (0, u64::MAX) => "a whole number that is not negative".to_owned(),
+                (_, u64::MAX) => format!("a whole number of at least {min}"),
+                _ if min == max => min.to_string(),
+                _ => format!("a whole number from {min} to {max}"),
+            };
+            return Err(self.invalid(name, expected));
+        };
+        self.output.insert(name.to_owned(), value.clone());
+        Ok(Some(number))
+    }
+
+    /// Reads a required whole number.
+    pub(super) fn whole(&mut self, name: &'static str, allowed: RangeInclusive<u64>) -> Result<u64, ContentError> {
+        self.optional_whole(name, allowed)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// Reads a required whole number that differs from those in `seen`.
+    pub(super) fn unique_whole(
+        &mut self,
+        name: &'static str,
+        allowed: RangeInclusive<u64>,
+        seen: &mut HashSet<u64>,
+    ) -> Result<(), ContentError> {
+        let number = self.whole(name, allowed)?;
+        if seen.insert(number) { Ok(()) } else { Err(ContentError::Repeated { field: self.path(name) }) }
+    }
+
+    /// Drops members that WhatsApp adds to what it delivers and doesn't accept in what it sends, so that received
+    /// content can be sent again.
+    pub(super) fn drop_received(&mut self, names: &[&'static str]) {
+        self.dropped.extend(names);
     }
 
     /// Reads an optional value for which `is_valid` is true. Returns whether it is present.
@@ -184,13 +263,28 @@ impl<'a> Object<'a> {
     ///
     /// Returns [`ContentError::Unknown`] if the input has members that were not read.
     pub(super) fn finish(self) -> Result<Value, ContentError> {
-        match self.input.keys().find(|name| !self.known.contains(&name.as_str())) {
+        let is_unknown =
+            |name: &&String| ![&self.known, &self.dropped].iter().any(|list| list.contains(&name.as_str()));
+        match self.input.keys().find(is_unknown) {
             Some(name) => {
-                let name: String = name.chars().take(NAME_LIMIT).collect();
-                Err(ContentError::Unknown { field: self.path(&name), known: self.known.join(", ") })
+                let hint = match names::nearest(name, &self.known) {
+                    Some(nearest) => format!("did you mean {}?", self.path(nearest)),
+                    None => format!("WhatsApp documents {}", self.known.join(", ")),
+                };
+                Err(ContentError::Unknown { field: self.path(&names::displayed(name)), hint })
             }
             None => Ok(Value::Object(self.output)),
         }
+    }
+
+    /// Returns the output with the members that were not read, for objects whose members differ between countries.
+    pub(super) fn finish_open(mut self) -> Value {
+        for (name, value) in self.input {
+            if !self.known.contains(&name.as_str()) && !value.is_null() {
+                self.output.insert(name.clone(), value.clone());
+            }
+        }
+        Value::Object(self.output)
     }
 
     /// Returns the output, ignoring members that were not read.

@@ -1,124 +1,152 @@
 //! Template messages: the shape of their parameters. Only WhatsApp knows which parameters an approved template
 //! requires.
 
+mod parameter;
+
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{
-    ContentError, location, media,
-    object::{ANY_COUNT, NO_LIMIT, Object, Read, one_of},
+    ContentError,
+    object::{ANY_COUNT, NO_LIMIT, Object, one_of},
 };
 
-/// The maximum length of a template name, in characters (Meta, *Media card carousel templates*, template name).
+/// The maximum length of a template name, in characters (Meta, *Utility templates*, template name).
 const NAME_LIMIT: usize = 512;
-/// The maximum length of a coupon code, in characters (Meta, *Coupon code templates*; other pages say 15).
-const COUPON_LIMIT: usize = 20;
 /// The maximum number of cards in a carousel, and of buttons in a template (Meta, *Template components*).
 const CARD_LIMIT: usize = 10;
-/// The maximum lifetime of a call button, in minutes: 30 days.
-const MAX_TTL_MINUTES: u64 = 43_200;
+/// The position of a button or card.
+const POSITIONS: std::ops::RangeInclusive<u64> = 0..=CARD_LIMIT as u64 - 1;
+
+/// The maximum length of a text parameter, in characters, by component (Meta, *Messages*, parameter object).
+const HEADER_LIMIT: usize = 60;
+const BODY_LIMIT: usize = 1024;
+/// The limit of a body without other components.
+const LONE_BODY_LIMIT: usize = 32_768;
+/// The limit of a card's body (Meta, *Media card carousel templates*).
+const CARD_BODY_LIMIT: usize = 160;
+/// The limit of a URL with its parameter (Meta, *Template components*, URL buttons).
+const URL_LIMIT: usize = 2000;
 
 /// The components that have only parameters.
 const PLAIN_COMPONENTS: [&str; 6] =
     ["header", "body", "footer", "limited_time_offer", "tap_target_configuration", "order_status"];
 
-/// The parameter types, and the function that reads each. The type is also the name of the member with the value.
-const PARAMETERS: [(&str, Read); 16] = [
-    ("text", |parameter| required_text(parameter, "text", NO_LIMIT)),
-    ("payload", |parameter| required_text(parameter, "payload", NO_LIMIT)),
-    ("coupon_code", |parameter| required_text(parameter, "coupon_code", COUPON_LIMIT)),
-    ("group_id", |parameter| required_text(parameter, "group_id", NO_LIMIT)),
-    ("image", |parameter| parameter.object("image", media::without_caption)),
-    ("video", |parameter| parameter.object("video", media::without_caption)),
-    ("document", |parameter| parameter.object("document", media::file)),
-    ("location", |parameter| parameter.object("location", location::location)),
-    ("currency", |parameter| parameter.object("currency", currency)),
-    ("date_time", date_time),
-    ("ttl_minutes", ttl_minutes),
-    ("tap_target_configuration", |parameter| parameter.value("tap_target_configuration", "an array", Value::is_array)),
-    ("action", |parameter| parameter.value("action", "an object", Value::is_object)),
-    ("product", |parameter| parameter.value("product", "an object", Value::is_object)),
-    ("limited_time_offer", |parameter| parameter.value("limited_time_offer", "an object", Value::is_object)),
-    ("order_status", |parameter| parameter.value("order_status", "an object", Value::is_object)),
+/// The kinds of buttons that can't be sent without a parameter. Without one, the component is left out.
+const BUTTONS_WITH_PARAMETERS: [&str; 5] = ["quick_reply", "url", "copy_code", "mpm", "order_details"];
+
+/// The other kinds of buttons.
+const OTHER_BUTTONS: [&str; 9] = [
+    "flow",
+    "catalog",
+    "spm",
+    "voice_call",
+    "phone_number",
+    "call_permission_request",
+    "request_contact_info",
+    "otp",
+    "app",
 ];
 
-/// Reads `template`.
+/// The components and buttons of a template or card that an earlier entry has used.
+#[derive(Default)]
+struct Seen {
+    kinds: HashSet<String>,
+    buttons: HashSet<u64>,
+}
+
+/// What the limits of a component's texts depend on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In a template with only one component.
+    Alone,
+    /// In a template with several components.
+    Template,
+    /// In a card of a carousel, which can't contain a carousel.
+    Card,
+}
+
+/// Reads `template` (Meta, *Template messages*).
 pub(super) fn template(mut object: Object<'_>) -> Result<Value, ContentError> {
-    object.text("name", NAME_LIMIT)?;
+    let name = object.text("name", NAME_LIMIT)?;
+    if !name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_')) {
+        return Err(object.invalid("name", "lower-case letters, digits, and underscores, such as order_ready"));
+    }
     object.object("language", |mut language| {
-        language.text("code", NO_LIMIT)?;
+        if !is_language(language.text("code", NO_LIMIT)?) {
+            return Err(language.invalid("code", "a language code, such as en or en_US"));
+        }
         language.optional_word("policy", &["deterministic"])?;
         language.finish()
     })?;
-    object.optional_list("components", ANY_COUNT, |component| self::component(component, true))?;
+    let place = if object.count("components") == 1 { Place::Alone } else { Place::Template };
+    let mut seen = Seen::default();
+    object.optional_list("components", ANY_COUNT, |component| self::component(component, place, &mut seen))?;
     object.finish()
 }
 
-/// Reads one of `components`. Cards of a carousel can't contain a carousel.
-fn component(mut object: Object<'_>, allows_carousel: bool) -> Result<Value, ContentError> {
+/// Returns whether the text looks like a code of Meta's list *Supported languages*: `fil`, `en_US`.
+fn is_language(code: &str) -> bool {
+    let (language, country) =
+        code.split_once('_').map_or((code, None), |(language, country)| (language, Some(country)));
+    let is_country = |country: &str| country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
+    (2..=3).contains(&language.len())
+        && language.bytes().all(|byte| byte.is_ascii_lowercase())
+        && country.is_none_or(is_country)
+}
+
+/// Reads one of `components`.
+fn component(mut object: Object<'_>, place: Place, seen: &mut Seen) -> Result<Value, ContentError> {
     // Meta's examples use both upper and lower case.
     let kind = object.text("type", NO_LIMIT)?.to_ascii_lowercase();
-    match kind.as_str() {
-        "button" => {
-            object.text("sub_type", NO_LIMIT)?;
-            object.optional_value("index", "a whole number from 0 to 9", is_index)?;
-        }
-        "carousel" if allows_carousel => {
-            object.list("cards", 1..=CARD_LIMIT, card)?;
-            return object.finish();
-        }
-        kind if PLAIN_COMPONENTS.contains(&kind) => {}
-        _ => return Err(object.invalid("type", one_of(&[&PLAIN_COMPONENTS[..], &["button", "carousel"]].concat()))),
+    let types = [&PLAIN_COMPONENTS[..], &["button"], if place == Place::Card { &[] } else { &["carousel"] }].concat();
+    if !types.contains(&kind.as_str()) {
+        return Err(object.invalid("type", one_of(&types)));
     }
-    object.optional_list("parameters", ANY_COUNT, parameter)?;
-    object.finish()
-}
-
-fn card(mut object: Object<'_>) -> Result<Value, ContentError> {
-    object.value("card_index", "a whole number from 0 to 9", is_index)?;
-    object.list("components", ANY_COUNT, |component| self::component(component, false))?;
-    object.finish()
-}
-
-/// Meta's examples use both a number and a string for an index.
-fn is_index(value: &Value) -> bool {
-    let index = match value {
-        Value::String(text) if text.len() == 1 => text.parse().ok(),
-        value => value.as_u64(),
+    if kind == "button" {
+        return button(object, seen);
+    }
+    if !seen.kinds.insert(kind.clone()) {
+        return Err(ContentError::Repeated { field: object.path("type") });
+    }
+    if kind == "carousel" {
+        let mut indexes = HashSet::new();
+        object.list("cards", 1..=CARD_LIMIT, |card| self::card(card, &mut indexes))?;
+        return object.finish();
+    }
+    let limit = match (kind.as_str(), place) {
+        ("body", Place::Alone) => LONE_BODY_LIMIT,
+        ("body", Place::Template) => BODY_LIMIT,
+        ("body", Place::Card) => CARD_BODY_LIMIT,
+        _ => HEADER_LIMIT,
     };
-    index.is_some_and(|index| index < CARD_LIMIT as u64)
-}
-
-fn parameter(mut object: Object<'_>) -> Result<Value, ContentError> {
-    object.optional_text("parameter_name", NO_LIMIT)?;
-    let kind = object.text("type", NO_LIMIT)?;
-    let Some((_, read)) = PARAMETERS.into_iter().find(|(name, _)| *name == kind) else {
-        return Err(object.invalid("type", one_of(&PARAMETERS.map(|(name, _)| name))));
-    };
-    read(&mut object)?;
+    parameter::list(&mut object, limit, ANY_COUNT)?;
     object.finish()
 }
 
-/// Reads a required text that can be blank, because some templates allow it.
-fn required_text(object: &mut Object<'_>, name: &'static str, limit: usize) -> Result<(), ContentError> {
-    object.optional_text(name, limit)?.map(drop).ok_or_else(|| object.missing(name))
-}
-
-fn currency(mut object: Object<'_>) -> Result<Value, ContentError> {
-    object.text("fallback_value", NO_LIMIT)?;
-    object.text("code", NO_LIMIT)?;
-    object.value("amount_1000", "a whole number", |value| value.is_i64() || value.is_u64())?;
+/// Reads a button. Its index says which button of the template it is.
+fn button(mut object: Object<'_>, seen: &mut Seen) -> Result<Value, ContentError> {
+    let kinds = [&BUTTONS_WITH_PARAMETERS[..], &OTHER_BUTTONS].concat();
+    let kind = object.text("sub_type", NO_LIMIT)?.to_ascii_lowercase();
+    if !kinds.contains(&kind.as_str()) {
+        return Err(object.invalid("sub_type", one_of(&kinds)));
+    }
+    // Meta's example of a call button has no index (Meta, *Call button messages*).
+    if kind != "voice_call" || object.has("index") {
+        object.unique_whole("index", POSITIONS, &mut seen.buttons)?;
+    }
+    let needs_parameters = BUTTONS_WITH_PARAMETERS.contains(&kind.as_str());
+    let given = parameter::list(&mut object, URL_LIMIT, usize::from(needs_parameters)..=usize::MAX)?;
+    if needs_parameters && !given {
+        return Err(object.missing("parameters"));
+    }
     object.finish()
 }
 
-/// Reads a date and time. Earlier API versions have more members than `fallback_value`.
-fn date_time(parameter: &mut Object<'_>) -> Result<(), ContentError> {
-    parameter.value("date_time", "an object with fallback_value, a string", |value| {
-        value.get("fallback_value").is_some_and(Value::is_string)
-    })
-}
-
-fn ttl_minutes(parameter: &mut Object<'_>) -> Result<(), ContentError> {
-    parameter.value("ttl_minutes", "a whole number from 1 to 43200", |value| {
-        value.as_u64().is_some_and(|minutes| (1..=MAX_TTL_MINUTES).contains(&minutes))
-    })
+fn card(mut object: Object<'_>, indexes: &mut HashSet<u64>) -> Result<Value, ContentError> {
+    object.unique_whole("card_index", POSITIONS, indexes)?;
+    let mut seen = Seen::default();
+    object.list("components", ANY_COUNT, |component| self::component(component, Place::Card, &mut seen))?;
+    object.finish()
 }

@@ -1,6 +1,7 @@
 //! Tests of every limit, every documented shape, and arbitrary JSON.
 
 mod basic;
+mod commerce;
 mod interactive;
 mod properties;
 mod template;

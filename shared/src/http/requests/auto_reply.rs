@@ -5,9 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     domain::{
         auto_reply::{Clock, Match, Range, RuleFields, Schedule, Trigger, Values, Week, compile, placeholder, zone},
-        content,
-        message::MessageType,
-        names,
+        content, names,
         text::{Accents, normalize},
     },
     http::{ApiError, Body, ErrorCode, JsonObject, service_errors::content_error_code},
@@ -194,8 +192,8 @@ fn read_reply(reply: &Map<String, Value>) -> Result<String, ApiError> {
     let sample = content::read(&placeholder::fill_members(reply, &Values::shortest())).map_err(refused)?;
     let sample = sample.ok_or_else(|| ApiError::missing_field("reply.type"))?;
     // Both refer to one message, but a rule replies to many.
-    if sample.kind == MessageType::Reaction {
-        return Err(ApiError::invalid_field("reply.type must be a message, which a reaction is not"));
+    if let Some(member) = sample.target_member() {
+        return Err(ApiError::invalid_field(format!("reply.type must be a message, which a {member} is not")));
     }
     if sample.reply_to.is_some() {
         return Err(ApiError::invalid_field("reply.context must be left out: a rule answers more than one message"));

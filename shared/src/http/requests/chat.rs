@@ -4,6 +4,7 @@ use crate::{
     domain::{
         chat::{ChatStatus, ChatType},
         consent::MarketingConsent,
+        contact_name::{NAME_LIMIT, clean_name},
         cursor::{MessagePosition, Position},
         id::ChatId,
         inbox::{ChatChange, ChatFilter, ChatList, MessageList},
@@ -15,9 +16,6 @@ use crate::{
 /// The default and the maximum number of items on a page.
 const DEFAULT_LIMIT: u32 = 25;
 const MAX_LIMIT: u32 = 100;
-
-/// The maximum length of a chat's name, in characters.
-const NAME_LIMIT: usize = 256;
 
 impl ChatList {
     /// Parses `sessionId`, `status`, `type`, `unread`, `limit`, and `cursor`.
@@ -67,10 +65,7 @@ impl ChatChange {
             let found = ChatStatus::ALL.into_iter().find(|status| status.as_str() == word);
             found.ok_or_else(|| ApiError::invalid_field("status must be INBOX, PENDING, RESOLVED or ARCHIVED"))
         });
-        let name = body.string("name")?.map(|name| name.trim().to_owned());
-        if name.as_ref().is_some_and(|name| name.chars().count() > NAME_LIMIT) {
-            return Err(ApiError::invalid_field(format!("name must have at most {NAME_LIMIT} characters")));
-        }
+        let name = body.string("name")?.map(read_name).transpose()?;
         let consent = body.object("consent", &["marketing"])?.map(|consent| read_consent(&consent)).transpose()?;
         let change = Self { status: status.transpose()?, name, is_unread: body.boolean("isUnread")?, consent };
         if change == (Self { status: None, name: None, is_unread: None, consent: None }) {
@@ -84,4 +79,18 @@ fn read_consent(consent: &JsonObject) -> Result<MarketingConsent, ApiError> {
     let word = consent.required("marketing")?;
     let found = MarketingConsent::ALL.into_iter().find(|marketing| marketing.as_str() == word);
     found.ok_or_else(|| consent.invalid("marketing", "must be granted, denied or unknown"))
+}
+
+/// Parses a chat's name. An empty one restores the contact's own.
+fn read_name(name: &str) -> Result<String, ApiError> {
+    if name.trim().chars().count() > NAME_LIMIT {
+        return Err(ApiError::invalid_field(format!("name must have at most {NAME_LIMIT} characters")));
+    }
+    if name.is_empty() {
+        return Ok(String::new());
+    }
+    clean_name(name).ok_or_else(|| {
+        let hint = "give a name with a visible character, or \"\" for the contact's own name";
+        ApiError::invalid_field(format!("name shows nothing: {hint}"))
+    })
 }

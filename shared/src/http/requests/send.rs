@@ -1,7 +1,7 @@
 //! Messages to send, as requests contain them.
 
 use crate::{
-    domain::{caller::Caller, content, identity::Address, time::Timestamp},
+    domain::{caller::Caller, content, identity::Address, message::MessageType, time::Timestamp},
     http::{ApiError, Body, ErrorCode, JsonObject, read_session_id},
     services::send::SendRequest,
 };
@@ -25,6 +25,7 @@ const FIELDS: &[&str] = &[
     "reaction",
     "interactive",
     "template",
+    "pin",
     "context",
     "messaging_product",
     "recipient_type",
@@ -64,6 +65,9 @@ impl SendRequest {
             let hint = "give a phone number with its country code, a business-scoped user id or a jid";
             ApiError::new(ErrorCode::InvalidRecipient, format!("to is not a WhatsApp address: {hint}"))
         })?;
+        if content.kind == MessageType::Pin && !matches!(address, Address::Group(_)) {
+            return Err(ApiError::invalid_field("type must not be pin here: messages can be pinned in groups only"));
+        }
         let valid_until = body.string("validUntil")?.map(read_time).transpose()?;
         let idempotency_key = idempotency_key.map(read_idempotency_key).transpose()?;
         Ok(Self { session_id, to: to.trim().to_owned(), address, content, valid_until, idempotency_key })
@@ -139,6 +143,16 @@ mod tests {
         ] {
             assert!(with(fields.clone()).is_ok(), "{fields}: {:?}", with(fields.clone()));
         }
+    }
+
+    #[test]
+    fn messages_are_pinned_in_groups_only() {
+        let pin = json!({"type": "pin", "pin": {"type": "unpin", "message_id": "wamid.1"}});
+        let error = format!("{:?}", with(pin.clone()).unwrap_err());
+        assert!(error.contains("messages can be pinned in groups only"), "{error}");
+        let mut group = pin;
+        group["to"] = json!("120363021033254949@g.us");
+        assert!(with(group).is_ok());
     }
 
     #[test]

@@ -7,9 +7,11 @@ use serde_json::Value;
 use crate::{
     domain::{
         caller::Caller,
+        contact_name::clean_name,
         identity::Address,
         inbound::Inbound,
         message::{MessageStatus, MessageType},
+        profile::Profile,
         time::Timestamp,
         worker::WorkerOutcome,
     },
@@ -80,12 +82,12 @@ impl ReceiveRequest {
         let timestamp = read_timestamp(object.value("timestamp"))?;
         let is_text = object.string("type")?.is_none_or(|kind| kind == "text");
         let text = read_text(&object)?.filter(|_| is_text);
-        let name = object.string("name")?.map(str::trim).filter(|name| !name.is_empty());
+        let name = object.string("name")?.and_then(clean_name);
         // In a group the name is the sender's, and the chat is the group's.
         let name = name.filter(|_| !matches!(from, Address::Group(_)));
         Ok(Self {
             session_id,
-            name: name.map(str::to_owned),
+            profile: Profile { name, ..Profile::default() },
             message: Inbound {
                 opens_window: true,
                 has_referral: false,
@@ -96,6 +98,7 @@ impl ReceiveRequest {
                 body: text,
                 content: None,
                 from_me: false,
+                writer: None,
                 status: MessageStatus::Received,
                 action: None,
                 ours: None,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     domain::{
         auto_reply::{self, ChatContext, Decision, InboundText, Limits, Rule, SuppressionReason, Verdict},
+        chat::Chat,
         consent::ConsentWord,
         id::{ChatId, SessionId},
         message::MessageType,
@@ -70,7 +71,7 @@ pub async fn dry_run(store: &Store, system: System, limits: Limits, run: &DryRun
         written_at: now,
         is_first: chat.as_ref().is_none_or(|chat| chat.first_inbound.is_none()),
     };
-    let name = chat.as_ref().map_or(DEFAULT_NAME, |chat| chat.name.as_str());
+    let name = chat.as_ref().map_or(DEFAULT_NAME, Chat::contact_name);
     let history = history.unwrap_or_default();
     let context = ChatContext { chat: chat.as_ref(), name, history: &history, words };
     Ok(response(&run.text, word, &auto_reply::decide(&rules, &inbound, &context, limits, now)))

@@ -23,12 +23,12 @@ impl Receiver {
         let Some(owner) = self.number_owners.get(number).await? else { return self.store_unowned(conversation).await };
         self.number_owners.record_account(number, conversation.waba_id, Some(&owner)).await?;
         let Conversation { phone_number_id, peer, source, messages, .. } = conversation;
-        let (session_id, Peer { addresses, name }) = (owner.session_id, peer);
+        let (session_id, Peer { addresses, profile }) = (owner.session_id, peer);
         let actions: Vec<MessageAction> = messages.iter().filter_map(|message| message.action.clone()).collect();
         let count = messages.len();
         let messages = self.without_known(&phone_number_id, source, messages).await?;
         let number = phone_number_id.clone();
-        let batch = InboundBatch { session_id, phone_number_id, addresses, name, source, messages };
+        let batch = InboundBatch { session_id, phone_number_id, addresses, profile, source, messages };
         let receipts = self.store.messages().receive(batch).await?;
         let stored = receipts.stored;
         tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");

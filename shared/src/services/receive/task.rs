@@ -86,9 +86,9 @@ fn add_message(received: ReceivedMessage, tasks: &mut Vec<Task>, conversations: 
                     known.peer.addresses.push(address);
                 }
             }
-            if received.peer.name.is_some() {
-                known.peer.name = received.peer.name;
-            }
+            let is_newer = known.messages.iter().all(|other| other.timestamp <= received.message.timestamp);
+            let (newer, older) = (received.peer.profile, std::mem::take(&mut known.peer.profile));
+            known.peer.profile = if is_newer { newer.or(older) } else { older.or(newer) };
             if known.messages.iter().all(|other| other.wamid != received.message.wamid) {
                 let index = u32::try_from(known.messages.len()).unwrap_or(u32::MAX);
                 known.messages.push(Inbound { index, ..received.message });

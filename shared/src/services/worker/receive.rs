@@ -7,6 +7,7 @@ use crate::{
         identity::Address,
         inbound::{Inbound, InboundBatch},
         message::Source,
+        profile::Profile,
         worker::worker_number,
     },
     store::Store,
@@ -17,7 +18,7 @@ use crate::{
 pub struct ReceiveRequest {
     pub(crate) session_id: SessionId,
     pub(crate) from: Address,
-    pub(crate) name: Option<String>,
+    pub(crate) profile: Profile,
     pub(crate) message: Inbound,
 }
 
@@ -28,7 +29,7 @@ pub struct ReceiveRequest {
 /// - [`WorkerError::SessionNotFound`] if the session doesn't exist.
 /// - The errors of [`require_worker`].
 pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, WorkerError> {
-    let ReceiveRequest { session_id, from, name, message } = request;
+    let ReceiveRequest { session_id, from, profile, message } = request;
     let session = store.sessions().get(session_id).await?.ok_or(WorkerError::SessionNotFound)?;
     require_worker(&session)?;
     let phone_number_id = worker_number(session_id);
@@ -39,7 +40,7 @@ pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, Wor
     }
     let (addresses, messages) = (vec![from], vec![message]);
     let source = Some(Source::Device);
-    let batch = InboundBatch { session_id, phone_number_id, addresses, name, source, messages };
+    let batch = InboundBatch { session_id, phone_number_id, addresses, profile, source, messages };
     let stored = store.messages().receive(batch).await?.stored;
     tracing::info!(%session_id, stored, "worker message received");
     Ok(stored == 0)

@@ -16,7 +16,7 @@ use crate::{
         EventOwner,
         chat::CHAT,
         item::{self, Item, string},
-        keys::{Key, events_key, inbox_key},
+        keys::{Key, events_key, inbox_key, saved_names_pk},
         transaction::Transaction,
         update::Condition,
     },
@@ -80,6 +80,7 @@ impl Erasures<'_> {
             self.erase_events(&EventOwner::Number(number.clone()), cutoff).await?;
         }
         self.erase_rules(session_id, cutoff).await?;
+        self.erase_saved_names(session_id, cutoff).await?;
         Ok(all)
     }
 
@@ -164,6 +165,21 @@ impl Erasures<'_> {
         let is_old = |item: &&Item| text(item, "created_at") <= Some(&cutoff.to_string());
         let keys = output.items().iter().filter(is_old).filter_map(Key::from_item);
         self.delete_all(keys.filter(|key| *key != Key::session(session_id)).collect()).await
+    }
+
+    /// Deletes the saved names of a session. A new session with the same id keeps its own.
+    async fn erase_saved_names(self, session_id: SessionId, cutoff: Timestamp) -> Result<(), StoreError> {
+        let query = self
+            .0
+            .client
+            .query()
+            .table_name(&self.0.table)
+            .key_condition_expression("pk = :pk")
+            .filter_expression("received_at <= :cutoff")
+            .expression_attribute_values(":pk", string(saved_names_pk(session_id)))
+            .expression_attribute_values(":cutoff", string(cutoff.to_string()));
+        let keys = self.0.query_keys("reading saved names to erase", query).await?;
+        self.delete_all(keys).await
     }
 
     /// Returns a page of a partition of the `inbox` index, and the start of the next page.

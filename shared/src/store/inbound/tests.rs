@@ -11,6 +11,7 @@ fn inbound(bytes: usize) -> Inbound {
         raw,
         content: None,
         from_me: false,
+        writer: None,
         status: crate::domain::message::MessageStatus::Received,
         action: None,
         ours: None,

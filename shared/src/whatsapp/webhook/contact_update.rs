@@ -5,9 +5,9 @@ use super::{
     contacts::{Contact, addresses, complete, union},
     json::Object,
 };
-use crate::domain::{identity::Address, time::Timestamp};
+use crate::domain::{identity::Address, profile::SavedName, time::Timestamp};
 
-/// News about a contact's addresses. Times are WhatsApp's.
+/// News about a contact's addresses, or about the name of a contact or group. Times are WhatsApp's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ContactUpdate {
     /// The addresses belong to the same contact.
@@ -25,6 +25,13 @@ pub enum ContactUpdate {
         to: Vec<Address>,
         /// When they changed.
         at: Timestamp,
+    },
+    /// The business saved a contact's name in the address book of its phone or removed it, or a group has a subject.
+    Named {
+        /// The addresses of the contact or group, at least one.
+        addresses: Vec<Address>,
+        /// The name.
+        name: SavedName,
     },
 }
 
@@ -70,7 +77,7 @@ pub(super) fn from_user_id_update(update: &Object<'_>) -> Option<ContactUpdate> 
 pub(super) fn former_addresses(message: &Object<'_>) -> Option<Vec<Address>> {
     match address_change(message)? {
         ContactUpdate::Changed { from, .. } => Some(from),
-        ContactUpdate::Linked { .. } => None,
+        ContactUpdate::Linked { .. } | ContactUpdate::Named { .. } => None,
     }
 }
 

@@ -1,28 +1,46 @@
 //! Contacts: the addresses and names in `contacts` and in the fields of messages and statuses.
 
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 
 use super::{Peer, json::Object};
-use crate::domain::identity::Address;
+use crate::domain::{contact_name::clean_name, identity::Address, profile::Profile};
 
-/// An entry of `contacts`.
+/// The maximum size of the JSON that is kept of a contact, and of one member if the whole is larger, in bytes.
+const JSON_LIMIT: usize = 4 * 1024;
+const MEMBER_LIMIT: usize = 512;
+
+/// An entry of `contacts`. An invalid one has no addresses.
+#[derive(Default)]
 pub(super) struct Contact {
     addresses: Vec<Address>,
-    name: Option<String>,
+    profile: Profile,
 }
 
-/// Parses `contacts`. Skips invalid entries, because they contain only names and further addresses.
+/// Parses `contacts`.
 pub(super) fn parse(raw: Option<&RawValue>) -> Vec<Contact> {
     let list: Vec<&RawValue> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     let contact = |raw| {
         let contact = Object::parse(raw)?;
         let profile = contact.object("profile").unwrap_or_default();
-        // The profile name, or else the username.
-        let names = ["name", "username"].into_iter().filter_map(|key| profile.string(key));
-        let name = names.into_iter().find(|name| !name.trim().is_empty());
-        Some(Contact { addresses: addresses(&contact, "wa_id", ["user_id", "parent_user_id"]), name })
+        let text = |key| profile.string(key).as_deref().and_then(clean_name);
+        let username = text("username").or_else(|| contact.string("username").as_deref().and_then(clean_name));
+        let profile = Profile { name: text("name"), username, contact: bounded_json(raw, &contact) };
+        Some(Contact { addresses: addresses(&contact, "wa_id", ["user_id", "parent_user_id"]), profile })
     };
-    list.into_iter().filter_map(contact).collect()
+    list.into_iter().map(|raw| contact(raw).unwrap_or_default()).collect()
+}
+
+/// Returns an entry's JSON as received. Leaves out the large members of one that is too large.
+fn bounded_json(raw: &RawValue, contact: &Object<'_>) -> Option<String> {
+    if raw.get().len() <= JSON_LIMIT {
+        return Some(raw.get().to_owned());
+    }
+    let members = contact.keys().filter_map(|key| Some((key, contact.raw(key)?)));
+    let small: BTreeMap<&str, &RawValue> =
+        members.filter(|(key, value)| key.len() + value.get().len() <= MEMBER_LIMIT).collect();
+    serde_json::to_string(&small).ok().filter(|json| json.len() <= JSON_LIMIT)
 }
 
 /// Reads the addresses in these fields of an object: the phone number, the user ID, and the parent account's user ID
@@ -52,11 +70,21 @@ pub(super) fn union(first: Vec<Address>, more: impl IntoIterator<Item = Vec<Addr
 
 /// Returns the contact with these addresses, completed from `contacts`. `None` without a usable address.
 pub(super) fn peer(known: Vec<Address>, contacts: &[Contact]) -> Option<Peer> {
-    let name = find(&known, contacts).and_then(|contact| contact.name.clone());
-    let mut addresses = complete(known, contacts);
+    let profile = find(&known, contacts).map(|contact| contact.profile.clone());
+    peer_with(complete(known, contacts), profile.unwrap_or_default())
+}
+
+/// Returns the contact of a message that doesn't name its sender: the only one of the webhook, if it has a usable
+/// address.
+pub(super) fn only(contacts: &[Contact]) -> Option<Peer> {
+    let [contact] = contacts else { return None };
+    peer_with(contact.addresses.clone(), contact.profile.clone())
+}
+
+fn peer_with(mut addresses: Vec<Address>, profile: Profile) -> Option<Peer> {
     // The phone number comes first, because the chat displays the first address.
     addresses.sort_by_key(|address| !matches!(address, Address::Phone(_)));
-    (!addresses.is_empty()).then_some(Peer { addresses, name })
+    (!addresses.is_empty()).then_some(Peer { addresses, profile })
 }
 
 fn find<'c>(addresses: &[Address], contacts: &'c [Contact]) -> Option<&'c Contact> {

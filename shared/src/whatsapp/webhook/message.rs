@@ -10,10 +10,12 @@ use super::{
 };
 use crate::{
     domain::{
+        contact_name::clean_name,
         identity::Address,
         inbound::Inbound,
         message::{MessageStatus, MessageType},
         message_action::{ActionKind, MessageAction},
+        profile::{Profile, Writer},
         time::Timestamp,
         whatsapp_error::WhatsAppError,
     },
@@ -37,16 +39,27 @@ pub(super) fn from_contact(raw: &RawValue, contacts: &[Contact]) -> ParsedMessag
     let sender = contacts::peer(sender, contacts);
     if let Some(group_id) = message.string("group_id") {
         let group = Address::from_group_id(&group_id).ok_or("invalid group id")?;
+        let sender = sender.or_else(|| contacts::only(contacts));
         let by =
             sender.as_ref().map_or_else(|| CONTACT.to_owned(), |sender| sender.addresses[0].identity().to_string());
         let inbound = parse(raw, &message, &message, Direction::In { by: &by, author: sender.as_ref() })?;
-        return Ok((Peer { addresses: vec![group], name: None }, inbound));
+        let writer = sender.as_ref().and_then(writer);
+        return Ok((group_peer(group), Inbound { writer, ..inbound }));
     }
     // A change of user ID has no sender. The message belongs to the contact with the former addresses, or else the new.
     let former = || contacts::peer(contact_update::former_addresses(&message)?, &[]);
-    let sender = sender.or_else(former).or_else(|| system_contact(&message)).ok_or("no usable sender")?;
+    let sender = sender.or_else(former).or_else(|| system_contact(&message)).or_else(|| contacts::only(contacts));
+    let sender = sender.ok_or("no usable sender")?;
     let inbound = parse(raw, &message, &message, Direction::In { by: CONTACT, author: None })?;
-    Ok((sender, inbound))
+    Ok((sender.clone(), Inbound { writer: writer(&sender), ..inbound }))
+}
+
+fn writer(sender: &Peer) -> Option<Writer> {
+    Writer::new(&sender.addresses, &sender.profile)
+}
+
+fn group_peer(group: Address) -> Peer {
+    Peer { addresses: vec![group], profile: Profile::default() }
 }
 
 /// Returns the contact that a system message is about.
@@ -61,9 +74,7 @@ pub(super) fn echo(raw: &RawValue, contacts: &[Contact]) -> ParsedMessage {
     let request = echo.object("message");
     let message = request.as_ref().unwrap_or(&echo);
     let recipient = match (message.string("to"), message.string("recipient_type").as_deref()) {
-        (Some(group_id), Some("group")) => {
-            Address::from_group_id(&group_id).map(|group| Peer { addresses: vec![group], name: None })
-        }
+        (Some(group_id), Some("group")) => Address::from_group_id(&group_id).map(group_peer),
         _ => {
             let to = contacts::addresses(message, "to", ["to_user_id", "to_parent_user_id"]);
             contacts::peer(contacts::union(to, [contacts::addresses(message, "", ["recipient", ""])]), contacts)
@@ -83,7 +94,7 @@ pub(super) fn history(raw: &RawValue, thread: &Object<'_>, display_number: Optio
         addresses = contacts::addresses(thread, "id", ["id", ""]);
     }
     let mut contact = contacts::peer(addresses, &[]).ok_or("no usable contact")?;
-    contact.name = context.string("username");
+    contact.profile.username = context.string("username").as_deref().and_then(clean_name);
     let from = message.string("from").map(|from| from.trim_start_matches('+').to_owned());
     // A message with a recipient is from the business. Without one, the sender's number decides.
     let from_me = message.raw("to").is_some() || (from.is_some() && from.as_deref() == display_number);
@@ -94,7 +105,8 @@ pub(super) fn history(raw: &RawValue, thread: &Object<'_>, display_number: Optio
         Direction::In { by: CONTACT, author: None }
     };
     let inbound = parse(raw, &message, &message, direction)?;
-    Ok((contact, inbound))
+    let writer = writer(&contact).filter(|_| !from_me);
+    Ok((contact, Inbound { writer, ..inbound }))
 }
 
 /// Parses a status of the history webhook. A message that was pending in the phone may have been sent since.
@@ -141,6 +153,7 @@ fn parse(
         kind: content.kind,
         body: content.body,
         raw: raw.get().to_owned(),
+        writer: None,
         wamid,
         timestamp,
         from_me,
@@ -178,7 +191,11 @@ fn content_json(message: &Object<'_>, content: &Content, author: Option<&Peer>) 
 
 /// Returns the author of a group message.
 fn author_json(author: &Peer) -> Value {
-    let mut json = json!({"name": author.name});
+    let Profile { name, username, .. } = &author.profile;
+    let mut json = json!({"name": name.as_ref().or(username.as_ref())});
+    if let Some(username) = username {
+        json["username"] = json!(username);
+    }
     for address in &author.addresses {
         match address {
             Address::Phone(digits) => json["phone"] = json!(digits),

@@ -6,7 +6,7 @@ use super::{
     ContactUpdate, ReceivedMessage, Update, contact_update, contacts,
     json::Object,
     message::{self, ParsedMessage},
-    status,
+    saved_name, status,
 };
 use crate::domain::{message::Source, webhook_event::WebhookEvent};
 
@@ -66,9 +66,15 @@ impl Parser {
             "standby" => value.object("standby").is_some_and(|value| self.conversation(&value, Some(Source::Standby))),
             "history" => self.history(&value),
             field => {
-                if field == "user_id_update" {
-                    let entries = value.array("user_id_update").unwrap_or_default();
-                    let parse = |raw| contact_update::from_user_id_update(&Object::parse(raw)?);
+                let contact_updates: Option<(&str, fn(&Object<'_>) -> Option<ContactUpdate>)> = match field {
+                    "user_id_update" => Some(("user_id_update", contact_update::from_user_id_update)),
+                    "smb_app_state_sync" => Some(("state_sync", saved_name::from_state_sync)),
+                    "group_lifecycle_update" | "group_settings_update" => Some(("groups", saved_name::from_group)),
+                    _ => None,
+                };
+                if let Some((key, parse)) = contact_updates {
+                    let entries = value.array(key).unwrap_or_default();
+                    let parse = |raw| parse(&Object::parse(raw)?);
                     entries.into_iter().filter_map(parse).for_each(|update| self.contact(Some(update)));
                 }
                 self.event(None, raw, None);

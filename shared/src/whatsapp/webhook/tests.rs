@@ -116,7 +116,7 @@ fn sender_has_all_addresses_of_the_contact() {
         let Update::Message(received) = update else { panic!("{update:?}") };
         assert_eq!(received.peer.addresses[0], Address::Phone("201001234567".to_owned()));
         assert_eq!(received.peer.addresses[1], Address::Bsuid("EG.1".to_owned()));
-        assert_eq!(received.peer.name.as_deref(), Some("Ada"));
+        assert_eq!(received.peer.profile.name.as_deref(), Some("Ada"));
     }
 }
 
@@ -148,4 +148,113 @@ fn other_fields_and_invalid_structures_are_events() {
     assert!(
         matches!(&updates[..], [Update::Event(event)] if event.field == "account_update" && event.reason.is_none())
     );
+}
+
+/// Returns the messages of a webhook with these `contacts` and one message.
+fn with_contacts(contacts: &Value, message: &Value) -> Vec<Update> {
+    change("messages", &json!({"contacts": contacts, "messages": [message]}))
+}
+
+#[test]
+fn contact_json_username_and_user_id_are_kept() {
+    let contact = json!({"profile": {"name": "Ada", "username": "@ada"}, "wa_id": "201001234567", "user_id": "EG.1",
+        "parent_user_id": "EG.ENT.1", "identity_key_hash": "a2V5", "new_in_2027": {"a": [1, "x"]}});
+    let received = only_message(with_contacts(&json!([contact]), &text("a")));
+    let profile = &received.peer.profile;
+    assert_eq!((profile.name.as_deref(), profile.username.as_deref()), (Some("Ada"), Some("@ada")));
+    let kept: Value = serde_json::from_str(profile.contact.as_deref().unwrap()).unwrap();
+    assert_eq!(kept, contact);
+    let writer = received.message.writer.unwrap();
+    assert_eq!((writer.user_id.as_deref(), writer.username.as_deref()), (Some("EG.1"), Some("@ada")));
+    assert_eq!(writer.contact, profile.contact);
+}
+
+#[test]
+fn large_contact_json_keeps_its_small_members() {
+    let mut contact = json!({"profile": {"name": "Ada"}, "wa_id": "201001234567", "identity_key_hash": "a2V5",
+        "photo": "x".repeat(1_000_000)});
+    let kept = |contact: &Value| {
+        let received = only_message(with_contacts(&json!([contact]), &text("a")));
+        assert_eq!(received.peer.profile.name.as_deref(), Some("Ada"));
+        received.peer.profile.contact.map(|json| serde_json::from_str::<Value>(&json).unwrap())
+    };
+    let small = json!({"profile": {"name": "Ada"}, "wa_id": "201001234567", "identity_key_hash": "a2V5"});
+    assert_eq!(kept(&contact), Some(small));
+    for n in 0..100 {
+        contact[format!("member {n}")] = json!("x".repeat(100));
+    }
+    assert_eq!(kept(&contact), None);
+}
+
+#[test]
+fn name_that_shows_nothing_is_ignored_and_direction_controls_are_removed() {
+    let named = |name: &str| {
+        let contact = json!({"profile": {"name": name, "username": "\u{202e}ada"}, "wa_id": "201001234567"});
+        only_message(with_contacts(&json!([contact]), &text("a"))).peer.profile
+    };
+    for nothing in ["", " \n", "\u{200b}", "\u{3164}", "\u{2800}", "\u{202e}\u{fe0f}"] {
+        let profile = named(nothing);
+        assert_eq!((profile.name, profile.username.as_deref()), (None, Some("ada")), "{nothing:?}");
+    }
+    assert_eq!(named("\u{202e}Ada\n").name.as_deref(), Some("Ada"));
+}
+
+#[test]
+fn message_without_sender_is_of_the_only_contact() {
+    let message = json!({"id": "a", "timestamp": "1749416383", "type": "text", "text": {"body": "hi"}});
+    let ada = json!({"profile": {"name": "Ada"}, "wa_id": "201001234567"});
+    for contact in [ada.clone(), json!({"profile": {"name": "Ada"}, "user_id": "EG.1"})] {
+        let received = only_message(with_contacts(&json!([contact]), &message));
+        assert_eq!(received.peer.profile.name.as_deref(), Some("Ada"), "{contact}");
+        assert_eq!(received.peer.addresses.len(), 1);
+    }
+    for ambiguous in [json!([ada, {"wa_id": "201001234568"}]), json!([ada, 7]), json!([{"wa_id": "?"}]), json!([])] {
+        assert!(is_invalid(&with_contacts(&ambiguous, &message)[0]), "{ambiguous}");
+    }
+    // In a group, the contact is the author.
+    let mut in_group = message;
+    in_group["group_id"] = json!("120363");
+    let received = only_message(with_contacts(&json!([ada]), &in_group));
+    assert_eq!(
+        received.peer,
+        Peer { addresses: vec![Address::Group("120363".to_owned())], profile: Profile::default() }
+    );
+    assert_eq!(received.message.action, None);
+    assert!(received.message.content.unwrap().contains(r#""phone":"201001234567""#));
+}
+
+#[test]
+fn group_message_has_its_writer() {
+    let mut message = text("a");
+    message["group_id"] = json!("120363");
+    let contact = json!({"profile": {"name": "Ada", "username": "ada"}, "wa_id": "201001234567", "user_id": "EG.1"});
+    let received = only_message(with_contacts(&json!([contact]), &message));
+    let writer = received.message.writer.unwrap();
+    assert_eq!((writer.user_id.as_deref(), writer.username.as_deref()), (Some("EG.1"), Some("ada")));
+    assert!(received.peer.profile.is_empty());
+}
+
+#[test]
+fn saved_names_are_contact_updates_and_events() {
+    let entry = |action: &str, phone: &str| {
+        json!({"type": "contact", "action": action, "metadata": {"timestamp": "1738346006"},
+            "contact": {"full_name": "Mona", "phone_number": phone}})
+    };
+    let sync = json!({"state_sync": [entry("add", "201001234567"), entry("remove", "201001234568"), 7]});
+    let named = |updates: &[Update]| -> Vec<Option<String>> {
+        let name = |update: &Update| match update {
+            Update::Contact { update: ContactUpdate::Named { name, .. }, .. } => Some(name.name.clone()),
+            _ => None,
+        };
+        updates.iter().filter_map(name).collect()
+    };
+    let updates = change("smb_app_state_sync", &sync);
+    assert_eq!(named(&updates), [Some("Mona".to_owned()), None]);
+    assert!(matches!(updates.last(), Some(Update::Event(event)) if event.reason.is_none()));
+    let group = json!({"groups": [{"timestamp": "1738346006", "group_id": "120363", "subject": "Team"}]});
+    for field in ["group_lifecycle_update", "group_settings_update"] {
+        let updates = change(field, &group);
+        assert_eq!(named(&updates), [Some("Team".to_owned())], "{field}");
+        assert_eq!(updates.len(), 2, "{field}");
+    }
 }

@@ -15,7 +15,7 @@ fn public_urls_are_accepted() {
         "https://[::ffff:8.8.8.8]/",
         "https://internal.example.org/",
     ] {
-        assert!(is_public(link), "{link}");
+        assert!(check_public(link).is_ok(), "{link}");
     }
 }
 
@@ -72,18 +72,47 @@ fn private_or_malformed_urls_are_rejected() {
         "https://[fe80::1]/",
         "https://[ff02::1]/",
     ] {
-        assert!(!is_public(link), "{link}");
+        assert!(check_public(link).is_err(), "{link}");
     }
 }
 
 #[test]
 fn browser_urls_allow_http_and_private_hosts() {
     for link in ["https://example.org", "http://example.org/a?b", "http://192.168.1.1/"] {
-        assert!(is_web(link), "{link}");
+        assert!(check_web(link).is_ok(), "{link}");
     }
     for link in
         ["", "example.org", "https://", "http:///a", "tel:+1", "javascript:alert(1)", "https://a b.org", "intent://x"]
     {
-        assert!(!is_web(link), "{link}");
+        assert!(check_web(link).is_err(), "{link}");
     }
+}
+
+#[test]
+fn errors_name_the_problem() {
+    for (link, expected) in [
+        ("https://example.org/a b", "a URL without spaces: write a space as %20"),
+        (" https://example.org", "a URL without spaces: write a space as %20"),
+        ("https://example.org/a\n", "a URL without line breaks and tabs"),
+        ("https://example.org/a\tb", "a URL without line breaks and tabs"),
+        ("https://example.org/a\\b", "a URL without the character \\: write it as %5C"),
+        ("<https://example.org/a>", "a URL without the character <: write it as %3C"),
+        ("https://example.org/\"a\"", "a URL without the character \": write it as %22"),
+        ("https://example.org/\u{200b}a", "a URL without the invisible character U+200B"),
+        ("\u{feff}https://example.org/", "a URL without the invisible character U+FEFF"),
+        ("https://example.org/\u{a0}", "a URL without the invisible character U+00A0"),
+        ("https://example.org/\0", "a URL without the invisible character U+0000"),
+        ("example.org/a.png", "a URL that starts with https://"),
+        ("http://example.org/a.png", "a URL that starts with https://"),
+        ("https:///a.png", "a URL that starts with https://"),
+        ("https://", "a valid URL, such as https://example.com/a.png"),
+        ("https://exa%mple.org/", "a valid URL, such as https://example.com/a.png"),
+        ("https://example.org:99999/", "a valid URL, such as https://example.com/a.png"),
+        ("https://user@example.org/", "a URL without a user name and password"),
+        ("https://localhost/", "a URL with a public host: WhatsApp can't reach hosts in private networks"),
+        ("https://10.0.0.1/", "a URL with a public host: WhatsApp can't reach hosts in private networks"),
+    ] {
+        assert_eq!(check_public(link).unwrap_err(), expected, "{link:?}");
+    }
+    assert_eq!(check_web("ftp://example.org").unwrap_err(), "a URL that starts with https:// or http://");
 }

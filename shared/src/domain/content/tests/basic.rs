@@ -18,7 +18,8 @@ fn message_field_is_a_text_message() {
 
 #[test]
 fn request_without_message_has_no_content() {
-    for request in [json!({}), json!({"message": " "}), json!({"message": null, "type": null}), json!({"image": {}})] {
+    for request in [json!({}), json!({"message": " "}), json!({"message": null, "type": null}), json!({"image": null})]
+    {
         assert_eq!(read_value(&request), Ok(None), "{request}");
     }
 }
@@ -28,9 +29,15 @@ fn conflicting_and_unknown_types_are_rejected() {
     rejects(&json!({"message": 5}), "message must be a string");
     rejects(&json!({"type": ["text"]}), "type must be a string");
     rejects(&json!({"message": "hi", "type": "text"}), "message and type can't be combined: use one of them");
-    let types = "text, image, video, audio, document, sticker, location, contacts, reaction, interactive, template";
+    let types =
+        "text, image, video, audio, document, sticker, location, contacts, reaction, interactive, template, pin";
     rejects(&json!({"type": "fax", "fax": {}}), &format!("type must be one of {types}"));
     rejects(&json!({"type": "unsupported"}), &format!("type must be one of {types}"));
+}
+
+#[test]
+fn content_without_type_is_rejected() {
+    rejects(&json!({"image": {"id": "1"}}), "type is required");
 }
 
 #[test]
@@ -50,7 +57,7 @@ fn text_messages_are_validated() {
     rejects(&with(&text, "/text/body", json!(5)), "text.body must be a string");
     rejects(&with(&text, "/text/preview_url", json!("true")), "text.preview_url must be true or false");
     rejects(&with(&text, "/text", json!("hi")), "text must be an object");
-    let sentence = "text.preview is not a field of this message: WhatsApp documents body, preview_url";
+    let sentence = "text.preview is not a field of this message: did you mean text.preview_url?";
     rejects(&with(&text, "/text/preview", json!(true)), sentence);
 }
 
@@ -83,10 +90,18 @@ fn media_requires_exactly_one_source() {
     rejects(&json!({"type": "image", "image": {"id": " "}}), "image.id or image.link is required");
     rejects(&json!({"type": "image", "image": {"id": 5}}), "image.id must be a string");
     rejects(&with(&image, "/image/link", json!({})), "image.link must be a string");
-    for link in ["http://example.org/a.png", "https://10.0.0.1/a.png", "https://u:p@example.org/a.png", ""] {
-        let sentence = "image.link must be a public https URL without credentials";
-        rejects(&with(&image, "/image/link", json!(link)), sentence);
+    rejects(&with(&image, "/image/link", json!("")), "image.id or image.link is required");
+    for (link, expected) in [
+        ("https://example.org/a b.png", "a URL without spaces: write a space as %20"),
+        ("http://example.org/a.png", "a URL that starts with https://"),
+        ("https://u:p@example.org/a.png", "a URL without a user name and password"),
+        ("https://10.0.0.1/a.png", "a URL with a public host: WhatsApp can't reach hosts in private networks"),
+    ] {
+        rejects(&with(&image, "/image/link", json!(link)), &format!("image.link must be {expected}"));
     }
+    let blank = json!({"type": "image", "image": {"id": " ", "link": "https://example.org/a.png"}});
+    let content = read_value(&blank).unwrap().unwrap();
+    assert_eq!(content.json["image"], json!({"link": "https://example.org/a.png"}));
 }
 
 #[test]
@@ -101,7 +116,8 @@ fn captions_and_file_names_are_limited() {
         let sentence = format!("{kind}.caption is not a field of this message: WhatsApp documents {known}");
         rejects(&request, &sentence);
     }
-    assert_eq!(accepts(&with(&image(), "/image/caption", json!(""))).body, None);
+    let blank = read_value(&with(&image(), "/image/caption", json!(" "))).unwrap().unwrap();
+    assert_eq!((blank.body, blank.json), (None, without(&image(), "/image/caption")));
 }
 
 #[test]
@@ -160,7 +176,8 @@ fn contact_cards_are_validated() {
     }
     rejects(&with(&contacts, "/contacts/0/phones", json!("+1")), "contacts[0].phones must be an array");
     rejects(&with(&contacts, "/contacts/0/phones/1", json!("+1")), "contacts[0].phones[1] must be an object");
-    let sentence = "contacts[0].phones[1].waId is not a field of this message: WhatsApp documents phone, type, wa_id";
+    let sentence =
+        "contacts[0].phones[1].waId is not a field of this message: did you mean contacts[0].phones[1].wa_id?";
     rejects(&with(&contacts, "/contacts/0/phones/1/waId", json!("1")), sentence);
     accepts(&with(&contacts, "/contacts", json!(vec![card.clone(); 257])));
     for count in [0, 258] {
@@ -212,4 +229,48 @@ fn error_truncates_long_member_names() {
     let mut request = json!({"type": "text", "text": {"body": "hi"}});
     request["text"]["x".repeat(10_000)] = json!(1);
     assert!(read_value(&request).unwrap_err().to_string().len() < 200);
+}
+
+/// What WhatsApp adds to content that it delivers.
+#[test]
+fn received_content_can_be_sent_again() {
+    let file = json!({"id": "1", "mime_type": "a/b", "sha256": "c", "url": "https://lookaside.fbsbx.com/1"});
+    let sent = json!({"id": "1"});
+    let file = |name: &str, value: Value| with(&file, &format!("/{name}"), value);
+    let place = json!({"latitude": 1.5, "longitude": 2.5, "name": "N", "address": "A"});
+    let card = json!({"name": {"formatted_name": "A"}, "phones": [{"phone": "+1", "type": "CELL", "wa_id": "1"}]});
+    for (kind, received, sent) in [
+        ("image", file("caption", json!("A")), with(&sent, "/caption", json!("A"))),
+        ("video", file("caption", json!("A")), with(&sent, "/caption", json!("A"))),
+        ("audio", file("voice", json!(true)), with(&sent, "/voice", json!(true))),
+        ("document", file("filename", json!("a.pdf")), with(&sent, "/filename", json!("a.pdf"))),
+        ("sticker", file("animated", json!(true)), sent),
+        ("location", with(&place, "/url", json!("https://example.org")), place),
+        (
+            "contacts",
+            json!([with(&with(&card, "/origin", json!("other")), "/vcard", json!("BEGIN:VCARD"))]),
+            json!([card]),
+        ),
+    ] {
+        let content = read_value(&json!({"type": kind, kind: received})).unwrap().unwrap();
+        assert_eq!(content.json, json!({"type": kind, kind: sent}));
+    }
+}
+
+#[test]
+fn pins_are_validated() {
+    let pin = json!({"type": "pin", "pin": {"type": "pin", "message_id": "wamid.1", "expiration_days": 30}});
+    assert_eq!(accepts(&pin).kind, MessageType::Pin);
+    accepts(&json!({"type": "pin", "pin": {"type": "unpin", "message_id": "wamid.1"}}));
+    limits_text(&pin, "/pin/message_id", 512);
+    accepts(&with(&pin, "/pin/expiration_days", json!("1")));
+    for days in [json!(0), json!(31), json!(1.5), json!("x"), json!("")] {
+        let sentence = "pin.expiration_days must be a whole number from 1 to 30";
+        rejects(&with(&pin, "/pin/expiration_days", days), sentence);
+    }
+    rejects(&without(&pin, "/pin/expiration_days"), "pin.expiration_days is required");
+    rejects(&without(&pin, "/pin/message_id"), "pin.message_id is required");
+    rejects(&with(&pin, "/pin/type", json!("keep")), "pin.type must be one of pin, unpin");
+    let reply = with(&pin, "/context", json!({"message_id": "wamid.2"}));
+    rejects(&reply, "context.message_id and pin can't be combined: use one of them");
 }

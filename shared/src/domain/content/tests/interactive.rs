@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn message(interactive: Value) -> Value {
+pub(super) fn message(interactive: Value) -> Value {
     json!({"type": "interactive", "interactive": interactive})
 }
 
@@ -46,7 +46,7 @@ fn flow() -> Value {
     message(json!({"type": "flow", "body": {"text": "B"}, "action": {"name": "flow", "parameters": parameters}}))
 }
 
-const ACTION: &str = "/interactive/action";
+pub(super) const ACTION: &str = "/interactive/action";
 
 #[test]
 fn readable_text_is_the_body() {
@@ -87,7 +87,7 @@ fn headers_are_validated() {
         rejects(&request, &format!("interactive.header.{kind} is required"));
     }
     let header = json!({"type": "image", "image": {"link": "https://127.0.0.1/a"}});
-    let sentence = "interactive.header.image.link must be a public https URL without credentials";
+    let sentence = "interactive.header.image.link must be a URL with a public host: WhatsApp can't reach hosts in private networks";
     rejects(&with(&buttons(), "/interactive/header", header), sentence);
     let header = json!({"type": "sticker"});
     let sentence = "interactive.header.type must be one of text, image, video, document";
@@ -98,7 +98,7 @@ fn headers_are_validated() {
 fn unknown_types_are_rejected() {
     let sentence = "interactive.type must be one of button, list, cta_url, flow, location_request_message, \
         contact_request, request_contact_info, address_message, call_permission_request, voice_call, product, \
-        product_list, catalog_message, carousel";
+        product_list, catalog_message, carousel, order_details, order_status";
     rejects(&message(json!({"type": "buttons"})), sentence);
     rejects(&message(json!({})), "interactive.type is required");
 }
@@ -159,7 +159,8 @@ fn url_buttons_are_validated() {
     let parameters = "interactive.action.parameters";
     limits_text(&url_button(), "/interactive/action/parameters/display_text", 20);
     let request = with(&url_button(), "/interactive/action/parameters/url", json!("example.org"));
-    rejects(&request, &format!("{parameters}.url must be an http or https URL"));
+    rejects(&request, &format!("{parameters}.url must be a URL that starts with https:// or http://"));
+    accepts(&with(&url_button(), "/interactive/action/parameters/payment_link_preview", json!(true)));
     let request = with(&url_button(), "/interactive/action/name", json!("url"));
     rejects(&request, "interactive.action.name must be cta_url");
     let request = without(&url_button(), "/interactive/action/parameters");
@@ -172,7 +173,13 @@ fn flows_are_validated() {
     let parameters = "interactive.action.parameters";
     limits_text(&flow(), &at("flow_cta"), 30);
     accepts(&with(&without(&flow(), &at("flow_id")), &at("flow_name"), json!("N")));
-    accepts(&with(&flow(), &at("flow_action_payload/data"), json!("{}")));
+    accepts(&with(&flow(), &at("flow_action_payload/data"), json!("{\"a\": 1}")));
+    for data in [json!({}), json!("{}"), json!(""), json!("a"), json!("[1]"), json!([1])] {
+        let sentence = format!("{parameters}.flow_action_payload.data must be an object with at least one member");
+        rejects(&with(&flow(), &at("flow_action_payload/data"), data), &sentence);
+    }
+    let blank = with(&with(&flow(), &at("flow_name"), json!("")), &at("flow_id"), json!(" "));
+    rejects(&blank, &format!("{parameters}.flow_id or {parameters}.flow_name is required"));
     let sentence = format!("{parameters}.flow_id and {parameters}.flow_name can't be combined: use one of them");
     rejects(&with(&flow(), &at("flow_name"), json!("N")), &sentence);
     let sentence = format!("{parameters}.flow_id or {parameters}.flow_name is required");
@@ -205,14 +212,48 @@ fn location_and_contact_requests_are_validated() {
     }
 }
 
+pub(super) fn with_action(kind: &str, action: Value) -> Value {
+    message(json!({"type": kind, "body": {"text": "B"}, "action": action}))
+}
+
+/// Checks that `kind` requires an action with the name `name` and refuses unknown members.
+#[track_caller]
+pub(super) fn checks_action(request: &Value, name: &str) {
+    accepts(request);
+    rejects(&without(request, ACTION), "interactive.action is required");
+    rejects(&with(request, ACTION, json!([])), "interactive.action must be an object");
+    rejects(&with(request, "/interactive/action/name", json!("x")), &format!("interactive.action.name must be {name}"));
+}
+
 #[test]
-fn other_types_pass_action_through() {
-    for kind in ["address_message", "call_permission_request", "voice_call", "product", "catalog_message", "carousel"] {
-        let action = json!({"name": kind, "parameters": {"any": [1, null]}});
-        let request = message(json!({"type": kind, "body": {"text": "B"}, "footer": {"text": "F"}, "action": action}));
-        limits_text(&request, "/interactive/body/text", 1024);
-        accepts(&without(&request, "/interactive/body"));
-        rejects(&without(&request, "/interactive/action"), "interactive.action is required");
-        rejects(&with(&request, "/interactive/action", json!([])), "interactive.action must be an object");
+fn calls_and_addresses_are_validated() {
+    let call = with_action(
+        "voice_call",
+        json!({"name": "voice_call", "parameters": {
+        "display_text": "Call", "ttl_minutes": 43200, "payload": "p"}}),
+    );
+    checks_action(&call, "voice_call");
+    accepts(&without(&call, "/interactive/action/parameters"));
+    limits_text(&call, "/interactive/action/parameters/display_text", 20);
+    limits_text(&call, "/interactive/action/parameters/payload", 512);
+    for minutes in [json!(0), json!(43201), json!(-1)] {
+        let sentence = "interactive.action.parameters.ttl_minutes must be a whole number from 1 to 43200";
+        rejects(&with(&call, "/interactive/action/parameters/ttl_minutes", minutes), sentence);
+    }
+    let permission = with_action("call_permission_request", json!({"name": "call_permission_request"}));
+    checks_action(&permission, "call_permission_request");
+    accepts(&without(&permission, "/interactive/body"));
+    let address = with_action(
+        "address_message",
+        json!({"name": "address_message", "parameters": {
+        "country": "IN", "values": {"name": "A"}, "saved_addresses": [{"id": "1", "value": {"city": "C"}}]}}),
+    );
+    checks_action(&address, "address_message");
+    let country = "/interactive/action/parameters/country";
+    rejects(&without(&address, country), "interactive.action.parameters.country is required");
+    let sentence = "interactive.action.parameters.country must be a country code of ISO 3166, such as IN";
+    for value in ["India", "in", ""] {
+        let sentence = if value.is_empty() { "interactive.action.parameters.country is required" } else { sentence };
+        rejects(&with(&address, country, json!(value)), sentence);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use super::*;
 
 /// Member names that the reader knows, so that arbitrary JSON passes the first checks.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 60] = [
     "type",
     "message",
     "text",
@@ -37,10 +37,38 @@ const NAMES: [&str; 32] = [
     "components",
     "parameters",
     "context",
+    "sub_type",
+    "index",
+    "parameter_name",
+    "cards",
+    "card_index",
+    "coupon_code",
+    "currency",
+    "date_time",
+    "fallback_value",
+    "amount_1000",
+    "limited_time_offer",
+    "expiration_time_ms",
+    "order",
+    "items",
+    "amount",
+    "value",
+    "offset",
+    "quantity",
+    "subtotal",
+    "total_amount",
+    "reference_id",
+    "product_items",
+    "product_retailer_id",
+    "catalog_id",
+    "flow_id",
+    "flow_action_payload",
+    "data",
+    "expiration_days",
 ];
 
 /// Values that the reader compares with, and boundary values.
-const VALUES: [&str; 16] = [
+const VALUES: [&str; 26] = [
     "text",
     "image",
     "document",
@@ -57,6 +85,16 @@ const VALUES: [&str; 16] = [
     "👍",
     "https://example.org",
     "",
+    "pin",
+    "url",
+    "carousel",
+    "product_list",
+    "order_details",
+    "order_status",
+    "review_and_pay",
+    "18446744073709551615",
+    "a\u{2028}b",
+    "a     b",
 ];
 
 fn json() -> impl Strategy<Value = Value> {
@@ -68,6 +106,9 @@ fn json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         "\\PC{0,8}".prop_map(Value::from),
         prop::sample::select(&VALUES[..]).prop_map(Value::from),
+        Just(json!(u64::MAX)),
+        Just(json!(i64::MIN)),
+        Just(json!(f64::MAX)),
     ];
     leaf.prop_recursive(6, 64, 6, move |inner| {
         prop_oneof![
@@ -105,7 +146,7 @@ fn message() -> impl Strategy<Value = Value> {
             let interactive = json!({"type": "button", "body": {"text": "B"}, "action": {"buttons": buttons}});
             json!({"type": "interactive", "interactive": interactive})
         }),
-        prop::collection::vec(".{0,20}", 0..9).prop_map(|texts| {
+        prop::collection::vec("[^\\s\\p{C}\\p{Z}]{1,20}", 0..9).prop_map(|texts| {
             let parameters: Value = texts.iter().map(|text| json!({"type": "text", "text": text})).collect();
             let components = json!([{"type": "body", "parameters": parameters}]);
             json!({"type": "template", "template": {"name": "n", "language": {"code": "en"}, "components": components}})
@@ -141,6 +182,7 @@ proptest! {
     fn arbitrary_json_is_accepted_or_rejected(value in json()) {
         let mut request = Map::new();
         for kind in VALUES {
+            request.clear();
             request.insert("type".to_owned(), kind.into());
             request.insert(kind.to_owned(), value.clone());
             assert_idempotent(&request)?;
@@ -154,6 +196,16 @@ proptest! {
     fn valid_message_goes_to_whatsapp_unchanged(message in message()) {
         let read = read_value(&message).unwrap().unwrap();
         prop_assert_eq!(read.json, message);
+    }
+
+    #[test]
+    fn template_texts_have_no_line_breaks(text in "([a-z 😀]|[\\s\\p{Cc}\\p{Zl}\\p{Zp}]){0,8}") {
+        let parameters = json!([{"type": "text", "text": &text}]);
+        let components = json!([{"type": "body", "parameters": parameters}]);
+        let template = json!({"name": "n", "language": {"code": "en"}, "components": components});
+        let is_accepted = read_value(&json!({"type": "template", "template": template})).is_ok();
+        let has_break = text.chars().any(|c| "\t\n\u{b}\u{c}\r\u{85}\u{2028}\u{2029}".contains(c));
+        prop_assert_eq!(is_accepted, !has_break && !text.contains("     ") && !text.trim().is_empty());
     }
 
     #[test]
