@@ -1,8 +1,7 @@
-//! `GET /api/chats`: lists a session's chats, newest first.
+//! `GET /api/chats`: lists a session's chats, newest first, or finds the chat of one contact.
 
 use shared::{
-    domain::inbox::ChatList,
-    http::{responses, routes::CHATS},
+    http::{requests::ChatQuery, responses, routes::CHATS},
     runtime::{StartError, serve},
     services::chats,
 };
@@ -10,9 +9,12 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     serve(&CHATS, |app, request| async move {
-        let list = ChatList::read(&request.query)?;
-        request.caller()?.session(list.session_id)?;
-        responses::chat_page(&chats::list(&app.store, &list).await?, &list)
+        let query = ChatQuery::read(&request.query)?;
+        request.caller()?.session(query.session_id())?;
+        match query {
+            ChatQuery::List(list) => responses::chat_page(&chats::list(&app.store, &list).await?, &list),
+            ChatQuery::Lookup(lookup) => responses::found_chat(chats::find(&app.store, &lookup).await?.as_ref()),
+        }
     })
     .await
 }

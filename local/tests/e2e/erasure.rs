@@ -8,7 +8,7 @@ use crate::test_app::{TestApp, merge, now, text_message};
 /// Returns every item that holds personal data.
 async fn personal_items(app: &TestApp) -> Vec<Value> {
     let mut items = Vec::new();
-    for entity in ["chat", "message", "raw", "identity", "idempotency", "early_status", "early_action"] {
+    for entity in ["chat", "message", "raw", "identity", "idempotency", "early_status", "early_action", "saved_name"] {
         items.extend(app.items(entity).await);
     }
     items

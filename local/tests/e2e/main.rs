@@ -18,6 +18,7 @@ mod auto_reply;
 mod chaos;
 mod cli;
 mod contact_merging;
+mod contacts;
 mod contract;
 mod credentials;
 mod delivery;

@@ -78,10 +78,7 @@ pub struct Chat {
     /// The contact's username.
     #[serde(default)]
     pub username: Option<String>,
-    /// The contact's JSON as WhatsApp last sent it. See [`Profile::contact`](crate::domain::profile::Profile::contact).
-    #[serde(default)]
-    pub contact: Option<String>,
-    /// When WhatsApp last sent the contact's name, username, or JSON, by its clock.
+    /// When WhatsApp last sent the contact's name or username, by its clock.
     #[serde(default)]
     pub profile_at: Option<Timestamp>,
     /// The type.
@@ -189,7 +186,6 @@ impl Chat {
             saved_name: None,
             custom_name: None,
             username: None,
-            contact: None,
             profile_at: None,
             kind: if matches!(address, Address::Group(_)) { ChatType::Group } else { ChatType::Individual },
             status: ChatStatus::Inbox,
@@ -277,8 +273,6 @@ impl Chat {
             chat.remote_id = address.remote_id();
             chat.name = address.display_name();
         }
-        // It names the former address and the keys of the former device.
-        chat.contact = chat.contact.filter(|_| chat.profile_at > Some(at));
         Self { moved_at: Some(at), addresses_at: chat.addresses_at.max(Some(at)), ..chat }
     }
 

@@ -21,6 +21,17 @@ pub struct ChatList {
     pub after: Option<Position>,
 }
 
+/// A request for the chat of one contact or group.
+#[derive(Clone, Debug)]
+pub struct ChatLookup {
+    /// The session.
+    pub session_id: SessionId,
+    /// The address as the caller wrote it.
+    pub address: String,
+    /// The filter.
+    pub filter: ChatFilter,
+}
+
 /// A filter for chats. `None` matches all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChatFilter {

@@ -12,19 +12,13 @@ pub struct Profile {
     pub name: Option<String>,
     /// The contact's username, as WhatsApp writes it.
     pub username: Option<String>,
-    /// The entry of `contacts` as JSON, with `identity_key_hash` and everything that Qasid doesn't know.
-    pub contact: Option<String>,
 }
 
 impl Profile {
     /// Returns this profile, completed from an older one.
     #[must_use]
     pub fn or(self, older: Self) -> Self {
-        Self {
-            name: self.name.or(older.name),
-            username: self.username.or(older.username),
-            contact: self.contact.or(older.contact),
-        }
+        Self { name: self.name.or(older.name), username: self.username.or(older.username) }
     }
 
     /// Returns whether nothing is known.
@@ -42,16 +36,16 @@ pub struct Writer {
     /// The username.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// The entry of `contacts` as JSON.
+    /// The contact's entry of `contacts` as JSON, with `identity_key_hash` and everything that Qasid doesn't know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
 }
 
 impl Writer {
-    /// Returns the writer with these addresses and this profile, or `None` if neither a user ID nor a profile is known.
-    pub fn new(addresses: &[Address], profile: &Profile) -> Option<Self> {
+    /// Returns the writer with these addresses, or `None` if nothing but a phone number is known.
+    pub fn new(addresses: &[Address], username: Option<&str>, contact: Option<&str>) -> Option<Self> {
         let user_id = addresses.iter().find_map(Address::own_user_id).map(str::to_owned);
-        let writer = Self { user_id, username: profile.username.clone(), contact: profile.contact.clone() };
+        let writer = Self { user_id, username: username.map(str::to_owned), contact: contact.map(str::to_owned) };
         (writer != Self::default()).then_some(writer)
     }
 }

@@ -50,6 +50,19 @@ impl Query {
     /// Returns a parameter's value; `None` if it is missing or empty. 400 if it occurs twice, or isn't percent-encoded
     /// UTF-8.
     pub fn one(&self, name: &str) -> Result<Option<String>, ApiError> {
+        Ok(self.find(name, decode)?.filter(|value| !value.is_empty()))
+    }
+
+    /// Returns the value of a parameter that is a phone number or another address; an empty one too. A `+` at its
+    /// beginning is a plus sign, which callers forget to encode. Errors as for [`Query::one`].
+    pub fn address(&self, name: &str) -> Result<Option<String>, ApiError> {
+        self.find(name, |value| match value.strip_prefix('+') {
+            Some(rest) => Some(format!("+{}", decode(rest)?)),
+            None => decode(value),
+        })
+    }
+
+    fn find(&self, name: &str, decode_value: fn(&str) -> Option<String>) -> Result<Option<String>, ApiError> {
         debug_assert!(self.known.contains(&name), "{name} isn't one of the known parameters {:?}", self.known);
         let mut found = None;
         for pair in self.raw.split('&') {
@@ -57,14 +70,14 @@ impl Query {
             if decode(key).as_deref() != Some(name) {
                 continue;
             }
-            let Some(value) = decode(value) else {
+            let Some(value) = decode_value(value) else {
                 return Err(ApiError::new(ErrorCode::InvalidQuery, format!("{name} is not percent-encoded UTF-8")));
             };
             if found.replace(value).is_some() {
                 return Err(ApiError::new(ErrorCode::InvalidQuery, format!("{name} is given twice: give it once")));
             }
         }
-        Ok(found.filter(|value| !value.is_empty()))
+        Ok(found)
     }
 
     /// Returns the value that `choices` assigns to a parameter; 400 if the parameter isn't one of them.
@@ -143,6 +156,25 @@ mod tests {
         assert_eq!(query.one("ab").unwrap().as_deref(), Some("2"));
         for absent in ["empty", "flag", "missing"] {
             assert_eq!(query.one(absent).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn plus_at_the_beginning_of_an_address_is_kept() {
+        for (raw, address) in [
+            ("a=+1+415%20555", "+1 415 555"),
+            ("a=%2B1+415", "+1 415"),
+            ("a=%20+1", "  1"),
+            ("a=EG.7", "EG.7"),
+            ("a=+", "+"),
+            ("a=", ""),
+            ("a", ""),
+        ] {
+            assert_eq!(Query::new(raw, KNOWN).address("a").unwrap().as_deref(), Some(address), "{raw}");
+        }
+        assert_eq!(Query::new("b=+1", KNOWN).address("a").unwrap(), None);
+        for invalid in ["a=+1&a=+1", "a=+%zz", "a=%ff"] {
+            assert!(Query::new(invalid, KNOWN).address("a").is_err(), "{invalid}");
         }
     }
 

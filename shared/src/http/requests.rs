@@ -12,5 +12,6 @@ mod worker;
 pub(super) use self::api_key::LIST as KEY_LIST;
 pub use self::{
     api_key::read_key_page,
+    chat::ChatQuery,
     session::{QrFormat, WorkerQr, WorkerState, read_resumed_session},
 };

@@ -106,7 +106,7 @@ routes! {
     /// Stores a message that a worker's device received.
     RECEIVE_MESSAGE "/api/messages/receive": POST [] Needs(Worker);
     /// Lists a session's chats.
-    CHATS "/api/chats": GET ["sessionId", "status", "type", "unread", "limit", "cursor"] Needs(MessagesRead);
+    CHATS "/api/chats": GET ["sessionId", "phone", "status", "type", "unread", "limit", "cursor"] Needs(MessagesRead);
     /// Returns, changes, or erases a chat.
     CHAT "/api/chats/{chatId}": GET [] Needs(MessagesRead), PATCH [] Needs(MessagesRead), DELETE [] Needs(Sessions);
     /// Marks a chat as read.

@@ -30,7 +30,7 @@ macro_rules! service_errors {
 
 service_errors! {
     ApiKeyError: NotFound => KeyNotFound; Store;
-    ChatError: NotFound => ChatNotFound, SessionNotFound => SessionNotFound; Store;
+    ChatError: NotFound => ChatNotFound, SessionNotFound => SessionNotFound, InvalidAddress => InvalidQuery; Store;
     DryRunError: ChatNotFound => ChatNotFound, SessionNotFound => SessionNotFound; Store;
     ErasureError: ChatNotFound => ChatNotFound, SessionNotFound => SessionNotFound; Store;
     MessageError: NotFound => MessageNotFound, SessionNotFound => SessionNotFound; Store;

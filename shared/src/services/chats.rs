@@ -3,7 +3,8 @@
 use crate::{
     domain::{
         chat::Chat,
-        inbox::{ChatChange, ChatList},
+        identity::Address,
+        inbox::{ChatChange, ChatList, ChatLookup},
         page::Page,
     },
     store::{Store, StoreError},
@@ -15,6 +16,11 @@ pub enum ChatError {
     /// There is no such chat.
     #[error("Chat not found")]
     NotFound,
+    /// The text of a lookup is no address.
+    #[error(
+        "phone is not a WhatsApp address: give a phone number with its country code, a business-scoped user ID, or a JID"
+    )]
+    InvalidAddress,
     /// There is no such session.
     #[error("Session not found")]
     SessionNotFound,
@@ -29,6 +35,15 @@ pub async fn list(store: &Store, list: &ChatList) -> Result<Page<Chat>, ChatErro
     let (session, page) = tokio::join!(store.sessions().get(list.session_id), store.chats().list(list));
     session?.ok_or(ChatError::SessionNotFound)?;
     Ok(page?)
+}
+
+/// Returns the chat of the contact or group with an address, if it matches the filter. Any spelling of the address and
+/// any of the contact's addresses leads to the chat. Strongly consistent.
+pub async fn find(store: &Store, lookup: &ChatLookup) -> Result<Option<Chat>, ChatError> {
+    store.sessions().get(lookup.session_id).await?.ok_or(ChatError::SessionNotFound)?;
+    let address = Address::parse(&lookup.address).ok_or(ChatError::InvalidAddress)?;
+    let chat = store.chats().find(lookup.session_id, &address.identity()).await?;
+    Ok(chat.filter(|chat| lookup.filter.matches(chat)))
 }
 
 /// Returns every identity of the chat's contact.

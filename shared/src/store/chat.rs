@@ -127,11 +127,7 @@ impl Chats<'_> {
 fn update_by_inbound(update: UpdateBuilder, summary: &Summary<'_>, inbox: String) -> UpdateBuilder {
     let Summary { chat, shows, has_latest_profile, has_latest_addresses, .. } = *summary;
     let update = update.set_if_absent("name", &chat.name);
-    let profile = [
-        ("profile_name", chat.profile_name.as_ref()),
-        ("username", chat.username.as_ref()),
-        ("contact", chat.contact.as_ref()),
-    ];
+    let profile = [("profile_name", chat.profile_name.as_ref()), ("username", chat.username.as_ref())];
     let update = set_if_latest(update, has_latest_profile, ("profile_at", chat.profile_at), profile);
     let addresses = [("wa_id", chat.wa_id.as_ref()), ("user_id", chat.user_id.as_ref())];
     let update = set_if_latest(update, has_latest_addresses, ("addresses_at", chat.addresses_at), addresses);

@@ -107,6 +107,14 @@ impl Chats<'_> {
         Ok(ResolvedChat { chat_id, alias_writes, merged: merged.unwrap_or_default(), saved_names, identifiers })
     }
 
+    /// Returns the chat that an identity leads to. A number that a contact moved away from leads to that contact until
+    /// another contact uses it.
+    pub async fn find(self, session_id: SessionId, identity: &Identity) -> Result<Option<Chat>, StoreError> {
+        let item = self.0.get("reading an identity", &Key::identity(session_id, identity)).await?;
+        let Some(item) = item else { return Ok(None) };
+        self.get(item::read::<Alias>(IDENTITY, item)?.chat_id).await
+    }
+
     /// Records that a contact has these addresses, if the contact has a chat.
     pub async fn record_addresses(
         self,

@@ -396,7 +396,6 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
         profile_at: reported_at.filter(|_| !profile.is_empty()),
         profile_name: profile.name,
         username: profile.username,
-        contact: profile.contact,
         saved_name: resolved.saved_names.latest().cloned(),
         addresses_at: reported_at.filter(|_| !matches!(address, Address::Group(_))),
         last_message: shown.map(preview),

@@ -62,6 +62,8 @@ pub struct Peer {
     pub addresses: Vec<Address>,
     /// The contact's profile. Empty for a group.
     pub profile: Profile,
+    /// The contact's entry of `contacts` as JSON.
+    pub contact: Option<String>,
 }
 
 /// The body isn't JSON.

@@ -59,7 +59,6 @@ fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
             .cloned(),
         custom_name: survivor.custom_name.clone().or_else(|| other.custom_name.clone()),
         username: newest(|chat| &chat.username),
-        contact: newest(|chat| &chat.contact),
         profile_at: profile.profile_at,
         kind: survivor.kind,
         status: if urgency(survivor.status) <= urgency(other.status) { survivor.status } else { other.status },

@@ -190,7 +190,6 @@ fn merge_combines_both_chats_in_either_order() {
         last_inbound_at: Some(time(10)),
         profile_name: Some("Mona".to_owned()),
         username: Some("mona.old".to_owned()),
-        contact: Some("{}".to_owned()),
         profile_at: Some(time(10)),
         saved_name: Some(SavedName { name: Some("Baker".to_owned()), at: time(9) }),
         consent: Consent { consent_keyword: Some(ConsentWord::Stop.decision(time(10))), ..Consent::default() },
@@ -215,8 +214,8 @@ fn merge_combines_both_chats_in_either_order() {
     assert_eq!(survivor.partitions().collect::<Vec<_>>(), [older.id, newer.id]);
     assert_eq!((survivor.status, survivor.unread_count), (ChatStatus::Inbox, 3));
     assert_eq!((survivor.name.as_str(), survivor.profile_name.as_deref()), ("+5531999998888", Some("Mona")));
-    assert_eq!((survivor.username.as_deref(), survivor.contact.as_deref()), (Some("mona"), Some("{}")));
-    assert_eq!((survivor.profile_at, survivor.display_name()), (Some(time(20)), "Baker"));
+    assert_eq!((survivor.username.as_deref(), survivor.profile_at), (Some("mona"), Some(time(20))));
+    assert_eq!(survivor.display_name(), "Baker");
     assert_eq!((survivor.last_message.as_deref(), survivor.last_message_at), (Some("new"), Some(time(20))));
     assert_eq!((survivor.wa_id.as_deref(), survivor.user_id.as_deref()), (Some("5531999998888"), Some("BR.00")));
     assert_eq!((survivor.consent, survivor.answered_at), (older.consent, Some(time(5))));
@@ -259,18 +258,12 @@ fn agent_sees_the_most_specific_name_and_the_contact_only_their_own() {
 fn nameless_contact_who_changes_number_is_named_after_the_new_one() {
     let (old, new) = (addresses(0, false, 0), addresses(0, true, 0));
     let id = ChatId::for_identity(session(), &old[0].identity());
-    let dialed = Chat {
-        contact: Some("{}".to_owned()),
-        profile_at: Some(time(5)),
-        ..Chat::new(id, session(), &old[0], "+55 (31) 99999-8888".to_owned(), time(1))
-    };
+    let dialed = Chat::new(id, session(), &old[0], "+55 (31) 99999-8888".to_owned(), time(1));
     let moved = dialed.clone().with_changed_addresses(&old, &new, time(10));
     assert_eq!((moved.display_name(), moved.wa_id.as_deref()), ("+5531999997777", Some("5531999997777")));
-    assert_eq!((moved.contact.as_deref(), moved.addresses_at), (None, Some(time(10))));
-    // An older change is not news, and the JSON of a later message is kept.
+    assert_eq!(moved.addresses_at, Some(time(10)));
+    // An older change is not news.
     assert_eq!(moved.clone().with_changed_addresses(&new, &old, time(10)), moved);
-    let later = Chat { profile_at: Some(time(11)), ..dialed.clone() };
-    assert_eq!(later.with_changed_addresses(&old, &new, time(10)).contact.as_deref(), Some("{}"));
     // A name stays, and only the user ID may be known of the new address.
     let named = Chat { profile_name: Some("Bia".to_owned()), username: Some("bia".to_owned()), ..dialed };
     let moved = named.with_changed_addresses(&old, &new[1..2], time(10));

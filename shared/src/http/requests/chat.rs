@@ -6,8 +6,8 @@ use crate::{
         consent::MarketingConsent,
         contact_name::{NAME_LIMIT, clean_name},
         cursor::{MessagePosition, Position},
-        id::ChatId,
-        inbox::{ChatChange, ChatFilter, ChatList, MessageList},
+        id::{ChatId, SessionId},
+        inbox::{ChatChange, ChatFilter, ChatList, ChatLookup, MessageList},
         page::Order,
     },
     http::{ApiError, Body, ErrorCode, JsonObject, Query},
@@ -17,9 +17,38 @@ use crate::{
 const DEFAULT_LIMIT: u32 = 25;
 const MAX_LIMIT: u32 = 100;
 
-impl ChatList {
-    /// Parses `sessionId`, `status`, `type`, `unread`, `limit`, and `cursor`.
+/// A request for chats.
+#[derive(Debug)]
+pub enum ChatQuery {
+    /// A page of a session's chats.
+    List(ChatList),
+    /// The chat of one contact or group.
+    Lookup(ChatLookup),
+}
+
+impl ChatQuery {
+    /// Parses `sessionId`, `phone`, `status`, `type`, `unread`, `limit`, and `cursor`.
     pub fn read(query: &Query) -> Result<Self, ApiError> {
+        let list = ChatList::read(query)?;
+        let Some(address) = query.address("phone")? else { return Ok(Self::List(list)) };
+        if list.after.is_some() {
+            let message = "cursor can't be combined with phone, which finds at most one chat";
+            return Err(ApiError::new(ErrorCode::InvalidQuery, message));
+        }
+        Ok(Self::Lookup(ChatLookup { session_id: list.session_id, address, filter: list.filter }))
+    }
+
+    /// Returns the session of the chats.
+    pub fn session_id(&self) -> SessionId {
+        match self {
+            Self::List(list) => list.session_id,
+            Self::Lookup(lookup) => lookup.session_id,
+        }
+    }
+}
+
+impl ChatList {
+    fn read(query: &Query) -> Result<Self, ApiError> {
         let session_id = query.session_id()?;
         let statuses = ChatStatus::ALL.map(|status| (status.as_str(), status));
         let filter = ChatFilter {

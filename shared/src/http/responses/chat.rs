@@ -43,6 +43,12 @@ pub fn chat_page(page: &Page<Chat>, list: &ChatList) -> Result<ApiResponse, ApiE
     ApiResponse::success(&json!({"chats": chats, "nextCursor": page.next.map(|next| list.cursor(next))}))
 }
 
+/// `{"success", "chats", "nextCursor"}`, with at most one chat.
+pub fn found_chat(chat: Option<&Chat>) -> Result<ApiResponse, ApiError> {
+    let chats: Vec<ChatDetailResponse> = chat.map(ChatDetailResponse::from).into_iter().collect();
+    ApiResponse::success(&json!({"chats": chats, "nextCursor": null}))
+}
+
 /// `{"success", "chat", "identities", "messages", "nextCursor"}`.
 pub fn chat_export(
     chat: &Chat,

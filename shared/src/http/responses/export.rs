@@ -11,6 +11,8 @@ use crate::{domain::message::Message, services::export::Received, store::Message
 struct ExportedMessage {
     #[serde(flatten)]
     details: MessageDetailResponse,
+    /// The JSON with which WhatsApp described the writer.
+    contact: Option<Box<RawValue>>,
     /// The JSON that WhatsApp, or a worker, sent. `null` for a message of the business, whose `content` is what was
     /// sent, and for one that is too long for a response.
     raw: Option<Box<RawValue>>,
@@ -28,11 +30,13 @@ pub fn exported_message(
     metadata: MessageMetadata,
     received: Received,
 ) -> Result<Box<RawValue>, serde_json::Error> {
+    let contact = message.writer.as_ref().and_then(|writer| writer.contact.clone());
+    let contact = contact.map(RawValue::from_string).transpose()?;
     let details = MessageDetailResponse::new(message, metadata)?;
     let raw_is_too_long = matches!(received, Received::TooLong);
     let raw = match received {
         Received::Json(raw) => Some(raw),
         Received::Nothing | Received::TooLong => None,
     };
-    to_raw_value(&ExportedMessage { details, raw, raw_is_too_long })
+    to_raw_value(&ExportedMessage { details, contact, raw, raw_is_too_long })
 }

@@ -23,7 +23,7 @@ impl Receiver {
         let Some(owner) = self.number_owners.get(number).await? else { return self.store_unowned(conversation).await };
         self.number_owners.record_account(number, conversation.waba_id, Some(&owner)).await?;
         let Conversation { phone_number_id, peer, source, messages, .. } = conversation;
-        let (session_id, Peer { addresses, profile }) = (owner.session_id, peer);
+        let (session_id, Peer { addresses, profile, .. }) = (owner.session_id, peer);
         let actions: Vec<MessageAction> = messages.iter().filter_map(|message| message.action.clone()).collect();
         let count = messages.len();
         let messages = self.without_known(&phone_number_id, source, messages).await?;

@@ -16,6 +16,7 @@ const MEMBER_LIMIT: usize = 512;
 pub(super) struct Contact {
     addresses: Vec<Address>,
     profile: Profile,
+    json: Option<String>,
 }
 
 /// Parses `contacts`.
@@ -26,8 +27,9 @@ pub(super) fn parse(raw: Option<&RawValue>) -> Vec<Contact> {
         let profile = contact.object("profile").unwrap_or_default();
         let text = |key| profile.string(key).as_deref().and_then(clean_name);
         let username = text("username").or_else(|| contact.string("username").as_deref().and_then(clean_name));
-        let profile = Profile { name: text("name"), username, contact: bounded_json(raw, &contact) };
-        Some(Contact { addresses: addresses(&contact, "wa_id", ["user_id", "parent_user_id"]), profile })
+        let profile = Profile { name: text("name"), username };
+        let addresses = addresses(&contact, "wa_id", ["user_id", "parent_user_id"]);
+        Some(Contact { addresses, profile, json: bounded_json(raw, &contact) })
     };
     list.into_iter().map(|raw| contact(raw).unwrap_or_default()).collect()
 }
@@ -70,21 +72,23 @@ pub(super) fn union(first: Vec<Address>, more: impl IntoIterator<Item = Vec<Addr
 
 /// Returns the contact with these addresses, completed from `contacts`. `None` without a usable address.
 pub(super) fn peer(known: Vec<Address>, contacts: &[Contact]) -> Option<Peer> {
-    let profile = find(&known, contacts).map(|contact| contact.profile.clone());
-    peer_with(complete(known, contacts), profile.unwrap_or_default())
+    let found = find(&known, contacts);
+    peer_with(complete(known, contacts), found)
 }
 
 /// Returns the contact of a message that doesn't name its sender: the only one of the webhook, if it has a usable
 /// address.
 pub(super) fn only(contacts: &[Contact]) -> Option<Peer> {
     let [contact] = contacts else { return None };
-    peer_with(contact.addresses.clone(), contact.profile.clone())
+    peer_with(contact.addresses.clone(), Some(contact))
 }
 
-fn peer_with(mut addresses: Vec<Address>, profile: Profile) -> Option<Peer> {
+fn peer_with(mut addresses: Vec<Address>, contact: Option<&Contact>) -> Option<Peer> {
     // The phone number comes first, because the chat displays the first address.
     addresses.sort_by_key(|address| !matches!(address, Address::Phone(_)));
-    (!addresses.is_empty()).then_some(Peer { addresses, profile })
+    let profile = contact.map(|contact| contact.profile.clone()).unwrap_or_default();
+    let contact = contact.and_then(|contact| contact.json.clone());
+    (!addresses.is_empty()).then_some(Peer { addresses, profile, contact })
 }
 
 fn find<'c>(addresses: &[Address], contacts: &'c [Contact]) -> Option<&'c Contact> {

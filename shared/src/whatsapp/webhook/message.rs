@@ -55,11 +55,11 @@ pub(super) fn from_contact(raw: &RawValue, contacts: &[Contact]) -> ParsedMessag
 }
 
 fn writer(sender: &Peer) -> Option<Writer> {
-    Writer::new(&sender.addresses, &sender.profile)
+    Writer::new(&sender.addresses, sender.profile.username.as_deref(), sender.contact.as_deref())
 }
 
 fn group_peer(group: Address) -> Peer {
-    Peer { addresses: vec![group], profile: Profile::default() }
+    Peer { addresses: vec![group], profile: Profile::default(), contact: None }
 }
 
 /// Returns the contact that a system message is about.
@@ -191,7 +191,7 @@ fn content_json(message: &Object<'_>, content: &Content, author: Option<&Peer>) 
 
 /// Returns the author of a group message.
 fn author_json(author: &Peer) -> Value {
-    let Profile { name, username, .. } = &author.profile;
+    let Profile { name, username } = &author.profile;
     let mut json = json!({"name": name.as_ref().or(username.as_ref())});
     if let Some(username) = username {
         json["username"] = json!(username);

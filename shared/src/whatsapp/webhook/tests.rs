@@ -162,11 +162,11 @@ fn contact_json_username_and_user_id_are_kept() {
     let received = only_message(with_contacts(&json!([contact]), &text("a")));
     let profile = &received.peer.profile;
     assert_eq!((profile.name.as_deref(), profile.username.as_deref()), (Some("Ada"), Some("@ada")));
-    let kept: Value = serde_json::from_str(profile.contact.as_deref().unwrap()).unwrap();
+    let kept: Value = serde_json::from_str(received.peer.contact.as_deref().unwrap()).unwrap();
     assert_eq!(kept, contact);
     let writer = received.message.writer.unwrap();
     assert_eq!((writer.user_id.as_deref(), writer.username.as_deref()), (Some("EG.1"), Some("@ada")));
-    assert_eq!(writer.contact, profile.contact);
+    assert_eq!(writer.contact, received.peer.contact);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn large_contact_json_keeps_its_small_members() {
     let kept = |contact: &Value| {
         let received = only_message(with_contacts(&json!([contact]), &text("a")));
         assert_eq!(received.peer.profile.name.as_deref(), Some("Ada"));
-        received.peer.profile.contact.map(|json| serde_json::from_str::<Value>(&json).unwrap())
+        received.peer.contact.map(|json| serde_json::from_str::<Value>(&json).unwrap())
     };
     let small = json!({"profile": {"name": "Ada"}, "wa_id": "201001234567", "identity_key_hash": "a2V5"});
     assert_eq!(kept(&contact), Some(small));
@@ -217,7 +217,7 @@ fn message_without_sender_is_of_the_only_contact() {
     let received = only_message(with_contacts(&json!([ada]), &in_group));
     assert_eq!(
         received.peer,
-        Peer { addresses: vec![Address::Group("120363".to_owned())], profile: Profile::default() }
+        Peer { addresses: vec![Address::Group("120363".to_owned())], profile: Profile::default(), contact: None }
     );
     assert_eq!(received.message.action, None);
     assert!(received.message.content.unwrap().contains(r#""phone":"201001234567""#));
