@@ -190,6 +190,8 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             raw: None,
             content: None,
             valid_until: None,
+            reference: None,
+            message_status: None,
             channel: Channel::CloudApi,
             source: None,
             previous: last.map(|last| last.link_from(context.chat_id)),

@@ -8,7 +8,7 @@ use crate::domain::{
     consent::{Consent, ConsentResponse},
     id::{ChatId, SessionId},
     identity::Address,
-    message::{Message, placeholder, preview},
+    message::{Message, preview},
     profile::SavedName,
     time::Timestamp,
 };
@@ -290,12 +290,15 @@ impl Chat {
         self.after_reply(message)
     }
 
-    /// Returns the chat after the auto-reply `message`: the inbox shows it unless the chat has a later message. The
-    /// status and unread count don't change, because no agent has read the chat.
+    /// Returns the chat after the auto-reply `message`: the inbox shows it unless the chat has a later message, or the
+    /// message is about another one, such as a reaction. The status and unread count don't change, because no agent has
+    /// read the chat.
     pub fn after_reply(mut self, message: &Message) -> Self {
         self.last_outbound = Some(message.key().sort_key());
-        if self.is_latest(message.timestamp) {
-            self.last_message = Some(message.body.as_deref().map_or_else(|| placeholder(message.kind), preview));
+        let is_shown = message.kind.is_shown_in_inbox() && self.is_latest(message.timestamp);
+        // A chat that begins with a message that isn't shown still has a position in the inbox.
+        if is_shown || self.last_message_at.is_none() {
+            self.last_message = Some(preview(message.kind, message.body.as_deref()));
             self.last_message_at = Some(message.timestamp);
         }
         self

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::error::ContentError;
 use self::object::{NO_LIMIT, Object, Read, one_of};
-use crate::domain::message::{MessageType, TEXT_LIMIT};
+use crate::domain::message::{MessageType, TEXT_LIMIT, readable_text};
 
 /// The maximum length of a message ID, Qasid's or WhatsApp's, in characters.
 const MESSAGE_ID_LIMIT: usize = 512;
@@ -54,7 +54,7 @@ pub fn type_names() -> [&'static str; TYPES.len()] {
 pub struct Content {
     /// The message type.
     pub kind: MessageType,
-    /// The readable text: the text, the caption, or the body of an interactive message. Never empty.
+    /// The readable text. See [`readable_text`].
     pub body: Option<String>,
     /// The Cloud API's message object, `{"type": "image", "image": {…}}`, with documented members only, and without
     /// recipient and context. The `message_id` of a reaction or pin is as given, like [`Content::reply_to`].
@@ -94,7 +94,9 @@ pub fn read(body: &Map<String, Value>) -> Result<Option<Content>, ContentError> 
         (None, Some(kind)) => typed(body, kind)?,
     };
     let reply_to = reply_to(request)?;
-    let content = Content { kind, body: readable_text(kind, &json), json, reply_to };
+    let object = json["type"].as_str().and_then(|name| json.get(name));
+    let body = object.and_then(|object| readable_text(kind, object));
+    let content = Content { kind, body, json, reply_to };
     match content.target_member() {
         Some(member) if content.reply_to.is_some() => Err(excluded("context.message_id", member)),
         _ => Ok(Some(content)),
@@ -130,16 +132,4 @@ fn reply_to(mut request: Object<'_>) -> Result<Option<String>, ContentError> {
         context.finish()
     })?;
     Ok(reply_to)
-}
-
-fn readable_text(kind: MessageType, json: &Value) -> Option<String> {
-    let path = match kind {
-        MessageType::Text => "/text/body",
-        MessageType::Image => "/image/caption",
-        MessageType::Video => "/video/caption",
-        MessageType::Document => "/document/caption",
-        MessageType::Interactive => "/interactive/body/text",
-        _ => return None,
-    };
-    json.pointer(path)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }

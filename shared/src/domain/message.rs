@@ -1,18 +1,28 @@
 //! Messages and their delivery status.
 
+mod readable_text;
+mod reference;
 mod status;
+mod target;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::domain::{
     cursor::MessagePosition,
     id::{ChatId, MessageId, SessionId},
+    message_action::{self, ActionKind, MessageAction},
     message_key::MessageKey,
     profile::Writer,
     time::Timestamp,
 };
 
-pub use self::status::{DeliveryEvent, MessageStatus, Receipt};
+pub use self::{
+    readable_text::readable_text,
+    reference::{InvalidReference, Reference},
+    status::{DeliveryEvent, MessageStatus, Receipt},
+    target::{Referral, TargetError},
+};
 
 /// The longest text that WhatsApp allows, in characters (Meta, *Text messages*).
 pub const TEXT_LIMIT: usize = 4096;
@@ -144,7 +154,7 @@ pub struct Message {
     /// The type.
     #[serde(rename = "type")]
     pub kind: MessageType,
-    /// The text or caption, if any.
+    /// The readable text, if any. See [`readable_text`].
     pub body: Option<String>,
     /// Whether the business sent it.
     pub from_me: bool,
@@ -177,6 +187,13 @@ pub struct Message {
     /// The time after which an outbound message is no longer sent.
     #[serde(default)]
     pub valid_until: Option<Timestamp>,
+    /// The caller's own reference of an outbound message.
+    #[serde(default)]
+    pub reference: Option<Reference>,
+    /// Why WhatsApp holds back a message that it accepted, such as `held_for_quality_assessment`. `None` once a status
+    /// reports what happened to it.
+    #[serde(default)]
+    pub message_status: Option<String>,
     /// The channel that delivers the message.
     #[serde(default)]
     pub channel: Channel,
@@ -218,6 +235,23 @@ impl Message {
         MessageKey::linked(self.chat_id, self.previous.as_deref()?)
     }
 
+    /// Returns the reaction to another message that this message is, if it was sent through the API and WhatsApp, or a
+    /// worker's device, has given it an ID. Its time is the message's own, which follows the order of the chat.
+    pub fn own_reaction(&self) -> Option<MessageAction> {
+        if !self.from_me || self.kind != MessageType::Reaction || self.raw.is_some() {
+            return None;
+        }
+        let content: Value = serde_json::from_str(self.content.as_deref()?).ok()?;
+        Some(MessageAction {
+            target: content["reaction"]["message_id"].as_str()?.to_owned(),
+            wamid: self.wamid.clone()?,
+            at: self.timestamp,
+            from_me: true,
+            by: message_action::ME.to_owned(),
+            kind: ActionKind::React(self.body.clone()),
+        })
+    }
+
     /// Returns the attempts with `new` appended, limited to the last [`MAX_STORED_ATTEMPTS`].
     pub fn attempts_with(&self, new: Option<Attempt>) -> Vec<Attempt> {
         let mut attempts: Vec<Attempt> = self.attempts.iter().cloned().chain(new).collect();
@@ -239,6 +273,7 @@ impl Message {
             status: self.status,
             wamid: self.wamid.clone(),
             error: self.error.clone(),
+            reference: self.reference.clone(),
             timestamp: self.timestamp,
         }
     }
@@ -248,8 +283,15 @@ impl Message {
 /// inbox index, and DynamoDB bills writes by the kilobyte.
 const PREVIEW_LIMIT: usize = 1000;
 
-/// Returns the text that the inbox shows for a message without text, such as `[image]`.
-pub fn placeholder(kind: MessageType) -> String {
+/// Returns the text that the inbox shows for a message: the start of its body, or a placeholder such as `[image]`.
+pub fn preview(kind: MessageType, body: Option<&str>) -> String {
+    match body.filter(|body| !body.trim().is_empty()) {
+        Some(body) => body.chars().take(PREVIEW_LIMIT).collect(),
+        None => placeholder(kind),
+    }
+}
+
+fn placeholder(kind: MessageType) -> String {
     match kind {
         MessageType::Unsupported => "[unsupported message]".to_owned(),
         kind => format!(
@@ -257,11 +299,6 @@ pub fn placeholder(kind: MessageType) -> String {
             serde_json::to_value(kind).ok().as_ref().and_then(|kind| kind.as_str()).unwrap_or("message")
         ),
     }
-}
-
-/// Returns the start of `text` for the inbox.
-pub fn preview(text: &str) -> String {
-    text.chars().take(PREVIEW_LIMIT).collect()
 }
 
 /// A message as shown in API responses: `null` where unset.
@@ -281,5 +318,7 @@ pub struct MessageResponse {
     pub status: MessageStatus,
     pub wamid: Option<String>,
     pub error: Option<String>,
+    #[serde(default)]
+    pub reference: Option<Reference>,
     pub timestamp: Timestamp,
 }

@@ -15,6 +15,9 @@ use crate::domain::{
 /// The number of message IDs stored for one second, to recognize a repeated webhook.
 const MAX_IDS: usize = 20;
 
+/// The value of [`MessageAction::by`] for the business.
+pub const ME: &str = "me";
+
 /// A message that changes another message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageAction {
@@ -81,6 +84,30 @@ pub struct Annotations {
     /// The delivery status of a group message per participant.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub participants: BTreeMap<String, Participant>,
+    /// The payment of the order that the message asks to pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Payment>,
+}
+
+/// The last status of a payment, as stored and as shown in API responses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// WhatsApp's status, such as `pending`, `captured`, or `failed`.
+    pub status: String,
+    /// The time of the status, by WhatsApp's clock.
+    pub at: Timestamp,
+    /// WhatsApp's `payment` object as JSON text: `{"reference_id": …}`.
+    #[serde(default)]
+    pub details: Option<String>,
+}
+
+impl Payment {
+    /// Returns the key that decides which of two statuses is the last one. WhatsApp's times are whole seconds, and a
+    /// payment in progress is pending first.
+    fn order(&self) -> (Timestamp, bool, &str, Option<&str>) {
+        let is_settled = !matches!(self.status.as_str(), "new" | "pending");
+        (self.at, is_settled, &self.status, self.details.as_deref())
+    }
 }
 
 /// The last reaction of one author.
@@ -165,6 +192,29 @@ impl Annotations {
             ActionKind::Revoke if self.revoked_at.is_some_and(|revoked_at| revoked_at <= action.at) => return false,
             ActionKind::Revoke => self.revoked_at = Some(action.at),
         }
+        true
+    }
+
+    /// Removes the author's reaction with this wamid, if it is their last one, because WhatsApp could not deliver it.
+    /// Returns whether anything changed.
+    pub fn withdraw_reaction(&mut self, by: &str, wamid: &str) -> bool {
+        let Some(reaction) = self.reactions.get_mut(by) else { return false };
+        if reaction.ids.last().is_none_or(|last| last != wamid) {
+            return false;
+        }
+        // Without its ID, the reaction applies again if WhatsApp delivers it after all.
+        reaction.ids.pop();
+        reaction.emoji = None;
+        true
+    }
+
+    /// Applies a status of a payment. Returns whether anything changed. The last status counts, whatever the order of
+    /// arrival.
+    pub fn apply_payment(&mut self, payment: &Payment) -> bool {
+        if self.payment.as_ref().is_some_and(|last| last.order() >= payment.order()) {
+            return false;
+        }
+        self.payment = Some(payment.clone());
         true
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{message::Receipt, time::Timestamp, whatsapp_error::WhatsAppError};
+use crate::domain::{message::Receipt, message_action::Payment, time::Timestamp, whatsapp_error::WhatsAppError};
 
 /// A status update of one message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,17 @@ pub struct StatusUpdate {
     /// The group participant that the status applies to. `None` if it applies to the whole message.
     #[serde(default)]
     pub participant: Option<String>,
+}
+
+/// A status of the payment that a message asks for. It says nothing about the message's delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentUpdate {
+    /// Meta's ID of the number that sent the message.
+    pub phone_number_id: String,
+    /// WhatsApp's ID of the message.
+    pub wamid: String,
+    /// The payment.
+    pub payment: Payment,
 }
 
 impl StatusUpdate {

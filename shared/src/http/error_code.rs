@@ -86,6 +86,10 @@ error_codes! {
     OutsideServiceWindow 409 "outside_service_window",
     /// WhatsApp hasn't accepted the message that the request refers to.
     MessageNotAccepted 409 "message_not_accepted",
+    /// The message that the request refers to failed.
+    MessageFailed 409 "message_failed",
+    /// The message that the request refers to was deleted by its sender.
+    MessageDeleted 409 "message_deleted",
     /// The idempotency key was used with another body.
     IdempotencyKeyReused 409 "idempotency_key_reused",
     /// The session isn't served by a worker.

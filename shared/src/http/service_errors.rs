@@ -40,7 +40,10 @@ service_errors! {
         Expired => InvalidField,
         OutsideServiceWindow => OutsideServiceWindow,
         UnknownMessage => InvalidMessage,
+        InvalidTarget => InvalidMessage,
         MessageNotAccepted => MessageNotAccepted,
+        MessageFailed => MessageFailed,
+        MessageDeleted => MessageDeleted,
         IdempotencyKeyReused => IdempotencyKeyReused;
         Store, Response;
     NumberError:

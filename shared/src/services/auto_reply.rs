@@ -237,6 +237,8 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedR
         raw: None,
         content: Some(selected.content.json.to_string()),
         valid_until: Some(inbound.timestamp.after(LIFETIME)),
+        reference: None,
+        message_status: None,
         channel: session.channel,
         source: Some(Source::AutoReply),
         previous,

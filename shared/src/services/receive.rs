@@ -96,6 +96,7 @@ impl Receiver {
                 }
                 Ok(())
             }
+            Task::Payment(update) => self.store.messages().apply_payment(&update).await,
             Task::Event(event) => self.store_event(event).await,
             Task::Contact { phone_number_id, update } => {
                 let Some(owner) = self.number_owners.get(&phone_number_id).await? else { return Ok(()) };

@@ -13,7 +13,8 @@ use crate::{
         content::Content,
         id::{MessageId, SessionId},
         identity::Address,
-        message::{Channel, Message, MessageResponse, MessageStatus, MessageType},
+        message::{Channel, Message, MessageResponse, MessageStatus, MessageType, Reference, Referral, TargetError},
+        message_action::Annotations,
         message_key::MessageKey,
         retry::LIFETIME,
         session::Session,
@@ -27,6 +28,10 @@ use crate::{
 /// receives a response.
 const RETRY_BUDGET: Duration = Duration::from_secs(6);
 
+/// The maximum length of a wamid, in bytes. A longer ID is no stored message's, and DynamoDB rejects keys over 2,048
+/// bytes.
+const WAMID_LIMIT: usize = 1024;
+
 /// A caller's valid request to send a message.
 #[derive(Debug)]
 pub struct SendRequest {
@@ -36,6 +41,7 @@ pub struct SendRequest {
     pub(crate) address: Address,
     pub(crate) content: Content,
     pub(crate) valid_until: Option<Timestamp>,
+    pub(crate) reference: Option<Reference>,
     pub(crate) idempotency_key: Option<String>,
 }
 
@@ -46,6 +52,21 @@ struct SendResponse {
     message: MessageResponse,
 }
 
+impl NotStored {
+    fn target(field: &'static str, reason: TargetError) -> Self {
+        match reason {
+            TargetError::OtherChat | TargetError::NotShown | TargetError::TooOld => {
+                Self::InvalidTarget { field, reason }
+            }
+            TargetError::NotAccepted => Self::MessageNotAccepted { field, reason },
+            TargetError::NeverSent | TargetError::NeverConfirmed | TargetError::NotDelivered => {
+                Self::MessageFailed { field, reason }
+            }
+            TargetError::Deleted => Self::MessageDeleted { field, reason },
+        }
+    }
+}
+
 impl SendRequest {
     /// Returns the SHA-256 hash, in hexadecimal, by which two requests with the same idempotency key are compared. Uses
     /// the recipient as written, because a repeated request repeats its bytes.
@@ -54,7 +75,9 @@ impl SendRequest {
         let content = self.content.json.to_string();
         let valid_until = self.valid_until.map(|time| time.to_string()).unwrap_or_default();
         let reply_to = self.content.reply_to.as_deref().unwrap_or_default();
-        for part in [self.to.as_str(), content.as_str(), reply_to, valid_until.as_str()] {
+        // An absent part is empty, which no present one is.
+        let reference = self.reference.as_ref().map(Reference::as_str).unwrap_or_default();
+        for part in [self.to.as_str(), content.as_str(), reply_to, valid_until.as_str(), reference] {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
@@ -92,11 +115,37 @@ pub enum NotStored {
         /// `context`, `reaction`, or `pin`.
         field: &'static str,
     },
+    /// A message can't refer to the message that `field` names.
+    #[error("{field}.message_id refers to {reason}")]
+    InvalidTarget {
+        /// `context`, `reaction`, or `pin`.
+        field: &'static str,
+        /// Why it can't.
+        reason: TargetError,
+    },
     /// WhatsApp has not accepted the message that `field` refers to.
-    #[error("{field}.message_id refers to a message that WhatsApp has not accepted yet: try again later")]
+    #[error("{field}.message_id refers to {reason}")]
     MessageNotAccepted {
         /// `context`, `reaction`, or `pin`.
         field: &'static str,
+        /// [`TargetError::NotAccepted`].
+        reason: TargetError,
+    },
+    /// The message that `field` refers to failed.
+    #[error("{field}.message_id refers to {reason}")]
+    MessageFailed {
+        /// `context`, `reaction`, or `pin`.
+        field: &'static str,
+        /// How it failed.
+        reason: TargetError,
+    },
+    /// The message that `field` refers to was deleted.
+    #[error("{field}.message_id refers to {reason}")]
+    MessageDeleted {
+        /// `context`, `reaction`, or `pin`.
+        field: &'static str,
+        /// [`TargetError::Deleted`].
+        reason: TargetError,
     },
     /// The idempotency key belongs to another request.
     #[error("This Idempotency-Key was used with another body: use a new key for a new message")]
@@ -198,8 +247,10 @@ async fn build(
         received_at: None,
         receive_index: 0,
         raw: None,
-        content: Some(resolved(store, session, &request.content).await?.to_string()),
+        content: Some(resolved(store, session, chat, &request.content, now).await?.to_string()),
         valid_until: request.valid_until,
+        reference: request.reference.clone(),
+        message_status: None,
         channel: session.channel,
         source: None,
         previous,
@@ -222,32 +273,68 @@ pub(crate) fn chain_position(chat: Option<&Chat>, now: Timestamp) -> (Timestamp,
 }
 
 /// Returns the content's JSON with message IDs replaced by wamids.
-async fn resolved(store: &Store, session: &Session, content: &Content) -> Result<Value, NotStored> {
+async fn resolved(
+    store: &Store,
+    session: &Session,
+    chat: Option<&Chat>,
+    content: &Content,
+    now: Timestamp,
+) -> Result<Value, NotStored> {
     let mut resolved = content.json.clone();
+    let wamid_of = async |id: &str, field, referral| {
+        let (target, annotations) = match find_target(store, session, id).await? {
+            Target::Known(found) => *found,
+            // WhatsApp knows messages that Qasid doesn't, such as those before the number was connected.
+            Target::Wamid => return Ok(id.to_owned()),
+            Target::Missing => return Err(NotStored::UnknownMessage { field }),
+        };
+        let wamid = target.target(&annotations, chat, referral, now);
+        wamid.map(str::to_owned).map_err(|reason| NotStored::target(field, reason))
+    };
     if let Some(id) = &content.reply_to {
-        resolved["context"] = json!({"message_id": wamid_of(store, session, id, "context").await?});
+        resolved["context"] = json!({"message_id": wamid_of(id, "context", Referral::Reply).await?});
     }
     if let Some(member) = content.target_member()
         && let Some(id) = resolved[member]["message_id"].as_str().map(str::to_owned)
     {
-        resolved[member]["message_id"] = json!(wamid_of(store, session, &id, member).await?);
+        let referral = if content.kind == MessageType::Pin { Referral::Pin } else { Referral::Reaction };
+        resolved[member]["message_id"] = json!(wamid_of(&id, member, referral).await?);
     }
     Ok(resolved)
 }
 
-/// Returns the wamid of the message with this ID. Any other text is a wamid already.
-async fn wamid_of(store: &Store, session: &Session, id: &str, field: &'static str) -> Result<String, NotStored> {
-    let Ok(id) = id.parse::<MessageId>() else { return Ok(id.to_owned()) };
-    let known = match store.messages().find_by_id(id).await? {
-        Some(key) => store.outbox().get(&key).await?.map(|found| found.message),
+/// The message that an ID in a request names.
+enum Target {
+    /// A message of the session.
+    Known(Box<(Message, Annotations)>),
+    /// A wamid of a message that isn't stored.
+    Wamid,
+    /// Qasid's ID of a message that doesn't exist, or that isn't the session's.
+    Missing,
+}
+
+/// Finds a message by Qasid's ID, or else by the ID that WhatsApp or a worker's device gave it.
+async fn find_target(store: &Store, session: &Session, id: &str) -> Result<Target, NotStored> {
+    let number = number_of(session)?;
+    let own_id = id.parse::<MessageId>().ok();
+    let mut key = match own_id {
+        Some(id) => store.messages().find_by_id(id).await?,
         None => None,
     };
-    let Some(message) = known.filter(|message| {
-        message.session_id == session.id && Some(&message.phone_number_id) == session.phone_number_id.as_ref()
-    }) else {
-        return Err(NotStored::UnknownMessage { field });
+    // A device's ID can look like Qasid's.
+    if key.is_none() && id.len() <= WAMID_LIMIT {
+        key = store.messages().find_by_wamid(number, id).await?;
+    }
+    let found = match key {
+        Some(key) => store.messages().get(&key).await?,
+        None => None,
     };
-    message.wamid.ok_or(NotStored::MessageNotAccepted { field })
+    let found = found.filter(|(message, _)| message.session_id == session.id && message.phone_number_id == number);
+    Ok(match found {
+        Some((message, metadata)) => Target::Known(Box::new((message, metadata.annotations))),
+        None if own_id.is_some() => Target::Missing,
+        None => Target::Wamid,
+    })
 }
 
 /// Returns the chat with the message as its last one.

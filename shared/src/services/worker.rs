@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         id::{MessageId, SessionId},
-        message::{Channel, MessageResponse},
+        message::{Channel, MessageResponse, MessageType},
         session::Session,
         worker::WorkerOutcome,
     },
@@ -98,7 +98,12 @@ pub async fn settle(
         WorkerOutcome::Failed { reason } => row.message.error.as_ref() == Some(reason),
     };
     match row.settled_lease.as_ref() {
-        Some(settled) if *settled == lease && is_same => Ok(row.message.response()),
+        Some(settled) if *settled == lease && is_same => {
+            if row.message.kind == MessageType::Reaction {
+                store.messages().sync_reaction(&key).await?;
+            }
+            Ok(row.message.response())
+        }
         Some(settled) if *settled == lease => Err(WorkerError::AlreadySettled),
         _ => Err(WorkerError::LeaseLost),
     }

@@ -3,16 +3,18 @@
 use serde::Deserialize;
 
 use super::{
-    Messages, StoreError,
+    EarlyAction, Messages, StoreError,
     inbound::MESSAGE,
     item::{self, Item},
     keys::Key,
     update::{Condition, UpdateBuilder},
 };
 use crate::domain::{
-    message::{Message, placeholder, preview},
+    id::ChatId,
+    message::{Message, MessageStatus, preview},
     message_action::{ActionKind, Annotations, MessageAction, merged_content},
     message_key::MessageKey,
+    status_update::PaymentUpdate,
 };
 
 /// Attempts to annotate a message while other writers annotate it too.
@@ -70,6 +72,74 @@ impl Messages<'_> {
         Ok(annotated.before.phone_number_id == phone_number_id)
     }
 
+    /// Applies an action to its target, or stores it as an early update in a chat until the target is known. Applying it
+    /// again changes nothing.
+    pub async fn apply_or_store_action(
+        self,
+        phone_number_id: &str,
+        action: MessageAction,
+        chat_id: Option<ChatId>,
+    ) -> Result<(), StoreError> {
+        if self.apply_to_target(phone_number_id, &action).await? {
+            return Ok(());
+        }
+        let Some(chat_id) = chat_id else { return Ok(()) };
+        let early = EarlyAction::new(phone_number_id, action, chat_id, self.0.system.now());
+        self.put_early_action(&early).await?;
+        // The target may have been stored in between. A target stored later applies its early updates.
+        self.apply_to_target(phone_number_id, &early.action).await.map(drop)
+    }
+
+    /// Returns whether the target is stored.
+    async fn apply_to_target(self, phone_number_id: &str, action: &MessageAction) -> Result<bool, StoreError> {
+        match self.find_by_wamid(phone_number_id, &action.target).await? {
+            Some(key) => self.apply_action(phone_number_id, &key, action).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Shows a reaction that was sent through the API on its target once WhatsApp has accepted it, and removes it again
+    /// if WhatsApp couldn't deliver it. Does nothing for other messages.
+    ///
+    /// Call this after every change of a reaction's status. The status can change meanwhile, so it is read again until
+    /// it is the one that the target shows.
+    pub async fn sync_reaction(self, key: &MessageKey) -> Result<(), StoreError> {
+        let mut shown = None;
+        for _ in 0..ROUNDS {
+            let Some(item) = self.0.get("reading a reaction", &Key::message(key)).await? else { return Ok(()) };
+            let message: Message = item::read(MESSAGE, item)?;
+            let Some(action) = message.own_reaction() else { return Ok(()) };
+            let should_show = match message.status {
+                MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read | MessageStatus::Played => true,
+                MessageStatus::Undelivered => false,
+                _ => return Ok(()),
+            };
+            if shown == Some(should_show) {
+                return Ok(());
+            }
+            let number = message.phone_number_id.as_str();
+            if should_show {
+                self.apply_or_store_action(number, action, Some(message.chat_id)).await?;
+            } else if let Some(target) = self.find_by_wamid(number, &action.target).await? {
+                let withdraw = |annotations: &mut Annotations, _: &mut Message| {
+                    annotations.withdraw_reaction(&action.by, &action.wamid)
+                };
+                self.annotate(&target, withdraw).await?;
+            }
+            shown = Some(should_show);
+        }
+        Err(StoreError::Contention { operation: "showing a reaction" })
+    }
+
+    /// Shows a payment on the message that asked for it. Does nothing if this number has no such message.
+    pub async fn apply_payment(self, update: &PaymentUpdate) -> Result<(), StoreError> {
+        let Some(key) = self.find_by_wamid(&update.phone_number_id, &update.wamid).await? else { return Ok(()) };
+        let apply = |annotations: &mut Annotations, message: &mut Message| {
+            message.phone_number_id == update.phone_number_id && annotations.apply_payment(&update.payment)
+        };
+        self.annotate(&key, apply).await.map(drop)
+    }
+
     /// Applies `change` to the annotations, text, and content of a message, with optimistic locking. `change` runs
     /// again if another writer was faster, and returns whether anything is to be written. Returns `None` if there is no
     /// such message.
@@ -120,7 +190,7 @@ impl Messages<'_> {
     /// Updates the chat's last message if it is the annotated one.
     async fn update_preview(self, annotated: &Annotated, act: &ActionKind) -> Result<(), StoreError> {
         let Annotated { before, after, .. } = annotated;
-        let shown = |message: &Message| message.body.as_deref().map_or_else(|| placeholder(message.kind), preview);
+        let shown = |message: &Message| preview(message.kind, message.body.as_deref());
         let new = match act {
             ActionKind::React(_) => return Ok(()),
             ActionKind::Edit { .. } => shown(after),

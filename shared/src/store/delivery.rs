@@ -74,6 +74,7 @@ pub struct Lease {
 pub struct Change {
     event: DeliveryEvent,
     wamid: Option<String>,
+    message_status: Option<String>,
     error: Option<String>,
     due_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
@@ -83,13 +84,19 @@ pub struct Change {
 impl Change {
     /// Returns the change that an event makes.
     pub fn new(event: DeliveryEvent) -> Self {
-        Self { event, wamid: None, error: None, due_at: None, not_before: None, attempt: None }
+        Self { event, wamid: None, message_status: None, error: None, due_at: None, not_before: None, attempt: None }
     }
 
     /// Sets the id that WhatsApp, or the worker's device, gave to the message.
     #[must_use]
     pub fn wamid(self, wamid: &str) -> Self {
         Self { wamid: Some(wamid.to_owned()), ..self }
+    }
+
+    /// Sets why WhatsApp holds back the message that it accepted.
+    #[must_use]
+    pub fn message_status(self, message_status: Option<String>) -> Self {
+        Self { message_status, ..self }
     }
 
     /// Sets the message's error. Without one, the change removes it.
@@ -152,7 +159,7 @@ impl Outbox<'_> {
                 let attempts = item::value(&claimed.message.attempts_with(change.attempt.clone()))?;
                 let is_settled = item.as_ref().and_then(|item| item.get("attempts")) == Some(&attempts);
                 if let (Some(wamid), false) = (&change.wamid, is_settled) {
-                    self.settle_late(&claimed.message, wamid, attempts).await?;
+                    self.settle_late(&claimed.message, wamid, change, attempts).await?;
                 }
                 Ok(item.as_ref().is_some_and(has_waiting))
             }
@@ -162,7 +169,13 @@ impl Outbox<'_> {
     /// Records that WhatsApp accepted a message whose lease has ended or that a status has settled. Like the receipt
     /// `sent`, it moves the status forward only: the first update is for a message without a later status, the second
     /// for one with.
-    async fn settle_late(self, message: &Message, wamid: &str, attempts: AttributeValue) -> Result<(), StoreError> {
+    async fn settle_late(
+        self,
+        message: &Message,
+        wamid: &str,
+        change: &Change,
+        attempts: AttributeValue,
+    ) -> Result<(), StoreError> {
         let operation = "settling a message";
         let (now, sent) = (self.0.system.now(), MessageStatus::Sent);
         let accepted = UpdateBuilder::new(&Key::message(&message.key()))
@@ -175,6 +188,7 @@ impl Outbox<'_> {
             .clone()
             .set("status", sent)
             .set("status_rank", sent.rank())
+            .set("message_status", change.message_status.as_ref())
             .remove(["error", "lease", "lease_until", "due_key", "due_at", "not_before"])
             .condition(("status_rank < ?", sent.rank()));
         if self.0.update_if(operation, moved).await? || self.0.update_if(operation, accepted).await? {
@@ -229,6 +243,7 @@ impl Outbox<'_> {
             .set("wamid", wamid)
             .set("wamid_key", wamid.map(|wamid| wamid_key(&message.phone_number_id, wamid)))
             .set("accepted_at", wamid.map(|_| now))
+            .set("message_status", change.message_status.as_ref())
             .set_if_absent("failed_at", (to == MessageStatus::Failed).then_some(now))
             .set("attempts", attempts.transpose()?)
             .set_or_remove("error", change.error.as_ref())

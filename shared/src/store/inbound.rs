@@ -20,7 +20,7 @@ use crate::{
         id::{ChatId, MessageId},
         identity::Address,
         inbound::{Inbound, InboundBatch},
-        message::{Channel, Message, MessageType, Source, placeholder, preview},
+        message::{Channel, Message, MessageType, Source, preview},
         message_key::MessageKey,
         time::Timestamp,
     },
@@ -245,6 +245,8 @@ impl Messages<'_> {
             raw: Some(raw.first.to_owned()),
             content: inbound.content.clone(),
             valid_until: None,
+            reference: None,
+            message_status: None,
             channel: Channel::CloudApi,
             source: batch.source,
             previous: None,
@@ -381,7 +383,6 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
     let reported_at = messages.iter().map(|message| message.timestamp).max();
     let profile = batch.profile.clone();
     let shown = last_shown(messages).or(messages.last());
-    let preview = |shown: &Inbound| shown.body.as_deref().map_or_else(|| placeholder(shown.kind), preview);
     let latest = |wanted: fn(&&Inbound) -> bool| messages.iter().filter(wanted).max_by_key(|message| message.timestamp);
     // WhatsApp doesn't document whether history messages open the window.
     let is_live = batch.source != Some(Source::History);
@@ -398,7 +399,7 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
         username: profile.username,
         saved_name: resolved.saved_names.latest().cloned(),
         addresses_at: reported_at.filter(|_| !matches!(address, Address::Group(_))),
-        last_message: shown.map(preview),
+        last_message: shown.map(|shown| preview(shown.kind, shown.body.as_deref())),
         last_message_at: shown.map(|shown| shown.timestamp),
         last_inbound_at: opening.map(|message| message.timestamp),
         last_inbound_wamid: opening.map(|message| message.wamid.clone()),

@@ -55,6 +55,15 @@ pub enum MessageTrace {
         /// When the item expires, in seconds since 1970.
         expires_at: Option<i64>,
     },
+    /// An update about the message besides its delivery, such as a payment, stored as an event.
+    Event {
+        /// The webhook field, such as `messages.payment`.
+        field: String,
+        /// When it was received.
+        received_at: Option<Timestamp>,
+        /// When the item expires, in seconds since 1970.
+        expires_at: Option<i64>,
+    },
     /// A message that could not be parsed, stored as an event.
     NotUnderstood {
         /// Why it could not be parsed.
@@ -77,6 +86,8 @@ struct TraceItem {
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
+    field: Option<String>,
+    #[serde(default)]
     wamid: Option<String>,
     #[serde(default)]
     receipt: Option<Receipt>,
@@ -91,6 +102,7 @@ impl TraceItem {
             UNOWNED => MessageTrace::NoSession { received_at, expires_at },
             EARLY_STATUS => MessageTrace::EarlyStatus { status: self.receipt?, at: self.at?, received_at, expires_at },
             EARLY_ACTION => MessageTrace::EarlyAction { wamid: self.wamid?, received_at, expires_at },
+            EVENT if self.reason.is_none() => MessageTrace::Event { field: self.field?, received_at, expires_at },
             EVENT => MessageTrace::NotUnderstood { reason: self.reason, received_at, expires_at },
             _ => return None,
         })

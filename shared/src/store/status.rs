@@ -64,13 +64,21 @@ impl Messages<'_> {
             // A message that was delivered after all didn't fail.
             .set_or_remove("error", received.error.as_ref())
             .remove(["due_key", "due_at", "lease", "lease_until"])
+            // WhatsApp no longer holds the message back.
+            .remove(["message_status"])
             .condition(("phone_number_id = ?", &received.phone_number_id))
             .condition(("from_me = ?", true))
             .condition(("status_rank < ?", status.rank()));
-        match self.0.update("applying a status", details(update, received)?).await? {
-            WriteOutcome::Written { .. } => Ok(Applied::Moved(received.receipt)),
-            WriteOutcome::Refused { item } => self.record_passed_status(key, received, item.as_ref()).await,
+        let update = details(update, received)?.returning_new();
+        let (applied, item) = match self.0.update("applying a status", update).await? {
+            WriteOutcome::Written { item } => (Applied::Moved(received.receipt), item),
+            WriteOutcome::Refused { item } => (self.record_passed_status(key, received, item.as_ref()).await?, item),
+        };
+        // Also for a repeated status: an earlier process may have ended before it changed the target.
+        if applied != Applied::Missing && item.as_ref().and_then(|item| item.get("type")) == Some(&string("reaction")) {
+            self.sync_reaction(key).await?;
         }
+        Ok(applied)
     }
 
     /// Records the time of a status that the message has already passed.
@@ -92,6 +100,7 @@ impl Messages<'_> {
         }
         let passed = UpdateBuilder::new(&Key::message(key))
             .set_if_absent(attribute, update.at)
+            .remove(["message_status"])
             .condition("attribute_exists(pk)");
         let passed = details(passed, update)?;
         self.0.update_if("recording the time of a status", passed).await.map(|_| Applied::Known)

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::errors::GraphError;
@@ -11,7 +10,7 @@ use crate::domain::whatsapp_error::ErrorClass;
 /// The timeout of a send request, well under the lease of a claimed message.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The timeout of a read receipt, which an API caller waits for.
+/// The timeout of a read receipt or typing indicator, which an API caller waits for.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The timeout for opening a connection.
@@ -19,6 +18,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The maximum `Retry-After`. Longer values are reduced to it.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// The maximum length of a wamid, in bytes, which is a key in the table.
+const WAMID_LIMIT: usize = 900;
+
+/// The maximum length of the part of a plain text response that an error quotes, in characters.
+const EXCERPT_LIMIT: usize = 200;
 
 /// A client of the Cloud API.
 #[derive(Clone, Debug)]
@@ -38,6 +43,8 @@ pub enum SendResult {
         wa_id: Option<String>,
         /// The recipient's business-scoped user ID, if the response has it.
         user_id: Option<String>,
+        /// Why WhatsApp holds the message back, such as `held_for_quality_assessment`, if it does.
+        message_status: Option<String>,
     },
     /// WhatsApp didn't accept the message, or the outcome is unknown.
     Failed(SendError),
@@ -58,6 +65,18 @@ pub struct SendError {
     pub retry_after: Option<Duration>,
 }
 
+impl From<GraphError> for SendError {
+    fn from(error: GraphError) -> Self {
+        Self {
+            class: error.class(),
+            error: error.to_string(),
+            code: error.code,
+            fbtrace_id: error.fbtrace_id,
+            retry_after: None,
+        }
+    }
+}
+
 impl SendError {
     /// Returns whether WhatsApp refused the access token (Meta, *Error codes*, 190).
     pub fn is_token_refused(&self) -> bool {
@@ -68,32 +87,6 @@ impl SendError {
     pub fn new(class: ErrorClass, error: impl Into<String>) -> Self {
         Self { class, error: error.into(), code: None, fbtrace_id: None, retry_after: None }
     }
-}
-
-/// The response to a send request (Meta, *Send messages*).
-#[derive(Deserialize)]
-struct SendResponse {
-    messages: Vec<ResponseMessage>,
-    #[serde(default)]
-    contacts: Vec<ResponseContact>,
-}
-
-#[derive(Deserialize)]
-struct ResponseMessage {
-    id: String,
-}
-
-#[derive(Default, Deserialize)]
-struct ResponseContact {
-    #[serde(default)]
-    wa_id: Option<String>,
-    #[serde(default)]
-    user_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ErrorResponse {
-    error: GraphError,
 }
 
 impl CloudApi {
@@ -129,6 +122,22 @@ impl CloudApi {
     /// If WhatsApp doesn't accept the receipt, or doesn't respond.
     pub async fn mark_read(&self, phone_number_id: &str, access_token: &str, wamid: &str) -> Result<(), SendError> {
         let request = json!({"messaging_product": "whatsapp", "status": "read", "message_id": wamid});
+        self.call(phone_number_id, access_token, &request, RECEIPT_TIMEOUT).await.map(drop)
+    }
+
+    /// Shows the contact that the business is typing, until it sends a message, for at most 25 seconds. Also marks the
+    /// contact's message and all earlier ones as read, because WhatsApp has no request for the indicator alone (Meta,
+    /// *Typing indicators*).
+    ///
+    /// # Errors
+    /// If WhatsApp doesn't accept the request, or doesn't respond.
+    pub async fn show_typing(&self, phone_number_id: &str, access_token: &str, wamid: &str) -> Result<(), SendError> {
+        let request = json!({
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": wamid,
+            "typing_indicator": {"type": "text"},
+        });
         self.call(phone_number_id, access_token, &request, RECEIPT_TIMEOUT).await.map(drop)
     }
 
@@ -171,29 +180,58 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
+/// Parses the response to a send request (Meta, *Send messages*). Only the message's ID is required.
 fn send_result(body: &[u8]) -> SendResult {
-    let response = serde_json::from_slice::<SendResponse>(body).ok();
-    let ids = response.and_then(|response| {
-        let message = response.messages.into_iter().next().filter(|message| !message.id.is_empty())?;
-        Some((message.id, response.contacts.into_iter().next().unwrap_or_default()))
-    });
-    match ids {
-        Some((wamid, ResponseContact { wa_id, user_id })) => SendResult::Accepted { wamid, wa_id, user_id },
-        None => SendResult::Failed(indeterminate("WhatsApp's response has no message ID".to_owned())),
+    let response: Value = serde_json::from_slice(body).unwrap_or_default();
+    // Some resellers return the object without its list.
+    let first = |name: &str| response[name].get(0).or(response.get(name)).cloned().unwrap_or_default();
+    let (message, contact) = (first("messages"), first("contacts"));
+    match id(&message["id"]).filter(|id| id.len() <= WAMID_LIMIT) {
+        Some(wamid) => SendResult::Accepted {
+            wamid,
+            wa_id: id(&contact["wa_id"]),
+            user_id: id(&contact["user_id"]),
+            message_status: held_status(&message["message_status"]),
+        },
+        None => SendResult::Failed(match GraphError::parse_response(body) {
+            Some(error) => SendError::from(error),
+            None => indeterminate("WhatsApp's response has no message ID".to_owned()),
+        }),
     }
 }
 
-fn send_error(status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendError {
-    let Ok(ErrorResponse { error }) = serde_json::from_slice(body) else {
-        return indeterminate(format!("WhatsApp responded {status} without an error"));
-    };
-    SendError {
-        class: error.class(),
-        error: error.to_string(),
-        code: error.code,
-        fbtrace_id: error.fbtrace_id,
-        retry_after,
+/// Returns a nonempty string, or a number as text.
+fn id(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Number(number) => number.as_u64().map(|number| number.to_string()),
+        _ => None,
     }
+}
+
+/// Returns the `message_status` of a message that WhatsApp accepted and doesn't send yet. Documented values are
+/// `accepted`, `held_for_quality_assessment`, and `paused` (Meta, *Template pacing*); others are kept.
+fn held_status(value: &Value) -> Option<String> {
+    let is_name = |text: &&str| {
+        (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    value.as_str().filter(is_name).filter(|name| !name.eq_ignore_ascii_case("accepted")).map(str::to_owned)
+}
+
+fn send_error(status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendError {
+    match GraphError::parse_response(body) {
+        Some(error) => SendError { retry_after, ..error.into() },
+        None => indeterminate(format!("WhatsApp responded {status} without an error{}", excerpt(body))),
+    }
+}
+
+/// Returns the start of a plain text body, such as a proxy's `upstream connect error`, to append to a sentence.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let text: String = text.collect::<Vec<_>>().join(" ").chars().take(EXCERPT_LIMIT).collect();
+    let is_plain = !text.is_empty() && !text.starts_with(['<', '{', '[', '"']);
+    if is_plain { format!(": {text}") } else { String::new() }
 }
 
 /// Returns the innermost cause, which doesn't contain the URL.

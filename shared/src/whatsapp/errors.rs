@@ -1,42 +1,92 @@
 //! Errors of the Cloud API (Meta, *Error codes*).
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::domain::whatsapp_error::{ErrorClass, WhatsAppError};
 
+/// The maximum number of errors in a list.
+const MAX_ERRORS: usize = 20;
+
+/// The maximum length of a text in an error, in characters. Longer texts are truncated.
+const TEXT_LIMIT: usize = 1000;
+
+/// The maximum length of a trace ID, in characters. Longer ones are dropped.
+const TRACE_ID_LIMIT: usize = 200;
+
 /// An error in a response or webhook. Every field is optional.
-#[derive(Clone, Debug, Default, Deserialize)]
+///
+/// Meta documents an object with a numeric code. Proxies, older API versions, and resellers also write the code as a
+/// string, the details as an object or number, or the whole error as a text. A field in an unknown shape doesn't affect
+/// the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct GraphError {
-    #[serde(default)]
     pub(super) code: Option<i64>,
-    #[serde(default)]
     pub(super) fbtrace_id: Option<String>,
-    #[serde(default)]
     title: Option<String>,
-    #[serde(default)]
     message: Option<String>,
-    /// An object with `details`, or sometimes a string.
-    #[serde(default)]
-    error_data: Option<Value>,
-    #[serde(default)]
     details: Option<String>,
 }
 
 impl From<&GraphError> for WhatsAppError {
     fn from(error: &GraphError) -> Self {
         let title = error.title.as_ref().or(error.message.as_ref()).cloned();
-        Self { code: error.code, title, details: error.details().map(str::to_owned) }
+        Self { code: error.code, title, details: error.details.clone() }
     }
 }
 
 impl GraphError {
-    /// Parses the field `errors` of a webhook. Skips invalid entries.
-    pub(super) fn parse_list(errors: Option<Vec<&RawValue>>) -> Vec<Self> {
-        let errors = errors.unwrap_or_default();
-        errors.into_iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect()
+    /// Parses the field `errors` of a webhook: a list, or a single error in its place. Skips entries without content.
+    pub(super) fn parse_list(errors: Option<&RawValue>) -> Vec<Self> {
+        let Some(errors) = errors else { return Vec::new() };
+        match serde_json::from_str::<Vec<&RawValue>>(errors.get()) {
+            Ok(list) => list.into_iter().filter_map(Self::parse).take(MAX_ERRORS).collect(),
+            Err(_) => Self::parse(errors).into_iter().collect(),
+        }
+    }
+
+    /// Parses the body of a response: `{"error": …}`, `{"errors": …}`, or a list with such an object, as a batch request
+    /// returns it. `None` if the body has no error.
+    pub(super) fn parse_response(body: &[u8]) -> Option<Self> {
+        let body: &RawValue = serde_json::from_slice(body).ok()?;
+        let body = match serde_json::from_str::<Vec<&RawValue>>(body.get()) {
+            Ok(list) => *list.first()?,
+            Err(_) => body,
+        };
+        let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(body.get()).ok()?;
+        let error = members.remove("error").or_else(|| members.remove("errors"))?;
+        let mut error = Self::parse_list(Some(error)).into_iter().next()?;
+        // OAuth errors have a short code in `error` and the sentence beside it.
+        error.details = error.details.or_else(|| text(member(&members, "error_description")?));
+        Some(error)
+    }
+
+    /// Parses one error. `None` if it says nothing.
+    fn parse(raw: &RawValue) -> Option<Self> {
+        let error = match serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()) {
+            Ok(members) => Self::from_members(&members),
+            Err(_) => match serde_json::from_str(raw.get()).ok()? {
+                value @ Value::Number(_) => Self { code: code(&value), ..Self::default() },
+                value => Self { title: text(value), ..Self::default() },
+            },
+        };
+        (error != Self::default()).then_some(error)
+    }
+
+    fn from_members(members: &BTreeMap<String, &RawValue>) -> Self {
+        let written_code = member(members, "code");
+        let code = written_code.as_ref().and_then(code);
+        let text_of = |name| text(member(members, name)?);
+        // A code that isn't a number, such as `RATE_LIMIT`, is a reason all the same.
+        let title = text_of("title").or_else(|| text(written_code.filter(|_| code.is_none())?));
+        Self {
+            code,
+            fbtrace_id: text_of("fbtrace_id").filter(|id| id.chars().nth(TRACE_ID_LIMIT).is_none()),
+            title,
+            message: text_of("message"),
+            details: member(members, "error_data").and_then(details).or_else(|| text_of("details")),
+        }
     }
 
     /// Classifies the error by its code, as Meta recommends, instead of its HTTP status or title. Unknown codes are
@@ -52,15 +102,6 @@ impl GraphError {
             Some(_) => ErrorClass::Refused,
         }
     }
-
-    /// Returns `error_data.details`, or `details` beside the title.
-    fn details(&self) -> Option<&str> {
-        match &self.error_data {
-            Some(Value::Object(data)) => data.get("details").and_then(Value::as_str),
-            Some(Value::String(text)) => Some(text.as_str()),
-            _ => self.details.as_deref(),
-        }
-    }
 }
 
 /// Formats the message's `error`: `Re-engagement message (131047): <details>`.
@@ -73,6 +114,55 @@ impl fmt::Display for GraphError {
         if let Some(code) = self.code {
             write!(f, " ({code})")?;
         }
-        self.details().filter(|details| *details != title).map_or(Ok(()), |details| write!(f, ": {details}"))
+        let details = self.details.as_deref().filter(|details| *details != title);
+        details.map_or(Ok(()), |details| write!(f, ": {details}"))
     }
 }
+
+/// Returns a member's value. `None` if it is absent, or can't be represented.
+fn member(members: &BTreeMap<String, &RawValue>, name: &str) -> Option<Value> {
+    serde_json::from_str(members.get(name)?.get()).ok()
+}
+
+/// Reads a code: an integer, also as a string or with a fraction of zero.
+fn code(value: &Value) -> Option<i64> {
+    match value {
+        #[allow(clippy::cast_possible_truncation, reason = "the range is checked")]
+        Value::Number(number) => number.as_i64().or_else(|| {
+            let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e15)?;
+            Some(float as i64)
+        }),
+        Value::String(text) => text.trim().trim_start_matches("(#").trim_end_matches(')').parse().ok(),
+        _ => None,
+    }
+}
+
+/// Returns `details` of `error_data`, or all of it if it has another shape.
+fn details(error_data: Value) -> Option<String> {
+    match error_data {
+        Value::Object(mut data) => match data.remove("details") {
+            Some(details) => text(details),
+            None => {
+                data.remove("messaging_product");
+                (!data.is_empty()).then(|| text(Value::Object(data))).flatten()
+            }
+        },
+        other => text(other),
+    }
+}
+
+/// Returns a value as text: a string as it is, and anything else as JSON. `None` if it is empty.
+fn text(value: Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text,
+        Value::Object(members) if members.is_empty() => return None,
+        Value::Array(items) if items.is_empty() => return None,
+        other => other.to_string(),
+    };
+    let text: String = text.trim().chars().take(TEXT_LIMIT).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,13 @@ use serde_json::value::RawValue;
 
 use self::{json::replace_lone_surrogates, parser::Parser};
 use crate::domain::{
-    identity::Address, inbound::Inbound, message::Source, message_key::MessageKey, profile::Profile,
-    status_update::StatusUpdate, webhook_event::WebhookEvent,
+    identity::Address,
+    inbound::Inbound,
+    message::Source,
+    message_key::MessageKey,
+    profile::Profile,
+    status_update::{PaymentUpdate, StatusUpdate},
+    webhook_event::WebhookEvent,
 };
 
 pub use contact_update::ContactUpdate;
@@ -29,6 +34,8 @@ pub enum Update {
     Message(Box<ReceivedMessage>),
     /// A status of an outbound message, with its key if Qasid sent the message.
     Status(Box<StatusUpdate>, Option<MessageKey>),
+    /// A status of the payment that an outbound message asks for.
+    Payment(PaymentUpdate),
     /// News about a contact's addresses, or about the name of a contact or group.
     Contact {
         /// The business number that received the webhook.

@@ -12,7 +12,7 @@ use crate::domain::{
     chat::{Chat, ChatType},
     consent::{ConsentWord, ConsentWords},
     content::Content,
-    message::{Message, MessageStatus, MessageType, Source, placeholder as placeholder_for},
+    message::{Message, MessageStatus, MessageType, Source, preview},
     text::Accents,
     time::Timestamp,
 };
@@ -260,7 +260,7 @@ fn evaluate(
     let values = match inbound.text {
         Some(text) => Values::new(context.name, text),
         None if inbound.kind == MessageType::RequestWelcome => Values::new(context.name, ""),
-        None => Values::new(context.name, &placeholder_for(inbound.kind)),
+        None => Values::new(context.name, &preview(inbound.kind, None)),
     };
     placeholder::render(&reply, &values).ok_or(Verdict::Unsendable)
 }

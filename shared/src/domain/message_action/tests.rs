@@ -125,3 +125,76 @@ proptest! {
         prop_assert_eq!(run(&receipts.0), run(&receipts.1));
     }
 }
+
+fn own(second: i64, wamid: &str, emoji: Option<&str>) -> MessageAction {
+    MessageAction { from_me: true, ..action(second, wamid, ME, ActionKind::React(emoji.map(str::to_owned))) }
+}
+
+fn own_emoji(annotations: &Annotations) -> Option<&str> {
+    annotations.reactions.get(ME).and_then(|reaction| reaction.emoji.as_deref())
+}
+
+#[test]
+fn an_undelivered_reaction_is_withdrawn_until_it_is_delivered_after_all() {
+    let mut annotations = Annotations::default();
+    assert!(!annotations.withdraw_reaction(ME, "a"), "it was never shown");
+    assert!(annotations.apply(&own(1, "a", Some("👍")), None, None));
+    assert!(!annotations.withdraw_reaction("contact", "a"), "another author");
+    assert!(annotations.withdraw_reaction(ME, "a"));
+    assert_eq!(own_emoji(&annotations), None);
+    assert!(!annotations.withdraw_reaction(ME, "a"), "a repetition changes nothing");
+    assert!(annotations.apply(&own(1, "a", Some("👍")), None, None));
+    assert_eq!(own_emoji(&annotations), Some("👍"));
+}
+
+#[test]
+fn an_undelivered_reaction_leaves_a_later_one() {
+    let mut annotations = Annotations::default();
+    annotations.apply(&own(1, "a", Some("👍")), None, None);
+    annotations.apply(&own(2, "b", Some("❤")), None, None);
+    assert!(!annotations.withdraw_reaction(ME, "a"));
+    assert_eq!(own_emoji(&annotations), Some("❤"));
+}
+
+fn payments() -> impl Strategy<Value = Vec<Payment>> {
+    let payment = (0_i64..3, prop::sample::select(vec!["new", "pending", "captured", "failed"]), 0..2);
+    prop::collection::vec(payment, 1..6).prop_map(|payments| {
+        let payment = |(second, status, details): (i64, &str, i32)| Payment {
+            status: status.to_owned(),
+            at: Timestamp::from_seconds(second).unwrap(),
+            details: (details > 0).then(|| "{}".to_owned()),
+        };
+        payments.into_iter().map(payment).collect()
+    })
+}
+
+#[test]
+fn a_payment_is_captured_after_it_was_pending_in_the_same_second() {
+    let at =
+        |status: &str| Payment { status: status.to_owned(), at: Timestamp::from_seconds(1).unwrap(), details: None };
+    for order in [["pending", "captured"], ["captured", "pending"]] {
+        let mut annotations = Annotations::default();
+        for status in order {
+            annotations.apply_payment(&at(status));
+        }
+        assert_eq!(annotations.payment.unwrap().status, "captured");
+    }
+}
+
+proptest! {
+    #[test]
+    fn order_and_repetition_of_payments_do_not_matter(
+        (payments, shuffled) in payments().prop_flat_map(|payments| (Just(payments.clone()), Just(payments).prop_shuffle()))
+    ) {
+        let (mut first, mut second) = (Annotations::default(), Annotations::default());
+        for payment in &payments {
+            first.apply_payment(payment);
+        }
+        for payment in shuffled.iter().chain(&payments) {
+            second.apply_payment(payment);
+        }
+        let last = payments.iter().map(|payment| payment.at).max();
+        prop_assert_eq!(first.payment.as_ref().map(|payment| payment.at), last);
+        prop_assert_eq!(first.payment, second.payment);
+    }
+}

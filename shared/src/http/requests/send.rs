@@ -1,7 +1,13 @@
 //! Messages to send, as requests contain them.
 
 use crate::{
-    domain::{caller::Caller, content, identity::Address, message::MessageType, time::Timestamp},
+    domain::{
+        caller::Caller,
+        content,
+        identity::Address,
+        message::{InvalidReference, MessageType},
+        time::Timestamp,
+    },
     http::{ApiError, Body, ErrorCode, JsonObject, read_session_id},
     services::send::SendRequest,
 };
@@ -13,6 +19,7 @@ const FIELDS: &[&str] = &[
     "to",
     "message",
     "validUntil",
+    "reference",
     "type",
     "text",
     "image",
@@ -41,7 +48,7 @@ const HINTS: [(&str, &str); 9] = [
     ("quotedMessageId", REPLY),
     ("message_id", REPLY),
     ("caption", "it belongs in the object of the message's type, such as image.caption"),
-    ("biz_opaque_callback_data", "Qasid sets it itself, to match WhatsApp's statuses with the message"),
+    ("biz_opaque_callback_data", "Qasid sets it itself: give your own text in reference"),
 ];
 
 const PREVIEW: &str = "give it in text, as {\"type\": \"text\", \"text\": {\"body\": …, \"preview_url\": true}}";
@@ -49,7 +56,8 @@ const REPLY: &str = "to reply to a message, give {\"context\": {\"message_id\": 
 
 impl SendRequest {
     /// Parses `{"sessionId", "to", "message"}`, or a typed message in the Cloud API's own shape instead of `message`;
-    /// with `validUntil`, after which it is not sent. 404 for a session of another owner.
+    /// with `validUntil`, after which it is not sent, and `reference`, the caller's own text. 404 for a session of
+    /// another owner.
     pub fn read(body: &Body, idempotency_key: Option<&str>, caller: &Caller) -> Result<Self, ApiError> {
         let body = body.object_with_hints(FIELDS, &HINTS)?;
         check_cloud_api_fields(&body)?;
@@ -69,8 +77,10 @@ impl SendRequest {
             return Err(ApiError::invalid_field("type must not be pin here: messages can be pinned in groups only"));
         }
         let valid_until = body.string("validUntil")?.map(read_time).transpose()?;
+        let reference = body.string("reference")?.map(str::parse).transpose();
+        let reference = reference.map_err(|error: InvalidReference| ApiError::invalid_field(error.to_string()))?;
         let idempotency_key = idempotency_key.map(read_idempotency_key).transpose()?;
-        Ok(Self { session_id, to: to.trim().to_owned(), address, content, valid_until, idempotency_key })
+        Ok(Self { session_id, to: to.trim().to_owned(), address, content, valid_until, reference, idempotency_key })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         cursor::MessagePosition,
         inbox::MessageList,
         message::{Attempt, Message, MessageResponse, MessageStatus, MessageType, Source},
-        message_action::{Annotations, Edit, Participant},
+        message_action::{Annotations, Edit, Participant, Payment},
         page::Page,
         time::Timestamp,
         whatsapp_error::WhatsAppError,
@@ -43,12 +43,16 @@ pub struct MessageDetailResponse {
     original_body: Option<String>,
     revoked_at: Option<Timestamp>,
     valid_until: Option<Timestamp>,
+    /// Why WhatsApp holds it back after accepting it.
+    message_status: Option<String>,
     attempts: Vec<Attempt>,
     statuses: StatusTimes,
     /// WhatsApp's errors, if it failed or couldn't be received.
     errors: Vec<WhatsAppError>,
     pricing: Option<Box<RawValue>>,
     conversation: Option<Box<RawValue>>,
+    /// The payment that the message asks for.
+    payment: Option<PaymentResponse>,
     /// The status of a group message for each participant.
     participants: Vec<ParticipantResponse>,
     /// When a webhook first delivered it.
@@ -62,6 +66,14 @@ struct ReactionResponse {
     by: String,
     emoji: String,
     at: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+struct PaymentResponse {
+    status: String,
+    at: Timestamp,
+    /// As WhatsApp sent it.
+    details: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,7 +102,7 @@ impl MessageDetailResponse {
         let (referral, author) = (content.remove("referral"), content.remove("author"));
         // An object with the type only adds nothing to the other fields.
         let content = (content.len() > 1).then_some(Value::Object(content));
-        let Annotations { reactions, edit, revoked_at, participants, .. } = metadata.annotations;
+        let Annotations { reactions, edit, revoked_at, participants, payment, .. } = metadata.annotations;
         let mut reactions: Vec<ReactionResponse> = reactions
             .into_iter()
             .filter_map(|(by, reaction)| Some(ReactionResponse { by, emoji: reaction.emoji?, at: reaction.at }))
@@ -100,6 +112,9 @@ impl MessageDetailResponse {
             Some(Edit { at, original_body, .. }) => (Some(at), original_body),
             None => (None, None),
         };
+        let payment = payment.map(|Payment { status, at, details }| {
+            Ok(PaymentResponse { status, at, details: details.map(RawValue::from_string).transpose()? })
+        });
         let participant = |(participant, times): (String, Participant)| ParticipantResponse {
             participant,
             status: times.status(),
@@ -119,11 +134,13 @@ impl MessageDetailResponse {
             original_body,
             revoked_at,
             valid_until: message.valid_until,
+            message_status: message.message_status,
             attempts: message.attempts,
             statuses: metadata.statuses,
             errors: if metadata.errors.is_empty() { inbound_errors } else { metadata.errors },
             pricing: metadata.pricing.map(RawValue::from_string).transpose()?,
             conversation: metadata.conversation.map(RawValue::from_string).transpose()?,
+            payment: payment.transpose()?,
             participants: participants.into_iter().map(participant).collect(),
             received_at: message.received_at,
             duplicates: metadata.duplicates,

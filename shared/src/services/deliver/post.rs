@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         identity::Address,
-        message::{Attempt, AttemptOutcome, DeliveryEvent, Message, Receipt},
+        message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageType, Receipt},
         retry::{backoff, expires_at},
         session::UnknownPolicy,
         time::Timestamp,
@@ -67,8 +67,8 @@ impl Dispatcher {
             }
         };
         match result {
-            SendResult::Accepted { wamid, wa_id, user_id } => {
-                let has_followers = self.settle_accepted(&claimed, &lease, wamid).await?;
+            SendResult::Accepted { wamid, wa_id, user_id, message_status } => {
+                let has_followers = self.settle_accepted(&claimed, &lease, wamid, message_status).await?;
                 self.record_recipient(message, wa_id, user_id).await?;
                 Ok(Progress::Done { has_followers, pair_tat: Some(pair_tat) })
             }
@@ -138,11 +138,18 @@ impl Dispatcher {
     }
 
     /// Settles a message that WhatsApp accepted. Returns whether later messages wait for it.
-    async fn settle_accepted(&self, claimed: &OutboxMessage, lease: &Lease, wamid: String) -> Result<bool, StoreError> {
+    async fn settle_accepted(
+        &self,
+        claimed: &OutboxMessage,
+        lease: &Lease,
+        wamid: String,
+        message_status: Option<String>,
+    ) -> Result<bool, StoreError> {
         let message = &claimed.message;
         let now = self.system.now();
         let attempt = Attempt { at: now, outcome: AttemptOutcome::Accepted, code: None, fbtrace_id: None, error: None };
         let change = Change::new(DeliveryEvent::Accepted).wamid(&wamid).attempt(attempt);
+        let change = change.message_status(message_status);
         let has_followers = self.store.outbox().settle(claimed, lease.id, &change).await?;
         // Without the wamid: it contains the recipient's phone number in base64.
         tracing::info!(message_id = %message.id, "message sent");
@@ -152,6 +159,9 @@ impl Dispatcher {
         let applied =
             self.store.messages().apply_early_updates(&message.phone_number_id, &wamid, &message.key()).await?;
         self.count_undelivered(applied);
+        if message.kind == MessageType::Reaction {
+            self.store.messages().sync_reaction(&message.key()).await?;
+        }
         Ok(has_followers)
     }
 

@@ -1,10 +1,9 @@
-//! Updates of stored messages: statuses, reactions, edits, and deletions. An update that arrives before its message is
-//! stored as an early update.
+//! Statuses of stored messages. One that arrives before its message is stored as an early update.
 
 use super::Receiver;
 use crate::{
-    domain::{id::ChatId, message_action::MessageAction, message_key::MessageKey, status_update::StatusUpdate},
-    store::{Applied, EarlyAction, StoreError},
+    domain::{message_key::MessageKey, status_update::StatusUpdate},
+    store::{Applied, StoreError},
 };
 
 /// A step of the search for a status's message.
@@ -39,30 +38,5 @@ impl Receiver {
             }
         }
         Ok(())
-    }
-
-    /// Applies a message action to its target, or stores it as an early update. Applying it again changes nothing.
-    pub(super) async fn apply_or_store_action(
-        &self,
-        number: &str,
-        action: MessageAction,
-        chat_id: Option<ChatId>,
-    ) -> Result<(), StoreError> {
-        if self.apply_action(number, &action).await? {
-            return Ok(());
-        }
-        let Some(chat_id) = chat_id else { return Ok(()) };
-        let early = EarlyAction::new(number, action, chat_id, self.system.now());
-        self.store.messages().put_early_action(&early).await?;
-        // The target may have been stored in between. A target stored later applies its early updates.
-        self.apply_action(number, &early.action).await.map(drop)
-    }
-
-    /// Returns whether the target is stored.
-    async fn apply_action(&self, number: &str, action: &MessageAction) -> Result<bool, StoreError> {
-        match self.store.messages().find_by_wamid(number, &action.target).await? {
-            Some(key) => self.store.messages().apply_action(number, &key, action).await,
-            None => Ok(false),
-        }
     }
 }

@@ -36,7 +36,10 @@ impl Receiver {
                 Update::Contact { phone_number_id, update } if webhook_app.owns(&phone_number_id) => {
                     authorized.push(Update::Contact { phone_number_id, update });
                 }
-                Update::Status(..) | Update::Contact { .. } => {
+                Update::Payment(update) if webhook_app.owns(&update.phone_number_id) => {
+                    authorized.push(Update::Payment(update));
+                }
+                Update::Status(..) | Update::Payment(_) | Update::Contact { .. } => {
                     tracing::warn!("update for another app's number ignored");
                 }
                 Update::Event(event) => {

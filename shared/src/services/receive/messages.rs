@@ -37,7 +37,7 @@ impl Receiver {
             applied.into_iter().for_each(|applied| self.count_undelivered(applied));
         }
         for action in actions {
-            self.apply_or_store_action(&number, action, receipts.chat_id).await?;
+            self.store.messages().apply_or_store_action(&number, action, receipts.chat_id).await?;
         }
         Ok(())
     }

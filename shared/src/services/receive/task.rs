@@ -8,7 +8,7 @@ use crate::{
         message::Source,
         message_key::MessageKey,
         pairing::{PairingAttempt, pairing_attempt},
-        status_update::StatusUpdate,
+        status_update::{PaymentUpdate, StatusUpdate},
         webhook_event::WebhookEvent,
     },
     whatsapp::{ContactUpdate, Peer, ReceivedMessage, Update},
@@ -19,6 +19,7 @@ pub(super) enum Task {
     Messages(Conversation),
     Pair { attempt: PairingAttempt, received: Box<ReceivedMessage> },
     Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
+    Payment(PaymentUpdate),
     Event(WebhookEvent),
     Contact { phone_number_id: String, update: ContactUpdate },
 }
@@ -59,6 +60,7 @@ pub(super) fn group(updates: Vec<Update>) -> Vec<Task> {
                     }
                 }
             }
+            Update::Payment(update) => tasks.push(Task::Payment(update)),
             Update::Event(event) => tasks.push(Task::Event(event)),
             Update::Contact { phone_number_id, update } => {
                 // The statuses of one webhook often contain the same contact.

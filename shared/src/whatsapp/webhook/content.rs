@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::json::Object;
-use crate::domain::message::MessageType;
+use crate::domain::message::{MessageType, readable_text};
 
 /// The maximum size of a body, in bytes. WhatsApp allows 4,096 characters.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -68,30 +68,26 @@ fn parse_known(type_name: &str, message: &Object<'_>) -> Option<Content> {
         _ => return None,
     };
     let mut object = message.value(type_name)?;
-    let text = |keys: &[&str]| keys.iter().find_map(|key| nonblank(&object, key));
-    let body = match kind {
+    let is_whole = match kind {
         MessageType::Text => return Some(Content::plain(kind, Some(object.get("body")?.as_str()?.to_owned()))),
-        MessageType::Image | MessageType::Video => text(&["caption"]),
-        MessageType::Document => text(&["caption", "filename"]),
-        MessageType::Location => {
-            (is_number(&object, "latitude") && is_number(&object, "longitude")).then_some(())?;
-            text(&["name", "address"])
-        }
-        MessageType::Contacts => Some(contact_names(&object)?).filter(|names| !names.is_empty()),
-        MessageType::Button => Some(text(&["text", "payload"])?),
-        MessageType::Interactive => interactive_body(&mut object),
-        MessageType::Reaction => text(&["emoji"]),
-        MessageType::Order => text(&["text"]),
-        MessageType::System => text(&["body"]),
+        MessageType::Location => is_number(&object, "latitude") && is_number(&object, "longitude"),
+        MessageType::Contacts => object.is_array(),
+        MessageType::Button => readable_text(kind, &object).is_some(),
+        _ => object.is_object(),
+    };
+    is_whole.then_some(())?;
+    if kind == MessageType::Interactive {
+        parse_flow_response(&mut object);
+    }
+    let body = match kind {
         MessageType::Edit => edited_body(message),
-        _ => None,
+        _ => readable_text(kind, &object),
     };
     let target = match kind {
         MessageType::Reaction => Some(nonblank(&object, "message_id")?),
         MessageType::Edit | MessageType::Revoke => Some(nonblank(&object, "original_message_id")?),
         _ => None,
     };
-    (kind == MessageType::Contacts || object.is_object()).then_some(())?;
     if type_name == "voice" {
         object["voice"] = Value::Bool(true);
     }
@@ -108,15 +104,8 @@ fn is_number(object: &Value, key: &str) -> bool {
     object.get(key).is_some_and(|value| value.is_number() || value.as_str().is_some_and(|s| s.parse::<f64>().is_ok()))
 }
 
-/// Joins the names on contact cards. `None` if `list` isn't an array.
-fn contact_names(list: &Value) -> Option<String> {
-    let name = |card: &Value| nonblank(card.get("name")?, "formatted_name");
-    Some(list.as_array()?.iter().filter_map(name).collect::<Vec<_>>().join(", "))
-}
-
-/// Returns the title of the selected button or row, or the text of an interactive message that the business sent.
 /// Replaces a flow's `response_json`, a string, by the object `response`.
-fn interactive_body(interactive: &mut Value) -> Option<String> {
+fn parse_flow_response(interactive: &mut Value) {
     if let Some(reply) = interactive.get_mut("nfm_reply").and_then(Value::as_object_mut)
         && let Some(Value::String(text)) = reply.get("response_json")
         && let Ok(response @ Value::Object(_)) = serde_json::from_str::<Value>(text)
@@ -124,11 +113,6 @@ fn interactive_body(interactive: &mut Value) -> Option<String> {
         reply.remove("response_json");
         reply.insert("response".to_owned(), response);
     }
-    let kind = interactive.get("type").and_then(Value::as_str).unwrap_or_default();
-    let reply = interactive.get(kind);
-    reply
-        .and_then(|reply| ["title", "body", "response"].iter().find_map(|key| nonblank(reply, key)))
-        .or_else(|| nonblank(interactive.get("body")?, "text"))
 }
 
 /// Returns the new text or caption.

@@ -14,7 +14,7 @@ use crate::{
         identity::Address,
         inbound::Inbound,
         message::{MessageStatus, MessageType},
-        message_action::{ActionKind, MessageAction},
+        message_action::{ActionKind, ME, MessageAction},
         profile::{Profile, Writer},
         time::Timestamp,
         whatsapp_error::WhatsAppError,
@@ -25,8 +25,7 @@ use crate::{
 /// The maximum size of stored content, in bytes. Larger content is dropped, but the raw JSON is always kept.
 const CONTENT_LIMIT: usize = 64 * 1024;
 
-/// Values of [`MessageAction::by`].
-const ME: &str = "me";
+/// The value of [`MessageAction::by`] for the contact.
 const CONTACT: &str = "contact";
 
 /// A message and its contact or group, or why the message is unusable.
@@ -175,7 +174,7 @@ fn content_json(message: &Object<'_>, content: &Content, author: Option<&Peer>) 
     {
         context.insert("id".to_owned(), id);
     }
-    let errors = GraphError::parse_list(message.array("errors"));
+    let errors = GraphError::parse_list(message.raw("errors"));
     if !errors.is_empty() {
         let errors: Vec<WhatsAppError> = errors.iter().map(WhatsAppError::from).collect();
         fields.insert("errors".to_owned(), json!(errors));

@@ -6,7 +6,8 @@ use super::{
     ContactUpdate, ReceivedMessage, Update, contact_update, contacts,
     json::Object,
     message::{self, ParsedMessage},
-    saved_name, status,
+    saved_name,
+    status::{self, ParsedStatus},
 };
 use crate::domain::{message::Source, webhook_event::WebhookEvent};
 
@@ -164,7 +165,11 @@ impl Parser {
     fn status(&mut self, raw: &RawValue) {
         let number = self.phone_number_id.as_deref().ok_or("missing phone_number_id");
         match number.and_then(|number| status::parse(number, raw)) {
-            Ok((update, key)) => self.updates.push(Update::Status(Box::new(update), key)),
+            Ok(ParsedStatus::Delivery(update, key)) => self.updates.push(Update::Status(update, key)),
+            Ok(ParsedStatus::Payment(update)) => {
+                self.named_event("payment", raw, Some(update.wamid.clone()));
+                self.updates.push(Update::Payment(update));
+            }
             Err(reason) => {
                 let wamid = Object::parse(raw).and_then(|status| status.wamid("id").ok());
                 self.event(Some(reason), raw, wamid);
@@ -180,9 +185,21 @@ impl Parser {
     /// Adds an event for a field beside the messages, such as `errors` and `user_actions`.
     fn other_field(&mut self, key: &str, value: &Object<'_>) {
         let Some(raw) = value.raw(key) else { return };
-        let field = if key == "errors" { key.to_owned() } else { format!("{}.{key}", self.field) };
+        match key {
+            "errors" => {
+                let outer = std::mem::replace(&mut self.field, key.to_owned());
+                self.event(None, raw, None);
+                self.field = outer;
+            }
+            _ => self.named_event(key, raw, None),
+        }
+    }
+
+    /// Adds an event whose field is the change's field and `name`, such as `messages.user_actions`.
+    fn named_event(&mut self, name: &str, raw: &RawValue, wamid: Option<String>) {
+        let field = format!("{}.{name}", self.field);
         let outer = std::mem::replace(&mut self.field, field);
-        self.event(None, raw, None);
+        self.event(None, raw, wamid);
         self.field = outer;
     }
 

@@ -1,6 +1,7 @@
 mod content;
 mod properties;
 mod sources;
+mod statuses;
 
 use serde_json::{Value, json};
 

@@ -31,7 +31,7 @@ fn every_component_is_accepted() {
             {"type": "limited_time_offer", "limited_time_offer": {"expiration_time_ms": 1_700_000_000_000_u64}}]},
         {"type": "carousel", "cards": [card]},
     ])));
-    assert_eq!(content.body, None);
+    assert_eq!(content.body.as_deref(), Some("order_ready"));
     accepts(&without(&message(json!([])), "/template/components"));
     accepts(&with(&message(json!([])), "/template/language/policy", json!("deterministic")));
 }
