@@ -10,9 +10,10 @@ use shared::{
 async fn main() -> Result<(), StartError> {
     serve(&CREATE_SESSION, |app, request| async move {
         let new = NewSession::read(&request.body)?;
-        request.caller()?.act_for(&new.owner_id)?;
-        let own_number = app.environment.business_number();
-        responses::created_session(&sessions::create(&app.store, app.system, own_number, new).await?)
+        let caller = request.caller()?;
+        caller.act_for(&new.owner_id)?;
+        let (own_number, is_admin) = (app.environment.business_number(), caller.is_admin());
+        responses::created_session(&sessions::create(&app.store, app.system, own_number, new, is_admin).await?)
     })
     .await
 }

@@ -13,7 +13,7 @@ async fn main() -> Result<(), StartError> {
         let session_id = request.session_of_query()?;
         let list = format!("events/{session_id}");
         let after = request.query.cursor(&list, Position::from_cursor)?;
-        let (own_number, is_admin) = (app.environment.phone_number_id(), request.caller()?.own_session().is_none());
+        let (own_number, is_admin) = (app.environment.phone_number_id(), request.caller()?.is_admin());
         let page = events::list(&app.store, session_id, own_number.as_deref(), is_admin, after).await?;
         responses::event_page(page, &list)
     })

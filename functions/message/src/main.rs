@@ -10,8 +10,8 @@ use shared::{
 async fn main() -> Result<(), StartError> {
     serve(&MESSAGE, |app, request| async move {
         let (id, session_id) = (request.message_id()?, request.optional_session()?);
-        let own_number = app.environment.phone_number_id();
-        responses::found_message(messages::find(&app.store, own_number, &id, session_id).await?)
+        let (own_number, is_admin) = (app.environment.phone_number_id(), request.caller()?.is_admin());
+        responses::found_message(messages::find(&app.store, own_number, &id, session_id, is_admin).await?)
     })
     .await
 }

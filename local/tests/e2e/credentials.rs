@@ -128,7 +128,12 @@ async fn webhook_signed_by_the_app_of_another_number_changes_nothing() {
     assert_eq!(response.status, 200, "{}", response.json);
     assert_eq!(app.items("message").await.len(), 1, "only the sent message");
     assert_eq!(app.items("message").await[0]["status"], "sent");
-    assert_eq!(app.items("unowned_message").await.len(), 1, "stored, but in no chat");
+    // Stored for admins, but not under the number: the wamid has no trace there.
+    assert_eq!(app.items("unowned_message").await.len(), 0);
+    assert_eq!(app.get("/api/messages/wamid.forged").await.status, 404);
+    let events = app.items("event").await;
+    assert_eq!((events.len(), &events[0]["inbox_key"]), (1, &json!("EVENTS#UNKNOWN")), "{events:?}");
+    assert_eq!((events[0].get("phone_number_id"), events[0].get("wamid_key")), (None, None), "{events:?}");
     let signature = sign("third-secret", &body);
     let response = app.request("POST", "/api/webhook", &[("X-Hub-Signature-256", &signature)], body).await;
     assert_eq!(response.status, 401);

@@ -133,6 +133,41 @@ async fn session_is_erased_completely_and_can_be_created_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_owner_of_a_number_sees_nothing_from_before_and_keeps_their_events() {
+    let app = TestApp::start().await;
+    let unreadable = |wamid: &str| json!([{"id": wamid, "timestamp": "1"}]);
+    app.deliver_messages(&json!([text_message("w.before", "201001234567", "hi")])).await;
+    let ada = app.connect("ada").await;
+    app.deliver_messages(&unreadable("w.adas")).await;
+    erase_completely(&app, &format!("/api/session?sessionId={ada}")).await;
+    app.deliver_messages(&unreadable("w.between")).await;
+
+    let number = format!("/api/numbers/{}", app.ready.phone_number_id);
+    let body = json!({"displayPhoneNumber": app.ready.display_phone_number, "ownerId": "grace"});
+    assert_eq!(app.put(&number, &body).await.status, 200);
+    let grace = app.connect("grace").await;
+    app.deliver_messages(&unreadable("w.after")).await;
+    let (_, key) = app.create_key("grace", &["messages:read"]).await;
+    let events = async || {
+        let response = app.with_key(&key, "GET", &format!("/api/events?sessionId={grace}"), &Value::Null).await;
+        let events = response.json["events"].as_array().unwrap().clone();
+        events.iter().map(|event| event["wamid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(events().await, ["w.after"]);
+    for (wamid, of_grace, of_admin) in
+        [("w.before", 404, 200), ("w.adas", 404, 404), ("w.between", 404, 200), ("w.after", 200, 200)]
+    {
+        let path = format!("/api/messages/{wamid}");
+        assert_eq!(app.with_key(&key, "GET", &path, &Value::Null).await.status, of_grace, "{wamid}");
+        assert_eq!(app.get(&path).await.status, of_admin, "{wamid}");
+    }
+    // The final pass of the former owner's erasure.
+    run_final_pass(&app).await;
+    assert_eq!(events().await, ["w.after"]);
+    assert_eq!(app.get("/api/messages/w.between").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stored_items_expire_after_the_retention_period() {
     let app = TestApp::start_with(&[("RetentionDays", "30")]).await;
     let session_id = app.connect("ada").await;

@@ -76,6 +76,11 @@ async fn token_authenticates_its_subject_across_key_rotation() {
     assert_eq!(created.json["message"], "Session created successfully", "{}", created.json);
     let status = format!("/api/session/status?sessionId={}", created.json["session"]["id"].as_str().unwrap());
     assert_eq!(app.with_key(&ada, "GET", &status, &Value::Null).await.status, 200);
+    // A user of the identity provider can't take the deployment's number.
+    app.scan(created.json["session"]["qr"].as_str().unwrap(), "201001234567").await;
+    let paired = app.with_key(&ada, "GET", &status, &Value::Null).await.json["session"].clone();
+    assert_eq!(paired["is_connected"], false);
+    assert!(paired["pairing_error"].as_str().unwrap().contains("no owner"), "{paired}");
     let grace = provider.token("grace", 0);
     assert_eq!(app.with_key(&grace, "GET", &status, &Value::Null).await.json["code"], "session_not_found");
     for path in ["/api/keys", "/api/session/create?admin=true"] {

@@ -8,7 +8,11 @@ use crate::test_app::TestApp;
 async fn missing_permission_fails_and_is_named_in_the_output() {
     let without_put = |template: &str| {
         let (before, create_session) = template.split_once("CodeUri: functions/create-session/").unwrap();
-        let create_session = create_session.replacen("[dynamodb:GetItem, dynamodb:PutItem]", "[dynamodb:GetItem]", 1);
+        let create_session = create_session.replacen(
+            "[dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]",
+            "[dynamodb:GetItem]",
+            1,
+        );
         format!("{before}CodeUri: functions/create-session/{create_session}")
     };
     let app = TestApp::start_with_template(without_put, &[]).await;

@@ -358,3 +358,77 @@ async fn events_are_stored_once_and_listed_newest_first() {
     assert_eq!(app.get(&format!("/api/events?sessionId={other}")).await.json["events"], json!([]));
     assert_eq!(app.get(&format!("/api/events?sessionId={other}&cursor={cursor}")).await.status, 400);
 }
+
+/// Returns the fields of the events that a key lists for a session.
+async fn listed_fields(app: &TestApp, key: &str, session_id: &str) -> Vec<String> {
+    let response = app.with_key(key, "GET", &format!("/api/events?sessionId={session_id}"), &Value::Null).await;
+    assert_eq!((response.status, &response.json["nextCursor"]), (200, &Value::Null), "{}", response.json);
+    let events = response.json["events"].as_array().unwrap();
+    events.iter().map(|event| event["field"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_of_one_account_see_only_their_own_events_and_shared_ones() {
+    const NUMBER: &str = "111222333444555";
+    const DISPLAY: &str = "15550009999";
+    let app = TestApp::start().await;
+    let ada = app.connect("ada").await;
+    let number = json!({"phoneNumberId": NUMBER, "displayPhoneNumber": DISPLAY});
+    app.simulator("POST", "/simulator/numbers", &number).await;
+    let registered = json!({"displayPhoneNumber": DISPLAY, "ownerId": "grace"});
+    assert_eq!(app.put(&format!("/api/numbers/{NUMBER}"), &registered).await.status, 200);
+
+    let change = |field: &str, value: Value| json!({"entry": [{"id": "102290129340398", "time": 1_739_321_024, "changes": [{"field": field, "value": value}]}]});
+    let quality = |display: &str, limit: &str| {
+        change("phone_number_quality_update", json!({"display_phone_number": display, "current_limit": limit}))
+    };
+    let preferences = |phone_number_id: &str| {
+        change("user_preferences", json!({"metadata": {"phone_number_id": phone_number_id}, "user_preferences": []}))
+    };
+    // Events from before the number has an owner.
+    app.deliver_webhook(&quality(DISPLAY, "TIER_250")).await;
+    let before = change("account_update", json!({"event": "ACCOUNT_VIOLATION", "violation_info": {}}));
+    app.deliver_messages(&json!([text_message("w.1", CUSTOMER, "hi")])).await;
+    app.deliver_webhook(&before).await;
+
+    let created = app.post("/api/session/create", &json!({"userId": "grace", "phoneNumberId": NUMBER})).await;
+    let grace = created.json["session"]["id"].as_str().unwrap().to_owned();
+    app.scan(created.json["session"]["qr"].as_str().unwrap(), "201009999999").await;
+    for body in [
+        quality(&app.ready.display_phone_number, "TIER_10K"),
+        quality(DISPLAY, "TIER_2K"),
+        preferences(NUMBER),
+        change("account_review_update", json!({"decision": "APPROVED"})),
+        change("account_update", json!({"event": "VERIFIED_ACCOUNT", "phone_number": "15550007777"})),
+        change("account_update", json!({"event": "PARTNER_ADDED", "waba_info": {"owner_business_id": "7"}})),
+        change("message_template_status_update", json!({"event": "REJECTED", "message_template_name": "ada_sale"})),
+        change("invented", json!({"text": "a customer's words"})),
+    ] {
+        app.deliver_webhook(&body).await;
+    }
+
+    let (_, ada_key) = app.create_key("ada", &["messages:read"]).await;
+    let (_, grace_key) = app.create_key("grace", &["messages:read"]).await;
+    let quality_field = "phone_number_quality_update";
+    assert_eq!(listed_fields(&app, &ada_key, &ada).await, ["account_review_update", quality_field, "account_update"]);
+    assert_eq!(
+        listed_fields(&app, &grace_key, &grace).await,
+        ["account_review_update", "user_preferences", quality_field]
+    );
+    let of_grace = listed_fields(&app, &app.ready.api_key, &grace).await;
+    assert_eq!(
+        of_grace,
+        [
+            "invented",
+            "message_template_status_update",
+            "account_update",
+            "account_update",
+            "account_review_update",
+            "user_preferences",
+            quality_field,
+            "account_update",
+            quality_field,
+        ],
+        "an admin sees every event of the number and the account"
+    );
+}

@@ -42,6 +42,11 @@ impl Caller {
         self.own_session().is_none_or(|own| own == session_id)
     }
 
+    /// Returns whether the caller acts for every owner.
+    pub fn is_admin(&self) -> bool {
+        self.owner.is_none()
+    }
+
     /// Returns the session of a tenant, or `None` for an admin, who can use every session.
     pub fn own_session(&self) -> Option<SessionId> {
         self.owner.as_deref().map(SessionId::for_owner)
@@ -76,6 +81,7 @@ mod tests {
         assert!(!Scope::ALL[1..].iter().any(|scope| tenant.has(*scope)));
         let admin = Caller::tenant("k", "ada".to_owned(), [Scope::Admin]);
         assert!(Scope::ALL.iter().all(|scope| admin.has(*scope)));
+        assert!(admin.is_admin() && !tenant.is_admin());
         assert!(admin.acts_for("grace") && !tenant.acts_for("grace") && tenant.acts_for("ada"));
     }
 }

@@ -17,6 +17,43 @@ pub struct BusinessNumber {
     pub display_phone_number: String,
 }
 
+impl BusinessNumber {
+    /// Returns the ID of the number with this phone number. `None` if there is none, or more than one.
+    pub fn find_id(numbers: &[Self], display_phone_number: &str) -> Option<String> {
+        let mut ids: Vec<&str> = numbers
+            .iter()
+            .filter(|number| number.display_phone_number == display_phone_number)
+            .map(|number| number.phone_number_id.as_str())
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        match ids[..] {
+            [id] => Some(id.to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl From<RegisteredNumber> for BusinessNumber {
+    fn from(number: RegisteredNumber) -> Self {
+        Self { phone_number_id: number.phone_number_id, display_phone_number: number.display_phone_number }
+    }
+}
+
+/// The owner of a number, as pairing needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumberState {
+    /// Whether the number is the deployment's own or registered.
+    pub is_known: bool,
+    /// The session of the owner that an admin assigned the number to.
+    pub assigned_to: Option<SessionId>,
+    /// The session that is linked to the number.
+    pub linked_to: Option<SessionId>,
+    /// The session that the number was linked to until its owner erased it. The number stays reserved for this owner
+    /// until an admin assigns it to another one or releases it.
+    pub reserved_for: Option<SessionId>,
+}
+
 /// A registered number as stored. Missing credentials are those of the number in the deployment's parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredNumber {
@@ -24,7 +61,7 @@ pub struct RegisteredNumber {
     pub phone_number_id: String,
     /// The phone number, digits only.
     pub display_phone_number: String,
-    /// The owner whose session can use the number. `None` if any owner's session can.
+    /// The owner whose session can use the number. `None` if an admin hasn't assigned it.
     #[serde(default)]
     pub owner_id: Option<String>,
     /// The access token that authorizes sends.
@@ -66,6 +103,11 @@ impl RegisteredNumber {
         }
     }
 
+    /// Returns the session that can use the number, if it is assigned to an owner.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.owner_id.as_deref().map(SessionId::for_owner)
+    }
+
     /// Returns whether the session of `owner_id` can use the number.
     pub fn is_for(&self, owner_id: &str) -> bool {
         self.owner_id.as_deref().is_none_or(|own| own == owner_id)
@@ -79,7 +121,7 @@ pub struct NumberRequest {
     pub phone_number_id: String,
     /// The phone number, digits only.
     pub display_phone_number: String,
-    /// The owner whose session can use the number. `None` for the first owner who pairs it.
+    /// The owner whose session can use the number. `None` to assign it to nobody.
     pub owner_id: Option<String>,
     /// The new access token, if any.
     pub access_token: Option<String>,
@@ -88,7 +130,7 @@ pub struct NumberRequest {
 }
 
 impl NumberRequest {
-    /// Returns the session that can use the number, if it is reserved for an owner.
+    /// Returns the session that can use the number, if it is assigned to an owner.
     pub fn session_id(&self) -> Option<SessionId> {
         self.owner_id.as_deref().map(SessionId::for_owner)
     }
@@ -97,4 +139,24 @@ impl NumberRequest {
 /// Returns whether `text` can be Meta's ID of a number: 1 to 20 digits.
 pub fn is_phone_number_id(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ambiguous_phone_number_has_no_id() {
+        let number = |id: &str, display: &str| BusinessNumber {
+            phone_number_id: id.to_owned(),
+            display_phone_number: display.to_owned(),
+        };
+        let numbers = [number("1", "15550001111"), number("1", "15550001111"), number("2", "15550002222")];
+        assert_eq!(BusinessNumber::find_id(&numbers, "15550001111").as_deref(), Some("1"));
+        assert_eq!(BusinessNumber::find_id(&numbers, "15550002222").as_deref(), Some("2"));
+        assert_eq!(BusinessNumber::find_id(&numbers, "1555000"), None);
+        assert_eq!(BusinessNumber::find_id(&numbers, ""), None);
+        let twice = [number("1", "15550001111"), number("2", "15550001111")];
+        assert_eq!(BusinessNumber::find_id(&twice, "15550001111"), None);
+    }
 }

@@ -2,15 +2,18 @@
 //! QR code and sends the text, the webhook receives the code on a business number, and Qasid links the session to that
 //! number.
 //!
-//! The text contains the session ID and the code, so one conditional write on the session's item decides. Codes need no
-//! items of their own, and a new code replaces the previous one.
+//! The text contains the session ID and the code, so the session's item tells whether it is an attempt to pair. Codes
+//! need no items of their own, and a new code replaces the previous one. [`decide`] has the rules.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::id::SessionId;
+use crate::domain::{id::SessionId, number::NumberState, session::Session, time::Timestamp};
 
 const PREFIX: &str = "qasid-";
+
+/// The maximum number of tokens to read in a text. A phone can have the text of an earlier QR code in its draft.
+const MAX_TOKENS: usize = 3;
 
 /// The secret of a QR code: 32 hexadecimal digits with 122 random bits.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,12 +59,28 @@ pub fn number_of_link(link: &str) -> Option<&str> {
     link.strip_prefix("https://wa.me/")?.split_once('?').map(|(number, _)| number)
 }
 
-/// Finds the pairing token in the text of a message. Returns `None` for other texts.
+/// Finds the pairing tokens in the text of a message, at most three. Whether a token is an attempt to pair depends on
+/// the session that it names: see [`decide`].
 ///
 /// The owner can have changed the words around the token, and a phone its case.
-pub fn pairing_attempt(text: &str) -> Option<PairingAttempt> {
+pub fn pairing_attempts(text: &str) -> Vec<PairingAttempt> {
     let text = text.to_ascii_lowercase();
-    let token = text.get(text.find(PREFIX)? + PREFIX.len()..)?;
+    let mut attempts = Vec::new();
+    for (at, prefix) in text.match_indices(PREFIX) {
+        if let Some(attempt) = text.get(at + prefix.len()..).and_then(parse_token)
+            && !attempts.contains(&attempt)
+        {
+            attempts.push(attempt);
+        }
+        if attempts.len() == MAX_TOKENS {
+            break;
+        }
+    }
+    attempts
+}
+
+/// Parses the token at the start of a text, without its prefix.
+fn parse_token(token: &str) -> Option<PairingAttempt> {
     let (session, code) = (token.get(..32)?, token.get(33..65)?);
     let hex = |digits: &str| digits.bytes().all(|b| b.is_ascii_hexdigit());
     if token.as_bytes().get(32) != Some(&b'-') || !hex(code) {
@@ -79,9 +98,91 @@ pub enum PairingRefusal {
     /// The number is linked to another session.
     #[error("This WhatsApp number is already linked to another session.")]
     NumberTaken,
-    /// The number is reserved for another owner.
+    /// An admin assigned the number to another owner.
     #[error("This WhatsApp number belongs to another owner.")]
     OtherOwner,
+    /// The text was sent to another number than the one that the QR code leads to.
+    #[error(
+        "The text of the QR code was sent to another WhatsApp number. Scan the QR code and send the text unchanged."
+    )]
+    WrongNumber,
+    /// The number is neither the deployment's own nor registered.
+    #[error("This deployment doesn't have the WhatsApp number. Ask an administrator to register it.")]
+    UnknownNumber,
+    /// The number's former owner erased their session, and no admin has released the number since.
+    #[error("This WhatsApp number is reserved for its former owner. Ask an administrator to release it.")]
+    Reserved,
+    /// The number has no owner, and no admin has approved the session.
+    #[error("This WhatsApp number has no owner yet. Ask an administrator to assign it to you.")]
+    NotApproved,
+}
+
+/// The rules of a deployment for pairing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PairingPolicy {
+    /// Whether any session can be linked to a number without an owner, instead of approved sessions only.
+    pub is_open: bool,
+}
+
+/// What to do with a text that contains a pairing token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairingDecision {
+    /// The text is an ordinary message: its token isn't a code of a session that waits to be paired.
+    OrdinaryMessage,
+    /// The session can't be linked. The text is no message, because it has the session's code.
+    Refuse(PairingRefusal),
+    /// Link the session to the number.
+    Link,
+}
+
+/// Decides what to do with a pairing attempt, sent at `sent_at` to the number `phone_number_id`.
+///
+/// Only the session's current or last code makes a text a pairing attempt. Anyone can know a session's ID, but only its
+/// owner a code. A session can be linked to the number that its QR code leads to, if that number
+///
+/// - is the deployment's own or registered,
+/// - isn't linked to another session,
+/// - is assigned to the session's owner, or to nobody. In the latter case, it is reserved for the session's owner, or it
+///   isn't reserved and an admin has approved the session or the deployment has open pairing.
+pub fn decide(
+    attempt: &PairingAttempt,
+    session: &Session,
+    phone_number_id: &str,
+    number: &NumberState,
+    policy: PairingPolicy,
+    sent_at: Timestamp,
+) -> PairingDecision {
+    let is_current = session.pairing_code.as_ref() == Some(&attempt.code);
+    let is_last = session.last_pairing_code.as_ref() == Some(&attempt.code);
+    if session.is_connected || session.id != attempt.session_id || !(is_current || is_last) {
+        return PairingDecision::OrdinaryMessage;
+    }
+    let is_other = |holder: Option<SessionId>| holder.is_some_and(|holder| holder != session.id);
+    let is_ours = |holder: Option<SessionId>| holder == Some(session.id);
+    let is_granted = is_ours(number.assigned_to)
+        || is_ours(number.linked_to)
+        || is_ours(number.reserved_for)
+        || session.is_approved
+        || policy.is_open;
+    let is_valid = is_current && session.qr_expires_at.is_some_and(|expires_at| sent_at <= expires_at);
+    let refusal = if is_other(number.assigned_to) {
+        PairingRefusal::OtherOwner
+    } else if is_other(number.linked_to) {
+        PairingRefusal::NumberTaken
+    } else if session.qr_phone_number_id.as_deref() != Some(phone_number_id) {
+        PairingRefusal::WrongNumber
+    } else if !number.is_known {
+        PairingRefusal::UnknownNumber
+    } else if is_other(number.reserved_for) {
+        PairingRefusal::Reserved
+    } else if !is_granted {
+        PairingRefusal::NotApproved
+    } else if !is_valid {
+        PairingRefusal::Expired
+    } else {
+        return PairingDecision::Link;
+    };
+    PairingDecision::Refuse(refusal)
 }
 
 #[cfg(test)]

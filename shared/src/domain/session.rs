@@ -9,6 +9,7 @@ use crate::domain::{
     country::Country,
     id::SessionId,
     message::Channel,
+    number::BusinessNumber,
     pairing::{PairingCode, pairing_link},
     time::Timestamp,
 };
@@ -61,6 +62,16 @@ pub struct Session {
     /// The secret inside `qr`. Sending it to a business number links the number to this session, so it is never
     /// returned.
     pub pairing_code: Option<PairingCode>,
+    /// The number that `qr` leads to, and the only one that it can be paired with.
+    #[serde(default)]
+    pub qr_phone_number_id: Option<String>,
+    /// The code that `pairing_code` has replaced. It can't be paired any more, but it is still a secret.
+    #[serde(default)]
+    pub last_pairing_code: Option<PairingCode>,
+    /// Whether an admin created the session or repeated its creation. Only then can it be paired with a number that has
+    /// no owner, unless the deployment has open pairing.
+    #[serde(default)]
+    pub is_approved: bool,
     /// Why the last pairing attempt was rejected, as a sentence for the owner.
     pub pairing_error: Option<String>,
     /// Meta's ID of the linked number. A worker session has its own ID instead.
@@ -127,6 +138,8 @@ pub struct SettingsChange {
 pub struct Qr {
     /// The link to encode.
     pub link: String,
+    /// Meta's ID of the number that the link leads to.
+    pub phone_number_id: String,
     /// The one-time code inside the link.
     pub code: PairingCode,
     /// When the code expires.
@@ -134,11 +147,10 @@ pub struct Qr {
 }
 
 impl Qr {
-    /// Creates a QR code for `session_id`. Its link opens a chat with the business number `display_phone_number`
-    /// (digits only).
-    pub fn new(session_id: SessionId, display_phone_number: &str, code: PairingCode, now: Timestamp) -> Self {
-        let link = pairing_link(display_phone_number, session_id, &code);
-        Self { link, code, expires_at: now.after(QR_LIFETIME) }
+    /// Creates a QR code for `session_id`. Its link opens a chat with `number`.
+    pub fn new(session_id: SessionId, number: BusinessNumber, code: PairingCode, now: Timestamp) -> Self {
+        let link = pairing_link(&number.display_phone_number, session_id, &code);
+        Self { link, phone_number_id: number.phone_number_id, code, expires_at: now.after(QR_LIFETIME) }
     }
 }
 
@@ -166,6 +178,9 @@ impl Session {
             qr: None,
             qr_expires_at: None,
             pairing_code: None,
+            qr_phone_number_id: None,
+            last_pairing_code: None,
+            is_approved: false,
             pairing_error: None,
             phone_number_id: None,
             channel: Channel::CloudApi,
@@ -181,6 +196,7 @@ impl Session {
             session.qr = Some(qr.link);
             session.qr_expires_at = Some(qr.expires_at);
             session.pairing_code = Some(qr.code);
+            session.qr_phone_number_id = Some(qr.phone_number_id);
         }
         session
     }
@@ -267,7 +283,11 @@ mod tests {
     #[test]
     fn qr_code_expires_after_five_minutes() {
         let code = PairingCode::from_random(Uuid::from_u128(7));
-        let qr = Qr::new(SessionId::for_owner("ada"), "15550001111", code, at(1_000));
+        let number = BusinessNumber {
+            phone_number_id: "106540352242922".to_owned(),
+            display_phone_number: "15550001111".to_owned(),
+        };
+        let qr = Qr::new(SessionId::for_owner("ada"), number, code, at(1_000));
         let mut session = Session::new("ada".to_owned(), Some(qr), at(1_000));
         assert!(matches!(session.qr_state(at(1_299)), QrState::Valid(_, expires_at) if expires_at == at(1_300)));
         assert_eq!(session.qr_state(at(1_300)), QrState::Expired);

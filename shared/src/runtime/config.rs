@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    domain::{auto_reply::Limits, number::BusinessNumber},
+    domain::{auto_reply::Limits, number::BusinessNumber, pairing::PairingPolicy},
     services::{authentication::TokenIssuer, deliver::Settings},
 };
 
@@ -107,6 +107,11 @@ impl Environment {
             phone_number_id: self.phone_number_id()?,
             display_phone_number: self.optional("DISPLAY_PHONE_NUMBER")?,
         })
+    }
+
+    /// `OPEN_PAIRING`: `Yes` if any session can be linked to a number without an owner.
+    pub fn pairing_policy(self) -> PairingPolicy {
+        PairingPolicy { is_open: self.optional("OPEN_PAIRING").as_deref() == Some("Yes") }
     }
 
     /// `MESSAGES_PER_SECOND` and `UNKNOWN_DEADLINE_SECONDS`: the settings of `deliver`.

@@ -117,7 +117,9 @@ impl Startup {
 
     /// The webhook and the guard in front of it.
     pub async fn webhook(&self) -> Result<(Webhook, OriginGuard), StartError> {
-        let webhook = Webhook::new(Receiver::new(self.store()?, self.system), self.credentials()?, self.system);
+        let (own_number, policy) = (self.environment.business_number(), self.environment.pairing_policy());
+        let receiver = Receiver::new(self.store()?, self.system, own_number, policy);
+        let webhook = Webhook::new(receiver, self.credentials()?, self.system);
         let origin_guard = self.origin_guard()?;
         let number = self.environment.phone_number_id().unwrap_or_default();
         tokio::join!(origin_guard.warm_up(), webhook.warm_up(&number));

@@ -7,17 +7,18 @@ mod authorization;
 mod events;
 mod messages;
 mod number_owners;
+mod pairing;
 mod task;
 
 use futures_util::{StreamExt, stream};
 
 use self::{number_owners::NumberOwners, task::Task};
 use crate::{
-    domain::{message::Receipt, pairing::PairingAttempt, system::System},
+    domain::{message::Receipt, number::BusinessNumber, pairing::PairingPolicy, system::System},
     services::credentials::WebhookApp,
-    store::{Applied, Pairing, Store, StoreError},
+    store::{Applied, Store, StoreError},
     telemetry::{self, Metric, Metrics},
-    whatsapp::{ContactUpdate, InvalidJson, ReceivedMessage, updates},
+    whatsapp::{ContactUpdate, InvalidJson, updates},
 };
 
 /// The maximum number of concurrent DynamoDB requests. One vCPU signs about this many without queueing.
@@ -29,6 +30,8 @@ pub struct Receiver {
     store: Store,
     system: System,
     number_owners: NumberOwners,
+    own_number: Option<BusinessNumber>,
+    pairing_policy: PairingPolicy,
     metrics: Metrics,
 }
 
@@ -44,10 +47,15 @@ pub enum ReceiveError {
 }
 
 impl Receiver {
-    /// Creates a receiver.
-    pub fn new(store: Store, system: System) -> Self {
+    /// Creates a receiver. `own_number` is the deployment's own.
+    pub fn new(
+        store: Store,
+        system: System,
+        own_number: Option<BusinessNumber>,
+        pairing_policy: PairingPolicy,
+    ) -> Self {
         let number_owners = NumberOwners::new(store.clone(), system);
-        Self { store, system, number_owners, metrics: Metrics::default() }
+        Self { store, system, number_owners, own_number, pairing_policy, metrics: Metrics::default() }
     }
 
     /// Opens the connection to the table and caches the owner of the deployment's own number.
@@ -89,7 +97,7 @@ impl Receiver {
     async fn run(&self, task: Task) -> Result<(), StoreError> {
         match task {
             Task::Messages(conversation) => self.store_messages(conversation).await,
-            Task::Pair { attempt, received } => self.pair(&attempt, *received).await,
+            Task::Pair { attempts, received } => self.pair(&attempts, *received).await,
             Task::Statuses { updates } => {
                 for (update, key) in updates {
                     self.apply_status(&update, key).await?;
@@ -112,22 +120,6 @@ impl Receiver {
                     }
                 }
             }
-        }
-    }
-
-    async fn pair(&self, attempt: &PairingAttempt, received: ReceivedMessage) -> Result<(), StoreError> {
-        let number = &received.phone_number_id;
-        let outcome = self.store.sessions().pair(attempt, number, received.message.timestamp).await?;
-        tracing::info!(session_id = %attempt.session_id, ?outcome, "pairing attempted");
-        match outcome {
-            Pairing::Paired => {
-                self.number_owners.forget(number);
-                let owner = self.number_owners.get(number).await?;
-                self.number_owners.record_account(number, received.waba_id, owner.as_ref()).await
-            }
-            Pairing::Refused(_) => Ok(()),
-            // The text only looks like a pairing code.
-            Pairing::UnknownSession => self.store_messages(received.into()).await,
         }
     }
 

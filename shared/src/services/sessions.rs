@@ -58,12 +58,14 @@ pub enum QrCode {
     Ready(String, Timestamp),
 }
 
-/// Returns the owner's session, and creates it if it doesn't exist. Without a number, a worker pairs the session.
+/// Returns the owner's session, and creates it if it doesn't exist. Without a number, a worker pairs the session. A call
+/// of an admin approves the session, also if it exists.
 pub async fn create(
     store: &Store,
     system: System,
     own_number: Option<BusinessNumber>,
     new: NewSession,
+    is_admin: bool,
 ) -> Result<Created, SessionError> {
     let number = match &new.phone_number_id {
         Some(wanted) => Some(find_number(store, own_number, wanted, &new.owner_id).await?),
@@ -72,11 +74,17 @@ pub async fn create(
     let now = system.now();
     let qr = number.map(|number| {
         let code = PairingCode::from_random(system.random_uuid());
-        Qr::new(SessionId::for_owner(&new.owner_id), &number.display_phone_number, code, now)
+        Qr::new(SessionId::for_owner(&new.owner_id), number, code, now)
     });
-    let session = Session::new(new.owner_id, qr, now).with_settings(new.settings);
-    session.consent_words().check()?;
-    Ok(store.sessions().create(session).await?)
+    let new = Session { is_approved: is_admin, ..Session::new(new.owner_id, qr, now).with_settings(new.settings) };
+    new.consent_words().check()?;
+    match store.sessions().create(new).await? {
+        Created::Existing(session) if is_admin && !session.is_approved => {
+            // The owner can have erased the session in between.
+            Ok(Created::Existing(store.sessions().approve(session.id).await?.unwrap_or(session)))
+        }
+        created => Ok(created),
+    }
 }
 
 /// Returns the number that the caller names. A number of another owner gives the same error as one that doesn't exist.
@@ -88,10 +96,7 @@ async fn find_number(
 ) -> Result<BusinessNumber, SessionError> {
     let registered = if is_phone_number_id(wanted) { store.numbers().get(wanted).await? } else { None };
     let found = match registered {
-        Some(number) => number.is_for(owner_id).then_some(BusinessNumber {
-            phone_number_id: number.phone_number_id,
-            display_phone_number: number.display_phone_number,
-        }),
+        Some(number) => number.is_for(owner_id).then(|| number.into()),
         None => own_number.filter(|own| own.phone_number_id == wanted),
     };
     found.ok_or(SessionError::UnknownNumber)
@@ -151,12 +156,15 @@ async fn rotate_qr(
     own_number: Option<&BusinessNumber>,
     session: &Session,
 ) -> Result<(), StoreError> {
-    let before = session.qr.as_deref().and_then(number_of_link);
-    let number = before.or(own_number.map(|number| number.display_phone_number.as_str()));
-    if let (Channel::CloudApi, Some(number)) = (session.channel, number) {
+    let display_phone_number = session.qr.as_deref().and_then(number_of_link);
+    let before = session.qr_phone_number_id.as_deref().zip(display_phone_number).map(|(id, display)| BusinessNumber {
+        phone_number_id: id.to_owned(),
+        display_phone_number: display.to_owned(),
+    });
+    if let (Channel::CloudApi, Some(number)) = (session.channel, before.or(own_number.cloned())) {
         let code = PairingCode::from_random(system.random_uuid());
         let qr = Qr::new(session.id, number, code, system.now());
-        store.sessions().rotate_qr(session.id, session.qr_expires_at, &qr).await?;
+        store.sessions().rotate_qr(session, &qr).await?;
     }
     Ok(())
 }

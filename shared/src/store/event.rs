@@ -35,6 +35,8 @@ pub enum EventOwner {
     Number(String),
     /// A WhatsApp Business account: each of its numbers lists the event.
     Account(String),
+    /// A WhatsApp Business account: each of its numbers lists the event, for admins only.
+    AccountAdmins(String),
     /// No known number or account.
     Unknown,
 }
@@ -85,9 +87,11 @@ impl Events<'_> {
         owner: &EventOwner,
         encoding: Option<&str>,
     ) -> Result<(), StoreError> {
-        let (field, waba_id) = (event.field.as_str(), event.waba_id.as_deref().unwrap_or_default());
-        let time = event.time.as_deref().unwrap_or_default();
-        let id = content_id(&format!("{field}\n{waba_id}\n{time}\n{}", event.raw));
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        // The number is a part, because the app of one number can't send an event for another: see `WebhookApp`. It must
+        // not take the place of the same event from an app that can.
+        let (named, waba_id, time) = (text(&event.phone_number_id), text(&event.waba_id), text(&event.time));
+        let id = content_id(&format!("{}\n{named}\n{waba_id}\n{time}\n{}", event.field, event.raw));
         let lifetime = if event.reason.is_some() { UNREAD_LIFETIME } else { LIFETIME };
         let raw = self.0.put_raw_parts(&id.to_string(), &event.raw, Some(lifetime)).await?;
         let now = self.0.system.now();
@@ -117,16 +121,22 @@ impl Events<'_> {
         self.0.put_if_absent("storing an event", item).await
     }
 
-    /// Returns a page of the events of these owners, newest first.
+    /// Returns a page of the events of these owners that were stored since `since`, newest first.
     pub async fn list(
         self,
         owners: &[EventOwner],
+        since: Option<Timestamp>,
         after: Option<Position>,
         limit: usize,
     ) -> Result<Page<StoredEvent>, StoreError> {
         let mut segments = Vec::with_capacity(owners.len());
         for owner in owners {
-            segments.push(self.list_of(owner, after, limit).await?);
+            let mut segment = self.list_of(owner, after, limit).await?;
+            if let Some(since) = since {
+                segment.items.retain(|(position, _)| position.at >= since);
+                segment.reached = segment.reached.filter(|position| position.at >= since);
+            }
+            segments.push(segment);
         }
         Ok(merge(segments, Order::Descending, limit, |_| true))
     }

@@ -47,6 +47,22 @@ impl Key {
         Self::new(format!("SESSION#{id}"), "SESSION")
     }
 
+    /// Returns whether this is the key of a session.
+    pub(crate) fn is_session(&self) -> bool {
+        self.pk.starts_with("SESSION#") && self.sk == "SESSION"
+    }
+
+    /// What became of a message with a session's pairing code.
+    pub(crate) fn pairing(session_id: SessionId, wamid: &str) -> Self {
+        Self::new(pairing_pk(session_id), format!("PAIRING#{}", content_id(wamid)))
+    }
+
+    /// Returns whether this is the key of a pairing attempt.
+    pub(crate) fn is_pairing(&self) -> bool {
+        self.pk.starts_with("PAIRING#")
+    }
+
+    /// The session that is linked to a number, or the one that it is reserved for.
     pub(crate) fn number(phone_number_id: &str) -> Self {
         Self::new(format!("NUMBER#{phone_number_id}"), "NUMBER")
     }
@@ -216,6 +232,7 @@ pub(crate) fn events_key(owner: &EventOwner) -> String {
     match owner {
         EventOwner::Number(id) => format!("EVENTS#NUMBER#{id}"),
         EventOwner::Account(id) => format!("EVENTS#ACCOUNT#{id}"),
+        EventOwner::AccountAdmins(id) => format!("EVENTS#ACCOUNT_ADMINS#{id}"),
         EventOwner::Unknown => "EVENTS#UNKNOWN".to_owned(),
     }
 }
@@ -252,6 +269,11 @@ pub(crate) fn saved_names_pk(session_id: impl fmt::Display) -> String {
 
 pub(crate) fn wamid_pk(phone_number_id: &str, wamid: &str) -> String {
     format!("WAMID#{phone_number_id}#{wamid}")
+}
+
+/// Partition key of the pairing attempts of a session.
+pub(crate) fn pairing_pk(session_id: SessionId) -> String {
+    format!("PAIRING#{session_id}")
 }
 
 fn chat_pk(id: ChatId) -> String {

@@ -1,5 +1,5 @@
-//! Traces of wamids without a stored message: a message to a number without a session, an early update, or a payload
-//! that could not be parsed. A trace reads these items and stores nothing itself.
+//! Traces of wamids without a stored message: a message to a number without a session, a pairing attempt, an early update,
+//! or a payload that could not be parsed. A trace reads these items and stores nothing itself.
 
 use std::time::Duration;
 
@@ -11,9 +11,10 @@ use super::{
     event::EVENT,
     item::{self, Item, string},
     keys::{Key, wamid_key},
+    pairing::PAIRING,
 };
 use crate::domain::{
-    id::MessageId,
+    id::{MessageId, SessionId},
     inbound::Inbound,
     message::{Receipt, Source},
     time::Timestamp,
@@ -30,6 +31,26 @@ const UNOWNED: &str = "unowned_message";
 pub enum MessageTrace {
     /// No session owns the number.
     NoSession {
+        /// When it was received.
+        received_at: Option<Timestamp>,
+        /// When the item expires, in seconds since 1970.
+        expires_at: Option<i64>,
+    },
+    /// The message linked a session to the number.
+    Paired {
+        /// The session.
+        session_id: SessionId,
+        /// When it was received.
+        received_at: Option<Timestamp>,
+        /// When the item expires, in seconds since 1970.
+        expires_at: Option<i64>,
+    },
+    /// The message had a session's pairing code, but couldn't link the session.
+    PairingRefused {
+        /// The session.
+        session_id: SessionId,
+        /// Why it couldn't be linked.
+        reason: String,
         /// When it was received.
         received_at: Option<Timestamp>,
         /// When the item expires, in seconds since 1970.
@@ -75,6 +96,17 @@ pub enum MessageTrace {
     },
 }
 
+/// The items that a trace can contain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceScope {
+    /// The number of the wamid. `None` for a session that isn't linked to one.
+    pub phone_number_id: Option<String>,
+    /// The session whose pairing attempts the trace contains. `None` for those of every session.
+    pub session_id: Option<SessionId>,
+    /// The time from which the trace contains what the number received. `None` for all of it.
+    pub since: Option<Timestamp>,
+}
+
 /// The attributes of these items.
 #[derive(Deserialize)]
 struct TraceItem {
@@ -90,6 +122,8 @@ struct TraceItem {
     #[serde(default)]
     wamid: Option<String>,
     #[serde(default)]
+    session_id: Option<SessionId>,
+    #[serde(default)]
     receipt: Option<Receipt>,
     #[serde(default)]
     at: Option<Timestamp>,
@@ -100,6 +134,12 @@ impl TraceItem {
         let (received_at, expires_at) = (self.received_at, self.expires_at);
         Some(match self.entity.as_str() {
             UNOWNED => MessageTrace::NoSession { received_at, expires_at },
+            PAIRING => match (self.session_id?, self.reason) {
+                (session_id, None) => MessageTrace::Paired { session_id, received_at, expires_at },
+                (session_id, Some(reason)) => {
+                    MessageTrace::PairingRefused { session_id, reason, received_at, expires_at }
+                }
+            },
             EARLY_STATUS => MessageTrace::EarlyStatus { status: self.receipt?, at: self.at?, received_at, expires_at },
             EARLY_ACTION => MessageTrace::EarlyAction { wamid: self.wamid?, received_at, expires_at },
             EVENT if self.reason.is_none() => MessageTrace::Event { field: self.field?, received_at, expires_at },
@@ -135,9 +175,19 @@ impl Messages<'_> {
     }
 
     /// Returns the trace of a wamid.
-    pub async fn trace(self, phone_number_id: &str, wamid: &str) -> Result<Vec<MessageTrace>, StoreError> {
-        let mut items = self.items_by_wamid(phone_number_id, wamid).await?;
-        items.extend(self.events_with_wamid(phone_number_id, wamid).await?);
+    pub async fn trace(self, wamid: &str, scope: &TraceScope) -> Result<Vec<MessageTrace>, StoreError> {
+        let mut items = Vec::new();
+        if let Some(number) = &scope.phone_number_id {
+            items.extend(self.items_by_wamid(number, wamid).await?);
+            items.extend(self.indexed_items(number, wamid, scope.session_id).await?);
+        }
+        if let Some(since) = scope.since.map(|since| since.to_string()) {
+            let is_later = |item: &Item| item.get("received_at").and_then(|at| at.as_s().ok()) >= Some(&since);
+            items.retain(is_later);
+        }
+        if let Some(session_id) = scope.session_id {
+            items.extend(self.0.get("reading a pairing attempt", &Key::pairing(session_id, wamid)).await?);
+        }
         let items: Result<Vec<TraceItem>, StoreError> =
             items.into_iter().map(|item| item::read("message trace", item)).collect();
         let now = self.0.system.now().seconds();
@@ -146,7 +196,13 @@ impl Messages<'_> {
         Ok(items?.into_iter().filter(is_live).filter_map(TraceItem::trace).collect())
     }
 
-    async fn events_with_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
+    /// Returns events, and without a session the pairing attempts of every session.
+    async fn indexed_items(
+        self,
+        phone_number_id: &str,
+        wamid: &str,
+        session_id: Option<SessionId>,
+    ) -> Result<Vec<Item>, StoreError> {
         let output = self
             .0
             .client
@@ -159,7 +215,8 @@ impl Messages<'_> {
             .send()
             .await
             .map_err(StoreError::request("querying events by wamid"))?;
-        let keys: Vec<Key> = output.items().iter().filter_map(Key::from_item).collect();
+        let is_wanted = |key: &Key| session_id.is_none() || !key.is_pairing();
+        let keys: Vec<Key> = output.items().iter().filter_map(Key::from_item).filter(is_wanted).collect();
         if keys.is_empty() {
             return Ok(Vec::new());
         }

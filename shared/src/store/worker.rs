@@ -72,7 +72,7 @@ impl Sessions<'_> {
             .set("qr_expires_at", now.after(lifetime))
             .set("channel", WORKER)
             .set("updated_at", now)
-            .remove(["pairing_code", "pairing_error"])
+            .remove(["pairing_code", "last_pairing_code", "qr_phone_number_id", "pairing_error"])
             .condition(("is_connected = ?", false))
             .condition(AVAILABLE);
         self.0.item_after("setting a QR code", SESSION, update).await
@@ -97,6 +97,8 @@ impl Sessions<'_> {
                 "qr",
                 "qr_expires_at",
                 "pairing_code",
+                "last_pairing_code",
+                "qr_phone_number_id",
                 "pairing_error",
             ]);
         }
@@ -229,7 +231,7 @@ impl Store {
     /// Runs an update and returns the item after it, whether the condition held or not; `None` if there is no such
     /// item. The SDK retries an update whose response was lost, so the caller checks whether the item has what it
     /// wrote.
-    async fn item_after<T: DeserializeOwned>(
+    pub(super) async fn item_after<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         kind: &'static str,

@@ -19,7 +19,10 @@ impl Receiver {
         let owner = match (&event.phone_number_id, &event.waba_id) {
             (Some(number), _) => EventOwner::Number(number.clone()),
             (None, Some(account)) if event.reason.is_none() && self.store.numbers().has_account(account).await? => {
-                EventOwner::Account(account.clone())
+                match event.is_shared && !event.names_number() {
+                    true => EventOwner::Account(account.clone()),
+                    false => EventOwner::AccountAdmins(account.clone()),
+                }
             }
             _ => EventOwner::Unknown,
         };

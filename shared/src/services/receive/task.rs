@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     domain::{
         inbound::Inbound,
-        message::Source,
+        message::{MessageType, Source},
         message_key::MessageKey,
-        pairing::{PairingAttempt, pairing_attempt},
+        pairing::{PairingAttempt, pairing_attempts},
         status_update::{PaymentUpdate, StatusUpdate},
         webhook_event::WebhookEvent,
     },
@@ -17,7 +17,7 @@ use crate::{
 /// Updates of a webhook that have to be stored together or in order.
 pub(super) enum Task {
     Messages(Conversation),
-    Pair { attempt: PairingAttempt, received: Box<ReceivedMessage> },
+    Pair { attempts: Vec<PairingAttempt>, received: Box<ReceivedMessage> },
     Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
     Payment(PaymentUpdate),
     Event(WebhookEvent),
@@ -74,9 +74,9 @@ pub(super) fn group(updates: Vec<Update>) -> Vec<Task> {
 }
 
 fn add_message(received: ReceivedMessage, tasks: &mut Vec<Task>, conversations: &mut HashMap<String, usize>) {
-    let is_live = received.source.is_none() && !received.message.from_me;
-    if let Some(attempt) = received.message.body.as_deref().filter(|_| is_live).and_then(pairing_attempt) {
-        tasks.push(Task::Pair { attempt, received: Box::new(received) });
+    let attempts = pairing_attempts(pairing_text(&received).unwrap_or_default());
+    if !attempts.is_empty() {
+        tasks.push(Task::Pair { attempts, received: Box::new(received) });
         return;
     }
     let identity = received.peer.addresses[0].identity();
@@ -101,4 +101,11 @@ fn add_message(received: ReceivedMessage, tasks: &mut Vec<Task>, conversations: 
             tasks.push(Task::Messages(received.into()));
         }
     }
+}
+
+/// Returns the text of a message that can pair a session: a live text from a contact.
+fn pairing_text(received: &ReceivedMessage) -> Option<&str> {
+    let ReceivedMessage { source, message, .. } = received;
+    let can_pair = source.is_none() && !message.from_me && message.kind == MessageType::Text;
+    message.body.as_deref().filter(|_| can_pair)
 }

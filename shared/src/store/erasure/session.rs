@@ -1,5 +1,7 @@
 //! Erasure of a session and its data.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -16,7 +18,7 @@ use crate::{
         EventOwner,
         chat::CHAT,
         item::{self, Item, string},
-        keys::{Key, events_key, inbox_key, saved_names_pk},
+        keys::{Key, events_key, inbox_key, pairing_pk, saved_names_pk},
         transaction::Transaction,
         update::Condition,
     },
@@ -29,22 +31,21 @@ const PARALLEL: usize = 8;
 const PAGE: i32 = 100;
 
 impl Erasures<'_> {
-    /// Deletes a session and its claim of a number, and writes the request to erase its data, in one transaction.
-    /// Returns `None` if the session no longer exists.
+    /// Deletes a session, turns its claim of a number into a reservation for its owner, and writes the request to erase
+    /// its data, in one transaction. Returns `None` if the session no longer exists.
     pub async fn start_session(self, session: &Session) -> Result<Option<Erasure>, StoreError> {
         let operation = "starting to erase a session";
         let mut session = session.clone();
         for _ in 0..ROUNDS {
             let mut erasure = Erasure::new(Target::Session(session.id), session.id, self.0.system.now());
             erasure.phone_number_id = session.phone_number_id.clone();
-            // Refused if the session was paired concurrently: its number has to be released too.
+            // Refused if the session was paired concurrently: its number has to be reserved too.
             let unchanged = Condition::equals("phone_number_id", session.phone_number_id.as_ref());
             let unchanged = unchanged.and("attribute_exists(pk)".into());
             let mut actions =
                 vec![self.put_request(&erasure)?, self.0.delete_action(&Key::session(session.id), unchanged)];
             if let Some(number) = &session.phone_number_id {
-                let ours = ("attribute_not_exists(pk) OR session_id = ?", session.id);
-                actions.push(self.0.delete_action(&Key::number(number), ours));
+                actions.push(self.0.numbers().reserve(number, session.id).await?);
             }
             if let Transaction::Committed = self.0.transact(operation, actions).await? {
                 return Ok(Some(erasure));
@@ -77,10 +78,15 @@ impl Erasures<'_> {
             }
         }
         if let Some(number) = &erasure.phone_number_id {
+            // A new owner keeps the events that they see.
+            let owner = self.0.numbers().owner(number).await?.filter(|owner| owner.session_id != session_id);
+            let cutoff = owner.map_or(cutoff, |owner| cutoff.min(owner.linked_at.before(Duration::from_millis(1))));
             self.erase_events(&EventOwner::Number(number.clone()), cutoff).await?;
         }
-        self.erase_rules(session_id, cutoff).await?;
-        self.erase_saved_names(session_id, cutoff).await?;
+        // A new session with the same id keeps its own.
+        self.erase_partition(Key::session(session_id).pk, "created_at", cutoff).await?;
+        self.erase_partition(pairing_pk(session_id), "received_at", cutoff).await?;
+        self.erase_partition(saved_names_pk(session_id), "received_at", cutoff).await?;
         Ok(all)
     }
 
@@ -150,36 +156,19 @@ impl Erasures<'_> {
         }
     }
 
-    /// Deletes the rules of a session. A new session with the same id keeps its own.
-    async fn erase_rules(self, session_id: SessionId, cutoff: Timestamp) -> Result<(), StoreError> {
-        let output = self
-            .0
-            .client
-            .query()
-            .table_name(&self.0.table)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", string(Key::session(session_id).pk))
-            .send()
-            .await
-            .map_err(StoreError::request("reading a session's rules"))?;
-        let is_old = |item: &&Item| text(item, "created_at") <= Some(&cutoff.to_string());
-        let keys = output.items().iter().filter(is_old).filter_map(Key::from_item);
-        self.delete_all(keys.filter(|key| *key != Key::session(session_id)).collect()).await
-    }
-
-    /// Deletes the saved names of a session. A new session with the same id keeps its own.
-    async fn erase_saved_names(self, session_id: SessionId, cutoff: Timestamp) -> Result<(), StoreError> {
+    /// Deletes the items of a partition, except a session, that were stored up to `cutoff` by their attribute `stored_at`.
+    async fn erase_partition(self, pk: String, stored_at: &str, cutoff: Timestamp) -> Result<(), StoreError> {
         let query = self
             .0
             .client
             .query()
             .table_name(&self.0.table)
             .key_condition_expression("pk = :pk")
-            .filter_expression("received_at <= :cutoff")
-            .expression_attribute_values(":pk", string(saved_names_pk(session_id)))
+            .filter_expression(format!("{stored_at} <= :cutoff"))
+            .expression_attribute_values(":pk", string(pk))
             .expression_attribute_values(":cutoff", string(cutoff.to_string()));
-        let keys = self.0.query_keys("reading saved names to erase", query).await?;
-        self.delete_all(keys).await
+        let keys = self.0.query_keys("reading items of a session to erase", query).await?;
+        self.delete_all(keys.into_iter().filter(|key| !key.is_session()).collect()).await
     }
 
     /// Returns a page of a partition of the `inbox` index, and the start of the next page.

@@ -9,7 +9,11 @@ use super::{
     saved_name,
     status::{self, ParsedStatus},
 };
-use crate::domain::{message::Source, webhook_event::WebhookEvent};
+use crate::domain::{
+    message::Source,
+    number::is_phone_number_id,
+    webhook_event::{WebhookEvent, is_shared_by_account},
+};
 
 /// The maximum length of a phone number ID, in bytes.
 const NUMBER_ID_LIMIT: usize = 128;
@@ -78,7 +82,7 @@ impl Parser {
                     let parse = |raw| parse(&Object::parse(raw)?);
                     entries.into_iter().filter_map(parse).for_each(|update| self.contact(Some(update)));
                 }
-                self.event(None, raw, None);
+                self.account_event(&value, raw);
                 true
             }
         };
@@ -203,20 +207,40 @@ impl Parser {
         self.field = outer;
     }
 
+    /// Adds an event of a field without messages. It can name the number that it concerns in several places.
+    fn account_event(&mut self, value: &Object<'_>, raw: &RawValue) {
+        let digits = |number: String| number.chars().filter(char::is_ascii_digit).collect::<String>();
+        let alerted = value.string("entity_type").is_some_and(|kind| kind == "PHONE_NUMBER");
+        let settings = value.object("phone_number_settings");
+        let phone_number_id = value
+            .string("phone_number_id")
+            .or_else(|| settings.and_then(|settings| settings.string("phone_number_id")))
+            .or_else(|| value.string("entity_id").filter(|_| alerted))
+            .filter(|id| is_phone_number_id(id));
+        self.phone_number_id = self.phone_number_id.take().or(phone_number_id);
+        let named = value.string("display_phone_number").or_else(|| value.string("phone_number"));
+        let is_shared = is_shared_by_account(&self.field, value.keys());
+        let event = WebhookEvent { display_phone_number: named.map(digits), is_shared, ..self.new_event(raw) };
+        self.updates.push(Update::Event(event));
+    }
+
     fn invalid(&mut self, field: &str, reason: &'static str, raw: &RawValue) {
         field.clone_into(&mut self.field);
         self.event(Some(reason), raw, None);
     }
 
     fn event(&mut self, reason: Option<&'static str>, raw: &RawValue, wamid: Option<String>) {
-        self.updates.push(Update::Event(WebhookEvent {
+        self.updates.push(Update::Event(WebhookEvent { reason, wamid, ..self.new_event(raw) }));
+    }
+
+    fn new_event(&self, raw: &RawValue) -> WebhookEvent {
+        WebhookEvent {
             field: self.field.clone(),
-            reason,
             raw: raw.get().to_owned(),
             phone_number_id: self.phone_number_id.clone(),
             waba_id: self.waba_id.clone(),
             time: self.time.clone(),
-            wamid,
-        }));
+            ..WebhookEvent::default()
+        }
     }
 }

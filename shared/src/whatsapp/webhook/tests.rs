@@ -1,3 +1,4 @@
+mod account_events;
 mod content;
 mod properties;
 mod sources;
