@@ -83,9 +83,12 @@ async fn token_authenticates_its_subject_across_key_rotation() {
     assert!(paired["pairing_error"].as_str().unwrap().contains("no owner"), "{paired}");
     let grace = provider.token("grace", 0);
     assert_eq!(app.with_key(&grace, "GET", &status, &Value::Null).await.json["code"], "session_not_found");
-    for path in ["/api/keys", "/api/session/create?admin=true"] {
-        let body = json!({"userId": "ada", "name": "x", "scopes": ["admin"]});
-        assert_eq!(app.with_key(&grace, "POST", path, &body).await.status, 403, "{path}");
+    for (path, body, status) in [
+        ("/api/keys", json!({"name": "x", "scopes": ["admin"]}), 403),
+        ("/api/session/create", json!({"userId": "ada"}), 403),
+        ("/api/session/create?admin=true", json!({"userId": "ada"}), 400),
+    ] {
+        assert_eq!(app.with_key(&grace, "POST", path, &body).await.status, status, "{path}");
     }
     let worker = json!({"sessionId": created.json["session"]["id"]});
     assert_eq!(app.with_key(&ada, "POST", "/api/outbox/claim", &worker).await.json["code"], "missing_scope");
