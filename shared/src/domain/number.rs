@@ -18,7 +18,7 @@ pub struct BusinessNumber {
 }
 
 impl BusinessNumber {
-    /// Returns the ID of the number with this phone number. `None` if there is none, or more than one.
+    /// Returns the ID of the number with this phone number. `None` if no number or several numbers have it.
     pub fn find_id(numbers: &[Self], display_phone_number: &str) -> Option<String> {
         let mut ids: Vec<&str> = numbers
             .iter()
@@ -121,7 +121,7 @@ pub struct NumberRequest {
     pub phone_number_id: String,
     /// The phone number, digits only.
     pub display_phone_number: String,
-    /// The owner whose session can use the number. `None` to assign it to nobody.
+    /// The owner whose session can use the number. `None` to leave the number without an owner.
     pub owner_id: Option<String>,
     /// The new access token, if any.
     pub access_token: Option<String>,

@@ -138,12 +138,11 @@ pub enum PairingDecision {
 /// Decides what to do with a pairing attempt, sent at `sent_at` to the number `phone_number_id`.
 ///
 /// Only the session's current or last code makes a text a pairing attempt. Anyone can know a session's ID, but only its
-/// owner a code. A session can be linked to the number that its QR code leads to, if that number
+/// owner a code. A session can be linked to the number that its QR code leads to, if all of this holds:
 ///
-/// - is the deployment's own or registered,
-/// - isn't linked to another session,
-/// - is assigned to the session's owner, or to nobody. In the latter case, it is reserved for the session's owner, or it
-///   isn't reserved and an admin has approved the session or the deployment has open pairing.
+/// - The number is the deployment's own or registered.
+/// - It isn't linked to, assigned to, or reserved for another owner.
+/// - It is assigned to or reserved for this owner, or an admin has approved the session, or pairing is open.
 pub fn decide(
     attempt: &PairingAttempt,
     session: &Session,
