@@ -17,6 +17,8 @@ mod auto_reply;
 #[cfg(target_os = "linux")]
 mod chaos;
 mod cli;
+#[cfg(target_os = "linux")]
+mod consent;
 mod contact_merging;
 mod contacts;
 mod contract;

@@ -14,7 +14,9 @@ use futures_util::{StreamExt, stream};
 
 use self::{number_owners::NumberOwners, task::Task};
 use crate::{
-    domain::{message::Receipt, number::BusinessNumber, pairing::PairingPolicy, system::System},
+    domain::{
+        consent::ConsentSource, message::Receipt, number::BusinessNumber, pairing::PairingPolicy, system::System,
+    },
     services::credentials::WebhookApp,
     store::{Applied, Store, StoreError},
     telemetry::{self, Metric, Metrics},
@@ -117,6 +119,10 @@ impl Receiver {
                     }
                     ContactUpdate::Named { addresses, name } => {
                         self.store.chats().save_name(owner.session_id, &addresses, &name).await
+                    }
+                    ContactUpdate::Consent { addresses, decision } => {
+                        let chats = self.store.chats();
+                        chats.record_consent_of(owner.session_id, &addresses, ConsentSource::Whatsapp, decision).await
                     }
                 }
             }

@@ -247,6 +247,7 @@ impl Messages<'_> {
             valid_until: None,
             reference: None,
             message_status: None,
+            category: None,
             channel: Channel::CloudApi,
             source: batch.source,
             previous: None,
