@@ -8,6 +8,7 @@ use super::{
 };
 use crate::domain::{
     consent::{ConsentDecision, ConsentSource, MarketingConsent},
+    id::MAX_ID_BYTES,
     message::{Message, Receipt},
     message_action::ParticipantReceipt,
     message_key::MessageKey,
@@ -122,6 +123,9 @@ impl Messages<'_> {
 
     /// Returns the key of the message with this wamid. Eventually consistent.
     pub async fn find_by_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Option<MessageKey>, StoreError> {
+        if wamid.len() > MAX_ID_BYTES {
+            return Ok(None);
+        }
         let output = self
             .0
             .client
