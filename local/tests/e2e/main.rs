@@ -30,6 +30,7 @@ mod fault_session;
 mod firewall;
 #[cfg(target_os = "linux")]
 mod function_failures;
+mod http_edges;
 mod identity;
 mod inbound;
 mod inbox;
