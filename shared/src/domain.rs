@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod auto_reply;
+pub mod call;
 pub mod caller;
 pub mod chat;
 pub mod ciphertext;

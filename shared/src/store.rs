@@ -2,6 +2,7 @@
 
 mod action;
 mod api_key;
+mod call;
 mod chat;
 mod consent;
 mod delivery;
@@ -16,6 +17,7 @@ mod item;
 pub mod keys;
 mod lookup;
 mod merge;
+mod message_time;
 mod message_trace;
 mod number;
 mod outbound;
@@ -48,6 +50,8 @@ pub use due::{Due, DueItems, PollerLease, ReservationRequest, ReservationResult}
 pub use early_update::{EarlyAction, EarlyUpdate};
 pub use event::{EventOwner, StoredEvent};
 pub use inbound::ReceiveOutcome;
+#[cfg(test)]
+pub(crate) use inbound::received_rows;
 pub use lookup::{MessageMetadata, StatusTimes};
 pub use message_trace::{MessageTrace, TraceScope};
 pub use number::{EncryptedCredentials, NumberChange, NumberOwner};

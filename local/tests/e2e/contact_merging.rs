@@ -154,6 +154,8 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
         opens_window: true,
         has_referral: false,
         index: 0,
+        is_redated: false,
+        call: None,
     };
     let batch = InboundBatch {
         session_id,
@@ -195,7 +197,6 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             channel: Channel::CloudApi,
             source: None,
             previous: last.map(|last| last.link_from(context.chat_id)),
-            category: None,
             attempts: Vec::new(),
         };
         let new = || Chat::new(context.chat_id, session_id, to, "out".to_owned(), message.timestamp);

@@ -7,22 +7,19 @@ use local::{functions, template::Template};
 use serde_json::{Value, json};
 use shared::{
     domain::scope::Scope,
-    http::{
-        Method,
-        routes::{self, Access},
-    },
+    http::routes::{self, Access},
 };
 
 use crate::test_app::{Response, TestApp};
 
 /// Ids of one tenant's resources.
-pub(crate) struct Ids {
-    pub(crate) owner: String,
-    pub(crate) session: String,
-    pub(crate) chat: String,
-    pub(crate) message: String,
-    pub(crate) key: String,
-    pub(crate) rule: String,
+struct Ids {
+    owner: String,
+    session: String,
+    chat: String,
+    message: String,
+    key: String,
+    rule: String,
 }
 
 impl Ids {
@@ -42,7 +39,7 @@ impl Ids {
 
 /// The error for a valid request by a caller without access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+enum Refusal {
     /// 404, identical for a resource of another tenant and a missing one.
     Missing,
     /// 403, because the request names another owner.
@@ -52,7 +49,7 @@ pub(crate) enum Refusal {
 }
 
 /// Returns a valid request to the route for the resources with these ids, and the refusal for another tenant.
-pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
+fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
     let Ids { owner, session, chat, message, key, rule } = ids;
     let to = "201001234567";
     let number = "106540352242922";
@@ -129,12 +126,9 @@ fn routes() -> BTreeMap<String, Option<String>> {
     routes.map(|route| (route.key(), route.authorizer)).collect()
 }
 
-/// The webhook with a slash at the end, for which the greedy variable stands.
-const WEBHOOK_WITH_SLASH: [&str; 2] = ["GET /api/webhook/{proxy+}", "POST /api/webhook/{proxy+}"];
-
-/// Whether the route serves requests that match no other route, or another path of the webhook.
+/// Whether the route serves requests that match no other route.
 fn is_fallback(key: &str) -> bool {
-    key == "$default" || key == "OPTIONS /{proxy+}" || WEBHOOK_WITH_SLASH.contains(&key)
+    key == "$default" || key == "OPTIONS /{proxy+}"
 }
 
 #[test]
@@ -143,28 +137,20 @@ fn template_and_route_table_match() {
     for route in routes::ALL {
         for operation in route.operations {
             let authorizer = (operation.access != Access::Open).then(|| "Credentials".to_owned());
-            known.insert((format!("{} {}", operation.method, route.path), authorizer.clone()));
-            if operation.method == Method::GET {
-                known.insert((format!("HEAD {}", route.path), authorizer));
-            }
+            known.insert((format!("{} {}", operation.method, route.path), authorizer));
         }
     }
     known.insert(("$default".to_owned(), Some("Credentials".to_owned())));
     known.insert(("OPTIONS /{proxy+}".to_owned(), None));
-    known.extend(WEBHOOK_WITH_SLASH.map(|key| (key.to_owned(), None)));
     assert_eq!(routes().into_iter().collect::<BTreeSet<_>>(), known);
     let open: Vec<_> =
         known.iter().filter(|(_, authorizer)| authorizer.is_none()).map(|(key, _)| key.as_str()).collect();
-    let webhook = ["GET", "HEAD", "POST"].map(|method| format!("{method} /api/webhook"));
-    let expected: BTreeSet<&str> =
-        webhook.iter().map(String::as_str).chain(WEBHOOK_WITH_SLASH).chain(["OPTIONS /{proxy+}"]).collect();
-    assert_eq!(open, expected.into_iter().collect::<Vec<_>>());
+    assert_eq!(open, ["GET /api/webhook", "OPTIONS /{proxy+}", "POST /api/webhook"]);
 }
 
 /// Returns the routes that need a key, with their scopes.
 fn guarded() -> Vec<(String, Scope)> {
-    // The permission of HEAD is that of GET, by the same entry of the table.
-    let guarded = routes().into_keys().filter(|key| !is_fallback(key) && !key.starts_with("HEAD ")).filter_map(|key| {
+    let guarded = routes().into_keys().filter(|key| !is_fallback(key)).filter_map(|key| {
         let (method, path) = key.split_once(' ').unwrap();
         let route = routes::ALL.iter().find(|route| route.path == path).unwrap();
         match route.operation(&method.parse().unwrap()).unwrap().access {
@@ -190,7 +176,7 @@ fn status_and_body(response: &Response) -> (u16, String) {
     (response.status, String::from_utf8(response.bytes.clone()).unwrap().replace(id, ""))
 }
 
-const TENANT_SCOPES: [&str; 6] = ["sessions", "messages:send", "messages:read", "chats:write", "rules", "worker"];
+const TENANT_SCOPES: [&str; 5] = ["sessions", "messages:send", "messages:read", "rules", "worker"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resources_of_another_tenant_are_unreachable() {

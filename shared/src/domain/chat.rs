@@ -114,13 +114,13 @@ pub struct Chat {
     /// [`MessageKey::link_from`](crate::domain::message_key::MessageKey::link_from).
     #[serde(default)]
     pub last_outbound: Option<String>,
-    /// When the contact last wrote, by WhatsApp's clock: the start of the customer service window.
+    /// When the contact last wrote or called, by WhatsApp's clock: the start of the customer service window.
     #[serde(default)]
     pub last_inbound_at: Option<Timestamp>,
-    /// The wamid of that message. Marking it as read marks all earlier messages as read.
+    /// The wamid of the contact's last message. Marking it as read marks all earlier messages as read.
     #[serde(default)]
     pub last_inbound_wamid: Option<String>,
-    /// The end of the free entry point window, which a click on an ad opens.
+    /// The end of the free entry point window, which a click on an ad opens. It is about prices only.
     #[serde(default)]
     pub entry_point_until: Option<Timestamp>,
     /// The chats that were merged into this one because they are with the same contact. Their messages stay in their
@@ -142,7 +142,8 @@ pub struct Chat {
     /// Whether the contact wants marketing messages and auto-replies.
     #[serde(flatten)]
     pub consent: Consent,
-    /// The time until which an early message action or receipt waits for its message in this chat.
+    /// The time until which the items under a message's wamid must be read when a message is stored in this chat: an
+    /// early message action waits there, or the time at which a message from the future was first received.
     #[serde(default)]
     pub pending_annotation_until: Option<Timestamp>,
 }
@@ -162,11 +163,12 @@ pub struct Merged {
 /// to follow from a merged chat.
 pub const MAX_MERGED: usize = 50;
 
-/// The time after the contact's last message in which any message can be sent (Meta, *Send messages*, customer service
-/// windows).
+/// The time after the contact's last message or call in which any message can be sent (Meta, *Send messages*, customer
+/// service windows).
 const CUSTOMER_SERVICE_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The time after a message from an ad in which any message can be sent (Meta's free entry point window).
+/// The time after a message from an ad in which messages are free (Meta, *Pricing*, free entry point window). It
+/// doesn't allow messages that the customer service window doesn't allow.
 pub const ENTRY_POINT_WINDOW: Duration = Duration::from_secs(72 * 60 * 60);
 
 impl Chat {
@@ -304,11 +306,10 @@ impl Chat {
         self
     }
 
-    /// Returns the end of the window in which any message can be sent. `None` if the contact has not written yet, so
-    /// that only WhatsApp knows.
+    /// Returns the end of the customer service window, in which any message can be sent. `None` if the contact has
+    /// neither written nor called yet, so that only WhatsApp knows.
     pub fn window_until(&self) -> Option<Timestamp> {
-        let window = self.last_inbound_at.map(|at| at.after(CUSTOMER_SERVICE_WINDOW));
-        window.max(self.entry_point_until)
+        self.last_inbound_at.map(|at| at.after(CUSTOMER_SERVICE_WINDOW))
     }
 
     /// Returns whether a message with this timestamp is the last one of the chat.
@@ -358,4 +359,28 @@ pub struct ChatResponse {
     pub last_message_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub consent: ConsentResponse,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_ad_does_not_extend_the_customer_service_window() {
+        let now = time("2026-11-26T12:00:00Z");
+        let session_id = SessionId::for_owner("ada");
+        let address = Address::Phone("201001234567".to_owned());
+        let id = ChatId::for_identity(session_id, &address.identity());
+        let mut chat = Chat::new(id, session_id, &address, "Ada".to_owned(), now);
+        chat.entry_point_until = Some(now.after(ENTRY_POINT_WINDOW));
+        assert_eq!(chat.window_until(), None);
+        chat.last_inbound_at = Some(now);
+        assert_eq!(chat.window_until(), Some(time("2026-11-27T12:00:00Z")));
+        chat.last_inbound_at = Some(Timestamp::MAX);
+        assert_eq!(chat.window_until().unwrap().to_string(), "9999-12-30T21:59:59.999Z");
+    }
 }

@@ -1,9 +1,10 @@
 //! Messages that WhatsApp or a linked device received, or that the business sent outside the API.
 
 use crate::domain::{
+    call::CallStatus,
     id::SessionId,
     identity::Address,
-    message::{MessageStatus, MessageType, Source},
+    message::{MessageStatus, MessageType, Source, preview},
     message_action::MessageAction,
     message_key::MessageKey,
     profile::{Profile, Writer},
@@ -15,8 +16,11 @@ use crate::domain::{
 pub struct Inbound {
     /// WhatsApp's ID, unique per business number.
     pub wamid: String,
-    /// When the message was sent.
+    /// When the message was sent. The time of receipt if WhatsApp's time was in the future: see
+    /// [`Inbound::dated`].
     pub timestamp: Timestamp,
+    /// Whether [`timestamp`](Self::timestamp) isn't WhatsApp's.
+    pub is_redated: bool,
     /// The message type.
     pub kind: MessageType,
     /// The text, the caption, or the title of the tapped button or row.
@@ -35,13 +39,39 @@ pub struct Inbound {
     pub status: MessageStatus,
     /// The action on another message, if any.
     pub action: Option<MessageAction>,
+    /// The state of the call, if it is one.
+    pub call: Option<CallStatus>,
     /// Qasid's key, if the API sent the message.
     pub ours: Option<MessageKey>,
-    /// Whether the message opens the customer service window. Messages by the contact do, and notifications from
-    /// WhatsApp about the contact don't.
+    /// Whether the message opens the customer service window. Messages and calls by the contact do, and notifications
+    /// from WhatsApp about the contact don't.
     pub opens_window: bool,
     /// Whether the message came from an ad.
     pub has_referral: bool,
+}
+
+impl Inbound {
+    /// Returns the message with another time than WhatsApp's: the one at which it was first received.
+    #[must_use]
+    pub fn dated(self, at: Timestamp) -> Self {
+        let is_redated = self.is_redated || at != self.timestamp;
+        let action = self.action.map(|action| MessageAction { at, ..action });
+        Self { timestamp: at, is_redated, action, ..self }
+    }
+
+    /// Returns whether the message counts as unread: it is from the contact and shown in the inbox, and if it is a call,
+    /// the business missed it.
+    pub fn counts_as_unread(&self) -> bool {
+        !self.from_me && self.kind.is_shown_in_inbox() && self.call.is_none_or(|call| call == CallStatus::Missed)
+    }
+
+    /// Returns the text that the inbox shows for the message.
+    pub fn preview(&self) -> String {
+        match self.call {
+            Some(call) => call.preview(self.from_me).to_owned(),
+            None => preview(self.kind, self.body.as_deref()),
+        }
+    }
 }
 
 /// The messages of one webhook in one chat and from one source.

@@ -27,6 +27,20 @@ pub use self::{
 /// The longest text that WhatsApp allows, in characters (Meta, *Text messages*).
 pub const TEXT_LIMIT: usize = 4096;
 
+/// The maximum size of a stored body, in bytes. WhatsApp's apps allow texts of 65,536 characters. The rest of a longer
+/// text is only in the message's raw JSON. An item has up to 400 KB, which must suffice for the text and the content
+/// before and after an edit, and the first part of the raw JSON.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// The maximum size of stored content, in bytes. Longer members are shortened, but the raw JSON is always complete.
+pub const CONTENT_LIMIT: usize = 64 * 1024;
+
+/// Returns the start of `text` with up to `limit` bytes, cut between characters.
+pub fn shortened(mut text: String, limit: usize) -> String {
+    text.truncate(text.floor_char_boundary(limit));
+    text
+}
+
 /// The type of a message. The names are those of the Cloud API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,6 +70,8 @@ pub enum MessageType {
     Pin,
     /// The contact opened the chat for the first time.
     RequestWelcome,
+    /// A call, in either direction. See [`crate::domain::call`].
+    Call,
     /// An image, video, or document from the history whose content WhatsApp sends later, or never.
     MediaPlaceholder,
     /// A message of an unknown type, stored as WhatsApp sent it.
@@ -75,7 +91,8 @@ impl MessageType {
         match self {
             Self::Text | Self::Image | Self::Video | Self::Audio | Self::Document | Self::Sticker => true,
             Self::Location | Self::Contacts | Self::Interactive | Self::Button | Self::Order => true,
-            Self::Reaction | Self::Edit | Self::Revoke | Self::Pin | Self::System | Self::RequestWelcome => false,
+            Self::Reaction | Self::Edit | Self::Revoke | Self::Pin | Self::System => false,
+            Self::RequestWelcome | Self::Call => false,
             Self::Template | Self::MediaPlaceholder | Self::Unsupported => false,
         }
     }
@@ -106,36 +123,6 @@ pub enum Source {
     Device,
     /// Sent by an auto-reply rule.
     AutoReply,
-}
-
-/// What a message is about, as the caller says. The names are those of Meta's pricing categories. Only Qasid uses it: the
-/// category that WhatsApp charges for depends on the template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Category {
-    /// Offers and announcements. Not sent to contacts who refuse them.
-    Marketing,
-    /// A transaction, such as an order or an appointment.
-    Utility,
-    /// A one-time code.
-    Authentication,
-    /// An answer in a conversation.
-    Service,
-}
-
-impl Category {
-    /// All categories.
-    pub const ALL: [Self; 4] = [Self::Marketing, Self::Utility, Self::Authentication, Self::Service];
-
-    /// Returns the name that requests, responses, and the table use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Marketing => "marketing",
-            Self::Utility => "utility",
-            Self::Authentication => "authentication",
-            Self::Service => "service",
-        }
-    }
 }
 
 /// An attempt to send a message.
@@ -224,9 +211,6 @@ pub struct Message {
     /// reports what happened to it.
     #[serde(default)]
     pub message_status: Option<String>,
-    /// The category of an outbound message, if the caller gave one.
-    #[serde(default)]
-    pub category: Option<Category>,
     /// The channel that delivers the message.
     #[serde(default)]
     pub channel: Channel,
@@ -307,7 +291,6 @@ impl Message {
             wamid: self.wamid.clone(),
             error: self.error.clone(),
             reference: self.reference.clone(),
-            category: self.category,
             timestamp: self.timestamp,
         }
     }
@@ -354,7 +337,5 @@ pub struct MessageResponse {
     pub error: Option<String>,
     #[serde(default)]
     pub reference: Option<Reference>,
-    #[serde(default)]
-    pub category: Option<Category>,
     pub timestamp: Timestamp,
 }

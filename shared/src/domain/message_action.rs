@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    message::{MessageStatus, Receipt},
+    message::{CONTENT_LIMIT, MessageStatus, Receipt},
     time::Timestamp,
     whatsapp_error::WhatsAppError,
 };
@@ -238,7 +238,7 @@ impl Annotations {
 }
 
 /// Returns the content after an edit. Members that the edit doesn't contain, such as the image of a new caption,
-/// remain.
+/// remain. The content stays as it is if it would become too large.
 pub fn merged_content(before: Option<&str>, new: Option<&str>) -> Option<String> {
     let read = |text: &str| serde_json::from_str::<Map<String, Value>>(text).ok();
     let Some(new) = new.and_then(read) else { return before.map(str::to_owned) };
@@ -249,7 +249,8 @@ pub fn merged_content(before: Option<&str>, new: Option<&str>) -> Option<String>
             (_, value) => drop(merged.insert(name, value)),
         }
     }
-    Some(Value::Object(merged).to_string())
+    let merged = Value::Object(merged).to_string();
+    if merged.len() > CONTENT_LIMIT { before.map(str::to_owned) } else { Some(merged) }
 }
 
 /// Returns the IDs to store if `action` is newer than the `last` one, or `None` if it is older or was applied before.

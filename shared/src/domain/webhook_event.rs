@@ -4,8 +4,10 @@
 //! account, so an event that names only the account is for admins, unless its content says nothing about one of the owners
 //! or their customers: see [`SHARED_FIELDS`].
 
+use crate::domain::time::Timestamp;
+
 /// A webhook event, stored as received.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct WebhookEvent {
     /// The webhook field, such as `account_update`.
     pub field: String,
@@ -108,5 +110,12 @@ mod tests {
         ] {
             assert!(!is_shared_by_account(field, members.iter().copied()), "{field} {members:?}");
         }
+    }
+}
+
+impl WebhookEvent {
+    /// Returns when the event happened, if that is a time.
+    pub fn at(&self) -> Option<Timestamp> {
+        Timestamp::from_seconds(self.time.as_deref()?.parse().ok()?)
     }
 }

@@ -29,6 +29,15 @@ use crate::{
     store::KeyPage,
 };
 
+/// Returns members of a response with their values as JSON. `json!` would read JSON that was received, and panics on
+/// numbers and depths that `serde_json` can't hold.
+macro_rules! members {
+    ($($name:literal: $value:expr),* $(,)?) => {
+        std::collections::BTreeMap::from([$(($name, serde_json::value::to_raw_value(&$value)?)),*])
+    };
+}
+use members;
+
 /// `{"success"}`, after a deletion.
 pub fn deleted(_: ()) -> Result<ApiResponse, ApiError> {
     ApiResponse::success(&json!({}))
@@ -41,7 +50,7 @@ pub fn received(duplicate: bool) -> Result<ApiResponse, ApiError> {
 
 /// `{"success", "messages"}`.
 pub fn claimed(messages: &[Claimed]) -> Result<ApiResponse, ApiError> {
-    ApiResponse::success(&json!({"messages": messages}))
+    ApiResponse::success(&members! {"messages": messages})
 }
 
 /// `{"success", "message"}`.

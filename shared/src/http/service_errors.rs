@@ -38,7 +38,6 @@ service_errors! {
         SessionNotFound => SessionNotFound,
         SessionNotConnected => SessionNotConnected,
         Expired => InvalidField,
-        MarketingConsentDenied => MarketingConsentDenied,
         OutsideServiceWindow => OutsideServiceWindow,
         UnknownMessage => InvalidMessage,
         InvalidTarget => InvalidMessage,

@@ -29,3 +29,6 @@ pub async fn handle(
     webhook.receive(request.body.bytes(BODY_LIMIT)?, header("x-hub-signature-256")).await?;
     Ok(ApiResponse::json_text(r#"{"success":true}"#.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,11 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    domain::{auto_reply::Limits, number::BusinessNumber, pairing::PairingPolicy},
+    domain::{
+        auto_reply::Limits,
+        number::{BusinessNumber, is_phone_number_id},
+        pairing::PairingPolicy,
+    },
     services::{authentication::TokenIssuer, deliver::Settings},
 };
 
@@ -95,9 +99,10 @@ impl Environment {
         Ok(Some(TokenIssuer { issuer, audience, keys_url }))
     }
 
-    /// `PHONE_NUMBER_ID`: Meta's ID of the deployment's own number.
+    /// `PHONE_NUMBER_ID`: Meta's ID of the deployment's own number. `None` if it isn't one: URLs contain it, so it must
+    /// consist of digits. `template.yaml` refuses other values.
     pub fn phone_number_id(self) -> Option<String> {
-        self.optional("PHONE_NUMBER_ID")
+        self.optional("PHONE_NUMBER_ID").filter(|id| is_phone_number_id(id))
     }
 
     /// `PHONE_NUMBER_ID` and `DISPLAY_PHONE_NUMBER`: the deployment's own number. Without one (`None`), only linked-device
@@ -170,6 +175,22 @@ mod tests {
                 _ => Some("v26.0".to_owned()),
             })
         };
+    }
+
+    #[test]
+    fn the_own_number_has_a_phone_number_id_of_digits() {
+        let environment = |id: fn(&str) -> Option<String>| Environment::new(id);
+        let with_digits = environment(|_| Some("106540352242922".to_owned()));
+        assert_eq!(with_digits.phone_number_id().as_deref(), Some("106540352242922"));
+        assert!(with_digits.business_number().is_some());
+        for other in [
+            environment(|_| Some("../me".to_owned())),
+            environment(|_| Some("1".repeat(21))),
+            environment(|_| Some("１２".to_owned())),
+            environment(|_| None),
+        ] {
+            assert!(other.phone_number_id().is_none() && other.business_number().is_none());
+        }
     }
 
     #[test]

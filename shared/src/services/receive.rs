@@ -14,9 +14,7 @@ use futures_util::{StreamExt, stream};
 
 use self::{number_owners::NumberOwners, task::Task};
 use crate::{
-    domain::{
-        consent::ConsentSource, message::Receipt, number::BusinessNumber, pairing::PairingPolicy, system::System,
-    },
+    domain::{message::Receipt, number::BusinessNumber, pairing::PairingPolicy, profile::SavedName, system::System},
     services::credentials::WebhookApp,
     store::{Applied, Store, StoreError},
     telemetry::{self, Metric, Metrics},
@@ -76,7 +74,12 @@ impl Receiver {
     ///   same body again stores the rest.
     pub async fn receive(&self, body: &[u8], webhook_app: &WebhookApp) -> Result<(), ReceiveError> {
         let tasks = match updates(body) {
-            Ok(updates) => task::group(self.authorized_updates(updates, webhook_app).await?),
+            Ok(updates) => {
+                if std::str::from_utf8(body).is_err() {
+                    self.store_undecodable_body(body).await?;
+                }
+                task::group(self.authorized_updates(updates, webhook_app).await?)
+            }
             Err(error) => {
                 self.store_invalid_body(body).await?;
                 self.metrics.write(self.system.now());
@@ -106,23 +109,30 @@ impl Receiver {
                 }
                 Ok(())
             }
-            Task::Payment(update) => self.store.messages().apply_payment(&update).await,
+            Task::Payment(mut update) => {
+                update.payment.at = update.payment.at.clamped_to(self.system.now());
+                self.store.messages().apply_payment(&update).await
+            }
             Task::Event(event) => self.store_event(event).await,
-            Task::Contact { phone_number_id, update } => {
+            Task::Contact { phone_number_id, wamid, update } => {
                 let Some(owner) = self.number_owners.get(&phone_number_id).await? else { return Ok(()) };
+                let now = self.system.now();
                 match update {
                     ContactUpdate::Linked { addresses, at } => {
-                        self.store.chats().record_addresses(owner.session_id, &addresses, at).await
+                        self.store.chats().record_addresses(owner.session_id, &addresses, at.clamped_to(now)).await
                     }
                     ContactUpdate::Changed { from, to, at } => {
+                        // The message that reports the change was stored before.
+                        let known = match wamid {
+                            Some(wamid) => self.store.messages().known_time(&phone_number_id, &wamid).await?,
+                            None => None,
+                        };
+                        let at = known.unwrap_or(at.clamped_to(now));
                         self.store.chats().move_contact(owner.session_id, &from, &to, at).await
                     }
                     ContactUpdate::Named { addresses, name } => {
+                        let name = SavedName { at: name.at.clamped_to(now), ..name };
                         self.store.chats().save_name(owner.session_id, &addresses, &name).await
-                    }
-                    ContactUpdate::Consent { addresses, decision } => {
-                        let chats = self.store.chats();
-                        chats.record_consent_of(owner.session_id, &addresses, ConsentSource::Whatsapp, decision).await
                     }
                 }
             }

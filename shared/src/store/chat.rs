@@ -4,13 +4,12 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{
     Chats,
-    consent::consent_attribute,
     keys::{Key, inbox_key, inbox_position},
     update::{Condition, UpdateBuilder},
 };
 use crate::domain::{
     chat::{Chat, ChatStatus, ChatType},
-    consent::{Consent, ConsentSource, MarketingConsent},
+    consent::MarketingConsent,
     time::Timestamp,
 };
 
@@ -47,8 +46,6 @@ pub(super) enum Expected<'a> {
     New,
     /// The chat exists, and this is its last outbound message.
     LastOutbound(Option<&'a str>),
-    /// As `LastOutbound`, and this is the contact's consent.
-    Consent(Option<&'a str>, &'a Consent),
     /// As `LastOutbound`, the contact accepts automatic replies, and no agent has replied after this time.
     Quiet(Option<&'a str>, Timestamp),
 }
@@ -135,10 +132,14 @@ fn update_by_inbound(update: UpdateBuilder, summary: &Summary<'_>, inbox: String
     let addresses = [("wa_id", chat.wa_id.as_ref()), ("user_id", chat.user_id.as_ref())];
     let update = set_if_latest(update, has_latest_addresses, ("addresses_at", chat.addresses_at), addresses);
     let opening = chat.last_inbound_at.filter(|_| shows);
+    let update = match chat.entry_point_until {
+        Some(until) if shows => update.set("entry_point_until", until),
+        until => update.set_if_absent("entry_point_until", until),
+    };
     let update = update
         .set("last_inbound_at", opening)
         .set("last_inbound_wamid", chat.last_inbound_wamid.as_ref().filter(|_| opening.is_some()))
-        .set("entry_point_until", chat.entry_point_until)
+        .set("pending_annotation_until", chat.pending_annotation_until)
         .set_if_absent("first_inbound", chat.first_inbound.as_ref());
     let Unread::Add { count } = summary.unread else {
         return update
@@ -184,11 +185,6 @@ fn expect(update: UpdateBuilder, expected: &Expected<'_>) -> UpdateBuilder {
         Expected::NoPendingAnnotation => update.condition("attribute_not_exists(pending_annotation_until)"),
         Expected::New => update.condition("attribute_not_exists(pk)"),
         Expected::LastOutbound(last) => update.condition(Condition::equals("last_outbound", last)),
-        Expected::Consent(last, consent) => ConsentSource::ALL
-            .into_iter()
-            .fold(update.condition(Condition::equals("last_outbound", last)), |update, source| {
-                update.condition(Condition::equals(consent_attribute(source), consent.of(source)))
-            }),
         Expected::Quiet(last, since) => update
             .condition(Condition::equals("last_outbound", last))
             .condition("attribute_exists(pk)")

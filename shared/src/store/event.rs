@@ -100,7 +100,7 @@ impl Events<'_> {
             field: event.field.clone(),
             reason: event.reason.map(str::to_owned),
             received_at: now,
-            at: event.time.as_deref().and_then(|time| Timestamp::from_seconds(time.parse().ok()?)),
+            at: event.at(),
             phone_number_id: event.phone_number_id.clone(),
             waba_id: event.waba_id.clone(),
             wamid: event.wamid.clone(),

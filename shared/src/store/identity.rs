@@ -52,6 +52,13 @@ pub(super) struct ResolvedChat {
 }
 
 impl ResolvedChat {
+    /// Returns a chat whose contact has no aliases.
+    #[cfg(test)]
+    pub(super) fn unlinked(chat_id: ChatId) -> Self {
+        let (alias_writes, merged) = (Vec::new(), Vec::new());
+        Self { chat_id, alias_writes, merged, saved_names: SavedNames::default(), identifiers: Vec::new() }
+    }
+
     /// Returns the merged chats that may have this message already: those with a message that is not older.
     pub(super) fn partitions_of(&self, message: &Inbound) -> impl Iterator<Item = ChatId> + '_ {
         let at = message.timestamp;

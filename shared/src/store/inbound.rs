@@ -1,26 +1,31 @@
 //! Inbound messages: stored once, in one transaction with the update of their chat.
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use futures_util::{StreamExt, stream};
 
 use super::{
     Messages, StoreError,
+    call::CALL_ENDED,
     chat::{CHAT, Expected, Summary, Unread},
     identity::ResolvedChat,
     item::{self, number, string},
     keys::{Key, wamid_key},
+    message_time::LIFETIME,
     raw::PART,
     transaction::{Refusal, TRANSACTION_LIMIT, Transaction},
     update::UpdateBuilder,
 };
 use crate::{
     domain::{
+        call::CallStatus,
         chat::{Chat, ENTRY_POINT_WINDOW},
         contact::Merges,
         id::{ChatId, MessageId},
         identity::Address,
         inbound::{Inbound, InboundBatch},
-        message::{Channel, Message, MessageType, Source, preview},
+        message::{Channel, Message, MessageType, Source},
         message_key::MessageKey,
         time::Timestamp,
     },
@@ -46,12 +51,25 @@ pub struct ReceiveOutcome {
     pub recheck: Vec<(String, MessageKey)>,
     /// The chat of the messages.
     pub chat_id: Option<ChatId>,
+    /// The times of calls, and of messages whose time isn't WhatsApp's, by wamid.
+    pub times: HashMap<String, Timestamp>,
+}
+
+impl ReceiveOutcome {
+    fn record_times(&mut self, messages: &[Inbound]) {
+        let has_own_time = |message: &&Inbound| message.call.is_some() || message.is_redated;
+        let time = |message: &Inbound| (message.wamid.clone(), message.timestamp);
+        self.times.extend(messages.iter().filter(has_own_time).map(time));
+    }
 }
 
 impl Messages<'_> {
     /// Stores the messages that are new, and counts live ones from the contact as unread.
     pub async fn receive(self, batch: InboundBatch) -> Result<ReceiveOutcome, StoreError> {
         let mut outcome = ReceiveOutcome::default();
+        let messages = self.with_fixed_times(&batch.phone_number_id, batch.messages).await?;
+        outcome.record_times(&messages);
+        let batch = InboundBatch { messages, ..batch };
         let mut rest = batch.messages.as_slice();
         while !rest.is_empty() {
             let (chunk, after) = rest.split_at(chunk_length(rest));
@@ -67,7 +85,7 @@ impl Messages<'_> {
         mut messages: Vec<Inbound>,
         outcome: &mut ReceiveOutcome,
     ) -> Result<(), StoreError> {
-        let all = messages.clone();
+        let mut all = messages.clone();
         let Some(at) = all.iter().map(|message| message.timestamp).max() else { return Ok(()) };
         let mut seen = Seen {
             shows: true,
@@ -78,6 +96,7 @@ impl Messages<'_> {
         };
         let mut merges = Merges::default();
         let mut duplicates = Vec::new();
+        let mut has_known_times = seen.has_pending_annotation;
         for _ in 0..ROUNDS {
             let resolved = self.0.chats().resolve(batch.session_id, &batch.addresses, at, &mut merges).await?;
             outcome.chat_id = Some(resolved.chat_id);
@@ -111,8 +130,18 @@ impl Messages<'_> {
                     self.0.chats().forget(batch.session_id, &batch.addresses);
                 }
                 let (new, known) = split(messages, &is_known);
-                duplicates.extend(known.iter().map(|message| key_of(batch, resolved.chat_id, message)));
+                // The two webhooks of a call aren't duplicates of each other.
+                let repeated = known.iter().filter(|message| message.call.is_none());
+                duplicates.extend(repeated.map(|message| key_of(batch, resolved.chat_id, message)));
                 messages = new;
+                if seen.has_pending_annotation && !has_known_times {
+                    // One of the messages may be a repeated one that was from the future when it was first received.
+                    has_known_times = true;
+                    let times = self.known_times(&batch.phone_number_id, &messages).await?;
+                    messages = redated(messages, &times);
+                    all = redated(all, &times);
+                    outcome.record_times(&all);
+                }
                 continue;
             }
             outcome.stored += messages.len();
@@ -193,15 +222,16 @@ impl Messages<'_> {
         Ok(Round::Refused { chat_and_identities: refusals, is_known })
     }
 
-    /// Opens the customer service window for a message that isn't the chat's last, unless a later one has opened it.
+    /// Opens the customer service window for a message or call that isn't the chat's last, unless a later one has opened
+    /// it.
     async fn open_window(self, chat: &Chat) -> Result<(), StoreError> {
-        let (Some(at), Some(wamid)) = (chat.last_inbound_at, &chat.last_inbound_wamid) else { return Ok(()) };
+        let Some(at) = chat.last_inbound_at else { return Ok(()) };
         self.0
             .chats()
             .update_live("opening a customer service window", chat.id, |update| {
                 update
                     .set("last_inbound_at", at)
-                    .set("last_inbound_wamid", wamid)
+                    .set("last_inbound_wamid", chat.last_inbound_wamid.as_ref())
                     .condition(("attribute_not_exists(last_inbound_at) OR last_inbound_at < ?", at))
             })
             .await
@@ -226,36 +256,13 @@ impl Messages<'_> {
     ) -> Result<TransactWriteItem, StoreError> {
         let id = MessageId::for_inbound(&batch.phone_number_id, &inbound.wamid);
         let raw = self.0.put_raw_parts(&id.to_string(), &inbound.raw, self.0.retention).await?;
-        let message = Message {
-            id,
-            chat_id,
-            session_id: batch.session_id,
-            phone_number_id: batch.phone_number_id.clone(),
-            kind: inbound.kind,
-            body: inbound.body.clone(),
-            from_me: inbound.from_me,
-            writer: inbound.writer.clone(),
-            status: inbound.status,
-            wamid: Some(inbound.wamid.clone()),
-            error: None,
-            to: None,
-            timestamp: inbound.timestamp,
-            received_at: Some(self.0.system.now()),
-            receive_index: inbound.index,
-            raw: Some(raw.first.to_owned()),
-            content: inbound.content.clone(),
-            valid_until: None,
-            reference: None,
-            message_status: None,
-            category: None,
-            channel: Channel::CloudApi,
-            source: batch.source,
-            previous: None,
-            attempts: Vec::new(),
-        };
+        let message = inbound_message(batch, chat_id, inbound, raw.first, self.0.system.now());
         let mut item = item::write(MESSAGE, &Key::message(&key_of(batch, chat_id, inbound)), &message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
+        if inbound.call.is_some_and(CallStatus::is_final) {
+            item.insert(CALL_ENDED.to_owned(), AttributeValue::Bool(true));
+        }
         item.extend(self.0.expires_at(inbound.timestamp).map(|at| ("expires_at".to_owned(), at)));
         Ok(self.0.put_action(item, "attribute_not_exists(pk)"))
     }
@@ -336,7 +343,7 @@ fn expected(seen: Seen) -> Expected<'static> {
 }
 
 fn unread(batch: &InboundBatch, messages: &[Inbound], shows: bool) -> Unread {
-    let count = messages.iter().filter(|message| !message.from_me && message.kind.is_shown_in_inbox()).count();
+    let count = messages.iter().filter(|message| message.counts_as_unread()).count();
     match batch.source {
         Some(Source::History | Source::Standby) => Unread::Keep,
         Some(Source::Echo) if shows => Unread::Clear,
@@ -348,6 +355,15 @@ fn unread(batch: &InboundBatch, messages: &[Inbound], shows: bool) -> Unread {
 fn key_of(batch: &InboundBatch, chat_id: ChatId, message: &Inbound) -> MessageKey {
     let message_id = MessageId::for_inbound(&batch.phone_number_id, &message.wamid);
     MessageKey { chat_id, time: message.timestamp, message_id }
+}
+
+/// Returns the messages with these times, by wamid.
+fn redated(messages: Vec<Inbound>, times: &HashMap<String, Timestamp>) -> Vec<Inbound> {
+    let redated = |message: Inbound| match times.get(&message.wamid) {
+        Some(at) => message.dated(*at),
+        None => message,
+    };
+    messages.into_iter().map(redated).collect()
 }
 
 /// Splits messages into new and known ones.
@@ -376,6 +392,57 @@ fn chunk_length(messages: &[Inbound]) -> usize {
         .max(1)
 }
 
+fn inbound_message(batch: &InboundBatch, chat_id: ChatId, inbound: &Inbound, raw: &str, now: Timestamp) -> Message {
+    Message {
+        id: MessageId::for_inbound(&batch.phone_number_id, &inbound.wamid),
+        chat_id,
+        session_id: batch.session_id,
+        phone_number_id: batch.phone_number_id.clone(),
+        kind: inbound.kind,
+        body: inbound.body.clone(),
+        from_me: inbound.from_me,
+        writer: inbound.writer.clone(),
+        status: inbound.status,
+        wamid: Some(inbound.wamid.clone()),
+        error: None,
+        to: None,
+        timestamp: inbound.timestamp,
+        received_at: Some(now),
+        receive_index: inbound.index,
+        raw: Some(raw.to_owned()),
+        content: inbound.content.clone(),
+        valid_until: None,
+        reference: None,
+        message_status: None,
+        channel: Channel::CloudApi,
+        source: batch.source,
+        previous: None,
+        attempts: Vec::new(),
+    }
+}
+
+/// Returns the chat and the messages as an empty table would have them after [`Messages::receive`], and the sizes of
+/// the messages' items in bytes.
+#[cfg(test)]
+pub(crate) fn received_rows(
+    batch: &InboundBatch,
+    now: Timestamp,
+) -> (Chat, Vec<(Message, super::MessageMetadata, usize)>) {
+    let chat_id = ChatId::for_identity(batch.session_id, &batch.addresses[0].identity());
+    let chat = inbound_chat(batch, &ResolvedChat::unlinked(chat_id), &batch.messages, now);
+    let chat = item::read(CHAT, item::write(CHAT, &Key::chat(chat_id), &chat).unwrap()).unwrap();
+    let row = |inbound: &Inbound| {
+        let raw = super::raw::first_part(&inbound.raw);
+        let message = inbound_message(batch, chat_id, inbound, raw, now);
+        let item = item::write(MESSAGE, &Key::message(&message.key()), &message).unwrap();
+        let length = |value: &AttributeValue| value.as_s().map_or_else(|_| format!("{value:?}").len(), String::len);
+        let size = item.iter().map(|(name, value)| name.len() + length(value)).sum();
+        let (message, metadata) = super::lookup::read_message(item).unwrap();
+        (message, metadata, size)
+    };
+    (chat, batch.messages.iter().map(row).collect())
+}
+
 fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbound], now: Timestamp) -> Chat {
     let address = &batch.addresses[0];
     let name = address.display_name();
@@ -388,6 +455,8 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
     // WhatsApp doesn't document whether history messages open the window.
     let is_live = batch.source != Some(Source::History);
     let opening = latest(|message| message.opens_window).filter(|_| is_live);
+    let read = latest(|message| message.opens_window && message.call.is_none()).filter(|_| is_live);
+    let is_from_the_future = messages.iter().any(|message| message.is_redated && message.call.is_none());
     let advertised = latest(|message| message.has_referral).filter(|_| is_live);
     let answer = latest(|message| message.from_me).filter(|_| batch.source == Some(Source::Echo));
     let is_written = |message: &&Inbound| {
@@ -400,12 +469,14 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
         username: profile.username,
         saved_name: resolved.saved_names.latest().cloned(),
         addresses_at: reported_at.filter(|_| !matches!(address, Address::Group(_))),
-        last_message: shown.map(|shown| preview(shown.kind, shown.body.as_deref())),
+        last_message: shown.map(Inbound::preview),
         last_message_at: shown.map(|shown| shown.timestamp),
         last_inbound_at: opening.map(|message| message.timestamp),
-        last_inbound_wamid: opening.map(|message| message.wamid.clone()),
+        last_inbound_wamid: read.map(|message| message.wamid.clone()),
         entry_point_until: advertised.map(|message| message.timestamp.after(ENTRY_POINT_WINDOW)),
         answered_at: answer.map(|message| message.timestamp),
+        // WhatsApp may deliver the message again when its time is no longer in the future.
+        pending_annotation_until: is_from_the_future.then(|| now.after(LIFETIME)),
         first_inbound: first.map(|first| key_of(batch, resolved.chat_id, first).sort_key()),
         ..chat.with_addresses(&resolved.current(&batch.addresses), now)
     }

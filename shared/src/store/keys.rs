@@ -123,10 +123,9 @@ impl Key {
         Self::new(wamid_pk(phone_number_id, wamid), sk)
     }
 
-    /// An action that arrived before the message that it applies to. A sort key has up to 1,024 bytes, as many as a wamid
-    /// can have, so the key has its hash.
+    /// An action that arrived before the message that it applies to.
     pub(crate) fn early_action(phone_number_id: &str, target: &str, wamid: &str) -> Self {
-        Self::new(wamid_pk(phone_number_id, target), format!("ACTION#{}", content_id(wamid)))
+        Self::new(wamid_pk(phone_number_id, target), format!("ACTION#{wamid}"))
     }
 
     /// The rate limit of a number.
@@ -170,6 +169,11 @@ impl Key {
     /// Returns whether this is the key of an identity.
     pub(crate) fn is_identity(&self) -> bool {
         self.pk.starts_with("IDENTITY#")
+    }
+
+    /// The time under which a message is stored, if it isn't WhatsApp's.
+    pub(crate) fn message_time(phone_number_id: &str, wamid: &str) -> Self {
+        Self::new(wamid_pk(phone_number_id, wamid), "TIME")
     }
 
     /// A message to a number that no session owns.

@@ -163,7 +163,7 @@ impl Messages<'_> {
         let row = serde_json::json!({
             "wamid": inbound.wamid,
             "phone_number_id": phone_number_id,
-            "timestamp": inbound.timestamp,
+            "timestamp": inbound.timestamp.clamped_to(now),
             "type": inbound.kind,
             "source": source,
             "received_at": now,

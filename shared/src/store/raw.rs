@@ -29,6 +29,12 @@ fn parts(raw: &str) -> Vec<&str> {
     parts
 }
 
+/// Returns the first part of a payload.
+#[cfg(test)]
+pub(super) fn first_part(raw: &str) -> &str {
+    parts(raw)[0]
+}
+
 /// A payload whose parts after the first are stored.
 pub(super) struct RawParts<'a> {
     /// The first part.

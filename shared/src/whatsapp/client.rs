@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::errors::GraphError;
-use crate::domain::whatsapp_error::ErrorClass;
+use crate::domain::{number::is_phone_number_id, whatsapp_error::ErrorClass};
 
 /// The timeout of a send request, well under the lease of a claimed message.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -149,6 +149,10 @@ impl CloudApi {
         request: &Value,
         timeout: Duration,
     ) -> Result<Vec<u8>, SendError> {
+        // Other characters could lead to another URL.
+        if !is_phone_number_id(phone_number_id) {
+            return Err(SendError::new(ErrorClass::Refused, "The number's phone_number_id doesn't consist of digits"));
+        }
         let url = format!("{}/{phone_number_id}/messages", self.url);
         let response = self.http.post(url).bearer_auth(access_token).json(request).timeout(timeout).send().await;
         let response = match response {

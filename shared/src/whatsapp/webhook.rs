@@ -1,8 +1,10 @@
 //! Webhook parsing (Meta, *Webhooks overview* and *messages webhook reference*).
 //!
 //! A body contains up to 1,000 updates in entries and changes. Each update is parsed independently from its own raw
-//! JSON. One that is unknown or invalid becomes a [`WebhookEvent`] and doesn't affect the others.
+//! JSON. One that is unknown or invalid becomes a [`WebhookEvent`] and doesn't affect the others. Bytes that aren't UTF-8
+//! are replaced.
 
+mod call;
 mod contact_update;
 mod contacts;
 mod content;
@@ -14,7 +16,10 @@ mod status;
 
 use serde_json::value::RawValue;
 
-use self::{json::replace_lone_surrogates, parser::Parser};
+use self::{
+    json::{decode, replace_lone_surrogates},
+    parser::Parser,
+};
 use crate::domain::{
     identity::Address,
     inbound::Inbound,
@@ -40,6 +45,8 @@ pub enum Update {
     Contact {
         /// The business number that received the webhook.
         phone_number_id: String,
+        /// The message that reports it, if any.
+        wamid: Option<String>,
         /// The news.
         update: ContactUpdate,
     },
@@ -83,7 +90,8 @@ pub struct InvalidJson(#[source] serde_json::Error);
 /// # Errors
 /// If the body isn't JSON.
 pub fn updates(body: &[u8]) -> Result<Vec<Update>, InvalidJson> {
-    let body = replace_lone_surrogates(body);
+    let body = decode(body);
+    let body = replace_lone_surrogates(&body);
     let webhook: &RawValue = serde_json::from_slice(&body).map_err(InvalidJson)?;
     Ok(Parser::default().parse(webhook))
 }

@@ -32,6 +32,7 @@ pub fn readable_text(kind: MessageType, object: &Value) -> Option<String> {
         MessageType::Template => template_text(object),
         MessageType::Audio | MessageType::Sticker | MessageType::Edit | MessageType::Revoke | MessageType::Pin => None,
         MessageType::RequestWelcome | MessageType::MediaPlaceholder | MessageType::Unsupported => None,
+        MessageType::Call => None,
     };
     text.map(|text| match text.char_indices().nth(TEXT_LIMIT) {
         Some((end, _)) => text[..end].to_owned(),

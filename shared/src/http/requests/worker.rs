@@ -10,7 +10,7 @@ use crate::{
         contact_name::clean_name,
         identity::Address,
         inbound::Inbound,
-        message::{MessageStatus, MessageType},
+        message::{BODY_LIMIT, MessageStatus, MessageType, shortened},
         profile::Profile,
         time::Timestamp,
         worker::WorkerOutcome,
@@ -25,9 +25,8 @@ const ID_LIMIT: usize = 1024;
 /// The maximum length of the reason that a worker gives for a failure, in characters.
 const REASON_LIMIT: usize = 1000;
 
-/// The fields of a message that a device received, besides the one that has the name of its `type`. `device` is for what the
-/// worker wants to keep; it is only stored.
-const RECEIVED: &[&str] = &["sessionId", "id", "from", "timestamp", "name", "type", "text", "device"];
+/// The fields of a message that a device received, besides the one that has the name of its `type`.
+const RECEIVED: &[&str] = &["sessionId", "id", "from", "timestamp", "name", "type", "text"];
 
 impl ClaimRequest {
     /// Parses `{"sessionId", "limit"?, "leaseSeconds"?}`. 404 for a session of another owner.
@@ -93,10 +92,12 @@ impl ReceiveRequest {
                 opens_window: true,
                 has_referral: false,
                 index: 0,
+                is_redated: false,
+                call: None,
                 wamid: id.to_owned(),
                 timestamp,
                 kind: if text.is_some() { MessageType::Text } else { MessageType::Unsupported },
-                body: text,
+                body: text.map(|text| shortened(text, BODY_LIMIT)),
                 content: None,
                 from_me: false,
                 writer: None,

@@ -1,8 +1,9 @@
 //! Chats as responses contain them.
 
 use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
 
+use super::members;
 use crate::{
     domain::{
         chat::{Chat, ChatResponse},
@@ -20,33 +21,40 @@ use crate::{
 pub(super) struct ChatDetailResponse {
     #[serde(flatten)]
     chat: ChatResponse,
-    /// When the contact last wrote.
+    /// When the contact last wrote or called.
     last_inbound_at: Option<Timestamp>,
     /// When the customer service window ends. After it, WhatsApp accepts templates only.
     window_until: Option<Timestamp>,
+    /// When the free entry point window of an ad ends. It is about prices only.
+    entry_point_until: Option<Timestamp>,
 }
 
 impl From<&Chat> for ChatDetailResponse {
     fn from(chat: &Chat) -> Self {
-        Self { chat: chat.response(), last_inbound_at: chat.last_inbound_at, window_until: chat.window_until() }
+        Self {
+            chat: chat.response(),
+            last_inbound_at: chat.last_inbound_at,
+            window_until: chat.window_until(),
+            entry_point_until: chat.entry_point_until,
+        }
     }
 }
 
 /// `{"success", "chat"}`.
 pub fn chat(chat: &Chat) -> Result<ApiResponse, ApiError> {
-    ApiResponse::success(&json!({"chat": ChatDetailResponse::from(chat)}))
+    ApiResponse::success(&members! {"chat": ChatDetailResponse::from(chat)})
 }
 
 /// `{"success", "chats", "nextCursor"}`.
 pub fn chat_page(page: &Page<Chat>, list: &ChatList) -> Result<ApiResponse, ApiError> {
     let chats: Vec<ChatDetailResponse> = page.items.iter().map(ChatDetailResponse::from).collect();
-    ApiResponse::success(&json!({"chats": chats, "nextCursor": page.next.map(|next| list.cursor(next))}))
+    ApiResponse::success(&members! {"chats": chats, "nextCursor": page.next.map(|next| list.cursor(next))})
 }
 
 /// `{"success", "chats", "nextCursor"}`, with at most one chat.
 pub fn found_chat(chat: Option<&Chat>) -> Result<ApiResponse, ApiError> {
     let chats: Vec<ChatDetailResponse> = chat.map(ChatDetailResponse::from).into_iter().collect();
-    ApiResponse::success(&json!({"chats": chats, "nextCursor": null}))
+    ApiResponse::success(&members! {"chats": chats, "nextCursor": None::<String>})
 }
 
 /// `{"success", "chat", "identities", "messages", "nextCursor"}`.
@@ -56,12 +64,12 @@ pub fn chat_export(
     page: &Page<Box<RawValue>, MessagePosition>,
     list: &MessageList,
 ) -> Result<ApiResponse, ApiError> {
-    ApiResponse::success(&json!({
+    ApiResponse::success(&members! {
         "chat": ChatDetailResponse::from(chat),
         "identities": identities,
         "messages": page.items,
         "nextCursor": page.next.map(|next| list.cursor(next)),
-    }))
+    })
 }
 
 /// `{"success", "chat", "read_receipt", "read_receipt_error"}`.

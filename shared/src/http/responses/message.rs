@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
+use super::members;
 use crate::{
     domain::{
         cursor::MessagePosition,
@@ -153,7 +154,7 @@ pub fn found_message(found: FoundMessage) -> Result<ApiResponse, ApiError> {
     match found {
         FoundMessage::Message(found) => {
             let (message, metadata) = *found;
-            ApiResponse::success(&json!({"message": MessageDetailResponse::new(message, metadata)?}))
+            ApiResponse::success(&members! {"message": MessageDetailResponse::new(message, metadata)?})
         }
         FoundMessage::Trace(trace) => ApiResponse::success(&json!({"message": null, "trace": trace})),
     }
@@ -166,5 +167,5 @@ pub fn message_page(
 ) -> Result<ApiResponse, ApiError> {
     let messages = page.items.into_iter().map(|(message, metadata)| MessageDetailResponse::new(message, metadata));
     let messages = messages.collect::<Result<Vec<_>, _>>()?;
-    ApiResponse::success(&json!({"messages": messages, "nextCursor": page.next.map(|next| list.cursor(next))}))
+    ApiResponse::success(&members! {"messages": messages, "nextCursor": page.next.map(|next| list.cursor(next))})
 }

@@ -20,6 +20,7 @@ impl Receiver {
     /// message may belong to a send that isn't settled yet, or to another application. It is stored as an early update.
     /// The second search finds a message that was stored in between.
     pub(super) async fn apply_status(&self, update: &StatusUpdate, key: Option<MessageKey>) -> Result<(), StoreError> {
+        let update = &StatusUpdate { at: update.at.clamped_to(self.system.now()), ..update.clone() };
         for step in [Step::Key(key), Step::Wamid, Step::StoreEarly, Step::Wamid] {
             let key = match step {
                 Step::Key(key) => key,

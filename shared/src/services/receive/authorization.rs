@@ -68,8 +68,8 @@ fn authorize(update: Update, webhook_app: &WebhookApp) -> Option<Update> {
             }))
         }
         Update::Status(status, key) if webhook_app.owns(&status.phone_number_id) => Some(Update::Status(status, key)),
-        Update::Contact { phone_number_id, update } if webhook_app.owns(&phone_number_id) => {
-            Some(Update::Contact { phone_number_id, update })
+        Update::Contact { phone_number_id, wamid, update } if webhook_app.owns(&phone_number_id) => {
+            Some(Update::Contact { phone_number_id, wamid, update })
         }
         Update::Payment(update) if webhook_app.owns(&update.phone_number_id) => Some(Update::Payment(update)),
         Update::Status(..) | Update::Payment(_) | Update::Contact { .. } => {

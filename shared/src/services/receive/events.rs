@@ -29,14 +29,23 @@ impl Receiver {
         self.store.events().put_if_absent(&event, &owner, None).await
     }
 
-    /// Stores a body that isn't JSON. If it isn't UTF-8 either, encodes it as base64.
+    /// Stores a body that isn't JSON.
     pub(super) async fn store_invalid_body(&self, body: &[u8]) -> Result<(), StoreError> {
+        self.store_body(body, "the body is not JSON").await
+    }
+
+    /// Stores a body with bytes that were replaced because they aren't UTF-8.
+    pub(super) async fn store_undecodable_body(&self, body: &[u8]) -> Result<(), StoreError> {
+        self.store_body(body, "invalid UTF-8: the updates are stored with U+FFFD in place of invalid bytes").await
+    }
+
+    /// Stores a whole body. Encodes it as base64 if it isn't UTF-8.
+    async fn store_body(&self, body: &[u8], reason: &'static str) -> Result<(), StoreError> {
         let (raw, encoding) = match std::str::from_utf8(body) {
             Ok(text) => (text.to_owned(), None),
             Err(_) => (BASE64_STANDARD.encode(body), Some("base64")),
         };
-        let reason = Some("the body is not JSON");
-        let event = WebhookEvent { field: "webhook".to_owned(), reason, raw, ..WebhookEvent::default() };
+        let event = WebhookEvent { field: "webhook".to_owned(), reason: Some(reason), raw, ..WebhookEvent::default() };
         self.metrics.add(Metric::WebhookParseFailed, 1);
         self.store.events().put_if_absent(&event, &EventOwner::Unknown, encoding).await
     }

@@ -5,9 +5,12 @@ use futures_util::{StreamExt, stream};
 use super::{MAX_CONCURRENT_REQUESTS, Receiver, task::Conversation};
 use crate::{
     domain::{
+        call::CallStatus,
+        id::MessageId,
         inbound::{Inbound, InboundBatch},
         message::Source,
         message_action::MessageAction,
+        message_key::MessageKey,
         status_update::StatusUpdate,
     },
     store::{Applied, StoreError},
@@ -25,6 +28,8 @@ impl Receiver {
         let Conversation { phone_number_id, peer, source, messages, .. } = conversation;
         let (session_id, Peer { addresses, profile, .. }) = (owner.session_id, peer);
         let actions: Vec<MessageAction> = messages.iter().filter_map(|message| message.action.clone()).collect();
+        let is_ended = |message: &&Inbound| message.call.is_some_and(CallStatus::is_final);
+        let ended_calls: Vec<Inbound> = messages.iter().filter(is_ended).cloned().collect();
         let count = messages.len();
         let messages = self.without_known(&phone_number_id, source, messages).await?;
         let number = phone_number_id.clone();
@@ -36,7 +41,17 @@ impl Receiver {
             let applied = self.store.messages().apply_early_updates(&number, wamid, key).await?;
             applied.into_iter().for_each(|applied| self.count_undelivered(applied));
         }
+        for call in ended_calls {
+            let time = receipts.times.get(&call.wamid).copied().unwrap_or(call.timestamp);
+            if let Some(chat_id) = receipts.chat_id {
+                let message_id = MessageId::for_inbound(&number, &call.wamid);
+                let key = MessageKey { chat_id, time, message_id };
+                self.store.messages().end_call(&number, &key, &call).await?;
+            }
+        }
         for action in actions {
+            let at = receipts.times.get(&action.wamid).copied().unwrap_or(action.at.clamped_to(self.system.now()));
+            let action = MessageAction { at, ..action };
             self.store.messages().apply_or_store_action(&number, action, receipts.chat_id).await?;
         }
         Ok(())
@@ -65,7 +80,8 @@ impl Receiver {
     /// Returns whether a message is stored. Updates the stored message if WhatsApp reports more about it.
     async fn is_known(&self, number: &str, message: &Inbound) -> Result<bool, StoreError> {
         if let Some(key) = message.ours {
-            let update = StatusUpdate::sent(number, &message.wamid, message.timestamp);
+            let sent_at = message.timestamp.clamped_to(self.system.now());
+            let update = StatusUpdate::sent(number, &message.wamid, sent_at);
             if self.store.messages().apply_status(&key, &update).await? != Applied::Missing {
                 return Ok(true);
             }

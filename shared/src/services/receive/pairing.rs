@@ -16,7 +16,7 @@ impl Receiver {
             phone_number_id: number,
             is_own_number: self.own_number.as_ref().is_some_and(|own| own.phone_number_id == number),
             wamid: &received.message.wamid,
-            sent_at: received.message.timestamp,
+            sent_at: received.message.timestamp.clamped_to(self.system.now()),
         };
         for attempt in attempts {
             let outcome = self.store.sessions().pair(attempt, message, self.pairing_policy).await?;

@@ -18,6 +18,8 @@ fn inbound(bytes: usize) -> Inbound {
         opens_window: true,
         has_referral: false,
         index: 0,
+        is_redated: false,
+        call: None,
     }
 }
 

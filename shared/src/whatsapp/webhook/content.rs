@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use super::json::Object;
-use crate::domain::message::{MessageType, readable_text};
+use super::json::{Object, WAMID_LIMIT};
+use crate::domain::message::{BODY_LIMIT, MessageType, readable_text, shortened};
 
-/// The maximum size of a body, in bytes. WhatsApp allows 4,096 characters.
-const BODY_LIMIT: usize = 64 * 1024;
+/// The maximum size of a reaction's emoji, in bytes. The longest ones, families with skin tones, have about 40.
+const EMOJI_LIMIT: usize = 128;
 
 /// The parsed content of a message.
 #[derive(Debug)]
@@ -30,17 +30,18 @@ impl Content {
 /// Parses the object that `type` names.
 pub(super) fn parse(message: &Object<'_>) -> Content {
     let type_name = message.string("type").unwrap_or_default();
-    let content = parse_known(&type_name, message).unwrap_or_else(|| {
+    let mut content = parse_known(&type_name, message).unwrap_or_else(|| {
         let mut content = Content::plain(MessageType::Unsupported, None);
         if let Some(object @ Value::Object(_)) = message.value("unsupported") {
             content.fields.insert("unsupported".to_owned(), object);
         }
         content
     });
-    match content.body.as_ref().is_some_and(|body| body.len() > BODY_LIMIT) {
-        true => Content::plain(MessageType::Unsupported, None),
-        false => content,
-    }
+    let limit = if content.kind == MessageType::Reaction { EMOJI_LIMIT } else { BODY_LIMIT };
+    content.body = content.body.map(|body| shortened(body, limit));
+    // An item's key contains the target.
+    content.target = content.target.filter(|target| target.len() <= WAMID_LIMIT);
+    content
 }
 
 /// Returns `None` for an unknown type, and for an object that lacks a required field.

@@ -4,10 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Value, value::RawValue};
 
-use crate::domain::time::Timestamp;
+use crate::domain::{number::is_phone_number_id, time::Timestamp};
 
 /// The maximum length of a wamid, in bytes. DynamoDB allows 1,024 for a sort key, which has a prefix.
-const WAMID_LIMIT: usize = 900;
+pub(super) const WAMID_LIMIT: usize = 900;
 
 /// A JSON object with unparsed fields.
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl<'a> Object<'a> {
     pub(super) fn string(&self, key: &str) -> Option<String> {
         let string = match self.value(key)? {
             Value::String(string) => string,
-            Value::Number(number) => number.as_i64()?.to_string(),
+            Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
             _ => return None,
         };
         (!string.is_empty()).then_some(string)
@@ -57,6 +57,17 @@ impl<'a> Object<'a> {
         Timestamp::from_seconds(self.string(key)?.parse().ok()?)
     }
 
+    /// Returns the time of a message or status, or why it is unusable.
+    pub(super) fn timestamp(&self) -> Result<Timestamp, &'static str> {
+        let reason = if self.raw("timestamp").is_some() { "invalid timestamp" } else { "missing timestamp" };
+        self.time("timestamp").ok_or(reason)
+    }
+
+    /// Returns an ID of Meta's for a number or an account. Keys and URLs contain it, so it must consist of digits.
+    pub(super) fn meta_id(&self, key: &str) -> Option<String> {
+        self.string(key).filter(|id| is_phone_number_id(id))
+    }
+
     /// Returns a message's ID, or why it is unusable.
     pub(super) fn wamid(&self, key: &str) -> Result<String, &'static str> {
         match self.string(key) {
@@ -64,6 +75,16 @@ impl<'a> Object<'a> {
             Some(id) if id.len() > WAMID_LIMIT => Err("id too long"),
             Some(id) => Ok(id),
         }
+    }
+}
+
+/// Decodes a body. Skips a byte order mark, and replaces bytes that aren't UTF-8 by U+FFFD, so that one of them doesn't
+/// affect the whole body.
+pub(super) fn decode(body: &[u8]) -> Cow<'_, [u8]> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    match String::from_utf8_lossy(body) {
+        Cow::Borrowed(_) => Cow::Borrowed(body),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     }
 }
 

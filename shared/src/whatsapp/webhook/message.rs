@@ -1,6 +1,6 @@
 //! Messages: from contacts, echoes of what the business sent in other ways, and history.
 
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     Peer, contact_update,
@@ -13,7 +13,7 @@ use crate::{
         contact_name::clean_name,
         identity::Address,
         inbound::Inbound,
-        message::{MessageStatus, MessageType},
+        message::{CONTENT_LIMIT, MessageStatus, MessageType, shortened},
         message_action::{ActionKind, ME, MessageAction},
         profile::{Profile, Writer},
         time::Timestamp,
@@ -22,8 +22,11 @@ use crate::{
     whatsapp::errors::GraphError,
 };
 
-/// The maximum size of stored content, in bytes. Larger content is dropped, but the raw JSON is always kept.
-const CONTENT_LIMIT: usize = 64 * 1024;
+/// The maximum length of a string in shortened content, in bytes.
+const SHORT: usize = 1024;
+
+/// The maximum depth of content. `serde_json` reads up to 127 levels.
+const MAX_DEPTH: usize = 100;
 
 /// The value of [`MessageAction::by`] for the contact.
 const CONTACT: &str = "contact";
@@ -53,7 +56,7 @@ pub(super) fn from_contact(raw: &RawValue, contacts: &[Contact]) -> ParsedMessag
     Ok((sender.clone(), Inbound { writer: writer(&sender), ..inbound }))
 }
 
-fn writer(sender: &Peer) -> Option<Writer> {
+pub(super) fn writer(sender: &Peer) -> Option<Writer> {
     Writer::new(&sender.addresses, sender.profile.username.as_deref(), sender.contact.as_deref())
 }
 
@@ -135,7 +138,7 @@ fn parse(
     direction: Direction<'_>,
 ) -> Result<Inbound, &'static str> {
     let wamid = head.wamid("id")?;
-    let timestamp = head.time("timestamp").ok_or("missing timestamp")?;
+    let timestamp = head.timestamp()?;
     let content = content::parse(message);
     let (from_me, by, author, status) = match direction {
         Direction::In { by, author } => (false, by, author, MessageStatus::Received),
@@ -146,6 +149,8 @@ fn parse(
         opens_window: !from_me && content.kind != MessageType::System,
         has_referral: !from_me && has_referral,
         index: 0,
+        is_redated: false,
+        call: None,
         action: action(message, &content, &wamid, timestamp, (from_me, by)),
         ours: message.string("biz_opaque_callback_data").and_then(|data| data.parse().ok()).filter(|_| from_me),
         content: content_json(message, &content, author),
@@ -182,10 +187,49 @@ fn content_json(message: &Object<'_>, content: &Content, author: Option<&Peer>) 
     if let Some(author) = author {
         fields.insert("author".to_owned(), author_json(author));
     }
-    let has_content = !fields.is_empty();
+    if fields.is_empty() {
+        return None;
+    }
     fields.insert("type".to_owned(), json!(content.kind));
-    let text = Value::Object(fields).to_string();
-    (has_content && text.len() <= CONTENT_LIMIT).then_some(text)
+    limited(fields)
+}
+
+/// Returns content as JSON that can be stored and read again. Shortens its strings if it is too long. If that isn't
+/// enough, or if it is too deep, leaves out the object of the type and keeps the rest.
+pub(super) fn limited(fields: Map<String, Value>) -> Option<String> {
+    let fits = |content: &Value| {
+        let text = content.to_string();
+        (text.len() <= CONTENT_LIMIT && depth(content) <= MAX_DEPTH).then_some(text)
+    };
+    let mut content = Value::Object(fields);
+    if let Some(text) = fits(&content) {
+        return Some(text);
+    }
+    shorten(&mut content);
+    if let Some(text) = fits(&content) {
+        return Some(text);
+    }
+    if let Value::Object(fields) = &mut content {
+        fields.retain(|name, _| matches!(name.as_str(), "type" | "context" | "referral" | "author" | "errors"));
+    }
+    fits(&content)
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = shortened(std::mem::take(text), SHORT),
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(members) => members.values_mut().for_each(shorten),
+        _ => {}
+    }
 }
 
 /// Returns the author of a group message.

@@ -3,25 +3,39 @@
 use serde_json::value::RawValue;
 
 use super::{
-    ContactUpdate, ReceivedMessage, Update, contact_update, contacts,
+    ContactUpdate, ReceivedMessage, Update, call, contact_update, contacts,
     json::Object,
     message::{self, ParsedMessage},
     saved_name,
     status::{self, ParsedStatus},
 };
 use crate::domain::{
-    message::Source,
+    message::{Source, shortened},
     number::is_phone_number_id,
     webhook_event::{WebhookEvent, is_shared_by_account},
 };
 
-/// The maximum length of a phone number ID, in bytes.
-const NUMBER_ID_LIMIT: usize = 128;
+/// The maximum number of updates of a body. WhatsApp sends up to 1,000 (Meta, *Webhooks overview*, batching), but one
+/// update of the history can contain thousands of messages.
+const MAX_UPDATES: usize = 20_000;
+
+/// The maximum number of events of a body: twice the updates that WhatsApp sends. Each is a separate write.
+const MAX_EVENTS: usize = 2000;
+
+/// The maximum length of a field's name, in bytes. Meta's have up to about 40.
+const FIELD_LIMIT: usize = 100;
+
+/// Why an update has no number.
+const NO_NUMBER: &str = "missing or invalid phone_number_id";
 
 /// The updates so far, and the fields of the current entry and change.
 #[derive(Default)]
 pub(super) struct Parser {
     updates: Vec<Update>,
+    /// The number of events among the updates.
+    events: usize,
+    /// Whether the body has more updates than the maximum.
+    is_truncated: bool,
     waba_id: Option<String>,
     time: Option<String>,
     phone_number_id: Option<String>,
@@ -31,18 +45,38 @@ pub(super) struct Parser {
 }
 
 impl Parser {
-    /// Returns the updates of a webhook. Invalid JSON structures become events.
+    /// Returns the updates of a webhook. Invalid JSON structures become events. If there are too many updates, the last
+    /// one is an event with the whole webhook.
     pub(super) fn parse(mut self, webhook: &RawValue) -> Vec<Update> {
         match Object::parse(webhook).and_then(|webhook| webhook.array("entry")) {
             Some(entries) => entries.into_iter().for_each(|entry| self.entry(entry)),
             None => self.invalid("webhook", "missing entry array", webhook),
         }
+        if self.is_truncated {
+            let (field, raw) = ("webhook".to_owned(), webhook.get().to_owned());
+            let reason = Some("too many updates: the first ones are stored");
+            self.updates.push(Update::Event(WebhookEvent { field, reason, raw, ..WebhookEvent::default() }));
+        }
         self.updates
     }
 
+    /// Adds an update, unless there are too many.
+    fn push(&mut self, update: Update) {
+        let is_event = matches!(update, Update::Event(_));
+        if self.updates.len() >= MAX_UPDATES || (is_event && self.events >= MAX_EVENTS) {
+            self.is_truncated = true;
+            return;
+        }
+        self.events += usize::from(is_event);
+        self.updates.push(update);
+    }
+
     fn entry(&mut self, raw: &RawValue) {
+        if self.is_truncated {
+            return;
+        }
         let entry = Object::parse(raw).unwrap_or_default();
-        (self.waba_id, self.time, self.phone_number_id) = (entry.string("id"), entry.string("time"), None);
+        (self.waba_id, self.time, self.phone_number_id) = (entry.meta_id("id"), entry.string("time"), None);
         match entry.array("changes") {
             Some(changes) => changes.into_iter().for_each(|change| self.change(change)),
             None => self.invalid("entry", "missing changes array", raw),
@@ -50,6 +84,9 @@ impl Parser {
     }
 
     fn change(&mut self, raw: &RawValue) {
+        if self.is_truncated {
+            return;
+        }
         self.phone_number_id = None;
         let change = Object::parse(raw).unwrap_or_default();
         let Some(value) = change.object("value") else {
@@ -57,11 +94,11 @@ impl Parser {
         };
         // Messages have the number in `metadata`, handovers in `recipient`.
         let metadata = value.object("metadata").or_else(|| value.object("recipient")).unwrap_or_default();
-        self.phone_number_id = metadata.string("phone_number_id").filter(|id| id.len() <= NUMBER_ID_LIMIT);
+        self.phone_number_id = metadata.meta_id("phone_number_id");
         let digits = |number: String| number.chars().filter(char::is_ascii_digit).collect();
         self.display_number = metadata.string("display_phone_number").map(digits);
         self.field = match change.string("field") {
-            Some(field) => field,
+            Some(field) => shortened(field, FIELD_LIMIT),
             None if ["messages", "statuses"].iter().any(|key| value.raw(key).is_some()) => "messages".to_owned(),
             None => return self.invalid("change", "missing field or value", raw),
         };
@@ -70,24 +107,18 @@ impl Parser {
             "smb_message_echoes" | "message_echoes" => self.conversation(&value, Some(Source::Echo)),
             "standby" => value.object("standby").is_some_and(|value| self.conversation(&value, Some(Source::Standby))),
             "history" => self.history(&value),
+            "calls" => self.calls(&value),
             field => {
                 let contact_updates: Option<(&str, fn(&Object<'_>) -> Option<ContactUpdate>)> = match field {
                     "user_id_update" => Some(("user_id_update", contact_update::from_user_id_update)),
                     "smb_app_state_sync" => Some(("state_sync", saved_name::from_state_sync)),
                     "group_lifecycle_update" | "group_settings_update" => Some(("groups", saved_name::from_group)),
-                    "user_preferences" => {
-                        let contacts = contacts::parse(value.raw("contacts"));
-                        let entries = value.array("user_preferences").unwrap_or_default();
-                        let parse = |raw| contact_update::from_user_preference(&Object::parse(raw)?, &contacts);
-                        entries.into_iter().filter_map(parse).for_each(|update| self.contact(Some(update)));
-                        None
-                    }
                     _ => None,
                 };
                 if let Some((key, parse)) = contact_updates {
                     let entries = value.array(key).unwrap_or_default();
                     let parse = |raw| parse(&Object::parse(raw)?);
-                    entries.into_iter().filter_map(parse).for_each(|update| self.contact(Some(update)));
+                    entries.into_iter().filter_map(parse).for_each(|update| self.contact(Some(update), None));
                 }
                 self.account_event(&value, raw);
                 true
@@ -114,9 +145,8 @@ impl Parser {
             match key {
                 "messages" => list.iter().for_each(|raw| {
                     self.message(message::from_contact(raw, &contacts), source, raw);
-                    self.contact(
-                        Object::parse(raw).and_then(|message| contact_update::from_message(&message, &contacts)),
-                    );
+                    let update = |message| contact_update::from_message(&message, &contacts);
+                    self.contact(Object::parse(raw).and_then(update), Some(raw));
                 }),
                 "message_echoes" => {
                     let source = source.or(Some(Source::Echo));
@@ -124,9 +154,32 @@ impl Parser {
                 }
                 "statuses" => list.iter().for_each(|raw| {
                     self.status(raw);
-                    self.contact(Object::parse(raw).and_then(|status| contact_update::from_status(&status, &contacts)));
+                    let update = |status| contact_update::from_status(&status, &contacts);
+                    self.contact(Object::parse(raw).and_then(update), None);
                 }),
                 "contacts" => continue,
+                _ => self.other_field(key, value),
+            }
+            is_parsed = true;
+        }
+        is_parsed
+    }
+
+    /// Parses calls. Their statuses and other fields become events. Returns `false` if there is nothing.
+    fn calls(&mut self, value: &Object<'_>) -> bool {
+        let contacts = contacts::parse(value.raw("contacts"));
+        let mut is_parsed = false;
+        for key in value.keys().filter(|key| !matches!(*key, "messaging_product" | "metadata" | "contacts")) {
+            match (key, value.array(key)) {
+                ("calls", Some(calls)) => {
+                    for raw in calls {
+                        match call::parse(raw, &contacts, self.display_number.as_deref()) {
+                            Some(parsed) => self.message(parsed, None, raw),
+                            None => self.event(None, raw, None),
+                        }
+                    }
+                }
+                _ if value.raw(key).is_some_and(|raw| raw.get() == "null") => continue,
                 _ => self.other_field(key, value),
             }
             is_parsed = true;
@@ -166,20 +219,20 @@ impl Parser {
             (Ok((peer, message)), Some(phone_number_id)) => {
                 let waba_id = self.waba_id.clone();
                 let received = ReceivedMessage { phone_number_id, waba_id, peer, source, message };
-                self.updates.push(Update::Message(Box::new(received)));
+                self.push(Update::Message(Box::new(received)));
             }
-            (Ok(_), None) => self.event(Some("missing phone_number_id"), raw, wamid()),
+            (Ok(_), None) => self.event(Some(NO_NUMBER), raw, wamid()),
             (Err(reason), _) => self.event(Some(reason), raw, wamid()),
         }
     }
 
     fn status(&mut self, raw: &RawValue) {
-        let number = self.phone_number_id.as_deref().ok_or("missing phone_number_id");
+        let number = self.phone_number_id.as_deref().ok_or(NO_NUMBER);
         match number.and_then(|number| status::parse(number, raw)) {
-            Ok(ParsedStatus::Delivery(update, key)) => self.updates.push(Update::Status(update, key)),
+            Ok(ParsedStatus::Delivery(update, key)) => self.push(Update::Status(update, key)),
             Ok(ParsedStatus::Payment(update)) => {
                 self.named_event("payment", raw, Some(update.wamid.clone()));
-                self.updates.push(Update::Payment(update));
+                self.push(Update::Payment(update));
             }
             Err(reason) => {
                 let wamid = Object::parse(raw).and_then(|status| status.wamid("id").ok());
@@ -188,9 +241,12 @@ impl Parser {
         }
     }
 
-    fn contact(&mut self, update: Option<ContactUpdate>) {
-        let update = update.zip(self.phone_number_id.clone());
-        self.updates.extend(update.map(|(update, phone_number_id)| Update::Contact { phone_number_id, update }));
+    /// Adds what a message or another value reveals about a contact.
+    fn contact(&mut self, update: Option<ContactUpdate>, message: Option<&RawValue>) {
+        if let Some((update, phone_number_id)) = update.zip(self.phone_number_id.clone()) {
+            let wamid = message.and_then(Object::parse).and_then(|message| message.wamid("id").ok());
+            self.push(Update::Contact { phone_number_id, wamid, update });
+        }
     }
 
     /// Adds an event for a field beside the messages, such as `errors` and `user_actions`.
@@ -209,7 +265,7 @@ impl Parser {
     /// Adds an event whose field is the change's field and `name`, such as `messages.user_actions`.
     fn named_event(&mut self, name: &str, raw: &RawValue, wamid: Option<String>) {
         let field = format!("{}.{name}", self.field);
-        let outer = std::mem::replace(&mut self.field, field);
+        let outer = std::mem::replace(&mut self.field, shortened(field, FIELD_LIMIT));
         self.event(None, raw, wamid);
         self.field = outer;
     }
@@ -228,7 +284,7 @@ impl Parser {
         let named = value.string("display_phone_number").or_else(|| value.string("phone_number"));
         let is_shared = is_shared_by_account(&self.field, value.keys());
         let event = WebhookEvent { display_phone_number: named.map(digits), is_shared, ..self.new_event(raw) };
-        self.updates.push(Update::Event(event));
+        self.push(Update::Event(event));
     }
 
     fn invalid(&mut self, field: &str, reason: &'static str, raw: &RawValue) {
@@ -237,7 +293,7 @@ impl Parser {
     }
 
     fn event(&mut self, reason: Option<&'static str>, raw: &RawValue, wamid: Option<String>) {
-        self.updates.push(Update::Event(WebhookEvent { reason, wamid, ..self.new_event(raw) }));
+        self.push(Update::Event(WebhookEvent { reason, wamid, ..self.new_event(raw) }));
     }
 
     fn new_event(&self, raw: &RawValue) -> WebhookEvent {

@@ -63,7 +63,7 @@ fn delivery(number: &str, status: &Object<'_>) -> Result<ParsedStatus, &'static 
     let wamid = status.wamid("id")?;
     let name = status.string("status").ok_or("missing status")?;
     let receipt = Receipt::parse(&name).ok_or("unknown status")?;
-    let at = status.time("timestamp").ok_or("missing timestamp")?;
+    let at = status.timestamp()?;
     let key = status.string("biz_opaque_callback_data").and_then(|data| data.parse().ok());
     let errors = GraphError::parse_list(status.raw("errors"));
     let error = (receipt == Receipt::Failed)

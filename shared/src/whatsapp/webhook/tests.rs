@@ -1,5 +1,6 @@
 mod account_events;
 mod content;
+mod limits;
 mod properties;
 mod sources;
 mod statuses;
