@@ -25,6 +25,7 @@ fuzz_target!(|body: &[u8]| {
                 vec![Some(*at)]
             }
             Update::Contact { update: ContactUpdate::Named { name, .. }, .. } => vec![Some(name.at)],
+            Update::Contact { update: ContactUpdate::Consent { decision, .. }, .. } => vec![Some(decision.since)],
             Update::Payment(update) => vec![Some(update.payment.at)],
             Update::Event(_) => Vec::new(),
         };

@@ -45,6 +45,8 @@ pub enum Metric {
     FailedRejected,
     /// Messages that expired before they could be sent.
     FailedExpired,
+    /// Marketing messages whose contact opted out before they were sent.
+    FailedWithheld,
     /// Messages whose outcome was still unknown at the deadline.
     FailedUnconfirmed,
     /// Messages that WhatsApp accepted and then reported as failed.
@@ -97,9 +99,11 @@ impl Metric {
     /// Returns the metric that this one also counts in.
     fn total(self) -> Option<Self> {
         match self {
-            Self::FailedRejected | Self::FailedExpired | Self::FailedUnconfirmed | Self::FailedUndelivered => {
-                Some(Self::MessagesFailed)
-            }
+            Self::FailedRejected
+            | Self::FailedExpired
+            | Self::FailedWithheld
+            | Self::FailedUnconfirmed
+            | Self::FailedUndelivered => Some(Self::MessagesFailed),
             Self::SuppressedTooOld
             | Self::SuppressedOptedOut
             | Self::SuppressedAnswered

@@ -61,9 +61,11 @@ fn match_route(route: &Route, path: &str) -> Option<(Specificity, BTreeMap<Strin
         let remaining = rest?;
         let variable = pattern.strip_prefix('{').and_then(|inner| inner.strip_suffix('}'));
         if let Some(name) = variable.and_then(|name| name.strip_suffix('+')) {
+            // After a slash at the end of a longer path, the variable is empty. Alone, it doesn't match the path `/`.
+            let is_alone = specificity.segments.is_empty();
             parameters.insert(name.to_owned(), remaining.to_owned());
             specificity.segments.push(2);
-            return (!remaining.is_empty()).then_some((specificity, parameters));
+            return (!remaining.is_empty() || !is_alone).then_some((specificity, parameters));
         }
         let (segment, after) = match remaining.split_once('/') {
             Some((segment, after)) => (segment, Some(after)),

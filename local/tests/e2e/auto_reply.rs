@@ -79,7 +79,8 @@ async fn rules_are_created_changed_and_deleted() {
     assert_eq!((many.iter().filter(|response| response.status == 200).count(), refused.count()), (98, 7));
     assert_eq!(app.delete(&one).await.json, json!({"success": true}));
     for method in ["GET", "DELETE", "PUT"] {
-        let response = app.request(method, &one, &[], later.clone()).await;
+        let body = if method == "PUT" { later.clone() } else { Vec::new() };
+        let response = app.request(method, &one, &[], body).await;
         assert_eq!((response.status, &response.json["error"]), (404, &json!("Auto-reply not found")), "{method}");
     }
     create_rule(&app, &session_id, json!({})).await;

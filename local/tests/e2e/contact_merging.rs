@@ -197,6 +197,7 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             channel: Channel::CloudApi,
             source: None,
             previous: last.map(|last| last.link_from(context.chat_id)),
+            category: None,
             attempts: Vec::new(),
         };
         let new = || Chat::new(context.chat_id, session_id, to, "out".to_owned(), message.timestamp);

@@ -17,6 +17,8 @@ mod auto_reply;
 #[cfg(target_os = "linux")]
 mod chaos;
 mod cli;
+#[cfg(target_os = "linux")]
+mod consent;
 mod contact_merging;
 mod contacts;
 mod contract;
@@ -28,6 +30,7 @@ mod fault_session;
 mod firewall;
 #[cfg(target_os = "linux")]
 mod function_failures;
+mod http_edges;
 mod identity;
 mod inbound;
 mod inbox;

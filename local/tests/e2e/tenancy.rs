@@ -7,19 +7,22 @@ use local::{functions, template::Template};
 use serde_json::{Value, json};
 use shared::{
     domain::scope::Scope,
-    http::routes::{self, Access},
+    http::{
+        Method,
+        routes::{self, Access},
+    },
 };
 
 use crate::test_app::{Response, TestApp};
 
 /// Ids of one tenant's resources.
-struct Ids {
-    owner: String,
-    session: String,
-    chat: String,
-    message: String,
-    key: String,
-    rule: String,
+pub(crate) struct Ids {
+    pub(crate) owner: String,
+    pub(crate) session: String,
+    pub(crate) chat: String,
+    pub(crate) message: String,
+    pub(crate) key: String,
+    pub(crate) rule: String,
 }
 
 impl Ids {
@@ -39,7 +42,7 @@ impl Ids {
 
 /// The error for a valid request by a caller without access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(crate) enum Refusal {
     /// 404, identical for a resource of another tenant and a missing one.
     Missing,
     /// 403, because the request names another owner.
@@ -49,7 +52,7 @@ enum Refusal {
 }
 
 /// Returns a valid request to the route for the resources with these ids, and the refusal for another tenant.
-fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
+pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
     let Ids { owner, session, chat, message, key, rule } = ids;
     let to = "201001234567";
     let number = "106540352242922";
@@ -126,9 +129,12 @@ fn routes() -> BTreeMap<String, Option<String>> {
     routes.map(|route| (route.key(), route.authorizer)).collect()
 }
 
-/// Whether the route serves requests that match no other route.
+/// The webhook with a slash at the end, for which the greedy variable stands.
+const WEBHOOK_WITH_SLASH: [&str; 2] = ["GET /api/webhook/{proxy+}", "POST /api/webhook/{proxy+}"];
+
+/// Whether the route serves requests that match no other route, or another path of the webhook.
 fn is_fallback(key: &str) -> bool {
-    key == "$default" || key == "OPTIONS /{proxy+}"
+    key == "$default" || key == "OPTIONS /{proxy+}" || WEBHOOK_WITH_SLASH.contains(&key)
 }
 
 #[test]
@@ -137,20 +143,28 @@ fn template_and_route_table_match() {
     for route in routes::ALL {
         for operation in route.operations {
             let authorizer = (operation.access != Access::Open).then(|| "Credentials".to_owned());
-            known.insert((format!("{} {}", operation.method, route.path), authorizer));
+            known.insert((format!("{} {}", operation.method, route.path), authorizer.clone()));
+            if operation.method == Method::GET {
+                known.insert((format!("HEAD {}", route.path), authorizer));
+            }
         }
     }
     known.insert(("$default".to_owned(), Some("Credentials".to_owned())));
     known.insert(("OPTIONS /{proxy+}".to_owned(), None));
+    known.extend(WEBHOOK_WITH_SLASH.map(|key| (key.to_owned(), None)));
     assert_eq!(routes().into_iter().collect::<BTreeSet<_>>(), known);
     let open: Vec<_> =
         known.iter().filter(|(_, authorizer)| authorizer.is_none()).map(|(key, _)| key.as_str()).collect();
-    assert_eq!(open, ["GET /api/webhook", "OPTIONS /{proxy+}", "POST /api/webhook"]);
+    let webhook = ["GET", "HEAD", "POST"].map(|method| format!("{method} /api/webhook"));
+    let expected: BTreeSet<&str> =
+        webhook.iter().map(String::as_str).chain(WEBHOOK_WITH_SLASH).chain(["OPTIONS /{proxy+}"]).collect();
+    assert_eq!(open, expected.into_iter().collect::<Vec<_>>());
 }
 
 /// Returns the routes that need a key, with their scopes.
 fn guarded() -> Vec<(String, Scope)> {
-    let guarded = routes().into_keys().filter(|key| !is_fallback(key)).filter_map(|key| {
+    // The permission of HEAD is that of GET, by the same entry of the table.
+    let guarded = routes().into_keys().filter(|key| !is_fallback(key) && !key.starts_with("HEAD ")).filter_map(|key| {
         let (method, path) = key.split_once(' ').unwrap();
         let route = routes::ALL.iter().find(|route| route.path == path).unwrap();
         match route.operation(&method.parse().unwrap()).unwrap().access {
@@ -176,7 +190,7 @@ fn status_and_body(response: &Response) -> (u16, String) {
     (response.status, String::from_utf8(response.bytes.clone()).unwrap().replace(id, ""))
 }
 
-const TENANT_SCOPES: [&str; 5] = ["sessions", "messages:send", "messages:read", "rules", "worker"];
+const TENANT_SCOPES: [&str; 6] = ["sessions", "messages:send", "messages:read", "chats:write", "rules", "worker"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resources_of_another_tenant_are_unreachable() {

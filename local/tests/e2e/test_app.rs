@@ -176,7 +176,7 @@ fn owned(parameters: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// Serializes a body; null is empty.
-fn bytes(body: &Value) -> Vec<u8> {
+pub fn bytes(body: &Value) -> Vec<u8> {
     if body.is_null() { Vec::new() } else { body.to_string().into_bytes() }
 }
 

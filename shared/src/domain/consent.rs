@@ -10,7 +10,7 @@ pub use self::words::{ConsentWord, ConsentWords, MAX_WORDS, WORD_LIMIT, WordErro
 use crate::domain::time::Timestamp;
 
 /// A contact's consent to marketing messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarketingConsent {
     /// The contact has agreed.
@@ -54,7 +54,7 @@ impl ConsentSource {
 }
 
 /// A decision about marketing messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ConsentDecision {
     /// The decision.
     pub marketing: MarketingConsent,

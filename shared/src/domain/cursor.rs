@@ -18,6 +18,9 @@ const VERSION: u8 = 1;
 const MESSAGE_VERSION: u8 = 2;
 const CHECK_LENGTH: usize = 8;
 
+/// The maximum length of a cursor, in bytes. Real ones have up to 61.
+const MAX_LENGTH: usize = 128;
+
 /// A position in a list that is sorted by time and then by ID.
 ///
 /// Its text form (`2026-11-23T12:00:00.000Z#<id>`) has the same sort order and is the end of the table's sort keys.
@@ -105,6 +108,9 @@ fn encode(list: &str, content: &[&[u8]]) -> String {
 
 /// Returns the content of a cursor of `list`.
 fn decode(cursor: &str, list: &str) -> Result<Vec<u8>, InvalidCursor> {
+    if cursor.len() > MAX_LENGTH {
+        return Err(InvalidCursor);
+    }
     let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
     let hash = bytes.split_off(bytes.len().checked_sub(CHECK_LENGTH).ok_or(InvalidCursor)?);
     if hash == check(list, &bytes) { Ok(bytes) } else { Err(InvalidCursor) }

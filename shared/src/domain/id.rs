@@ -12,6 +12,10 @@ use crate::domain::{identity::Identity, time::Timestamp};
 /// second chat.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f6e_5c1d_9a0b_4c53_8f6e_71a5_1dc0_a51d);
 
+/// The maximum length of an ID that isn't ours, such as a wamid, in bytes. DynamoDB accepts partition keys of up to 2,048
+/// bytes, and keys contain prefixes and other IDs.
+pub const MAX_ID_BYTES: usize = 1024;
+
 macro_rules! uuid_ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*

@@ -125,6 +125,36 @@ pub enum Source {
     AutoReply,
 }
 
+/// What a message is about, as the caller says. The names are those of Meta's pricing categories. Only Qasid uses it: the
+/// category that WhatsApp charges for depends on the template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// Offers and announcements. Not sent to contacts who refuse them.
+    Marketing,
+    /// A transaction, such as an order or an appointment.
+    Utility,
+    /// A one-time code.
+    Authentication,
+    /// An answer in a conversation.
+    Service,
+}
+
+impl Category {
+    /// All categories.
+    pub const ALL: [Self; 4] = [Self::Marketing, Self::Utility, Self::Authentication, Self::Service];
+
+    /// Returns the name that requests, responses, and the table use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Marketing => "marketing",
+            Self::Utility => "utility",
+            Self::Authentication => "authentication",
+            Self::Service => "service",
+        }
+    }
+}
+
 /// An attempt to send a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -211,6 +241,9 @@ pub struct Message {
     /// reports what happened to it.
     #[serde(default)]
     pub message_status: Option<String>,
+    /// The category of an outbound message, if the caller gave one.
+    #[serde(default)]
+    pub category: Option<Category>,
     /// The channel that delivers the message.
     #[serde(default)]
     pub channel: Channel,
@@ -291,6 +324,7 @@ impl Message {
             wamid: self.wamid.clone(),
             error: self.error.clone(),
             reference: self.reference.clone(),
+            category: self.category,
             timestamp: self.timestamp,
         }
     }
@@ -337,5 +371,7 @@ pub struct MessageResponse {
     pub error: Option<String>,
     #[serde(default)]
     pub reference: Option<Reference>,
+    #[serde(default)]
+    pub category: Option<Category>,
     pub timestamp: Timestamp,
 }

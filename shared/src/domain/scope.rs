@@ -13,9 +13,12 @@ pub enum Scope {
     /// Send messages.
     #[serde(rename = "messages:send")]
     MessagesSend,
-    /// Read chats and messages, update chats, and mark them as read.
+    /// Read chats, messages, and events.
     #[serde(rename = "messages:read")]
     MessagesRead,
+    /// Update chats, and mark them as read.
+    #[serde(rename = "chats:write")]
+    ChatsWrite,
     /// Manage auto-reply rules.
     #[serde(rename = "rules")]
     Rules,
@@ -29,12 +32,20 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] =
-        [Self::Sessions, Self::MessagesSend, Self::MessagesRead, Self::Rules, Self::Worker, Self::Admin];
+    pub const ALL: [Self; 7] = [
+        Self::Sessions,
+        Self::MessagesSend,
+        Self::MessagesRead,
+        Self::ChatsWrite,
+        Self::Rules,
+        Self::Worker,
+        Self::Admin,
+    ];
 
     /// The scopes of an identity provider's token: everything an owner's own application needs. The scopes of workers
     /// and of the operator (`worker`, `admin`) need an API key.
-    pub const OF_TOKENS: [Self; 4] = [Self::Sessions, Self::MessagesSend, Self::MessagesRead, Self::Rules];
+    pub const OF_TOKENS: [Self; 5] =
+        [Self::Sessions, Self::MessagesSend, Self::MessagesRead, Self::ChatsWrite, Self::Rules];
 
     /// Returns the scope's name in requests and responses.
     pub fn as_str(self) -> &'static str {
@@ -42,6 +53,7 @@ impl Scope {
             Self::Sessions => "sessions",
             Self::MessagesSend => "messages:send",
             Self::MessagesRead => "messages:read",
+            Self::ChatsWrite => "chats:write",
             Self::Rules => "rules",
             Self::Worker => "worker",
             Self::Admin => "admin",

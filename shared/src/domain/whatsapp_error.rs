@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The code of the error that the contact stopped marketing messages of the business (Meta, *Cloud API error codes*).
+pub const MARKETING_STOPPED: i64 = 131_050;
+
 /// An error of WhatsApp as stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhatsAppError {

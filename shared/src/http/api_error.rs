@@ -4,7 +4,10 @@ use std::error::Error;
 
 use serde_json::json;
 
-use super::{ApiResponse, ErrorCode};
+use super::{
+    ApiResponse, ErrorCode,
+    routes::{Route, similar_path},
+};
 use crate::telemetry::chain;
 
 /// An error response: `{"error", "code", "requestId"}`.
@@ -69,10 +72,19 @@ impl ApiError {
         Self::new(ErrorCode::NumberNotFound, "Number not found")
     }
 
-    /// 405: the path supports the methods in `allow`.
-    pub(crate) fn method_not_allowed(allow: &str) -> Self {
-        let message = format!("Use {allow} on this path");
-        Self { allow: Some(allow.to_owned()), ..Self::new(ErrorCode::MethodNotAllowed, message) }
+    /// 405: the path of `route` doesn't support the method.
+    pub(crate) fn method_not_allowed(route: &Route) -> Self {
+        let message = format!("Use {} on this path", route.methods());
+        Self { allow: Some(route.allow()), ..Self::new(ErrorCode::MethodNotAllowed, message) }
+    }
+
+    /// 404: no such path.
+    pub(crate) fn path_not_found(path: &str) -> Self {
+        let message = match similar_path(path) {
+            Some(similar) => format!("There is nothing at this path: did you mean {similar}?"),
+            None => "There is nothing at this path".to_owned(),
+        };
+        Self::new(ErrorCode::PathNotFound, message)
     }
 
     /// 500: a bug. The response has no detail but the request ID.

@@ -17,7 +17,7 @@ use crate::{
         auto_reply::Rule,
         caller::Caller,
         chat::Chat,
-        id::{ChatId, KeyId, SessionId},
+        id::{ChatId, KeyId, MAX_ID_BYTES, SessionId},
         number::is_phone_number_id,
     },
     services::{erasure::Erasable, rules},
@@ -27,7 +27,7 @@ use crate::{
 /// A request whose method the route supports and whose caller has the scope that the method needs.
 #[derive(Debug)]
 pub struct ApiRequest {
-    /// The method.
+    /// The method; `GET` for a `HEAD` request.
     pub method: Method,
     /// `None` on open routes.
     caller: Option<Caller>,
@@ -50,10 +50,14 @@ impl ApiRequest {
     pub(crate) fn admit(route: &Route, request: Request) -> Result<Self, ApiError> {
         // API Gateway routes GET /api/messages/send to GET /api/messages/{messageId}, because that path has no GET.
         if let Some(other) = route_of(request.uri().path()).filter(|other| other.path != route.path) {
-            return Err(ApiError::method_not_allowed(&other.allow()));
+            return Err(ApiError::method_not_allowed(other));
+        }
+        // The greedy variable of the webhook's second path in `template.yaml` stands for a slash at the end, and only that.
+        if request.path_parameters().first("proxy").is_some_and(|rest| !rest.is_empty()) {
+            return Err(ApiError::path_not_found(request.uri().path()));
         }
         let operation = route.operation(request.method());
-        let operation = operation.ok_or_else(|| ApiError::method_not_allowed(&route.allow()))?;
+        let operation = operation.ok_or_else(|| ApiError::method_not_allowed(route))?;
         let caller = match operation.access {
             Access::Open => None,
             Access::Needs(scope) => {
@@ -72,7 +76,7 @@ impl ApiRequest {
                 body.none()?;
             }
         }
-        Ok(Self { method: parts.method, caller, path_parameters, query, headers: parts.headers, body })
+        Ok(Self { method: operation.method.clone(), caller, path_parameters, query, headers: parts.headers, body })
     }
 
     /// Returns the caller, or 401 if the request didn't pass the authorizer.
@@ -135,10 +139,10 @@ impl ApiRequest {
         id.ok_or_else(ApiError::number_not_found)
     }
 
-    /// `None` if the path parameter is empty, isn't percent-encoded UTF-8, or doesn't parse.
+    /// `None` if the path parameter is empty or too long, isn't percent-encoded UTF-8, or doesn't parse.
     fn path_id<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
-        let value = self.path_parameters.first(name).filter(|value| !value.is_empty())?;
-        percent_decoded(value)?.parse().ok()
+        let value = percent_decoded(self.path_parameters.first(name)?)?;
+        if (1..=MAX_ID_BYTES).contains(&value.len()) { value.parse().ok() } else { None }
     }
 
     /// Returns a header's value, or 400 if it isn't visible ASCII.

@@ -2,7 +2,7 @@
 
 use lambda_http::{
     Body, Response,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
 };
 use serde::Serialize;
 
@@ -80,13 +80,14 @@ impl ApiResponse {
         self.status
     }
 
-    /// Converts the response to the Lambda runtime's type.
-    pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {
-        let mut response = Response::new(self.body);
+    /// Converts the response to a request with `method` to the Lambda runtime's type.
+    pub(crate) fn into_response(self, method: &Method, request_id: &str) -> Response<Body> {
+        let mut response = Response::new(if *method == Method::HEAD { Body::Empty } else { self.body });
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or_default();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::from_str(request_id) {
             headers.insert("x-request-id", id);
         }

@@ -69,7 +69,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_context_reads_back(owner in "\\PC+", scopes in proptest::collection::btree_set(0_usize..6, 0..6)) {
+        fn a_context_reads_back(owner in "\\PC+", scopes in proptest::collection::btree_set(0..Scope::ALL.len(), 0..Scope::ALL.len())) {
             let scopes: Vec<Scope> = scopes.into_iter().map(|index| Scope::ALL[index]).collect();
             let caller = Caller::tenant("k", owner, scopes.clone());
             // A key without a scope may do nothing, and its context is refused.

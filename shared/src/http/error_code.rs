@@ -82,6 +82,8 @@ error_codes! {
     MethodNotAllowed 405 "method_not_allowed",
     /// The session was never linked to a number.
     SessionNotConnected 409 "session_not_connected",
+    /// The contact refuses marketing messages, and the message's category is `marketing`.
+    MarketingConsentDenied 409 "marketing_consent_denied",
     /// The contact's last message is over 24 hours old, and the message isn't a template.
     OutsideServiceWindow 409 "outside_service_window",
     /// WhatsApp hasn't accepted the message that the request refers to.

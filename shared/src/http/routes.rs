@@ -4,7 +4,7 @@ use lambda_http::http::Method;
 
 use Access::{Needs, Open};
 
-use crate::domain::scope::Scope::{self, Admin, MessagesRead, MessagesSend, Rules, Sessions, Worker};
+use crate::domain::scope::Scope::{self, Admin, ChatsWrite, MessagesRead, MessagesSend, Rules, Sessions, Worker};
 
 /// The permission that a method of a path needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +37,21 @@ pub struct Route {
 }
 
 impl Route {
-    /// Returns the operation of `method`; `None` if the path doesn't support it.
+    /// Returns the operation of `method`; `None` if the path doesn't support it. `HEAD` is a `GET` without the body (RFC
+    /// 9110, section 9.3.2).
     pub fn operation(&self, method: &Method) -> Option<&'static Operation> {
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
         self.operations.iter().find(|operation| operation.method == *method)
+    }
+
+    /// The names of the methods, without `HEAD`.
+    pub fn methods(&self) -> String {
+        self.operations.iter().map(|operation| operation.method.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// The value of the `Allow` header.
     pub fn allow(&self) -> String {
-        self.operations.iter().map(|operation| operation.method.as_str()).collect::<Vec<_>>().join(", ")
+        self.methods().replace("GET", "GET, HEAD")
     }
 
     fn matches(&self, path: &str) -> bool {
@@ -65,6 +72,15 @@ impl Route {
 pub fn route_of(path: &str) -> Option<&'static Route> {
     let exact = ALL.iter().find(|route| route.path == path);
     exact.or_else(|| ALL.iter().find(|route| route.matches(path))).copied()
+}
+
+/// Returns the path pattern that a caller most likely means by a path that doesn't exist: without repeated slashes and the
+/// one at the end, in lowercase, and below `/api`.
+pub fn similar_path(path: &str) -> Option<&'static str> {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let path = format!("/{}", segments.join("/"));
+    let candidates = [path.clone(), path.to_ascii_lowercase(), format!("/api{path}").to_ascii_lowercase()];
+    candidates.iter().find_map(|candidate| route_of(candidate)).map(|route| route.path)
 }
 
 macro_rules! routes {
@@ -108,9 +124,9 @@ routes! {
     /// Lists a session's chats.
     CHATS "/api/chats": GET ["sessionId", "phone", "status", "type", "unread", "limit", "cursor"] Needs(MessagesRead);
     /// Returns, changes, or erases a chat.
-    CHAT "/api/chats/{chatId}": GET [] Needs(MessagesRead), PATCH [] Needs(MessagesRead), DELETE [] Needs(Sessions);
+    CHAT "/api/chats/{chatId}": GET [] Needs(MessagesRead), PATCH [] Needs(ChatsWrite), DELETE [] Needs(Sessions);
     /// Marks a chat as read.
-    CHAT_READ "/api/chats/{chatId}/read": POST [] Needs(MessagesRead);
+    CHAT_READ "/api/chats/{chatId}/read": POST [] Needs(ChatsWrite);
     /// Lists a chat's messages.
     CHAT_MESSAGES "/api/chats/{chatId}/messages": GET ["limit", "cursor", "order"] Needs(MessagesRead);
     /// Lists a session's auto-reply rules, or creates one.
@@ -144,11 +160,38 @@ mod tests {
     #[test]
     fn a_path_matches_its_pattern() {
         let allow = |path| route_of(path).map(Route::allow);
-        assert_eq!(allow("/api/messages/wamid.X").as_deref(), Some("GET"));
+        assert_eq!(allow("/api/messages/wamid.X").as_deref(), Some("GET, HEAD"));
         assert_eq!(allow("/api/messages/send").as_deref(), Some("POST"));
-        assert_eq!(allow("/api/keys").as_deref(), Some("POST, GET"));
+        assert_eq!(allow("/api/keys").as_deref(), Some("POST, GET, HEAD"));
+        assert_eq!(KEYS.methods(), "POST, GET");
         for nothing in ["", "/", "/api", "/api/messages/", "/api/messages/a/b", "/api/keys/", "/API/keys"] {
             assert!(route_of(nothing).is_none(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn head_is_the_operation_of_get() {
+        for route in ALL {
+            let [head, get] =
+                [Method::HEAD, Method::GET].map(|method| route.operation(&method).map(|found| found.access));
+            assert_eq!(head, get, "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn a_misspelled_path_leads_to_the_similar_one() {
+        for (path, expected) in [
+            ("/api/webhook/", Some("/api/webhook")),
+            ("/api/chats//", Some("/api/chats")),
+            ("//api/chats", Some("/api/chats")),
+            ("/API/Chats", Some("/api/chats")),
+            ("/chats", Some("/api/chats")),
+            ("/api/messages/wamid.X/", Some("/api/messages/{messageId}")),
+            ("/api/nothing", None),
+            ("/", None),
+            ("", None),
+        ] {
+            assert_eq!(similar_path(path), expected, "{path}");
         }
     }
 }

@@ -38,6 +38,7 @@ service_errors! {
         SessionNotFound => SessionNotFound,
         SessionNotConnected => SessionNotConnected,
         Expired => InvalidField,
+        MarketingConsentDenied => MarketingConsentDenied,
         OutsideServiceWindow => OutsideServiceWindow,
         UnknownMessage => InvalidMessage,
         InvalidTarget => InvalidMessage,

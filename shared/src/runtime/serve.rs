@@ -12,7 +12,7 @@ use serde::{
 
 use super::startup::{App, StartError, Startup};
 use crate::http::{
-    ApiError, ApiRequest, ApiResponse, ErrorCode, GatewayEvent, Method, caller_of, request_id, route_key,
+    ApiError, ApiRequest, ApiResponse, GatewayEvent, Method, caller_of, request_id, route_key,
     routes::{Route, route_of},
 };
 
@@ -75,10 +75,11 @@ where
 pub async fn serve_fallback() -> Result<(), StartError> {
     lambda_runtime::tracing::init_default_subscriber();
     run(|request| async move {
-        match route_of(request.uri().path()).map(Route::allow) {
-            Some(allow) if request.method() == Method::OPTIONS => Ok(ApiResponse::no_content(&allow)),
-            Some(allow) => Err(ApiError::method_not_allowed(&allow)),
-            None => Err(ApiError::new(ErrorCode::PathNotFound, "There is nothing at this path")),
+        let path = request.uri().path();
+        match route_of(path) {
+            Some(route) if request.method() == Method::OPTIONS => Ok(ApiResponse::no_content(&route.allow())),
+            Some(route) => Err(ApiError::method_not_allowed(route)),
+            None => Err(ApiError::path_not_found(path)),
         }
     })
     .await
@@ -115,5 +116,5 @@ where
     });
     let key_id = caller.map(|caller| caller.key_id);
     tracing::info!(request_id, %method, route, key_id, status = response.status(), "request");
-    response.into_response(&request_id)
+    response.into_response(&method, &request_id)
 }

@@ -239,6 +239,7 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedR
         valid_until: Some(inbound.timestamp.after(LIFETIME)),
         reference: None,
         message_status: None,
+        category: None,
         channel: session.channel,
         source: Some(Source::AutoReply),
         previous,

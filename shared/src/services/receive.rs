@@ -14,7 +14,14 @@ use futures_util::{StreamExt, stream};
 
 use self::{number_owners::NumberOwners, task::Task};
 use crate::{
-    domain::{message::Receipt, number::BusinessNumber, pairing::PairingPolicy, profile::SavedName, system::System},
+    domain::{
+        consent::{ConsentDecision, ConsentSource},
+        message::Receipt,
+        number::BusinessNumber,
+        pairing::PairingPolicy,
+        profile::SavedName,
+        system::System,
+    },
     services::credentials::WebhookApp,
     store::{Applied, Store, StoreError},
     telemetry::{self, Metric, Metrics},
@@ -133,6 +140,11 @@ impl Receiver {
                     ContactUpdate::Named { addresses, name } => {
                         let name = SavedName { at: name.at.clamped_to(now), ..name };
                         self.store.chats().save_name(owner.session_id, &addresses, &name).await
+                    }
+                    ContactUpdate::Consent { addresses, decision } => {
+                        let decision = ConsentDecision { since: decision.since.clamped_to(now), ..decision };
+                        let chats = self.store.chats();
+                        chats.record_consent_of(owner.session_id, &addresses, ConsentSource::Whatsapp, decision).await
                     }
                 }
             }

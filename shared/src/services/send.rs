@@ -13,7 +13,9 @@ use crate::{
         content::Content,
         id::{MessageId, SessionId},
         identity::Address,
-        message::{Channel, Message, MessageResponse, MessageStatus, MessageType, Reference, Referral, TargetError},
+        message::{
+            Category, Channel, Message, MessageResponse, MessageStatus, MessageType, Reference, Referral, TargetError,
+        },
         message_action::Annotations,
         message_key::MessageKey,
         retry::LIFETIME,
@@ -32,6 +34,9 @@ const RETRY_BUDGET: Duration = Duration::from_secs(6);
 /// bytes.
 const WAMID_LIMIT: usize = 1024;
 
+/// The error of a marketing message whose contact opted out while it was pending.
+pub(crate) const WITHHELD: &str = "The contact opted out of marketing messages before this one was sent";
+
 /// A caller's valid request to send a message.
 #[derive(Debug)]
 pub struct SendRequest {
@@ -42,6 +47,7 @@ pub struct SendRequest {
     pub(crate) content: Content,
     pub(crate) valid_until: Option<Timestamp>,
     pub(crate) reference: Option<Reference>,
+    pub(crate) category: Option<Category>,
     pub(crate) idempotency_key: Option<String>,
 }
 
@@ -77,7 +83,8 @@ impl SendRequest {
         let reply_to = self.content.reply_to.as_deref().unwrap_or_default();
         // An absent part is empty, which no present one is.
         let reference = self.reference.as_ref().map(Reference::as_str).unwrap_or_default();
-        for part in [self.to.as_str(), content.as_str(), reply_to, valid_until.as_str(), reference] {
+        let category = self.category.map(Category::as_str).unwrap_or_default();
+        for part in [self.to.as_str(), content.as_str(), reply_to, valid_until.as_str(), reference, category] {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
@@ -103,6 +110,11 @@ pub enum NotStored {
     /// `validUntil` is in the past.
     #[error("`validUntil` must be in the future")]
     Expired,
+    /// The contact refuses marketing messages.
+    #[error(
+        "The contact opted out of marketing messages: send it only after they opt in again, which the chat's consent shows"
+    )]
+    MarketingConsentDenied,
     /// The customer service window is closed.
     #[error(
         "The contact's last message or call is over 24 hours old, so WhatsApp accepts templates only: \
@@ -217,6 +229,9 @@ async fn build(
         return Err(NotStored::Expired);
     }
     let chat = context.chat.as_ref();
+    if request.category == Some(Category::Marketing) && chat.is_some_and(|chat| chat.consent.denies_marketing()) {
+        return Err(NotStored::MarketingConsentDenied);
+    }
     if let Some(until) = chat.and_then(Chat::window_until)
         && until <= now
         && session.channel == Channel::CloudApi
@@ -251,6 +266,7 @@ async fn build(
         valid_until: request.valid_until,
         reference: request.reference.clone(),
         message_status: None,
+        category: request.category,
         channel: session.channel,
         source: None,
         previous,

@@ -4,12 +4,13 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{
     Chats,
+    consent::consent_attribute,
     keys::{Key, inbox_key, inbox_position},
     update::{Condition, UpdateBuilder},
 };
 use crate::domain::{
     chat::{Chat, ChatStatus, ChatType},
-    consent::MarketingConsent,
+    consent::{Consent, ConsentSource, MarketingConsent},
     time::Timestamp,
 };
 
@@ -46,6 +47,8 @@ pub(super) enum Expected<'a> {
     New,
     /// The chat exists, and this is its last outbound message.
     LastOutbound(Option<&'a str>),
+    /// As `LastOutbound`, and this is the contact's consent.
+    Consent(Option<&'a str>, &'a Consent),
     /// As `LastOutbound`, the contact accepts automatic replies, and no agent has replied after this time.
     Quiet(Option<&'a str>, Timestamp),
 }
@@ -185,6 +188,11 @@ fn expect(update: UpdateBuilder, expected: &Expected<'_>) -> UpdateBuilder {
         Expected::NoPendingAnnotation => update.condition("attribute_not_exists(pending_annotation_until)"),
         Expected::New => update.condition("attribute_not_exists(pk)"),
         Expected::LastOutbound(last) => update.condition(Condition::equals("last_outbound", last)),
+        Expected::Consent(last, consent) => ConsentSource::ALL
+            .into_iter()
+            .fold(update.condition(Condition::equals("last_outbound", last)), |update, source| {
+                update.condition(Condition::equals(consent_attribute(source), consent.of(source)))
+            }),
         Expected::Quiet(last, since) => update
             .condition(Condition::equals("last_outbound", last))
             .condition("attribute_exists(pk)")

@@ -59,7 +59,7 @@ impl Chats<'_> {
 }
 
 fn consent_update(chat: &Chat, source: ConsentSource, decision: ConsentDecision) -> UpdateBuilder {
-    let attribute = attribute(source);
+    let attribute = consent_attribute(source);
     let earlier = if decision.marketing == MarketingConsent::Denied { "<=" } else { "<" };
     UpdateBuilder::new(&Key::chat(chat.id))
         .set(attribute, decision)
@@ -68,7 +68,7 @@ fn consent_update(chat: &Chat, source: ConsentSource, decision: ConsentDecision)
 }
 
 /// Returns the attribute with the last decision of a source.
-fn attribute(source: ConsentSource) -> &'static str {
+pub(super) fn consent_attribute(source: ConsentSource) -> &'static str {
     match source {
         ConsentSource::Api => "consent_api",
         ConsentSource::Keyword => "consent_keyword",

@@ -414,6 +414,7 @@ fn inbound_message(batch: &InboundBatch, chat_id: ChatId, inbound: &Inbound, raw
         valid_until: None,
         reference: None,
         message_status: None,
+        category: None,
         channel: Channel::CloudApi,
         source: batch.source,
         previous: None,

@@ -123,9 +123,10 @@ impl Key {
         Self::new(wamid_pk(phone_number_id, wamid), sk)
     }
 
-    /// An action that arrived before the message that it applies to.
+    /// An action that arrived before the message that it applies to. A sort key has up to 1,024 bytes, as many as a wamid
+    /// can have, so the key has its hash.
     pub(crate) fn early_action(phone_number_id: &str, target: &str, wamid: &str) -> Self {
-        Self::new(wamid_pk(phone_number_id, target), format!("ACTION#{wamid}"))
+        Self::new(wamid_pk(phone_number_id, target), format!("ACTION#{}", content_id(wamid)))
     }
 
     /// The rate limit of a number.

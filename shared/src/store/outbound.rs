@@ -19,7 +19,7 @@ use crate::domain::{
     contact::{Alias, AliasWrite},
     id::{ChatId, SessionId},
     identity::Identity,
-    message::{Channel, Message},
+    message::{Category, Channel, Message},
     profile::SavedName,
     session::Session,
     time::Timestamp,
@@ -180,6 +180,10 @@ impl Outbox<'_> {
             merged: None,
             expects: match outbound.known {
                 None => Expected::New,
+                // Of a marketing message and a STOP, one is first.
+                Some(known) if message.category == Some(Category::Marketing) => {
+                    Expected::Consent(known.last_outbound.as_deref(), &known.consent)
+                }
                 Some(known) => Expected::LastOutbound(known.last_outbound.as_deref()),
             },
         };

@@ -7,10 +7,13 @@ use super::{
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
+    consent::{ConsentDecision, ConsentSource, MarketingConsent},
+    id::MAX_ID_BYTES,
     message::{Message, Receipt},
     message_action::ParticipantReceipt,
     message_key::MessageKey,
     status_update::StatusUpdate,
+    whatsapp_error::MARKETING_STOPPED,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -26,8 +29,20 @@ pub enum Applied {
 }
 
 impl Messages<'_> {
-    /// Applies a status to the message at `key`.
+    /// Applies a status to the message at `key`. If it says that the contact stopped marketing messages, records that.
     pub async fn apply_status(self, key: &MessageKey, update: &StatusUpdate) -> Result<Applied, StoreError> {
+        let applied = self.apply(key, update).await?;
+        if applied != Applied::Missing
+            && update.participant.is_none()
+            && update.errors.iter().any(|error| error.code == Some(MARKETING_STOPPED))
+        {
+            let decision = ConsentDecision { marketing: MarketingConsent::Denied, since: update.at };
+            self.0.chats().record_consent(key.chat_id, ConsentSource::Whatsapp, decision).await?;
+        }
+        Ok(applied)
+    }
+
+    async fn apply(self, key: &MessageKey, update: &StatusUpdate) -> Result<Applied, StoreError> {
         let Some(participant) = &update.participant else { return self.advance(key, update).await };
         let receipt = ParticipantReceipt {
             participant: participant.clone(),
@@ -108,6 +123,9 @@ impl Messages<'_> {
 
     /// Returns the key of the message with this wamid. Eventually consistent.
     pub async fn find_by_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Option<MessageKey>, StoreError> {
+        if wamid.len() > MAX_ID_BYTES {
+            return Ok(None);
+        }
         let output = self
             .0
             .client

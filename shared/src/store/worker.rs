@@ -153,15 +153,15 @@ impl Outbox<'_> {
         self.0.item_after("leasing a message", MESSAGE, update).await
     }
 
-    /// Fails a pending message that has expired. Returns the message after the update.
-    pub async fn expire_for_worker(
+    /// Fails a pending message, because it has expired or the contact refuses it. Returns the message after the update.
+    pub async fn fail_for_worker(
         self,
         row: &WorkerMessage,
+        event: DeliveryEvent,
         error: &str,
     ) -> Result<Option<WorkerMessage>, StoreError> {
-        let change = Change::new(DeliveryEvent::Expired).error(error);
-        let update = self.transition(&row.message, MessageStatus::Pending, &change)?;
-        self.message_after("failing an expired message", update).await
+        let update = self.transition(&row.message, MessageStatus::Pending, &Change::new(event).error(error))?;
+        self.message_after("failing a pending message", update).await
     }
 
     /// Ends a lease that expired before `now` without a result. The message may have been sent, so the session's policy

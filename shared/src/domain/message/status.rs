@@ -24,7 +24,7 @@ pub enum MessageStatus {
     Unknown,
     /// Accepted by WhatsApp.
     Sent,
-    /// Not accepted by WhatsApp: rejected, expired, or unknown until its deadline. A later receipt overrides this
+    /// Not accepted by WhatsApp: rejected, expired, withheld, or unknown until its deadline. A later receipt overrides this
     /// status.
     Failed,
     /// Accepted by WhatsApp, which later reported that it could not deliver the message. Stored and returned as
@@ -58,6 +58,8 @@ pub enum DeliveryEvent {
     Resent,
     /// The message expired before it could be sent.
     Expired,
+    /// The contact opted out of marketing messages before this one was sent.
+    Withheld,
     /// A status webhook arrived.
     Receipt(Receipt),
 }
@@ -93,7 +95,7 @@ impl MessageStatus {
             (Self::Sending, E::Rejected) => Some(Self::Failed),
             (Self::Unknown, E::GivenUp) => Some(Self::Failed),
             (Self::Unknown, E::Resent) => Some(Self::Pending),
-            (Self::Pending, E::Expired) => Some(Self::Failed),
+            (Self::Pending, E::Expired | E::Withheld) => Some(Self::Failed),
             (Self::Received, _) => None,
             // Webhooks arrive more than once, out of order, and before the response to the send request, so a receipt
             // only ever raises the rank.

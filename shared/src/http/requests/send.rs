@@ -5,7 +5,7 @@ use crate::{
         caller::Caller,
         content,
         identity::Address,
-        message::{InvalidReference, MessageType},
+        message::{Category, InvalidReference, MessageType},
         time::Timestamp,
     },
     http::{ApiError, Body, ErrorCode, JsonObject, read_session_id},
@@ -20,6 +20,7 @@ const FIELDS: &[&str] = &[
     "message",
     "validUntil",
     "reference",
+    "category",
     "type",
     "text",
     "image",
@@ -56,8 +57,8 @@ const REPLY: &str = "to reply to a message, give {\"context\": {\"message_id\": 
 
 impl SendRequest {
     /// Parses `{"sessionId", "to", "message"}`, or a typed message in the Cloud API's own shape instead of `message`;
-    /// with `validUntil`, after which it is not sent, and `reference`, the caller's own text. 404 for a session of
-    /// another owner.
+    /// with `validUntil`, after which it is not sent, `reference`, the caller's own text, and `category`. 404 for a session
+    /// of another owner.
     pub fn read(body: &Body, idempotency_key: Option<&str>, caller: &Caller) -> Result<Self, ApiError> {
         let body = body.object_with_hints(FIELDS, &HINTS)?;
         check_cloud_api_fields(&body)?;
@@ -79,8 +80,10 @@ impl SendRequest {
         let valid_until = body.string("validUntil")?.map(read_time).transpose()?;
         let reference = body.string("reference")?.map(str::parse).transpose();
         let reference = reference.map_err(|error: InvalidReference| ApiError::invalid_field(error.to_string()))?;
+        let category = body.string("category")?.map(read_category).transpose()?;
         let idempotency_key = idempotency_key.map(read_idempotency_key).transpose()?;
-        Ok(Self { session_id, to: to.trim().to_owned(), address, content, valid_until, reference, idempotency_key })
+        let to = to.trim().to_owned();
+        Ok(Self { session_id, to, address, content, valid_until, reference, category, idempotency_key })
     }
 }
 
@@ -114,6 +117,11 @@ fn not_blank(text: Option<&str>) -> Option<&str> {
 
 fn read_time(text: &str) -> Result<Timestamp, ApiError> {
     text.parse().map_err(|_| ApiError::invalid_field("validUntil must be a time like 2026-11-23T12:00:00Z"))
+}
+
+fn read_category(word: &str) -> Result<Category, ApiError> {
+    let found = Category::ALL.into_iter().find(|category| category.as_str() == word);
+    found.ok_or_else(|| ApiError::invalid_field("category must be marketing, utility, authentication or service"))
 }
 
 fn read_idempotency_key(key: &str) -> Result<String, ApiError> {

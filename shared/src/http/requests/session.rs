@@ -90,12 +90,14 @@ pub enum QrFormat {
     Image,
     /// An SVG image.
     Svg,
+    /// JSON with a PNG image as a data URL, for `<img>` tags, which can't send a key.
+    DataUrl,
 }
 
 impl QrFormat {
     /// Parses `format`, by default `text`.
     pub fn read(query: &Query) -> Result<Self, ApiError> {
-        let formats = [("text", Self::Text), ("image", Self::Image), ("svg", Self::Svg)];
+        let formats = [("text", Self::Text), ("image", Self::Image), ("svg", Self::Svg), ("dataurl", Self::DataUrl)];
         Ok(query.choice("format", &formats)?.unwrap_or(Self::Text))
     }
 }

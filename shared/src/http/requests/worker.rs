@@ -25,8 +25,9 @@ const ID_LIMIT: usize = 1024;
 /// The maximum length of the reason that a worker gives for a failure, in characters.
 const REASON_LIMIT: usize = 1000;
 
-/// The fields of a message that a device received, besides the one that has the name of its `type`.
-const RECEIVED: &[&str] = &["sessionId", "id", "from", "timestamp", "name", "type", "text"];
+/// The fields of a message that a device received, besides the one that has the name of its `type`. `device` is for what the
+/// worker wants to keep; it is only stored.
+const RECEIVED: &[&str] = &["sessionId", "id", "from", "timestamp", "name", "type", "text", "device"];
 
 impl ClaimRequest {
     /// Parses `{"sessionId", "limit"?, "leaseSeconds"?}`. 404 for a session of another owner.

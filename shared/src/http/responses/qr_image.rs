@@ -1,12 +1,9 @@
 //! QR codes as images.
 
-use qrcode::{
-    Color, EcLevel, QrCode,
-    render::{Renderer, svg},
-};
+use qrcode::{Color, EcLevel, QrCode, render::svg};
 
-/// The quiet zone on each side, in modules.
-const QUIET_ZONE: usize = 2;
+/// The quiet zone on each side, in modules (ISO/IEC 18004).
+const QUIET_ZONE: usize = 4;
 
 /// The minimum width of an image, in pixels.
 const MINIMUM_WIDTH: usize = 300;
@@ -57,11 +54,7 @@ pub fn svg(text: &str) -> Result<String, QrError> {
     let code = encode(text)?;
     let modules = code.width() + 2 * QUIET_ZONE;
     let scale = u32::try_from(MINIMUM_WIDTH.div_ceil(modules)).unwrap_or(1);
-    // The renderer's quiet zone always has four modules, so the matrix includes the quiet zone.
-    let matrix: Vec<Color> = (0..modules * modules)
-        .map(|i| if is_dark(&code, i % modules, i / modules) { Color::Dark } else { Color::Light })
-        .collect();
-    Ok(Renderer::<svg::Color<'_>>::new(&matrix, modules, 0).module_dimensions(scale, scale).build())
+    Ok(code.render::<svg::Color<'_>>().module_dimensions(scale, scale).build())
 }
 
 fn encode(text: &str) -> Result<QrCode, QrError> {
@@ -127,13 +120,13 @@ mod tests {
     fn images_are_wide_enough_with_whole_pixels_and_a_quiet_zone() {
         for length in [1, 50, 250, 500] {
             let text = "x".repeat(length);
-            let modules = encode(&text).unwrap().width() + 4;
+            let modules = encode(&text).unwrap().width() + 8;
             for (width, pixels) in [decode_png(&png(&text).unwrap()), rasterize(&svg(&text).unwrap())] {
                 assert!(width >= 300);
                 assert_eq!(width % modules, 0);
-                let quiet = 2 * width / modules;
+                let quiet = 4 * width / modules;
                 assert!(pixels[..quiet * width].iter().all(|&pixel| pixel == 0xff));
-                assert!(pixels[quiet * width..][..width].contains(&0), "the quiet zone has two modules, not more");
+                assert!(pixels[quiet * width..][..width].contains(&0), "the quiet zone has four modules, not more");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Sessions and their QR codes as responses contain them.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use lambda_http::Body;
 use serde_json::json;
 
@@ -58,6 +59,11 @@ pub fn qr_code(code: QrCode, format: QrFormat) -> Result<ApiResponse, ApiError> 
         QrCode::Ready(text, expires_at) => match format {
             QrFormat::Text => ApiResponse::success(&json!({"qr": text, "qr_expires_at": expires_at})),
             QrFormat::Image => image("image/png", qr_image::png(&text).map(Body::Binary)),
+            QrFormat::DataUrl => {
+                let png = qr_image::png(&text).map_err(|error| ApiError::internal(&error))?;
+                let image = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png));
+                ApiResponse::success(&json!({"qr_image": image, "qr_expires_at": expires_at}))
+            }
             QrFormat::Svg => image("image/svg+xml", qr_image::svg(&text).map(Body::Text)),
         },
     }

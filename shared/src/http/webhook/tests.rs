@@ -16,7 +16,7 @@ use crate::{
         time::Timestamp,
         webhook_event::WebhookEvent,
     },
-    http::{ApiResponse, responses},
+    http::{ApiResponse, Method, responses},
     services::export::Received,
     store::{StoredEvent, received_rows},
     whatsapp::{ContactUpdate, ReceivedMessage, Update, updates},
@@ -260,7 +260,7 @@ fn count_times(value: &Value) -> usize {
 /// reads.
 fn json_of(response: ApiResponse) -> Option<Value> {
     assert_eq!(response.status(), 200);
-    let Body::Text(text) = response.into_response("x").into_body() else { panic!("no text") };
+    let Body::Text(text) = response.into_response(&Method::GET, "x").into_body() else { panic!("no text") };
     serde_json::from_str::<&RawValue>(&text).unwrap();
     serde_json::from_str(&text).ok()
 }
@@ -359,6 +359,7 @@ fn check(update: Update) {
             let at = match update {
                 ContactUpdate::Linked { at, .. } | ContactUpdate::Changed { at, .. } => at,
                 ContactUpdate::Named { name, .. } => name.at,
+                ContactUpdate::Consent { decision, .. } => decision.since,
             };
             assert_eq!(at.to_string().len(), 24);
         }

@@ -54,11 +54,30 @@ pub struct TokenIssuer {
     pub keys_url: String,
 }
 
+/// The claims, each with the type that RFC 7519, section 4.1, gives it. The library also accepts a list of issuers.
 #[derive(Deserialize)]
 struct Claims {
+    iss: String,
+    aud: Audience,
     sub: String,
     exp: f64,
     nbf: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Audience {
+    fn contains(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Many(many) => many.iter().any(|one| one == audience),
+        }
+    }
 }
 
 /// Authenticates callers by the tokens of one issuer.
@@ -178,6 +197,12 @@ fn check(
     // The library would use the system clock.
     validation.validate_exp = false;
     let claims = decode::<Claims>(token, key, &validation).map_err(|error| refusal(error.kind()))?.claims;
+    if claims.iss != issuer.issuer {
+        return Err(Refusal::TokenIssuer);
+    }
+    if !claims.aud.contains(&issuer.audience) {
+        return Err(Refusal::TokenAudience);
+    }
     let now = now.seconds() as f64;
     if claims.exp + LEEWAY <= now || claims.nbf.is_some_and(|from| from - LEEWAY > now) {
         return Err(Refusal::TokenTime);

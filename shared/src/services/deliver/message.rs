@@ -16,6 +16,7 @@ use crate::{
         session::UnknownPolicy,
         time::Timestamp,
     },
+    services::send::WITHHELD,
     store::{Change, OutboxMessage},
     telemetry::Metric,
 };
@@ -152,9 +153,25 @@ impl Dispatcher {
     async fn expire(&self, found: &OutboxMessage) -> Result<Progress, DeliveryError> {
         tracing::warn!(message_id = %found.message.id, "message expired");
         let change = Change::new(DeliveryEvent::Expired).error("The message expired before it could be sent");
-        match self.store.outbox().change_if(found, &change).await? {
+        self.fail_unsent(found, &change, Metric::FailedExpired).await
+    }
+
+    /// Marks a message as failed because the contact refuses it.
+    pub(super) async fn withhold(&self, found: &OutboxMessage) -> Result<Progress, DeliveryError> {
+        tracing::warn!(message_id = %found.message.id, "message withheld");
+        let change = Change::new(DeliveryEvent::Withheld).error(WITHHELD);
+        self.fail_unsent(found, &change, Metric::FailedWithheld).await
+    }
+
+    async fn fail_unsent(
+        &self,
+        found: &OutboxMessage,
+        change: &Change,
+        metric: Metric,
+    ) -> Result<Progress, DeliveryError> {
+        match self.store.outbox().change_if(found, change).await? {
             Some(has_followers) => {
-                self.metrics.add(Metric::FailedExpired, 1);
+                self.metrics.add(metric, 1);
                 Ok(Progress::Done { has_followers, pair_tat: found.pair_tat })
             }
             None => Ok(Progress::Deferred),

@@ -12,12 +12,13 @@ use super::{
 };
 use crate::{
     domain::{
+        consent::{ConsentDecision, ConsentSource, MarketingConsent},
         identity::Address,
-        message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageType, Receipt},
+        message::{Attempt, AttemptOutcome, Category, DeliveryEvent, Message, MessageType, Receipt},
         retry::{backoff, expires_at},
         session::UnknownPolicy,
         time::Timestamp,
-        whatsapp_error::ErrorClass,
+        whatsapp_error::{ErrorClass, MARKETING_STOPPED},
     },
     services::credentials::{AccessToken, Replacement},
     store::{Applied, Change, Claim, Lease, OutboxMessage, StoreError},
@@ -40,6 +41,9 @@ impl Dispatcher {
         pair_tat: Timestamp,
         policy: UnknownPolicy,
     ) -> Result<Progress, DeliveryError> {
+        if self.refuses(&found.message).await? {
+            return self.withhold(found).await;
+        }
         let token = self.credentials.access_token(&found.message.phone_number_id).await?;
         let now = self.system.now();
         let until = now.after(LEASE);
@@ -74,6 +78,15 @@ impl Dispatcher {
             }
             SendResult::Failed(error) => self.settle_failed(&claimed, &lease, error, policy).await,
         }
+    }
+
+    /// Returns whether the contact refuses this message. Only marketing messages need the chat.
+    async fn refuses(&self, message: &Message) -> Result<bool, StoreError> {
+        if message.category != Some(Category::Marketing) {
+            return Ok(false);
+        }
+        let chat = self.store.chats().get(message.chat_id).await?;
+        Ok(chat.is_some_and(|chat| chat.consent.denies_marketing()))
     }
 
     /// Waits for the reservation. Reserves again if a busy machine missed it. Returns when to retry if that would be
@@ -231,6 +244,10 @@ impl Dispatcher {
                 (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(retry_at))
             }
         };
+        if code == Some(MARKETING_STOPPED) {
+            let decision = ConsentDecision { marketing: MarketingConsent::Denied, since: now };
+            self.store.chats().record_consent(message.chat_id, ConsentSource::Whatsapp, decision).await?;
+        }
         tracing::warn!(message_id = %message.id, ?class, code, fbtrace_id, "message not sent");
         let metric = match event {
             DeliveryEvent::Rejected => Metric::FailedRejected,

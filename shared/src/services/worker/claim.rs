@@ -12,13 +12,14 @@ use super::{WorkerError, require_worker};
 use crate::{
     domain::{
         id::{ChatId, SessionId},
-        message::{MessageResponse, MessageStatus},
+        message::{Category, DeliveryEvent, MessageResponse, MessageStatus},
         message_key::MessageKey,
         retry::expires_at,
         session::Session,
         system::System,
         time::Timestamp,
     },
+    services::send::WITHHELD,
     store::{Store, WorkerMessage},
 };
 
@@ -156,9 +157,12 @@ impl OutboxScan<'_> {
             return Ok(());
         }
         if expires_at(&row.message) <= now {
-            let failed = self.store.outbox().expire_for_worker(&row, EXPIRED).await?;
-            self.record(key, failed.is_none_or(|row| row.message.status.is_final()));
-            return Ok(());
+            return self.fail(&row, DeliveryEvent::Expired, EXPIRED).await;
+        }
+        if row.message.category == Some(Category::Marketing)
+            && self.store.chats().get(key.chat_id).await?.is_some_and(|chat| chat.consent.denies_marketing())
+        {
+            return self.fail(&row, DeliveryEvent::Withheld, WITHHELD).await;
         }
         let lease = self.system.random_uuid().to_string();
         let until = now.after(self.request.lease);
@@ -174,6 +178,13 @@ impl OutboxScan<'_> {
                 lease_until: until,
             });
         }
+        Ok(())
+    }
+
+    /// Fails a pending message that can't be sent anymore.
+    async fn fail(&mut self, row: &WorkerMessage, event: DeliveryEvent, error: &str) -> Result<(), WorkerError> {
+        let failed = self.store.outbox().fail_for_worker(row, event, error).await?;
+        self.record(row.message.key(), failed.is_none_or(|row| row.message.status.is_final()));
         Ok(())
     }
 

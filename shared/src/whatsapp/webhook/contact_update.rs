@@ -5,9 +5,14 @@ use super::{
     contacts::{Contact, addresses, complete, union},
     json::Object,
 };
-use crate::domain::{identity::Address, profile::SavedName, time::Timestamp};
+use crate::domain::{
+    consent::{ConsentDecision, MarketingConsent},
+    identity::Address,
+    profile::SavedName,
+    time::Timestamp,
+};
 
-/// News about a contact's addresses, or about the name of a contact or group. Times are WhatsApp's.
+/// News about a contact's addresses, about the name of a contact or group, or about a contact's consent. Times are WhatsApp's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ContactUpdate {
     /// The addresses belong to the same contact.
@@ -32,6 +37,13 @@ pub enum ContactUpdate {
         addresses: Vec<Address>,
         /// The name.
         name: SavedName,
+    },
+    /// The contact stopped or resumed marketing messages in WhatsApp's settings.
+    Consent {
+        /// The contact's addresses, at least one.
+        addresses: Vec<Address>,
+        /// The decision.
+        decision: ConsentDecision,
     },
 }
 
@@ -73,11 +85,31 @@ pub(super) fn from_user_id_update(update: &Object<'_>) -> Option<ContactUpdate> 
     changed(both("previous"), union(addresses(update, "wa_id", ["", ""]), [both("current")]), update)
 }
 
+/// Reads an entry of the field `user_preferences` (Meta, *user_preferences webhook reference*). A preference belongs to one
+/// business-scoped user ID and not to its parent. An entry without addresses is about the only contact of the webhook.
+pub(super) fn from_user_preference(preference: &Object<'_>, contacts: &[Contact]) -> Option<ContactUpdate> {
+    if preference.string("category")? != "marketing_messages" {
+        return None;
+    }
+    let marketing = match preference.string("value")?.as_str() {
+        "stop" => MarketingConsent::Denied,
+        "resume" => MarketingConsent::Granted,
+        _ => return None,
+    };
+    let mut addresses = addresses(preference, "wa_id", ["user_id", ""]);
+    if let ([contact], true) = (contacts, addresses.is_empty()) {
+        addresses = contact.addresses().iter().filter(|address| !address.is_parent()).cloned().collect();
+    }
+    let since = preference.time("timestamp")?;
+    (!addresses.is_empty())
+        .then_some(ContactUpdate::Consent { addresses, decision: ConsentDecision { marketing, since } })
+}
+
 /// Returns the former addresses of the contact whose address change a system message reports.
 pub(super) fn former_addresses(message: &Object<'_>) -> Option<Vec<Address>> {
     match address_change(message)? {
         ContactUpdate::Changed { from, .. } => Some(from),
-        ContactUpdate::Linked { .. } | ContactUpdate::Named { .. } => None,
+        ContactUpdate::Linked { .. } | ContactUpdate::Named { .. } | ContactUpdate::Consent { .. } => None,
     }
 }
 

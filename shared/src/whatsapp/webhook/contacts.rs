@@ -19,6 +19,13 @@ pub(super) struct Contact {
     json: Option<String>,
 }
 
+impl Contact {
+    /// Returns the contact's addresses.
+    pub(super) fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+}
+
 /// Parses `contacts`.
 pub(super) fn parse(raw: Option<&RawValue>) -> Vec<Contact> {
     let list: Vec<&RawValue> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();

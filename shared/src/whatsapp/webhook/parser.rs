@@ -113,6 +113,13 @@ impl Parser {
                     "user_id_update" => Some(("user_id_update", contact_update::from_user_id_update)),
                     "smb_app_state_sync" => Some(("state_sync", saved_name::from_state_sync)),
                     "group_lifecycle_update" | "group_settings_update" => Some(("groups", saved_name::from_group)),
+                    "user_preferences" => {
+                        let contacts = contacts::parse(value.raw("contacts"));
+                        let entries = value.array("user_preferences").unwrap_or_default();
+                        let parse = |raw| contact_update::from_user_preference(&Object::parse(raw)?, &contacts);
+                        entries.into_iter().filter_map(parse).for_each(|update| self.contact(Some(update), None));
+                        None
+                    }
                     _ => None,
                 };
                 if let Some((key, parse)) = contact_updates {

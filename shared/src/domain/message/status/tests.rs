@@ -17,6 +17,7 @@ fn event() -> impl Strategy<Value = E> {
         Just(E::Rejected),
         Just(E::GivenUp),
         Just(E::Expired),
+        Just(E::Withheld),
         receipt().prop_map(E::Receipt),
     ]
 }

@@ -114,6 +114,45 @@ fn each_claim_is_verified() {
     }
 }
 
+/// RFC 7519, section 4.1: every claim is a string or a number, and only `aud` can be a list.
+#[test]
+fn a_claim_of_another_type_is_refused() {
+    let provider = Provider::new();
+    let valid = claims();
+    for name in ["iss", "aud", "sub", "exp", "nbf"] {
+        let value = &valid[name];
+        let as_text = json!(value.to_string().trim_matches('"'));
+        for wrong in [
+            json!([value]),
+            json!([value, value]),
+            json!([]),
+            json!({"0": value}),
+            json!([[value]]),
+            json!([value, 7]),
+            json!([value, null]),
+            json!(true),
+            json!(if value.is_string() { json!(7) } else { as_text }),
+        ] {
+            let is_list_of_audiences = name == "aud" && (wrong == json!([value]) || wrong == json!([value, value]));
+            let result = provider.check(&header(), &with(claims(), name, wrong.clone()));
+            assert_eq!(result.is_ok(), is_list_of_audiences, "{name} {wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_repeated_claim_is_refused() {
+    let provider = Provider::new();
+    let valid = claims().to_string();
+    for claim in [r#""iss":"https://id.example/""#, r#""aud":"qasid""#, r#""sub":"grace""#, r#""exp":9999999999"#] {
+        let payload = valid.replacen('{', &format!("{{{claim},"), 1);
+        let signed = format!("{}.{}", BASE64.encode(header().to_string()), BASE64.encode(payload));
+        let signature = provider.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        let token = format!("{signed}.{}", BASE64.encode(signature));
+        assert_eq!(read(&token, &provider.jwk()), Err(Refusal::TokenClaims), "{claim}");
+    }
+}
+
 #[test]
 fn only_the_algorithm_of_the_key_is_accepted() {
     let provider = Provider::new();

@@ -128,3 +128,51 @@ fn only_a_requested_contact_card_belongs_to_the_sender() {
     assert_eq!(addresses_of("contact_request"), Some(vec![bsuid("US.1"), phone("15551234567")]));
     assert_eq!(addresses_of("other"), None);
 }
+
+fn preference(preference: &Value, contacts: &Value) -> Option<ContactUpdate> {
+    let raw = serde_json::value::to_raw_value(preference).unwrap();
+    let contacts = serde_json::value::to_raw_value(contacts).unwrap();
+    from_user_preference(&Object::parse(&raw).unwrap(), &super::super::contacts::parse(Some(&contacts)))
+}
+
+#[test]
+fn stopped_and_resumed_marketing_messages_are_decisions() {
+    let contacts = json!([{"profile": {"name": "Mona"}, "wa_id": "201001234567", "parent_user_id": "EG.ENT.2"}]);
+    let both = json!([{"wa_id": "201001234567"}, {"wa_id": "201007654321"}]);
+    for (entry, contacts, expected) in [
+        (json!({"wa_id": "201001234567"}), &json!(null), Some(vec!["201001234567"])),
+        (
+            json!({"wa_id": "201001234567", "user_id": "EG.1", "parent_user_id": "EG.ENT.2"}),
+            &contacts,
+            Some(vec!["201001234567", "EG.1"]),
+        ),
+        (json!({"user_id": "EG.1"}), &both, Some(vec!["EG.1"])),
+        (json!({}), &contacts, Some(vec!["201001234567"])),
+        (json!({}), &both, None),
+        (json!({"category": "utility_messages", "wa_id": "201001234567"}), &contacts, None),
+        (json!({"category": null, "wa_id": "201001234567"}), &contacts, None),
+        (json!({"value": "pause", "wa_id": "201001234567"}), &contacts, None),
+        (json!({"timestamp": "soon", "wa_id": "201001234567"}), &contacts, None),
+        (json!({"timestamp": "1731705721", "wa_id": "201001234567"}), &contacts, Some(vec!["201001234567"])),
+    ] {
+        for (value, marketing) in [("stop", MarketingConsent::Denied), ("resume", MarketingConsent::Granted)] {
+            let mut full = json!({"category": "marketing_messages", "value": value, "timestamp": 1_731_705_721});
+            full.as_object_mut().unwrap().extend(entry.as_object().unwrap().clone());
+            let found = match preference(&full, contacts) {
+                Some(ContactUpdate::Consent { addresses, decision }) => {
+                    assert_eq!((decision.marketing, decision.since.seconds()), (marketing, 1_731_705_721));
+                    let text = |address: &Address| match address {
+                        Address::Phone(text) | Address::Bsuid(text) => text.clone(),
+                        other => panic!("{other:?}"),
+                    };
+                    Some(addresses.iter().map(text).collect::<Vec<_>>())
+                }
+                None => None,
+                other => panic!("{other:?}"),
+            };
+            let expected: Option<Vec<String>> =
+                expected.as_ref().map(|texts| texts.iter().map(|text| (*text).to_owned()).collect());
+            assert_eq!(found, expected, "{full}");
+        }
+    }
+}
