@@ -23,7 +23,7 @@ use shared::{
         inbound::{Inbound, InboundBatch},
         message::{Channel, Message, MessageStatus, MessageType},
         message_key::MessageKey,
-        profile::Profile,
+        profile::{Profile, SavedName},
         system::System,
         time::Timestamp,
     },
@@ -42,6 +42,7 @@ enum Input {
     Identified { identifiers: Vec<Address>, at: Timestamp },
     NumberChanged { wamid: String, from: Vec<Address>, to: Vec<Address>, at: Timestamp },
     Send { to: Address },
+    NameSaved { address: Address, at: Timestamp },
 }
 
 /// The inputs of one session, in a random order and with duplicates.
@@ -50,6 +51,10 @@ struct History {
     inputs: Vec<Input>,
     wamids: BTreeSet<String>,
     sends: usize,
+    /// The time of the last message.
+    last_message_at: Timestamp,
+    /// The time of the last saved name, unless the number changes: then the order decides whose name it is.
+    saved_at: Option<Timestamp>,
 }
 
 /// Starts a database. Returns it, a constructor of stores with separate caches, a client, and the table's name.
@@ -113,7 +118,8 @@ fn history(seed: u64) -> History {
         for _ in 0..rng.usize(2..6) {
             let all = identifiers(&mut rng, after);
             let at = start + rng.i64(0..900);
-            inputs.push(match rng.u8(..4) {
+            inputs.push(match rng.u8(..5) {
+                4 => Input::NameSaved { address: all[rng.usize(..3)].clone(), at: time(at) },
                 0 => Input::Identified { identifiers: subset(&mut rng, &all, 2), at: time(at) },
                 1 if has_sends => Input::Send { to: all[rng.usize(..3)].clone() },
                 _ => message(subset(&mut rng, &all, 1), at),
@@ -129,13 +135,24 @@ fn history(seed: u64) -> History {
         inputs.push(Input::NumberChanged { wamid: "wamid.change".to_owned(), from, to, at: time(NUMBER_CHANGE) });
     }
     let sends = inputs.iter().filter(|input| matches!(input, Input::Send { .. })).count();
+    let time_of = |input: &Input| match input {
+        Input::Message { at, .. } | Input::NumberChanged { at, .. } => Some(*at),
+        _ => None,
+    };
+    let last_message_at = inputs.iter().filter_map(time_of).max().unwrap();
+    let saved = inputs.iter().filter_map(|input| match input {
+        Input::NameSaved { at, .. } => Some(*at),
+        _ => None,
+    });
+    let saved_at = saved.max().filter(|_| !changes);
     for input in inputs.clone() {
         if !matches!(input, Input::Send { .. }) && rng.bool() {
             inputs.push(input);
         }
     }
     rng.shuffle(&mut inputs);
-    History { session_id: SessionId::for_owner(&format!("history {seed}")), inputs, wamids, sends }
+    let session_id = SessionId::for_owner(&format!("history {seed}"));
+    History { session_id, inputs, wamids, sends, last_message_at, saved_at }
 }
 
 async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers: &[Address], at: Timestamp) {
@@ -161,7 +178,7 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
         session_id,
         phone_number_id: NUMBER.to_owned(),
         addresses: identifiers.to_vec(),
-        profile: Profile::default(),
+        profile: Profile { name: None, username: Some(at.to_string()) },
         source: None,
         messages: vec![message],
     };
@@ -200,12 +217,21 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             category: None,
             attempts: Vec::new(),
         };
-        let new = || Chat::new(context.chat_id, session_id, to, "out".to_owned(), message.timestamp);
+        let new = || {
+            let chat = Chat::new(context.chat_id, session_id, to, "out".to_owned(), message.timestamp);
+            Chat { saved_name: context.saved_name.clone(), ..chat }
+        };
         let chat = context.chat.clone().unwrap_or_else(new).after_send(&message);
         let chat = Chat { last_outbound: Some(message.key().link_from(chat.id)), ..chat };
         let (known, alias_write) = (context.chat.as_ref(), context.alias_write.as_ref());
-        let outbound =
-            Outbound { message: &message, chat: &chat, known, alias_write, saved_name: None, idempotency: None };
+        let outbound = Outbound {
+            message: &message,
+            chat: &chat,
+            known,
+            alias_write,
+            saved_name: context.saved_name.as_ref(),
+            idempotency: None,
+        };
         match store.outbox().store(&outbound).await.unwrap() {
             SendOutcome::Stored => return,
             SendOutcome::Changed => store.pause(round).await,
@@ -225,6 +251,10 @@ async fn apply(store: &Store, session_id: SessionId, input: Input) {
             store.chats().move_contact(session_id, &from, &to, at).await.unwrap();
         }
         Input::Send { to } => send(store, session_id, &to).await,
+        Input::NameSaved { address, at } => {
+            let saved = SavedName { name: Some(at.to_string()), at };
+            store.chats().save_name(session_id, &[address], &saved).await.unwrap();
+        }
     }
 }
 
@@ -277,6 +307,11 @@ async fn every_history_ends_in_one_chat_without_loss_or_duplicates() {
         assert_eq!(inbound.len(), history.wamids.len(), "seed {seed}: a message is lost or duplicated");
         assert_eq!(inbound.into_iter().collect::<BTreeSet<_>>(), history.wamids, "seed {seed}");
         assert_eq!(of("message").count(), history.wamids.len() + history.sends, "seed {seed}");
+        assert_eq!(text(chat, "username"), history.last_message_at.to_string(), "seed {seed}: not the newest username");
+        if let Some(saved_at) = history.saved_at {
+            let saved = chat.get("saved_name").unwrap_or_else(|| panic!("seed {seed}: no saved name")).as_m().unwrap();
+            assert_eq!(text(saved, "name"), saved_at.to_string(), "seed {seed}: not the newest saved name");
+        }
         if history.sends == 0 {
             assert_eq!(chat["unread_count"], AttributeValue::N(history.wamids.len().to_string()), "seed {seed}");
         }

@@ -31,6 +31,8 @@ pub(super) struct Summary<'a> {
     pub(super) has_latest_profile: bool,
     /// Whether the addresses of `chat` are the contact's latest, by WhatsApp's clock.
     pub(super) has_latest_addresses: bool,
+    /// Whether the chat has an older saved name than `chat`.
+    pub(super) replaces_saved_name: bool,
     /// How many chats the writer believes are merged into this one. `None` if that doesn't matter.
     pub(super) merged: Option<usize>,
     /// The condition for the update, besides that `last_message_at` doesn't go back.
@@ -81,13 +83,21 @@ impl Chats<'_> {
             .set_if_absent("remote_id", &chat.remote_id)
             .set_if_absent("created_at", chat.created_at)
             .set_if_absent("phone_jid", chat.phone_jid.as_ref())
-            .set_if_absent("saved_name", chat.saved_name.as_ref())
             // A writer that still finds the contact under a merged chat has to resolve the chat again.
             .condition("attribute_not_exists(merged_into)");
         let update = match summary.merged {
             None => update,
             Some(0) => update.condition("attribute_not_exists(merged)"),
             Some(count) => update.condition(("size(merged) = ?", count)),
+        };
+        let update = match &chat.saved_name {
+            None => update,
+            Some(saved) if summary.replaces_saved_name => update
+                .set("saved_name", saved)
+                .condition(("attribute_not_exists(saved_name) OR saved_name.#at <= ?", saved.at)),
+            Some(saved) => update
+                .set_if_absent("saved_name", saved)
+                .condition(("attribute_not_exists(saved_name) OR saved_name.#at >= ?", saved.at)),
         };
         let inbox = inbox_key(chat.session_id, ChatStatus::Inbox, chat.id.shard(self.0.inbox_shards));
         let update = match summary.unread {

@@ -27,6 +27,7 @@ use crate::{
         inbound::{Inbound, InboundBatch},
         message::{Channel, Message, MessageType, Source},
         message_key::MessageKey,
+        profile::SavedName,
         time::Timestamp,
     },
     telemetry,
@@ -93,6 +94,7 @@ impl Messages<'_> {
             has_pending_annotation: batch.source == Some(Source::Echo),
             has_latest_profile: true,
             has_latest_addresses: true,
+            replaces_saved_name: false,
         };
         let mut merges = Merges::default();
         let mut duplicates = Vec::new();
@@ -121,7 +123,7 @@ impl Messages<'_> {
                             {
                                 self.clear_pending_annotation(found.id, until).await?;
                             }
-                            seen = seen.after(&found, &messages, at);
+                            seen = seen.after(&found, &messages, at, resolved.saved_names.latest());
                         }
                         None => self.0.chats().remember_merged(resolved.chat_id, &[]),
                     }
@@ -175,7 +177,7 @@ impl Messages<'_> {
         seen: Seen,
     ) -> Result<Round, StoreError> {
         let chat = inbound_chat(batch, resolved, messages, self.0.system.now());
-        let Seen { has_latest_profile, has_latest_addresses, reopens, .. } = seen;
+        let Seen { has_latest_profile, has_latest_addresses, replaces_saved_name, reopens, .. } = seen;
         let shows = seen.shows && last_shown(messages).is_some();
         let (unread, merged) = (unread(batch, messages, shows), Some(resolved.merged.len()));
         let summary = Summary {
@@ -185,6 +187,7 @@ impl Messages<'_> {
             reopens,
             has_latest_profile,
             has_latest_addresses,
+            replaces_saved_name,
             merged,
             expects: expected(seen),
         };
@@ -323,12 +326,15 @@ struct Seen {
     has_latest_profile: bool,
     /// Whether WhatsApp has not reported later addresses of the contact.
     has_latest_addresses: bool,
+    /// Whether the chat has an older saved name than the one that was read.
+    replaces_saved_name: bool,
 }
 
 impl Seen {
     /// Returns what is known after an update was refused because of the chat's state.
-    fn after(self, found: &Chat, messages: &[Inbound], at: Timestamp) -> Self {
+    fn after(self, found: &Chat, messages: &[Inbound], at: Timestamp, saved: Option<&SavedName>) -> Self {
         Self {
+            replaces_saved_name: found.saved_name.as_ref().zip(saved).is_some_and(|(known, read)| known.at < read.at),
             has_latest_profile: found.profile_at.is_none_or(|known_at| known_at <= at),
             has_latest_addresses: found.addresses_at.is_none_or(|known_at| known_at <= at),
             shows: last_shown(messages).is_none_or(|shown| found.is_latest(shown.timestamp)),

@@ -177,6 +177,7 @@ impl Outbox<'_> {
             reopens: false,
             has_latest_profile: false,
             has_latest_addresses: false,
+            replaces_saved_name: false,
             merged: None,
             expects: match outbound.known {
                 None => Expected::New,

@@ -91,6 +91,7 @@ impl Outbox<'_> {
             reopens: false,
             has_latest_profile: false,
             has_latest_addresses: false,
+            replaces_saved_name: false,
             merged: None,
             shows: chat.last_message_at == Some(reply.message.timestamp),
             expects: Expected::Quiet(reply.chat.last_outbound.as_deref(), reply.quiet_since),
