@@ -235,8 +235,14 @@ async fn resources_of_another_tenant_are_unreachable() {
         }
     }
     assert_eq!(before, snapshot().await, "nothing has changed");
-    // Messages by wamid, and by id with the victim's session.
-    for path in [format!("/api/messages/{}?sessionId={session}", victim.message), "/api/messages/wamid.X".to_owned()] {
+    // Messages by wamid, and by id with the victim's session; the chat of an address.
+    let paths = [
+        format!("/api/messages/{}?sessionId={session}", victim.message),
+        "/api/messages/wamid.X".to_owned(),
+        format!("/api/chats?sessionId={session}&phone=201001234567"),
+        format!("/api/chats?sessionId={session}&phone=nobody"),
+    ];
+    for path in paths {
         assert_eq!(app.with_key(&without, "GET", &path, &Value::Null).await.status, 404, "{path}");
     }
 }
