@@ -15,3 +15,6 @@ pub use self::{
     chat::ChatQuery,
     session::{QrFormat, WorkerQr, WorkerState, read_resumed_session},
 };
+
+#[cfg(test)]
+mod tests;
