@@ -25,6 +25,7 @@ pub mod number;
 pub mod pacing;
 pub mod page;
 pub mod pairing;
+pub mod pairing_decision;
 pub mod profile;
 pub mod public_address;
 pub mod retry;

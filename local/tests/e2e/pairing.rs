@@ -213,6 +213,9 @@ async fn erased_session_keeps_its_number_reserved_until_an_admin_releases_it() {
 
     // An admin releases the number.
     assert_eq!(app.delete(&format!("/api/session?sessionId={ada}")).await.status, 200);
+    let without_owner = json!({"displayPhoneNumber": app.ready.display_phone_number});
+    assert_eq!(app.put(&own, &without_owner).await.status, 200);
+    assert_eq!(app.items("number_reservation").await.len(), 1, "rotating credentials doesn't release it");
     assert_eq!(app.delete(&own).await.status, 200);
     assert_eq!(app.delete(&own).await.status, 404, "nothing is left to release");
     app.scan(bob_link, "201009999999").await;

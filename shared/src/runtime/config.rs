@@ -6,7 +6,7 @@ use crate::{
     domain::{
         auto_reply::Limits,
         number::{BusinessNumber, is_phone_number_id},
-        pairing::PairingPolicy,
+        pairing_decision::PairingPolicy,
     },
     services::{authentication::TokenIssuer, deliver::Settings},
 };

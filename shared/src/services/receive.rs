@@ -18,7 +18,7 @@ use crate::{
         consent::{ConsentDecision, ConsentSource},
         message::Receipt,
         number::BusinessNumber,
-        pairing::PairingPolicy,
+        pairing_decision::PairingPolicy,
         profile::SavedName,
         system::System,
     },

@@ -14,7 +14,8 @@ use super::{
     update::{Condition, UpdateBuilder},
 };
 use crate::domain::{
-    pairing::{PairingAttempt, PairingDecision, PairingPolicy, PairingRefusal, decide},
+    pairing::PairingAttempt,
+    pairing_decision::{PairingDecision, PairingPolicy, PairingRefusal, decide},
     session::Session,
     time::Timestamp,
 };
