@@ -26,6 +26,7 @@ pub mod pacing;
 pub mod page;
 pub mod pairing;
 pub mod pairing_decision;
+pub mod phone_number;
 pub mod profile;
 pub mod public_address;
 pub mod retry;

@@ -267,7 +267,7 @@ async fn chat_is_found_by_every_address_of_its_contact() {
         ("&phone=", "phone is not a WhatsApp address"),
         ("&phone", "phone is not a WhatsApp address"),
         ("&phone=Mona", "phone is not a WhatsApp address"),
-        ("&phone=123", "phone is not a WhatsApp address"),
+        ("&phone=123", "phone has no country code"),
         ("&phone=%ff", "phone is not percent-encoded UTF-8"),
         ("&phone=+201001234567&phone=+201001234567", "phone is given twice"),
         (&format!("&phone=+201001234567&limit=1&cursor={cursor}"), "cursor can't be combined with phone"),

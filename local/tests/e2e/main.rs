@@ -41,6 +41,7 @@ mod message_lookup;
 mod outbound;
 mod pairing;
 mod permissions;
+mod phone_numbers;
 mod rate_limit;
 mod tenancy;
 mod test_app;

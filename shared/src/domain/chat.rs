@@ -104,6 +104,9 @@ pub struct Chat {
     /// known.
     #[serde(default)]
     pub user_id: Option<String>,
+    /// The digits of the contact's LID, by which linked devices know them.
+    #[serde(default)]
+    pub lid: Option<String>,
     /// When a message last came from or went to the contact's current addresses, by WhatsApp's clock.
     #[serde(default)]
     pub addresses_at: Option<Timestamp>,
@@ -176,7 +179,7 @@ impl Chat {
     pub fn new(id: ChatId, session_id: SessionId, address: &Address, name: String, now: Timestamp) -> Self {
         let phone = match address {
             Address::Phone(digits) => Some(digits.clone()),
-            Address::Bsuid(_) | Address::Group(_) => None,
+            Address::Bsuid(_) | Address::Lid(_) | Address::Group(_) => None,
         };
         Self {
             id,
@@ -199,7 +202,11 @@ impl Chat {
             wa_id: phone,
             user_id: match address {
                 Address::Bsuid(id) => Some(id.clone()),
-                Address::Phone(_) | Address::Group(_) => None,
+                Address::Phone(_) | Address::Lid(_) | Address::Group(_) => None,
+            },
+            lid: match address {
+                Address::Lid(id) => Some(id.clone()),
+                Address::Phone(_) | Address::Bsuid(_) | Address::Group(_) => None,
             },
             addresses_at: None,
             moved_at: None,
@@ -218,8 +225,10 @@ impl Chat {
     }
 
     /// Returns the address to send to, if known.
-    pub fn destination(&self) -> Option<&str> {
-        self.wa_id.as_deref().or(self.user_id.as_deref())
+    pub fn destination(&self) -> Option<Address> {
+        let number = self.wa_id.as_deref().and_then(Address::from_wa_id);
+        let user = || self.user_id.as_deref().and_then(Address::from_user_id);
+        number.or_else(user).or_else(|| self.lid.as_deref().and_then(Address::from_lid))
     }
 
     /// Returns the name that agents see: the one that an agent set, else the one in the address book, else the contact's
@@ -249,6 +258,9 @@ impl Chat {
                 Address::Bsuid(id) if !address.is_parent() => {
                     self.user_id.get_or_insert_with(|| id.clone());
                 }
+                Address::Lid(id) => {
+                    self.lid.get_or_insert_with(|| id.clone());
+                }
                 Address::Bsuid(_) | Address::Group(_) => {}
             }
         }
@@ -267,11 +279,10 @@ impl Chat {
         };
         self.wa_id = self.wa_id.filter(|number| is_kept(Address::from_wa_id(number)));
         self.user_id = self.user_id.filter(|user_id| is_kept(Address::from_user_id(user_id)));
+        self.lid = self.lid.filter(|lid| is_kept(Address::from_lid(lid)));
         self.phone_jid = self.wa_id.as_deref().and_then(Address::from_wa_id).map(|address| address.remote_id());
         let mut chat = self.with_addresses(to, at);
-        let address = chat.wa_id.as_deref().and_then(Address::from_wa_id);
-        let address = address.or_else(|| chat.user_id.as_deref().and_then(Address::from_user_id));
-        if let Some(address) = address {
+        if let Some(address) = chat.destination() {
             chat.remote_id = address.remote_id();
             chat.name = address.display_name();
         }
@@ -327,6 +338,7 @@ impl Chat {
             name: self.display_name().to_owned(),
             username: self.username.clone(),
             user_id: self.user_id.clone(),
+            lid: self.lid.as_deref().and_then(Address::from_lid).map(|lid| lid.remote_id()),
             kind: self.kind,
             status: self.status,
             is_unread: self.is_unread,
@@ -350,6 +362,8 @@ pub struct ChatResponse {
     pub name: String,
     pub username: Option<String>,
     pub user_id: Option<String>,
+    #[serde(default)]
+    pub lid: Option<String>,
     #[serde(rename = "type")]
     pub kind: ChatType,
     pub status: ChatStatus,

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn chat_erasure_covers_data_stored_before_request() {
-        let identity = crate::domain::identity::Address::parse("201001234567").unwrap().identity();
+        let identity = crate::domain::identity::Address::from_wa_id("201001234567").unwrap().identity();
         let chat_id = ChatId::for_identity(SessionId::for_owner("ada"), &identity);
         let erasure = erasure(Target::Chat(chat_id));
         assert_eq!(erasure.covers_until(None, at(5_000)), at(1_000));

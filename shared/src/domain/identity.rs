@@ -1,7 +1,14 @@
 //! Addresses of contacts and groups as WhatsApp and API callers write them, and the identity that the different
 //! spellings of one phone number share.
 
+mod link;
+
 use std::fmt;
+
+use crate::domain::{
+    country::Country,
+    phone_number::{self, PhoneNumberError, Written, canonical, is_invisible},
+};
 
 /// The address of a contact or group, as given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +18,8 @@ pub enum Address {
     /// A business-scoped user ID such as `US.13491208655302741918`: opaque and case-sensitive (Meta, *Business-scoped
     /// user IDs*).
     Bsuid(String),
+    /// The digits of a LID, by which linked devices know a contact whose phone number is hidden.
+    Lid(String),
     /// A group ID, without `@g.us`.
     Group(String),
 }
@@ -23,6 +32,8 @@ pub enum Identity {
     Phone(String),
     /// A business-scoped user ID.
     Bsuid(String),
+    /// A LID.
+    Lid(String),
     /// A group ID.
     Group(String),
 }
@@ -32,40 +43,131 @@ impl fmt::Display for Identity {
         match self {
             Self::Phone(digits) => write!(f, "phone:{digits}"),
             Self::Bsuid(id) => write!(f, "bsuid:{id}"),
+            Self::Lid(id) => write!(f, "lid:{id}"),
             Self::Group(id) => write!(f, "group:{id}"),
         }
     }
 }
 
-impl Address {
-    /// Parses an address from an API caller: a phone number in any common spelling (`+20 100 123 4567`,
-    /// `00201001234567`, Arabic-Indic digits), a jid (`201001234567@s.whatsapp.net`, `…@g.us`), or a BSUID.
+/// Why a text isn't an address that messages can be sent to. The texts follow the name of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// The text isn't an address of any form.
+    #[error(
+        "is not a WhatsApp address: \
+         give a phone number with its country code, a business-scoped user id or a jid"
+    )]
+    NotAnAddress,
+    /// The jid is of a status, a broadcast list, or a channel.
+    #[error(
+        "is a status, broadcast list, or channel: give a phone number, a business-scoped user id, or a group's jid"
+    )]
+    Broadcast,
+    /// The link names no phone number.
+    #[error("is a link without a phone number: give the phone number with its country code")]
+    Link,
+    /// The text isn't a phone number, although it looks like one.
+    #[error(transparent)]
+    PhoneNumber(PhoneNumberError),
+}
+
+impl From<PhoneNumberError> for AddressError {
+    fn from(error: PhoneNumberError) -> Self {
+        match error {
+            PhoneNumberError::NotANumber => Self::NotAnAddress,
+            error => Self::PhoneNumber(error),
+        }
+    }
+}
+
+/// An address as an API caller wrote it. A phone number without `+` can depend on the session's default country.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// An address that is the same in every session.
+    Address(Address),
+    /// A phone number without `+`.
+    Number(Written),
+}
+
+impl Recipient {
+    /// Parses an address: a phone number in any common spelling (`+20 100 123 4567`, `00201001234567`, digits of any
+    /// script), a link with one (`tel:`, `whatsapp:`, `https://wa.me/…`), a jid (`201001234567@s.whatsapp.net`, `…@lid`,
+    /// `…@g.us`), or a BSUID.
     ///
-    /// Returns `None` for any other text.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// # Errors
+    ///
+    /// [`AddressError`] for any other text. A phone number without `+` is checked by [`Recipient::address`].
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
-        if let Some((user, server)) = text.split_once('@') {
-            return match server {
-                "g.us" => is_group_id(user).then(|| Self::Group(user.to_owned())),
-                // A jid can name one device of the user: `201001234567:12@s.whatsapp.net`.
-                "s.whatsapp.net" | "c.us" => Self::from_digits(user.split_once(':').map_or(user, |(user, _)| user)),
-                _ => None,
-            };
-        }
         if is_bsuid(text) {
-            return Some(Self::Bsuid(text.to_owned()));
+            return Ok(Self::Address(Address::Bsuid(text.to_owned())));
         }
-        let mut digits = String::with_capacity(text.len());
-        for (index, c) in text.chars().enumerate() {
-            match c {
-                '+' if index == 0 => {}
-                ' ' | '-' | '(' | ')' | '.' | '/' | '\u{a0}' | '\u{2010}'..='\u{2013}' | '\u{202f}' => {}
-                c if is_invisible(c) => {}
-                c => digits.push(ascii_digit(c)?),
-            }
+        if let Some(number) = link::number(text)? {
+            return Ok(Self::Address(Address::Phone(phone_number::of_link(&number)?)));
         }
-        // 00 is the international call prefix in most countries, and no country code starts with a zero.
-        Self::from_digits(digits.strip_prefix("00").unwrap_or(&digits))
+        if let Some((user, server)) = text.split_once('@') {
+            return Address::from_jid(user, server).map(Self::Address);
+        }
+        let written = Written::read(text)?;
+        if written.depends_on_country() {
+            return Ok(Self::Number(written));
+        }
+        Ok(Self::Address(Address::Phone(written.resolve(None)?)))
+    }
+
+    /// Returns the address, with the session's default country.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError`] if the phone number doesn't exist.
+    pub fn address(&self, default_country: Option<Country>) -> Result<Address, AddressError> {
+        match self {
+            Self::Address(address) => Ok(address.clone()),
+            Self::Number(written) => Ok(Address::Phone(written.resolve(default_country)?)),
+        }
+    }
+}
+
+impl Address {
+    /// Parses an address from an API caller. See [`Recipient`].
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError`] for a text that isn't an address.
+    pub fn parse(text: &str, default_country: Option<Country>) -> Result<Self, AddressError> {
+        Recipient::parse(text)?.address(default_country)
+    }
+
+    /// Parses an address that a linked device reports: a jid, or digits as WhatsApp's IDs have them. Any other text is
+    /// parsed as a caller's.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError`] for a text that isn't an address.
+    pub fn from_device(text: &str) -> Result<Self, AddressError> {
+        Self::from_wa_id(text.trim()).map_or_else(|| Self::parse(text, None), Ok)
+    }
+
+    /// Parses an address as messages store it ([`destination`](Self::destination)).
+    pub fn from_destination(text: &str) -> Option<Self> {
+        match text.split_once('@') {
+            Some((user, server)) => Self::from_jid(user, server).ok(),
+            None => Self::from_user_id(text).or_else(|| Self::from_digits(text)),
+        }
+    }
+
+    /// Parses a jid. A jid can name one device of the user, and its agent: `201001234567:12@s.whatsapp.net`,
+    /// `201001234567.0:4@s.whatsapp.net`. Devices that a provider hosts have servers of their own.
+    fn from_jid(user: &str, server: &str) -> Result<Self, AddressError> {
+        let account = user.split([':', '.', '_']).next().unwrap_or_default();
+        let address = match server.to_ascii_lowercase().as_str() {
+            "s.whatsapp.net" | "c.us" | "hosted" => Self::from_digits(account),
+            "lid" | "hosted.lid" => is_lid(account).then(|| Self::Lid(account.to_owned())),
+            "g.us" => is_group_id(user).then(|| Self::Group(user.to_owned())),
+            "broadcast" | "newsletter" => return Err(AddressError::Broadcast),
+            _ => None,
+        };
+        address.ok_or(AddressError::NotAnAddress)
     }
 
     /// Parses a phone number from WhatsApp (`wa_id`, `from`): digits, sometimes with a leading `+`.
@@ -76,6 +178,12 @@ impl Address {
     /// Parses a business-scoped user ID from WhatsApp.
     pub fn from_user_id(user_id: &str) -> Option<Self> {
         is_bsuid(user_id).then(|| Self::Bsuid(user_id.to_owned()))
+    }
+
+    /// Parses a LID, with or without `@lid`.
+    pub fn from_lid(lid: &str) -> Option<Self> {
+        let id = lid.strip_suffix("@lid").unwrap_or(lid);
+        is_lid(id).then(|| Self::Lid(id.to_owned()))
     }
 
     /// Parses a group ID from WhatsApp, with or without `@g.us`.
@@ -92,16 +200,12 @@ impl Address {
     }
 
     /// Returns the identity of this address. Phone numbers have one identity across the spellings that WhatsApp and
-    /// users mix:
-    ///
-    /// - Brazil: a mobile number with and without the ninth digit. Landlines (subscriber numbers that start with 2 to
-    ///   5) never had a ninth digit and don't change.
-    /// - Mexico: `52` and the older `521`.
-    /// - Argentina: `54` and the mobile form `549`.
+    /// users mix. See [`canonical`].
     pub fn identity(&self) -> Identity {
         match self {
             Self::Phone(digits) => Identity::Phone(canonical(digits)),
             Self::Bsuid(id) => Identity::Bsuid(id.clone()),
+            Self::Lid(id) => Identity::Lid(id.clone()),
             Self::Group(id) => Identity::Group(id.clone()),
         }
     }
@@ -124,27 +228,27 @@ impl Address {
     pub fn display_name(&self) -> String {
         match self {
             Self::Phone(digits) => format!("+{digits}"),
-            Self::Bsuid(id) | Self::Group(id) => id.clone(),
+            Self::Bsuid(id) | Self::Lid(id) | Self::Group(id) => id.clone(),
         }
     }
 
-    /// Returns the jid form for API responses: `201001234567@s.whatsapp.net`, `…@g.us`. A BSUID has no jid form and is
-    /// returned as is.
+    /// Returns the jid form for API responses: `201001234567@s.whatsapp.net`, `…@lid`, `…@g.us`. A BSUID has no jid form
+    /// and is returned as is.
     pub fn remote_id(&self) -> String {
         match self {
             Self::Phone(digits) => format!("{digits}@s.whatsapp.net"),
             Self::Bsuid(id) => id.clone(),
+            Self::Lid(id) => format!("{id}@lid"),
             Self::Group(id) => format!("{id}@g.us"),
         }
     }
-}
 
-fn canonical(digits: &str) -> String {
-    match (digits.get(..2), digits.len()) {
-        (Some("55"), 12) if matches!(digits.as_bytes()[4], b'6'..=b'9') => format!("{}9{}", &digits[..4], &digits[4..]),
-        (Some("52"), 13) if digits.as_bytes()[2] == b'1' => format!("52{}", &digits[3..]),
-        (Some("54"), 13) if digits.as_bytes()[2] == b'9' => format!("54{}", &digits[3..]),
-        _ => digits.to_owned(),
+    /// Returns the form in which messages store where they go: digits, a BSUID, or a jid of a LID or a group.
+    pub fn destination(&self) -> String {
+        match self {
+            Self::Phone(digits) => digits.clone(),
+            Self::Bsuid(_) | Self::Lid(_) | Self::Group(_) => self.remote_id(),
+        }
     }
 }
 
@@ -158,24 +262,14 @@ fn is_bsuid(text: &str) -> bool {
         && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
+/// LIDs have up to 15 digits today.
+fn is_lid(id: &str) -> bool {
+    (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()) && !id.starts_with('0')
+}
+
 /// Old group IDs are `<creator>-<time>`. Groups API IDs are opaque.
 fn is_group_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=.".contains(&b))
-}
-
-/// Text copied from a web page or an address book can contain direction marks and joiners.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-fn ascii_digit(c: char) -> Option<char> {
-    let value = match c {
-        '0'..='9' => return Some(c),
-        '\u{660}'..='\u{669}' => u32::from(c) - 0x660,
-        '\u{6f0}'..='\u{6f9}' => u32::from(c) - 0x6f0,
-        _ => return None,
-    };
-    char::from_digit(value, 10)
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ service_errors! {
     NotStored:
         SessionNotFound => SessionNotFound,
         SessionNotConnected => SessionNotConnected,
+        Recipient => InvalidRecipient,
+        LidOverCloudApi => InvalidRecipient,
         Expired => InvalidField,
         MarketingConsentDenied => MarketingConsentDenied,
         OutsideServiceWindow => OutsideServiceWindow,

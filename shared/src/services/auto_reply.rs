@@ -230,7 +230,7 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedR
         wamid: None,
         error: None,
         // A group's only address is its ID.
-        to: Some(chat.destination().unwrap_or(&chat.remote_id).to_owned()),
+        to: Some(chat.destination().map_or_else(|| chat.remote_id.clone(), |address| address.destination())),
         timestamp,
         received_at: None,
         receive_index: 0,

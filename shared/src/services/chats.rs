@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         chat::Chat,
-        identity::Address,
+        identity::{Address, AddressError},
         inbox::{ChatChange, ChatList, ChatLookup},
         page::Page,
     },
@@ -17,10 +17,8 @@ pub enum ChatError {
     #[error("Chat not found")]
     NotFound,
     /// The text of a lookup is no address.
-    #[error(
-        "phone is not a WhatsApp address: give a phone number with its country code, a business-scoped user ID, or a JID"
-    )]
-    InvalidAddress,
+    #[error("phone {0}")]
+    InvalidAddress(AddressError),
     /// There is no such session.
     #[error("Session not found")]
     SessionNotFound,
@@ -40,8 +38,8 @@ pub async fn list(store: &Store, list: &ChatList) -> Result<Page<Chat>, ChatErro
 /// Returns the chat of the contact or group with an address, if it matches the filter. Any spelling of the address and
 /// any of the contact's addresses leads to the chat. Strongly consistent.
 pub async fn find(store: &Store, lookup: &ChatLookup) -> Result<Option<Chat>, ChatError> {
-    store.sessions().get(lookup.session_id).await?.ok_or(ChatError::SessionNotFound)?;
-    let address = Address::parse(&lookup.address).ok_or(ChatError::InvalidAddress)?;
+    let session = store.sessions().get(lookup.session_id).await?.ok_or(ChatError::SessionNotFound)?;
+    let address = Address::parse(&lookup.address, session.default_country).map_err(ChatError::InvalidAddress)?;
     let chat = store.chats().find(lookup.session_id, &address.identity()).await?;
     Ok(chat.filter(|chat| lookup.filter.matches(chat)))
 }

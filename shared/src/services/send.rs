@@ -12,7 +12,7 @@ use crate::{
         contact_name::clean_name,
         content::Content,
         id::{MessageId, SessionId},
-        identity::Address,
+        identity::{Address, AddressError, Recipient},
         message::{
             Category, Channel, Message, MessageResponse, MessageStatus, MessageType, Reference, Referral, TargetError,
         },
@@ -43,7 +43,7 @@ pub struct SendRequest {
     pub(crate) session_id: SessionId,
     /// The recipient as the caller wrote it. Names the chat until the contact's name is known.
     pub(crate) to: String,
-    pub(crate) address: Address,
+    pub(crate) recipient: Recipient,
     pub(crate) content: Content,
     pub(crate) valid_until: Option<Timestamp>,
     pub(crate) reference: Option<Reference>,
@@ -107,6 +107,15 @@ pub enum NotStored {
     /// The session was never paired.
     #[error("Session is not connected: scan the QR code of GET /api/qr with WhatsApp and send its text")]
     SessionNotConnected,
+    /// `to` isn't the address of a contact or group.
+    #[error("to {0}")]
+    Recipient(AddressError),
+    /// The session sends through the Cloud API, which knows neither LIDs nor the phone number behind this one.
+    #[error(
+        "to is a LID, which only linked devices can send to, and the contact's phone number is not known yet: \
+         give the phone number"
+    )]
+    LidOverCloudApi,
     /// `validUntil` is in the past.
     #[error("`validUntil` must be in the future")]
     Expired,
@@ -170,10 +179,14 @@ pub enum NotStored {
 ///
 /// [`NotStored`]. Returns [`StoreError::Contention`] if other writers change the chat for too long.
 pub async fn send(store: &Store, system: System, request: SendRequest) -> Result<String, NotStored> {
-    let identity = request.address.identity();
+    let mut address = match request.recipient.address(None) {
+        Ok(address) => address,
+        Err(_) => address_in_session(store, &request).await?,
+    };
     let hash = request.hash();
     let started = system.now();
-    for round in 0.. {
+    let mut round = 0;
+    loop {
         if round > 0 {
             store.pause(round).await;
         }
@@ -181,12 +194,20 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
             break;
         }
         let key = request.idempotency_key.as_deref();
-        let context = store.outbox().send_context(request.session_id, &identity, key).await?;
+        let context = store.outbox().send_context(request.session_id, &address.identity(), key).await?;
         if let Some(replay) = &context.replay {
             return replayed(replay, &hash);
         }
-        let message = build(store, system, &request, &context).await?;
-        let chat = chat_after(&request, &context, &message);
+        if let Some(session) = &context.session {
+            // The session's default country gives some digits another meaning. Then the context is another chat's.
+            let meant = request.recipient.address(session.default_country).map_err(NotStored::Recipient)?;
+            if meant != address {
+                address = meant;
+                continue;
+            }
+        }
+        let message = build(store, system, (&request, &address), &context).await?;
+        let chat = chat_after((&request, &address), &context, &message);
         let response = SendResponse { success: true, chat: chat.response(), message: message.response() };
         let response = serde_json::to_string(&response)?;
         let idempotency = key.map(|key| (key, Replay::new(hash.clone(), response.clone(), message.timestamp)));
@@ -201,10 +222,16 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
         match store.outbox().store(&outbound).await? {
             SendOutcome::Stored => return Ok(response),
             SendOutcome::Replayed(replay) => return replayed(&replay, &hash),
-            SendOutcome::Changed => {}
+            SendOutcome::Changed => round += 1,
         }
     }
     Err(StoreError::Contention { operation: "sending a message" }.into())
+}
+
+/// Returns the address that a phone number without a country code means in the session.
+async fn address_in_session(store: &Store, request: &SendRequest) -> Result<Address, NotStored> {
+    let session = store.sessions().get(request.session_id).await?.ok_or(NotStored::SessionNotFound)?;
+    request.recipient.address(session.default_country).map_err(NotStored::Recipient)
 }
 
 /// Returns the stored response if the request is the same.
@@ -219,7 +246,7 @@ fn replayed(replay: &Replay, hash: &str) -> Result<String, NotStored> {
 async fn build(
     store: &Store,
     system: System,
-    request: &SendRequest,
+    (request, address): (&SendRequest, &Address),
     context: &SendContext,
 ) -> Result<Message, NotStored> {
     let session = context.session.as_ref().ok_or(NotStored::SessionNotFound)?;
@@ -236,15 +263,16 @@ async fn build(
         && until <= now
         && session.channel == Channel::CloudApi
         && request.content.kind != MessageType::Template
-        && !matches!(request.address, Address::Group(_))
+        && !matches!(address, Address::Group(_))
     {
         return Err(NotStored::OutsideServiceWindow);
     }
     let (timestamp, previous) = chain_position(chat, now);
-    let to = match &request.address {
-        Address::Phone(given) | Address::Bsuid(given) => chat.and_then(Chat::destination).unwrap_or(given).to_owned(),
-        Address::Group(_) => request.address.remote_id(),
-    };
+    let known = chat.and_then(Chat::destination).filter(|_| !matches!(address, Address::Group(_)));
+    let destination = known.as_ref().unwrap_or(address);
+    if session.channel == Channel::CloudApi && matches!(destination, Address::Lid(_)) {
+        return Err(NotStored::LidOverCloudApi);
+    }
     Ok(Message {
         id: MessageId::from_uuid(system.ordered_uuid()),
         chat_id: context.chat_id,
@@ -257,7 +285,7 @@ async fn build(
         status: MessageStatus::Pending,
         wamid: None,
         error: None,
-        to: Some(to),
+        to: Some(destination.destination()),
         timestamp,
         received_at: None,
         receive_index: 0,
@@ -354,10 +382,10 @@ async fn find_target(store: &Store, session: &Session, id: &str) -> Result<Targe
 }
 
 /// Returns the chat with the message as its last one.
-fn chat_after(request: &SendRequest, context: &SendContext, message: &Message) -> Chat {
+fn chat_after((request, address): (&SendRequest, &Address), context: &SendContext, message: &Message) -> Chat {
     let chat = context.chat.clone().unwrap_or_else(|| {
-        let name = clean_name(&request.to).unwrap_or_else(|| request.address.display_name());
-        let chat = Chat::new(context.chat_id, message.session_id, &request.address, name, message.timestamp);
+        let name = clean_name(&request.to).unwrap_or_else(|| address.display_name());
+        let chat = Chat::new(context.chat_id, message.session_id, address, name, message.timestamp);
         Chat { saved_name: context.saved_name.clone(), ..chat }
     });
     chat.after_send(message)

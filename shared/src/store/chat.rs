@@ -106,6 +106,7 @@ impl Chats<'_> {
                 .set_if_absent("name", &chat.name)
                 .set_if_absent("wa_id", chat.wa_id.as_ref())
                 .set_if_absent("user_id", chat.user_id.as_ref())
+                .set_if_absent("lid", chat.lid.as_ref())
                 .set("status", ChatStatus::Inbox)
                 .set("inbox_key", inbox)
                 .set("is_unread", false)
@@ -142,7 +143,7 @@ fn update_by_inbound(update: UpdateBuilder, summary: &Summary<'_>, inbox: String
     let update = update.set_if_absent("name", &chat.name);
     let profile = [("profile_name", chat.profile_name.as_ref()), ("username", chat.username.as_ref())];
     let update = set_if_latest(update, has_latest_profile, ("profile_at", chat.profile_at), profile);
-    let addresses = [("wa_id", chat.wa_id.as_ref()), ("user_id", chat.user_id.as_ref())];
+    let addresses = [("wa_id", chat.wa_id.as_ref()), ("user_id", chat.user_id.as_ref()), ("lid", chat.lid.as_ref())];
     let update = set_if_latest(update, has_latest_addresses, ("addresses_at", chat.addresses_at), addresses);
     let opening = chat.last_inbound_at.filter(|_| shows);
     let update = match chat.entry_point_until {

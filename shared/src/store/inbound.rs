@@ -454,7 +454,12 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
     let address = &batch.addresses[0];
     let name = address.display_name();
     // The address that names the chat may not be a current one.
-    let chat = Chat { wa_id: None, user_id: None, ..Chat::new(resolved.chat_id, batch.session_id, address, name, now) };
+    let chat = Chat {
+        wa_id: None,
+        user_id: None,
+        lid: None,
+        ..Chat::new(resolved.chat_id, batch.session_id, address, name, now)
+    };
     let reported_at = messages.iter().map(|message| message.timestamp).max();
     let profile = batch.profile.clone();
     let shown = last_shown(messages).or(messages.last());

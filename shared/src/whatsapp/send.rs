@@ -4,17 +4,18 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{identity::Address, message::Message};
 
-/// Builds the body of `POST /<phone number id>/messages`. Returns `None` for a message without an address or content,
-/// which the API doesn't store.
+/// Builds the body of `POST /<phone number id>/messages`. Returns `None` for a message without content or an address that
+/// the Cloud API knows, which the API doesn't store.
 pub fn send_request(message: &Message) -> Option<Value> {
     let mut request: Map<String, Value> = serde_json::from_str(message.content.as_ref()?).ok()?;
     request.insert("messaging_product".to_owned(), json!("whatsapp"));
     request.insert("recipient_type".to_owned(), json!("individual"));
     request.insert("biz_opaque_callback_data".to_owned(), json!(message.key().to_string()));
-    match Address::parse(message.to.as_ref()?)? {
+    match Address::from_destination(message.to.as_ref()?)? {
         // Without `+`, Meta may add the business number's country code.
         Address::Phone(digits) => request.insert("to".to_owned(), json!(format!("+{digits}"))),
         Address::Bsuid(id) => request.insert("recipient".to_owned(), json!(id)),
+        Address::Lid(_) => return None,
         Address::Group(id) => {
             request.insert("recipient_type".to_owned(), json!("group"));
             request.insert("to".to_owned(), json!(id))

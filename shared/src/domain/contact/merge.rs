@@ -69,6 +69,7 @@ fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
         created_at: survivor.created_at,
         wa_id: address(|chat| &chat.wa_id),
         user_id: address(|chat| &chat.user_id),
+        lid: address(|chat| &chat.lid),
         addresses_at: survivor.addresses_at.max(other.addresses_at),
         moved_at: survivor.moved_at.max(other.moved_at),
         last_outbound: last_outbound(survivor, other),

@@ -4,12 +4,12 @@ use crate::{
     domain::{
         caller::Caller,
         content,
-        identity::Address,
+        identity::{Address, Recipient},
         message::{Category, InvalidReference, MessageType},
         time::Timestamp,
     },
     http::{ApiError, Body, ErrorCode, JsonObject, read_session_id},
-    services::send::SendRequest,
+    services::send::{NotStored, SendRequest},
 };
 
 /// The fields of a request: Qasid's own, and those of a message of the Cloud API. `messaging_product` and
@@ -70,11 +70,8 @@ impl SendRequest {
         };
         check_unused_content(&body)?;
         let session_id = caller.session(read_session_id(session_id)?)?;
-        let address = Address::parse(to).ok_or_else(|| {
-            let hint = "give a phone number with its country code, a business-scoped user id or a jid";
-            ApiError::new(ErrorCode::InvalidRecipient, format!("to is not a WhatsApp address: {hint}"))
-        })?;
-        if content.kind == MessageType::Pin && !matches!(address, Address::Group(_)) {
+        let recipient = Recipient::parse(to).map_err(NotStored::Recipient)?;
+        if content.kind == MessageType::Pin && !matches!(recipient, Recipient::Address(Address::Group(_))) {
             return Err(ApiError::invalid_field("type must not be pin here: messages can be pinned in groups only"));
         }
         let valid_until = body.string("validUntil")?.map(read_time).transpose()?;
@@ -83,7 +80,7 @@ impl SendRequest {
         let category = body.string("category")?.map(read_category).transpose()?;
         let idempotency_key = idempotency_key.map(read_idempotency_key).transpose()?;
         let to = to.trim().to_owned();
-        Ok(Self { session_id, to, address, content, valid_until, reference, category, idempotency_key })
+        Ok(Self { session_id, to, recipient, content, valid_until, reference, category, idempotency_key })
     }
 }
 

@@ -27,7 +27,7 @@ const REASON_LIMIT: usize = 1000;
 
 /// The fields of a message that a device received, besides the one that has the name of its `type`. `device` is for what the
 /// worker wants to keep; it is only stored.
-const RECEIVED: &[&str] = &["sessionId", "id", "from", "timestamp", "name", "type", "text", "device"];
+const RECEIVED: &[&str] = &["sessionId", "id", "from", "fromAlt", "timestamp", "name", "type", "text", "device"];
 
 impl ClaimRequest {
     /// Parses `{"sessionId", "limit"?, "leaseSeconds"?}`. 404 for a session of another owner.
@@ -66,7 +66,7 @@ impl SettleRequest {
 }
 
 impl ReceiveRequest {
-    /// Parses `{"sessionId", "id", "from", "timestamp", "name"?, "type"?, "text"?, …}`. `text` is a string or
+    /// Parses `{"sessionId", "id", "from", "fromAlt"?, "timestamp", "name"?, "type"?, "text"?, …}`. `text` is a string or
     /// `{"body"}`. A message without text is stored as it is, with the field that has the name of its `type`. 404 for a
     /// session of another owner.
     pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
@@ -76,10 +76,9 @@ impl ReceiveRequest {
         if id.len() > ID_LIMIT {
             return Err(ApiError::invalid_field("id must have 1 to 1024 bytes"));
         }
-        let from = Address::parse(object.required("from")?).ok_or_else(|| {
-            let hint = "give a phone number with its country code, a jid or a group's jid";
-            ApiError::invalid_field(format!("from is not a WhatsApp address: {hint}"))
-        })?;
+        let from = object.required("from")?;
+        let from = Address::from_device(from).map_err(|error| ApiError::invalid_field(format!("from {error}")))?;
+        let from_alt = object.string("fromAlt")?.map(|text| read_from_alt(&from, text)).transpose()?;
         let timestamp = read_timestamp(object.value("timestamp"))?;
         let is_text = object.string("type")?.is_none_or(|kind| kind == "text");
         let text = read_text(&object)?.filter(|_| is_text);
@@ -108,8 +107,20 @@ impl ReceiveRequest {
                 raw: body.text()?.to_owned(),
             },
             from,
+            from_alt,
         })
     }
+}
+
+/// Reads the other address of the contact in `from`: their LID, or their phone number or BSUID if `from` is a LID.
+fn read_from_alt(from: &Address, text: &str) -> Result<Address, ApiError> {
+    let alt = Address::from_device(text).map_err(|error| ApiError::invalid_field(format!("fromAlt {error}")))?;
+    let is_group = |address: &Address| matches!(address, Address::Group(_));
+    if matches!(from, Address::Lid(_)) == matches!(alt, Address::Lid(_)) || is_group(from) || is_group(&alt) {
+        let sentence = "fromAlt must be the contact's LID, or their phone number if from is a LID";
+        return Err(ApiError::invalid_field(sentence));
+    }
+    Ok(alt)
 }
 
 fn read_text(object: &JsonObject) -> Result<Option<String>, ApiError> {

@@ -185,7 +185,7 @@ impl Dispatcher {
         wa_id: Option<String>,
         user_id: Option<String>,
     ) -> Result<(), StoreError> {
-        let addressed = message.to.as_deref().and_then(Address::parse);
+        let addressed = message.to.as_deref().and_then(Address::from_destination);
         if matches!(addressed, Some(Address::Group(_))) {
             return Ok(());
         }

@@ -18,6 +18,8 @@ use crate::{
 pub struct ReceiveRequest {
     pub(crate) session_id: SessionId,
     pub(crate) from: Address,
+    /// The contact's other address: a LID, or the phone number behind one.
+    pub(crate) from_alt: Option<Address>,
     pub(crate) profile: Profile,
     pub(crate) message: Inbound,
 }
@@ -29,7 +31,7 @@ pub struct ReceiveRequest {
 /// - [`WorkerError::SessionNotFound`] if the session doesn't exist.
 /// - The errors of [`require_worker`].
 pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, WorkerError> {
-    let ReceiveRequest { session_id, from, profile, message } = request;
+    let ReceiveRequest { session_id, from, from_alt, profile, message } = request;
     let session = store.sessions().get(session_id).await?.ok_or(WorkerError::SessionNotFound)?;
     require_worker(&session)?;
     let phone_number_id = worker_number(session_id);
@@ -38,7 +40,10 @@ pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, Wor
     if store.messages().find_by_wamid(&phone_number_id, &message.wamid).await?.is_some() {
         return Ok(true);
     }
-    let (addresses, messages) = (vec![from], vec![message]);
+    let messages = vec![message];
+    // The first address names a new chat: a phone number says more than a LID.
+    let mut addresses: Vec<Address> = [Some(from), from_alt].into_iter().flatten().collect();
+    addresses.sort_by_key(|address| matches!(address, Address::Lid(_)));
     let source = Some(Source::Device);
     let batch = InboundBatch { session_id, phone_number_id, addresses, profile, source, messages };
     let stored = store.messages().receive(batch).await?.stored;

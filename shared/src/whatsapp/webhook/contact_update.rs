@@ -148,7 +148,7 @@ fn shared_number(message: &Object<'_>) -> Option<Address> {
     let card = cards.into_iter().find(|card| is_own(card) || is_own(message))?;
     let phone = Object::parse(card.array("phones")?.first()?)?;
     let number = phone.string("wa_id").as_deref().and_then(Address::from_wa_id);
-    number.or_else(|| Address::parse(&phone.string("phone")?))
+    number.or_else(|| Address::parse(&phone.string("phone")?, None).ok())
 }
 
 /// Returns an update with the time of `source`, or `None` with fewer than two addresses.

@@ -243,7 +243,7 @@ fn author_json(author: &Peer) -> Value {
         match address {
             Address::Phone(digits) => json["phone"] = json!(digits),
             Address::Bsuid(id) if !address.is_parent() => json["user_id"] = json!(id),
-            Address::Bsuid(_) | Address::Group(_) => {}
+            Address::Bsuid(_) | Address::Lid(_) | Address::Group(_) => {}
         }
     }
     json

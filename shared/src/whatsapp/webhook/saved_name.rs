@@ -13,7 +13,8 @@ pub(super) fn from_state_sync(entry: &Object<'_>) -> Option<ContactUpdate> {
     let contact = entry.object("contact")?;
     // The phone's address book has numbers as the business typed them.
     let typed = contact.string("phone_number");
-    let phone = typed.as_deref().and_then(|typed| Address::from_wa_id(typed).or_else(|| Address::parse(typed)));
+    let phone =
+        typed.as_deref().and_then(|typed| Address::from_wa_id(typed).or_else(|| Address::parse(typed, None).ok()));
     let known = addresses(&contact, "wa_id", ["user_id", "parent_user_id"]);
     let addresses = union(phone.into_iter().collect(), [known]);
     let names = ["full_name", "first_name"].into_iter().filter_map(|key| contact.string(key));

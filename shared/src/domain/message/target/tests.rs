@@ -17,7 +17,7 @@ fn session() -> SessionId {
 }
 
 fn chat(number: &str) -> Chat {
-    let address = Address::parse(number).unwrap();
+    let address = Address::from_wa_id(number).unwrap();
     let id = ChatId::for_identity(session(), &address.identity());
     Chat::new(id, session(), &address, number.to_owned(), time(0))
 }

@@ -1,0 +1,306 @@
+//! Phone numbers as people write them: which number a text means. The rules and the numbering plans are those of
+//! [libphonenumber](https://github.com/google/libphonenumber).
+
+mod pattern;
+pub(super) mod region;
+mod renumbering;
+#[cfg(test)]
+mod tests;
+
+use self::region::Region;
+pub use self::renumbering::canonical;
+use crate::domain::country::Country;
+
+/// Why a text isn't the phone number of one contact. The texts follow the name of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PhoneNumberError {
+    /// The text contains characters that phone numbers don't have.
+    #[error("is not a phone number")]
+    NotANumber,
+    /// The digits don't start with the country code of a number of that length.
+    #[error(
+        "has no country code: write it with + and the country code, or set the session's defaultCountry \
+         (PATCH /api/session)"
+    )]
+    NoCountryCode,
+    /// The digits are no number of the default country, and don't start with a country code.
+    #[error(
+        "is neither a phone number of the session's defaultCountry nor one with a country code: \
+         write it with + and the country code"
+    )]
+    NotInCountry,
+    /// No number with this country code has this length.
+    #[error("is not a possible phone number: check its country code and its length")]
+    Impossible,
+    /// The text contains letters.
+    #[error("contains letters: write the phone number in digits")]
+    Letters,
+    /// The number has an extension.
+    #[error("has an extension, which WhatsApp numbers don't have: leave it out")]
+    Extension,
+    /// The text contains more than one number.
+    #[error("contains several phone numbers: send a request for each")]
+    Several,
+    /// The number was reformatted as a decimal or in scientific notation.
+    #[error("looks like a phone number that a spreadsheet has changed: store phone numbers as text")]
+    Spreadsheet,
+}
+
+/// A phone number as written: its digits, and whether a `+` says that they start with a country code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    digits: String,
+    has_plus: bool,
+}
+
+impl Written {
+    /// Reads the digits of a text: of any script, in full width, and between the punctuation that phone numbers have.
+    ///
+    /// # Errors
+    ///
+    /// [`PhoneNumberError`] if the text contains anything else.
+    pub fn read(text: &str) -> Result<Self, PhoneNumberError> {
+        if is_reformatted(text) {
+            return Err(PhoneNumberError::Spreadsheet);
+        }
+        let mut written = Self { digits: String::with_capacity(text.len().min(64)), has_plus: false };
+        // The digits since the last character that can separate two numbers.
+        let mut since_separator = 0;
+        for (position, c) in text.char_indices() {
+            if let Some(digit) = ascii_digit(c) {
+                written.digits.push(digit);
+                since_separator += 1;
+                continue;
+            }
+            match c {
+                '+' | '＋' if written.digits.is_empty() => written.has_plus = true,
+                '+' | '＋' => return Err(PhoneNumberError::Several),
+                '/' | '／' | '\n' | '\r' if since_separator >= SHORTEST => {
+                    let follow = text.get(position..).unwrap_or_default().chars().filter_map(ascii_digit).count();
+                    if follow >= SHORTEST {
+                        return Err(PhoneNumberError::Several);
+                    }
+                    since_separator = 0;
+                }
+                c if is_punctuation(c) => {}
+                _ => return Err(Self::unreadable(&written.digits, text.get(position..).unwrap_or_default())),
+            }
+        }
+        if written.digits.is_empty() { Err(PhoneNumberError::NotANumber) } else { Ok(written) }
+    }
+
+    /// Returns why a text can't be read, from its digits before the first unknown character and the rest.
+    fn unreadable(digits: &str, rest: &str) -> PhoneNumberError {
+        let following = rest.chars().filter_map(ascii_digit).count();
+        let word: String = rest.chars().take_while(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
+        let starts_extension = rest.starts_with(['#', ';', ',']) || EXTENSION_WORDS.contains(&word.as_str());
+        match digits.len() {
+            0 => PhoneNumberError::NotANumber,
+            SHORTEST.. if following >= SHORTEST => PhoneNumberError::Several,
+            SHORTEST.. if starts_extension && following > 0 => PhoneNumberError::Extension,
+            _ if !word.is_empty() => PhoneNumberError::Letters,
+            _ => PhoneNumberError::NotANumber,
+        }
+    }
+
+    /// Returns the number that the text means, with its country code.
+    ///
+    /// After a `+`, the digits start with a country code. Otherwise they can also start with an international call
+    /// prefix, with a country code, or, with a default country, be a national number. If they can be read as a national
+    /// and as an international number, the national one wins, unless only the international one is a mobile number.
+    ///
+    /// # Errors
+    ///
+    /// [`PhoneNumberError`] if there is no such number.
+    pub fn resolve(&self, default_country: Option<Country>) -> Result<String, PhoneNumberError> {
+        let digits = self.digits.as_str();
+        if self.has_plus {
+            return international(digits).map(|found| found.digits).ok_or(PhoneNumberError::Impossible);
+        }
+        // No country code starts with a zero.
+        if let Some(found) = digits.strip_prefix("00").and_then(international) {
+            return Ok(found.digits);
+        }
+        let region = default_country.and_then(|country| Region::all().find(|region| region.id == country.as_str()));
+        if let Some(region) = region
+            && let Some(found) = pattern::prefix(region.idd, digits)
+            && !region.idd.is_empty()
+            && let Some(found) = international(found.rest).filter(|found| found.is_valid)
+        {
+            return Ok(found.digits);
+        }
+        let international = international(digits).filter(|found| found.is_valid);
+        match (region.and_then(|region| national(&region, digits)), international) {
+            (Some(national), Some(international)) if international.is_mobile && !national.is_mobile => {
+                Ok(international.digits)
+            }
+            (Some(found), _) | (None, Some(found)) => Ok(found.digits),
+            (None, None) if digits.starts_with("00") => Err(PhoneNumberError::Impossible),
+            (None, None) if region.is_some() => Err(PhoneNumberError::NotInCountry),
+            (None, None) => Err(PhoneNumberError::NoCountryCode),
+        }
+    }
+
+    /// Returns whether a default country can change the number.
+    pub fn depends_on_country(&self) -> bool {
+        !self.has_plus
+    }
+}
+
+/// Reads the digits of a link or a WhatsApp ID, which start with a country code without `+`.
+///
+/// # Errors
+///
+/// [`PhoneNumberError`] if there is no such number.
+pub fn of_link(text: &str) -> Result<String, PhoneNumberError> {
+    Written { has_plus: true, ..Written::read(text)? }.resolve(None)
+}
+
+/// The fewest digits of a number with its country code, and of a number on either side of a separator.
+const SHORTEST: usize = 7;
+
+/// The most digits of a number with its country code (E.164).
+const LONGEST: usize = 15;
+
+/// What can precede an extension (libphonenumber's list, in lower case).
+const EXTENSION_WORDS: [&str; 9] = ["x", "ext", "extn", "extension", "int", "anexo", "доб", "ｘ", "ｅｘｔ"];
+
+/// A number with its country code.
+struct Found {
+    digits: String,
+    is_valid: bool,
+    is_mobile: bool,
+}
+
+impl Found {
+    fn new(code: &str, national: &str) -> Self {
+        let regions = || Region::with_code(code);
+        Self {
+            digits: format!("{code}{national}"),
+            is_valid: regions().any(|region| region.is_valid(national)),
+            is_mobile: regions().any(|region| pattern::matches(region.mobile, national)),
+        }
+    }
+}
+
+/// Returns the number that starts with a country code; `None` if the code doesn't exist, or no number of it has this
+/// length. Drops the trunk prefix that people leave after the country code, as in `+44 (0)7911 900001`.
+fn international(digits: &str) -> Option<Found> {
+    if !(SHORTEST..=LONGEST + 3).contains(&digits.len()) {
+        return None;
+    }
+    let (main, national) = (1..=3).find_map(|length| {
+        let (code, national) = digits.split_at_checked(length)?;
+        Region::with_code(code).next().map(|main| (main, national))
+    })?;
+    let is_possible = |national: &str| Region::with_code(main.code).any(|region| region.is_possible(national));
+    // A spelling that WhatsApp uses stays as it is, because only that one is certain to be delivered.
+    let known = canonical(digits);
+    if known != digits {
+        let national = known.strip_prefix(main.code)?;
+        let found = Found::new(main.code, national);
+        return is_possible(national).then(|| Found { digits: digits.to_owned(), ..found });
+    }
+    let found = Found::new(main.code, national);
+    if !found.is_valid {
+        if let Some(stripped) = main.without_trunk(national).filter(|stripped| is_possible(stripped)) {
+            return within_limit(Found::new(main.code, &stripped));
+        }
+        // People write the zero also in countries that have no trunk prefix.
+        let without_zero = national.strip_prefix('0').and_then(|rest| international(&format!("{}{rest}", main.code)));
+        if let Some(found) = without_zero.filter(|found| found.is_valid) {
+            return Some(found);
+        }
+    }
+    is_possible(national).then_some(found).and_then(within_limit)
+}
+
+fn within_limit(found: Found) -> Option<Found> {
+    (SHORTEST..=LONGEST).contains(&found.digits.len()).then_some(found)
+}
+
+/// Returns the number that people of the region mean by `digits`.
+fn national(region: &Region, digits: &str) -> Option<Found> {
+    let stripped = region.without_trunk(digits).filter(|stripped| region.is_valid(stripped));
+    let given = || Some(digits).filter(|digits| region.is_valid(digits));
+    // Colombia's rules read the first digit of a mobile number after the zero as the code of a carrier.
+    let without_zero = || digits.strip_prefix('0').filter(|rest| region.is_valid(rest));
+    match stripped.or_else(|| given().or_else(without_zero).map(str::to_owned)) {
+        Some(national) => within_limit(Found::new(region.code, &national)),
+        // A number from before a change of the numbering plan.
+        None => {
+            let old = format!("{}{digits}", region.code);
+            if canonical(&old) == old { None } else { international(&old) }
+        }
+    }
+}
+
+/// Returns whether a text is a number with decimals, such as `14155550101.0`, or an exponent, such as `1.41556E+10`. A
+/// point between groups of digits is followed by more than two digits, or preceded by less than five.
+fn is_reformatted(text: &str) -> bool {
+    let text = text.trim().trim_start_matches('+');
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if let Some((number, exponent)) = text.split_once(['e', 'E']) {
+        let number = number.split_once(['.', ',']).map_or(number.to_owned(), |(whole, rest)| format!("{whole}{rest}"));
+        return is_digits(&number) && is_digits(exponent.trim_start_matches(['+', '-']));
+    }
+    let Some((whole, decimals)) = text.split_once(['.', ',']) else { return false };
+    whole.len() > 4 && decimals.len() < 3 && is_digits(whole) && is_digits(decimals)
+}
+
+/// Returns whether phone numbers contain `c` between their digits (libphonenumber's punctuation), or it shows nothing.
+fn is_punctuation(c: char) -> bool {
+    c.is_whitespace()
+        || is_invisible(c)
+        || matches!(
+            c,
+            '-' | '\u{2010}'
+                ..='\u{2015}'
+                    | '\u{2212}'
+                    | '\u{30fc}'
+                    | '－'
+                    | '('
+                    | ')'
+                    | '（'
+                    | '）'
+                    | '['
+                    | ']'
+                    | '［'
+                    | '］'
+                    | '.'
+                    | '．'
+                    | '/'
+                    | '／'
+                    | '~'
+                    | '\u{2053}'
+                    | '\u{223c}'
+                    | '～'
+                    | '\u{ad}'
+                    | '\u{b7}'
+        )
+}
+
+/// Text copied from a web page or an address book can contain direction marks and joiners.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
+}
+
+/// The zeros of the decimal digits of every script (Unicode 17, general category Nd). Each is followed by its nine other
+/// digits.
+const ZEROS: [u32; 77] = [
+    0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
+    0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620,
+    0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x10d40, 0x11066, 0x110f0, 0x11136,
+    0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x116d0, 0x116da, 0x11730, 0x118e0, 0x11950, 0x11bf0,
+    0x11c50, 0x11d50, 0x11da0, 0x11de0, 0x11f50, 0x16130, 0x16a60, 0x16ac0, 0x16b50, 0x16d70, 0x1ccf0, 0x1d7ce,
+    0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e5f1, 0x1e950, 0x1fbf0,
+];
+
+fn ascii_digit(c: char) -> Option<char> {
+    if c.is_ascii() {
+        return c.is_ascii_digit().then_some(c);
+    }
+    let code = u32::from(c);
+    let zero = ZEROS.partition_point(|zero| *zero <= code).checked_sub(1).and_then(|index| ZEROS.get(index))?;
+    char::from_digit(code.checked_sub(*zero).filter(|value| *value < 10)?, 10)
+}
