@@ -56,6 +56,9 @@ pub(super) struct SendFault {
     drop_after_acceptance: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_status: Option<u32>,
+    /// The `message_status` of an accepted message that is held back, so that it gets no statuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mix: Option<FaultMix>,
     /// Number of remaining sends to affect; `None` for all sends until the faults are cleared.
@@ -112,6 +115,8 @@ pub(super) enum SendOutcome {
     LostAfterAcceptance(Duration),
     /// Accepted, with a response, and then reported as failed with this code.
     Failed(u32),
+    /// Accepted, with this `message_status` in the response, and held back.
+    Held(String),
 }
 
 impl Faults {
@@ -160,11 +165,13 @@ impl SendFault {
             self.drop_before_acceptance,
             self.drop_after_acceptance,
             self.failed_status.is_some(),
+            self.message_status.is_some(),
             self.mix.is_some(),
         ];
         if kinds.iter().filter(|given| **given).count() != 1 {
             let sentence = "sends must have exactly one of errorCode, timeoutBeforeAcceptance, \
-                timeoutAfterAcceptance, dropBeforeAcceptance, dropAfterAcceptance, failedStatus, and mix";
+                timeoutAfterAcceptance, dropBeforeAcceptance, dropAfterAcceptance, failedStatus, messageStatus, \
+                and mix";
             return Err(sentence.to_owned());
         }
         if self.error_code.is_none() && (self.http_status.is_some() || self.retry_after.is_some()) {
@@ -196,6 +203,8 @@ impl SendFault {
             SendOutcome::Rejected { code, status: self.http_status, retry_after: self.retry_after }
         } else if let Some(code) = self.failed_status {
             SendOutcome::Failed(code)
+        } else if let Some(status) = &self.message_status {
+            SendOutcome::Held(status.clone())
         } else if let Some(hang) = self.timeout_before_acceptance {
             SendOutcome::LostBeforeAcceptance(Duration::from_millis(hang))
         } else if let Some(hang) = self.timeout_after_acceptance {

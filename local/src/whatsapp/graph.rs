@@ -21,9 +21,9 @@ use super::{
     journal::JournalError,
     numbers::RegisteredNumber,
     scan::query_value,
-    send::{self, OutboundMessage, SendRequest},
+    send::{self, OutboundMessage, ReadReceiptRequest, SendRequest},
     server::close_without_response,
-    simulator::Simulator,
+    simulator::{Fate, Simulator},
     users::Address,
     webhook::BusinessNumber,
 };
@@ -114,24 +114,25 @@ async fn messages(
         return Err(GraphError::parameter("The parameter messaging_product is required."));
     }
     match send::parse(&body, &number.display_phone_number)? {
-        SendRequest::ReadReceipt(id) => read_receipt(&simulator, id).await,
+        SendRequest::ReadReceipt(request) => read_receipt(&simulator, request).await,
         SendRequest::Message(message) => send(&simulator, &number, message).await,
     }
 }
 
 /// Accepts a read receipt. The faults for sends apply.
-async fn read_receipt(simulator: &Simulator, id: String) -> Result<Response, GraphError> {
+async fn read_receipt(simulator: &Simulator, request: ReadReceiptRequest) -> Result<Response, GraphError> {
     let done = || Json(json!({"success": true})).into_response();
-    let accept = |id| simulator.accept_read_receipt(id);
     match simulator.next_send() {
-        SendOutcome::Accepted | SendOutcome::Failed(_) => accept(id).map(|()| done()),
+        SendOutcome::Accepted | SendOutcome::Failed(_) | SendOutcome::Held(_) => {
+            simulator.accept_read_receipt(request).map(|()| done())
+        }
         SendOutcome::Rejected { code, status, retry_after } => {
             simulator.problem(format!("fault: read receipt rejected with code {code}"));
             Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
         }
         SendOutcome::LostBeforeAcceptance(hang) => Ok(hang_up(simulator, hang).await),
         SendOutcome::LostAfterAcceptance(hang) => {
-            accept(id)?;
+            simulator.accept_read_receipt(request)?;
             Ok(hang_up(simulator, hang).await)
         }
     }
@@ -174,9 +175,14 @@ async fn send(
     let (contact, masked) = (contact(&message), message.recipient.masked());
     let lost = |when| simulator.problem(format!("fault: no response for {masked}, {when}"));
     match simulator.next_send() {
-        SendOutcome::Accepted => accept(simulator, number, message, None).map(|id| accepted_response(&contact, &id)),
+        SendOutcome::Accepted => {
+            accept(simulator, number, message, Fate::Delivered).map(|id| accepted_response(&contact, &id, None))
+        }
         SendOutcome::Failed(code) => {
-            accept(simulator, number, message, Some(code)).map(|id| accepted_response(&contact, &id))
+            accept(simulator, number, message, Fate::Failed(code)).map(|id| accepted_response(&contact, &id, None))
+        }
+        SendOutcome::Held(status) => {
+            accept(simulator, number, message, Fate::Held).map(|id| accepted_response(&contact, &id, Some(&status)))
         }
         SendOutcome::Rejected { code, status, retry_after } => {
             simulator.problem(format!("fault: message for {masked} rejected with code {code}"));
@@ -187,7 +193,7 @@ async fn send(
             Ok(hang_up(simulator, hang).await)
         }
         SendOutcome::LostAfterAcceptance(hang) => {
-            accept(simulator, number, message, None)?;
+            accept(simulator, number, message, Fate::Delivered)?;
             lost("accepted");
             Ok(hang_up(simulator, hang).await)
         }
@@ -198,9 +204,9 @@ fn accept(
     simulator: &Simulator,
     number: &BusinessNumber,
     message: OutboundMessage,
-    failed: Option<u32>,
+    fate: Fate,
 ) -> Result<String, GraphError> {
-    simulator.accept(number, message, failed).map_err(|error: JournalError| {
+    simulator.accept(number, message, fate).map_err(|error: JournalError| {
         simulator.problem(format!("message not accepted: {}", error_chain(&error)));
         GraphError::new(131_000, None)
     })
@@ -213,8 +219,13 @@ fn contact(message: &OutboundMessage) -> Value {
     }
 }
 
-fn accepted_response(contact: &Value, id: &str) -> Response {
-    let body = json!({"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": id}]});
+/// `message_status` tells that the message is held back (Meta, *Template pacing*).
+fn accepted_response(contact: &Value, id: &str, message_status: Option<&str>) -> Response {
+    let mut message = json!({"id": id});
+    if let Some(status) = message_status {
+        message["message_status"] = json!(status);
+    }
+    let body = json!({"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]});
     Json(body).into_response()
 }
 

@@ -36,6 +36,9 @@ pub(super) struct AcceptedMessage {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReadReceipt {
     pub(super) message_id: String,
+    /// Whether the business was typing.
+    #[serde(default)]
+    pub(super) typing_indicator: bool,
     /// RFC 3339 in UTC.
     pub(super) accepted_at: String,
 }

@@ -28,8 +28,16 @@ const MAX_CALLBACK_DATA_CHARS: usize = 512;
 pub(super) enum SendRequest {
     /// A message to a user.
     Message(OutboundMessage),
-    /// A read receipt for the user's message with this ID.
-    ReadReceipt(String),
+    /// A read receipt for a user's message.
+    ReadReceipt(ReadReceiptRequest),
+}
+
+/// A read receipt for a user's message and all before it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ReadReceiptRequest {
+    pub(super) message_id: String,
+    /// Whether to show the user that the business is typing (Meta, *Typing indicators*).
+    pub(super) typing_indicator: bool,
 }
 
 /// A valid message.
@@ -65,11 +73,11 @@ pub(super) fn parse(body: &[u8], business: &str) -> Result<SendRequest, GraphErr
     message(body, business).map(SendRequest::Message)
 }
 
-fn read_receipt(body: &Map<String, Value>) -> Result<String, GraphError> {
+fn read_receipt(body: &Map<String, Value>) -> Result<ReadReceiptRequest, GraphError> {
     if string(body, "status")? != Some("read") {
         return Err(GraphError::parameter("Param status must be one of {READ}."));
     }
-    let id = match string(body, "message_id")? {
+    let message_id = match string(body, "message_id")? {
         Some(id) if id.starts_with("wamid.") => id.to_owned(),
         Some(_) => {
             return Err(GraphError::new(131_009, Some("message_id is not a message ID".to_owned())));
@@ -77,8 +85,8 @@ fn read_receipt(body: &Map<String, Value>) -> Result<String, GraphError> {
         None => return Err(missing("message_id")),
     };
     match body.get("typing_indicator") {
-        None => Ok(id),
-        Some(indicator) if indicator["type"] == "text" => Ok(id),
+        None => Ok(ReadReceiptRequest { message_id, typing_indicator: false }),
+        Some(indicator) if indicator["type"] == "text" => Ok(ReadReceiptRequest { message_id, typing_indicator: true }),
         Some(_) => Err(GraphError::parameter("Param typing_indicator['type'] must be one of {TEXT}.")),
     }
 }

@@ -19,7 +19,7 @@ use super::{
     inbound::{self, InboundMessage},
     journal::{AcceptedMessage, Journal, JournalEntry, JournalError, ReadReceipt, Recovered, Webhook},
     numbers::{Numbers, RegisteredNumber},
-    send::OutboundMessage,
+    send::{OutboundMessage, ReadReceiptRequest},
     status::{MessageStatuses, ValueMembers},
     users::{Address, User, Users},
     wamid::{self, Direction},
@@ -57,6 +57,17 @@ const CUSTOMER_SERVICE_WINDOW_SECONDS: i64 = 24 * 60 * 60;
 
 /// More than 24 hours have passed since the customer's last message (Meta, *Error codes*).
 const RE_ENGAGEMENT_CODE: u32 = 131_047;
+
+/// What happens to an accepted message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is delivered and read.
+    Delivered,
+    /// It fails with this code.
+    Failed(u32),
+    /// It is held back: no status follows by itself.
+    Held,
+}
 
 /// Webhooks queued for delivery.
 #[derive(Debug)]
@@ -124,13 +135,12 @@ impl Simulator {
         self.state().faults.next_send()
     }
 
-    /// Accepts a message of `number`, stores it, and sends its statuses: `failed` with the given code, or the statuses
-    /// of a delivered message. Returns its ID.
+    /// Accepts a message of `number`, stores it, and sends the statuses of its fate. Returns its ID.
     pub(super) fn accept(
         &self,
         number: &BusinessNumber,
         message: OutboundMessage,
-        failed: Option<u32>,
+        fate: Fate,
     ) -> Result<String, JournalError> {
         let mut state = self.state();
         let id = wamid::generate(message.recipient.as_str(), Direction::Outbound);
@@ -148,11 +158,12 @@ impl Simulator {
             .get(message.recipient.as_str())
             .is_some_and(|at| unix_now() - at < CUSTOMER_SERVICE_WINDOW_SECONDS);
         let rejected = state.faults.window && !is_open && message.kind != "template";
-        let failed = failed.or(rejected.then_some(RE_ENGAGEMENT_CODE));
         let faults = state.faults.webhooks.clone();
-        let contents = match failed {
-            Some(code) => vec![statuses.failed(code, &faults)],
-            None => statuses.sent_delivered_read(&faults),
+        let contents = match fate {
+            Fate::Failed(code) => vec![statuses.failed(code, &faults)],
+            _ if rejected => vec![statuses.failed(RE_ENGAGEMENT_CODE, &faults)],
+            Fate::Delivered => statuses.sent_delivered_read(&faults),
+            Fate::Held => Vec::new(),
         };
         let bodies = contents.into_iter().map(|content| webhook::body(number, content)).collect();
         let groups = state.queue(bodies);
@@ -181,19 +192,20 @@ impl Simulator {
     }
 
     /// Stores a read receipt. Rejects a receipt for a message of the business itself.
-    pub(super) fn accept_read_receipt(&self, message_id: String) -> Result<(), GraphError> {
+    pub(super) fn accept_read_receipt(&self, request: ReadReceiptRequest) -> Result<(), GraphError> {
+        let ReadReceiptRequest { message_id, typing_indicator } = request;
         let mut state = self.state();
         if state.accepted.iter().any(|accepted| accepted.id == message_id) {
             return Err(GraphError::new(131_009, Some("message_id is not a received message".to_owned())));
         }
-        let receipt = ReadReceipt { message_id, accepted_at: format!("{:.6}", now()) };
+        let receipt = ReadReceipt { message_id, typing_indicator, accepted_at: format!("{:.6}", now()) };
         self.journal.append(&JournalEntry::Read { receipt: receipt.clone() }).map_err(|error| {
             self.problem(format!("read receipt not accepted: {}", error_chain(&error)));
             GraphError::new(131_000, None)
         })?;
         state.read_receipts.push(receipt);
         drop(state);
-        self.log("accepted: read receipt");
+        self.log(if typing_indicator { "accepted: typing indicator" } else { "accepted: read receipt" });
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::test_app::TestApp;
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 32] = [
+const FUNCTIONS: [&str; 33] = [
     "authorizer",
     "create-session",
     "session-status",
@@ -39,6 +39,7 @@ const FUNCTIONS: [&str; 32] = [
     "deliver",
     "respond",
     "erase",
+    "chat-typing",
     "session-delete",
     "not-found",
 ];
@@ -106,6 +107,11 @@ async fn every_event_gets_its_expected_response() {
 
     let mut ids: Vec<(&str, String)> = Vec::new();
     for function in FUNCTIONS {
+        if function == "chat-typing" {
+            // The other events' session is a worker's, which has no typing indicator.
+            app.connect("bob").await;
+            app.inbound(&json!({"from": "201001234567", "text": "hello"})).await;
+        }
         for name in events(function) {
             let mut event = read(&format!("{function}/{name}.json"));
             for (placeholder, id) in &ids {

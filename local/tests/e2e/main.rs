@@ -43,6 +43,7 @@ mod pairing;
 mod permissions;
 mod phone_numbers;
 mod rate_limit;
+mod sending;
 mod tenancy;
 mod test_app;
 mod webhook_robustness;

@@ -86,7 +86,9 @@ pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
             (chat.clone(), Value::Null, Refusal::Missing)
         }
         "PATCH /api/chats/{chatId}" => (chat.clone(), json!({"status": "ARCHIVED"}), Refusal::Missing),
-        "POST /api/chats/{chatId}/read" => (chat.clone(), Value::Null, Refusal::Missing),
+        "POST /api/chats/{chatId}/read" | "POST /api/chats/{chatId}/typing" => {
+            (chat.clone(), Value::Null, Refusal::Missing)
+        }
         "GET /api/auto-replies" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "POST /api/auto-replies" => (format!("?sessionId={session}"), auto_reply, Refusal::Missing),
         "POST /api/auto-replies/dry-run" => {

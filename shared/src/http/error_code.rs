@@ -92,6 +92,10 @@ error_codes! {
     MessageFailed 409 "message_failed",
     /// The message that the request refers to was deleted by its sender.
     MessageDeleted 409 "message_deleted",
+    /// The contact has not written, so there is no message to show a typing indicator below.
+    NoInboundMessage 409 "no_inbound_message",
+    /// The session is served by a worker, which can't do this.
+    WorkerSession 409 "worker_session",
     /// The idempotency key was used with another body.
     IdempotencyKeyReused 409 "idempotency_key_reused",
     /// The session isn't served by a worker.

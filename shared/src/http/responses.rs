@@ -10,7 +10,7 @@ mod session;
 use serde_json::json;
 
 pub use self::{
-    chat::{chat, chat_export, chat_page, found_chat, read_chat},
+    chat::{chat, chat_export, chat_page, found_chat, read_chat, typing_indicator},
     event::event_page,
     export::exported_message,
     message::{MessageDetailResponse, found_message, message_page},

@@ -127,6 +127,8 @@ routes! {
     CHAT "/api/chats/{chatId}": GET [] Needs(MessagesRead), PATCH [] Needs(ChatsWrite), DELETE [] Needs(Sessions);
     /// Marks a chat as read.
     CHAT_READ "/api/chats/{chatId}/read": POST [] Needs(ChatsWrite);
+    /// Shows the contact that the business is typing.
+    CHAT_TYPING "/api/chats/{chatId}/typing": POST [] Needs(MessagesSend);
     /// Lists a chat's messages.
     CHAT_MESSAGES "/api/chats/{chatId}/messages": GET ["limit", "cursor", "order"] Needs(MessagesRead);
     /// Lists a session's auto-reply rules, or creates one.

@@ -7,8 +7,8 @@ use crate::{
     services::{
         api_keys::ApiKeyError, auto_reply::DryRunError, chats::ChatError, credentials::CredentialsError,
         erasure::ErasureError, export::ExportError, messages::MessageError, numbers::NumberError,
-        receive::ReceiveError, rules::RuleError, send::NotStored, sessions::SessionError, webhook::WebhookError,
-        worker::WorkerError, worker_session::WorkerSessionError,
+        read_receipt::TypingError, receive::ReceiveError, rules::RuleError, send::NotStored, sessions::SessionError,
+        webhook::WebhookError, worker::WorkerError, worker_session::WorkerSessionError,
     },
     store::StoreError,
 };
@@ -62,6 +62,12 @@ service_errors! {
         TooMany => TooManyAutoReplies;
         Store;
     SessionError: NotFound => SessionNotFound, UnknownNumber => InvalidField, Words => InvalidField; Store;
+    TypingError:
+        SessionNotFound => SessionNotFound,
+        SessionNotConnected => SessionNotConnected,
+        WorkerSession => WorkerSession,
+        NoInboundMessage => NoInboundMessage;
+        Store;
     WebhookError: NotVerified => VerificationFailed, Signature => InvalidSignature; Credentials, Receive;
     WorkerError:
         SessionNotFound => SessionNotFound,

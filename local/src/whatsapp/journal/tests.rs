@@ -30,7 +30,11 @@ fn undelivered_webhooks_are_recovered() {
     let webhooks = vec![webhook(2), webhook(3)];
     journal.append(&JournalEntry::Accepted { message: accepted("wamid.1"), webhooks }).unwrap();
     journal.append(&JournalEntry::Settled { id: 2 }).unwrap();
-    let receipt = ReadReceipt { message_id: "wamid.2".to_owned(), accepted_at: "2026-01-01T00:00:00Z".to_owned() };
+    let receipt = ReadReceipt {
+        message_id: "wamid.2".to_owned(),
+        typing_indicator: true,
+        accepted_at: "2026-01-01T00:00:00Z".to_owned(),
+    };
     journal.append(&JournalEntry::Read { receipt: receipt.clone() }).unwrap();
     drop(journal);
 

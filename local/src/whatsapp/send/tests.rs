@@ -50,7 +50,15 @@ fn to_takes_precedence_over_recipient() {
 fn a_read_receipt_is_distinguished_from_a_message() {
     let body = json!({"messaging_product": "whatsapp", "status": "read",
         "message_id": "wamid.1", "typing_indicator": {"type": "text"}});
-    assert!(matches!(parse(body.to_string().as_bytes(), BUSINESS), Ok(SendRequest::ReadReceipt(_))));
+    let receipt = |body: &Value| match parse(body.to_string().as_bytes(), BUSINESS) {
+        Ok(SendRequest::ReadReceipt(request)) => request,
+        other => panic!("{other:?}"),
+    };
+    let message_id = "wamid.1".to_owned();
+    assert_eq!(receipt(&body), ReadReceiptRequest { message_id: message_id.clone(), typing_indicator: true });
+    let mut without = body.clone();
+    without.as_object_mut().unwrap().remove("typing_indicator");
+    assert_eq!(receipt(&without), ReadReceiptRequest { message_id, typing_indicator: false });
     for (key, value) in [("status", json!("seen")), ("message_id", json!("7")), ("typing_indicator", json!({}))] {
         let mut body = body.clone();
         body[key] = value;

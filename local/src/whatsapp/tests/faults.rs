@@ -27,6 +27,23 @@ async fn a_rejected_send_is_not_accepted() {
     assert_eq!(messages["messages"][0]["id"], id);
 }
 
+#[tokio::test]
+async fn a_held_message_has_its_status_and_gets_no_statuses() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    simulator.faults(json!({"sends": {"messageStatus": "held_for_quality_assessment", "times": 1}})).await;
+    let (status, response) = simulator.graph(&text_to("+201001234567")).await.unwrap();
+    assert_eq!(
+        (status, &response["messages"][0]["message_status"]),
+        (StatusCode::OK, &json!("held_for_quality_assessment"))
+    );
+    let (_, response) = simulator.graph(&text_to("+201001234567")).await.unwrap();
+    assert_eq!(response["messages"][0].get("message_status"), None);
+    // The first status is the second message's.
+    assert_eq!(receiver.status().await["id"], response["messages"][0]["id"]);
+    assert_eq!(simulator.get("/simulator/messages").await["messages"].as_array().unwrap().len(), 2);
+}
+
 /// Opens a connection and sends a text over it.
 async fn sending(simulator: &Simulator) -> TcpStream {
     let body = text_to("+201001234567").to_string();

@@ -66,7 +66,8 @@ async fn a_read_receipt_is_accepted() {
     let body = json!({"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.1"});
     assert_eq!(simulator.graph(&body).await.unwrap(), (StatusCode::OK, json!({"success": true})));
     assert_eq!(simulator.get("/simulator/messages").await["messages"], json!([]));
-    assert_eq!(simulator.get("/simulator/receipts").await["receipts"][0]["messageId"], "wamid.1");
+    let receipt = &simulator.get("/simulator/receipts").await["receipts"][0];
+    assert_eq!((&receipt["messageId"], &receipt["typingIndicator"]), (&json!("wamid.1"), &json!(false)));
 
     // The business cannot mark its own message as read.
     let (_, response) = simulator.graph(&text_to("+201001234567")).await.unwrap();

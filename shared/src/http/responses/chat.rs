@@ -13,7 +13,7 @@ use crate::{
         time::Timestamp,
     },
     http::{ApiError, ApiResponse},
-    services::read_receipt::ReadReceipt,
+    services::read_receipt::{ReadReceipt, TypingIndicator},
 };
 
 /// A chat with the state of its customer service window: `null` where unset.
@@ -81,4 +81,9 @@ pub fn read_chat(chat: &Chat, receipt: ReadReceipt) -> Result<ApiResponse, ApiEr
         receipt: ReadReceipt,
     }
     ApiResponse::success(&ReadResponse { chat: chat.into(), receipt })
+}
+
+/// `{"success", "typing_indicator", "typing_indicator_error"}`.
+pub fn typing_indicator(indicator: &TypingIndicator) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(indicator)
 }
