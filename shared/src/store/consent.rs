@@ -75,3 +75,31 @@ pub(super) fn consent_attribute(source: ConsentSource) -> &'static str {
         ConsentSource::Whatsapp => "consent_whatsapp",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::consent::Consent;
+    use crate::store::item::{self, Attribute};
+
+    /// A send requires that the decisions are as it has read them, whoever wrote them: `record_consent` writes the
+    /// attribute alone, and a merge writes the whole chat.
+    #[test]
+    fn decision_has_one_form_in_the_table() {
+        let since = "2026-01-12T12:00:00.007Z".parse().unwrap();
+        for marketing in MarketingConsent::ALL {
+            let decision = ConsentDecision { marketing, since };
+            assert_eq!(decision.attribute(), item::value(&decision).unwrap());
+        }
+        for source in ConsentSource::ALL {
+            let decision = Some(ConsentDecision { marketing: MarketingConsent::Denied, since });
+            let consent = match source {
+                ConsentSource::Api => Consent { consent_api: decision, ..Consent::default() },
+                ConsentSource::Keyword => Consent { consent_keyword: decision, ..Consent::default() },
+                ConsentSource::Whatsapp => Consent { consent_whatsapp: decision, ..Consent::default() },
+            };
+            let row = serde_json::to_value(consent).unwrap();
+            assert!(row[consent_attribute(source)].is_object(), "{row}");
+        }
+    }
+}

@@ -100,6 +100,19 @@ proptest! {
         prop_assert_eq!(merged.latest().map(|(_, decision)| decision), latest);
     }
 
+    /// What the business sets applies, even if another source's clock is ahead.
+    #[test]
+    fn next_decision_applies(
+        consent in consents(),
+        now in 0i64..6,
+        marketing in prop::sample::select(MarketingConsent::ALL.to_vec()),
+    ) {
+        let next = Consent { consent_api: Some(consent.next(marketing, at(now))), ..consent };
+        prop_assert_eq!(next.response().marketing, marketing);
+        prop_assert_eq!(next.response().source, Some(ConsentSource::Api));
+        prop_assert!(next.response().since >= Some(at(now)));
+    }
+
     #[test]
     fn stored_consent_is_read_back(consent in consents()) {
         let json = serde_json::to_string(&consent).unwrap();
