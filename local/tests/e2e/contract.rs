@@ -264,7 +264,7 @@ async fn invalid_field_is_refused_with_a_sentence() {
         (
             "PATCH /api/chats/00000000-0000-4000-8000-000000000000",
             vec![
-                (json!({}), 400, "Give status, name or isUnread"),
+                (json!({}), 400, "Give status, name, isUnread or consent"),
                 (json!({"status": "DONE"}), 400, "status must be INBOX, PENDING, RESOLVED or ARCHIVED"),
             ],
         ),

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::test_app::{Response, TestApp};
+use crate::test_app::{Response, TestApp, merge, now};
 
 async fn configure(app: &TestApp, session_id: &str, settings: Value) -> Response {
-    app.patch("/api/session", &crate::test_app::merge(json!({"sessionId": session_id}), &settings)).await
+    app.patch("/api/session", &merge(json!({"sessionId": session_id}), &settings)).await
 }
 
 /// Returns the status, the code, and whether the sentence contains `part`.
@@ -96,8 +96,7 @@ async fn renumbered_contact_has_one_chat_and_is_reached_under_whatsapps_id() {
 }
 
 async fn receive(app: &TestApp, session_id: &str, id: &str, from: &str, from_alt: Option<&str>) -> Response {
-    let body = json!({"sessionId": session_id, "id": id, "from": from, "fromAlt": from_alt, "timestamp": 1_749_416_383,
-        "text": "hello"});
+    let body = json!({"sessionId": session_id, "id": id, "from": from, "fromAlt": from_alt, "timestamp": now(), "text": "hello"});
     app.post("/api/messages/receive", &body).await
 }
 

@@ -301,7 +301,7 @@ async fn message_of_the_device_is_stored_once() {
     let chats = app.items("chat").await;
     assert_eq!(chats.len(), 2);
     let chat = chats.iter().find(|chat| chat["type"] == "INDIVIDUAL").unwrap();
-    assert_eq!((&chat["name"], &chat["unread_count"]), (&json!("Zeina"), &json!(2)));
+    assert_eq!((&chat["profile_name"], &chat["unread_count"]), (&json!("Zeina"), &json!(2)));
     let messages = app.items("message").await;
     assert_eq!(messages.len(), 3);
     let first = messages.iter().find(|message| message["wamid"] == "3EB0A").unwrap();

@@ -161,7 +161,7 @@ impl Address {
     fn from_jid(user: &str, server: &str) -> Result<Self, AddressError> {
         let account = user.split([':', '.', '_']).next().unwrap_or_default();
         let address = match server.to_ascii_lowercase().as_str() {
-            "s.whatsapp.net" | "c.us" | "hosted" => Self::from_digits(account),
+            "s.whatsapp.net" | "c.us" | "hosted" => Self::from_wa_id(account),
             "lid" | "hosted.lid" => is_lid(account).then(|| Self::Lid(account.to_owned())),
             "g.us" => is_group_id(user).then(|| Self::Group(user.to_owned())),
             "broadcast" | "newsletter" => return Err(AddressError::Broadcast),

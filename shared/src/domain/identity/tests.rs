@@ -21,6 +21,7 @@ fn spellings_links_and_jids_of_a_number_are_one_address() {
         "+٢٠ ١٠٠ ١٢٣ ٤٥٦٧",
         "201001234567@s.whatsapp.net",
         "201001234567@c.us",
+        "+201001234567@c.us",
         "201001234567:3@s.whatsapp.net",
         "201001234567.0:4@s.whatsapp.net",
         "201001234567_1:4@s.whatsapp.net",
