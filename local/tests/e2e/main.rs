@@ -46,6 +46,7 @@ mod rate_limit;
 mod sending;
 mod tenancy;
 mod test_app;
+mod webhook_edges;
 mod webhook_robustness;
 mod webhook_updates;
 mod worker;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     test_app::{TestApp, text_message},
+    webhook_edges::read_everything,
     webhook_updates::typed_message,
 };
 
@@ -101,10 +102,12 @@ fn retarget(app: &TestApp, body: &mut Value, unique: &str) -> Contents {
 /// Replaces one value of a valid message by an arbitrary one. The webhook succeeds, and the other message is stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invalid_member_does_not_fail_a_webhook() {
-    let app = TestApp::start().await;
-    app.connect("ada").await;
+    let (app, session_id) = TestApp::connected().await;
     let mut runner = TestRunner::deterministic();
+    let edges = [0, -1, 253_402_200_000, 253_402_207_199, 253_402_300_799, i64::MAX].map(Value::from);
     let arbitrary = prop_oneof![
+        prop::sample::select(edges.to_vec()),
+        prop::sample::select(edges.map(|edge| json!(edge.to_string())).to_vec()),
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
@@ -113,6 +116,8 @@ async fn invalid_member_does_not_fail_a_webhook() {
         Just(json!({})),
         Just(json!([[[{}]]])),
         Just(json!("x".repeat(5_000))),
+        Just(json!("x".repeat(70_000))),
+        Just(json!("\0\u{202e}\u{feff}\u{ffff}")),
     ];
     for n in 0..150 {
         let mut bodies = vec![
@@ -137,6 +142,7 @@ async fn invalid_member_does_not_fail_a_webhook() {
         let stored = app.get(&format!("/api/messages/{other}")).await;
         assert_eq!(stored.json["message"]["body"], "hi", "{changed}");
     }
+    read_everything(&app, &session_id).await;
 }
 
 /// Returns the JSON pointers of all values inside a value.

@@ -46,7 +46,7 @@ fn a_contacts_call_is_a_message_that_opens_the_window() {
     let message = &received.message;
     assert_eq!((message.kind, message.from_me, message.opens_window), (MessageType::Call, false, true));
     assert_eq!((message.call, message.status), (Some(CallStatus::Started), MessageStatus::Received));
-    assert!(!message.counts_as_unread(), "nobody has missed it yet");
+    assert!(!message.counts_as_unread(), "it still rings");
     assert_eq!(message.preview(), "[call]");
     let expected = json!({"direction": "USER_INITIATED", "status": "started", "cta_payload": "x"});
     assert_eq!(content(&received), json!({"type": "call", "call": expected}));
