@@ -20,6 +20,7 @@ pub mod inbox;
 pub mod message;
 pub mod message_action;
 pub mod message_key;
+pub mod message_target;
 pub mod names;
 pub mod number;
 pub mod pacing;

@@ -3,15 +3,12 @@
 mod readable_text;
 mod reference;
 mod status;
-mod target;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::domain::{
     cursor::MessagePosition,
     id::{ChatId, MessageId, SessionId},
-    message_action::{self, ActionKind, MessageAction},
     message_key::MessageKey,
     profile::Writer,
     time::Timestamp,
@@ -21,7 +18,6 @@ pub use self::{
     readable_text::readable_text,
     reference::{InvalidReference, Reference},
     status::{DeliveryEvent, MessageStatus, Receipt},
-    target::{Referral, TargetError},
 };
 
 /// The longest text that WhatsApp allows, in characters (Meta, *Text messages*).
@@ -283,23 +279,6 @@ impl Message {
     /// Returns the key of the chat's previous outbound message.
     pub fn predecessor(&self) -> Option<MessageKey> {
         MessageKey::linked(self.chat_id, self.previous.as_deref()?)
-    }
-
-    /// Returns the reaction to another message that this message is, if it was sent through the API and WhatsApp, or a
-    /// worker's device, has given it an ID. Its time is the message's own, which follows the order of the chat.
-    pub fn own_reaction(&self) -> Option<MessageAction> {
-        if !self.from_me || self.kind != MessageType::Reaction || self.raw.is_some() {
-            return None;
-        }
-        let content: Value = serde_json::from_str(self.content.as_deref()?).ok()?;
-        Some(MessageAction {
-            target: content["reaction"]["message_id"].as_str()?.to_owned(),
-            wamid: self.wamid.clone()?,
-            at: self.timestamp,
-            from_me: true,
-            by: message_action::ME.to_owned(),
-            kind: ActionKind::React(self.body.clone()),
-        })
     }
 
     /// Returns the attempts with `new` appended, limited to the last [`MAX_STORED_ATTEMPTS`].

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    message::{CONTENT_LIMIT, MessageStatus, Receipt},
+    message::{CONTENT_LIMIT, Message, MessageStatus, MessageType, Receipt},
     time::Timestamp,
     whatsapp_error::WhatsAppError,
 };
@@ -234,6 +234,25 @@ impl Annotations {
         *time = Some(receipt.at);
         participant.errors.extend(receipt.errors.iter().cloned());
         true
+    }
+}
+
+impl Message {
+    /// Returns the reaction to another message that this message is, if it was sent through the API and WhatsApp, or a
+    /// worker's device, has given it an ID. Its time is the message's own, which follows the order of the chat.
+    pub fn own_reaction(&self) -> Option<MessageAction> {
+        if !self.from_me || self.kind != MessageType::Reaction || self.raw.is_some() {
+            return None;
+        }
+        let content: Value = serde_json::from_str(self.content.as_deref()?).ok()?;
+        Some(MessageAction {
+            target: content["reaction"]["message_id"].as_str()?.to_owned(),
+            wamid: self.wamid.clone()?,
+            at: self.timestamp,
+            from_me: true,
+            by: ME.to_owned(),
+            kind: ActionKind::React(self.body.clone()),
+        })
     }
 }
 

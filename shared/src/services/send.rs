@@ -13,11 +13,10 @@ use crate::{
         content::Content,
         id::{MessageId, SessionId},
         identity::{Address, AddressError, Recipient},
-        message::{
-            Category, Channel, Message, MessageResponse, MessageStatus, MessageType, Reference, Referral, TargetError,
-        },
+        message::{Category, Channel, Message, MessageResponse, MessageStatus, MessageType, Reference},
         message_action::Annotations,
         message_key::MessageKey,
+        message_target::{Referral, TargetError},
         retry::LIFETIME,
         session::Session,
         system::System,

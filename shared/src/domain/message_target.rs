@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use super::{AttemptOutcome, Message, MessageStatus, MessageType};
-use crate::domain::{chat::Chat, message_action::Annotations, time::Timestamp};
+use crate::domain::{
+    chat::Chat,
+    message::{AttemptOutcome, Message, MessageStatus, MessageType},
+    message_action::Annotations,
+    time::Timestamp,
+};
 
 /// The age from which WhatsApp refuses reactions to a message (Meta, *Reaction messages*).
 const REACTION_PERIOD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
