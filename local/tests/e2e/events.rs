@@ -44,6 +44,8 @@ const FUNCTIONS: [&str; 33] = [
     "not-found",
 ];
 
+const OPERATOR_KEY: &str = "events-operator-key-00000000000000000000000";
+
 /// Ids that a function assigns: the function, where its response has the id, and the id that the event files use
 /// instead.
 const ASSIGNED_IDS: [(&str, &str, &str); 4] = [
@@ -102,14 +104,16 @@ fn every_function_has_an_accepted_and_a_refused_event() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_gets_its_expected_response() {
     let app = TestApp::start_with_secrets("events-app-secret", "events-verify-token", "events-access-token").await;
-    let operator = json!({"operatorKey": "events-operator-key-00000000000000000000000"});
+    let operator = json!({"operatorKey": OPERATOR_KEY});
     app.put_secret_value("qasid-OperatorSecret", &operator).await;
 
     let mut ids: Vec<(&str, String)> = Vec::new();
     for function in FUNCTIONS {
         if function == "chat-typing" {
             // The other events' session is a worker's, which has no typing indicator.
-            app.connect("bob").await;
+            let body = json!({"userId": "bob"});
+            let created = app.with_key(OPERATOR_KEY, "POST", "/api/session/create", &body).await.json;
+            app.scan(created["session"]["qr"].as_str().unwrap(), "201009999999").await;
             app.inbound(&json!({"from": "201001234567", "text": "hello"})).await;
         }
         for name in events(function) {

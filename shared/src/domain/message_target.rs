@@ -77,9 +77,12 @@ impl Message {
             return Err(TargetError::Deleted);
         }
         match self.status {
+            // The table has `failed` for an undelivered message too, which has an ID from WhatsApp.
+            MessageStatus::Failed | MessageStatus::Undelivered if self.wamid.is_some() => {
+                return Err(TargetError::NotDelivered);
+            }
             MessageStatus::Failed if self.is_unconfirmed() => return Err(TargetError::NeverConfirmed),
-            MessageStatus::Failed => return Err(TargetError::NeverSent),
-            MessageStatus::Undelivered => return Err(TargetError::NotDelivered),
+            MessageStatus::Failed | MessageStatus::Undelivered => return Err(TargetError::NeverSent),
             MessageStatus::Pending | MessageStatus::Sending | MessageStatus::Unknown => {
                 return Err(TargetError::NotAccepted);
             }

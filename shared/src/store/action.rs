@@ -111,7 +111,8 @@ impl Messages<'_> {
             let Some(action) = message.own_reaction() else { return Ok(()) };
             let should_show = match message.status {
                 MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read | MessageStatus::Played => true,
-                MessageStatus::Undelivered => false,
+                // With an ID from WhatsApp, a failed message is an undelivered one, which is stored as `failed`.
+                MessageStatus::Undelivered | MessageStatus::Failed => false,
                 _ => return Ok(()),
             };
             if shown == Some(should_show) {

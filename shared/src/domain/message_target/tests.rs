@@ -93,20 +93,24 @@ fn the_status_decides_about_own_messages() {
     let unanswered =
         Attempt { at: time(1001), outcome: AttemptOutcome::Unanswered, code: None, fbtrace_id: None, error: None };
     let rejected = Attempt { outcome: AttemptOutcome::Rejected, ..unanswered.clone() };
-    for (status, attempts, expected) in [
-        (MessageStatus::Pending, vec![], Err(TargetError::NotAccepted)),
-        (MessageStatus::Sending, vec![], Err(TargetError::NotAccepted)),
-        (MessageStatus::Unknown, vec![unanswered.clone()], Err(TargetError::NotAccepted)),
-        (MessageStatus::Failed, vec![], Err(TargetError::NeverSent)),
-        (MessageStatus::Failed, vec![unanswered.clone(), rejected], Err(TargetError::NeverSent)),
-        (MessageStatus::Failed, vec![unanswered], Err(TargetError::NeverConfirmed)),
-        (MessageStatus::Undelivered, vec![], Err(TargetError::NotDelivered)),
-        (MessageStatus::Sent, vec![], Ok("wamid.1")),
-        (MessageStatus::Delivered, vec![], Ok("wamid.1")),
-        (MessageStatus::Read, vec![], Ok("wamid.1")),
-        (MessageStatus::Played, vec![], Ok("wamid.1")),
+    for (status, wamid, attempts, expected) in [
+        (MessageStatus::Pending, None, vec![], Err(TargetError::NotAccepted)),
+        (MessageStatus::Sending, None, vec![], Err(TargetError::NotAccepted)),
+        (MessageStatus::Unknown, None, vec![unanswered.clone()], Err(TargetError::NotAccepted)),
+        (MessageStatus::Failed, None, vec![], Err(TargetError::NeverSent)),
+        (MessageStatus::Failed, None, vec![unanswered.clone(), rejected], Err(TargetError::NeverSent)),
+        (MessageStatus::Failed, None, vec![unanswered.clone()], Err(TargetError::NeverConfirmed)),
+        // As the table has a message that WhatsApp accepted and could not deliver.
+        (MessageStatus::Failed, Some("wamid.1"), vec![], Err(TargetError::NotDelivered)),
+        (MessageStatus::Failed, Some("wamid.1"), vec![unanswered], Err(TargetError::NotDelivered)),
+        (MessageStatus::Undelivered, Some("wamid.1"), vec![], Err(TargetError::NotDelivered)),
+        (MessageStatus::Sent, Some("wamid.1"), vec![], Ok("wamid.1")),
+        (MessageStatus::Delivered, Some("wamid.1"), vec![], Ok("wamid.1")),
+        (MessageStatus::Read, Some("wamid.1"), vec![], Ok("wamid.1")),
+        (MessageStatus::Played, Some("wamid.1"), vec![], Ok("wamid.1")),
     ] {
-        let message = Message { from_me: true, status, attempts, ..message(chat.id) };
+        let wamid = wamid.map(str::to_owned);
+        let message = Message { from_me: true, status, wamid, attempts, ..message(chat.id) };
         for referral in REFERRALS {
             let target = target(&message, Some(&chat), referral);
             assert_eq!(target.as_ref().map(String::as_str).map_err(|error| *error), expected, "{status:?}");
