@@ -9,4 +9,7 @@ mod webhook;
 pub use client::{CloudApi, SendError, SendResult, TIMEOUT};
 pub use send::send_request;
 pub use signature::is_valid_signature;
-pub use webhook::{ContactUpdate, InvalidJson, Peer, ReceivedMessage, Update, updates};
+pub use webhook::{
+    ContactUpdate, DeviceMessage, InvalidJson, Peer, ReceivedMessage, Update, from_device, replace_lone_surrogates,
+    updates,
+};

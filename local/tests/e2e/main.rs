@@ -50,3 +50,4 @@ mod webhook_edges;
 mod webhook_robustness;
 mod webhook_updates;
 mod worker;
+mod worker_receive;

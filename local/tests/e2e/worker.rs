@@ -1,4 +1,4 @@
-//! Linked-device workers: pairing, claiming and settling messages, and receiving.
+//! Linked-device workers: pairing, claiming and settling messages.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::test_app::{Response, TestApp, merge};
 const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";
 
 /// Creates a session, pairs it as a worker, and returns its id.
-async fn connect(app: &TestApp, owner: &str) -> String {
+pub async fn connect(app: &TestApp, owner: &str) -> String {
     let session = app.create_session(owner).await;
     let session_id = session["id"].as_str().unwrap().to_owned();
     let response = app.set_worker_state(&session_id, true).await;
@@ -29,14 +29,14 @@ async fn send(app: &TestApp, session_id: &str, to: &str, texts: &[&str]) -> Vec<
     ids
 }
 
-async fn claim(app: &TestApp, session_id: &str, limit: u32) -> Vec<Value> {
+pub async fn claim(app: &TestApp, session_id: &str, limit: u32) -> Vec<Value> {
     let body = json!({"sessionId": session_id, "limit": limit, "leaseSeconds": 600});
     let response = app.post("/api/outbox/claim", &body).await;
     assert_eq!(response.status, 200, "{}", response.json);
     response.json["messages"].as_array().unwrap().clone()
 }
 
-async fn settle(app: &TestApp, claimed: &Value, outcome: Value) -> Response {
+pub async fn settle(app: &TestApp, claimed: &Value, outcome: Value) -> Response {
     let body = json!({"messageId": claimed["id"], "lease": claimed["lease"]});
     app.post("/api/outbox/settle", &merge(body, &outcome)).await
 }
@@ -273,51 +273,4 @@ async fn message_past_its_validity_fails_and_is_not_offered() {
     assert_eq!(failed["status"], "failed");
     assert!(failed["error"].as_str().unwrap().contains("expired before a worker claimed it"));
     assert!(failed["failed_at"].is_string() && failed.get("due_key").is_none());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn message_of_the_device_is_stored_once() {
-    let app = TestApp::start().await;
-    let session_id = connect(&app, "ada").await;
-    let text = json!({
-        "sessionId": session_id, "id": "3EB0A", "from": "201001234567:3@s.whatsapp.net",
-        "timestamp": 1_749_416_383, "name": "Zeina", "text": "مرحبا", "device": {"any": [1, 2]},
-    });
-    let responses = futures_util::future::join_all((0..10).map(|_| app.post("/api/messages/receive", &text))).await;
-    assert!(responses.iter().all(|response| response.status == 200), "{responses:#?}");
-    assert_eq!(responses.iter().filter(|response| response.json["duplicate"] == false).count(), 1);
-    let mut again = text.clone();
-    again["timestamp"] = json!("2025-06-08T20:59:43.500Z");
-    assert_eq!(app.post("/api/messages/receive", &again).await.json, json!({"success": true, "duplicate": true}));
-
-    let from_zeina = |members: Value| merge(json!({"sessionId": session_id, "name": "Zeina"}), &members);
-    let image = json!({"type": "image", "image": {"url": "…"}, "timestamp": "1749416384"});
-    let picture = from_zeina(merge(image, &json!({"id": "3EB0B", "from": "+201001234567"})));
-    assert_eq!(app.post("/api/messages/receive", &picture).await.json, json!({"success": true, "duplicate": false}));
-    let text_object = json!({"type": "text", "text": {"body": "all"}, "timestamp": "2025-06-08T20:59:45Z"});
-    let group = from_zeina(merge(text_object, &json!({"id": "3EB0C", "from": "120363041234567890@g.us"})));
-    assert_eq!(app.post("/api/messages/receive", &group).await.status, 200);
-
-    let chats = app.items("chat").await;
-    assert_eq!(chats.len(), 2);
-    let chat = chats.iter().find(|chat| chat["type"] == "INDIVIDUAL").unwrap();
-    assert_eq!((&chat["profile_name"], &chat["unread_count"]), (&json!("Zeina"), &json!(2)));
-    let messages = app.items("message").await;
-    assert_eq!(messages.len(), 3);
-    let first = messages.iter().find(|message| message["wamid"] == "3EB0A").unwrap();
-    assert_eq!(
-        (&first["type"], &first["body"], &first["status"]),
-        (&json!("text"), &json!("مرحبا"), &json!("received"))
-    );
-    assert_eq!(first["timestamp"], "2025-06-08T20:59:43.000Z");
-    assert_eq!(serde_json::from_str::<Value>(first["raw"].as_str().unwrap()).unwrap(), text);
-    // The reply is in the same chat.
-    let response = app.send(&session_id, "+201001234567", "أهلا").await;
-    assert_eq!(response.json["chat"]["id"], chat["id"]);
-    // The device's copy of the sent message is not an inbound message.
-    let claimed = claim(&app, &session_id, 1).await.remove(0);
-    settle(&app, &claimed, json!({"sent": {"id": "3EB0D"}})).await;
-    let echo = json!({"id": "3EB0D", "from": "201001234567", "timestamp": 1_749_416_390, "text": "أهلا"});
-    let echo = merge(echo, &json!({"sessionId": session_id}));
-    assert_eq!(app.post("/api/messages/receive", &echo).await.json["duplicate"], true);
 }

@@ -102,6 +102,11 @@ pub async fn settle(
             if row.message.kind == MessageType::Reaction {
                 store.messages().sync_reaction(&key).await?;
             }
+            // Reactions, deletions, and the device's copy of the message can arrive before the report. A repeated report
+            // applies them again.
+            if let Some(wamid) = &row.message.wamid {
+                store.messages().apply_early_updates(&row.message.phone_number_id, wamid, &key).await?;
+            }
             Ok(row.message.response())
         }
         Some(settled) if *settled == lease => Err(WorkerError::AlreadySettled),

@@ -1,4 +1,5 @@
-//! Statuses and actions that arrive before their message. They wait under the message's wamid. A writer that stores the
+//! Statuses and actions that arrive before their message, and a device's copies of messages whose worker has not
+//! reported their wamid. They wait under the message's wamid. A writer that stores the
 //! message, or learns its wamid, applies them afterwards.
 //!
 //! The `wamid` index is eventually consistent: a status can be stored as early just after its message was written. The
@@ -26,6 +27,7 @@ const RECHECK_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) const EARLY_STATUS: &str = "early_status";
 pub(super) const EARLY_ACTION: &str = "early_action";
+pub(super) const EARLY_ECHO: &str = "early_echo";
 
 /// A status or an action that arrived before its message.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub enum EarlyUpdate {
     Status(StatusUpdate),
     /// A reaction, an edit, or a deletion.
     MessageAction(EarlyAction),
+    /// A message that the business sent from a linked device.
+    Echo(EarlyEcho),
 }
 
 /// An action that arrived before its message.
@@ -50,6 +54,18 @@ pub struct EarlyAction {
     pub action: MessageAction,
 }
 
+/// A stored message that the business sent from a linked device. It is a copy of a message of the API if a worker
+/// reports that the device sent this one with the same ID.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlyEcho {
+    /// The number of the worker's session.
+    pub phone_number_id: String,
+    /// The device's ID.
+    pub wamid: String,
+    /// The key of the stored message.
+    pub message: String,
+}
+
 impl EarlyAction {
     /// Returns an action that waits from `now` on.
     pub fn new(phone_number_id: &str, action: MessageAction, chat_id: ChatId, now: Timestamp) -> Self {
@@ -63,6 +79,7 @@ impl EarlyUpdate {
         match self {
             Self::Status(update) => (&update.phone_number_id, &update.wamid),
             Self::MessageAction(early) => (&early.phone_number_id, &early.action.target),
+            Self::Echo(early) => (&early.phone_number_id, &early.wamid),
         }
     }
 
@@ -71,6 +88,7 @@ impl EarlyUpdate {
         Ok(match entity {
             Some(EARLY_STATUS) => Some(Self::Status(item::read(EARLY_STATUS, item)?)),
             Some(EARLY_ACTION) => Some(Self::MessageAction(item::read(EARLY_ACTION, item)?)),
+            Some(EARLY_ECHO) => Some(Self::Echo(item::read(EARLY_ECHO, item)?)),
             _ => None,
         })
     }
@@ -99,6 +117,24 @@ impl Messages<'_> {
                 ))
             })
             .await
+    }
+
+    /// Records the stored message at `key`, which the business sent from a linked device, until a worker reports that
+    /// the API sent it. Removes it if that has been reported.
+    pub async fn put_early_echo(
+        self,
+        phone_number_id: &str,
+        wamid: &str,
+        message: &MessageKey,
+    ) -> Result<(), StoreError> {
+        let (phone_number_id, wamid, message) = (phone_number_id.to_owned(), wamid.to_owned(), message.to_string());
+        let early = EarlyEcho { phone_number_id, wamid, message };
+        self.put_early(EARLY_ECHO, &Key::early_echo(&early.phone_number_id, &early.wamid), &early).await?;
+        let early = EarlyUpdate::Echo(early);
+        match self.find_message_of(&early).await? {
+            Some(key) => self.apply_one(&early, &key).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     async fn put_early<T: Serialize>(self, entity: &'static str, key: &Key, row: &T) -> Result<(), StoreError> {
@@ -136,7 +172,22 @@ impl Messages<'_> {
                 self.clear_pending_annotation(*chat_id, *until).await?;
                 Ok(Applied::Known)
             }
+            EarlyUpdate::Echo(echo) => {
+                let copy = echo.message.parse().ok().filter(|copy: &MessageKey| copy != key);
+                let Some(copy) = copy else { return Ok(Applied::Missing) };
+                let action = self.0.delete_action(&Key::message(&copy), ("from_me = ?", true));
+                self.0.transact("removing a device's copy of a message", vec![action]).await?;
+                Ok(Applied::Known)
+            }
         }
+    }
+
+    /// Returns the message that an early update belongs to.
+    async fn find_message_of(self, early: &EarlyUpdate) -> Result<Option<MessageKey>, StoreError> {
+        let (phone_number_id, wamid) = early.message();
+        let keys = self.keys_by_wamid(phone_number_id, wamid).await?;
+        let is_copy = |key: &MessageKey| matches!(early, EarlyUpdate::Echo(echo) if echo.message == key.to_string());
+        Ok(keys.into_iter().find(|key| !is_copy(key)))
     }
 
     /// Removes a chat's mark for a pending annotation, if it is the one that ends at `until`.
@@ -178,8 +229,7 @@ impl Messages<'_> {
         let Some(item) = self.0.get("reading an early update", key).await? else { return Ok(None) };
         let mut applied = None;
         if let Some(early) = EarlyUpdate::read(item)? {
-            let (phone_number_id, wamid) = early.message();
-            if let Some(message) = self.find_by_wamid(phone_number_id, wamid).await? {
+            if let Some(message) = self.find_message_of(&early).await? {
                 applied = Some(self.apply_one(&early, &message).await?);
             }
         }

@@ -129,6 +129,11 @@ impl Key {
         Self::new(wamid_pk(phone_number_id, target), format!("ACTION#{}", content_id(wamid)))
     }
 
+    /// A message that the business sent from a linked device, until a worker reports which message it is.
+    pub(crate) fn early_echo(phone_number_id: &str, wamid: &str) -> Self {
+        Self::new(wamid_pk(phone_number_id, wamid), "ECHO")
+    }
+
     /// The rate limit of a number.
     pub(crate) fn rate_limit(phone_number_id: &str) -> Self {
         Self::new(format!("RATE_LIMIT#{phone_number_id}"), "RATE_LIMIT")

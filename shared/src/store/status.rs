@@ -123,8 +123,14 @@ impl Messages<'_> {
 
     /// Returns the key of the message with this wamid. Eventually consistent.
     pub async fn find_by_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Option<MessageKey>, StoreError> {
+        Ok(self.keys_by_wamid(phone_number_id, wamid).await?.first().copied())
+    }
+
+    /// Returns the keys of the messages with this wamid. There are several while a device's copy of a message is stored
+    /// that the API sent.
+    pub(super) async fn keys_by_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Vec<MessageKey>, StoreError> {
         if wamid.len() > MAX_ID_BYTES {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let output = self
             .0
@@ -138,7 +144,7 @@ impl Messages<'_> {
             .await
             .map_err(StoreError::request("querying a message by wamid"))?;
         // An event for a payload that could not be parsed may have the same wamid.
-        Ok(output.items().iter().filter_map(Key::from_item).find_map(|key| key.message_key()))
+        Ok(output.items().iter().filter_map(Key::from_item).filter_map(|key| key.message_key()).collect())
     }
 }
 

@@ -16,10 +16,7 @@ mod status;
 
 use serde_json::value::RawValue;
 
-use self::{
-    json::{decode, replace_lone_surrogates},
-    parser::Parser,
-};
+use self::{json::decode, parser::Parser};
 use crate::domain::{
     identity::Address,
     inbound::Inbound,
@@ -31,6 +28,8 @@ use crate::domain::{
 };
 
 pub use contact_update::ContactUpdate;
+pub use json::replace_lone_surrogates;
+pub use message::{DeviceMessage, from_device};
 
 /// An update in a webhook.
 #[derive(Debug)]

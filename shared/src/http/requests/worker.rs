@@ -6,17 +6,12 @@ use serde_json::Value;
 
 use crate::{
     domain::{
-        caller::Caller,
-        contact_name::clean_name,
-        identity::Address,
-        inbound::Inbound,
-        message::{BODY_LIMIT, MessageStatus, MessageType, shortened},
-        profile::Profile,
-        time::Timestamp,
+        caller::Caller, contact_name::clean_name, identity::Address, profile::Profile, time::Timestamp,
         worker::WorkerOutcome,
     },
     http::{ApiError, Body, JsonObject},
     services::worker::{ClaimRequest, ReceiveRequest, SettleRequest},
+    whatsapp::{DeviceMessage, Peer, from_device, replace_lone_surrogates},
 };
 
 /// The maximum length of the id that a device gives a message, in bytes.
@@ -25,9 +20,27 @@ const ID_LIMIT: usize = 1024;
 /// The maximum length of the reason that a worker gives for a failure, in characters.
 const REASON_LIMIT: usize = 1000;
 
-/// The fields of a message that a device received, besides the one that has the name of its `type`. `device` is for what the
-/// worker wants to keep; it is only stored.
-const RECEIVED: &[&str] = &["sessionId", "id", "from", "fromAlt", "timestamp", "name", "type", "text", "device"];
+/// The fields of a message that a device received, besides the one that has the name of its `type`. `device` is for what
+/// the worker wants to keep; it is only stored.
+const RECEIVED: &[&str] = &[
+    "sessionId",
+    "id",
+    "timestamp",
+    "from",
+    "fromAlt",
+    "fromMe",
+    "to",
+    "toAlt",
+    "participant",
+    "participantAlt",
+    "name",
+    "type",
+    "text",
+    "context",
+    "referral",
+    "errors",
+    "device",
+];
 
 impl ClaimRequest {
     /// Parses `{"sessionId", "limit"?, "leaseSeconds"?}`. 404 for a session of another owner.
@@ -66,70 +79,89 @@ impl SettleRequest {
 }
 
 impl ReceiveRequest {
-    /// Parses `{"sessionId", "id", "from", "fromAlt"?, "timestamp", "name"?, "type"?, "text"?, …}`. `text` is a string or
-    /// `{"body"}`. A message without text is stored as it is, with the field that has the name of its `type`. 404 for a
-    /// session of another owner.
+    /// Parses `{"sessionId", "id", "from", "timestamp", …}` with the message as a webhook contains it: `type`, the field
+    /// that it names, `context`, and `referral`. `text` can be a string. 404 for a session of another owner.
     pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
+        // Phones truncate texts within an emoji, and JavaScript writes half of one as an escape.
+        let body = &Body::new(replace_lone_surrogates(body.text()?.as_bytes()).into_owned());
         let object = body.typed_object(RECEIVED)?;
         let session_id = caller.session(object.session_id()?)?;
         let id = object.required("id")?;
         if id.len() > ID_LIMIT {
             return Err(ApiError::invalid_field("id must have 1 to 1024 bytes"));
         }
-        let from = object.required("from")?;
-        let from = Address::from_device(from).map_err(|error| ApiError::invalid_field(format!("from {error}")))?;
-        let from_alt = object.string("fromAlt")?.map(|text| read_from_alt(&from, text)).transpose()?;
-        let timestamp = read_timestamp(object.value("timestamp"))?;
-        let is_text = object.string("type")?.is_none_or(|kind| kind == "text");
-        let text = read_text(&object)?.filter(|_| is_text);
-        let name = object.string("name")?.and_then(clean_name);
-        // In a group the name is the sender's, and the chat is the group's.
-        let name = name.filter(|_| !matches!(from, Address::Group(_)));
-        Ok(Self {
-            session_id,
-            profile: Profile { name, ..Profile::default() },
-            message: Inbound {
-                opens_window: true,
-                has_referral: false,
-                index: 0,
-                is_redated: false,
-                call: None,
-                wamid: id.to_owned(),
-                timestamp,
-                kind: if text.is_some() { MessageType::Text } else { MessageType::Unsupported },
-                body: text.map(|text| shortened(text, BODY_LIMIT)),
-                content: None,
-                from_me: false,
-                writer: None,
-                status: MessageStatus::Received,
-                action: None,
-                ours: None,
-                raw: body.text()?.to_owned(),
-            },
-            from,
-            from_alt,
-        })
-    }
-}
-
-/// Reads the other address of the contact in `from`: their LID, or their phone number or BSUID if `from` is a LID.
-fn read_from_alt(from: &Address, text: &str) -> Result<Address, ApiError> {
-    let alt = Address::from_device(text).map_err(|error| ApiError::invalid_field(format!("fromAlt {error}")))?;
-    let is_group = |address: &Address| matches!(address, Address::Group(_));
-    if matches!(from, Address::Lid(_)) == matches!(alt, Address::Lid(_)) || is_group(from) || is_group(&alt) {
-        let sentence = "fromAlt must be the contact's LID, or their phone number if from is a LID";
-        return Err(ApiError::invalid_field(sentence));
-    }
-    Ok(alt)
-}
-
-fn read_text(object: &JsonObject) -> Result<Option<String>, ApiError> {
-    match object.value("text") {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(Value::Object(text)) if text.get("body").is_some_and(Value::is_string) => {
-            Ok(text["body"].as_str().map(str::to_owned))
+        let from_me = object.boolean("fromMe")?.unwrap_or_default();
+        let addresses = chat_addresses(&object, from_me)?;
+        let is_group = matches!(addresses[0], Address::Group(_));
+        let participant = read_addresses(&object, "participant", "participantAlt")?;
+        if !is_group && !participant.is_empty() {
+            return Err(ApiError::invalid_field("participant is for messages of groups: leave it out"));
         }
+        let profile = Profile { name: object.string("name")?.and_then(clean_name), ..Profile::default() };
+        // The name is the sender's: the contact's, a group member's, or the business's own.
+        let (profile, sender) = match (from_me, is_group) {
+            (true, _) => (Profile::default(), None),
+            (false, false) => (profile.clone(), Some(Peer { addresses: addresses.clone(), profile, contact: None })),
+            (false, true) if participant.is_empty() && profile.name.is_none() => (profile, None),
+            (false, true) => (Profile::default(), Some(Peer { addresses: participant, profile, contact: None })),
+        };
+        check_text(&object)?;
+        let text = body.text()?;
+        let json = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let timestamp = read_timestamp(object.value("timestamp"))?;
+        let id = id.to_owned();
+        let message = DeviceMessage { json, id, timestamp, from_me, sender, in_group: is_group };
+        let message = from_device(message);
+        Ok(Self { session_id, addresses, profile, message: message.map_err(ApiError::invalid_field)? })
+    }
+}
+
+/// Reads the addresses of the chat: `from`, or `to` of a message from the business.
+fn chat_addresses(object: &JsonObject, from_me: bool) -> Result<Vec<Address>, ApiError> {
+    if object.value("to").is_none() && object.value("toAlt").is_none() {
+        let addresses = read_addresses(object, "from", "fromAlt")?;
+        return if addresses.is_empty() { Err(ApiError::missing_field("from")) } else { Ok(addresses) };
+    }
+    if !from_me {
+        return Err(ApiError::invalid_field("to is for messages with fromMe: leave it out"));
+    }
+    // The addresses of the business, which don't matter.
+    read_addresses(object, "from", "fromAlt")?;
+    let addresses = read_addresses(object, "to", "toAlt")?;
+    if addresses.is_empty() { Err(ApiError::missing_field("to")) } else { Ok(addresses) }
+}
+
+/// Reads an address and the other one of the same contact: their LID, or their phone number or BSUID if the first is a LID.
+/// Empty if both are missing.
+fn read_addresses(object: &JsonObject, field: &str, alt: &str) -> Result<Vec<Address>, ApiError> {
+    let read = |field: &str| -> Result<Option<Address>, ApiError> {
+        let Some(text) = object.string(field)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        let address = Address::from_device(text);
+        address.map(Some).map_err(|error| ApiError::invalid_field(format!("{field} {error}")))
+    };
+    let mut addresses = match (read(field)?, read(alt)?) {
+        (Some(first), Some(second)) => {
+            let is_group = |address: &Address| matches!(address, Address::Group(_));
+            let is_lid = |address: &Address| matches!(address, Address::Lid(_));
+            if is_lid(&first) == is_lid(&second) || is_group(&first) || is_group(&second) {
+                let sentence = format!("{alt} must be the contact's LID, or their phone number if {field} is a LID");
+                return Err(ApiError::invalid_field(sentence));
+            }
+            vec![first, second]
+        }
+        (None, Some(_)) => return Err(ApiError::missing_field(field)),
+        (first, None) => first.into_iter().collect(),
+    };
+    // The first address names a new chat: a phone number says more than a LID.
+    addresses.sort_by_key(|address| matches!(address, Address::Lid(_)));
+    Ok(addresses)
+}
+
+/// Checks the short form of a text.
+fn check_text(object: &JsonObject) -> Result<(), ApiError> {
+    match object.value("text") {
+        None | Some(Value::String(_)) => Ok(()),
+        Some(Value::Object(text)) if text.get("body").is_some_and(Value::is_string) => Ok(()),
         Some(_) => Err(ApiError::invalid_field("text must be a string, or an object with a body")),
     }
 }
@@ -147,3 +179,6 @@ fn read_timestamp(value: Option<&Value>) -> Result<Timestamp, ApiError> {
     };
     timestamp.ok_or_else(|| ApiError::invalid_field("timestamp must be in seconds since 1970, or an RFC 3339 time"))
 }
+
+#[cfg(test)]
+mod tests;

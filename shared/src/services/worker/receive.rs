@@ -7,46 +7,66 @@ use crate::{
         identity::Address,
         inbound::{Inbound, InboundBatch},
         message::Source,
+        message_action::MessageAction,
         profile::Profile,
         worker::worker_number,
     },
     store::Store,
 };
 
-/// A message that a device received.
+/// A message that a device received, or that the business sent from it.
 #[derive(Debug)]
 pub struct ReceiveRequest {
     pub(crate) session_id: SessionId,
-    pub(crate) from: Address,
-    /// The contact's other address: a LID, or the phone number behind one.
-    pub(crate) from_alt: Option<Address>,
+    /// The addresses of the contact or group, at least one.
+    pub(crate) addresses: Vec<Address>,
+    /// The contact's profile.
     pub(crate) profile: Profile,
     pub(crate) message: Inbound,
 }
 
-/// Stores a received message. Returns whether it is a duplicate.
+/// Stores a message and applies it if it is a reaction, an edit, or a deletion. Returns whether it is a duplicate.
 ///
 /// # Errors
 ///
 /// - [`WorkerError::SessionNotFound`] if the session doesn't exist.
 /// - The errors of [`require_worker`].
 pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, WorkerError> {
-    let ReceiveRequest { session_id, from, from_alt, profile, message } = request;
+    let ReceiveRequest { session_id, addresses, profile, message } = request;
     let session = store.sessions().get(session_id).await?.ok_or(WorkerError::SessionNotFound)?;
     require_worker(&session)?;
     let phone_number_id = worker_number(session_id);
+    let number = phone_number_id.clone();
+    let action = message.action.clone();
     // The message key contains the time, and a worker may submit a message again with a different time. This check also
     // ignores the device's echo of a message that it has sent.
-    if store.messages().find_by_wamid(&phone_number_id, &message.wamid).await?.is_some() {
-        return Ok(true);
+    let known = store.messages().find_by_wamid(&number, &message.wamid).await?;
+    let (chat_id, time, stored) = match known {
+        Some(key) => (Some(key.chat_id), Some(key.time), 0),
+        None => {
+            // What the business writes on the phone counts as an agent's answer.
+            let source = Some(if message.from_me { Source::Echo } else { Source::Device });
+            let wamid = message.wamid.clone();
+            let messages = vec![message];
+            let batch = InboundBatch { session_id, phone_number_id, addresses, profile, source, messages };
+            let is_own = source == Some(Source::Echo) && action.is_none();
+            let outcome = store.messages().receive(batch).await?;
+            for (wamid, key) in &outcome.recheck {
+                store.messages().apply_early_updates(&number, wamid, key).await?;
+                // The device shows a message that the worker sends before the worker can report it.
+                if is_own {
+                    store.messages().put_early_echo(&number, wamid, key).await?;
+                }
+            }
+            // A message from the future has the time at which it was received.
+            (outcome.chat_id, outcome.times.get(&wamid).copied(), outcome.stored)
+        }
+    };
+    // Also for a known message, because the process may have ended before it applied the action.
+    if let Some(action) = action {
+        let action = MessageAction { at: time.unwrap_or(action.at), ..action };
+        store.messages().apply_or_store_action(&number, action, chat_id).await?;
     }
-    let messages = vec![message];
-    // The first address names a new chat: a phone number says more than a LID.
-    let mut addresses: Vec<Address> = [Some(from), from_alt].into_iter().flatten().collect();
-    addresses.sort_by_key(|address| matches!(address, Address::Lid(_)));
-    let source = Some(Source::Device);
-    let batch = InboundBatch { session_id, phone_number_id, addresses, profile, source, messages };
-    let stored = store.messages().receive(batch).await?.stored;
     tracing::info!(%session_id, stored, "worker message received");
     Ok(stored == 0)
 }

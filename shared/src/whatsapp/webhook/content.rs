@@ -29,8 +29,21 @@ impl Content {
 
 /// Parses the object that `type` names.
 pub(super) fn parse(message: &Object<'_>) -> Content {
-    let type_name = message.string("type").unwrap_or_default();
-    let mut content = parse_known(&type_name, message).unwrap_or_else(|| {
+    parse_as(&message.string("type").unwrap_or_default(), message)
+}
+
+/// Parses the content of a message that a linked device received. Without `type`, it is a text. The text can be a
+/// string.
+pub(super) fn parse_device(message: &Object<'_>) -> Content {
+    let type_name = message.string("type").unwrap_or_else(|| "text".to_owned());
+    match message.value("text").filter(|_| type_name == "text") {
+        Some(Value::String(text)) => Content::plain(MessageType::Text, Some(shortened(text, BODY_LIMIT))),
+        _ => parse_as(&type_name, message),
+    }
+}
+
+fn parse_as(type_name: &str, message: &Object<'_>) -> Content {
+    let mut content = parse_known(type_name, message).unwrap_or_else(|| {
         let mut content = Content::plain(MessageType::Unsupported, None);
         if let Some(object @ Value::Object(_)) = message.value("unsupported") {
             content.fields.insert("unsupported".to_owned(), object);

@@ -90,7 +90,7 @@ pub(super) fn decode(body: &[u8]) -> Cow<'_, [u8]> {
 
 /// Replaces escaped lone surrogates (`\ud83d` without its pair) by U+FFFD. Some phones send them where they truncated
 /// an emoji. They are valid JSON but not valid Unicode, so `serde_json` would reject the message.
-pub(super) fn replace_lone_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
+pub fn replace_lone_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
     let code_unit = |at: usize| -> Option<u16> {
         let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
         u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

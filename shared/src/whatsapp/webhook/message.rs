@@ -6,7 +6,7 @@ use super::{
     Peer, contact_update,
     contacts::{self, Contact},
     content::{self, Content},
-    json::Object,
+    json::{Object, WAMID_LIMIT},
 };
 use crate::{
     domain::{
@@ -30,6 +30,23 @@ const MAX_DEPTH: usize = 100;
 
 /// The value of [`MessageAction::by`] for the contact.
 const CONTACT: &str = "contact";
+
+/// A message that a linked device received, or that the business sent from the device.
+#[derive(Debug)]
+pub struct DeviceMessage<'a> {
+    /// The message's JSON: `type`, the object that it names, `context`, and `referral`, as webhooks have them.
+    pub json: &'a str,
+    /// The device's ID of the message.
+    pub id: String,
+    /// When the message was sent.
+    pub timestamp: Timestamp,
+    /// Whether the business sent it.
+    pub from_me: bool,
+    /// The contact who wrote the message. In a group, they can be without addresses.
+    pub sender: Option<Peer>,
+    /// Whether the message is in a group.
+    pub in_group: bool,
+}
 
 /// A message and its contact or group, or why the message is unusable.
 pub(super) type ParsedMessage = Result<(Peer, Inbound), &'static str>;
@@ -139,13 +156,44 @@ fn parse(
 ) -> Result<Inbound, &'static str> {
     let wamid = head.wamid("id")?;
     let timestamp = head.timestamp()?;
-    let content = content::parse(message);
+    Ok(inbound(raw, (wamid, timestamp), message, content::parse(message), direction))
+}
+
+/// Parses a message that a linked device received or that the business sent from it.
+///
+/// # Errors
+///
+/// If the message isn't JSON, or why it is unusable.
+pub fn from_device(message: DeviceMessage<'_>) -> Result<Inbound, &'static str> {
+    let DeviceMessage { json, id, timestamp, from_me, sender, in_group } = message;
+    let raw: &RawValue = serde_json::from_str(json).map_err(|_| "the message isn't JSON")?;
+    let message = Object::parse(raw).ok_or("the message isn't an object")?;
+    let author = sender.as_ref().filter(|_| in_group);
+    let by = author.and_then(|author| author.addresses.first()).map(|address| address.identity().to_string());
+    let direction = match from_me {
+        true => Direction::Out(MessageStatus::Sent),
+        false => Direction::In { by: by.as_deref().unwrap_or(CONTACT), author },
+    };
+    let inbound = inbound(raw, (id, timestamp), &message, content::parse_device(&message), direction);
+    if inbound.action.is_some() && inbound.wamid.len() > WAMID_LIMIT {
+        return Err("the id of a reaction, edit, or deletion can have up to 900 bytes");
+    }
+    Ok(Inbound { writer: sender.as_ref().and_then(writer).filter(|_| !from_me), ..inbound })
+}
+
+fn inbound(
+    raw: &RawValue,
+    (wamid, timestamp): (String, Timestamp),
+    message: &Object<'_>,
+    content: Content,
+    direction: Direction<'_>,
+) -> Inbound {
     let (from_me, by, author, status) = match direction {
         Direction::In { by, author } => (false, by, author, MessageStatus::Received),
         Direction::Out(status) => (true, ME, None, status),
     };
     let has_referral = message.object("referral").is_some();
-    Ok(Inbound {
+    Inbound {
         opens_window: !from_me && content.kind != MessageType::System,
         has_referral: !from_me && has_referral,
         index: 0,
@@ -162,7 +210,7 @@ fn parse(
         timestamp,
         from_me,
         status,
-    })
+    }
 }
 
 /// Returns the content as the Cloud API's JSON, or `None` if the body is all of it.
@@ -243,7 +291,8 @@ fn author_json(author: &Peer) -> Value {
         match address {
             Address::Phone(digits) => json["phone"] = json!(digits),
             Address::Bsuid(id) if !address.is_parent() => json["user_id"] = json!(id),
-            Address::Bsuid(_) | Address::Lid(_) | Address::Group(_) => {}
+            Address::Lid(_) => json["lid"] = json!(address.remote_id()),
+            Address::Bsuid(_) | Address::Group(_) => {}
         }
     }
     json
