@@ -6,7 +6,7 @@ use super::{
     Peer, contact_update,
     contacts::{self, Contact},
     content::{self, Content},
-    json::{Object, WAMID_LIMIT},
+    json::Object,
 };
 use crate::{
     domain::{
@@ -175,9 +175,6 @@ pub fn from_device(message: DeviceMessage<'_>) -> Result<Inbound, &'static str> 
         false => Direction::In { by: by.as_deref().unwrap_or(CONTACT), author },
     };
     let inbound = inbound(raw, (id, timestamp), &message, content::parse_device(&message), direction);
-    if inbound.action.is_some() && inbound.wamid.len() > WAMID_LIMIT {
-        return Err("the id of a reaction, edit, or deletion can have up to 900 bytes");
-    }
     Ok(Inbound { writer: sender.as_ref().and_then(writer).filter(|_| !from_me), ..inbound })
 }
 
