@@ -305,9 +305,12 @@ fn number_of(session: &Session) -> Result<&str, NotStored> {
     session.phone_number_id.as_deref().ok_or(NotStored::SessionNotConnected)
 }
 
-/// Returns the timestamp and the predecessor of the chat's next outbound message. The timestamp is later than the
-/// predecessor's, even if clocks differ. An old predecessor that can't be pending anymore is omitted.
+/// Returns the timestamp and the predecessor of the chat's next outbound message. The timestamp is later than those of
+/// the predecessor and of the chat's last message, even if clocks differ. An old predecessor that can't be pending
+/// anymore is omitted.
 pub(crate) fn chain_position(chat: Option<&Chat>, now: Timestamp) -> (Timestamp, Option<String>) {
+    let shown_at = chat.and_then(|chat| chat.last_message_at).filter(|at| !at.is_ahead_of(now));
+    let now = shown_at.map_or(now, |at| now.max(at.after(Duration::from_millis(1))));
     let last = chat.and_then(|chat| MessageKey::linked(chat.id, chat.last_outbound.as_deref()?));
     let Some(last) = last else { return (now, None) };
     let timestamp = now.max(last.time.after(Duration::from_millis(1)));
@@ -388,4 +391,31 @@ fn chat_after((request, address): (&SendRequest, &Address), context: &SendContex
         Chat { saved_name: context.saved_name.clone(), ..chat }
     });
     chat.after_send(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::ChatId;
+
+    #[test]
+    fn a_reply_is_later_than_the_message_that_it_answers() {
+        let now: Timestamp = "2026-11-26T12:00:00.500Z".parse().unwrap();
+        let session_id = SessionId::for_owner("ada");
+        let address = Address::Phone("201001234567".to_owned());
+        let id = ChatId::for_identity(session_id, &address.identity());
+        let mut chat = Chat::new(id, session_id, &address, "Ada".to_owned(), now);
+        for (last_message_at, expected) in [
+            (None, "2026-11-26T12:00:00.500Z"),
+            (Some("2026-11-26T11:00:00.000Z"), "2026-11-26T12:00:00.500Z"),
+            // WhatsApp's clock is ahead.
+            (Some("2026-11-26T12:00:02.000Z"), "2026-11-26T12:00:02.001Z"),
+            (Some("9999-12-30T21:59:59.999Z"), "2026-11-26T12:00:00.500Z"),
+        ] {
+            chat.last_message_at = last_message_at.map(|at| at.parse().unwrap());
+            let (timestamp, previous) = chain_position(Some(&chat), now);
+            assert_eq!((timestamp.to_string().as_str(), previous), (expected, None), "{last_message_at:?}");
+        }
+        assert_eq!(chain_position(None, now), (now, None));
+    }
 }

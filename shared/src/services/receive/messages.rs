@@ -67,7 +67,8 @@ impl Receiver {
     ) -> Result<Vec<Inbound>, StoreError> {
         let unknown: Vec<Result<Option<Inbound>, StoreError>> = stream::iter(messages)
             .map(|message| async move {
-                let may_be_known = message.from_me || source == Some(Source::History);
+                // A call has one key, however it is received.
+                let may_be_known = message.call.is_none() && (message.from_me || source == Some(Source::History));
                 let is_known = may_be_known && self.is_known(number, &message).await?;
                 Ok((!is_known).then_some(message))
             })
