@@ -25,9 +25,10 @@ const ERASURE: &str = "erasure";
 /// Attempts to start an erasure while the chat or the session changes.
 const ROUNDS: usize = 10;
 
-/// The maximum number of identities in the transaction that starts an erasure, besides up to 51 chats and the request.
+/// The maximum number of identities in the transaction that starts an erasure, each with its saved name, besides up to
+/// 51 chats and the request: 100 actions.
 /// Further identities are deleted later.
-const MAX_IDENTITIES: usize = 40;
+const MAX_IDENTITIES: usize = 24;
 
 /// The result of deleting the messages of a partition.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,11 +58,8 @@ impl Erasures<'_> {
             for merged in &chat.merged {
                 actions.push(self.0.delete_action(&Key::chat(merged.chat_id), Condition::none()));
             }
-            let identities = self.0.chats().identities(&chat).await?;
-            // While the identities lead to them.
-            let saved_names = identities.iter().filter_map(|(_, identity)| identity.saved_name_of_identity());
-            self.delete_all(saved_names.collect()).await?;
-            for (chat_id, identity) in identities.into_iter().take(MAX_IDENTITIES) {
+            for (chat_id, identity) in self.0.chats().identities(&chat).await?.into_iter().take(MAX_IDENTITIES) {
+                actions.extend(self.delete_saved_name(&identity));
                 actions.push(self.0.delete_action(&identity, ("chat_id = ?", chat_id)));
             }
             if let Transaction::Committed = self.0.transact("starting to erase a chat", actions).await? {
@@ -163,9 +161,15 @@ impl Erasures<'_> {
         for identities in self.0.chats().identity_keys(chat_id).await?.chunks(MAX_IDENTITIES) {
             let mut actions = vec![self.0.check_absent(&Key::chat(chat_id))];
             actions.extend(identities.iter().map(|identity| self.0.delete_action(identity, Condition::none())));
+            actions.extend(identities.iter().filter_map(|identity| self.delete_saved_name(identity)));
             self.0.transact("erasing identities", actions).await?;
         }
         Ok(())
+    }
+
+    /// Returns the action that deletes the saved name of an identity.
+    fn delete_saved_name(self, identity: &Key) -> Option<TransactWriteItem> {
+        Some(self.0.delete_action(&identity.saved_name_of_identity()?, Condition::none()))
     }
 
     fn put_request(self, erasure: &Erasure) -> Result<TransactWriteItem, StoreError> {
