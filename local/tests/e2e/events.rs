@@ -44,8 +44,6 @@ const FUNCTIONS: [&str; 33] = [
     "not-found",
 ];
 
-const OPERATOR_KEY: &str = "events-operator-key-00000000000000000000000";
-
 /// Ids that a function assigns: the function, where its response has the id, and the id that the event files use
 /// instead.
 const ASSIGNED_IDS: [(&str, &str, &str); 4] = [
@@ -104,15 +102,16 @@ fn every_function_has_an_accepted_and_a_refused_event() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_gets_its_expected_response() {
     let app = TestApp::start_with_secrets("events-app-secret", "events-verify-token", "events-access-token").await;
-    let operator = json!({"operatorKey": OPERATOR_KEY});
+    let operator = json!({"operatorKey": "events-operator-key-00000000000000000000000"});
     app.put_secret_value("qasid-OperatorSecret", &operator).await;
 
     let mut ids: Vec<(&str, String)> = Vec::new();
     for function in FUNCTIONS {
         if function == "chat-typing" {
             // The other events' session is a worker's, which has no typing indicator.
-            let body = json!({"userId": "bob"});
-            let created = app.with_key(OPERATOR_KEY, "POST", "/api/session/create", &body).await.json;
+            let create = read("create-session/new.json").replace(r#"\"ada\""#, r#"\"bob\""#);
+            let created = app.invoke("create-session", &serde_json::from_str(&create).unwrap()).await;
+            let created: Value = serde_json::from_str(created["body"].as_str().unwrap()).unwrap();
             app.scan(created["session"]["qr"].as_str().unwrap(), "201009999999").await;
             app.inbound(&json!({"from": "201001234567", "text": "hello"})).await;
         }
