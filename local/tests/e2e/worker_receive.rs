@@ -21,8 +21,8 @@ fn assert_stored(response: &Response) {
     assert_eq!((response.status, &response.json), (200, &json!({"success": true, "duplicate": false})));
 }
 
-async fn message(app: &TestApp, id: &str) -> Value {
-    app.get(&format!("/api/messages/{id}")).await.json["message"].clone()
+async fn message(app: &TestApp, session_id: &str, id: &str) -> Value {
+    app.get(&format!("/api/messages/{id}?sessionId={session_id}")).await.json["message"].clone()
 }
 
 async fn only_chat(app: &TestApp) -> Value {
@@ -84,7 +84,7 @@ async fn every_type_is_stored_as_a_webhook_stores_it() {
         let id = format!("D{index}");
         let members = json!({"type": kind, *kind: object, "context": {"id": "D0"}, "timestamp": AT + index as i64});
         assert_stored(&receive(&app, &session_id, &id, members).await);
-        let stored = message(&app, &id).await;
+        let stored = message(&app, &session_id, &id).await;
         assert_eq!((&stored["type"], &stored["body"], &stored["source"]), (&json!(kind), body, &json!("device")));
         assert_eq!(stored["content"], json!({"type": kind, *kind: object}));
         assert_eq!(stored["context"], json!({"id": "D0"}));
@@ -92,14 +92,14 @@ async fn every_type_is_stored_as_a_webhook_stores_it() {
     }
     let poll = json!({"type": "poll", "poll": {"name": "Tea?", "options": ["yes", "no"]}, "timestamp": AT + 60});
     assert_stored(&receive(&app, &session_id, "POLL", poll.clone()).await);
-    let stored = message(&app, "POLL").await;
+    let stored = message(&app, &session_id, "POLL").await;
     assert_eq!((&stored["type"], &stored["raw"]["poll"]), (&json!("unsupported"), &poll["poll"]));
     let chat = only_chat(&app).await;
     assert_eq!((&chat["unread_count"], &chat["last_message"]), (&json!(10), &json!("[unsupported message]")));
 
     // A received message can be sent on as it is.
     for id in ["D6", "D5"] {
-        let content = message(&app, id).await["content"].clone();
+        let content = message(&app, &session_id, id).await["content"].clone();
         let body = merge(json!({"sessionId": session_id, "to": "+201009999999"}), &content);
         let sent = app.post("/api/messages/send", &body).await;
         assert_eq!(sent.status, 200, "{}", sent.json);
@@ -124,6 +124,7 @@ async fn actions_of_the_device_change_their_message_or_wait_for_it() {
         ("R1", json!({"type": "reaction", "reaction": {"message_id": "T1", "emoji": "👍"}, "timestamp": AT + 1})),
         ("E1", json!({"type": "edit", "edit": edited, "timestamp": AT + 2})),
     ];
+    assert_stored(&receive(&app, &session_id, "T0", json!({"text": "first", "timestamp": AT - 1})).await);
     // Before the message, twice, and after it.
     for (id, action) in &actions {
         assert_stored(&receive(&app, &session_id, id, action.clone()).await);
@@ -131,21 +132,21 @@ async fn actions_of_the_device_change_their_message_or_wait_for_it() {
     }
     assert_eq!(app.items("early_action").await.len(), 2);
     assert_stored(&receive(&app, &session_id, "T1", json!({"text": "old"})).await);
-    let stored = message(&app, "T1").await;
+    let stored = message(&app, &session_id, "T1").await;
     assert_eq!((&stored["body"], &stored["original_body"]), (&json!("new"), &json!("old")));
     assert_eq!((&stored["reactions"][0]["emoji"], &stored["reactions"][0]["by"]), (&json!("👍"), &json!("contact")));
     let own = json!({"type": "reaction", "reaction": {"message_id": "T1", "emoji": "🙏"}, "fromMe": true});
     assert_stored(&receive(&app, &session_id, "R2", own).await);
     let removed = json!({"type": "reaction", "reaction": {"message_id": "T1", "emoji": ""}, "timestamp": AT + 3});
     assert_stored(&receive(&app, &session_id, "R3", removed).await);
-    let stored = message(&app, "T1").await;
+    let stored = message(&app, &session_id, "T1").await;
     assert_eq!(stored["reactions"].as_array().unwrap().len(), 1);
     assert_eq!((&stored["reactions"][0]["emoji"], &stored["reactions"][0]["by"]), (&json!("🙏"), &json!("me")));
     let deletion = json!({"type": "revoke", "revoke": {"original_message_id": "T1"}, "timestamp": AT + 4});
     assert_stored(&receive(&app, &session_id, "V1", deletion).await);
-    assert!(message(&app, "T1").await["revoked_at"].is_string());
+    assert!(message(&app, &session_id, "T1").await["revoked_at"].is_string());
     let chat = only_chat(&app).await;
-    assert_eq!((&chat["last_message"], &chat["unread_count"]), (&json!("[deleted message]"), &json!(1)));
+    assert_eq!((&chat["last_message"], &chat["unread_count"]), (&json!("[deleted message]"), &json!(2)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,7 +161,7 @@ async fn own_messages_of_the_device_are_an_agents_answer() {
     });
     assert_stored(&receive(&app, &session_id, "O1", own.clone()).await);
     assert_eq!(receive(&app, &session_id, "O1", own).await.json["duplicate"], true);
-    let stored = message(&app, "O1").await;
+    let stored = message(&app, &session_id, "O1").await;
     assert_eq!(
         (&stored["from_me"], &stored["status"], &stored["source"]),
         (&json!(true), &json!("sent"), &json!("echo"))
@@ -192,13 +193,13 @@ async fn devices_copy_of_a_sent_message_is_stored_once() {
         if !is_first {
             assert_eq!(receive(&app, &session_id, id, own.clone()).await.json["duplicate"], true);
         }
-        let stored = message(&app, id).await;
+        let stored = message(&app, &session_id, id).await;
         assert_eq!((&stored["id"], &stored["status"]), (&sent.json["message"]["id"], &json!("sent")));
     }
     assert_eq!(app.items("message").await.len(), 2);
     assert_eq!(receive(&app, &session_id, "S2", own.clone()).await.json["duplicate"], true);
     assert_stored(&receive(&app, &session_id, "R1", reaction).await);
-    assert_eq!(message(&app, "S2").await["reactions"][0]["emoji"], "👍");
+    assert_eq!(message(&app, &session_id, "S2").await["reactions"][0]["emoji"], "👍");
 
     // A reaction that arrives before the report waits for it. The index that finds the message can be late as well:
     // `deliver` looks again.
@@ -207,7 +208,7 @@ async fn devices_copy_of_a_sent_message_is_stored_once() {
     let claimed = claim(&app, &session_id, 1).await.remove(0);
     assert_stored(&receive(&app, &session_id, "R2", early).await);
     assert_eq!(settle(&app, &claimed, json!({"sent": {"id": "S3"}})).await.status, 200);
-    assert_eq!(message(&app, "S3").await["reactions"][0]["emoji"], "🙏");
+    assert_eq!(message(&app, &session_id, "S3").await["reactions"][0]["emoji"], "🙏");
     // What the owner writes on the phone stays.
     assert_stored(&receive(&app, &session_id, "P1", own).await);
     for pending in app.items("early_echo").await {
@@ -220,7 +221,7 @@ async fn devices_copy_of_a_sent_message_is_stored_once() {
         app.items("early_echo").await.iter().all(|item| item.get("due_at").is_none())
     })
     .await;
-    assert_eq!(message(&app, "P1").await["source"], "echo");
+    assert_eq!(message(&app, &session_id, "P1").await["source"], "echo");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,7 +233,7 @@ async fn writers_of_groups_and_second_addresses_are_kept() {
     assert_stored(&receive(&app, &session_id, "G1", merge(group.clone(), &json!({"text": "hi all"}))).await);
     let reaction = json!({"type": "reaction", "reaction": {"message_id": "G1", "emoji": "👍"}, "timestamp": AT + 1});
     assert_stored(&receive(&app, &session_id, "G2", merge(group, &reaction)).await);
-    let stored = message(&app, "G1").await;
+    let stored = message(&app, &session_id, "G1").await;
     assert_eq!((&stored["author"]["name"], &stored["author"]["phone"]), (&json!("Zeina"), &json!("201001234567")));
     assert_eq!(stored["reactions"][0]["by"], "phone:201001234567");
     let chat = only_chat(&app).await;
