@@ -24,6 +24,7 @@ mod contacts;
 mod contract;
 mod credentials;
 mod delivery;
+mod edge_values;
 mod erasure;
 mod events;
 mod fault_session;
