@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     function_failures::kill_function,
-    test_app::{TestApp, insert_event, merge, text_message},
+    test_app::{TestApp, insert_event, merge, now, text_message},
 };
 
 const CONTACT: &str = "201001234567";
@@ -40,12 +40,6 @@ async fn wait_for_evaluation(app: &TestApp) {
     receive(app, "STOP").await;
     app.wait_until("the contact has opted out", async || chat(app).await["consent_keyword"]["marketing"] == "denied")
         .await;
-}
-
-/// Returns the timestamp of the message with this text, in seconds since 1970.
-async fn timestamp_of(app: &TestApp, text: &str) -> i64 {
-    let item = app.items("message").await.into_iter().find(|item| item["body"] == text).expect("the message");
-    item["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,13 +153,13 @@ async fn duplicate_message_is_answered_once() {
 async fn stop_word_and_agent_reply_suppress_auto_replies() {
     let (app, session_id) = TestApp::connected().await;
     create_rule(&app, &session_id, json!({"reply": {"message": "{{message}}?"}})).await;
-    receive(&app, "one").await;
-    app.accepted_texts(1).await;
-    let start = timestamp_of(&app, "one").await;
+    let start = now() - 60;
     let receive_at = async |id: &str, after: i64, text: &str| {
         let timestamp = (start + after).to_string();
         app.inbound(&json!({"from": CONTACT, "id": id, "timestamp": timestamp, "text": text})).await;
     };
+    receive_at("wamid.1", 0, "one").await;
+    app.accepted_texts(1).await;
     receive_at("wamid.2", 2, "Stop!").await;
     receive_at("wamid.3", 3, "two").await;
     // A stop word that arrives after a later start word changes nothing.
@@ -303,7 +297,7 @@ async fn first_message_rule_answers_the_first_of_several_messages_in_one_second(
     let (app, session_id) = TestApp::connected().await;
     create_rule(&app, &session_id, json!({"trigger": {"type": "first_message"}, "reply": {"message": "Welcome"}}))
         .await;
-    let at = json!({"timestamp": crate::test_app::now().to_string()});
+    let at = json!({"timestamp": now().to_string()});
     let contacts: Vec<String> = (0..4).map(|n| format!("20100123456{n}")).collect();
     for from in &contacts {
         let message = |n: usize| merge(text_message(&format!("wamid.{from}.{n}"), from, &n.to_string()), &at);

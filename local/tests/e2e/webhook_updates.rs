@@ -129,7 +129,7 @@ async fn early_actions_are_applied_when_their_message_arrives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn echo_of_the_business_app_counts_as_an_agent_reply() {
     let (app, session_id) = TestApp::connected().await;
-    let now = now();
+    let now = now() - 60;
     app.deliver_messages(&json!([typed_message("w.in", now, "text", json!({"body": "hi"}))])).await;
     let echo = |id: &str, at: i64, kind: &str, object: Value| {
         let mut echo = typed_message(id, at, kind, object);
