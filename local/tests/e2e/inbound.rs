@@ -59,7 +59,7 @@ async fn inbound_message_is_stored_with_its_chat() {
     app.inbound(&message).await;
     let chat = app.items("chat").await.remove(0);
     assert_eq!(
-        (&chat["session_id"], &chat["name"], &chat["status"]),
+        (&chat["session_id"], &chat["profile_name"], &chat["status"]),
         (&json!(session_id), &json!("Mona"), &json!("INBOX"))
     );
     assert_eq!((&chat["is_unread"], &chat["unread_count"]), (&json!(true), &json!(1)));
