@@ -90,6 +90,13 @@ impl WebhookEvent {
     }
 }
 
+impl WebhookEvent {
+    /// Returns when the event happened, if that is a time.
+    pub fn at(&self) -> Option<Timestamp> {
+        Timestamp::from_seconds(self.time.as_deref()?.parse().ok()?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,12 +117,5 @@ mod tests {
         ] {
             assert!(!is_shared_by_account(field, members.iter().copied()), "{field} {members:?}");
         }
-    }
-}
-
-impl WebhookEvent {
-    /// Returns when the event happened, if that is a time.
-    pub fn at(&self) -> Option<Timestamp> {
-        Timestamp::from_seconds(self.time.as_deref()?.parse().ok()?)
     }
 }

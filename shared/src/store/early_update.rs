@@ -228,10 +228,10 @@ impl Messages<'_> {
     pub async fn recheck_early_update(self, key: &Key) -> Result<Option<Applied>, StoreError> {
         let Some(item) = self.0.get("reading an early update", key).await? else { return Ok(None) };
         let mut applied = None;
-        if let Some(early) = EarlyUpdate::read(item)? {
-            if let Some(message) = self.find_message_of(&early).await? {
-                applied = Some(self.apply_one(&early, &message).await?);
-            }
+        if let Some(early) = EarlyUpdate::read(item)?
+            && let Some(message) = self.find_message_of(&early).await?
+        {
+            applied = Some(self.apply_one(&early, &message).await?);
         }
         let update = UpdateBuilder::new(key).remove(["due_key", "due_at"]).condition("attribute_exists(pk)");
         self.0.update_if("ending a recheck", update).await?;

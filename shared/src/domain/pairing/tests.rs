@@ -15,8 +15,9 @@ fn attempt() -> (PairingAttempt, String) {
 #[test]
 fn link_text_parses_as_attempt() {
     let (attempt, text) = attempt();
-    assert_eq!(pairing_attempts(&text), [attempt.clone()]);
-    assert_eq!(pairing_attempts(&format!("hello {}!", text.to_uppercase())), [attempt]);
+    let expected = [attempt];
+    assert_eq!(pairing_attempts(&text), expected);
+    assert_eq!(pairing_attempts(&format!("hello {}!", text.to_uppercase())), expected);
 }
 
 #[test]

@@ -141,6 +141,13 @@ fn merge_call(first: &mut Inbound, second: Inbound) {
     }
 }
 
+/// Returns the text of a message that can pair a session: a live text from a contact.
+fn pairing_text(received: &ReceivedMessage) -> Option<&str> {
+    let ReceivedMessage { source, message, .. } = received;
+    let can_pair = source.is_none() && !message.from_me && message.kind == MessageType::Text;
+    message.body.as_deref().filter(|_| can_pair)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -193,11 +200,4 @@ mod tests {
         }
         assert_eq!(stored, 100);
     }
-}
-
-/// Returns the text of a message that can pair a session: a live text from a contact.
-fn pairing_text(received: &ReceivedMessage) -> Option<&str> {
-    let ReceivedMessage { source, message, .. } = received;
-    let can_pair = source.is_none() && !message.from_me && message.kind == MessageType::Text;
-    message.body.as_deref().filter(|_| can_pair)
 }

@@ -28,6 +28,9 @@ const FIELD_LIMIT: usize = 100;
 /// Why an update has no number.
 const NO_NUMBER: &str = "missing or invalid phone_number_id";
 
+/// Reads a contact update from an entry of a list.
+type ReadContactUpdate = fn(&Object<'_>) -> Option<ContactUpdate>;
+
 /// The updates so far, and the fields of the current entry and change.
 #[derive(Default)]
 pub(super) struct Parser {
@@ -109,7 +112,7 @@ impl Parser {
             "history" => self.history(&value),
             "calls" => self.calls(&value),
             field => {
-                let contact_updates: Option<(&str, fn(&Object<'_>) -> Option<ContactUpdate>)> = match field {
+                let contact_updates: Option<(&str, ReadContactUpdate)> = match field {
                     "user_id_update" => Some(("user_id_update", contact_update::from_user_id_update)),
                     "smb_app_state_sync" => Some(("state_sync", saved_name::from_state_sync)),
                     "group_lifecycle_update" | "group_settings_update" => Some(("groups", saved_name::from_group)),
