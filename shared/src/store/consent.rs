@@ -82,7 +82,7 @@ mod tests {
     use crate::domain::consent::Consent;
     use crate::store::item::{self, Attribute};
 
-    /// A send requires that the decisions are as it has read them, whoever wrote them: `record_consent` writes the
+    /// A send requires the decisions as it read them, from every source: `record_consent` writes the
     /// attribute alone, and a merge writes the whole chat.
     #[test]
     fn decision_has_one_form_in_the_table() {
