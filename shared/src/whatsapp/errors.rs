@@ -15,11 +15,14 @@ const TEXT_LIMIT: usize = 1000;
 /// The maximum length of a trace ID, in characters. Longer ones are dropped.
 const TRACE_ID_LIMIT: usize = 200;
 
+/// The maximum depth of lists and objects around an error.
+const MAX_DEPTH: usize = 6;
+
 /// An error in a response or webhook. Every field is optional.
 ///
 /// Meta documents an object with a numeric code. Proxies, older API versions, and resellers also write the code as a
-/// string, the details as an object or number, or the whole error as a text. A field in an unknown shape doesn't affect
-/// the others.
+/// string, the details as an object or number, or the whole error as a text or inside of another object. A field in an
+/// unknown shape doesn't affect the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct GraphError {
     pub(super) code: Option<i64>,
@@ -37,12 +40,41 @@ impl From<&GraphError> for WhatsAppError {
 }
 
 impl GraphError {
-    /// Parses the field `errors` of a webhook: a list, or a single error in its place. Skips entries without content.
+    /// Parses the field `errors` of a webhook: a list, a single error in its place, or an object of errors. Skips entries
+    /// without content.
     pub(super) fn parse_list(errors: Option<&RawValue>) -> Vec<Self> {
-        let Some(errors) = errors else { return Vec::new() };
-        match serde_json::from_str::<Vec<&RawValue>>(errors.get()) {
-            Ok(list) => list.into_iter().filter_map(Self::parse).take(MAX_ERRORS).collect(),
-            Err(_) => Self::parse(errors).into_iter().collect(),
+        let mut found = Vec::new();
+        if let Some(errors) = errors {
+            Self::collect(errors, MAX_DEPTH, &mut found);
+        }
+        found
+    }
+
+    /// Adds the errors of a value: of each entry of a list, of the member `error` or `errors` of an object without a code
+    /// of its own, and of each member of an object of objects.
+    fn collect(raw: &RawValue, depth: usize, found: &mut Vec<Self>) {
+        if depth == 0 || found.len() >= MAX_ERRORS {
+            return;
+        }
+        if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
+            return list.into_iter().for_each(|raw| Self::collect(raw, depth - 1, found));
+        }
+        let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()) else {
+            return found.extend(Self::from_scalar(raw));
+        };
+        let own = Self::from_members(&members);
+        let before = found.len();
+        if own.code.is_none() {
+            let is_said = own != Self::default();
+            let inner = ["error", "errors"].into_iter().filter_map(|name| members.get(name));
+            // A text inside says less than the object around it.
+            inner.filter(|raw| !is_said || is_nested(raw)).for_each(|raw| Self::collect(raw, depth - 1, found));
+            if !is_said && members.values().all(|raw| raw.get().starts_with('{')) && found.len() == before {
+                members.values().for_each(|raw| Self::collect(raw, depth - 1, found));
+            }
+        }
+        if found.len() == before && own != Self::default() {
+            found.push(own);
         }
     }
 
@@ -62,20 +94,21 @@ impl GraphError {
         Some(error)
     }
 
-    /// Parses one error. `None` if it says nothing.
-    fn parse(raw: &RawValue) -> Option<Self> {
-        let error = match serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()) {
-            Ok(members) => Self::from_members(&members),
-            Err(_) => match serde_json::from_str(raw.get()).ok()? {
-                value @ Value::Number(_) => Self { code: code(&value), ..Self::default() },
-                value => Self { title: text(value), ..Self::default() },
-            },
+    /// Parses an error that is a number or text. `None` if it says nothing.
+    fn from_scalar(raw: &RawValue) -> Option<Self> {
+        let value: Value = serde_json::from_str(raw.get()).ok()?;
+        let is_code = match &value {
+            Value::String(text) => !text.trim().is_empty() && text.trim().bytes().all(|byte| byte.is_ascii_digit()),
+            value => value.is_number(),
         };
-        (error != Self::default()).then_some(error)
+        let code = code(&value).filter(|_| is_code);
+        let title = if code.is_none() && !value.is_number() { text(value) } else { None };
+        (code.is_some() || title.is_some()).then(|| Self { code, title, ..Self::default() })
     }
 
     fn from_members(members: &BTreeMap<String, &RawValue>) -> Self {
-        let written_code = member(members, "code");
+        let written = |name| member(members, name).filter(|value| !value.is_null());
+        let written_code = written("code").or_else(|| written("error_code"));
         let code = written_code.as_ref().and_then(code);
         let text_of = |name| text(member(members, name)?);
         // A code that isn't a number, such as `RATE_LIMIT`, is a reason all the same.
@@ -84,7 +117,7 @@ impl GraphError {
             code,
             fbtrace_id: text_of("fbtrace_id").filter(|id| id.chars().nth(TRACE_ID_LIMIT).is_none()),
             title,
-            message: text_of("message"),
+            message: text_of("message").or_else(|| text_of("error_message")),
             details: member(members, "error_data").and_then(details).or_else(|| text_of("details")),
         }
     }
@@ -117,6 +150,11 @@ impl fmt::Display for GraphError {
         let details = self.details.as_deref().filter(|details| *details != title);
         details.map_or(Ok(()), |details| write!(f, ": {details}"))
     }
+}
+
+/// Returns whether a value is a list or object.
+fn is_nested(raw: &RawValue) -> bool {
+    raw.get().starts_with(['[', '{'])
 }
 
 /// Returns a member's value. `None` if it is absent, or can't be represented.

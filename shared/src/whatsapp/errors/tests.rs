@@ -47,6 +47,28 @@ fn the_reason_survives_every_shape_of_errors() {
         (json!([{"code": 1, "error_data": ["b"]}]), r#"WhatsApp refused the message (1): ["b"]"#),
         (json!([{"code": 1, "error_data": {}, "details": "b"}]), "WhatsApp refused the message (1): b"),
         (json!([{"code": 1, "title": 5, "fbtrace_id": {}}]), "5 (1)"),
+        (json!({"error": {"code": 131_026, "message": "Message undeliverable"}}), "Message undeliverable (131026)"),
+        (json!([{"error": {"code": 131_026, "title": "Message undeliverable"}}]), "Message undeliverable (131026)"),
+        (
+            json!({"errors": [{"code": 1}, {"code": 2}]}),
+            "WhatsApp refused the message (1); WhatsApp refused the message (2)",
+        ),
+        (json!({"title": "Failed", "error": {"code": 131_026}}), "WhatsApp refused the message (131026)"),
+        (json!({"title": "Failed", "error": "a"}), "Failed"),
+        (json!({"error": "Message undeliverable"}), "Message undeliverable"),
+        (json!({"0": {"code": 131_026}}), "WhatsApp refused the message (131026)"),
+        (json!({"0": {"code": 1, "title": "a"}, "1": {"code": 2, "title": "b"}}), "a (1); b (2)"),
+        (json!([{"error_code": "131026", "error_message": "Undeliverable"}]), "Undeliverable (131026)"),
+        (json!([{"code": null, "error_code": 5, "message": null, "error_message": "a"}]), "a (5)"),
+        (json!(["131026"]), "WhatsApp refused the message (131026)"),
+        (json!(" 131026 "), "WhatsApp refused the message (131026)"),
+        (json!("99999999999999999999"), "99999999999999999999"),
+        (json!("-7"), "-7"),
+        (json!([[{"code": 131_026, "title": "Message undeliverable"}]]), "Message undeliverable (131026)"),
+        (
+            json!([[[{"error": {"code": 7}}]], [{"code": 8}]]),
+            "WhatsApp refused the message (7); WhatsApp refused the message (8)",
+        ),
         (json!([null, {}, [], "", {"code": 2, "title": "Second"}]), "Second (2)"),
         (json!([]), ""),
         (json!(null), ""),
@@ -81,6 +103,16 @@ fn long_texts_and_lists_are_limited() {
         assert_eq!(stored.details.unwrap().chars().count(), TEXT_LIMIT);
         assert_eq!(error.fbtrace_id, None);
     }
+}
+
+#[test]
+fn deeply_nested_errors_are_limited() {
+    let mut errors = json!({"code": 1});
+    for _ in 0..50 {
+        errors = json!([{"error": errors}]);
+    }
+    assert_eq!(list(&errors), []);
+    assert_eq!(list(&json!(vec![vec![json!({"code": 1}); 15]; 15])).len(), MAX_ERRORS);
 }
 
 #[test]

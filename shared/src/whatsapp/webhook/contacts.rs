@@ -11,12 +11,14 @@ use crate::domain::{contact_name::clean_name, identity::Address, profile::Profil
 const JSON_LIMIT: usize = 4 * 1024;
 const MEMBER_LIMIT: usize = 512;
 
-/// An entry of `contacts`. An invalid one has no addresses.
-#[derive(Default)]
+/// An entry of `contacts`.
 pub(super) struct Contact {
     addresses: Vec<Address>,
     profile: Profile,
     json: Option<String>,
+    /// Whether this is the only contact of a change with a single message: they are the sender, unless an address says
+    /// otherwise.
+    is_sole: bool,
 }
 
 impl Contact {
@@ -26,9 +28,11 @@ impl Contact {
     }
 }
 
-/// Parses `contacts`.
+/// Parses `contacts`: a list, or a single contact in its place. Skips entries without an address, name, or username.
+/// If all entries have addresses of one contact, returns that contact once.
 pub(super) fn parse(raw: Option<&RawValue>) -> Vec<Contact> {
-    let list: Vec<&RawValue> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let Some(raw) = raw else { return Vec::new() };
+    let list: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_else(|_| vec![raw]);
     let contact = |raw| {
         let contact = Object::parse(raw)?;
         let profile = contact.object("profile").unwrap_or_default();
@@ -36,9 +40,57 @@ pub(super) fn parse(raw: Option<&RawValue>) -> Vec<Contact> {
         let username = text("username").or_else(|| contact.string("username").as_deref().and_then(clean_name));
         let profile = Profile { name: text("name"), username };
         let addresses = addresses(&contact, "wa_id", ["user_id", "parent_user_id"]);
-        Some(Contact { addresses, profile, json: bounded_json(raw, &contact) })
+        let is_usable = !addresses.is_empty() || !profile.is_empty();
+        is_usable.then(|| Contact { addresses, profile, json: bounded_json(raw, &contact), is_sole: false })
     };
-    list.into_iter().map(|raw| contact(raw).unwrap_or_default()).collect()
+    let contacts: Vec<Contact> = list.into_iter().filter_map(contact).collect();
+    match merged(&contacts) {
+        Some(contact) => vec![contact],
+        None => contacts,
+    }
+}
+
+/// Parses the `contacts` of a change with messages or statuses.
+pub(super) fn of_change(change: &Object<'_>) -> Vec<Contact> {
+    let mut contacts = parse(change.raw("contacts"));
+    if let [contact] = &mut contacts[..] {
+        let lists = ["messages", "message_echoes", "statuses"].into_iter().filter_map(|key| change.array(key));
+        let items: Vec<&RawValue> = lists.flatten().collect();
+        // A system message can be about other addresses than the sender's.
+        contact.is_sole = match items[..] {
+            [item] => Object::parse(item).is_some_and(|item| item.raw("system").is_none()),
+            _ => false,
+        };
+    }
+    contacts
+}
+
+/// Combines several entries of one contact. `None` if an entry can belong to another contact.
+fn merged(contacts: &[Contact]) -> Option<Contact> {
+    let (first, others) = contacts.split_first().filter(|(_, others)| !others.is_empty())?;
+    let mut addresses = first.addresses.clone();
+    let mut profile = first.profile.clone();
+    for contact in others {
+        if !shares_identity(&addresses, contact) || contradicts(&addresses, contact) {
+            return None;
+        }
+        addresses = union(addresses, [contact.addresses.clone()]);
+        profile = profile.or(contact.profile.clone());
+    }
+    Some(Contact { addresses, profile, json: first.json.clone(), is_sole: false })
+}
+
+fn shares_identity(addresses: &[Address], contact: &Contact) -> bool {
+    let is_known = |address: &Address| addresses.iter().any(|known| known.identity() == address.identity());
+    contact.addresses.iter().any(is_known)
+}
+
+/// Returns whether the contact has another address of a kind that a person has one of.
+fn contradicts(addresses: &[Address], contact: &Contact) -> bool {
+    let kind = |address: &Address| (std::mem::discriminant(address), address.is_parent());
+    let differ =
+        |known: &Address, address: &Address| kind(known) == kind(address) && known.identity() != address.identity();
+    contact.addresses.iter().any(|address| addresses.iter().any(|known| differ(known, address)))
 }
 
 /// Returns an entry's JSON as received. Leaves out the large members of one that is too large.
@@ -60,7 +112,8 @@ pub(super) fn addresses(object: &Object<'_>, phone: &str, user_ids: [&str; 2]) -
     phone.into_iter().chain(user_ids).collect()
 }
 
-/// Adds the addresses of the matching contact. Contacts match by address, because their order isn't guaranteed.
+/// Adds the addresses of the matching contact. Contacts match by address, because their order isn't guaranteed. The sole
+/// contact of a change matches unless their addresses contradict.
 pub(super) fn complete(known: Vec<Address>, contacts: &[Contact]) -> Vec<Address> {
     let found = find(&known, contacts).map(|contact| contact.addresses.clone());
     union(known, found)
@@ -99,6 +152,6 @@ fn peer_with(mut addresses: Vec<Address>, contact: Option<&Contact>) -> Option<P
 }
 
 fn find<'c>(addresses: &[Address], contacts: &'c [Contact]) -> Option<&'c Contact> {
-    let is_known = |address: &Address| addresses.iter().any(|known| known.identity() == address.identity());
-    contacts.iter().find(|contact| contact.addresses.iter().any(is_known))
+    let is_sole = |contact: &&Contact| contact.is_sole && !addresses.is_empty() && !contradicts(addresses, contact);
+    contacts.iter().find(|contact| shares_identity(addresses, contact)).or_else(|| contacts.iter().find(is_sole))
 }

@@ -78,14 +78,59 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Decodes a body. Skips a byte order mark, and replaces bytes that aren't UTF-8 by U+FFFD, so that one of them doesn't
-/// affect the whole body.
+/// Decodes a body, so that an odd byte doesn't affect the whole of it: skips byte order marks, whitespace, and NUL at both
+/// ends, reads UTF-16, replaces bytes that aren't UTF-8 by U+FFFD, and escapes control characters
+/// in strings.
 pub(super) fn decode(body: &[u8]) -> Cow<'_, [u8]> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    match String::from_utf8_lossy(body) {
-        Cow::Borrowed(_) => Cow::Borrowed(body),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    let text = match body {
+        [0xff, 0xfe, units @ ..] | units @ [b'{', 0, _, 0, ..] => Cow::Owned(from_utf16(units, u16::from_le_bytes)),
+        [0xfe, 0xff, units @ ..] | units @ [0, b'{', 0, ..] => Cow::Owned(from_utf16(units, u16::from_be_bytes)),
+        _ => String::from_utf8_lossy(body),
+    };
+    let is_around = |c: char| c.is_ascii_whitespace() || matches!(c, '\0' | '\u{feff}');
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches(is_around).as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.trim_matches(is_around).as_bytes().to_vec()),
+    };
+    match escape_control_characters(&text) {
+        Some(escaped) => Cow::Owned(escaped),
+        None => text,
     }
+}
+
+fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
+    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    String::from_utf16_lossy(&units)
+}
+
+/// Escapes control characters in strings, and replaces those that aren't whitespace elsewhere by spaces. `None` if there
+/// are none.
+fn escape_control_characters(body: &[u8]) -> Option<Vec<u8>> {
+    let mut escaped: Option<Vec<u8>> = None;
+    let (mut is_string, mut is_escape) = (false, false);
+    for (at, &byte) in body.iter().enumerate() {
+        let is_control = byte < b' ' && (is_string || !byte.is_ascii_whitespace() || byte == b'\x0c');
+        match (is_control, &mut escaped) {
+            (true, escaped) => {
+                let escaped = escaped.get_or_insert_with(|| body[..at].to_vec());
+                match (is_string, is_escape) {
+                    // The backslash before it is text: it doesn't begin an escape.
+                    (true, true) => escaped.extend(format!("\\\\u{byte:04x}").bytes()),
+                    (true, false) => escaped.extend(format!("\\u{byte:04x}").bytes()),
+                    (false, _) => escaped.push(b' '),
+                }
+            }
+            (false, Some(escaped)) => escaped.push(byte),
+            (false, None) => {}
+        }
+        match byte {
+            _ if is_escape => is_escape = false,
+            b'\\' => is_escape = is_string,
+            b'"' => is_string = !is_string,
+            _ => {}
+        }
+    }
+    escaped
 }
 
 /// Replaces escaped lone surrogates (`\ud83d` without its pair) by U+FFFD. Some phones send them where they truncated

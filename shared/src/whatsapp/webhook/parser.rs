@@ -141,7 +141,7 @@ impl Parser {
 
     /// Parses messages, statuses, and other fields of a change. Returns `false` if there are none.
     fn conversation(&mut self, value: &Object<'_>, source: Option<Source>) -> bool {
-        let contacts = contacts::parse(value.raw("contacts"));
+        let contacts = contacts::of_change(value);
         let mut is_parsed = false;
         for key in value.keys() {
             let Some(list) = value.array(key) else {

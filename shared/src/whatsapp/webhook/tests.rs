@@ -211,7 +211,31 @@ fn message_without_sender_is_of_the_only_contact() {
         assert_eq!(received.peer.profile.name.as_deref(), Some("Ada"), "{contact}");
         assert_eq!(received.peer.addresses.len(), 1);
     }
-    for ambiguous in [json!([ada, {"wa_id": "201001234568"}]), json!([ada, 7]), json!([{"wa_id": "?"}]), json!([])] {
+    let by_user_id = json!({"user_id": "EG.1", "wa_id": "201001234567"});
+    for (contacts, addresses) in [
+        (json!([ada, ada]), 1),
+        (json!([null, ada]), 1),
+        (json!([{}, ada, 7, {"profile": {}}]), 1),
+        (ada.clone(), 1),
+        (json!([{"user_id": "EG.1"}, by_user_id]), 2),
+        (json!([by_user_id, {"user_id": "EG.1", "profile": {"name": "Ada"}}]), 2),
+    ] {
+        let received = only_message(with_contacts(&contacts, &message));
+        assert_eq!(received.peer.addresses.len(), addresses, "{contacts}");
+        assert_eq!(received.peer.addresses[0], Address::Phone("201001234567".to_owned()), "{contacts}");
+        let is_named = contacts.to_string().contains("Ada");
+        assert_eq!(received.peer.profile.name.is_some(), is_named, "{contacts}");
+    }
+    for ambiguous in [
+        json!([ada, {"wa_id": "201001234568"}]),
+        json!([by_user_id, {"user_id": "EG.1", "wa_id": "201001234568"}]),
+        json!([by_user_id, {"user_id": "EG.2", "wa_id": "201001234567"}]),
+        json!([{"wa_id": "?"}]),
+        json!([]),
+        json!({}),
+        json!("201001234567"),
+        json!(null),
+    ] {
         assert!(is_invalid(&with_contacts(&ambiguous, &message)[0]), "{ambiguous}");
     }
     // In a group, the contact is the author.
@@ -224,6 +248,44 @@ fn message_without_sender_is_of_the_only_contact() {
     );
     assert_eq!(received.message.action, None);
     assert!(received.message.content.unwrap().contains(r#""phone":"201001234567""#));
+}
+
+#[test]
+fn the_only_contact_of_the_only_message_needs_no_matching_address() {
+    let named = json!({"profile": {"name": "Ada", "username": "ada"}});
+    let peer = |contacts: &Value, message: &Value| only_message(with_contacts(contacts, message)).peer;
+    for contacts in [json!([named]), named.clone(), json!([{}, named]), json!([null, named])] {
+        let peer = peer(&contacts, &text("a"));
+        assert_eq!(peer.profile.name.as_deref(), Some("Ada"), "{contacts}");
+        assert_eq!(peer.profile.username.as_deref(), Some("ada"), "{contacts}");
+        assert_eq!(peer.addresses, [Address::Phone("201001234567".to_owned())], "{contacts}");
+    }
+    let with_user_id = peer(&json!([{"user_id": "EG.1"}]), &text("a"));
+    assert_eq!(with_user_id.addresses.len(), 2);
+    let mut from_user_id = text("a");
+    from_user_id["from_user_id"] = json!("EG.1");
+    for other in [
+        (json!([{"profile": {"name": "Ben"}, "wa_id": "201001234568"}]), text("a")),
+        (json!([{"profile": {"name": "Ben"}, "user_id": "EG.2"}]), from_user_id),
+        (json!([{"profile": {"name": "Ada"}}, {"profile": {"name": "Ben"}}]), text("a")),
+        (
+            json!([{"profile": {"name": "Ben"}, "user_id": "EG.2"}]),
+            json!({"from": "201001234567", "id": "a", "timestamp": "1", "type": "system",
+                "system": {"type": "user_changed_number", "wa_id": "201001234568"}}),
+        ),
+    ] {
+        let peer = peer(&other.0, &other.1);
+        assert_eq!(peer.profile, Profile::default(), "{other:?}");
+        assert!(!peer.addresses.contains(&Address::Bsuid("EG.2".to_owned())), "{other:?}");
+    }
+    // The contact of two messages can be either sender.
+    let mut second = text("b");
+    second["from"] = json!("201001234568");
+    let updates = change("messages", &json!({"contacts": [{"user_id": "EG.1"}], "messages": [text("a"), second]}));
+    for update in updates {
+        let Update::Message(received) = update else { panic!("{update:?}") };
+        assert_eq!(received.peer.addresses.len(), 1);
+    }
 }
 
 #[test]

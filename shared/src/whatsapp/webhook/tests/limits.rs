@@ -183,6 +183,44 @@ fn a_byte_order_mark_and_invalid_bytes_do_not_affect_a_body() {
         assert!(bodies[0].starts_with('\u{fffd}') && bodies[0].ends_with("hi"), "{bytes:?}: {bodies:?}");
         assert_eq!(bodies[1], "hi");
     }
-    let utf16: Vec<u8> = marker.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert!(updates(&utf16).is_err());
+    for utf16 in [u16::to_le_bytes, u16::to_be_bytes] {
+        let odd: Vec<u8> = marker.encode_utf16().flat_map(utf16).collect();
+        assert_eq!(updates(&odd).unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn marks_around_a_body_and_control_characters_in_it_do_not_affect_it() {
+    let valid = body(&json!([text("a")]));
+    let around = |before: &[u8], after: &[u8]| [before, &valid, after].concat();
+    let marked = format!("\u{feff}{}", String::from_utf8(valid.clone()).unwrap());
+    let little_endian: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big_endian: Vec<u8> = marked.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for odd in [
+        around(b" \r\n\xef\xbb\xbf", b""),
+        around(b"\xef\xbb\xbf\xef\xbb\xbf \t", b"\n"),
+        around(b"\0", b"\0\0"),
+        around(b"", b"\xef\xbb\xbf\n\0"),
+        [little_endian.as_slice(), b"\0\0"].concat(),
+        [big_endian.as_slice(), b"\0"].concat(),
+    ] {
+        assert_eq!(only_message(updates(&odd).unwrap()).message.body.as_deref(), Some("hi"), "{odd:?}");
+    }
+    for (raw, expected) in [
+        ("a\nb", "a\nb"),
+        ("a\r\n\tb", "a\r\n\tb"),
+        ("a\\\\\nb", "a\\\nb"),
+        ("a\\\"\nb", "a\"\nb"),
+        ("a\u{1}\u{1f}b", "a\u{1}\u{1f}b"),
+    ] {
+        let odd = String::from_utf8(valid.clone()).unwrap().replace("\"hi\"", &format!("\"{raw}\""));
+        let received = only_message(updates(odd.as_bytes()).unwrap());
+        assert_eq!(received.message.body.as_deref(), Some(expected), "{raw:?}");
+        assert!(serde_json::from_str::<Value>(&received.message.raw).is_ok());
+    }
+    let between = String::from_utf8(valid).unwrap().replace(",\"", ",\0\n\u{1}\"");
+    assert_eq!(only_message(updates(between.as_bytes()).unwrap()).message.body.as_deref(), Some("hi"));
+    assert!(updates(b"\xff\xfe").is_err());
+    assert!(updates(b"\xff\xfe{").is_err());
+    assert!(updates(b" \0\xef\xbb\xbf").is_err());
 }
