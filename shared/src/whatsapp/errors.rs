@@ -50,8 +50,8 @@ impl GraphError {
         found
     }
 
-    /// Adds the errors of a value: of each entry of a list, of the member `error` or `errors` of an object without a code
-    /// of its own, and of each member of an object of objects.
+    /// Adds the errors of a value: of each entry of a list, of the member `error` or `errors` of an object that has no
+    /// code itself, and of each member of an object of objects.
     fn collect(raw: &RawValue, depth: usize, found: &mut Vec<Self>) {
         if depth == 0 || found.len() >= MAX_ERRORS {
             return;

@@ -78,7 +78,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Decodes a body, so that an odd byte doesn't affect the whole of it: skips byte order marks, whitespace, and NUL at both
+/// Decodes a body, so that one odd byte doesn't affect the rest: skips byte order marks, whitespace, and NUL at both
 /// ends, reads UTF-16, replaces bytes that aren't UTF-8 by U+FFFD, and escapes control characters
 /// in strings.
 pub(super) fn decode(body: &[u8]) -> Cow<'_, [u8]> {
