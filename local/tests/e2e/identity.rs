@@ -84,3 +84,59 @@ async fn contact_with_a_new_number_keeps_the_chat() {
     assert_ne!(other["chat"]["id"], response["chat"]["id"]);
     assert_eq!(chat_item(&app, &chat["id"]).await["wa_id"], "491511234567");
 }
+
+/// WhatsApp reports changes in which some or all addresses stay, such as to another spelling of the number.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_change_can_leave_addresses_as_they_are() {
+    let (app, _) = TestApp::connected().await;
+    let now = now();
+    let system = |id: &str, from: &str, fields: &Value| {
+        let system = merge(json!({"type": "user_changed_number", "body": "changed"}), fields);
+        json!({"id": id, "from": from, "timestamp": (now - 50).to_string(), "type": "system", "system": system})
+    };
+    for (index, (from, user_id, fields, wa_id)) in [
+        ("5511987650001", "BR.1", json!({"wa_id": "551187650001"}), "551187650001"),
+        ("5215512340001", "MX.1", json!({"wa_id": "525512340001"}), "525512340001"),
+        ("201001234567", "EG.1", json!({"wa_id": "201001234567"}), "201001234567"),
+        (
+            "201001234568",
+            "EG.2",
+            json!({"wa_id": "491511234567", "user_id": "EG.2", "previous_user_id": "EG.2"}),
+            "491511234567",
+        ),
+        (
+            "201001234569",
+            "EG.3",
+            json!({"wa_id": "491511234568", "user_id": "EG.4", "previous_user_id": "EG.3",
+            "parent_user_id": "EG.ENT.3", "previous_parent_user_id": "EG.ENT.3"}),
+            "491511234568",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let sender = json!({"from": from, "from_user_id": user_id});
+        app.deliver_messages(&json!([text(&format!("wamid.{index}"), now - 100, &sender)])).await;
+        let change = app.webhook_body(&json!([system(&format!("wamid.change.{index}"), from, &fields)]));
+        for _ in 0..2 {
+            let response = app.webhook(&change).await;
+            assert_eq!(response.status, 200, "{fields}");
+        }
+        let chats = app.items("chat").await;
+        let chat = chats.iter().find(|chat| chat["wa_id"] == wa_id).unwrap_or_else(|| panic!("{fields}: {chats:?}"));
+        assert!(chat.get("merged").is_none() && chats.len() == index + 1, "{fields}: {chats:?}");
+    }
+    let update = |at: i64, user_id: &str, previous: &str, parents: [&str; 2]| {
+        json!({"user_id_update": [{"wa_id": "491511234568", "user_id": {"previous": previous, "current": user_id},
+            "parent_user_id": {"previous": parents[0], "current": parents[1]}, "timestamp": at}]})
+    };
+    for value in [
+        update(now - 40, "EG.4", "EG.4", ["EG.ENT.3", "EG.ENT.3"]),
+        update(now - 30, "EG.5", "EG.4", ["EG.ENT.3", "EG.ENT.3"]),
+        update(now - 20, "EG.5", "EG.5", ["EG.ENT.3", "EG.ENT.4"]),
+    ] {
+        let response = app.webhook(&app.webhook_field("user_id_update", value.clone())).await;
+        assert_eq!(response.status, 200, "{value}");
+    }
+    assert!(app.items("chat").await.iter().any(|chat| chat["user_id"] == "EG.5"));
+}

@@ -281,12 +281,16 @@ impl Chat {
         self.user_id = self.user_id.filter(|user_id| is_kept(Address::from_user_id(user_id)));
         self.lid = self.lid.filter(|lid| is_kept(Address::from_lid(lid)));
         self.phone_jid = self.wa_id.as_deref().and_then(Address::from_wa_id).map(|address| address.remote_id());
-        let mut chat = self.with_addresses(to, at);
-        if let Some(address) = chat.destination() {
-            chat.remote_id = address.remote_id();
-            chat.name = address.display_name();
-        }
+        let chat = self.with_addresses(to, at).named_by_destination();
         Self { moved_at: Some(at), addresses_at: chat.addresses_at.max(Some(at)), ..chat }
+    }
+
+    /// Returns the chat with the address to send to as its own address and name, if known.
+    pub(super) fn named_by_destination(self) -> Self {
+        match self.destination() {
+            Some(address) => Self { remote_id: address.remote_id(), name: address.display_name(), ..self },
+            None => self,
+        }
     }
 
     /// Returns the IDs of the partitions that hold the chat's messages: its own and those of the merged chats.

@@ -159,7 +159,8 @@ pub fn alias_writes(identifiers: &[Identifier], merges: &Merges, at: Timestamp, 
 }
 
 /// Returns the writes after the contact of `chat_id` changed the identifiers `from` to `to`. A user ID that the contact
-/// gave up still leads to their chat: only phone numbers pass to another contact.
+/// gave up still leads to their chat: only phone numbers pass to another contact. An identifier in both doesn't change,
+/// and one that leads to another chat, which could not be merged, keeps leading there.
 pub fn address_change_writes(
     from: &[Identifier],
     to: &[Identifier],
@@ -172,7 +173,7 @@ pub fn address_change_writes(
     let ends = from.iter().filter(is_given_up).filter_map(|identifier| {
         let ends_at = changed_at(identifier);
         let alias = match (identifier.target(merges, at), &identifier.alias) {
-            (AliasTarget::Chat(_), Some(alias)) => {
+            (AliasTarget::Chat(target), Some(alias)) if target == chat_id => {
                 Alias { chat_id, ends_at: alias.ends_at.or(ends_at), ..alias.clone() }
             }
             (AliasTarget::Unassigned, None) => Alias { chat_id, begins_at: None, ends_at },
@@ -181,12 +182,15 @@ pub fn address_change_writes(
         identifier.write(alias)
     });
     let begins = to.iter().filter_map(|identifier| {
-        let begins_at = changed_at(identifier);
+        let is_kept = from.iter().any(|former| former.identity == identifier.identity);
+        let begins_at = changed_at(identifier).filter(|_| !is_kept);
         let alias = match (identifier.target(merges, at), &identifier.alias) {
-            (AliasTarget::Chat(_), Some(alias)) => {
+            (AliasTarget::Chat(target), Some(alias)) if target == chat_id => {
                 Alias { chat_id, begins_at: alias.begins_at.max(begins_at), ends_at: alias.ends_at }
             }
-            (AliasTarget::Unassigned, _) => Alias { chat_id, begins_at, ends_at: None },
+            (AliasTarget::Unassigned, _) => {
+                Alias { chat_id, begins_at: begins_at.or(identifier.given_up_at()), ends_at: None }
+            }
             _ => return None,
         };
         identifier.write(alias)

@@ -148,6 +148,7 @@ impl Chats<'_> {
     ) -> Result<(), StoreError> {
         self.link_addresses(session_id, from, to, at).await?;
         self.forget(session_id, from);
+        self.forget(session_id, to);
         Ok(())
     }
 
@@ -168,14 +169,19 @@ impl Chats<'_> {
             if round > 0 {
                 self.0.pause(round).await;
             }
-            let all = [&former[..], &new[..]].concat();
-            let (mut identifiers, saved_names) = self.stored_identifiers(session_id, &all).await?;
+            // An identity can be in both, such as another spelling of the same number.
+            let added = new.iter().filter(|identity| !former.contains(identity));
+            let all: Vec<Identity> = former.iter().chain(added).cloned().collect();
+            let (identifiers, saved_names) = self.stored_identifiers(session_id, &all).await?;
             let chats = contact::chats(&identifiers, &merges, at);
             let Some(first) = chats.first().copied() else { return Ok(()) };
             let chat_id = if chats.len() > 1 { self.merge_all(&chats, &mut merges).await? } else { first };
             let Some((item, chat)) = self.get_item(chat_id).await? else { return Ok(()) };
             merges.record(chat_id, chat.id);
-            let new_identifiers = identifiers.split_off(former.len());
+            let of = |identities: &[Identity]| -> Vec<Identifier> {
+                identifiers.iter().filter(|known| identities.contains(&known.identity)).cloned().collect()
+            };
+            let (identifiers, new_identifiers) = (of(&former), of(&new));
             let (mut after, alias_writes) = if to.is_empty() {
                 (chat.clone().with_addresses(addresses, at), contact::alias_writes(&identifiers, &merges, at, chat.id))
             } else {

@@ -45,7 +45,7 @@ fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
         // A contact who changed to an unknown number is not reachable under the former one.
         of(current).clone().or_else(|| of(former).clone().filter(|_| current.moved_at.is_none()))
     };
-    Chat {
+    let chat = Chat {
         id: survivor.id,
         session_id: survivor.session_id,
         remote_id: survivor.remote_id.clone(),
@@ -84,7 +84,9 @@ fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
         first_inbound: [&survivor.first_inbound, &other.first_inbound].into_iter().flatten().min().cloned(),
         consent: survivor.consent.merged(&other.consent),
         pending_annotation_until: survivor.pending_annotation_until.max(other.pending_annotation_until),
-    }
+    };
+    // A contact who changed addresses goes by the current one, whichever change was reported first.
+    if chat.moved_at.is_some() { chat.named_by_destination() } else { chat }
 }
 
 fn newest_first<'c>(one: &'c Chat, other: &'c Chat, time: fn(&Chat) -> Option<Timestamp>) -> (&'c Chat, &'c Chat) {

@@ -270,3 +270,47 @@ fn nameless_contact_who_changes_number_is_named_after_the_new_one() {
     assert_eq!((moved.display_name(), moved.name.as_str()), ("Bia", "BR.01"));
     assert_eq!((moved.username.as_deref(), moved.user_id.as_deref()), (Some("bia"), Some("BR.01")));
 }
+
+#[test]
+fn another_spelling_of_a_number_is_no_change_of_the_number() {
+    let spellings = ["5511987650001", "551187650001"].map(|digits| Address::Phone(digits.to_owned()));
+    assert_eq!(spellings[0].identity(), spellings[1].identity());
+    let chat_id = ChatId::for_identity(session(), &spellings[0].identity());
+    for alias in [Alias::to(chat_id), Alias { begins_at: Some(time(3)), ..Alias::to(chat_id) }] {
+        let known = [identifier(&spellings[0], Some(alias))];
+        let writes = address_change_writes(&known, &known, &Merges::default(), time(10), chat_id);
+        assert_eq!(writes, []);
+    }
+    let chat = Chat::new(chat_id, session(), &spellings[0], spellings[0].display_name(), time(1));
+    let changed = chat.with_changed_addresses(&spellings[..1], &spellings[1..], time(10));
+    assert_eq!(changed.wa_id.as_deref(), Some("551187650001"));
+}
+
+#[test]
+fn an_address_change_leaves_the_aliases_of_a_chat_that_was_not_merged() {
+    let [old, new, next] = [(0, false), (0, true), (1, true)].map(|(contact, after)| addresses(contact, after, 0));
+    let [of_old, of_new] = [&old, &new].map(|addresses| ChatId::for_identity(session(), &addresses[0].identity()));
+    let former = [identifier(&old[0], Some(Alias::to(of_old)))];
+    let changed = [identifier(&new[0], Some(Alias::to(of_new))), identifier(&next[0], None)];
+    let writes = address_change_writes(&former, &changed, &Merges::default(), time(10), of_old);
+    let written: Vec<Identity> = writes.iter().map(|write| write.identity.clone()).collect();
+    assert_eq!(written, [old[0].identity(), next[0].identity()]);
+}
+
+#[test]
+fn a_contact_who_changed_numbers_goes_by_the_current_one_in_any_order_of_the_changes() {
+    let [first, second, last] =
+        ["201001234567", "491511234567", "14155550123"].map(|digits| Address::Phone(digits.to_owned()));
+    let chat = |address: &Address, at: i64| {
+        let id = ChatId::for_identity(session(), &address.identity());
+        let chat = Chat::new(id, session(), address, address.display_name(), time(at));
+        Chat { last_inbound_at: Some(time(at)), addresses_at: Some(time(at)), ..chat }
+    };
+    let [first, second, last] = [[first], [second], [last]];
+    let moved = chat(&last[0], 50).with_changed_addresses(&second, &last, time(20));
+    let merged = merge(&chat(&first[0], 1), &moved, time(60)).unwrap().survivor;
+    let merged = merged.with_changed_addresses(&first, &second, time(10));
+    let address = &last[0];
+    assert_eq!((merged.name.clone(), merged.remote_id.clone()), (address.display_name(), address.remote_id()));
+    assert_eq!((merged.phone_jid.clone(), merged.wa_id.as_deref()), (Some(address.remote_id()), Some("14155550123")));
+}

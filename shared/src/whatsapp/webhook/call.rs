@@ -37,7 +37,16 @@ pub(super) fn parse(raw: &RawValue, contacts: &[Contact], display_number: Option
 /// Returns whether the other side accepted the call. Only then, the `terminate` webhook has a duration. A call can be
 /// `FAILED` after that, when its connection breaks.
 fn is_accepted(call: &Object<'_>) -> bool {
-    call.raw("duration").is_some() || call.raw("start_time").is_some()
+    started_at(call).is_some() || call.string("duration").is_some()
+}
+
+/// Returns when the other side accepted the call. A zero is an unset time.
+fn started_at(call: &Object<'_>) -> Option<Timestamp> {
+    set_time(call, "start_time")
+}
+
+fn set_time(call: &Object<'_>, key: &str) -> Option<Timestamp> {
+    call.time(key).filter(|at| *at > Timestamp::MIN)
 }
 
 fn parse_known(
@@ -67,7 +76,7 @@ fn parse_known(
     let peer = sides.into_iter().find_map(side).or_else(|| contacts::only(contacts)).ok_or("no usable contact")?;
     let inbound = Inbound {
         // The connect webhook of a call can arrive after the other one, which has the time of the start as well.
-        timestamp: call.time("start_time").filter(|start| *start < timestamp).unwrap_or(timestamp),
+        timestamp: started_at(call).filter(|start| *start < timestamp).unwrap_or(timestamp),
         is_redated: false,
         kind: MessageType::Call,
         body: None,
@@ -100,7 +109,7 @@ fn content(call: &Object<'_>, status: CallStatus, from_me: bool) -> Option<Strin
     fields.insert("status".to_owned(), json!(status));
     let seconds: Option<u32> = call.string("duration").and_then(|seconds| seconds.parse().ok());
     fields.extend(seconds.map(|seconds| ("duration".to_owned(), json!(seconds))));
-    let time = |key| call.time(key).map(|at: Timestamp| json!(at));
+    let time = |key| set_time(call, key).map(|at: Timestamp| json!(at));
     fields.extend(time("start_time").map(|at| ("started_at".to_owned(), at)));
     fields.extend(time("end_time").map(|at| ("ended_at".to_owned(), at)));
     for key in ["deeplink_payload", "cta_payload", "biz_opaque_callback_data"] {

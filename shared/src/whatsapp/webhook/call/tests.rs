@@ -63,6 +63,22 @@ fn a_call_without_a_duration_was_missed() {
     }
 }
 
+/// Some senders write the members of an unanswered call without a value.
+#[test]
+fn an_unset_start_and_duration_are_no_acceptance() {
+    for start in [json!(null), json!(0), json!("0"), json!("")] {
+        let end = json!({"status": "COMPLETED", "start_time": start, "end_time": null, "duration": null});
+        let received = received(call("terminate", &end));
+        assert_eq!(received.message.call, Some(CallStatus::Missed), "{start}");
+        assert_eq!(received.message.timestamp.seconds(), 1_671_644_824, "{start}");
+        let answered = json!({"status": "COMPLETED", "start_time": start, "end_time": start, "duration": 4});
+        let answered = self::received(call("terminate", &answered));
+        assert_eq!(answered.message.call, Some(CallStatus::Completed), "{start}");
+        assert_eq!(answered.message.timestamp.seconds(), 1_671_644_824, "{start}");
+        assert!(!answered.message.content.unwrap().contains("1970"), "{start}");
+    }
+}
+
 #[test]
 fn an_accepted_call_has_its_times_and_duration() {
     let end = json!({"status": "FAILED", "start_time": "1671644800", "end_time": 1_671_644_820, "duration": 20,
