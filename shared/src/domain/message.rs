@@ -197,7 +197,7 @@ pub struct Message {
     /// The type.
     #[serde(rename = "type")]
     pub kind: MessageType,
-    /// The readable text, if any. See [`readable_text`].
+    /// The readable text, if any. See [`readable_text()`].
     pub body: Option<String>,
     /// Whether the business sent it.
     pub from_me: bool,

@@ -17,7 +17,7 @@ use crate::{
 const QR_LIMIT: usize = 2000;
 
 impl NewSession {
-    /// Parses `{"userId", "phoneNumberId"?}` and [settings](SettingsChange::read).
+    /// Parses `{"userId", "phoneNumberId"?}` and the settings of [`SettingsChange`].
     pub fn read(body: &Body) -> Result<Self, ApiError> {
         let body =
             body.object(&["userId", "phoneNumberId", "unknownPolicy", "defaultCountry", "stopWords", "startWords"])?;
