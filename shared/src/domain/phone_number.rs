@@ -35,6 +35,9 @@ pub enum PhoneNumberError {
     /// The text contains letters.
     #[error("contains letters: write the phone number in digits")]
     Letters,
+    /// The digits are a number after `00`, and another one after the call prefix of the default country.
+    #[error("can be read as two phone numbers: write it with + and the country code")]
+    Ambiguous,
     /// The number has an extension.
     #[error("has an extension, which WhatsApp numbers don't have: leave it out")]
     Extension,
@@ -107,7 +110,8 @@ impl Written {
     ///
     /// After a `+`, the digits start with a country code. Otherwise they can also start with an international call
     /// prefix, with a country code, or, with a default country, be a national number. If they can be read as a national
-    /// and as an international number, the national one wins, unless only the international one is a mobile number.
+    /// and as an international number, the national one wins, unless only the international one is a mobile number. If
+    /// they start with `00` and with a longer call prefix, the number that is a mobile number wins.
     ///
     /// # Errors
     ///
@@ -117,16 +121,8 @@ impl Written {
         if self.has_plus {
             return international(digits).map(|found| found.digits).ok_or(PhoneNumberError::Impossible);
         }
-        // No country code starts with a zero.
-        if let Some(found) = digits.strip_prefix("00").and_then(international) {
-            return Ok(found.digits);
-        }
         let region = default_country.and_then(|country| Region::all().find(|region| region.id == country.as_str()));
-        if let Some(region) = region
-            && let Some(found) = pattern::prefix(region.idd, digits)
-            && !region.idd.is_empty()
-            && let Some(found) = international(found.rest).filter(|found| found.is_valid)
-        {
+        if let Some(found) = after_call_prefix(region.as_ref(), digits)? {
             return Ok(found.digits);
         }
         let international = international(digits).filter(|found| found.is_valid);
@@ -204,7 +200,10 @@ fn international(digits: &str) -> Option<Found> {
     let found = Found::new(main.code, national);
     if !found.is_valid {
         if let Some(stripped) = main.without_trunk(national).filter(|stripped| is_possible(stripped)) {
-            return within_limit(Found::new(main.code, &stripped));
+            let found = Found::new(main.code, &stripped);
+            // The rest can start with another trunk prefix. A number that was read must read as itself.
+            let is_final = found.is_valid || stripped.len() >= national.len();
+            return if is_final { within_limit(found) } else { international(&found.digits) };
         }
         // People write the zero also in countries that have no trunk prefix.
         let without_zero = national.strip_prefix('0').and_then(|rest| international(&format!("{}{rest}", main.code)));
@@ -215,16 +214,42 @@ fn international(digits: &str) -> Option<Found> {
     is_possible(national).then_some(found).and_then(within_limit)
 }
 
+/// Returns the number after a call prefix: that of the region, or `00`, which people write in every country. Some regions
+/// have prefixes that start with `00`: `0011` in Australia, and `001` and others in Singapore.
+fn after_call_prefix(region: Option<&Region>, digits: &str) -> Result<Option<Found>, PhoneNumberError> {
+    let prefix = region.map(|region| region.idd).filter(|prefix| !prefix.is_empty());
+    let rest = prefix.and_then(|prefix| pattern::prefix(prefix, digits)).map(|found| found.rest);
+    let dialed = rest.and_then(international).filter(|found| found.is_valid);
+    // No country code starts with a zero.
+    let without_zeros = digits.strip_prefix("00");
+    let written = without_zeros.and_then(international);
+    match (dialed, written) {
+        (Some(dialed), Some(written)) if written.is_valid && dialed.digits != written.digits => {
+            let is_exact = without_zeros == Some(written.digits.as_str());
+            match (dialed.is_mobile, written.is_mobile) {
+                (true, false) => Ok(Some(dialed)),
+                (false, true) => Ok(Some(written)),
+                // The other one has a trunk prefix after its country code.
+                (false, false) if !is_exact => Ok(Some(dialed)),
+                _ => Err(PhoneNumberError::Ambiguous),
+            }
+        }
+        (dialed, written) => Ok(dialed.or(written)),
+    }
+}
+
 fn within_limit(found: Found) -> Option<Found> {
     (SHORTEST..=LONGEST).contains(&found.digits.len()).then_some(found)
 }
 
 /// Returns the number that people of the region mean by `digits`.
 fn national(region: &Region, digits: &str) -> Option<Found> {
-    let stripped = region.without_trunk(digits).filter(|stripped| region.is_valid(stripped));
-    let given = || Some(digits).filter(|digits| region.is_valid(digits));
+    // People of a territory also write numbers of the others with its country code without it.
+    let is_valid = |national: &str| Region::with_code(region.code).any(|region| region.is_valid(national));
+    let stripped = region.without_trunk(digits).filter(|stripped| is_valid(stripped));
+    let given = || Some(digits).filter(|digits| is_valid(digits));
     // Colombia's rules read the first digit of a mobile number after the zero as the code of a carrier.
-    let without_zero = || digits.strip_prefix('0').filter(|rest| region.is_valid(rest));
+    let without_zero = || digits.strip_prefix('0').filter(|rest| is_valid(rest));
     match stripped.or_else(|| given().or_else(without_zero).map(str::to_owned)) {
         Some(national) => within_limit(Found::new(region.code, &national)),
         // A number from before a change of the numbering plan.
@@ -236,16 +261,30 @@ fn national(region: &Region, digits: &str) -> Option<Found> {
 }
 
 /// Returns whether a text is a number with decimals, such as `14155550101.0`, or an exponent, such as `1.41556E+10`. A
-/// point between groups of digits is followed by more than two digits, or preceded by less than five.
+/// point between groups of digits is preceded by less than five digits, or followed by more than two of which one isn't
+/// zero.
 fn is_reformatted(text: &str) -> bool {
-    let text = text.trim().trim_start_matches('+');
+    let text: String = text.chars().filter_map(spreadsheet_character).collect();
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if let Some((number, exponent)) = text.split_once(['e', 'E']) {
-        let number = number.split_once(['.', ',']).map_or(number.to_owned(), |(whole, rest)| format!("{whole}{rest}"));
-        return is_digits(&number) && is_digits(exponent.trim_start_matches(['+', '-']));
+    if let Some((number, exponent)) = text.split_once('e') {
+        let number = number.split_once('.').map_or(number.to_owned(), |(whole, rest)| format!("{whole}{rest}"));
+        return is_digits(&number) && is_digits(exponent);
     }
-    let Some((whole, decimals)) = text.split_once(['.', ',']) else { return false };
-    whole.len() > 4 && decimals.len() < 3 && is_digits(whole) && is_digits(decimals)
+    let Some((whole, decimals)) = text.split_once('.') else { return false };
+    let has_decimals = decimals.len() < 3 || decimals.bytes().all(|digit| digit == b'0');
+    whole.len() > 4 && is_digits(whole) && is_digits(decimals) && has_decimals
+}
+
+/// Returns a character as a number of a spreadsheet contains it: a digit, a decimal point, or an exponent's `e` of any
+/// script. Omits the punctuation that people add to it.
+fn spreadsheet_character(c: char) -> Option<char> {
+    match c {
+        '.' | '．' | ',' | '，' | '\u{66b}' => Some('.'),
+        'e' | 'E' | 'ｅ' | 'Ｅ' => Some('e'),
+        '+' | '＋' => None,
+        c if is_punctuation(c) => None,
+        c => Some(ascii_digit(c).unwrap_or(c)),
+    }
 }
 
 /// Returns whether phone numbers contain `c` between their digits (libphonenumber's punctuation), or it shows nothing.

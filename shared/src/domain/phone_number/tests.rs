@@ -70,6 +70,7 @@ fn trunk_prefix_after_the_country_code_is_dropped() {
         ("+36 06 20 123 4567", "36201234567"),
         ("+1 (1) 415 555 0101", "14155550101"),
         ("+241 0 66 03 12 34", "24166031234"),
+        ("+49 (0) 0151 12345678", "4915112345678"),
     ] {
         assert_eq!(read(text).as_deref(), Ok(number), "{text}");
     }
@@ -150,6 +151,70 @@ fn call_prefix_of_the_default_country_is_dropped() {
 }
 
 #[test]
+fn national_numbers_of_every_region_of_a_country_code_are_read() {
+    for (text, country, number) in [
+        ("(248) 460-1234", "JM", "12484601234"),
+        ("(212) 555-0123", "JM", "12125550123"),
+        ("(212) 555-0123", "PR", "12125550123"),
+        ("248 460 1234", "BS", "12484601234"),
+        ("1 248 460 1234", "BS", "12484601234"),
+        ("460-1234", "BS", "12424601234"),
+        ("629 747 1234", "TT", "16297471234"),
+        ("9 518 1234", "BQ", "59995181234"),
+        ("8 912 345 67 89", "KZ", "79123456789"),
+        ("912 345 67 89", "KZ", "79123456789"),
+        ("512 34 567", "SJ", "4751234567"),
+        ("020 7946 0018", "JE", "442079460018"),
+        ("020 7946 0018", "IM", "442079460018"),
+        ("020 7946 0018", "GG", "442079460018"),
+        ("06 12345678", "VA", "390612345678"),
+    ] {
+        assert_eq!(resolve(text, Some(country)).as_deref(), Ok(number), "{country} {text}");
+    }
+}
+
+#[test]
+fn call_prefix_that_starts_with_two_zeros_is_dropped_as_a_whole() {
+    for (text, country, number) in [
+        ("0011 64 21 123 456", "AU", "6421123456"),
+        ("0011 65 8123 4567", "AU", "6581234567"),
+        ("001 673 712 3456", "SG", "6737123456"),
+        ("001 65 8123 4567", "HK", "6581234567"),
+        ("009 504 2212 3406", "NG", "50422123406"),
+        ("0021 49 151 12345678", "BR", "4915112345678"),
+    ] {
+        assert_eq!(resolve(text, Some(country)).as_deref(), Ok(number), "{country} {text}");
+    }
+}
+
+#[test]
+fn number_after_two_zeros_is_not_read_as_another_one() {
+    for [_, code, _, national] in examples() {
+        let number = format!("{code}{national}");
+        for country in ["AU", "SG", "HK", "NG", "KR", "TW", "CO", "ID", "TH", "MN", "KH", "BR"] {
+            let found = resolve(&format!("00{number}"), Some(country));
+            assert!(found == Ok(number.clone()) || found == Err(PhoneNumberError::Ambiguous), "{country} {found:?}");
+        }
+    }
+}
+
+#[test]
+fn of_the_numbers_after_two_call_prefixes_the_mobile_one_wins() {
+    for (text, country, number) in [
+        // In each case, the rest after a longer prefix is a landline of another country.
+        ("0033 6 27 32 57 40", "SG", "33627325740"),
+        ("0084 96 869 81 22", "HK", "84968698122"),
+        ("0055 49 99123-4567", "BR", "5549991234567"),
+    ] {
+        assert_eq!(resolve(text, Some(country)).as_deref(), Ok(number), "{country} {text}");
+    }
+    // Mobile numbers in Ethiopia and Peru, and in India and the United States.
+    for (text, country) in [("00251 91 650 7596", "HK"), ("0091 84747 56381", "HK"), ("0091 82533 17992", "SG")] {
+        assert_eq!(resolve(text, Some(country)), Err(PhoneNumberError::Ambiguous), "{country} {text}");
+    }
+}
+
+#[test]
 fn texts_that_are_not_one_phone_number_are_refused_with_their_reason() {
     use PhoneNumberError::{Extension, Impossible, Letters, NoCountryCode, NotANumber, Several, Spreadsheet};
     for (text, error) in [
@@ -163,6 +228,20 @@ fn texts_that_are_not_one_phone_number_are_refused_with_their_reason() {
         ("1.4155550101E10", Spreadsheet),
         ("1,4155550101E+10", Spreadsheet),
         ("1E10", Spreadsheet),
+        ("1.4155550101Ｅ+10", Spreadsheet),
+        ("436641234567.000", Spreadsheet),
+        ("+62812345678.000", Spreadsheet),
+        ("+49 151 1234567.0", Spreadsheet),
+        ("43 664 1234567.0", Spreadsheet),
+        ("436 641 234 567,00", Spreadsheet),
+        ("(436641234567).0", Spreadsheet),
+        ("+49-151-1234567.0", Spreadsheet),
+        ("\u{202a}+436641234567.0\u{202c}", Spreadsheet),
+        ("٤٣٦٦٤١٢٣٤٥٦٧.٠", Spreadsheet),
+        ("٤٣٦٦٤١٢٣٤٥٦٧٫٠", Spreadsheet),
+        ("４３６６４１２３４５６７.0", Spreadsheet),
+        ("４３６６４１２３４５６７．００", Spreadsheet),
+        ("436641234567，0", Spreadsheet),
         ("1-800-FLOWERS", Letters),
         ("+1 415 555 CALL", Letters),
         ("123456é", Letters),
@@ -179,6 +258,7 @@ fn texts_that_are_not_one_phone_number_are_refused_with_their_reason() {
         ("14155550101\n14155550102", Several),
         ("20+1001234567", Several),
         ("+1415555010", Impossible),
+        ("+43000000", Impossible),
         ("+141555501011", Impossible),
         ("+999123456789", Impossible),
         ("+0201001234567", Impossible),
@@ -198,6 +278,8 @@ fn punctuation_between_digits_is_ignored() {
         "+20 100 123 4567",
         "(+20) 100-123-4567",
         "+20.100.123.4567",
+        "+20 100 123.4567",
+        "+20 1001.234567",
         "+20\u{a0}100\u{2011}123\u{2013}4567",
         "＋２０（１００）１２３－４５６７",
         "++201001234567",
