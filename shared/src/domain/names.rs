@@ -22,8 +22,9 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     close.map(|(_, known)| known).or_else(|| {
         let begins = |known: &&&str| {
             let known = folded(known);
-            let (short, long) = if known.len() < name.len() { (&known, &name) } else { (&name, &known) };
-            short.len() >= MIN_PREFIX && long.starts_with(short.as_str())
+            // Much of a longer name means something else: `namespace` isn't `name`.
+            let is_start = name.starts_with(known.as_str()) && known.len() * 2 >= name.len();
+            known.len().min(name.len()) >= MIN_PREFIX && (is_start || known.starts_with(&name))
         };
         known.iter().find(begins).copied()
     })
@@ -66,6 +67,7 @@ mod tests {
             ("messgae", Some("message")),
             ("messages", Some("message")),
             ("messageText", Some("message")),
+            ("message_activity_sharing", None),
             ("limit[]", Some("limit")),
             ("limits", Some("limit")),
             ("stauts", Some("status")),
@@ -83,6 +85,8 @@ mod tests {
             assert_eq!(nearest(name, &KNOWN), expected, "{name:?}");
         }
         assert_eq!(nearest("limit", &[]), None);
+        assert_eq!(nearest("namespace", &["name", "language", "components"]), None);
+        assert_eq!(nearest("cooldown", &["cooldownSeconds"]), Some("cooldownSeconds"));
     }
 
     #[test]
