@@ -120,6 +120,8 @@ async fn replies_and_reactions_need_a_message_that_the_contact_has() {
         (elsewhere, "invalid_message", "another chat"),
         (json!("wamid.elsewhere"), "invalid_message", "another chat"),
         (json!("00000000-0000-4000-8000-000000000000"), "invalid_message", "doesn't refer to a message"),
+        (json!("undefined"), "invalid_message", "doesn't refer to a message"),
+        (json!("3EB0C431C26A1916E07A"), "invalid_message", "doesn't refer to a message"),
     ] {
         for (field, message) in [
             ("context", json!({"message": "hi", "context": {"message_id": target}})),

@@ -355,7 +355,7 @@ enum Target {
     Known(Box<(Message, Annotations)>),
     /// A wamid of a message that isn't stored.
     Wamid,
-    /// Qasid's ID of a message that doesn't exist, or that isn't the session's.
+    /// An ID of no message, or of one that isn't the session's.
     Missing,
 }
 
@@ -378,7 +378,10 @@ async fn find_target(store: &Store, session: &Session, id: &str) -> Result<Targe
     let found = found.filter(|(message, _)| message.session_id == session.id && message.phone_number_id == number);
     Ok(match found {
         Some((message, metadata)) => Target::Known(Box::new((message, metadata.annotations))),
-        None if own_id.is_some() => Target::Missing,
+        // A device's IDs have no common form, those of the Cloud API do.
+        None if own_id.is_some() || session.channel == Channel::CloudApi && !id.starts_with("wamid.") => {
+            Target::Missing
+        }
         None => Target::Wamid,
     })
 }
