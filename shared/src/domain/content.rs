@@ -75,7 +75,8 @@ impl Content {
 }
 
 /// Reads the message in a request body: `{"message": "…"}`, or the Cloud API's shape `{"type": "image", "image": {…}}`.
-/// Both can have `{"context": {"message_id": "…"}}` to reply to a message. Ignores other fields of the request.
+/// Both can have `{"context": {"message_id": "…"}}` to reply to a message, and `recipient_identity_key_hash` (Meta, *Phone
+/// numbers*, identity change check). Ignores other fields of the request.
 ///
 /// Returns `None` if the body has neither `message` nor `type`.
 ///
@@ -86,13 +87,17 @@ pub fn read(body: &Map<String, Value>) -> Result<Option<Content>, ContentError> 
     let mut request = Object::root(body);
     let message = request.optional_text("message", TEXT_LIMIT)?.filter(|text| !text.trim().is_empty());
     let kind = request.optional_text("type", NO_LIMIT)?;
-    let (kind, json) = match (message, kind) {
+    let (kind, mut json) = match (message, kind) {
         (None, None) if type_names().iter().any(|name| request.has(name)) => return Err(request.missing("type")),
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => return Err(excluded("message", "type")),
         (Some(text), None) => (MessageType::Text, json!({"type": "text", "text": {"body": text}})),
         (None, Some(kind)) => typed(body, kind)?,
     };
+    let identity_hash = request.filled_text("recipient_identity_key_hash", NO_LIMIT)?;
+    if let (Some(hash), Value::Object(members)) = (identity_hash, &mut json) {
+        members.insert("recipient_identity_key_hash".to_owned(), hash.into());
+    }
     let reply_to = reply_to(request)?;
     let object = json["type"].as_str().and_then(|name| json.get(name));
     let body = object.and_then(|object| readable_text(kind, object));

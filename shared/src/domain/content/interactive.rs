@@ -133,9 +133,9 @@ fn header(object: &mut Object<'_>, types: &[&str]) -> Result<(), ContentError> {
                 header.text("text", HEADER_LIMIT)?;
                 header.optional_text("sub_text", HEADER_LIMIT)?;
             }
-            "image" => header.object("image", media::without_caption)?,
-            "video" => header.object("video", media::without_caption)?,
-            _ => header.object("document", media::file)?,
+            "image" => header.object("image", media::header)?,
+            "video" => header.object("video", media::header)?,
+            _ => header.object("document", media::header_document)?,
         }
         header.finish()
     };

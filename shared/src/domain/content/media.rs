@@ -38,20 +38,37 @@ pub(super) fn audio(mut object: Object<'_>) -> Result<Value, ContentError> {
 /// Reads `sticker`.
 pub(super) fn sticker(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.drop_received(&["animated"]);
-    without_caption(object)
+    asset(&mut object)?;
+    object.finish()
 }
 
 /// Reads `image`, `video`, or `gif` in a header.
-pub(super) fn without_caption(mut object: Object<'_>) -> Result<Value, ContentError> {
+pub(super) fn header(mut object: Object<'_>) -> Result<Value, ContentError> {
     asset(&mut object)?;
+    provider(&mut object)?;
     object.finish()
 }
 
 /// Reads `document` in a header.
-pub(super) fn file(mut object: Object<'_>) -> Result<Value, ContentError> {
+pub(super) fn header_document(mut object: Object<'_>) -> Result<Value, ContentError> {
+    provider(&mut object)?;
+    file(object)
+}
+
+fn file(mut object: Object<'_>) -> Result<Value, ContentError> {
     asset(&mut object)?;
     object.filled_text("filename", FILENAME_LIMIT)?;
     object.finish()
+}
+
+/// Reads the media provider of a link, an object in India and a string in Brazil (Meta, *Payments API*).
+fn provider(object: &mut Object<'_>) -> Result<(), ContentError> {
+    let is_name = |name: &Value| name.as_str().is_some_and(|name| !name.trim().is_empty());
+    let is_provider = |value: &Value| match value {
+        Value::Object(provider) => provider.len() == 1 && provider.get("name").is_some_and(is_name),
+        value => is_name(value),
+    };
+    object.optional_value("provider", "a name, as a string or in an object with the field name", is_provider).map(drop)
 }
 
 /// Reads the source of a file: the ID of an upload to WhatsApp or of a received file, or a link.

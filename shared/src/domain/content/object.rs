@@ -67,6 +67,18 @@ impl<'a> Object<'a> {
         ContentError::Missing { field: self.path(name) }
     }
 
+    /// Returns a text of the input without reading it.
+    pub(super) fn peek(&self, path: &str) -> Option<&'a str> {
+        let (name, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+        self.input.get(name)?.pointer(rest)?.as_str().filter(|text| !text.trim().is_empty())
+    }
+
+    /// Adds a member to the output, which the input doesn't have.
+    pub(super) fn insert(&mut self, name: &'static str, value: Value) {
+        self.known.push(name);
+        self.output.insert(name.to_owned(), value);
+    }
+
     /// Returns a member of the input.
     fn get(&mut self, name: &'static str) -> Option<&'a Value> {
         self.known.push(name);

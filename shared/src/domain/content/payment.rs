@@ -37,7 +37,8 @@ pub(super) fn order_details(mut object: Object<'_>) -> Result<Value, ContentErro
     let details = object.finish_open();
     if let Some(order) = details.get("order") {
         let value = |name: &str| number(&order[name]["value"]);
-        if value("subtotal") != items_total(order) {
+        // Meta documents the amount, and its examples with a sale amount add up either one.
+        if ![items_total(order, "amount"), items_total(order, "sale_amount")].contains(&value("subtotal")) {
             let expected = "the sum of the items' amounts, or sale amounts, times their quantities".to_owned();
             return Err(ContentError::Invalid { field: subtotal, expected });
         }
@@ -50,10 +51,9 @@ pub(super) fn order_details(mut object: Object<'_>) -> Result<Value, ContentErro
     Ok(details)
 }
 
-/// Returns the price of all items.
-fn items_total(order: &Value) -> i128 {
-    let price =
-        |item: &Value| number(item.get("sale_amount").unwrap_or(&item["amount"]).get("value").unwrap_or(&Value::Null));
+/// Returns the price of all items, from the member `name` of those that have it and the `amount` of the others.
+fn items_total(order: &Value, name: &str) -> i128 {
+    let price = |item: &Value| number(&item.get(name).unwrap_or(&item["amount"])["value"]);
     let items = order["items"].as_array().into_iter().flatten();
     items.map(|item| price(item).saturating_mul(number(&item["quantity"]))).fold(0, i128::saturating_add)
 }
@@ -105,7 +105,7 @@ fn order(mut object: Object<'_>) -> Result<Value, ContentError> {
     }
     object.optional_object("expiration", |mut expiration| {
         expiration.whole("timestamp", 1..=u64::MAX)?;
-        expiration.text("description", DESCRIPTION_LIMIT)?;
+        expiration.optional_text("description", DESCRIPTION_LIMIT)?;
         expiration.finish()
     })?;
     Ok(object.finish_open())

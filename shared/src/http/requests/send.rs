@@ -35,12 +35,14 @@ const FIELDS: &[&str] = &[
     "template",
     "pin",
     "context",
+    "recipient_identity_key_hash",
     "messaging_product",
     "recipient_type",
 ];
 
 /// Fields that callers expect beside `message`, and where they belong.
-const HINTS: [(&str, &str); 9] = [
+const HINTS: [(&str, &str); 10] = [
+    ("recipient", "give the business-scoped user ID in to"),
     ("preview_url", PREVIEW),
     ("previewUrl", PREVIEW),
     ("linkPreview", PREVIEW),
@@ -155,6 +157,7 @@ mod tests {
             json!({"message": "hi", "validUntil": null, "image": null}),
             json!({"messaging_product": "whatsapp", "recipient_type": "individual", "type": "text", "text": {"body": "hi"}}),
             json!({"type": "text", "text": {"body": "hi"}, "context": {"message_id": "wamid.1"}}),
+            json!({"message": "hi", "recipient_identity_key_hash": "DF2lS5v2W6x="}),
         ] {
             assert!(with(fields.clone()).is_ok(), "{fields}: {:?}", with(fields.clone()));
         }
@@ -184,6 +187,10 @@ mod tests {
             (
                 json!({"message": "hi", "replyTo": "x"}),
                 "replyTo is not a field of this request: to reply to a message, give",
+            ),
+            (
+                json!({"message": "hi", "recipient": "US.13491208655302741918"}),
+                "recipient is not a field of this request: give the business-scoped user ID in to",
             ),
             (json!({"message": "hi", "image": {"id": "1"}}), "image can't be combined with message: give"),
             (

@@ -187,6 +187,42 @@ fn contact_cards_are_validated() {
 }
 
 #[test]
+fn received_contact_card_without_a_name_can_be_sent() {
+    let card = |card: Value| json!({"type": "contacts", "contacts": [card]});
+    let phones = json!([{"phone": "+1 650 555 9999", "wa_id": "16505559999"}]);
+    for (vcard, name) in [
+        ("BEGIN:VCARD\r\nVERSION:3.0\r\nN:B;A;;;\r\nFN:A B\r\nEND:VCARD", "A B"),
+        ("BEGIN:VCARD\nitem1.fn;CHARSET=UTF-8:A\\, B\\nC\\;\nEND:VCARD", "A, B C;"),
+        ("BEGIN:VCARD\r\nFN:Al\r\n ice\r\nEND:VCARD", "Alice"),
+        ("BEGIN:VCARD\nFN: \nEND:VCARD", "+1 650 555 9999"),
+        ("BEGIN:VCARD\nFN;ENCODING=QUOTED-PRINTABLE:=41\nEND:VCARD", "+1 650 555 9999"),
+        ("FN", "+1 650 555 9999"),
+        ("", "+1 650 555 9999"),
+    ] {
+        let received = card(json!({"phones": phones, "vcard": vcard, "origin": "other"}));
+        let sent = card(json!({"phones": phones, "name": {"formatted_name": name}}));
+        assert_eq!(read_value(&received).unwrap().unwrap().json, sent, "{vcard}");
+    }
+    let received = json!({"phones": [{"wa_id": "16505559999"}], "origin": "other"});
+    let sent = json!({"phones": [{"wa_id": "16505559999"}], "name": {"formatted_name": "16505559999"}});
+    assert_eq!(read_value(&card(received)).unwrap().unwrap().json, card(sent));
+    let named = json!({"name": {"formatted_name": "Ada"}, "vcard": "FN:A B"});
+    assert_eq!(read_value(&card(named)).unwrap().unwrap().json, card(json!({"name": {"formatted_name": "Ada"}})));
+    rejects(&card(json!({"origin": "other"})), "contacts[0].name is required");
+    rejects(&card(json!({"phones": phones})), "contacts[0].name is required");
+}
+
+#[test]
+fn identity_hash_of_the_recipient_is_sent() {
+    let text = json!({"type": "text", "text": {"body": "hi"}, "recipient_identity_key_hash": "DF2lS5v2W6x="});
+    accepts(&text);
+    let message = json!({"message": "hi", "recipient_identity_key_hash": "DF2lS5v2W6x="});
+    assert_eq!(read_value(&message).unwrap().unwrap().json, text);
+    let sentence = "recipient_identity_key_hash must be a string";
+    rejects(&with(&text, "/recipient_identity_key_hash", json!(5)), sentence);
+}
+
+#[test]
 fn reactions_are_validated() {
     let reaction = json!({"type": "reaction", "reaction": {"message_id": "wamid.1", "emoji": "👍"}});
     assert_eq!(accepts(&reaction).body.as_deref(), Some("👍"));

@@ -123,6 +123,11 @@ fn orders_are_validated() {
     let at = |path: &str| format!("{ACTION}/parameters/{path}");
     checks_action(&order(), "review_and_pay");
     accepts(&without(&order(), &at("order")));
+    accepts(&without(&order(), &at("order/expiration/description")));
+    limits_text(&order(), &at("order/expiration/description"), 120);
+    // The sum of the amounts instead of the sale amounts.
+    let full_price = with(&order(), &at("order/subtotal/value"), json!(800));
+    accepts(&with(&full_price, &at("total_amount/value"), json!(1050)));
     limits_text(&order(), &at("order/items/0/name"), 60);
     for (path, value, sentence) in [
         ("reference_id", json!("a b"), ".reference_id must be letters, digits, underscores, dashes, and dots"),
@@ -139,7 +144,7 @@ fn orders_are_validated() {
         ),
         (
             "order/subtotal/value",
-            json!(800),
+            json!(700),
             ".order.subtotal.value must be the sum of the items' amounts, or sale amounts, times their quantities",
         ),
         ("order/status", json!("paid"), ".order.status must be pending"),

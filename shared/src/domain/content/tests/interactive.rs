@@ -89,6 +89,16 @@ fn headers_are_validated() {
     let header = json!({"type": "image", "image": {"link": "https://127.0.0.1/a"}});
     let sentence = "interactive.header.image.link must be a URL with a public host: WhatsApp can't reach hosts in private networks";
     rejects(&with(&buttons(), "/interactive/header", header), sentence);
+    for provider in [json!({"name": "P"}), json!("P")] {
+        let image = json!({"link": "https://example.org/a.png", "provider": provider});
+        accepts(&with(&buttons(), "/interactive/header", json!({"type": "image", "image": image})));
+    }
+    for provider in [json!({}), json!({"name": ""}), json!({"name": "P", "id": "1"}), json!(1), json!("")] {
+        let header = json!({"type": "image", "image": {"id": "1", "provider": provider}});
+        let sentence =
+            "interactive.header.image.provider must be a name, as a string or in an object with the field name";
+        rejects(&with(&buttons(), "/interactive/header", header), sentence);
+    }
     let header = json!({"type": "sticker"});
     let sentence = "interactive.header.type must be one of text, image, video, document";
     rejects(&with(&buttons(), "/interactive/header", header), sentence);

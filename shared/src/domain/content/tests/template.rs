@@ -44,6 +44,8 @@ fn every_parameter_type_is_accepted() {
         json!({"type": "date_time", "date_time": {"fallback_value": "May 1", "year": 2026}}),
         json!({"type": "image", "image": {"id": "1"}}),
         json!({"type": "video", "video": {"link": "https://example.org/a.mp4"}}),
+        json!({"type": "video", "video": {"link": "https://example.org/a.mp4", "provider": {"name": "P"}}}),
+        json!({"type": "document", "document": {"link": "https://example.org/a.pdf", "provider": {"name": "P"}}}),
         json!({"type": "gif", "gif": {"id": "1"}}),
         json!({"type": "document", "document": {"link": "https://example.org/a.pdf"}}),
         json!({"type": "location", "location": {"latitude": "1", "longitude": "2", "name": "N", "address": "A"}}),
