@@ -126,6 +126,24 @@ async fn early_actions_are_applied_when_their_message_arrives() {
     assert_eq!(app.items("chat").await[0]["unread_count"], 12);
 }
 
+/// The edits are larger than one page of a query.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn early_edits_of_one_second_apply_in_the_order_of_arrival() {
+    const EDITS: usize = 18;
+    let app = TestApp::start().await;
+    app.connect("ada").await;
+    let body = |n: usize| format!("{n} {}", "x".repeat(60_000));
+    let edit = |n: usize| {
+        let text = json!({"type": "text", "text": {"body": body(n)}});
+        typed_message(&format!("w.e{n}"), 200, "edit", json!({"original_message_id": "w", "message": text}))
+    };
+    app.deliver_messages(&json!((0..EDITS).map(edit).collect::<Vec<_>>())).await;
+    assert_eq!(app.items("early_action").await.len(), EDITS);
+    app.deliver_messages(&json!([typed_message("w", 100, "text", json!({"body": "old"}))])).await;
+    let message = get_message(&app, "w").await;
+    assert_eq!((&message["body"], &message["original_body"]), (&json!(body(EDITS - 1)), &json!("old")));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn echo_of_the_business_app_counts_as_an_agent_reply() {
     let (app, session_id) = TestApp::connected().await;

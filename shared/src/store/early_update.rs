@@ -200,16 +200,14 @@ impl Messages<'_> {
             .await
     }
 
-    /// Returns the early updates of a message.
+    /// Returns the early updates of a message, in the order in which they apply.
     async fn early_updates(self, phone_number_id: &str, wamid: &str) -> Result<Vec<EarlyUpdate>, StoreError> {
-        let items = self.items_by_wamid(phone_number_id, wamid).await?;
-        let early: Result<Vec<Option<EarlyUpdate>>, StoreError> = items.into_iter().map(EarlyUpdate::read).collect();
-        Ok(early?.into_iter().flatten().collect())
+        in_order(self.items_by_wamid(phone_number_id, wamid).await?)
     }
 
     /// Returns all items under a wamid.
     pub(super) async fn items_by_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Vec<Item>, StoreError> {
-        let output = self
+        let mut found = self
             .0
             .client
             .query()
@@ -217,10 +215,14 @@ impl Messages<'_> {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", string(wamid_pk(phone_number_id, wamid)))
             .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::request("reading early updates"))?;
-        Ok(output.items.unwrap_or_default())
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = Vec::new();
+        while let Some(item) = found.next().await {
+            items.push(item.map_err(StoreError::request("reading early updates"))?);
+        }
+        Ok(items)
     }
 
     /// Applies an early update if its message is found by now. Otherwise it stays for the writer that stores the
@@ -236,5 +238,58 @@ impl Messages<'_> {
         let update = UpdateBuilder::new(key).remove(["due_key", "due_at"]).condition("attribute_exists(pk)");
         self.0.update_if("ending a recheck", update).await?;
         Ok(applied)
+    }
+}
+
+/// Reads the early updates among the items of a wamid. Sorts the actions by their times, and those of one second by their
+/// arrival, because the later of two edits in one second applies.
+fn in_order(items: Vec<Item>) -> Result<Vec<EarlyUpdate>, StoreError> {
+    let mut found = Vec::new();
+    for item in items {
+        let received_at = item.get("received_at").and_then(|at| at.as_s().ok()).cloned();
+        found.extend(EarlyUpdate::read(item)?.map(|early| (early, received_at)));
+    }
+    found.sort_by_cached_key(|(early, received_at)| match early {
+        EarlyUpdate::MessageAction(early) => (early.action.at, received_at.clone()),
+        EarlyUpdate::Status(_) | EarlyUpdate::Echo(_) => (Timestamp::MAX, None),
+    });
+    Ok(found.into_iter().map(|(early, _)| early).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::message_action::ActionKind;
+
+    fn early_edit(wamid: &str, at: i64, received_at: i64) -> Item {
+        let action = MessageAction {
+            target: "w".to_owned(),
+            wamid: wamid.to_owned(),
+            at: Timestamp::from_seconds(at).unwrap(),
+            from_me: false,
+            by: "contact".to_owned(),
+            kind: ActionKind::Edit { body: None, content: None },
+        };
+        let chat_id = "3c1a3c50-5f0d-5d0e-9c7e-0b9e6f7a1c2d".parse().unwrap();
+        let early = EarlyAction::new("1065", action, chat_id, Timestamp::MIN);
+        let mut item = item::write(EARLY_ACTION, &Key::early_action("1065", "w", wamid), &early).unwrap();
+        let received_at = Timestamp::from_milliseconds(received_at).unwrap();
+        item.insert("received_at".to_owned(), string(received_at.to_string()));
+        item
+    }
+
+    #[test]
+    fn early_actions_apply_in_the_order_of_their_times_and_then_of_arrival() {
+        let mut items: Vec<Item> = (0..9).map(|n| early_edit(&format!("e{n}"), 5, 100_000 + n)).collect();
+        items.push(early_edit("first", 4, 200_000));
+        items.push(early_edit("last", 6, 1));
+        // A query returns them in the order of their hashes.
+        items.sort_by_key(|item| item["sk"].as_s().unwrap().clone());
+        let wamid = |early: EarlyUpdate| match early {
+            EarlyUpdate::MessageAction(early) => early.action.wamid,
+            other => panic!("{other:?}"),
+        };
+        let wamids: Vec<String> = in_order(items).unwrap().into_iter().map(wamid).collect();
+        assert_eq!(wamids, ["first", "e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "last"]);
     }
 }

@@ -86,7 +86,8 @@ pub(super) fn from_user_id_update(update: &Object<'_>) -> Option<ContactUpdate> 
 }
 
 /// Reads an entry of the field `user_preferences` (Meta, *user_preferences webhook reference*). A preference belongs to one
-/// business-scoped user ID and not to its parent. An entry without addresses is about the only contact of the webhook.
+/// business-scoped user ID and not to its parent. An entry without addresses is about the only contact of the webhook. A
+/// refusal without a usable time is in the future, which its receiver replaces by the time of receipt.
 pub(super) fn from_user_preference(preference: &Object<'_>, contacts: &[Contact]) -> Option<ContactUpdate> {
     if preference.string("category")? != "marketing_messages" {
         return None;
@@ -100,7 +101,11 @@ pub(super) fn from_user_preference(preference: &Object<'_>, contacts: &[Contact]
     if let ([contact], true) = (contacts, addresses.is_empty()) {
         addresses = contact.addresses().iter().filter(|address| !address.is_parent()).cloned().collect();
     }
-    let since = preference.time("timestamp")?;
+    let since = match (preference.time("timestamp"), marketing) {
+        (Some(since), _) => since,
+        (None, MarketingConsent::Denied) => Timestamp::MAX,
+        (None, _) => return None,
+    };
     (!addresses.is_empty())
         .then_some(ContactUpdate::Consent { addresses, decision: ConsentDecision { marketing, since } })
 }

@@ -152,7 +152,6 @@ fn stopped_and_resumed_marketing_messages_are_decisions() {
         (json!({"category": "utility_messages", "wa_id": "201001234567"}), &contacts, None),
         (json!({"category": null, "wa_id": "201001234567"}), &contacts, None),
         (json!({"value": "pause", "wa_id": "201001234567"}), &contacts, None),
-        (json!({"timestamp": "soon", "wa_id": "201001234567"}), &contacts, None),
         (json!({"timestamp": "1731705721", "wa_id": "201001234567"}), &contacts, Some(vec!["201001234567"])),
     ] {
         for (value, marketing) in [("stop", MarketingConsent::Denied), ("resume", MarketingConsent::Granted)] {
@@ -174,5 +173,27 @@ fn stopped_and_resumed_marketing_messages_are_decisions() {
                 expected.as_ref().map(|texts| texts.iter().map(|text| (*text).to_owned()).collect());
             assert_eq!(found, expected, "{full}");
         }
+    }
+}
+
+#[test]
+fn a_refusal_without_a_usable_time_counts_from_its_receipt() {
+    let entry = |value: &str| json!({"category": "marketing_messages", "value": value, "timestamp": "1", "wa_id": "201001234567"});
+    for time in [None, Some(json!(null)), Some(json!("soon")), Some(json!("1731705721000")), Some(json!(-1))] {
+        let since = |value: &str| {
+            let mut entry = entry(value);
+            match &time {
+                Some(time) => entry["timestamp"] = time.clone(),
+                None => drop(entry.as_object_mut().unwrap().remove("timestamp")),
+            }
+            match preference(&entry, &json!([])) {
+                Some(ContactUpdate::Consent { decision, .. }) => Some(decision.since),
+                None => None,
+                other => panic!("{other:?}"),
+            }
+        };
+        let now = Timestamp::from_seconds(1_800_000_000).unwrap();
+        assert_eq!(since("stop").map(|since| since.clamped_to(now)), Some(now), "{time:?}");
+        assert_eq!(since("resume"), None, "{time:?}");
     }
 }
