@@ -145,6 +145,7 @@ async fn new_owner_of_a_number_sees_nothing_from_before_and_keeps_their_events()
     let number = format!("/api/numbers/{}", app.ready.phone_number_id);
     let body = json!({"displayPhoneNumber": app.ready.display_phone_number, "ownerId": "grace"});
     assert_eq!(app.put(&number, &body).await.status, 200);
+    app.end_handover().await;
     let grace = app.connect("grace").await;
     app.deliver_messages(&unreadable("w.after")).await;
     let (_, key) = app.create_key("grace", &["messages:read"]).await;

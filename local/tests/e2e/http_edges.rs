@@ -129,6 +129,10 @@ async fn webhook_works_with_a_slash_at_the_end() {
     for path in ["/api/webhook", "/api/webhook/"] {
         let verified = app.anonymous("GET", &format!("{path}?{query}"), &[], Vec::new()).await;
         assert_eq!((verified.status, verified.bytes.as_slice()), (200, &b"7"[..]), "{path}");
+        let head = app.anonymous("HEAD", &format!("{path}?{query}"), &[], Vec::new()).await;
+        assert_eq!((head.status, head.bytes.len()), (200, 0), "{path}");
+        let other = app.request("PUT", path, &[], Vec::new()).await;
+        assert_eq!((other.status, other.header("allow")), (405, "GET, HEAD, POST"), "{path}");
     }
     let body = app.webhook_body(&json!([text_message("wamid.1", "201001234567", "hello")])).to_string().into_bytes();
     let signature = app.signature(&body);

@@ -209,7 +209,8 @@ async fn erased_session_keeps_its_number_reserved_until_an_admin_releases_it() {
     assert_eq!(app.session_status(&ada).await["is_connected"], true);
     assert!(app.items("number_reservation").await.is_empty());
     let own = format!("/api/numbers/{}", app.ready.phone_number_id);
-    assert_eq!(app.delete(&own).await.status, 404, "a linked number has no reservation");
+    let linked = app.delete(&own).await;
+    assert_eq!((linked.status, &linked.json["code"]), (409, &json!("number_linked")), "{}", linked.json);
 
     // An admin releases the number.
     assert_eq!(app.delete(&format!("/api/session?sessionId={ada}")).await.status, 200);
@@ -218,6 +219,13 @@ async fn erased_session_keeps_its_number_reserved_until_an_admin_releases_it() {
     assert_eq!(app.items("number_reservation").await.len(), 1, "rotating credentials doesn't release it");
     assert_eq!(app.delete(&own).await.status, 200);
     assert_eq!(app.delete(&own).await.status, 404, "nothing is left to release");
+    // Until no process caches the former owner, no other session can take it.
+    app.scan(bob_link, "201009999999").await;
+    let handed_over = "This WhatsApp number had another owner until a moment ago. Send the text of the QR code again in \
+                       two minutes.";
+    let status = app.session_status(bob_id).await;
+    assert_eq!((&status["is_connected"], &status["pairing_error"]), (&json!(false), &json!(handed_over)));
+    app.end_handover().await;
     app.scan(bob_link, "201009999999").await;
     assert_eq!(app.session_status(bob_id).await["is_connected"], true);
 
@@ -225,9 +233,43 @@ async fn erased_session_keeps_its_number_reserved_until_an_admin_releases_it() {
     assert_eq!(app.delete(&format!("/api/session?sessionId={bob_id}")).await.status, 200);
     let body = json!({"displayPhoneNumber": app.ready.display_phone_number, "ownerId": "grace"});
     assert_eq!(app.put(&own, &body).await.status, 200);
+    app.end_handover().await;
     let (grace, _) = create_own_session(&app, "grace").await;
     app.scan(grace["qr"].as_str().unwrap(), "201001111111").await;
     assert_eq!(app.session_status(grace["id"].as_str().unwrap()).await["is_connected"], true);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_in_the_webhook_that_pairs_belong_to_the_session() {
+    let app = TestApp::start().await;
+    let session = app.create_session("ada").await;
+    let mut messages: Vec<Value> =
+        (0..8).map(|n| text_message(&format!("w.{n}"), &format!("20100000000{n}"), "hello")).collect();
+    messages.insert(4, text_message("w.pair", "201009999999", &text_of(session["qr"].as_str().unwrap())));
+    app.deliver_messages(&json!(messages)).await;
+    let id = session["id"].as_str().unwrap();
+    assert_eq!(app.session_status(id).await["is_connected"], true);
+    assert_eq!((app.items("message").await.len(), app.items("unowned_message").await.len()), (8, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_code_leads_to_the_current_phone_number() {
+    let app = TestApp::start().await;
+    let path = format!("/api/numbers/{NUMBER}");
+    assert_eq!(app.put(&path, &json!({"displayPhoneNumber": DISPLAY})).await.status, 200);
+    let created = app.post("/api/session/create", &json!({"userId": "ada", "phoneNumberId": NUMBER})).await;
+    let id = created.json["session"]["id"].as_str().unwrap();
+    let renew = async || {
+        app.set_session_attribute(id, "qr_expires_at", "2020-01-01T00:00:00.000Z").await;
+        assert_eq!(app.get(&format!("/api/qr?sessionId={id}")).await.json["expired"], true);
+        app.session_status(id).await["qr"].as_str().unwrap().to_owned()
+    };
+    assert!(renew().await.starts_with(&format!("https://wa.me/{DISPLAY}?")));
+    assert_eq!(app.put(&path, &json!({"displayPhoneNumber": "15550008888"})).await.status, 200);
+    assert!(renew().await.starts_with("https://wa.me/15550008888?"));
+    // The number isn't registered any more: its last known phone number.
+    assert_eq!(app.delete(&path).await.status, 200);
+    assert!(renew().await.starts_with("https://wa.me/15550008888?"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -132,7 +132,8 @@ fn routes() -> BTreeMap<String, Option<String>> {
 }
 
 /// The webhook with a slash at the end, for which the greedy variable stands.
-const WEBHOOK_WITH_SLASH: [&str; 2] = ["GET /api/webhook/{proxy+}", "POST /api/webhook/{proxy+}"];
+const WEBHOOK_WITH_SLASH: [&str; 3] =
+    ["GET /api/webhook/{proxy+}", "HEAD /api/webhook/{proxy+}", "POST /api/webhook/{proxy+}"];
 
 /// Whether the route serves requests that match no other route, or another path of the webhook.
 fn is_fallback(key: &str) -> bool {

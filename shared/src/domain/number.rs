@@ -1,5 +1,7 @@
 //! Registered business numbers: the numbers of a deployment besides the one in its parameters.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ciphertext::Ciphertext, id::SessionId, time::Timestamp};
@@ -7,6 +9,13 @@ use crate::domain::{ciphertext::Ciphertext, id::SessionId, time::Timestamp};
 /// The maximum number of registered numbers. They are read together, and the signature of a webhook is checked against
 /// the secrets of all numbers.
 pub const NUMBER_LIMIT: usize = 50;
+
+/// How long a process that receives webhooks caches the session that owns a number.
+pub const OWNER_CACHE_LIFETIME: Duration = Duration::from_secs(60);
+
+/// How long a number can't be linked to the session of another owner after an erasure. By then, no process caches the
+/// former owner. Includes 30 seconds for the erasure's own transaction and for clocks that differ.
+pub const HANDOVER_TIME: Duration = Duration::from_secs(OWNER_CACHE_LIFETIME.as_secs() + 30);
 
 /// The deployment's own number, or another one that a session can be paired with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +61,17 @@ pub struct NumberState {
     /// The session that the number was linked to until its owner erased it. The number stays reserved for this owner
     /// until an admin assigns it to another one or releases it.
     pub reserved_for: Option<SessionId>,
+    /// The session that the number was linked to until its owner erased it, also after an admin released the number.
+    pub former_owner: Option<FormerOwner>,
+}
+
+/// The last owner of a number that is linked to no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormerOwner {
+    /// The erased session.
+    pub session_id: SessionId,
+    /// When it was erased.
+    pub erased_at: Timestamp,
 }
 
 /// A registered number as stored. Missing credentials are those of the number in the deployment's parameters.

@@ -1,6 +1,12 @@
 //! The rules of pairing: which session can be linked to which number, and which text is an attempt to pair.
 
-use crate::domain::{id::SessionId, number::NumberState, pairing::PairingAttempt, session::Session, time::Timestamp};
+use crate::domain::{
+    id::SessionId,
+    number::{HANDOVER_TIME, NumberState},
+    pairing::PairingAttempt,
+    session::Session,
+    time::Timestamp,
+};
 
 /// Why a pairing attempt was rejected, as a sentence for the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +31,11 @@ pub enum PairingRefusal {
     /// The number's former owner erased their session, and no admin has released the number since.
     #[error("This WhatsApp number is reserved for its former owner. Ask an administrator to release it.")]
     Reserved,
+    /// The number's former owner erased their session a moment ago. Messages can still be stored for that session.
+    #[error(
+        "This WhatsApp number had another owner until a moment ago. Send the text of the QR code again in two minutes."
+    )]
+    HandedOver,
     /// The number has no owner, and no admin has approved the session.
     #[error("This WhatsApp number has no owner yet. Ask an administrator to assign it to you.")]
     NotApproved,
@@ -48,13 +59,14 @@ pub enum PairingDecision {
     Link,
 }
 
-/// Decides what to do with a pairing attempt, sent at `sent_at` to the number `phone_number_id`.
+/// Decides at `now` what to do with a pairing attempt, sent at `sent_at` to the number `phone_number_id`.
 ///
 /// Only the session's current or last code makes a text a pairing attempt. Anyone can know a session's ID, but only its
 /// owner a code. A session can be linked to the number that its QR code leads to, if all of this holds:
 ///
 /// - The number is the deployment's own or registered.
 /// - It isn't linked to, assigned to, or reserved for another owner.
+/// - No other owner erased their session with the number within [`HANDOVER_TIME`].
 /// - It is assigned to or reserved for this owner, or an admin has approved the session, or pairing is open.
 pub fn decide(
     attempt: &PairingAttempt,
@@ -63,6 +75,7 @@ pub fn decide(
     number: &NumberState,
     policy: PairingPolicy,
     sent_at: Timestamp,
+    now: Timestamp,
 ) -> PairingDecision {
     let is_current = session.pairing_code.as_ref() == Some(&attempt.code);
     let is_last = session.last_pairing_code.as_ref() == Some(&attempt.code);
@@ -77,6 +90,9 @@ pub fn decide(
         || session.is_approved
         || policy.is_open;
     let is_valid = is_current && session.qr_expires_at.is_some_and(|expires_at| sent_at <= expires_at);
+    let is_handed_over = number
+        .former_owner
+        .is_some_and(|former| former.session_id != session.id && now.since(former.erased_at) < HANDOVER_TIME);
     let refusal = if is_other(number.assigned_to) {
         PairingRefusal::OtherOwner
     } else if is_other(number.linked_to) {
@@ -91,6 +107,8 @@ pub fn decide(
         PairingRefusal::NotApproved
     } else if !is_valid {
         PairingRefusal::Expired
+    } else if is_handed_over {
+        PairingRefusal::HandedOver
     } else {
         return PairingDecision::Link;
     };

@@ -81,7 +81,7 @@ impl Body {
     ///
     /// 400 for a body with content. A caller who puts `sessionId` into the body of a `GET` would otherwise not notice.
     pub fn none(&self) -> Result<(), ApiError> {
-        let text = self.text().unwrap_or("?").trim_ascii();
+        let text = without_bom(self.text().unwrap_or("?")).trim_ascii();
         if matches!(text, "" | "null") {
             return Ok(());
         }
@@ -99,9 +99,7 @@ impl Body {
     }
 
     fn members(&self) -> Result<Map<String, Value>, ApiError> {
-        let text = self.text()?;
-        // RFC 8259 lets parsers ignore a byte order mark.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = without_bom(self.text()?);
         if text.trim_ascii().is_empty() {
             return Err(ApiError::new(ErrorCode::InvalidJson, "The body is empty: send a JSON object"));
         }
@@ -214,6 +212,11 @@ impl JsonObject {
     }
 }
 
+/// Removes a byte order mark. RFC 8259 lets parsers ignore it.
+fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 fn joined(path: &str, field: &str) -> String {
     if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
 }
@@ -290,7 +293,7 @@ mod tests {
     #[test]
     fn requests_without_a_body_accept_an_empty_one_only() {
         let none = |body: &[u8]| Body::new(body.to_vec()).none();
-        for empty in [&b""[..], b" \n", b"{}", b"null", b"{ }"] {
+        for empty in [&b""[..], b" \n", b"{}", b"null", b"{ }", b"\xef\xbb\xbf", b"\xef\xbb\xbf{}"] {
             assert!(none(empty).is_ok());
         }
         assert!(sentence(none(br#"{"sessionId": "x"}"#).unwrap_err()).contains("it takes no body"));

@@ -70,6 +70,8 @@ impl Route {
 /// Returns the route of a path for any method; `None` for an unknown path. A path without variables takes precedence:
 /// `/api/messages/send` isn't a message's.
 pub fn route_of(path: &str) -> Option<&'static Route> {
+    // The webhook is the one path that may end with a slash, which is easily typed into Meta's form.
+    let path = if path.strip_suffix('/') == Some(WEBHOOK.path) { WEBHOOK.path } else { path };
     let exact = ALL.iter().find(|route| route.path == path);
     exact.or_else(|| ALL.iter().find(|route| route.matches(path))).copied()
 }
@@ -166,7 +168,10 @@ mod tests {
         assert_eq!(allow("/api/messages/send").as_deref(), Some("POST"));
         assert_eq!(allow("/api/keys").as_deref(), Some("POST, GET, HEAD"));
         assert_eq!(KEYS.methods(), "POST, GET");
-        for nothing in ["", "/", "/api", "/api/messages/", "/api/messages/a/b", "/api/keys/", "/API/keys"] {
+        assert_eq!(allow("/api/webhook/"), allow("/api/webhook"));
+        for nothing in
+            ["", "/", "/api", "/api/messages/", "/api/messages/a/b", "/api/keys/", "/API/keys", "/api/webhook//"]
+        {
             assert!(route_of(nothing).is_none(), "{nothing}");
         }
     }

@@ -93,11 +93,14 @@ impl Receiver {
                 return Err(error.into());
             }
         };
+        let (pairings, tasks): (Vec<Task>, Vec<Task>) =
+            tasks.into_iter().partition(|task| matches!(task, Task::Pair { .. }));
         let (contact_tasks, tasks): (Vec<Task>, Vec<Task>) =
             tasks.into_iter().partition(|task| matches!(task, Task::Contact { .. }));
         let mut results: Vec<Result<(), StoreError>> = Vec::new();
-        // Contact updates run last: the other tasks may create the contacts' chats.
-        for tasks in [tasks, contact_tasks] {
+        // Pairing runs first: the other messages may be for the session that it links. Contact updates run last: the other
+        // tasks may create the contacts' chats.
+        for tasks in [pairings, tasks, contact_tasks] {
             let run = stream::iter(tasks).map(|task| self.run(task)).buffer_unordered(MAX_CONCURRENT_REQUESTS);
             results.extend(run.collect::<Vec<_>>().await);
         }

@@ -149,6 +149,22 @@ pub async fn qr_code(
     Ok(code)
 }
 
+/// Returns a number of the deployment as it is now: an admin can have changed its phone number.
+async fn current_number(
+    store: &Store,
+    own_number: Option<&BusinessNumber>,
+    id: &str,
+) -> Result<Option<BusinessNumber>, StoreError> {
+    let registered = store.numbers().get(id).await?.map(BusinessNumber::from);
+    Ok(registered.or_else(|| own_number.filter(|own| own.phone_number_id == id).cloned()))
+}
+
+/// Returns the number that a session's QR code leads to, by the code.
+fn number_of_qr(session: &Session, id: &str) -> Option<BusinessNumber> {
+    let display_phone_number = session.qr.as_deref().and_then(number_of_link)?.to_owned();
+    Some(BusinessNumber { phone_number_id: id.to_owned(), display_phone_number })
+}
+
 /// Replaces the QR code of a Cloud API session. The number stays the one that the session was created for.
 async fn rotate_qr(
     store: &Store,
@@ -156,12 +172,14 @@ async fn rotate_qr(
     own_number: Option<&BusinessNumber>,
     session: &Session,
 ) -> Result<(), StoreError> {
-    let display_phone_number = session.qr.as_deref().and_then(number_of_link);
-    let before = session.qr_phone_number_id.as_deref().zip(display_phone_number).map(|(id, display)| BusinessNumber {
-        phone_number_id: id.to_owned(),
-        display_phone_number: display.to_owned(),
-    });
-    if let (Channel::CloudApi, Some(number)) = (session.channel, before.or(own_number.cloned())) {
+    if session.channel != Channel::CloudApi {
+        return Ok(());
+    }
+    let number = match session.qr_phone_number_id.as_deref() {
+        Some(id) => current_number(store, own_number, id).await?.or_else(|| number_of_qr(session, id)),
+        None => own_number.cloned(),
+    };
+    if let Some(number) = number {
         let code = PairingCode::from_random(system.random_uuid());
         let qr = Qr::new(session.id, number, code, system.now());
         store.sessions().rotate_qr(session, &qr).await?;

@@ -1,8 +1,11 @@
 //! Numbers: which session is linked to one, and the registered numbers with their credentials.
 //!
 //! A number's claim is one item. [`Numbers::claim`] links it to a session, [`Numbers::reserve`] turns it into a
-//! reservation, and [`Numbers::put`] and [`Numbers::delete`] release a reservation. All settings are in one partition:
+//! reservation, and [`Numbers::put`] and [`Numbers::delete`] release a reservation. A released reservation stays for a
+//! day, so that pairing knows when the former owner left. All settings are in one partition:
 //! there are few, and they are read together.
+
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
@@ -17,13 +20,16 @@ use super::{
 use crate::domain::{
     ciphertext::Ciphertext,
     id::SessionId,
-    number::{NumberRequest, NumberState, RegisteredNumber},
+    number::{FormerOwner, NumberRequest, NumberState, RegisteredNumber},
     time::Timestamp,
 };
 
 const NUMBER: &str = "number";
 const RESERVATION: &str = "number_reservation";
 const NUMBER_SETTINGS: &str = "number_settings";
+
+/// How long a released reservation is kept. Pairing needs it for [`HANDOVER_TIME`](crate::domain::number::HANDOVER_TIME).
+const RELEASED_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Attempts to change a number while its claim changes.
 const ROUNDS: usize = 10;
@@ -51,6 +57,22 @@ struct Claim {
     waba_id: Option<String>,
     #[serde(default)]
     reserved_for: Option<SessionId>,
+    #[serde(default)]
+    reserved_at: Option<Timestamp>,
+    #[serde(default)]
+    released_at: Option<Timestamp>,
+}
+
+impl Claim {
+    /// Returns the session that the number is reserved for, unless an admin has released the number.
+    fn reserved_for(&self) -> Option<SessionId> {
+        self.reserved_for.filter(|_| self.released_at.is_none())
+    }
+
+    fn former_owner(&self) -> Option<FormerOwner> {
+        let (session_id, erased_at) = self.reserved_for.zip(self.reserved_at)?;
+        Some(FormerOwner { session_id, erased_at })
+    }
 }
 
 /// A number's claim and settings as read.
@@ -67,7 +89,8 @@ impl NumberItems {
             is_known: self.is_own || self.settings.is_some(),
             assigned_to: self.settings.as_ref().and_then(RegisteredNumber::session_id),
             linked_to: self.claim.as_ref().and_then(|claim| claim.session_id),
-            reserved_for: self.claim.as_ref().and_then(|claim| claim.reserved_for),
+            reserved_for: self.claim.as_ref().and_then(Claim::reserved_for),
+            former_owner: self.claim.as_ref().and_then(Claim::former_owner),
         }
     }
 }
@@ -78,6 +101,7 @@ fn unchanged(claim: Option<&Claim>) -> Condition {
         None => "attribute_not_exists(pk)".into(),
         Some(claim) => Condition::equals("session_id", claim.session_id)
             .and(Condition::equals("reserved_for", claim.reserved_for))
+            .and(Condition::equals("released_at", claim.released_at))
             .and("attribute_exists(pk)".into()),
     }
 }
@@ -140,6 +164,8 @@ impl Numbers<'_> {
             linked_at: Some(self.0.system.now()),
             waba_id: None,
             reserved_for: None,
+            reserved_at: None,
+            released_at: None,
         };
         let put = item::write(NUMBER, &Key::number(phone_number_id), &claim)?;
         let assigned = Condition::equals("session_id", read.settings.as_ref().and_then(RegisteredNumber::session_id));
@@ -229,13 +255,10 @@ impl Numbers<'_> {
         for _ in 0..ROUNDS {
             let claim = self.claim_of(phone_number_id).await?;
             if claim.as_ref().is_some_and(|claim| claim.session_id.is_some()) {
-                return Ok(if self.get(phone_number_id).await?.is_some() {
-                    NumberChange::Linked
-                } else {
-                    NumberChange::Missing
-                });
+                return Ok(NumberChange::Linked);
             }
-            let settings = if claim.is_none() { "attribute_exists(pk)".into() } else { Condition::none() };
+            let is_reserved = claim.as_ref().and_then(Claim::reserved_for).is_some();
+            let settings = if is_reserved { Condition::none() } else { "attribute_exists(pk)".into() };
             let actions = vec![
                 self.0.delete_action(&Key::number_settings(phone_number_id), settings),
                 self.release_or_check(phone_number_id, claim.as_ref()),
@@ -251,13 +274,16 @@ impl Numbers<'_> {
         Err(StoreError::Contention { operation: OPERATION })
     }
 
-    /// Returns the action that deletes a reservation, or that requires the claim to stay as it was read.
+    /// Returns the action that releases a reservation, or that requires the claim to stay as it was read.
     fn release_or_check(self, phone_number_id: &str, claim: Option<&Claim>) -> TransactWriteItem {
         let key = Key::number(phone_number_id);
-        match claim {
-            Some(claim) if claim.session_id.is_none() => self.0.delete_action(&key, unchanged(Some(claim))),
-            claim => self.0.update_action(UpdateBuilder::new(&key).condition(unchanged(claim))),
-        }
+        let update = UpdateBuilder::new(&key).condition(unchanged(claim));
+        let now = self.0.system.now();
+        self.0.update_action(if claim.and_then(Claim::reserved_for).is_some() {
+            update.set("released_at", now).set("expires_at", now.after(RELEASED_LIFETIME).seconds())
+        } else {
+            update
+        })
     }
 
     /// Returns a number.

@@ -78,8 +78,9 @@ impl Sessions<'_> {
             let number =
                 self.0.numbers().read(found.remove(&claim_key), found.remove(&settings_key), message.is_own_number)?;
             let state = number.state();
+            let now = self.0.system.now();
             let (actions, outcome) =
-                match decide(attempt, &session, message.phone_number_id, &state, policy, message.sent_at) {
+                match decide(attempt, &session, message.phone_number_id, &state, policy, message.sent_at, now) {
                     PairingDecision::OrdinaryMessage => return Ok(Pairing::OrdinaryMessage),
                     PairingDecision::Refuse(reason) => {
                         let refuse = unchanged(attempt, &session).set("pairing_error", reason.to_string());

@@ -79,6 +79,12 @@ impl TestApp {
         self.set_attribute(&format!("SESSION#{session_id}"), "SESSION", attribute, value).await;
     }
 
+    /// Makes the last erasure of a session with the deployment's own number long ago.
+    pub async fn end_handover(&self) {
+        let pk = format!("NUMBER#{}", self.ready.phone_number_id);
+        self.set_attribute(&pk, "NUMBER", "reserved_at", "2020-01-01T00:00:00.000Z").await;
+    }
+
     async fn dynamodb(&self, operation: &str, request: &Value) -> Value {
         let target = format!("DynamoDB_20120810.{operation}");
         let authorization = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, \

@@ -2,9 +2,16 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::{number::BusinessNumber, pairing::PairingCode, session::Qr};
+use crate::domain::{
+    number::{BusinessNumber, FormerOwner, OWNER_CACHE_LIFETIME},
+    pairing::PairingCode,
+    session::Qr,
+};
 
 const NUMBER: &str = "106540352242922";
+
+/// When attempts are received.
+const NOW: i64 = 1_300;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds).unwrap()
@@ -41,7 +48,7 @@ fn decide_with(
     sent_at: i64,
 ) -> PairingDecision {
     let attempt = PairingAttempt { session_id: session.id, code: code(random) };
-    decide(&attempt, session, phone_number_id, number, policy, at(sent_at))
+    decide(&attempt, session, phone_number_id, number, policy, at(sent_at), at(NOW))
 }
 
 fn ada() -> Option<SessionId> {
@@ -122,6 +129,30 @@ fn number_of_another_owner_links_no_session() {
     }
 }
 
+fn erased(session_id: Option<SessionId>, erased_at: i64) -> Option<FormerOwner> {
+    session_id.map(|session_id| FormerOwner { session_id, erased_at: at(erased_at) })
+}
+
+#[test]
+fn number_passes_to_another_owner_only_after_the_handover_time() {
+    let handed_over = PairingDecision::Refuse(PairingRefusal::HandedOver);
+    let first = NOW - i64::try_from(HANDOVER_TIME.as_secs()).unwrap();
+    for assigned_to in [None, ada()] {
+        let decide = |of, erased_at| {
+            let number = NumberState { assigned_to, former_owner: erased(of, erased_at), ..known() };
+            decide_about(&session(), &number)
+        };
+        for erased_at in [first + 1, NOW - 1, NOW, NOW + 5] {
+            assert_eq!(decide(bob(), erased_at), handed_over, "{erased_at}");
+            assert_eq!(decide(ada(), erased_at), PairingDecision::Link, "the former owner needs not wait");
+        }
+        for erased_at in [0, first - 1, first] {
+            assert_eq!(decide(bob(), erased_at), PairingDecision::Link, "{erased_at}");
+        }
+    }
+    assert!(HANDOVER_TIME > OWNER_CACHE_LIFETIME);
+}
+
 #[test]
 fn replaced_or_expired_code_links_no_session() {
     let expired = PairingDecision::Refuse(PairingRefusal::Expired);
@@ -144,8 +175,11 @@ proptest! {
         is_known: bool, is_approved: bool, is_open: bool, is_connected: bool, is_right_number: bool,
         random in 0_u128..3, sent_at in 1_250_i64..1_350,
         assigned_to in holder(), linked_to in holder(), reserved_for in holder(),
+        erased_by in holder(), erased_at in 1_100_i64..1_350,
     ) {
-        let number = NumberState { is_known, assigned_to, linked_to, reserved_for };
+        let number = NumberState {
+            is_known, assigned_to, linked_to, reserved_for, former_owner: erased(erased_by, erased_at),
+        };
         let session = Session { is_approved, is_connected, ..session() };
         let phone_number_id = if is_right_number { NUMBER } else { "1" };
         let holders = [assigned_to, linked_to, reserved_for];
@@ -153,6 +187,7 @@ proptest! {
             PairingDecision::Link => {
                 prop_assert!(is_known && is_right_number && !is_connected && random == 1 && sent_at <= 1_300);
                 prop_assert!(!holders.contains(&bob()));
+                prop_assert!(erased_by != bob() || erased_at <= NOW - 90);
                 prop_assert!(is_approved || is_open || holders.contains(&ada()));
             }
             PairingDecision::Refuse(_) => prop_assert!(!is_connected && random < 2),

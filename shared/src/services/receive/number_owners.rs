@@ -3,16 +3,12 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use crate::{
-    domain::{system::System, time::Timestamp},
+    domain::{number::OWNER_CACHE_LIFETIME, system::System, time::Timestamp},
     store::{NumberOwner, Store, StoreError},
 };
-
-/// How long an owner is cached.
-const LIFETIME: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
 pub(super) struct NumberOwners {
@@ -39,7 +35,7 @@ impl NumberOwners {
         let now = self.system.now();
         if let Ok(cached) = self.cached.lock()
             && let Some(cached) = cached.get(phone_number_id)
-            && now.since(cached.read_at) < LIFETIME
+            && now.since(cached.read_at) < OWNER_CACHE_LIFETIME
         {
             return Ok(Some(cached.owner.clone()));
         }
