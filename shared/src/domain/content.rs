@@ -20,10 +20,13 @@ use serde_json::{Map, Value, json};
 
 pub use self::error::ContentError;
 use self::object::{NO_LIMIT, Object, Read, one_of};
-use crate::domain::message::{MessageType, TEXT_LIMIT, readable_text};
+use crate::domain::{
+    id::MAX_ID_BYTES,
+    message::{MessageType, TEXT_LIMIT, readable_text},
+};
 
 /// The maximum length of a message ID, Qasid's or WhatsApp's, in characters.
-const MESSAGE_ID_LIMIT: usize = 512;
+const MESSAGE_ID_LIMIT: usize = MAX_ID_BYTES;
 
 /// The maximum number of contact cards in a message (Meta, *Contacts messages*).
 const CONTACTS_LIMIT: usize = 257;

@@ -12,8 +12,9 @@ use crate::domain::{identity::Identity, time::Timestamp};
 /// second chat.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f6e_5c1d_9a0b_4c53_8f6e_71a5_1dc0_a51d);
 
-/// The maximum length of an ID that isn't ours, such as a wamid, in bytes. DynamoDB accepts partition keys of up to 2,048
-/// bytes, and keys contain prefixes and other IDs.
+/// The maximum length of an ID that isn't ours, such as a wamid, in bytes: what WhatsApp, workers, and callers give.
+/// DynamoDB accepts partition keys of up to 2,048 bytes, which contain prefixes and other IDs too. Sort keys, of up to 1,024
+/// bytes, contain a hash of the ID instead.
 pub const MAX_ID_BYTES: usize = 1024;
 
 macro_rules! uuid_ids {

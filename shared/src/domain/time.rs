@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use jiff::fmt::temporal::Pieces;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The last second of a [`Timestamp`]: 9999-12-30T21:59:59Z. `jiff` supports times until a second later, so that it can
@@ -47,6 +48,20 @@ impl Timestamp {
     /// [`Timestamp::MAX`].
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         Self::from_milliseconds(seconds.checked_mul(1000)?)
+    }
+
+    /// Parses an RFC 3339 time. A time of the year 9999 after [`Timestamp::MAX`] is [`Timestamp::MAX`]: clients use it for
+    /// "never".
+    ///
+    /// # Errors
+    ///
+    /// For any other text that [`str::parse`] refuses.
+    pub fn parse_saturating(text: &str) -> Result<Self, ParseTimestampError> {
+        text.parse().or_else(|error| {
+            let pieces = Pieces::parse(text).map_err(|_| ParseTimestampError)?;
+            let is_never = pieces.date().year() == 9999 && pieces.time().is_some() && pieces.offset().is_some();
+            if is_never { Ok(Self::MAX) } else { Err(error) }
+        })
     }
 
     fn saturating(milliseconds: i64) -> Self {
@@ -261,6 +276,36 @@ mod tests {
             ["9999-12-30T22:00:00Z", "9999-12-31T23:59:59.999Z", "10000-01-01T00:00:00Z", "1969-12-31T23:59:59Z"]
         {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_year_9999_is_the_last_timestamp() {
+        let parse = |text| Timestamp::parse_saturating(text).ok();
+        for text in [
+            "9999-12-30T22:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.999Z",
+            "9999-12-31T23:59:59.9999999Z",
+            "9999-12-31T23:59:59+14:00",
+            "9999-12-31T23:59:59-12:00",
+        ] {
+            assert_eq!(parse(text), Some(Timestamp::MAX), "{text}");
+        }
+        let before = "9999-12-30T21:59:59Z";
+        assert_eq!(parse(before), before.parse().ok());
+        for text in [
+            "",
+            "never",
+            "9999",
+            "9999-12-31",
+            "9999-12-31T23:59:59",
+            "9999-13-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "-009999-12-31T23:59:59Z",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

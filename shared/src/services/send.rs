@@ -11,7 +11,7 @@ use crate::{
         chat::{Chat, ChatResponse},
         contact_name::clean_name,
         content::Content,
-        id::{MessageId, SessionId},
+        id::{MAX_ID_BYTES, MessageId, SessionId},
         identity::{Address, AddressError, Recipient},
         message::{Category, Channel, Message, MessageResponse, MessageStatus, MessageType, Reference},
         message_action::Annotations,
@@ -28,10 +28,6 @@ use crate::{
 /// How long to retry while other writers change the chat. Shorter than the function's timeout, so that the caller
 /// receives a response.
 const RETRY_BUDGET: Duration = Duration::from_secs(6);
-
-/// The maximum length of a wamid, in bytes. A longer ID is no stored message's, and DynamoDB rejects keys over 2,048
-/// bytes.
-const WAMID_LIMIT: usize = 1024;
 
 /// The error of a marketing message whose contact opted out while it was pending.
 pub(crate) const WITHHELD: &str = "The contact opted out of marketing messages before this one was sent";
@@ -368,7 +364,7 @@ async fn find_target(store: &Store, session: &Session, id: &str) -> Result<Targe
         None => None,
     };
     // A device's ID can look like Qasid's.
-    if key.is_none() && id.len() <= WAMID_LIMIT {
+    if key.is_none() && id.len() <= MAX_ID_BYTES {
         key = store.messages().find_by_wamid(number, id).await?;
     }
     let found = match key {

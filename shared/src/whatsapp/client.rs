@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::errors::GraphError;
-use crate::domain::{number::is_phone_number_id, whatsapp_error::ErrorClass};
+use crate::domain::{id::MAX_ID_BYTES, number::is_phone_number_id, whatsapp_error::ErrorClass};
 
 /// The timeout of a send request, well under the lease of a claimed message.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,9 +18,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The maximum `Retry-After`. Longer values are reduced to it.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
-
-/// The maximum length of a wamid, in bytes, which is a key in the table.
-const WAMID_LIMIT: usize = 900;
 
 /// The maximum length of the part of a plain text response that an error quotes, in characters.
 const EXCERPT_LIMIT: usize = 200;
@@ -190,7 +187,7 @@ fn send_result(body: &[u8]) -> SendResult {
     // Some resellers return the object without its list.
     let first = |name: &str| response[name].get(0).or(response.get(name)).cloned().unwrap_or_default();
     let (message, contact) = (first("messages"), first("contacts"));
-    match id(&message["id"]).filter(|id| id.len() <= WAMID_LIMIT) {
+    match id(&message["id"]).filter(|id| id.len() <= MAX_ID_BYTES) {
         Some(wamid) => SendResult::Accepted {
             wamid,
             wa_id: id(&contact["wa_id"]),

@@ -33,7 +33,7 @@ impl NewApiKey {
             return Err(ApiError::invalid_field(format!("ownerId may have up to {OWNER_ID_LIMIT} bytes")));
         }
         let valid_until = body.string("expiresAt")?.map(|text| {
-            let time = text.parse().ok().filter(|time: &Timestamp| *time > now);
+            let time = Timestamp::parse_saturating(text).ok().filter(|time| *time > now);
             let message = "expiresAt must be a time in the future, like 2027-11-23T12:00:00Z";
             time.ok_or_else(|| ApiError::invalid_field(message))
         });

@@ -1,7 +1,7 @@
 //! Dry runs of auto-reply rules, as requests contain them.
 
 use crate::{
-    domain::caller::Caller,
+    domain::{caller::Caller, time::Timestamp},
     http::{ApiError, Body},
     services::auto_reply::DryRun,
 };
@@ -10,7 +10,7 @@ impl DryRun {
     /// Parses `{"sessionId", "text", "at"?, "chatId"?}`. 404 for a session of another owner.
     pub fn read(body: &Body, caller: &Caller) -> Result<Self, ApiError> {
         let body = body.object(&["sessionId", "text", "at", "chatId"])?;
-        let at = body.string("at")?.map(str::parse).transpose();
+        let at = body.string("at")?.map(Timestamp::parse_saturating).transpose();
         let chat_id = body.string("chatId")?.map(str::parse).transpose();
         let session_id = body.session_id()?;
         let text = body.required("text")?.to_owned();

@@ -115,7 +115,8 @@ fn not_blank(text: Option<&str>) -> Option<&str> {
 }
 
 fn read_time(text: &str) -> Result<Timestamp, ApiError> {
-    text.parse().map_err(|_| ApiError::invalid_field("validUntil must be a time like 2026-11-23T12:00:00Z"))
+    let invalid = |_| ApiError::invalid_field("validUntil must be a time like 2026-11-23T12:00:00Z");
+    Timestamp::parse_saturating(text).map_err(invalid)
 }
 
 fn read_category(word: &str) -> Result<Category, ApiError> {

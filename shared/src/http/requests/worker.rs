@@ -6,16 +6,13 @@ use serde_json::Value;
 
 use crate::{
     domain::{
-        caller::Caller, contact_name::clean_name, identity::Address, profile::Profile, time::Timestamp,
-        worker::WorkerOutcome,
+        caller::Caller, contact_name::clean_name, id::MAX_ID_BYTES, identity::Address, profile::Profile,
+        time::Timestamp, worker::WorkerOutcome,
     },
     http::{ApiError, Body, JsonObject},
     services::worker::{ClaimRequest, ReceiveRequest, SettleRequest},
     whatsapp::{DeviceMessage, Peer, from_device, replace_lone_surrogates},
 };
-
-/// The maximum length of the id that a device gives a message, in bytes.
-const ID_LIMIT: usize = 1024;
 
 /// The maximum length of the reason that a worker gives for a failure, in characters.
 const REASON_LIMIT: usize = 1000;
@@ -62,7 +59,7 @@ impl SettleRequest {
         let lease = body.required("lease")?.parse().map_err(|_| invalid("lease must be a UUID"))?;
         let outcome = match (body.object("sent", &["id"])?, body.object("failed", &["reason"])?) {
             (Some(sent), None) => {
-                let id = sent.string("id")?.filter(|id| (1..=ID_LIMIT).contains(&id.len()));
+                let id = sent.string("id")?.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()));
                 let id = id.ok_or_else(|| invalid("sent.id must have 1 to 1024 bytes"))?;
                 WorkerOutcome::Sent { id: id.to_owned() }
             }
@@ -87,7 +84,7 @@ impl ReceiveRequest {
         let object = body.typed_object(RECEIVED)?;
         let session_id = caller.session(object.session_id()?)?;
         let id = object.required("id")?;
-        if id.len() > ID_LIMIT {
+        if id.len() > MAX_ID_BYTES {
             return Err(ApiError::invalid_field("id must have 1 to 1024 bytes"));
         }
         let from_me = object.boolean("fromMe")?.unwrap_or_default();

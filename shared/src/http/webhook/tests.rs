@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         chat::Chat,
-        id::SessionId,
+        id::{MAX_ID_BYTES, SessionId},
         inbound::{Inbound, InboundBatch},
         inbox::{ChatFilter, ChatList, MessageList},
         message_action::Annotations,
@@ -325,7 +325,7 @@ fn check_responses(
 fn check_event(event: WebhookEvent) {
     let is_id = |id: &String| id.len() <= 20 && id.bytes().all(|byte| byte.is_ascii_digit());
     assert!(event.phone_number_id.as_ref().is_none_or(is_id) && event.waba_id.as_ref().is_none_or(is_id));
-    assert!(event.wamid.as_ref().is_none_or(|wamid| wamid.len() <= 900) && event.field.len() <= 100);
+    assert!(event.wamid.as_ref().is_none_or(|wamid| wamid.len() <= MAX_ID_BYTES) && event.field.len() <= 100);
     let stored = StoredEvent {
         id: Uuid::nil(),
         at: event.at(),
@@ -349,7 +349,7 @@ fn check(update: Update) {
         Update::Message(received) => check_message(*received),
         Update::Status(status, _) => {
             assert_eq!(status.at.after(DAY).to_string().len(), 24);
-            assert!(status.wamid.len() <= 900);
+            assert!(status.wamid.len() <= MAX_ID_BYTES);
             let stored = serde_json::to_string(&status).unwrap();
             assert!(stored.len() < ITEM_LIMIT / 4, "a status has {} bytes", stored.len());
             assert_eq!(*status, serde_json::from_str(&stored).unwrap());

@@ -94,7 +94,7 @@ fn only_the_message_id_is_required() {
     ] {
         assert_eq!(accepted(body), ("w".to_owned(), wa_id, user_id, None), "{body}");
     }
-    let long = json!({"messages": [{"id": "w".repeat(901)}]}).to_string();
+    let long = json!({"messages": [{"id": "w".repeat(MAX_ID_BYTES + 1)}]}).to_string();
     assert!(matches!(send_result(long.as_bytes()), SendResult::Failed(_)), "a wamid is a key");
 }
 

@@ -3,8 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use super::json::{Object, WAMID_LIMIT};
-use crate::domain::message::{BODY_LIMIT, MessageType, readable_text, shortened};
+use super::json::Object;
+use crate::domain::{
+    id::MAX_ID_BYTES,
+    message::{BODY_LIMIT, MessageType, readable_text, shortened},
+};
 
 /// The maximum size of a reaction's emoji, in bytes. The longest ones, families with skin tones, have about 40.
 const EMOJI_LIMIT: usize = 128;
@@ -53,7 +56,7 @@ fn parse_as(type_name: &str, message: &Object<'_>) -> Content {
     let limit = if content.kind == MessageType::Reaction { EMOJI_LIMIT } else { BODY_LIMIT };
     content.body = content.body.map(|body| shortened(body, limit));
     // An item's key contains the target.
-    content.target = content.target.filter(|target| target.len() <= WAMID_LIMIT);
+    content.target = content.target.filter(|target| target.len() <= MAX_ID_BYTES);
     content
 }
 

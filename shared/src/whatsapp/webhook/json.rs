@@ -4,10 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Value, value::RawValue};
 
-use crate::domain::{number::is_phone_number_id, time::Timestamp};
-
-/// The maximum length of a wamid, in bytes. DynamoDB allows 1,024 for a sort key, which has a prefix.
-pub(super) const WAMID_LIMIT: usize = 900;
+use crate::domain::{id::MAX_ID_BYTES, number::is_phone_number_id, time::Timestamp};
 
 /// A JSON object with unparsed fields.
 #[derive(Default)]
@@ -72,7 +69,7 @@ impl<'a> Object<'a> {
     pub(super) fn wamid(&self, key: &str) -> Result<String, &'static str> {
         match self.string(key) {
             None => Err("missing id"),
-            Some(id) if id.len() > WAMID_LIMIT => Err("id too long"),
+            Some(id) if id.len() > MAX_ID_BYTES => Err("id too long"),
             Some(id) => Ok(id),
         }
     }

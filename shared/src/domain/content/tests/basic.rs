@@ -227,7 +227,7 @@ fn reactions_are_validated() {
     let reaction = json!({"type": "reaction", "reaction": {"message_id": "wamid.1", "emoji": "👍"}});
     assert_eq!(accepts(&reaction).body.as_deref(), Some("👍"));
     assert_eq!(accepts(&with(&reaction, "/reaction/emoji", json!(""))).body, None);
-    limits_text(&reaction, "/reaction/message_id", 512);
+    limits_text(&reaction, "/reaction/message_id", 1024);
     rejects(&without(&reaction, "/reaction/emoji"), "reaction.emoji is required");
     rejects(&without(&reaction, "/reaction/message_id"), "reaction.message_id is required");
     let sentence = "reaction.emoji must be one emoji, or empty to remove the reaction";
@@ -249,9 +249,9 @@ fn replies_are_validated() {
     let content = read_value(&typed).unwrap().unwrap();
     assert_eq!((content.reply_to.as_deref(), content.json), (Some("wamid.1"), image()));
 
-    assert!(read_value(&reply(json!({"message_id": "w".repeat(512)}))).is_ok());
-    let sentence = "context.message_id has 513 characters: WhatsApp allows up to 512";
-    rejects(&reply(json!({"message_id": "w".repeat(513)})), sentence);
+    assert!(read_value(&reply(json!({"message_id": "w".repeat(1024)}))).is_ok());
+    let sentence = "context.message_id has 1025 characters: WhatsApp allows up to 1024";
+    rejects(&reply(json!({"message_id": "w".repeat(1025)})), sentence);
     assert_eq!(read_value(&reply(Value::Null)).unwrap().unwrap().reply_to, None);
     rejects(&reply(json!({})), "context.message_id is required");
     rejects(&reply(json!({"message_id": ""})), "context.message_id is required");
@@ -298,7 +298,7 @@ fn pins_are_validated() {
     let pin = json!({"type": "pin", "pin": {"type": "pin", "message_id": "wamid.1", "expiration_days": 30}});
     assert_eq!(accepts(&pin).kind, MessageType::Pin);
     accepts(&json!({"type": "pin", "pin": {"type": "unpin", "message_id": "wamid.1"}}));
-    limits_text(&pin, "/pin/message_id", 512);
+    limits_text(&pin, "/pin/message_id", 1024);
     accepts(&with(&pin, "/pin/expiration_days", json!("1")));
     for days in [json!(0), json!(31), json!(1.5), json!("x"), json!("")] {
         let sentence = "pin.expiration_days must be a whole number from 1 to 30";

@@ -1,7 +1,10 @@
 //! Sizes, numbers, and bytes beyond what Meta documents.
 
 use super::*;
-use crate::domain::message::{BODY_LIMIT, CONTENT_LIMIT};
+use crate::domain::{
+    id::MAX_ID_BYTES,
+    message::{BODY_LIMIT, CONTENT_LIMIT},
+};
 
 #[test]
 fn a_message_with_a_time_that_does_not_exist_is_an_event_and_its_neighbors_are_messages() {
@@ -86,7 +89,7 @@ fn long_members_are_shortened_and_the_type_stays() {
         let content: Value = serde_json::from_str(&content).unwrap();
         assert_eq!((&content["type"], &content["context"]["id"]), (&json!(kind), &json!("q")));
         if let Some(action) = message.action {
-            assert!(action.target.len() <= 900 && format!("{:?}", action.kind).len() < 200_000);
+            assert!(action.target.len() <= MAX_ID_BYTES && format!("{:?}", action.kind).len() < 200_000);
         }
     }
 }
@@ -119,11 +122,11 @@ fn an_id_that_is_no_number_of_meta_is_not_used() {
 
 #[test]
 fn a_long_id_is_an_event_without_it() {
-    for length in [900, 901, 100_000] {
+    for length in [MAX_ID_BYTES, MAX_ID_BYTES + 1, 100_000] {
         let id = "w".repeat(length);
         let updates = updates(&body(&json!([text(&id), text("b")]))).unwrap();
         match &updates[0] {
-            Update::Message(received) => assert!(length <= 900 && received.message.wamid == id),
+            Update::Message(received) => assert!(length <= MAX_ID_BYTES && received.message.wamid == id),
             Update::Event(event) => assert!(event.reason == Some("id too long") && event.wamid.is_none()),
             other => panic!("{other:?}"),
         }
