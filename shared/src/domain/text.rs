@@ -4,26 +4,27 @@ use icu_casemap::{CaseMapper, CaseMapperBorrowed};
 use icu_normalizer::{
     ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed, properties::CanonicalCombiningClassMapBorrowed,
 };
-use icu_properties::{CodePointSetData, CodePointSetDataBorrowed, props::DefaultIgnorableCodePoint};
+use icu_properties::{
+    CodePointSetData, CodePointSetDataBorrowed,
+    props::{Dash, DefaultIgnorableCodePoint},
+};
+
+use crate::domain::digit::ascii_digit;
 
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 const NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
 const CASE: CaseMapperBorrowed<'static> = CaseMapper::new();
 const INVISIBLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+const DASHES: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<Dash>();
 const COMBINING_CLASS: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombiningClassMapBorrowed::new();
-
-/// The zeros of the decimal digits that keyboards of other scripts type. The digits 1 to 9 follow each zero.
-const ZEROS: [char; 16] = [
-    '\u{0660}', '\u{06f0}', '\u{07c0}', '\u{0966}', '\u{09e6}', '\u{0a66}', '\u{0ae6}', '\u{0b66}', '\u{0be6}',
-    '\u{0c66}', '\u{0ce6}', '\u{0d66}', '\u{0e50}', '\u{0ed0}', '\u{1040}', '\u{17e0}',
-];
 
 /// Whether letters with different accents are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accents {
     /// `café` and `cafe` are different.
     Distinct,
-    /// `café` and `cafe` are equal, as are Arabic words with and without vowel marks, tatweel, or a hamza on the alef.
+    /// `café` and `cafe` are equal, as are Arabic words with and without vowel marks, tatweel, or the hamza or
+    /// madda of a letter.
     Ignored,
 }
 
@@ -34,16 +35,13 @@ pub enum Accents {
 ///   variation selectors, and the byte order mark; and control characters
 /// - in compatibility form, in which full-width letters are letters (Unicode, *UAX #15*, NFKC)
 /// - in full case folding (*The Unicode Standard*, 3.13), in which `ß` is `ss`, with one `i` for the Turkish `i` and `ı`
-/// - with one apostrophe, one hyphen, and ASCII digits
+/// - with one apostrophe, one double quote, one hyphen, and ASCII digits
 /// - without accents, if they are ignored
 /// - with single spaces, and none at the start and the end
 ///
 /// Normalizing a normalized text changes nothing.
 pub fn normalize(text: &str, accents: Accents) -> String {
-    // The compatibility form of an acute accent on its own, which people type as an apostrophe, is a space with a mark.
-    let apostrophe = |c| if matches!(c, '\u{b4}' | '\u{1ffd}') { '\'' } else { c };
-    let text: String = visible(text).map(apostrophe).collect();
-    let text = CASE.fold_string(&NFKD.normalize(&text)).into_owned();
+    let text = CASE.fold_string(&NFKD.normalize(&with_own_forms(text))).into_owned();
     let mut simplified = String::with_capacity(text.len());
     let mut is_after_i = false;
     for c in NFKD.normalize(&text).chars() {
@@ -76,6 +74,24 @@ pub fn words(normalized: &str) -> String {
     words.join(" ")
 }
 
+/// Returns the visible text, with those characters replaced whose compatibility form is another text than the one they
+/// stand for, or which have none.
+fn with_own_forms(text: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    for c in visible(text) {
+        match c {
+            // An acute accent on its own, which people type as an apostrophe: a space with a mark.
+            '\u{b4}' | '\u{1ffd}' => replaced.push('\''),
+            // Double primes: two single ones.
+            '\u{2033}' | '\u{2036}' => replaced.push('"'),
+            // The keycap 10.
+            '\u{1f51f}' => replaced.push_str("10"),
+            c => replaced.push(c),
+        }
+    }
+    replaced
+}
+
 fn visible(text: &str) -> impl Iterator<Item = char> {
     // Tags are invisible too, but the flags of England and Scotland differ by them only.
     let is_tag = |c: char| ('\u{e0020}'..='\u{e007f}').contains(&c);
@@ -90,16 +106,42 @@ fn visible(text: &str) -> impl Iterator<Item = char> {
 fn simplify(c: char) -> Option<char> {
     match c {
         'ı' => Some('i'),
-        '`' | '\u{2bb}'..='\u{2bd}' | '\u{2018}'..='\u{201b}' | '\u{2032}' => Some('\''),
-        '\u{201c}'..='\u{201f}' | '«' | '»' => Some('"'),
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => Some('-'),
+        // Including the Armenian apostrophe, the Hebrew geresh, and single angle quotation marks.
+        '`'
+        | '\u{2b9}'
+        | '\u{2bb}'..='\u{2bd}'
+        | '\u{55a}'
+        | '\u{5f3}'
+        | '\u{2018}'..='\u{201b}'
+        | '\u{2032}'
+        | '\u{2035}'
+        | '\u{2039}'
+        | '\u{203a}'
+        | '\u{275b}'
+        | '\u{275c}'
+        | '\u{275f}' => Some('\''),
+        // Including the Hebrew gershayim.
+        '\u{2ba}'
+        | '\u{2ee}'
+        | '\u{5f4}'
+        | '\u{201c}'..='\u{201f}'
+        | '«'
+        | '»'
+        | '\u{275d}'
+        | '\u{275e}'
+        | '\u{2760}'
+        | '\u{301d}'..='\u{301f}'
+        | '\u{1f676}'..='\u{1f678}' => Some('"'),
         '\u{20e3}' => None,
-        c if c.is_ascii() => Some(c),
-        c => {
-            let digit = ZEROS.iter().find_map(|zero| (c as u32).checked_sub(*zero as u32).filter(|digit| *digit < 10));
-            Some(digit.and_then(|digit| char::from_digit(digit, 10)).unwrap_or(c))
-        }
+        c if is_hyphen(c) => Some('-'),
+        c => Some(ascii_digit(c).unwrap_or(c)),
     }
+}
+
+/// Returns whether a character is a hyphen or a dash (Unicode, *Dash*), or a bullet that looks like one. Swung and wavy
+/// dashes are not.
+fn is_hyphen(c: char) -> bool {
+    c == '\u{2043}' || (DASHES.contains(c) && !matches!(c, '\u{2053}' | '\u{301c}' | '\u{3030}'))
 }
 
 /// Returns whether a combining mark of this class is an accent or a vowel mark that people leave out: of the Latin,

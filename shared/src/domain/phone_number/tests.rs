@@ -1,5 +1,4 @@
 use proptest::prelude::*;
-use regex::Regex;
 
 use super::*;
 
@@ -291,13 +290,7 @@ fn punctuation_between_digits_is_ignored() {
 }
 
 #[test]
-fn decimal_digits_of_every_script_are_digits() {
-    let every_character: String = ('\0'..=char::MAX).collect();
-    let found: String = every_character.chars().filter_map(ascii_digit).collect();
-    assert_eq!(found, "0123456789".repeat(ZEROS.len()));
-    for digit in Regex::new(r"\p{Nd}").unwrap().find_iter(&every_character) {
-        assert!(digit.as_str().chars().all(|c| ascii_digit(c).is_some()), "{digit:?}");
-    }
+fn digits_of_other_scripts_are_digits() {
     for text in ["+٢٠١٠٠١٢٣٤٥٦٧", "+۲۰۱۰۰۱۲۳۴۵۶۷", "+२०१००१२३४५६७", "+২০১০০১২৩৪৫৬৭", "+２０１００１２３４５６７"]
     {
         assert_eq!(read(text).as_deref(), Ok("201001234567"), "{text}");

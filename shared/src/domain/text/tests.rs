@@ -71,6 +71,29 @@ fn texts_that_look_the_same_are_equal() {
         ("۴۵۶", "456"),
         ("७८९", "789"),
         ("０", "0"),
+        ("༡༢༣", "123"),
+        ("᠑᠒᠓", "123"),
+        ("𞥑𞥒𞥓", "123"),
+        ("꧑꧒꧓", "123"),
+        ("\u{de7}\u{de8}", "12"),
+        ("🔟", "10"),
+        ("at 🔟", "at 10"),
+        ("‚yes‛", "'yes'"),
+        ("‹yes›", "'yes'"),
+        ("❛yes❜", "'yes'"),
+        ("5′", "5'"),
+        ("„yes‟", "\"yes\""),
+        ("«yes»", "\"yes\""),
+        ("❝yes❞", "\"yes\""),
+        ("〝yes〟", "\"yes\""),
+        ("″yes‶", "\"yes\""),
+        ("צה״ל", "צה\"ל"),
+        ("ג׳ירפה", "ג'ירפה"),
+        ("תל־אביב", "תל-אביב"),
+        ("opt⁃out", "opt-out"),
+        ("opt—out", "opt-out"),
+        ("opt⸺out", "opt-out"),
+        ("opt\u{58a}out", "opt-out"),
     ] {
         assert!(same(one, other, Accents::Distinct), "{one} {other}");
         assert!(same(one, other, Accents::Ignored), "{one} {other}");
@@ -106,8 +129,20 @@ fn different_texts_stay_different() {
         ),
         ("ö", "oe"),
         ("1", "2"),
+        ("🔟", "1"),
+        ("1〜2", "1-2"),
     ] {
         assert!(!same(one, other, Accents::Ignored), "{one} {other}");
+    }
+}
+
+#[test]
+fn digits_of_every_script_are_equal() {
+    let digits: Vec<char> = ('\0'..=char::MAX).filter(|c| c.is_numeric() && ascii_digit(*c).is_some()).collect();
+    assert!(digits.len() >= 700, "{}", digits.len());
+    for digit in digits {
+        let ascii = ascii_digit(digit).unwrap().to_string();
+        assert_eq!(normalize(&digit.to_string(), Accents::Distinct), ascii, "U+{:04X}", digit as u32);
     }
 }
 
@@ -115,6 +150,8 @@ fn different_texts_stay_different() {
 fn arabic_spellings_are_equal_without_accents() {
     for (one, other) in [
         ("إيقاف", "ايقاف"),
+        ("مؤمن", "مومن"),
+        ("قائمة", "قايمة"),
         ("آخر", "اخر"),
         ("ٱسم", "اسم"),
         ("مَرْحَبًا", "مرحبا"),
@@ -207,6 +244,12 @@ fn texts() -> impl Strategy<Value = String> {
         '\u{ad}',
         '\u{fe0f}',
         '\u{20e3}',
+        '🔟',
+        '″',
+        '—',
+        '\u{5be}',
+        '❝',
+        '༣',
         '\u{3164}',
         '\u{ffa0}',
         ' ',
@@ -242,7 +285,7 @@ proptest! {
         for form in [NFC.normalize(&text), nfd.normalize(&text)] {
             prop_assert_eq!(&normalize(&form, accents), &normalized, "{:?}", form);
         }
-        let text = text.replace(['\u{b4}', '\u{1ffd}'], "");
+        let text = text.replace(['\u{b4}', '\u{1ffd}', '″', '‶'], "");
         prop_assert_eq!(normalize(&nfkc.normalize(&text), accents), normalize(&text, accents));
     }
 
