@@ -90,6 +90,13 @@ async fn stop_word_blocks_marketing_messages_until_start() {
     assert_eq!((other.status, &other.json["code"]), (409, &json!("idempotency_key_reused")));
     let id = first.json["message"]["id"].as_str().unwrap();
     assert_eq!(app.get(&format!("/api/messages/{id}")).await.json["message"]["category"], "marketing");
+
+    // WhatsApp's time of a STOP has no milliseconds, so it is before that of a grant within the same second.
+    let granted = app.patch(&one, &json!({"consent": {"marketing": "granted"}})).await.json["chat"]["consent"].clone();
+    let granted_at: jiff::Timestamp = granted["since"].as_str().unwrap().parse().unwrap();
+    let second = granted_at.as_second().to_string();
+    app.inbound(&json!({"from": CONTACT, "name": "Mona", "timestamp": second, "text": "STOP"})).await;
+    wait_for_consent(&app, &session_id, "denied", "keyword").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

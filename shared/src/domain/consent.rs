@@ -89,7 +89,7 @@ impl Consent {
     }
 
     /// Returns the decision that applies to marketing messages, with its source: the latest, or a refusal among several
-    /// of the same time.
+    /// of the same second.
     pub fn latest(&self) -> Option<(ConsentSource, ConsentDecision)> {
         let decisions = ConsentSource::ALL.into_iter().filter_map(|source| Some((source, self.of(source)?)));
         decisions.max_by_key(|(_, decision)| decision.rank())
@@ -110,10 +110,21 @@ impl Consent {
         self.consent_keyword.is_some_and(|decision| decision.marketing == MarketingConsent::Denied)
     }
 
-    /// Returns a decision at `now` that applies: if another source's clock is ahead, one just after that source's.
+    /// Returns a decision of the business at `now` that applies: if another source's decision would outweigh it, one just
+    /// after that source's second. It isn't later than it has to be, because it outweighs what follows before its time.
     pub fn next(&self, marketing: MarketingConsent, now: Timestamp) -> ConsentDecision {
-        let after = |(_, latest): (_, ConsentDecision)| now.max(latest.since.after(Duration::from_millis(1)));
-        ConsentDecision { marketing, since: self.latest().map_or(now, after) }
+        let after_own = self.consent_api.map(|own| own.since.after(Duration::from_millis(1)));
+        let decision = ConsentDecision { marketing, since: after_own.map_or(now, |at| now.max(at)) };
+        let others = Self { consent_api: None, ..*self };
+        match others.latest() {
+            Some((_, other)) if other.marketing != marketing && other.rank() > decision.rank() => {
+                let second = other.since.whole_second();
+                let at =
+                    if decision.caution() > other.caution() { second } else { second.after(Duration::from_secs(1)) };
+                ConsentDecision { since: decision.since.max(at), ..decision }
+            }
+            _ => decision,
+        }
     }
 
     /// Returns the later decision of each source.
@@ -140,14 +151,18 @@ impl Consent {
 }
 
 impl ConsentDecision {
-    /// Returns the order of decisions. At the same time, a refusal is the last.
-    fn rank(&self) -> (Timestamp, u8) {
-        let caution = match self.marketing {
+    /// Returns the order of decisions. Within a second, the most cautious is the last: WhatsApp's times are whole
+    /// seconds, so which of the decisions came last isn't known.
+    fn rank(&self) -> (Timestamp, u8, Timestamp) {
+        (self.since.whole_second(), self.caution(), self.since)
+    }
+
+    fn caution(&self) -> u8 {
+        match self.marketing {
             MarketingConsent::Granted => 0,
             MarketingConsent::Unknown => 1,
             MarketingConsent::Denied => 2,
-        };
-        (self.since, caution)
+        }
     }
 }
 
