@@ -127,6 +127,8 @@ async fn name_that_shows_nothing_is_no_name_and_controls_are_removed() {
     // A number that was copied from an address book has invisible marks around it.
     let sent = app.send(&session_id, "\u{202a}+20 100 765-4321\u{202c}", "hello").await.json;
     assert_eq!(sent["chat"]["name"], "+20 100 765-4321");
+    let sent = app.send(&session_id, "https://wa.me/201007654322", "hello").await.json;
+    assert_eq!(sent["chat"]["name"], "+201007654322");
 
     // A message without sender belongs to the only contact.
     let no_sender = json!({"id": "w.4", "timestamp": (now() - 60).to_string()});

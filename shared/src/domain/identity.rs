@@ -6,6 +6,7 @@ mod link;
 use std::fmt;
 
 use crate::domain::{
+    contact_name::clean_name,
     country::Country,
     phone_number::{self, PhoneNumberError, Written, canonical, is_invisible},
 };
@@ -230,6 +231,14 @@ impl Address {
             Self::Phone(digits) => format!("+{digits}"),
             Self::Bsuid(id) | Self::Lid(id) | Self::Group(id) => id.clone(),
         }
+    }
+
+    /// Returns the name of a contact without another one, whose address an API caller wrote as `text`: a phone number as
+    /// written, or the [display name](Self::display_name) of an address that `text` has in another form, such as a link
+    /// or a jid.
+    pub fn name_as_written(&self, text: &str) -> String {
+        let written = clean_name(text).filter(|_| Written::read(text).is_ok());
+        written.unwrap_or_else(|| self.display_name())
     }
 
     /// Returns the jid form for API responses: `201001234567@s.whatsapp.net`, `…@lid`, `…@g.us`. A BSUID has no jid form

@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use crate::{
     domain::{
         chat::{Chat, ChatResponse},
-        contact_name::clean_name,
         content::Content,
         id::{MAX_ID_BYTES, MessageId, SessionId},
         identity::{Address, AddressError, Recipient},
@@ -385,7 +384,7 @@ async fn find_target(store: &Store, session: &Session, id: &str) -> Result<Targe
 /// Returns the chat with the message as its last one.
 fn chat_after((request, address): (&SendRequest, &Address), context: &SendContext, message: &Message) -> Chat {
     let chat = context.chat.clone().unwrap_or_else(|| {
-        let name = clean_name(&request.to).unwrap_or_else(|| address.display_name());
+        let name = address.name_as_written(&request.to);
         let chat = Chat::new(context.chat_id, message.session_id, address, name, message.timestamp);
         Chat { saved_name: context.saved_name.clone(), ..chat }
     });

@@ -47,6 +47,30 @@ fn spellings_links_and_jids_of_a_number_are_one_address() {
 }
 
 #[test]
+fn name_of_a_new_contact_is_the_number_as_written_or_else_the_address() {
+    for (text, name) in [
+        ("201001234567", "201001234567"),
+        ("+201001234567", "+201001234567"),
+        ("00201001234567", "00201001234567"),
+        (" +20 (100) 123-4567 ", "+20 (100) 123-4567"),
+        ("\u{202a}+20 100 123 4567\u{202c}", "+20 100 123 4567"),
+        ("+٢٠ ١٠٠ ١٢٣ ٤٥٦٧", "+٢٠ ١٠٠ ١٢٣ ٤٥٦٧"),
+        ("https://wa.me/201001234567", "+201001234567"),
+        ("wa.me/201001234567", "+201001234567"),
+        ("tel:+20-100-123-4567", "+201001234567"),
+        ("whatsapp:+201001234567", "+201001234567"),
+        ("whatsapp://send?phone=201001234567&text=hi", "+201001234567"),
+        ("201001234567@s.whatsapp.net", "+201001234567"),
+        ("201001234567:3@s.whatsapp.net", "+201001234567"),
+        ("888888@lid", "888888"),
+        ("120363041234567890@g.us", "120363041234567890"),
+        ("US.13491208655302741918", "US.13491208655302741918"),
+    ] {
+        assert_eq!(parse(text).unwrap().name_as_written(text), name, "{text}");
+    }
+}
+
+#[test]
 fn default_country_does_not_change_links_and_jids() {
     // With a default country, these digits alone would be a number in New Jersey.
     for text in ["https://wa.me/2015550123", "whatsapp:2015550123", "2015550123@s.whatsapp.net", "+2015550123"] {
