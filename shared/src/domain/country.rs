@@ -12,7 +12,7 @@ pub struct Country(&'static str);
 
 /// The text isn't the code of a country with phone numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an ISO 3166 country code of two letters, such as EG")]
+#[error("not the ISO 3166 code of a country with its own phone numbers, such as EG")]
 pub struct NotACountry;
 
 impl Country {
@@ -68,5 +68,14 @@ mod tests {
             assert_eq!(text.parse::<Country>(), Err(NotACountry), "{text}");
         }
         assert!(serde_json::from_str::<Country>("\"ZZ\"").is_err());
+    }
+
+    /// The codes exist, but these territories use the numbers of other countries, or none.
+    #[test]
+    fn territories_without_phone_numbers_are_refused_for_this_reason() {
+        for text in ["AQ", "BV", "GS", "HM", "PN", "TF", "UM"] {
+            let error = text.parse::<Country>().unwrap_err().to_string();
+            assert_eq!(error, "not the ISO 3166 code of a country with its own phone numbers, such as EG", "{text}");
+        }
     }
 }
