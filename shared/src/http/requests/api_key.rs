@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    domain::{api_key::NAME_LIMIT, cursor::Position, scope::Scope, session::OWNER_ID_LIMIT, time::Timestamp},
+    domain::{
+        api_key::NAME_LIMIT, contact_name::clean_name, cursor::Position, scope::Scope, session::OWNER_ID_LIMIT,
+        time::Timestamp,
+    },
     http::{ApiError, Body, ErrorCode, Query},
     services::api_keys::NewApiKey,
 };
@@ -24,6 +27,7 @@ impl NewApiKey {
         if name.chars().count() > NAME_LIMIT {
             return Err(ApiError::invalid_field(format!("name may have up to {NAME_LIMIT} characters")));
         }
+        let name = clean_name(name).ok_or_else(|| body.invalid("name", "must have a visible character"))?;
         let scopes = scopes(body.value("scopes"))?;
         let owner_id = body.string("ownerId")?.filter(|owner| !owner.trim().is_empty());
         if owner_id.is_none() && !scopes.contains(&Scope::Admin) {
@@ -37,12 +41,7 @@ impl NewApiKey {
             let message = "expiresAt must be a time in the future, like 2027-11-23T12:00:00Z";
             time.ok_or_else(|| ApiError::invalid_field(message))
         });
-        Ok(Self {
-            name: name.to_owned(),
-            owner_id: owner_id.map(str::to_owned),
-            scopes,
-            valid_until: valid_until.transpose()?,
-        })
+        Ok(Self { name, owner_id: owner_id.map(str::to_owned), scopes, valid_until: valid_until.transpose()? })
     }
 }
 
@@ -60,4 +59,26 @@ fn scopes(value: Option<&Value>) -> Result<BTreeSet<Scope>, ApiError> {
 pub fn read_key_page(query: &Query) -> Result<(i32, Option<Position>), ApiError> {
     let limit = query.whole_number("limit", 1..=MAX_LIMIT)?.unwrap_or(MAX_LIMIT);
     Ok((limit.cast_signed(), query.cursor(LIST, Position::from_cursor)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn key_is_shown_under_its_visible_name() {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let read = |name: &str| {
+            let body = json!({"name": name, "ownerId": "ada", "scopes": ["rules"]}).to_string();
+            NewApiKey::read(&Body::new(body.into_bytes()), now)
+                .map(|key| key.name)
+                .map_err(|error| format!("{error:?}"))
+        };
+        assert_eq!(read(" Back\u{202e}office\u{200b} ").as_deref(), Ok("Backoffice"));
+        for name in ["\u{200b}", "\u{301}\u{202e}"] {
+            assert!(read(name).unwrap_err().contains("name must have a visible character"), "{name:?}");
+        }
+    }
 }

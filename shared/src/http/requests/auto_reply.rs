@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     domain::{
         auto_reply::{Clock, Match, Range, RuleFields, Schedule, Trigger, Values, Week, compile, placeholder, zone},
+        contact_name::clean_name,
         content, names,
         text::{Accents, normalize},
     },
@@ -42,6 +43,7 @@ impl RuleFields {
         if name.chars().count() > NAME_LIMIT {
             return Err(ApiError::invalid_field(format!("name must have up to {NAME_LIMIT} characters")));
         }
+        let name = clean_name(name).ok_or_else(|| body.invalid("name", "must have a visible character"))?;
         let trigger = read_trigger(&body)?;
         let schedule = body.object("schedule", &["timeZone", "hours"])?;
         let schedule = schedule.map(|schedule| read_schedule(&schedule)).transpose()?;
@@ -51,7 +53,7 @@ impl RuleFields {
         let reply = body.value("reply").ok_or_else(|| ApiError::missing_field("reply"))?.as_object();
         let reply = reply.ok_or_else(|| ApiError::invalid_field("reply must be an object"))?;
         Ok(Self {
-            name: name.to_owned(),
+            name,
             enabled: body.boolean("enabled")?.unwrap_or(true),
             priority: body.whole_number("priority", 0..=MAX_PRIORITY)?.unwrap_or(0),
             trigger,

@@ -29,7 +29,7 @@ fn refused(change: impl FnOnce(&mut Value)) -> String {
 
 #[test]
 fn defaults_apply_to_missing_fields() {
-    let rule = rule(json!({"name": " Greeting "}));
+    let rule = rule(json!({"name": " Greet\u{202e}ing\u{200b} "}));
     assert_eq!((rule.name.as_str(), rule.enabled, rule.priority, rule.cooldown_seconds), ("Greeting", true, 0, 0));
     assert_eq!(rule.reply, r#"{"text":{"body":"Hello {{name}}"},"type":"text"}"#);
     let row = serde_json::to_value(rule.response()).unwrap();
@@ -58,6 +58,8 @@ fn an_invalid_rule_is_refused_with_the_field_and_the_reason() {
     let cases: Vec<(Change, &str)> = vec![
         (|rule| rule["name"] = json!(" "), "name is required"),
         (|rule| rule["name"] = json!("x".repeat(101)), "name must have up to 100 characters"),
+        (|rule| rule["name"] = json!("\u{200b}"), "name must have a visible character"),
+        (|rule| rule["name"] = json!("\u{301}\u{202e}"), "name must have a visible character"),
         (|rule| rule["enabled"] = json!("yes"), "enabled must be true or false"),
         (|rule| rule["priority"] = json!(1001), "priority must be a whole number from 0 to 1000"),
         (|rule| rule["cooldownSeconds"] = json!(-1), "cooldownSeconds must be a whole number from 0 to 2592000"),
