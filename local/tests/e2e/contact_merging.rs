@@ -179,6 +179,7 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
         phone_number_id: NUMBER.to_owned(),
         addresses: identifiers.to_vec(),
         profile: Profile { name: None, username: Some(at.to_string()) },
+        may_be_copy: false,
         source: None,
         messages: vec![message],
     };

@@ -8,6 +8,53 @@ use crate::test_app::{TestApp, merge, now, text_message};
 
 const CUSTOMER: &str = "201001234567";
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn actions_of_another_contact_or_member_do_not_change_a_message() {
+    let app = TestApp::start().await;
+    app.connect("ada").await;
+    let edit =
+        |target: &str| json!({"original_message_id": target, "message": {"type": "text", "text": {"body": "forged"}}});
+    let from = |mut message: Value, from: &str, group: Option<&str>| {
+        message["from"] = json!(from);
+        if let Some(group) = group {
+            message["group_id"] = json!(group);
+        }
+        message
+    };
+    let (other, group) = ("201009999999", Some("Y2FwaV9ncm91cDox"));
+    let text = |id: &str, at: i64| typed_message(id, at, "text", json!({"body": "true"}));
+    // Before the message, and after it.
+    let foreign = |n: i64| {
+        json!([
+            from(typed_message(&format!("w.e{n}"), 100 + n, "edit", edit("w.1")), other, None),
+            from(
+                typed_message(&format!("w.v{n}"), 100 + n, "revoke", json!({"original_message_id": "w.1"})),
+                other,
+                None
+            ),
+            from(
+                typed_message(&format!("w.r{n}"), 100 + n, "reaction", json!({"message_id": "w.1", "emoji": "👎"})),
+                other,
+                None,
+            ),
+        ])
+    };
+    app.deliver_messages(&foreign(1)).await;
+    app.deliver_messages(&json!([text("w.1", 90), from(text("w.2", 90), CUSTOMER, group)])).await;
+    app.deliver_messages(&foreign(2)).await;
+    app.deliver_messages(&json!([from(typed_message("w.g", 100, "edit", edit("w.2")), other, group)])).await;
+    for id in ["w.1", "w.2"] {
+        let stored = get_message(&app, id).await;
+        assert_eq!((&stored["body"], &stored["edited_at"]), (&json!("true"), &Value::Null), "{id}");
+        assert_eq!((&stored["revoked_at"], &stored["reactions"]), (&Value::Null, &json!([])), "{id}");
+    }
+    let own = from(typed_message("w.h", 110, "edit", edit("w.2")), CUSTOMER, group);
+    app.deliver_messages(&json!([own, typed_message("w.i", 110, "edit", edit("w.1"))])).await;
+    for id in ["w.1", "w.2"] {
+        assert_eq!(get_message(&app, id).await["body"], "forged", "{id}: by its author");
+    }
+}
+
 /// Returns a contact's message of any type.
 pub fn typed_message(id: &str, at: i64, kind: &str, object: Value) -> Value {
     let mut message = json!({"from": CUSTOMER, "id": id, "timestamp": at.to_string(), "type": kind});

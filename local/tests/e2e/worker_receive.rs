@@ -255,3 +255,88 @@ async fn writers_of_groups_and_second_addresses_are_kept() {
     let texts = app.all(&format!("/api/chats/{chat}/messages?order=asc"), "messages").await;
     assert_eq!(texts.len(), 3, "{texts:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_belong_to_one_chat_and_repetitions_link_addresses() {
+    let app = TestApp::start().await;
+    let session_id = connect(&app, "ada").await;
+    let other = json!({"from": "201009999999@s.whatsapp.net"});
+    assert_stored(&receive(&app, &session_id, "D1", json!({"text": "one"})).await);
+    for members in [json!({"text": "two"}), json!({"text": "two", "timestamp": AT + 9})] {
+        let refused = receive(&app, &session_id, "D1", merge(other.clone(), &members)).await;
+        assert_eq!((refused.status, &refused.json["code"]), (409, &json!("id_in_use")), "{}", refused.json);
+    }
+    let own = receive(&app, &session_id, "D1", json!({"text": "three", "fromMe": true})).await;
+    assert_eq!((own.status, &own.json["code"]), (409, &json!("id_in_use")));
+    let edit = json!({"type": "edit", "edit": {"original_message_id": "D1", "message": "forged"}, "timestamp": AT + 9});
+    assert_stored(&receive(&app, &session_id, "E1", merge(other, &edit)).await);
+    let stored = message(&app, &session_id, "D1").await;
+    assert_eq!((&stored["body"], &stored["edited_at"]), (&json!("one"), &Value::Null));
+
+    let hidden = json!({"from": "777777777777@lid", "text": "four"});
+    assert_stored(&receive(&app, &session_id, "L1", hidden.clone()).await);
+    let linked = merge(hidden, &json!({"fromAlt": "201001234567@s.whatsapp.net"}));
+    assert_eq!(receive(&app, &session_id, "L1", linked).await.json["duplicate"], true);
+    let path = format!("/api/chats?sessionId={session_id}");
+    assert_eq!(app.get(&path).await.json["chats"].as_array().unwrap().len(), 2, "the contact's two chats are one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copy_of_a_sent_message_hands_over_its_reactions_edit_and_chat() {
+    let app = TestApp::start().await;
+    let session_id = connect(&app, "ada").await;
+    app.send(&session_id, "+201001234567", "hello").await;
+    let claimed = claim(&app, &session_id, 1).await.remove(0);
+    let hidden = json!({"from": "777777777777@lid"});
+    let copy = merge(hidden.clone(), &json!({"fromMe": true, "text": "hello"}));
+    assert_stored(&receive(&app, &session_id, "S1", copy).await);
+    let reaction = json!({"type": "reaction", "reaction": {"message_id": "S1", "emoji": "👍"}, "timestamp": AT + 1});
+    assert_stored(&receive(&app, &session_id, "R1", merge(hidden.clone(), &reaction)).await);
+    let edit = json!({"type": "edit", "edit": {"original_message_id": "S1", "message": "hi"}, "fromMe": true});
+    assert_stored(&receive(&app, &session_id, "E1", merge(hidden, &edit)).await);
+    assert_eq!(message(&app, &session_id, "S1").await["reactions"][0]["emoji"], "👍");
+    let settled = settle(&app, &claimed, json!({"sent": {"id": "S1"}})).await;
+    assert_eq!(settled.status, 200, "{}", settled.json);
+    let stored = message(&app, &session_id, "S1").await;
+    assert_eq!((&stored["id"], &stored["reactions"][0]["emoji"]), (&claimed["id"], &json!("👍")));
+    assert_eq!((&stored["body"], &stored["original_body"]), (&json!("hi"), &json!("hello")));
+    let chats = app.get(&format!("/api/chats?sessionId={session_id}")).await.json["chats"].clone();
+    assert_eq!(chats.as_array().unwrap().len(), 1, "{chats:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copy_of_a_message_in_flight_is_no_agents_answer() {
+    let app = TestApp::start().await;
+    let session_id = connect(&app, "ada").await;
+    assert_stored(&receive(&app, &session_id, "T1", json!({"text": "hi"})).await);
+    app.send(&session_id, "+201001234567", "hello").await;
+    let claimed = claim(&app, &session_id, 1).await.remove(0);
+    // Later than the send: a time from the future is that of the receipt.
+    let later = 4_000_000_000_i64;
+    let own = json!({"fromMe": true, "text": "hello", "timestamp": later});
+    let answered_at = async || only_chat(&app).await.get("answered_at").cloned();
+    let before = answered_at().await;
+    assert_stored(&receive(&app, &session_id, "S1", own).await);
+    assert_eq!(answered_at().await, before);
+    assert_eq!(settle(&app, &claimed, json!({"sent": {"id": "S1"}})).await.status, 200);
+    assert_eq!(answered_at().await, before);
+
+    // A message of the owner counts once the worker has reported another one.
+    app.send(&session_id, "+201001234567", "again").await;
+    let claimed = claim(&app, &session_id, 1).await.remove(0);
+    let before = answered_at().await;
+    let own = json!({"fromMe": true, "text": "by hand", "timestamp": later});
+    assert_stored(&receive(&app, &session_id, "P1", own).await);
+    assert_eq!(answered_at().await, before);
+    assert_eq!(settle(&app, &claimed, json!({"sent": {"id": "S2"}})).await.status, 200);
+    for pending in app.items("early_echo").await {
+        if pending.get("due_at").is_some() {
+            app.set_item_attribute(&pending, "due_at", "2020-01-01T00:00:00.000Z").await;
+        }
+    }
+    app.wait_until("the owner's message counts", async || {
+        app.run_delivery_schedule().await;
+        answered_at().await != before
+    })
+    .await;
+}

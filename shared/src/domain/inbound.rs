@@ -88,6 +88,9 @@ pub struct InboundBatch {
     /// The source. `None` for live webhook messages. History and standby messages don't change the inbox. An echo
     /// counts as a message by an agent.
     pub source: Option<Source>,
+    /// Whether an echo may be a device's copy of a message that a worker is sending. It doesn't count as an agent's
+    /// message until that is known.
+    pub may_be_copy: bool,
     /// The messages, with unique wamids.
     pub messages: Vec<Inbound>,
 }

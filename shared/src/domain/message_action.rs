@@ -1,12 +1,13 @@
 //! Changes to a message by later messages and receipts: reactions, edits, deletions, and the receipts of a group's
 //! participants. They arrive more than once and in any order, so their own times decide which one applies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::{
+    identity::Address,
     message::{CONTENT_LIMIT, Message, MessageStatus, MessageType, Receipt},
     time::Timestamp,
     whatsapp_error::WhatsAppError,
@@ -17,6 +18,9 @@ const MAX_IDS: usize = 20;
 
 /// The value of [`MessageAction::by`] for the business.
 pub const ME: &str = "me";
+
+/// The value of [`MessageAction::by`] for the contact, and for a group's participant without an address.
+pub const CONTACT: &str = "contact";
 
 /// A message that changes another message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,9 +35,19 @@ pub struct MessageAction {
     pub from_me: bool,
     /// The author: `me`, `contact`, or the identity of a group's participant.
     pub by: String,
+    /// The participant's other identities, such as their LID.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_by: Vec<String>,
     /// The action.
     #[serde(rename = "act")]
     pub kind: ActionKind,
+}
+
+impl MessageAction {
+    /// Returns whether the author has this identity.
+    fn is_by(&self, identity: &str) -> bool {
+        self.by == identity || self.also_by.iter().any(|other| other == identity)
+    }
 }
 
 /// The kind of a message action.
@@ -120,6 +134,9 @@ pub struct Reaction {
     pub at: Timestamp,
     /// The wamids of the author's reactions in the same second.
     pub ids: Vec<String>,
+    /// The author's other identities. See [`MessageAction::also_by`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_by: Vec<String>,
 }
 
 /// The last edit of a message.
@@ -174,12 +191,7 @@ impl Annotations {
     /// changed: an action that was applied before, or that is older than the last one of its kind, changes nothing.
     pub fn apply(&mut self, action: &MessageAction, body: Option<&str>, content: Option<&str>) -> bool {
         match &action.kind {
-            ActionKind::React(emoji) => {
-                let last = self.reactions.get(&action.by).map(|last| (last.at, last.ids.as_slice()));
-                let Some(ids) = ids_if_newer(last, action) else { return false };
-                let reaction = Reaction { emoji: emoji.clone(), at: action.at, ids };
-                self.reactions.insert(action.by.clone(), reaction);
-            }
+            ActionKind::React(emoji) => return self.react(action, emoji.clone()),
             ActionKind::Edit { .. } => {
                 let last = self.edit.as_ref().map(|last| (last.at, last.ids.as_slice()));
                 let Some(ids) = ids_if_newer(last, action) else { return false };
@@ -195,6 +207,27 @@ impl Annotations {
         true
     }
 
+    /// Sets the author's reaction. An author has one reaction, under whichever of their identities they react.
+    fn react(&mut self, action: &MessageAction, emoji: Option<String>) -> bool {
+        let is_authors = |(by, reaction): &(&String, &Reaction)| {
+            action.is_by(by) || reaction.also_by.iter().any(|other| action.is_by(other))
+        };
+        let keys: Vec<String> = self.reactions.iter().filter(is_authors).map(|(by, _)| by.clone()).collect();
+        let last = keys.iter().filter_map(|by| self.reactions.get(by)).max_by_key(|last| last.at);
+        let Some(ids) = ids_if_newer(last.map(|last| (last.at, last.ids.as_slice())), action) else { return false };
+        let mut identities: BTreeSet<String> = action.also_by.iter().chain([&action.by]).cloned().collect();
+        for by in keys {
+            identities.extend(self.reactions.remove(&by).into_iter().flat_map(|reaction| reaction.also_by));
+            identities.insert(by);
+        }
+        // A phone number says more than a LID.
+        let phone = identities.iter().find(|identity| identity.starts_with("phone:"));
+        let by = phone.unwrap_or(&action.by).clone();
+        identities.remove(&by);
+        self.reactions.insert(by, Reaction { emoji, at: action.at, ids, also_by: identities.into_iter().collect() });
+        true
+    }
+
     /// Removes the author's reaction with this wamid, if it is their last one, because WhatsApp could not deliver it.
     /// Returns whether anything changed.
     pub fn withdraw_reaction(&mut self, by: &str, wamid: &str) -> bool {
@@ -206,6 +239,29 @@ impl Annotations {
         reaction.ids.pop();
         reaction.emoji = None;
         true
+    }
+
+    /// Adds the annotations of a copy of `message`, with the text and content that an edit gave the copy. Returns whether
+    /// anything changed. Adding them again changes nothing.
+    pub fn add_from_copy(&mut self, message: &mut Message, copy: &Message, annotations: &Self) -> bool {
+        let before = (self.clone(), message.body.clone(), message.content.clone());
+        for (by, reaction) in &annotations.reactions {
+            if self.reactions.get(by).is_none_or(|own| own.at < reaction.at) {
+                self.reactions.insert(by.clone(), reaction.clone());
+            }
+        }
+        let last = self.edit.as_ref().map(|edit| edit.at);
+        if let Some(edit) = annotations.edit.as_ref().filter(|edit| last.is_none_or(|last| last < edit.at)) {
+            let (original_body, original_content) = match self.edit.take() {
+                Some(before) => (before.original_body, before.original_content),
+                None => (message.body.clone(), message.content.clone()),
+            };
+            self.edit = Some(Edit { at: edit.at, ids: edit.ids.clone(), original_body, original_content });
+            message.content = merged_content(message.content.as_deref(), copy.content.as_deref());
+            message.body.clone_from(&copy.body);
+        }
+        self.revoked_at = self.revoked_at.into_iter().chain(annotations.revoked_at).min();
+        before != (self.clone(), message.body.clone(), message.content.clone())
     }
 
     /// Applies a status of a payment. Returns whether anything changed. The last status counts, whatever the order of
@@ -238,6 +294,34 @@ impl Annotations {
 }
 
 impl Message {
+    /// Returns whether the author of an action may perform it on this message. The caller checks that both are in one
+    /// chat.
+    pub fn allows(&self, action: &MessageAction) -> bool {
+        match action.kind {
+            ActionKind::React(_) => true,
+            // An administrator of a group can delete a member's message.
+            ActionKind::Revoke => self.from_me == action.from_me,
+            ActionKind::Edit { .. } => self.from_me == action.from_me && (self.from_me || self.is_by_author_of(action)),
+        }
+    }
+
+    /// Returns whether the author of an action wrote this message, as far as a group tells them apart.
+    fn is_by_author_of(&self, action: &MessageAction) -> bool {
+        let content = self.content.as_deref().and_then(|content| serde_json::from_str::<Value>(content).ok());
+        let author = content.as_ref().and_then(|content| content.get("author"));
+        let member = |name: &str| author.and_then(|author| author.get(name)).and_then(Value::as_str);
+        let authors = [
+            member("phone").and_then(Address::from_wa_id),
+            member("user_id").and_then(Address::from_user_id),
+            member("lid").and_then(Address::from_lid),
+        ];
+        let mut authors = authors.into_iter().flatten().map(|author| author.identity().to_string()).peekable();
+        match authors.peek() {
+            None => action.by == CONTACT,
+            Some(_) => authors.any(|author| action.is_by(&author)),
+        }
+    }
+
     /// Returns the reaction to another message that this message is, if it was sent through the API and WhatsApp, or a
     /// worker's device, has given it an ID. Its time is the message's own, which follows the order of the chat.
     pub fn own_reaction(&self) -> Option<MessageAction> {
@@ -251,6 +335,7 @@ impl Message {
             at: self.timestamp,
             from_me: true,
             by: ME.to_owned(),
+            also_by: Vec::new(),
             kind: ActionKind::React(self.body.clone()),
         })
     }

@@ -108,6 +108,8 @@ error_codes! {
     LeaseLost 409 "lease_lost",
     /// The message was settled with another outcome.
     AlreadySettled 409 "already_settled",
+    /// Another message of the session has the ID.
+    IdInUse 409 "id_in_use",
     /// The session has the maximum number of rules.
     TooManyAutoReplies 409 "too_many_auto_replies",
     /// The number is linked to a session.

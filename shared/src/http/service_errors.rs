@@ -75,6 +75,7 @@ service_errors! {
         NotAWorkerSession => NotAWorkerSession,
         PairedOverCloudApi => PairedOverCloudApi,
         AlreadySettled => AlreadySettled,
+        IdInUse => IdInUse,
         LeaseLost => LeaseLost;
         Store, Response;
     WorkerSessionError: Connected => SessionConnected; Worker;

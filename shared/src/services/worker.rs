@@ -43,6 +43,9 @@ pub enum WorkerError {
     /// The message was settled with another outcome under the same lease.
     #[error("The message was settled with another outcome under this lease")]
     AlreadySettled,
+    /// Another message of the session has the ID that the device gave this one.
+    #[error("Another message of this session has this id: a message's id must be unique in its session")]
+    IdInUse,
     /// The lease is invalid or has expired.
     #[error("The lease is invalid or has expired. Do not send this message")]
     LeaseLost,

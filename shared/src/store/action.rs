@@ -45,17 +45,20 @@ pub(super) struct Annotated {
 }
 
 impl Messages<'_> {
-    /// Applies an action to the message at `key`. Returns `false` if this number has no such message.
+    /// Applies an action of a chat to the message at `key`. Returns `false` if this number has no such message in this
+    /// chat.
     pub async fn apply_action(
         self,
         phone_number_id: &str,
         key: &MessageKey,
         action: &MessageAction,
+        chat_id: ChatId,
     ) -> Result<bool, StoreError> {
+        if !self.0.chats().are_one(key.chat_id, chat_id).await? {
+            return Ok(false);
+        }
         let annotated = self.annotate(key, |annotations, message| {
-            // Only the sender of a message can edit or delete it.
-            let is_allowed = matches!(action.kind, ActionKind::React(_)) || message.from_me == action.from_me;
-            if !is_allowed || message.phone_number_id != phone_number_id {
+            if !message.allows(action) || message.phone_number_id != phone_number_id {
                 return false;
             }
             let changed = annotations.apply(action, message.body.as_deref(), message.content.as_deref());
@@ -72,30 +75,41 @@ impl Messages<'_> {
         Ok(annotated.before.phone_number_id == phone_number_id)
     }
 
-    /// Applies an action to its target, or stores it as an early update in a chat until the target is known. Applying it
-    /// again changes nothing.
+    /// Applies an action to its target in the same chat, or stores it as an early update until the target is known.
+    /// Applying it again changes nothing. Without `chat_id`, the action's own message has the chat.
     pub async fn apply_or_store_action(
         self,
         phone_number_id: &str,
         action: MessageAction,
         chat_id: Option<ChatId>,
     ) -> Result<(), StoreError> {
-        if self.apply_to_target(phone_number_id, &action).await? {
+        let chat_id = match chat_id {
+            Some(chat_id) => Some(chat_id),
+            None => self.find_by_wamid(phone_number_id, &action.wamid).await?.map(|key| key.chat_id),
+        };
+        let Some(chat_id) = chat_id else { return Ok(()) };
+        if self.apply_to_target(phone_number_id, &action, chat_id).await? {
             return Ok(());
         }
-        let Some(chat_id) = chat_id else { return Ok(()) };
         let early = EarlyAction::new(phone_number_id, action, chat_id, self.0.system.now());
         self.put_early_action(&early).await?;
         // The target may have been stored in between. A target stored later applies its early updates.
-        self.apply_to_target(phone_number_id, &early.action).await.map(drop)
+        self.apply_to_target(phone_number_id, &early.action, chat_id).await.map(drop)
     }
 
     /// Returns whether the target is stored.
-    async fn apply_to_target(self, phone_number_id: &str, action: &MessageAction) -> Result<bool, StoreError> {
-        match self.find_by_wamid(phone_number_id, &action.target).await? {
-            Some(key) => self.apply_action(phone_number_id, &key, action).await,
-            None => Ok(false),
+    async fn apply_to_target(
+        self,
+        phone_number_id: &str,
+        action: &MessageAction,
+        chat_id: ChatId,
+    ) -> Result<bool, StoreError> {
+        for key in self.keys_by_wamid(phone_number_id, &action.target).await? {
+            if self.apply_action(phone_number_id, &key, action, chat_id).await? {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     /// Shows a reaction that was sent through the API on its target once WhatsApp has accepted it, and removes it again
@@ -174,12 +188,9 @@ impl Messages<'_> {
         before: &Message,
         after: &Message,
     ) -> Result<bool, StoreError> {
-        let unchanged = match known {
-            0 => "attribute_exists(pk) AND attribute_not_exists(annotations)".into(),
-            known => Condition::from(("annotations.version = ?", known)),
-        };
-        let mut update =
-            UpdateBuilder::new(&Key::message(key)).set("annotations", item::value(annotations)?).condition(unchanged);
+        let mut update = UpdateBuilder::new(&Key::message(key))
+            .set("annotations", item::value(annotations)?)
+            .condition(has_version(known));
         for (name, old, new) in [("body", &before.body, &after.body), ("content", &before.content, &after.content)] {
             if old != new {
                 update = update.set_or_remove(name, new.as_ref());
@@ -203,5 +214,13 @@ impl Messages<'_> {
             .condition(("last_message_at = ?", before.timestamp))
             .condition(("last_message = ?", shown(before)));
         self.0.update_if("updating a chat's last message", update).await.map(drop)
+    }
+}
+
+/// Requires that a message's annotations have this version.
+pub(super) fn has_version(version: u64) -> Condition {
+    match version {
+        0 => "attribute_exists(pk) AND attribute_not_exists(annotations)".into(),
+        version => ("annotations.version = ?", version).into(),
     }
 }

@@ -11,12 +11,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Applied, Messages, StoreError,
+    action::{annotations, has_version},
+    inbound::MESSAGE,
     item::{self, Item, number, string},
     keys::{Key, due_shard, wamid_pk},
+    transaction::Transaction,
     update::UpdateBuilder,
 };
 use crate::domain::{
-    id::ChatId, message_action::MessageAction, message_key::MessageKey, status_update::StatusUpdate, time::Timestamp,
+    id::ChatId,
+    message::Message,
+    message_action::{Annotations, MessageAction},
+    message_key::MessageKey,
+    status_update::StatusUpdate,
+    time::Timestamp,
 };
 
 /// How long an early update is kept. WhatsApp retries webhooks for 7 days.
@@ -24,6 +32,9 @@ const LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// When an early update is rechecked. The index usually follows within a second.
 const RECHECK_AFTER: Duration = Duration::from_secs(60);
+
+/// Attempts to remove a device's copy of a message while other writers annotate it.
+const ROUNDS: u32 = 20;
 
 pub(super) const EARLY_STATUS: &str = "early_status";
 pub(super) const EARLY_ACTION: &str = "early_action";
@@ -64,6 +75,9 @@ pub struct EarlyEcho {
     pub wamid: String,
     /// The key of the stored message.
     pub message: String,
+    /// Whether the message counts as an agent's only after no worker has reported it.
+    #[serde(default)]
+    pub may_be_copy: bool,
 }
 
 impl EarlyAction {
@@ -126,9 +140,10 @@ impl Messages<'_> {
         phone_number_id: &str,
         wamid: &str,
         message: &MessageKey,
+        may_be_copy: bool,
     ) -> Result<(), StoreError> {
         let (phone_number_id, wamid, message) = (phone_number_id.to_owned(), wamid.to_owned(), message.to_string());
-        let early = EarlyEcho { phone_number_id, wamid, message };
+        let early = EarlyEcho { phone_number_id, wamid, message, may_be_copy };
         self.put_early(EARLY_ECHO, &Key::early_echo(&early.phone_number_id, &early.wamid), &early).await?;
         let early = EarlyUpdate::Echo(early);
         match self.find_message_of(&early).await? {
@@ -165,7 +180,7 @@ impl Messages<'_> {
         match early {
             EarlyUpdate::Status(update) => self.apply_status(key, update).await,
             EarlyUpdate::MessageAction(EarlyAction { phone_number_id, chat_id, until, action }) => {
-                let found = self.apply_action(phone_number_id, key, action).await?;
+                let found = self.apply_action(phone_number_id, key, action, *chat_id).await?;
                 if !found {
                     return Ok(Applied::Missing);
                 }
@@ -175,11 +190,60 @@ impl Messages<'_> {
             EarlyUpdate::Echo(echo) => {
                 let copy = echo.message.parse().ok().filter(|copy: &MessageKey| copy != key);
                 let Some(copy) = copy else { return Ok(Applied::Missing) };
-                let action = self.0.delete_action(&Key::message(&copy), ("from_me = ?", true));
-                self.0.transact("removing a device's copy of a message", vec![action]).await?;
+                self.replace_copy(&copy, key).await?;
                 Ok(Applied::Known)
             }
         }
+    }
+
+    /// Replaces a device's copy of a message by the message at `key`, which gets the copy's reactions, edit, and deletion.
+    /// If the copy is in another chat, both are chats of one contact, and they are merged.
+    async fn replace_copy(self, copy: &MessageKey, key: &MessageKey) -> Result<(), StoreError> {
+        let operation = "removing a device's copy of a message";
+        for attempt in 0..ROUNDS {
+            let Some(item) = self.0.get(operation, &Key::message(copy)).await? else { return Ok(()) };
+            let message: Message = item::read(MESSAGE, item.clone())?;
+            if !message.from_me {
+                return Ok(());
+            }
+            if !self.0.chats().are_one(copy.chat_id, key.chat_id).await? {
+                let (one, other) = (self.0.chats().get(key.chat_id).await?, self.0.chats().get(copy.chat_id).await?);
+                if one.map(|chat| chat.kind) != other.map(|chat| chat.kind) {
+                    return Ok(());
+                }
+                self.0.chats().merge(key.chat_id, copy.chat_id).await?;
+            }
+            let annotations = annotations(item)?;
+            let add = |own: &mut Annotations, target: &mut Message| own.add_from_copy(target, &message, &annotations);
+            self.annotate(key, add).await?;
+            let action = self.0.delete_action(&Key::message(copy), has_version(annotations.version));
+            if let Transaction::Committed = self.0.transact(operation, vec![action]).await? {
+                return Ok(());
+            }
+            self.0.pause(attempt).await;
+        }
+        Err(StoreError::Contention { operation })
+    }
+
+    /// Counts a message that the business sent from a linked device as an agent's, unless a worker may still report it.
+    /// Returns whether that is decided.
+    async fn confirm_echo(self, echo: &EarlyEcho) -> Result<bool, StoreError> {
+        let Ok(key) = echo.message.parse::<MessageKey>() else { return Ok(true) };
+        let Some(chat) = self.0.chats().get(key.chat_id).await? else { return Ok(true) };
+        if self.0.outbox().is_sending_in(&chat).await? {
+            return Ok(false);
+        }
+        let operation = "recording an agent's reply";
+        let set = |update: UpdateBuilder| {
+            let is_latest = ("attribute_not_exists(answered_at) OR answered_at < ?", key.time);
+            update.set("answered_at", key.time).condition("attribute_exists(pk)").condition(is_latest)
+        };
+        self.0.chats().update_live(operation, chat.id, set).await?;
+        let read = |update: UpdateBuilder| {
+            update.set("is_unread", false).set("unread_count", 0).condition(("last_message_at <= ?", key.time))
+        };
+        self.0.chats().update_live(operation, chat.id, read).await?;
+        Ok(true)
     }
 
     /// Returns the message that an early update belongs to.
@@ -230,10 +294,18 @@ impl Messages<'_> {
     pub async fn recheck_early_update(self, key: &Key) -> Result<Option<Applied>, StoreError> {
         let Some(item) = self.0.get("reading an early update", key).await? else { return Ok(None) };
         let mut applied = None;
-        if let Some(early) = EarlyUpdate::read(item)?
-            && let Some(message) = self.find_message_of(&early).await?
-        {
-            applied = Some(self.apply_one(&early, &message).await?);
+        if let Some(early) = EarlyUpdate::read(item)? {
+            if let Some(message) = self.find_message_of(&early).await? {
+                applied = Some(self.apply_one(&early, &message).await?);
+            } else if let EarlyUpdate::Echo(echo) = &early
+                && echo.may_be_copy
+                && !self.confirm_echo(echo).await?
+            {
+                let again = self.0.system.now().after(RECHECK_AFTER);
+                let update = UpdateBuilder::new(key).set("due_at", again).condition("attribute_exists(pk)");
+                self.0.update_if("postponing a recheck", update).await?;
+                return Ok(None);
+            }
         }
         let update = UpdateBuilder::new(key).remove(["due_key", "due_at"]).condition("attribute_exists(pk)");
         self.0.update_if("ending a recheck", update).await?;
@@ -251,7 +323,9 @@ fn in_order(items: Vec<Item>) -> Result<Vec<EarlyUpdate>, StoreError> {
     }
     found.sort_by_cached_key(|(early, received_at)| match early {
         EarlyUpdate::MessageAction(early) => (early.action.at, received_at.clone()),
-        EarlyUpdate::Status(_) | EarlyUpdate::Echo(_) => (Timestamp::MAX, None),
+        // A copy can be in another chat. Its actions belong to this one once the chats are merged.
+        EarlyUpdate::Echo(_) => (Timestamp::MIN, None),
+        EarlyUpdate::Status(_) => (Timestamp::MAX, None),
     });
     Ok(found.into_iter().map(|(early, _)| early).collect())
 }
@@ -268,6 +342,7 @@ mod tests {
             at: Timestamp::from_seconds(at).unwrap(),
             from_me: false,
             by: "contact".to_owned(),
+            also_by: Vec::new(),
             kind: ActionKind::Edit { body: None, content: None },
         };
         let chat_id = "3c1a3c50-5f0d-5d0e-9c7e-0b9e6f7a1c2d".parse().unwrap();

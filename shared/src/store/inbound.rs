@@ -352,7 +352,7 @@ fn unread(batch: &InboundBatch, messages: &[Inbound], shows: bool) -> Unread {
     let count = messages.iter().filter(|message| message.counts_as_unread()).count();
     match batch.source {
         Some(Source::History | Source::Standby) => Unread::Keep,
-        Some(Source::Echo) if shows => Unread::Clear,
+        Some(Source::Echo) if shows && !batch.may_be_copy => Unread::Clear,
         None | Some(Source::Device) if count > 0 => Unread::Add { count },
         _ => Unread::Keep,
     }
@@ -470,7 +470,8 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
     let read = latest(|message| message.opens_window && message.call.is_none()).filter(|_| is_live);
     let is_from_the_future = messages.iter().any(|message| message.is_redated && message.call.is_none());
     let advertised = latest(|message| message.has_referral).filter(|_| is_live);
-    let answer = latest(|message| message.from_me).filter(|_| batch.source == Some(Source::Echo));
+    let is_agents = batch.source == Some(Source::Echo) && !batch.may_be_copy;
+    let answer = latest(|message| message.from_me).filter(|_| is_agents);
     let is_written = |message: &&Inbound| {
         !message.from_me && (message.kind.is_user_authored() || message.kind == MessageType::RequestWelcome)
     };

@@ -28,6 +28,15 @@ impl Chats<'_> {
         Ok(self.get_item(id).await?.map(|(_, chat)| chat))
     }
 
+    /// Returns whether these are the same chat, because it is one or because they were merged.
+    pub async fn are_one(self, one: ChatId, other: ChatId) -> Result<bool, StoreError> {
+        if one == other {
+            return Ok(true);
+        }
+        let (one, other) = (self.get(one).await?, self.get(other).await?);
+        Ok(one.zip(other).is_some_and(|(one, other)| one.id == other.id))
+    }
+
     /// Returns the chat with its item.
     pub(super) async fn get_item(self, id: ChatId) -> Result<Option<(Item, Chat)>, StoreError> {
         let mut id = id;

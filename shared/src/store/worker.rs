@@ -15,6 +15,7 @@ use super::{
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
+    chat::Chat,
     id::SessionId,
     message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageStatus},
     message_key::MessageKey,
@@ -25,6 +26,9 @@ use crate::domain::{
 
 /// Number of keys in a page of the outbox.
 const PAGE: i32 = 500;
+
+/// The number of messages that one claim can return.
+const MAX_CLAIMED: usize = 100;
 
 const WORKER: &str = "worker";
 
@@ -139,6 +143,22 @@ impl Outbox<'_> {
         let keys = keys.iter().map(Key::message).collect();
         let items = self.0.get_all("reading a worker's messages", keys).await?.into_values();
         items.map(|item| item::read::<WorkerMessage>(MESSAGE, item).map(|row| (row.message.key(), row))).collect()
+    }
+
+    /// Returns whether a worker has a lease on one of the chat's last messages.
+    pub async fn is_sending_in(self, chat: &Chat) -> Result<bool, StoreError> {
+        let now = self.0.system.now();
+        let mut next = chat.last_outbound.as_deref().and_then(|link| MessageKey::linked(chat.id, link));
+        for _ in 0..MAX_CLAIMED {
+            let Some(key) = next else { return Ok(false) };
+            let Some(row) = self.worker_messages(vec![key]).await?.remove(&key) else { return Ok(false) };
+            match row.message.status {
+                MessageStatus::Sending if row.lease_until.is_some_and(|until| until > now) => return Ok(true),
+                MessageStatus::Sending | MessageStatus::Pending => next = row.message.predecessor(),
+                _ => return Ok(false),
+            }
+        }
+        Ok(false)
     }
 
     /// Leases a pending message to a worker. Returns the message after the update. Of several concurrent calls, one

@@ -8,7 +8,8 @@ use super::*;
 
 fn action(second: i64, wamid: &str, by: &str, kind: ActionKind) -> MessageAction {
     let at = Timestamp::from_seconds(second).unwrap();
-    MessageAction { target: "t".to_owned(), wamid: wamid.to_owned(), at, from_me: false, by: by.to_owned(), kind }
+    let (target, wamid, by, also_by) = ("t".to_owned(), wamid.to_owned(), by.to_owned(), Vec::new());
+    MessageAction { target, wamid, at, from_me: false, by, also_by, kind }
 }
 
 fn react(second: i64, wamid: &str, emoji: Option<&str>) -> MessageAction {
@@ -124,6 +125,25 @@ proptest! {
         };
         prop_assert_eq!(run(&receipts.0), run(&receipts.1));
     }
+}
+
+#[test]
+fn an_author_has_one_reaction_under_all_their_identities() {
+    let by = |second: i64, wamid: &str, by: &str, also_by: &[&str], emoji: Option<&str>| MessageAction {
+        also_by: also_by.iter().map(|other| (*other).to_owned()).collect(),
+        ..action(second, wamid, by, ActionKind::React(emoji.map(str::to_owned)))
+    };
+    let mut annotations = Annotations::default();
+    assert!(annotations.apply(&by(1, "a", "lid:7", &[], Some("👍")), None, None));
+    assert!(annotations.apply(&by(2, "b", "phone:1", &["lid:7"], Some("❤")), None, None));
+    assert!(annotations.apply(&by(2, "c", "phone:2", &[], Some("🙏")), None, None), "another author");
+    assert!(!annotations.apply(&by(1, "d", "lid:7", &[], None), None, None), "an older one");
+    assert_eq!(annotations.reactions.len(), 2);
+    assert_eq!(annotations.reactions["phone:1"].emoji.as_deref(), Some("❤"));
+    assert!(annotations.apply(&by(3, "e", "lid:7", &[], None), None, None));
+    assert_eq!(annotations.reactions["phone:1"].emoji, None);
+    assert_eq!(annotations.reactions["phone:2"].emoji.as_deref(), Some("🙏"));
+    assert_eq!(annotations.reactions.len(), 2);
 }
 
 fn own(second: i64, wamid: &str, emoji: Option<&str>) -> MessageAction {

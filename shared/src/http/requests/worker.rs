@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     domain::{
-        caller::Caller, contact_name::clean_name, id::MAX_ID_BYTES, identity::Address, profile::Profile,
+        caller::Caller, contact_name::clean_name, id::MAX_ID_BYTES, identity::Address, names, profile::Profile,
         time::Timestamp, worker::WorkerOutcome,
     },
     http::{ApiError, Body, JsonObject},
@@ -59,8 +59,8 @@ impl SettleRequest {
         let lease = body.required("lease")?.parse().map_err(|_| invalid("lease must be a UUID"))?;
         let outcome = match (body.object("sent", &["id"])?, body.object("failed", &["reason"])?) {
             (Some(sent), None) => {
-                let id = sent.string("id")?.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()));
-                let id = id.ok_or_else(|| invalid("sent.id must have 1 to 1024 bytes"))?;
+                let id = sent.string("id")?.filter(|id| is_device_id(id));
+                let id = id.ok_or_else(|| invalid("sent.id must have 1 to 1024 bytes and not be blank"))?;
                 WorkerOutcome::Sent { id: id.to_owned() }
             }
             (None, Some(failed)) => {
@@ -84,7 +84,7 @@ impl ReceiveRequest {
         let object = body.typed_object(RECEIVED)?;
         let session_id = caller.session(object.session_id()?)?;
         let id = object.required("id")?;
-        if id.len() > MAX_ID_BYTES {
+        if !is_device_id(id) {
             return Err(ApiError::invalid_field("id must have 1 to 1024 bytes"));
         }
         let from_me = object.boolean("fromMe")?.unwrap_or_default();
@@ -94,6 +94,9 @@ impl ReceiveRequest {
         if !is_group && !participant.is_empty() {
             return Err(ApiError::invalid_field("participant is for messages of groups: leave it out"));
         }
+        if participant.iter().any(|address| matches!(address, Address::Group(_))) {
+            return Err(ApiError::invalid_field("participant must be the address of a member, not of a group"));
+        }
         let profile = Profile { name: object.string("name")?.and_then(clean_name), ..Profile::default() };
         // The name is the sender's: the contact's, a group member's, or the business's own.
         let (profile, sender) = match (from_me, is_group) {
@@ -102,7 +105,7 @@ impl ReceiveRequest {
             (false, true) if participant.is_empty() && profile.name.is_none() => (profile, None),
             (false, true) => (Profile::default(), Some(Peer { addresses: participant, profile, contact: None })),
         };
-        check_text(&object)?;
+        check_members(&object)?;
         let text = body.text()?;
         let json = text.strip_prefix('\u{feff}').unwrap_or(text);
         let timestamp = read_timestamp(object.value("timestamp"))?;
@@ -154,27 +157,59 @@ fn read_addresses(object: &JsonObject, field: &str, alt: &str) -> Result<Vec<Add
     Ok(addresses)
 }
 
-/// Checks the short form of a text.
-fn check_text(object: &JsonObject) -> Result<(), ApiError> {
-    match object.value("text") {
-        None | Some(Value::String(_)) => Ok(()),
-        Some(Value::Object(text)) if text.get("body").is_some_and(Value::is_string) => Ok(()),
-        Some(_) => Err(ApiError::invalid_field("text must be a string, or an object with a body")),
+fn is_device_id(id: &str) -> bool {
+    !id.trim().is_empty() && id.len() <= MAX_ID_BYTES
+}
+
+/// Checks the fields that messages of every type can have, and the text. The object that `type` names is stored as
+/// `unsupported` if it isn't as WhatsApp has it.
+fn check_members(object: &JsonObject) -> Result<(), ApiError> {
+    let invalid = |message: String| Err(ApiError::invalid_field(message));
+    for field in ["context", "referral"] {
+        match object.value(field) {
+            None | Some(Value::Object(_)) => {}
+            Some(_) => return invalid(format!("{field} must be an object")),
+        }
+    }
+    let context = object.value("context").and_then(Value::as_object);
+    for (name, value) in context.into_iter().flatten() {
+        if matches!(name.as_str(), "id" | "message_id") && !value.is_string() && !value.is_null() {
+            return invalid(format!("context.{name} must be a string"));
+        }
+    }
+    match object.value("errors") {
+        None => {}
+        Some(Value::Array(errors)) if errors.iter().all(Value::is_object) => {}
+        Some(_) => return invalid("errors must be a list of objects".to_owned()),
+    }
+    match (object.string("type")?, object.value("text")) {
+        (_, None) | (None | Some("text"), Some(Value::String(_))) => Ok(()),
+        (None | Some("text"), Some(Value::Object(text))) if text.get("body").is_some_and(Value::is_string) => {
+            object.object("text", &["body", "preview_url"]).map(drop)
+        }
+        (None | Some("text"), Some(_)) => invalid("text must be a string, or an object with a body".to_owned()),
+        (Some(kind), Some(_)) => {
+            let kind = names::displayed(kind);
+            invalid(format!("text is for messages of type text: put the text of this message into {kind}"))
+        }
     }
 }
 
-/// Parses Unix seconds, as a number or a string, or an RFC 3339 time.
+/// Parses Unix seconds, as a number or a string, or an RFC 3339 time. Ignores fractions of Unix seconds.
 fn read_timestamp(value: Option<&Value>) -> Result<Timestamp, ApiError> {
     let timestamp = match value {
         None => return Err(ApiError::missing_field("timestamp")),
-        Some(Value::Number(seconds)) => seconds.as_i64().and_then(Timestamp::from_seconds),
-        Some(Value::String(text)) => match text.parse() {
-            Ok(seconds) => Timestamp::from_seconds(seconds),
-            Err(_) => text.parse().ok(),
-        },
+        Some(Value::Number(seconds)) => unix_seconds(&seconds.to_string()),
+        Some(Value::String(text)) => unix_seconds(text).or_else(|| text.parse().ok()),
         Some(_) => None,
     };
     timestamp.ok_or_else(|| ApiError::invalid_field("timestamp must be in seconds since 1970, or an RFC 3339 time"))
+}
+
+fn unix_seconds(text: &str) -> Option<Timestamp> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_decimal = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    Timestamp::from_seconds(seconds.parse().ok().filter(|_| is_decimal)?)
 }
 
 #[cfg(test)]

@@ -280,6 +280,7 @@ fn check_message(received: ReceivedMessage) {
         phone_number_id: received.phone_number_id,
         addresses: received.peer.addresses,
         profile: received.peer.profile,
+        may_be_copy: false,
         source: received.source,
         messages: vec![message],
     };

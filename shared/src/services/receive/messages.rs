@@ -33,7 +33,8 @@ impl Receiver {
         let count = messages.len();
         let messages = self.without_known(&phone_number_id, source, messages).await?;
         let number = phone_number_id.clone();
-        let batch = InboundBatch { session_id, phone_number_id, addresses, profile, source, messages };
+        let may_be_copy = false;
+        let batch = InboundBatch { session_id, phone_number_id, addresses, profile, source, may_be_copy, messages };
         let receipts = self.store.messages().receive(batch).await?;
         let stored = receipts.stored;
         tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");

@@ -30,23 +30,47 @@ impl Content {
     }
 }
 
-/// Parses the object that `type` names.
-pub(super) fn parse(message: &Object<'_>) -> Content {
-    parse_as(&message.string("type").unwrap_or_default(), message)
+/// The form of a message's JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As WhatsApp's webhooks have it.
+    Webhook,
+    /// As a worker submits it: without `type`, it is a text, and the text can be a string.
+    Device,
 }
 
-/// Parses the content of a message that a linked device received. Without `type`, it is a text. The text can be a
-/// string.
-pub(super) fn parse_device(message: &Object<'_>) -> Content {
-    let type_name = message.string("type").unwrap_or_else(|| "text".to_owned());
-    match message.value("text").filter(|_| type_name == "text") {
-        Some(Value::String(text)) => Content::plain(MessageType::Text, Some(shortened(text, BODY_LIMIT))),
-        _ => parse_as(&type_name, message),
+/// Parses the object that `type` names.
+pub(super) fn parse(message: &Object<'_>, form: Form) -> Content {
+    let default = if form == Form::Device { "text" } else { "" };
+    let type_name = message.string("type").unwrap_or_else(|| default.to_owned());
+    match message.value("text").filter(|_| form == Form::Device && type_name == "text") {
+        Some(Value::String(text)) => text_content(text),
+        _ => parse_as(&type_name, message, form),
     }
 }
 
-fn parse_as(type_name: &str, message: &Object<'_>) -> Content {
-    let mut content = parse_known(type_name, message).unwrap_or_else(|| {
+/// Returns the new message that an edit contains, and its content. Returns `None` if it has no content that can replace
+/// another one.
+pub(super) fn edited<'a>(message: &Object<'a>, form: Form) -> Option<(Object<'a>, Content)> {
+    let edit = message.object("edit")?;
+    if let (Form::Device, Some(Value::String(text))) = (form, edit.value("message")) {
+        return Some((Object::default(), text_content(text)));
+    }
+    let edited = edit.object("message")?;
+    // Doesn't follow nested edits, which would recurse without limit.
+    if edited.string("type").as_deref() == Some("edit") {
+        return None;
+    }
+    let content = parse(&edited, form);
+    (content.kind.is_user_authored() || content.kind == MessageType::Template).then_some((edited, content))
+}
+
+fn text_content(text: String) -> Content {
+    Content::plain(MessageType::Text, Some(shortened(text, BODY_LIMIT)))
+}
+
+fn parse_as(type_name: &str, message: &Object<'_>, form: Form) -> Content {
+    let mut content = parse_known(type_name, message, form).unwrap_or_else(|| {
         let mut content = Content::plain(MessageType::Unsupported, None);
         if let Some(object @ Value::Object(_)) = message.value("unsupported") {
             content.fields.insert("unsupported".to_owned(), object);
@@ -61,7 +85,7 @@ fn parse_as(type_name: &str, message: &Object<'_>) -> Content {
 }
 
 /// Returns `None` for an unknown type, and for an object that lacks a required field.
-fn parse_known(type_name: &str, message: &Object<'_>) -> Option<Content> {
+fn parse_known(type_name: &str, message: &Object<'_>, form: Form) -> Option<Content> {
     let kind = match type_name {
         "text" => MessageType::Text,
         "image" => MessageType::Image,
@@ -97,7 +121,7 @@ fn parse_known(type_name: &str, message: &Object<'_>) -> Option<Content> {
         parse_flow_response(&mut object);
     }
     let body = match kind {
-        MessageType::Edit => edited_body(message),
+        MessageType::Edit => edited(message, form)?.1.body,
         _ => readable_text(kind, &object),
     };
     let target = match kind {
@@ -130,11 +154,4 @@ fn parse_flow_response(interactive: &mut Value) {
         reply.remove("response_json");
         reply.insert("response".to_owned(), response);
     }
-}
-
-/// Returns the new text or caption.
-fn edited_body(message: &Object<'_>) -> Option<String> {
-    let edited = message.object("edit")?.object("message")?;
-    // Doesn't follow nested edits, which would recurse without limit.
-    (edited.string("type").as_deref() != Some("edit")).then(|| parse(&edited).body).flatten()
 }

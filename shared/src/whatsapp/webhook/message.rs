@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use super::{
     Peer, contact_update,
     contacts::{self, Contact},
-    content::{self, Content},
+    content::{self, Content, Form},
     json::Object,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         identity::Address,
         inbound::Inbound,
         message::{CONTENT_LIMIT, MessageStatus, MessageType, shortened},
-        message_action::{ActionKind, ME, MessageAction},
+        message_action::{ActionKind, CONTACT, ME, MessageAction},
         profile::{Profile, Writer},
         time::Timestamp,
         whatsapp_error::WhatsAppError,
@@ -27,9 +27,6 @@ const SHORT: usize = 1024;
 
 /// The maximum depth of content. `serde_json` reads up to 127 levels.
 const MAX_DEPTH: usize = 100;
-
-/// The value of [`MessageAction::by`] for the contact.
-const CONTACT: &str = "contact";
 
 /// A message that a linked device received, or that the business sent from the device.
 #[derive(Debug)]
@@ -59,9 +56,7 @@ pub(super) fn from_contact(raw: &RawValue, contacts: &[Contact]) -> ParsedMessag
     if let Some(group_id) = message.string("group_id") {
         let group = Address::from_group_id(&group_id).ok_or("invalid group id")?;
         let sender = sender.or_else(|| contacts::only(contacts));
-        let by =
-            sender.as_ref().map_or_else(|| CONTACT.to_owned(), |sender| sender.addresses[0].identity().to_string());
-        let inbound = parse(raw, &message, &message, Direction::In { by: &by, author: sender.as_ref() })?;
+        let inbound = parse(raw, &message, &message, Direction::In { author: sender.as_ref() })?;
         let writer = sender.as_ref().and_then(writer);
         return Ok((group_peer(group), Inbound { writer, ..inbound }));
     }
@@ -69,7 +64,7 @@ pub(super) fn from_contact(raw: &RawValue, contacts: &[Contact]) -> ParsedMessag
     let former = || contacts::peer(contact_update::former_addresses(&message)?, &[]);
     let sender = sender.or_else(former).or_else(|| system_contact(&message)).or_else(|| contacts::only(contacts));
     let sender = sender.ok_or("no usable sender")?;
-    let inbound = parse(raw, &message, &message, Direction::In { by: CONTACT, author: None })?;
+    let inbound = parse(raw, &message, &message, Direction::In { author: None })?;
     Ok((sender.clone(), Inbound { writer: writer(&sender), ..inbound }))
 }
 
@@ -121,7 +116,7 @@ pub(super) fn history(raw: &RawValue, thread: &Object<'_>, display_number: Optio
         let status = message.object("history_context").and_then(|context| context.string("status"));
         Direction::Out(history_status(status.as_deref()))
     } else {
-        Direction::In { by: CONTACT, author: None }
+        Direction::In { author: None }
     };
     let inbound = parse(raw, &message, &message, direction)?;
     let writer = writer(&contact).filter(|_| !from_me);
@@ -142,7 +137,10 @@ fn history_status(status: Option<&str>) -> MessageStatus {
 
 /// The direction of a message.
 enum Direction<'a> {
-    In { by: &'a str, author: Option<&'a Peer> },
+    /// From the contact, or from the author of a group's message.
+    In {
+        author: Option<&'a Peer>,
+    },
     Out(MessageStatus),
 }
 
@@ -156,7 +154,7 @@ fn parse(
 ) -> Result<Inbound, &'static str> {
     let wamid = head.wamid("id")?;
     let timestamp = head.timestamp()?;
-    Ok(inbound(raw, (wamid, timestamp), message, content::parse(message), direction))
+    Ok(inbound(raw, (wamid, timestamp), message, Form::Webhook, direction))
 }
 
 /// Parses a message that a linked device received or that the business sent from it.
@@ -169,12 +167,11 @@ pub fn from_device(message: DeviceMessage<'_>) -> Result<Inbound, &'static str> 
     let raw: &RawValue = serde_json::from_str(json).map_err(|_| "the message isn't JSON")?;
     let message = Object::parse(raw).ok_or("the message isn't an object")?;
     let author = sender.as_ref().filter(|_| in_group);
-    let by = author.and_then(|author| author.addresses.first()).map(|address| address.identity().to_string());
     let direction = match from_me {
         true => Direction::Out(MessageStatus::Sent),
-        false => Direction::In { by: by.as_deref().unwrap_or(CONTACT), author },
+        false => Direction::In { author },
     };
-    let inbound = inbound(raw, (id, timestamp), &message, content::parse_device(&message), direction);
+    let inbound = inbound(raw, (id, timestamp), &message, Form::Device, direction);
     Ok(Inbound { writer: sender.as_ref().and_then(writer).filter(|_| !from_me), ..inbound })
 }
 
@@ -182,12 +179,13 @@ fn inbound(
     raw: &RawValue,
     (wamid, timestamp): (String, Timestamp),
     message: &Object<'_>,
-    content: Content,
+    form: Form,
     direction: Direction<'_>,
 ) -> Inbound {
-    let (from_me, by, author, status) = match direction {
-        Direction::In { by, author } => (false, by, author, MessageStatus::Received),
-        Direction::Out(status) => (true, ME, None, status),
+    let content = content::parse(message, form);
+    let (from_me, author, status) = match direction {
+        Direction::In { author } => (false, author, MessageStatus::Received),
+        Direction::Out(status) => (true, None, status),
     };
     let has_referral = message.object("referral").is_some();
     Inbound {
@@ -196,7 +194,10 @@ fn inbound(
         index: 0,
         is_redated: false,
         call: None,
-        action: action(message, &content, &wamid, timestamp, (from_me, by)),
+        action: action(message, form, &content).map(|(target, kind)| {
+            let (by, also_by) = if from_me { (ME.to_owned(), Vec::new()) } else { actor(author) };
+            MessageAction { target, wamid: wamid.clone(), at: timestamp, from_me, by, also_by, kind }
+        }),
         ours: message.string("biz_opaque_callback_data").and_then(|data| data.parse().ok()).filter(|_| from_me),
         content: content_json(message, &content, author),
         kind: content.kind,
@@ -295,23 +296,25 @@ fn author_json(author: &Peer) -> Value {
     json
 }
 
-fn action(
-    message: &Object<'_>,
-    content: &Content,
-    wamid: &str,
-    at: Timestamp,
-    (from_me, by): (bool, &str),
-) -> Option<MessageAction> {
+/// Returns the identities of the author of an action: the first one, and the others.
+fn actor(author: Option<&Peer>) -> (String, Vec<String>) {
+    let addresses = author.map(|author| author.addresses.as_slice()).unwrap_or_default();
+    let mut identities = addresses.iter().map(|address| address.identity().to_string());
+    let by = identities.next().unwrap_or_else(|| CONTACT.to_owned());
+    (by, identities.collect())
+}
+
+/// Returns the target and the kind of the action that a message is.
+fn action(message: &Object<'_>, form: Form, content: &Content) -> Option<(String, ActionKind)> {
     let target = content.target.clone()?;
     let kind = match content.kind {
         MessageType::Reaction => ActionKind::React(content.body.clone()),
         MessageType::Revoke => ActionKind::Revoke,
         MessageType::Edit => {
-            let edited = message.object("edit").and_then(|edit| edit.object("message")).unwrap_or_default();
-            let new = content::parse(&edited);
+            let (edited, new) = content::edited(message, form)?;
             ActionKind::Edit { content: content_json(&edited, &new, None), body: new.body }
         }
         _ => return None,
     };
-    Some(MessageAction { target, wamid: wamid.to_owned(), at, from_me, by: by.to_owned(), kind })
+    Some((target, kind))
 }

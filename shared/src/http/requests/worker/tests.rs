@@ -120,6 +120,81 @@ fn reactions_edits_and_deletions_name_their_target() {
 }
 
 #[test]
+fn an_edit_has_any_form_of_a_message_or_leaves_the_old_text() {
+    let edit = |message: Value| {
+        accepted(json!({"type": "edit", "edit": {"original_message_id": "3EB1", "message": message}})).message
+    };
+    for message in [
+        json!("new"),
+        json!({"text": "new"}),
+        json!({"text": {"body": "new"}}),
+        json!({"type": "text", "text": "new"}),
+        json!({"type": "image", "image": {"caption": "new"}}),
+    ] {
+        let message = edit(message);
+        assert_eq!((message.kind, message.body.as_deref()), (MessageType::Edit, Some("new")));
+        let ActionKind::Edit { body, .. } = message.action.unwrap().kind else { panic!("not an edit") };
+        assert_eq!(body.as_deref(), Some("new"));
+    }
+    for message in [
+        Value::Null,
+        json!({}),
+        json!(5),
+        json!({"image": {"caption": "new"}}),
+        json!({"type": "reaction", "reaction": {"message_id": "3EB2", "emoji": "👍"}}),
+        json!({"type": "revoke", "revoke": {"original_message_id": "3EB2"}}),
+        json!({"type": "edit", "edit": {"original_message_id": "3EB2", "message": "new"}}),
+    ] {
+        let message = edit(message);
+        assert_eq!((message.kind, message.action), (MessageType::Unsupported, None), "{}", message.raw);
+    }
+}
+
+#[test]
+fn fields_of_the_wrong_shape_are_refused_with_their_path() {
+    for (members, expected) in [
+        (json!({"text": "hi", "context": "3EB0"}), "context must be an object"),
+        (json!({"text": "hi", "context": 5}), "context must be an object"),
+        (json!({"text": "hi", "context": []}), "context must be an object"),
+        (json!({"text": "hi", "context": {"id": 5}}), "context.id must be a string"),
+        (json!({"text": "hi", "referral": "x"}), "referral must be an object"),
+        (json!({"text": "hi", "errors": 5}), "errors must be a list of objects"),
+        (json!({"text": "hi", "errors": [5]}), "errors must be a list of objects"),
+        (json!({"type": 5, "text": "hi"}), "type must be a string"),
+        (json!({"text": {"body": "x", "mentions": []}}), "text.mentions is not a field of text"),
+        (json!({"type": "image", "image": {}, "text": "cap"}), "text is for messages of type text"),
+    ] {
+        refused(members, expected);
+    }
+    let group = json!({"from": "120363041234567890@g.us", "text": "hi", "participant": "120363041234567891@g.us"});
+    refused(group, "participant must be the address of a member");
+}
+
+#[test]
+fn unix_seconds_can_have_a_fraction() {
+    for timestamp in [json!(1_749_416_383), json!(1_749_416_383.0), json!(1_749_416_383.5), json!("1749416383.25")] {
+        let at = accepted(json!({"text": "hi", "timestamp": timestamp})).message.timestamp;
+        assert_eq!(at.to_string(), "2025-06-08T20:59:43.000Z");
+    }
+    for timestamp in [json!(1.5e300), json!(1e40), json!("1749416383.x"), json!("1.749e9"), json!(".")] {
+        refused(json!({"text": "hi", "timestamp": timestamp}), "timestamp must be in seconds");
+    }
+}
+
+#[test]
+fn the_id_of_a_sent_message_is_not_blank() {
+    let settle = |id: &str| {
+        let id_of = |_| "0190a5f2-6d4e-7c3b-8a1f-2b3c4d5e6f70";
+        let body = json!({"messageId": id_of(0), "lease": id_of(1), "sent": {"id": id}});
+        SettleRequest::read(&Body::new(body.to_string().into_bytes()))
+    };
+    assert!(settle("3EB0").is_ok() && settle(&"w".repeat(1024)).is_ok());
+    for id in ["", "  ", &"w".repeat(1025)] {
+        assert!(settle(id).is_err(), "{id}");
+    }
+}
+
+#[test]
 fn own_messages_belong_to_the_chat_of_the_contact() {
     for members in [
         json!({"fromMe": true, "text": "hi"}),
@@ -149,6 +224,7 @@ fn members_of_groups_are_authors() {
     assert_eq!(content(&request)["author"]["name"], "Zeina");
     assert_eq!(content(&request)["author"]["phone"], "201001234567");
     let mut reaction = group.clone();
+    reaction.as_object_mut().unwrap().remove("text");
     reaction.as_object_mut().unwrap().extend([
         ("type".to_owned(), json!("reaction")),
         ("reaction".to_owned(), json!({"message_id": "3EB1", "emoji": "👍"})),
