@@ -290,3 +290,28 @@ pub(crate) fn pairing_pk(session_id: SessionId) -> String {
 fn chat_pk(id: ChatId) -> String {
     format!("CHAT#{id}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::MAX_ID_BYTES;
+
+    #[test]
+    fn keys_of_the_longest_id_fit_into_the_table() {
+        let (wamid, session) = ("w".repeat(MAX_ID_BYTES), SessionId::for_owner("ada"));
+        // A worker session's number is the session's ID, which is longer than one of Meta's.
+        let number = session.to_string();
+        let keys = [
+            Key::pairing(session, &wamid),
+            Key::early_status(&number, &wamid, Receipt::Delivered, Some(&"p".repeat(140))),
+            Key::early_action(&number, &wamid, &wamid),
+            Key::early_echo(&number, &wamid),
+            Key::message_time(&number, &wamid),
+            Key::unowned(&number, &wamid),
+        ];
+        for key in keys {
+            assert!(key.pk.len() <= 2048 && key.sk.len() <= 1024, "{key:?}");
+        }
+        assert!(wamid_key(&number, &wamid).len() <= 2048);
+    }
+}
