@@ -181,6 +181,7 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
         profile: Profile { name: None, username: Some(at.to_string()) },
         may_be_copy: false,
         source: None,
+        received_at: None,
         messages: vec![message],
     };
     store.messages().receive(batch).await.unwrap();

@@ -191,7 +191,7 @@ async fn a_call_opens_the_window_and_is_one_message() {
     app.deliver_messages(&json!([text_at("text", customer, &json!((now() - 25 * HOUR).to_string()))])).await;
     assert_eq!(app.send(&session_id, "+201001234567", "too late").await.status, 409);
 
-    // The business's own call opens no window.
+    // An unanswered call by the business opens no window.
     for event in ["connect", "terminate"] {
         deliver_call(&app, call("wacid.own", event, "BUSINESS_INITIATED", &json!({}))).await;
     }

@@ -117,7 +117,8 @@ pub struct Chat {
     /// [`MessageKey::link_from`](crate::domain::message_key::MessageKey::link_from).
     #[serde(default)]
     pub last_outbound: Option<String>,
-    /// When the contact last wrote or called, by WhatsApp's clock: the start of the customer service window.
+    /// When the contact last wrote, called, or accepted a call, by WhatsApp's clock: the start of the customer service
+    /// window.
     #[serde(default)]
     pub last_inbound_at: Option<Timestamp>,
     /// The wamid of the contact's last message. Marking it as read marks all earlier messages as read.
@@ -322,7 +323,7 @@ impl Chat {
     }
 
     /// Returns the end of the customer service window, in which any message can be sent. `None` if the contact has
-    /// neither written nor called yet, so that only WhatsApp knows.
+    /// neither written nor called nor accepted a call yet, so that only WhatsApp knows.
     pub fn window_until(&self) -> Option<Timestamp> {
         self.last_inbound_at.map(|at| at.after(CUSTOMER_SERVICE_WINDOW))
     }

@@ -29,7 +29,7 @@ pub struct Inbound {
     pub content: Option<String>,
     /// The JSON of the message as received.
     pub raw: String,
-    /// The place among the messages of its chat that were received together.
+    /// The place among the updates that were received together.
     pub index: u32,
     /// Whether the business sent the message outside the API.
     pub from_me: bool,
@@ -43,8 +43,8 @@ pub struct Inbound {
     pub call: Option<CallStatus>,
     /// Qasid's key, if the API sent the message.
     pub ours: Option<MessageKey>,
-    /// Whether the message opens the customer service window. Messages and calls by the contact do, and notifications
-    /// from WhatsApp about the contact don't.
+    /// Whether the message opens the customer service window. Messages and calls by the contact do, and calls that the
+    /// contact accepted. Notifications from WhatsApp about the contact don't.
     pub opens_window: bool,
     /// Whether the message came from an ad.
     pub has_referral: bool,
@@ -91,6 +91,8 @@ pub struct InboundBatch {
     /// Whether an echo may be a device's copy of a message that a worker is sending. It doesn't count as an agent's
     /// message until that is known.
     pub may_be_copy: bool,
+    /// When the webhook was received. `None` for a message that a worker hands in, which is received now.
+    pub received_at: Option<Timestamp>,
     /// The messages, with unique wamids.
     pub messages: Vec<Inbound>,
 }

@@ -21,6 +21,7 @@ use crate::{
         pairing_decision::PairingPolicy,
         profile::SavedName,
         system::System,
+        time::Timestamp,
     },
     services::credentials::WebhookApp,
     store::{Applied, Store, StoreError},
@@ -80,6 +81,7 @@ impl Receiver {
     /// - [`ReceiveError::Store`] if at least one update could not be stored. The others are stored, and receiving the
     ///   same body again stores the rest.
     pub async fn receive(&self, body: &[u8], webhook_app: &WebhookApp) -> Result<(), ReceiveError> {
+        let received_at = self.system.now();
         let tasks = match updates(body) {
             Ok(updates) => {
                 if std::str::from_utf8(body).is_err() {
@@ -101,7 +103,8 @@ impl Receiver {
         // Pairing runs first: the other messages may be for the session that it links. Contact updates run last: the other
         // tasks may create the contacts' chats.
         for tasks in [pairings, tasks, contact_tasks] {
-            let run = stream::iter(tasks).map(|task| self.run(task)).buffer_unordered(MAX_CONCURRENT_REQUESTS);
+            let run =
+                stream::iter(tasks).map(|task| self.run(task, received_at)).buffer_unordered(MAX_CONCURRENT_REQUESTS);
             results.extend(run.collect::<Vec<_>>().await);
         }
         self.metrics.write(self.system.now());
@@ -109,10 +112,16 @@ impl Receiver {
         Ok(results.into_iter().collect::<Result<(), StoreError>>()?)
     }
 
-    async fn run(&self, task: Task) -> Result<(), StoreError> {
+    async fn run(&self, task: Task, received_at: Timestamp) -> Result<(), StoreError> {
         match task {
-            Task::Messages(conversation) => self.store_messages(conversation).await,
-            Task::Pair { attempts, received } => self.pair(&attempts, *received).await,
+            Task::Messages(conversations) => {
+                let mut result = Ok(());
+                for conversation in conversations {
+                    result = result.and(self.store_messages(conversation, received_at).await);
+                }
+                result
+            }
+            Task::Pair { attempts, received } => self.pair(&attempts, *received, received_at).await,
             Task::Statuses { updates } => {
                 for (update, key) in updates {
                     self.apply_status(&update, key).await?;

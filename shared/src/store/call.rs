@@ -45,10 +45,16 @@ impl Messages<'_> {
                 }
                 continue;
             };
-            if item.contains_key(CALL_ENDED) {
+            let has_ended = item.contains_key(CALL_ENDED);
+            let before: Message = item::read(MESSAGE, item)?;
+            if call.from_me && call.opens_window {
+                // Before the end is recorded, so that a repetition after a failure opens the window too.
+                let accepted_at = call.timestamp.clamped_to(self.0.system.now());
+                self.open_window(before.chat_id, Some(accepted_at), None).await?;
+            }
+            if has_ended {
                 return Ok(());
             }
-            let before: Message = item::read(MESSAGE, item)?;
             let raw = self.0.put_raw_parts(&before.id.to_string(), &call.raw, self.0.retention).await?;
             let ended = UpdateBuilder::new(&Key::message(&key))
                 .set("content", call.content.as_ref())

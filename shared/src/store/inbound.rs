@@ -209,7 +209,7 @@ impl Messages<'_> {
             Transaction::Committed => {
                 self.0.chats().remember(batch.session_id, resolved);
                 if !shows {
-                    self.open_window(&chat).await?;
+                    self.open_window(chat.id, chat.last_inbound_at, chat.last_inbound_wamid.as_deref()).await?;
                     self.record_agent_reply(&chat).await?;
                 }
                 return Ok(Round::Stored);
@@ -227,14 +227,19 @@ impl Messages<'_> {
 
     /// Opens the customer service window for a message or call that isn't the chat's last, unless a later one has opened
     /// it.
-    async fn open_window(self, chat: &Chat) -> Result<(), StoreError> {
-        let Some(at) = chat.last_inbound_at else { return Ok(()) };
+    pub(super) async fn open_window(
+        self,
+        chat_id: ChatId,
+        at: Option<Timestamp>,
+        wamid: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let Some(at) = at else { return Ok(()) };
         self.0
             .chats()
-            .update_live("opening a customer service window", chat.id, |update| {
+            .update_live("opening a customer service window", chat_id, |update| {
                 update
                     .set("last_inbound_at", at)
-                    .set("last_inbound_wamid", chat.last_inbound_wamid.as_ref())
+                    .set("last_inbound_wamid", wamid)
                     .condition(("attribute_not_exists(last_inbound_at) OR last_inbound_at < ?", at))
             })
             .await
@@ -413,7 +418,7 @@ fn inbound_message(batch: &InboundBatch, chat_id: ChatId, inbound: &Inbound, raw
         error: None,
         to: None,
         timestamp: inbound.timestamp,
-        received_at: Some(now),
+        received_at: Some(batch.received_at.unwrap_or(now)),
         receive_index: inbound.index,
         raw: Some(raw.to_owned()),
         content: inbound.content.clone(),

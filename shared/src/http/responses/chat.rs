@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct ChatDetailResponse {
     #[serde(flatten)]
     chat: ChatResponse,
-    /// When the contact last wrote or called.
+    /// When the contact last wrote, called, or accepted a call.
     last_inbound_at: Option<Timestamp>,
     /// When the customer service window ends. After it, WhatsApp accepts templates only.
     window_until: Option<Timestamp>,

@@ -282,6 +282,7 @@ fn check_message(received: ReceivedMessage) {
         profile: received.peer.profile,
         may_be_copy: false,
         source: received.source,
+        received_at: None,
         messages: vec![message],
     };
     let (chat, rows) = received_rows(&batch, now());

@@ -12,6 +12,7 @@ use crate::{
         message_action::MessageAction,
         message_key::MessageKey,
         status_update::StatusUpdate,
+        time::Timestamp,
     },
     store::{Applied, StoreError},
     telemetry::Metric,
@@ -21,7 +22,11 @@ use crate::{
 impl Receiver {
     /// Stores the messages of a conversation, then applies the updates that arrived before them and the message actions
     /// that they contain.
-    pub(super) async fn store_messages(&self, conversation: Conversation) -> Result<(), StoreError> {
+    pub(super) async fn store_messages(
+        &self,
+        conversation: Conversation,
+        received_at: Timestamp,
+    ) -> Result<(), StoreError> {
         let number = conversation.phone_number_id.as_str();
         let Some(owner) = self.number_owners.get(number).await? else { return self.store_unowned(conversation).await };
         self.number_owners.record_account(number, conversation.waba_id, Some(&owner)).await?;
@@ -32,9 +37,18 @@ impl Receiver {
         let ended_calls: Vec<Inbound> = messages.iter().filter(is_ended).cloned().collect();
         let count = messages.len();
         let messages = self.without_known(&phone_number_id, source, messages).await?;
-        let number = phone_number_id.clone();
+        let (number, received_at) = (phone_number_id.clone(), Some(received_at));
         let may_be_copy = false;
-        let batch = InboundBatch { session_id, phone_number_id, addresses, profile, source, may_be_copy, messages };
+        let batch = InboundBatch {
+            session_id,
+            phone_number_id,
+            addresses,
+            profile,
+            source,
+            may_be_copy,
+            received_at,
+            messages,
+        };
         let receipts = self.store.messages().receive(batch).await?;
         let stored = receipts.stored;
         tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");

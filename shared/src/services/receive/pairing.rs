@@ -2,7 +2,7 @@
 
 use super::Receiver;
 use crate::{
-    domain::pairing::PairingAttempt,
+    domain::{pairing::PairingAttempt, time::Timestamp},
     store::{Pairing, PairingMessage, StoreError},
     whatsapp::ReceivedMessage,
 };
@@ -10,7 +10,12 @@ use crate::{
 impl Receiver {
     /// Handles a message with pairing tokens. The first one that is a code of a session makes it a pairing attempt.
     /// Otherwise, it is an ordinary message.
-    pub(super) async fn pair(&self, attempts: &[PairingAttempt], received: ReceivedMessage) -> Result<(), StoreError> {
+    pub(super) async fn pair(
+        &self,
+        attempts: &[PairingAttempt],
+        received: ReceivedMessage,
+        received_at: Timestamp,
+    ) -> Result<(), StoreError> {
         let number = received.phone_number_id.as_str();
         let message = PairingMessage {
             phone_number_id: number,
@@ -31,6 +36,6 @@ impl Receiver {
             }
             return Ok(());
         }
-        self.store_messages(received.into()).await
+        self.store_messages(received.into(), received_at).await
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     domain::{
         call::CallStatus,
+        identity::Identity,
         inbound::Inbound,
         message::{MessageType, Source},
         message_key::MessageKey,
@@ -22,12 +23,22 @@ const MAX_ADDRESSES: usize = 10;
 
 /// Updates of a webhook that have to be stored together or in order.
 pub(super) enum Task {
-    Messages(Conversation),
-    Pair { attempts: Vec<PairingAttempt>, received: Box<ReceivedMessage> },
-    Statuses { updates: Vec<(StatusUpdate, Option<MessageKey>)> },
+    /// Conversations with one peer, to store one after the other.
+    Messages(Vec<Conversation>),
+    Pair {
+        attempts: Vec<PairingAttempt>,
+        received: Box<ReceivedMessage>,
+    },
+    Statuses {
+        updates: Vec<(StatusUpdate, Option<MessageKey>)>,
+    },
     Payment(PaymentUpdate),
     Event(WebhookEvent),
-    Contact { phone_number_id: String, wamid: Option<String>, update: ContactUpdate },
+    Contact {
+        phone_number_id: String,
+        wamid: Option<String>,
+        update: ContactUpdate,
+    },
 }
 
 /// Messages with one contact from one source.
@@ -50,13 +61,16 @@ impl From<ReceivedMessage> for Conversation {
 /// because a transaction can't write an item twice, and equal events.
 pub(super) fn group(updates: Vec<Update>) -> Vec<Task> {
     let mut tasks: Vec<Task> = Vec::new();
-    let mut conversations: HashMap<String, OpenConversation> = HashMap::new();
+    let mut conversations = Conversations::default();
     let mut statuses: HashMap<String, usize> = HashMap::new();
     let mut contact_updates: HashSet<(String, ContactUpdate)> = HashSet::new();
     let mut events: HashSet<WebhookEvent> = HashSet::new();
-    for update in updates {
+    for (position, update) in updates.into_iter().enumerate() {
         match update {
-            Update::Message(received) => add_message(*received, &mut tasks, &mut conversations),
+            Update::Message(mut received) => {
+                received.message.index = u32::try_from(position).unwrap_or(u32::MAX);
+                conversations.add(*received, &mut tasks);
+            }
             Update::Status(update, key) => {
                 let message = format!("{}#{}", update.phone_number_id, update.wamid);
                 match statuses.get(&message).and_then(|&at| tasks.get_mut(at)) {
@@ -83,53 +97,99 @@ pub(super) fn group(updates: Vec<Update>) -> Vec<Task> {
     tasks
 }
 
-/// A task with messages of a conversation, and the index of each by its wamid.
-struct OpenConversation {
+/// The conversations with one peer: a task, and the indexes of its messages.
+struct PeerConversations {
     task: usize,
+    /// One for each conversation of the task.
+    open: Vec<OpenConversation>,
+}
+
+/// A conversation that can get more messages, and the index of each message by its wamid.
+struct OpenConversation {
+    /// The identity of its first address.
+    identity: Identity,
     messages: HashMap<String, usize>,
+    /// The seconds of its messages.
+    seconds: HashSet<Timestamp>,
     /// The latest time of its messages.
     newest: Timestamp,
 }
 
-fn add_message(
-    received: ReceivedMessage,
-    tasks: &mut Vec<Task>,
-    conversations: &mut HashMap<String, OpenConversation>,
-) {
-    let attempts = pairing_attempts(pairing_text(&received).unwrap_or_default());
-    if !attempts.is_empty() {
-        tasks.push(Task::Pair { attempts, received: Box::new(received) });
-        return;
+/// The tasks of a body with messages.
+#[derive(Default)]
+struct Conversations {
+    peers: Vec<PeerConversations>,
+    /// Indexes of `peers` by number and identity.
+    by_identity: HashMap<(String, Identity), usize>,
+}
+
+impl Conversations {
+    /// Adds a message to the last conversation of its contact and source, unless a later conversation with the peer has
+    /// messages of the same second: within a second, messages are stored in the order of the body.
+    fn add(&mut self, received: ReceivedMessage, tasks: &mut Vec<Task>) {
+        let attempts = pairing_attempts(pairing_text(&received).unwrap_or_default());
+        if !attempts.is_empty() {
+            tasks.push(Task::Pair { attempts, received: Box::new(received) });
+            return;
+        }
+        let keys: Vec<(String, Identity)> = received
+            .peer
+            .addresses
+            .iter()
+            .map(|address| (received.phone_number_id.clone(), address.identity()))
+            .collect();
+        let Some((_, identity)) = keys.first().cloned() else { return };
+        let known = keys.iter().find_map(|key| self.by_identity.get(key).copied());
+        let peer = known.unwrap_or_else(|| {
+            self.peers.push(PeerConversations { task: tasks.len(), open: Vec::new() });
+            tasks.push(Task::Messages(Vec::new()));
+            self.peers.len() - 1
+        });
+        for key in keys {
+            self.by_identity.entry(key).or_insert(peer);
+        }
+        let Some(peer) = self.peers.get_mut(peer) else { return };
+        let Some(Task::Messages(conversations)) = tasks.get_mut(peer.task) else { return };
+        let second = received.message.timestamp.whole_second();
+        let last = (0..peer.open.len())
+            .rev()
+            .find(|&at| peer.open[at].identity == identity && conversations[at].source == received.source)
+            .filter(|&at| conversations[at].peer.addresses.len() <= MAX_ADDRESSES)
+            .filter(|&at| peer.open[at + 1..].iter().all(|later| !later.seconds.contains(&second)));
+        if let Some(at) = last {
+            peer.open[at].add(received, &mut conversations[at]);
+            return;
+        }
+        peer.open.push(OpenConversation {
+            identity,
+            messages: HashMap::from([(received.message.wamid.clone(), 0)]),
+            seconds: HashSet::from([second]),
+            newest: received.message.timestamp,
+        });
+        conversations.push(received.into());
     }
-    let identity = received.peer.addresses[0].identity();
-    let conversation = format!("{}#{identity}#{:?}", received.phone_number_id, received.source);
-    if let Some(open) = conversations.get_mut(&conversation)
-        && let Some(Task::Messages(known)) = tasks.get_mut(open.task)
-        && known.peer.addresses.len() <= MAX_ADDRESSES
-    {
+}
+
+impl OpenConversation {
+    fn add(&mut self, received: ReceivedMessage, known: &mut Conversation) {
         for address in received.peer.addresses {
             if !known.peer.addresses.contains(&address) {
                 known.peer.addresses.push(address);
             }
         }
-        let is_newer = open.newest <= received.message.timestamp;
-        open.newest = open.newest.max(received.message.timestamp);
+        let is_newer = self.newest <= received.message.timestamp;
+        self.newest = self.newest.max(received.message.timestamp);
+        self.seconds.insert(received.message.timestamp.whole_second());
         let (newer, older) = (received.peer.profile, std::mem::take(&mut known.peer.profile));
         known.peer.profile = if is_newer { newer.or(older) } else { older.or(newer) };
-        match open.messages.get(&received.message.wamid).and_then(|&at| known.messages.get_mut(at)) {
+        match self.messages.get(&received.message.wamid).and_then(|&at| known.messages.get_mut(at)) {
             Some(first) => merge_call(first, received.message),
             None => {
-                let index = u32::try_from(known.messages.len()).unwrap_or(u32::MAX);
-                open.messages.insert(received.message.wamid.clone(), known.messages.len());
-                known.messages.push(Inbound { index, ..received.message });
+                self.messages.insert(received.message.wamid.clone(), known.messages.len());
+                known.messages.push(received.message);
             }
         }
-        return;
     }
-    let messages = HashMap::from([(received.message.wamid.clone(), 0)]);
-    let newest = received.message.timestamp;
-    conversations.insert(conversation, OpenConversation { task: tasks.len(), messages, newest });
-    tasks.push(Task::Messages(received.into()));
 }
 
 /// Replaces the start of a call by its end. Both are one message.
@@ -172,7 +232,8 @@ mod tests {
         let (connect, terminate) = (call("connect", 100), call("terminate", 130));
         for calls in [[&connect, &terminate, &terminate], [&terminate, &connect, &connect]] {
             let tasks = tasks("calls", json!({"calls": calls}));
-            let [Task::Messages(conversation)] = &tasks[..] else { panic!() };
+            let [Task::Messages(conversations)] = &tasks[..] else { panic!() };
+            let [conversation] = &conversations[..] else { panic!() };
             let [message] = &conversation.messages[..] else { panic!() };
             assert_eq!(message.call, Some(CallStatus::Missed));
             assert!(message.raw.contains("terminate"));
@@ -194,10 +255,56 @@ mod tests {
         let messages: Vec<Value> = (0..100).map(message).collect();
         let mut stored = 0;
         for task in tasks("messages", json!({"messages": messages})) {
-            let Task::Messages(conversation) = task else { panic!() };
-            assert!(conversation.peer.addresses.len() <= MAX_ADDRESSES + 3);
-            stored += conversation.messages.len();
+            let Task::Messages(conversations) = task else { panic!() };
+            for conversation in conversations {
+                assert!(conversation.peer.addresses.len() <= MAX_ADDRESSES + 3);
+                stored += conversation.messages.len();
+            }
         }
         assert_eq!(stored, 100);
+    }
+
+    /// Returns the wamids of the conversations of the only task, in the order in which they are stored.
+    fn conversations(changes: &[(&str, &str, u32)]) -> Vec<Vec<(String, u32)>> {
+        let changes: Vec<Value> = changes
+            .iter()
+            .map(|(field, id, second)| {
+                let mut message =
+                    json!({"id": id, "timestamp": second.to_string(), "type": "text", "text": {"body": "x"}});
+                let is_echo = *field == "smb_message_echoes";
+                (message["from"], message["to"]) = if is_echo {
+                    (json!("15550783881"), json!("201001234567"))
+                } else {
+                    (json!("201001234567"), json!(null))
+                };
+                let mut value = json!({"metadata": {"phone_number_id": "1065"}});
+                value[if is_echo { "message_echoes" } else { "messages" }] = json!([message]);
+                json!({"field": field, "value": value})
+            })
+            .collect();
+        let tasks = group(updates(json!({"entry": [{"changes": changes}]}).to_string().as_bytes()).unwrap());
+        let is_messages = |task: &Task| matches!(task, Task::Messages(_));
+        let tasks: Vec<Task> = tasks.into_iter().filter(is_messages).collect();
+        let [Task::Messages(conversations)] = &tasks[..] else { panic!() };
+        let wamids = |conversation: &Conversation| {
+            conversation.messages.iter().map(|message| (message.wamid.clone(), message.index)).collect()
+        };
+        conversations.iter().map(wamids).collect()
+    }
+
+    #[test]
+    fn messages_and_echoes_of_one_second_are_stored_in_the_order_of_the_body() {
+        let (inbound, echo) = ("messages", "smb_message_echoes");
+        let wamids = |changes: &[(&str, &str, u32)]| -> Vec<Vec<String>> {
+            let ids = |messages: Vec<(String, u32)>| messages.into_iter().map(|(id, _)| id).collect();
+            conversations(changes).into_iter().map(ids).collect()
+        };
+        assert_eq!(wamids(&[(inbound, "1", 9), (echo, "2", 9), (inbound, "3", 9)]), [["1"], ["2"], ["3"]]);
+        assert_eq!(wamids(&[(echo, "1", 9), (inbound, "2", 9)]), [["1"], ["2"]]);
+        // The times order the messages of different seconds.
+        let apart = wamids(&[(inbound, "1", 9), (echo, "2", 10), (inbound, "3", 11), (echo, "4", 12)]);
+        assert_eq!(apart, [["1", "3"], ["2", "4"]]);
+        let positions = conversations(&[(inbound, "1", 9), (echo, "2", 9), (inbound, "3", 9)]);
+        assert!(positions.iter().flatten().map(|(_, index)| *index).is_sorted_by(|a, b| a < b));
     }
 }

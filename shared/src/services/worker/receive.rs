@@ -58,7 +58,17 @@ pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, Wor
             let is_own = source == Some(Source::Echo) && action.is_none();
             let may_be_copy = is_own && may_be_copy(store, session_id, &addresses).await?;
             let messages = vec![message];
-            let batch = InboundBatch { session_id, phone_number_id, addresses, profile, source, may_be_copy, messages };
+            let received_at = None;
+            let batch = InboundBatch {
+                session_id,
+                phone_number_id,
+                addresses,
+                profile,
+                source,
+                may_be_copy,
+                received_at,
+                messages,
+            };
             let outcome = store.messages().receive(batch).await?;
             for (wamid, key) in &outcome.recheck {
                 store.messages().apply_early_updates(&number, wamid, key).await?;

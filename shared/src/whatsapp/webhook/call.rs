@@ -89,8 +89,9 @@ fn parse_known(
         action: None,
         call: Some(status),
         ours: None,
-        // Meta, *Send messages*, customer service windows: a call by the contact opens it, answered or not.
-        opens_window: !from_me,
+        // Meta, *Send messages*, customer service windows: a call by the contact opens it, answered or not, and so does
+        // the contact when they accept a call.
+        opens_window: !from_me || status == CallStatus::Completed,
         has_referral: false,
         wamid,
     };

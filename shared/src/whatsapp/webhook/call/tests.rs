@@ -95,7 +95,7 @@ fn an_accepted_call_has_its_times_and_duration() {
 }
 
 #[test]
-fn a_call_by_the_business_opens_no_window() {
+fn a_call_by_the_business_opens_the_window_if_the_contact_accepts_it() {
     let fields = json!({"from": BUSINESS, "to": USER, "direction": "BUSINESS_INITIATED"});
     for event in ["connect", "terminate"] {
         let received = received(call(event, &fields));
@@ -105,6 +105,11 @@ fn a_call_by_the_business_opens_no_window() {
         assert!(!message.counts_as_unread());
     }
     assert_eq!(received(call("terminate", &fields)).message.preview(), "[unanswered call]");
+    let mut accepted = fields;
+    accepted["start_time"] = json!("1671644800");
+    let accepted = received(call("terminate", &accepted)).message;
+    assert_eq!((accepted.from_me, accepted.opens_window, accepted.timestamp.seconds()), (true, true, 1_671_644_800));
+    assert!(!accepted.counts_as_unread());
 }
 
 /// Some of Meta's examples have no direction, or the two sides interchanged.
