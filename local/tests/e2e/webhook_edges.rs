@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::test_app::{TestApp, now, text_message};
+use crate::test_app::{TestApp, merge, now, text_message};
 
 const HOUR: i64 = 60 * 60;
 
@@ -315,4 +315,74 @@ async fn a_workers_message_from_the_future_is_dated_by_its_receipt() {
     assert_eq!(chats.len(), 1);
     assert!(seconds(&chats[0]["last_message_at"]) <= now());
     assert_eq!(chats[0]["unread_count"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_the_contact_accepts_opens_the_window() {
+    let (app, session_id) = TestApp::connected().await;
+    let accepted = json!({"status": "COMPLETED", "start_time": (now() - HOUR).to_string(), "duration": 20});
+    for (customer, events) in [
+        ("201001234567", &["connect", "terminate"][..]),
+        ("201001234568", &["terminate", "connect"]),
+        ("201001234569", &["terminate"]),
+    ] {
+        app.deliver_messages(&json!([text_at(customer, customer, &json!((now() - 25 * HOUR).to_string()))])).await;
+        assert_eq!(app.send(&session_id, customer, "too late").await.status, 409);
+        for event in events {
+            let fields = if *event == "connect" {
+                json!({"to": customer, "timestamp": (now() - HOUR - 20).to_string()})
+            } else {
+                merge(json!({"to": customer}), &accepted)
+            };
+            deliver_call(&app, call(&format!("wacid.{customer}"), event, "BUSINESS_INITIATED", &fields)).await;
+        }
+        let chat = chat_of(&app, &session_id, customer).await;
+        let until = seconds(&chat["window_until"]) - now() - 23 * HOUR;
+        assert!((-60..60).contains(&until), "{events:?}: {chat}");
+        assert_eq!((&chat["unread_count"], &chat["last_message"]), (&json!(1), &json!("[call]")));
+        assert_eq!(app.send(&session_id, customer, "thanks for the call").await.status, 200, "{events:?}");
+        let items = app.items("chat").await;
+        assert!(items.iter().any(|chat| chat["last_inbound_wamid"] == customer), "read receipts name the last message");
+    }
+}
+
+fn change(app: &TestApp, field: &str, messages: Value) -> Value {
+    let key = if field == "messages" { field } else { "message_echoes" };
+    app.webhook_field(field, json!({key: messages}))["entry"][0]["changes"][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_and_echoes_of_one_second_keep_the_order_of_the_body() {
+    let (app, session_id) = TestApp::connected().await;
+    let at = json!((now() - 30).to_string());
+    let echo = |id: &str, to: &str| {
+        json!({"from": app.ready.display_phone_number, "to": to, "id": id, "timestamp": at, "type": "text",
+            "text": {"body": id}})
+    };
+    for (customer, order, unread) in [
+        ("201001234567", ["in", "echo", "in"], 1),
+        ("201001234568", ["echo", "in", "in"], 2),
+        ("201001234569", ["in", "in", "echo"], 0),
+    ] {
+        let ids = ["1", "2", "3"].map(|id| format!("{customer}.{id}"));
+        let changes: Vec<Value> = order
+            .iter()
+            .zip(&ids)
+            .map(|(source, id)| match *source {
+                "in" => change(&app, "messages", json!([text_at(id, customer, &at)])),
+                _ => change(&app, "smb_message_echoes", json!([echo(id, customer)])),
+            })
+            .collect();
+        let body =
+            json!({"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": changes}]});
+        app.deliver_webhook(&body).await;
+        app.deliver_webhook(&body).await;
+        let chat = chat_of(&app, &session_id, customer).await;
+        let path = format!("/api/chats/{}/messages?limit=100&order=asc", chat["id"].as_str().unwrap());
+        let listed = app.get(&path).await.json;
+        let listed: Vec<&str> =
+            listed["messages"].as_array().unwrap().iter().map(|message| message["wamid"].as_str().unwrap()).collect();
+        assert_eq!(listed, ids, "{order:?}");
+        assert_eq!(chat["unread_count"], unread, "{order:?}");
+    }
 }
