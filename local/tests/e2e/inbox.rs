@@ -321,3 +321,19 @@ async fn messages_of_one_second_are_listed_and_exported_by_arrival() {
     let page = app.get(&format!("{path}/messages?limit=7")).await.json;
     assert_eq!(page["messages"].as_array().unwrap().len(), 7);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn preview_is_the_message_that_arrives_last_in_a_second() {
+    let (app, session_id) = TestApp::connected().await;
+    for round in 0..3 {
+        let sent = app.send(&session_id, "+201001234567", &format!("question {round}")).await;
+        let sent_at: jiff::Timestamp = sent.json["message"]["timestamp"].as_str().unwrap().parse().unwrap();
+        let answer = text_message(&format!("wamid.{round}"), "201001234567", &format!("answer {round}"));
+        let at = json!({"timestamp": sent_at.as_second().to_string()});
+        app.deliver_messages(&json!([merge(answer, &at)])).await;
+        let chat = all_chats(&app, &format!("sessionId={session_id}")).await.remove(0);
+        assert_eq!((&chat["last_message"], &chat["unread_count"]), (&json!(format!("answer {round}")), &json!(1)));
+        let path = format!("/api/chats/{}/messages?limit=1", chat["id"].as_str().unwrap());
+        assert_eq!(app.get(&path).await.json["messages"][0]["body"], chat["last_message"]);
+    }
+}

@@ -93,7 +93,7 @@ pub struct Chat {
     pub unread_count: u64,
     /// The start of the last message's text, or a placeholder such as `[image]`.
     pub last_message: Option<String>,
-    /// The timestamp of the last message. It never decreases.
+    /// The timestamp of the last message. It decreases only within a second.
     pub last_message_at: Option<Timestamp>,
     /// When the chat was created.
     pub created_at: Timestamp,
@@ -328,9 +328,10 @@ impl Chat {
         self.last_inbound_at.map(|at| at.after(CUSTOMER_SERVICE_WINDOW))
     }
 
-    /// Returns whether a message with this timestamp is the last one of the chat.
+    /// Returns whether a message with this timestamp that arrives now is the last one of the chat. Messages of one second
+    /// are in the order of their arrival, because WhatsApp's times have no fraction.
     pub fn is_latest(&self, timestamp: Timestamp) -> bool {
-        self.last_message_at.is_none_or(|last| last <= timestamp)
+        self.last_message_at.is_none_or(|last| last <= timestamp.end_of_second())
     }
 
     /// Returns the chat as shown in API responses.
@@ -401,5 +402,23 @@ mod tests {
         assert_eq!(chat.window_until(), Some(time("2026-11-27T12:00:00Z")));
         chat.last_inbound_at = Some(Timestamp::MAX);
         assert_eq!(chat.window_until().unwrap().to_string(), "9999-12-30T21:59:59.999Z");
+    }
+
+    #[test]
+    fn message_that_arrives_last_in_a_second_is_the_latest() {
+        let now = time("2026-11-26T12:00:00.760Z");
+        let session_id = SessionId::for_owner("ada");
+        let address = Address::Phone("201001234567".to_owned());
+        let id = ChatId::for_identity(session_id, &address.identity());
+        let mut chat = Chat::new(id, session_id, &address, "Ada".to_owned(), now);
+        assert!(chat.is_latest(Timestamp::MIN));
+        chat.last_message_at = Some(now);
+        for (timestamp, is_latest) in
+            [("2026-11-26T11:59:59.999Z", false), ("2026-11-26T12:00:00Z", true), ("2026-11-26T12:00:00.999Z", true)]
+        {
+            assert_eq!(chat.is_latest(time(timestamp)), is_latest, "{timestamp}");
+        }
+        chat.last_message_at = Some(Timestamp::MAX);
+        assert!(chat.is_latest(Timestamp::MAX.whole_second()));
     }
 }

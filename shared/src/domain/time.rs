@@ -83,6 +83,11 @@ impl Timestamp {
         self.milliseconds * 1000
     }
 
+    /// Returns the last millisecond of the second.
+    pub fn end_of_second(self) -> Self {
+        Self { milliseconds: self.whole_second().milliseconds + 999 }
+    }
+
     /// Returns the start of the second.
     pub fn whole_second(self) -> Self {
         Self { milliseconds: self.milliseconds - self.milliseconds % 1000 }

@@ -35,7 +35,7 @@ pub(super) struct Summary<'a> {
     pub(super) replaces_saved_name: bool,
     /// How many chats the writer believes are merged into this one. `None` if that doesn't matter.
     pub(super) merged: Option<usize>,
-    /// The condition for the update, besides that `last_message_at` doesn't go back.
+    /// The condition for the update, besides that `last_message_at` doesn't go back to an earlier second.
     pub(super) expects: Expected<'a>,
 }
 
@@ -72,7 +72,7 @@ pub(super) enum Unread {
 
 impl Chats<'_> {
     /// Returns the action that creates or updates a chat. It fails if the chat was merged into another one, or if
-    /// `last_message_at` would go back.
+    /// `last_message_at` would go back to an earlier second.
     pub(super) fn upsert(self, summary: &Summary<'_>) -> TransactWriteItem {
         let chat = summary.chat;
         let update = UpdateBuilder::new(&Key::chat(chat.id))
@@ -128,7 +128,7 @@ impl Chats<'_> {
                 .set("last_message_at", at)
                 .set("inbox_position", position)
                 .set("expires_at", self.0.expires_at(at))
-                .condition(("attribute_not_exists(last_message_at) OR last_message_at <= ?", at));
+                .condition(("attribute_not_exists(last_message_at) OR last_message_at <= ?", at.end_of_second()));
         }
         // A chat that begins with a message that isn't shown, such as a reaction, still has a position in the inbox.
         update
