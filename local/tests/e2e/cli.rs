@@ -125,6 +125,8 @@ async fn startup_error_names_its_cause() {
         (vec!["--parameter", "NoSuchParameter=1"], "NoSuchParameter"),
         (vec!["--port", &port], port.as_str()),
     ] {
+        // The default port may be in use. A given one replaces this one.
+        let arguments = if arguments[0] == "--port" { arguments } else { [arguments, vec!["--port", "0"]].concat() };
         let output = command(&arguments).output().await.unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
