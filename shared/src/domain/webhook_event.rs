@@ -88,9 +88,7 @@ impl WebhookEvent {
     pub fn names_number(&self) -> bool {
         self.phone_number_id.is_some() || self.display_phone_number.is_some()
     }
-}
 
-impl WebhookEvent {
     /// Returns when the event happened, if that is a time.
     pub fn at(&self) -> Option<Timestamp> {
         Timestamp::from_seconds(self.time.as_deref()?.parse().ok()?)

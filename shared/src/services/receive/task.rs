@@ -83,7 +83,9 @@ pub(super) fn group(updates: Vec<Update>) -> Vec<Task> {
             }
             Update::Payment(update) => tasks.push(Task::Payment(update)),
             Update::Event(event) => {
-                events.insert(event);
+                if events.insert(event.clone()) {
+                    tasks.push(Task::Event(event));
+                }
             }
             Update::Contact { phone_number_id, wamid, update } => {
                 // The statuses of one webhook often contain the same contact.
@@ -93,7 +95,6 @@ pub(super) fn group(updates: Vec<Update>) -> Vec<Task> {
             }
         }
     }
-    tasks.extend(events.into_iter().map(Task::Event));
     tasks
 }
 
