@@ -21,7 +21,7 @@ use shared::{
         id::{MessageId, SessionId},
         identity::Address,
         inbound::{Inbound, InboundBatch},
-        message::{Channel, Message, MessageStatus, MessageType},
+        message::{Channel, Message, MessageStatus, MessageType, Priority},
         message_key::MessageKey,
         profile::{Profile, SavedName},
         system::System,
@@ -217,6 +217,7 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             source: None,
             previous: last.map(|last| last.link_from(context.chat_id)),
             category: None,
+            priority: Priority::default(),
             attempts: Vec::new(),
         };
         let new = || {

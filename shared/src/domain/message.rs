@@ -151,6 +151,35 @@ impl Category {
     }
 }
 
+/// The order in which messages of one number are sent while it has more of them than its rate allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Before all bulk messages: a reply to a contact.
+    #[default]
+    Normal,
+    /// At the rate that normal messages leave: a campaign.
+    Bulk,
+}
+
+impl Priority {
+    /// All priorities.
+    pub const ALL: [Self; 2] = [Self::Normal, Self::Bulk];
+
+    /// Returns the name that requests, responses, and the table use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Bulk => "bulk",
+        }
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+}
+
 /// An attempt to send a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -240,6 +269,9 @@ pub struct Message {
     /// The category of an outbound message, if the caller gave one.
     #[serde(default)]
     pub category: Option<Category>,
+    /// The priority of an outbound message.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
     /// The channel that delivers the message.
     #[serde(default)]
     pub channel: Channel,
