@@ -343,7 +343,7 @@ impl Message {
 
 /// The length of the preview that a chat stores, in characters. Every message rewrites its chat in the table and in the
 /// inbox index, and DynamoDB bills writes by the kilobyte.
-const PREVIEW_LIMIT: usize = 1000;
+const PREVIEW_LIMIT: usize = 100;
 
 /// Returns the text that the inbox shows for a message: the start of its body, or a placeholder such as `[image]`.
 pub fn preview(kind: MessageType, body: Option<&str>) -> String {
