@@ -180,6 +180,11 @@ async fn invalid_field_is_refused_with_a_sentence() {
                 (json!({"sessionId": id, "to": to, "message": ["hi"]}), 400, "message must be a string"),
                 (json!({"sessionId": id, "to": to, "message": "é".repeat(4097)}), 400, "message has 4097 characters"),
                 (json!({"sessionId": id, "to": to, "type": "fax"}), 400, "type must be one of text"),
+                (
+                    json!({"sessionId": id, "to": to, "message": "hi", "priority": "high"}),
+                    400,
+                    "priority must be normal or bulk",
+                ),
                 (json!({"sessionId": id, "to": to, "message": "hi"}), 404, "Session not found"),
             ],
         ),

@@ -80,7 +80,7 @@ async fn edge_values_in_every_body_leave_everything_readable() {
         ),
         (
             "POST /api/messages/send",
-            json!({"sessionId": session, "to": "201001234569", "message": "hello", "validUntil": "2027-01-01T00:00:00Z", "reference": "order 7", "category": "marketing"}),
+            json!({"sessionId": session, "to": "201001234569", "message": "hello", "validUntil": "2027-01-01T00:00:00Z", "reference": "order 7", "category": "marketing", "priority": "bulk"}),
         ),
         (
             "POST /api/messages/send",

@@ -72,6 +72,35 @@ async fn reference_is_shown_with_its_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn priority_is_shown_with_its_message() {
+    let (app, session_id) = TestApp::connected().await;
+    let body = send_body(&session_id, CONTACT, &json!({"message": "offer", "priority": "bulk"}));
+    let send = async |body: &Value| {
+        app.request("POST", "/api/messages/send", &[("Idempotency-Key", "k")], body.to_string().into_bytes()).await
+    };
+    let sent = send(&body).await;
+    assert_eq!((sent.status, &sent.json["message"]["priority"]), (200, &json!("bulk")), "{}", sent.json);
+    assert_eq!(send(&body).await.json, sent.json, "the same request");
+    assert_eq!(send(&merge(body, &json!({"priority": "normal"}))).await.status, 409);
+
+    let (id, chat) = (&sent.json["message"]["id"], sent.json["chat"]["id"].as_str().unwrap());
+    wait_for(&app, id, "read").await;
+    let reply = self::send(&app, &session_id, &json!({"message": "hi"})).await;
+    assert_eq!(reply["message"]["priority"], "normal");
+    app.inbound(&json!({"from": CONTACT, "text": "hello"})).await;
+    for list in ["messages", "export"] {
+        let messages = app.get(&format!("/api/chats/{chat}/{list}")).await.json["messages"].clone();
+        let of = |body: &str| {
+            let messages = messages.as_array().unwrap();
+            messages.iter().find(|message| message["body"] == body).map(|message| message["priority"].clone())
+        };
+        assert_eq!(of("offer"), Some(json!("bulk")), "{list}");
+        assert_eq!(of("hi"), Some(json!("normal")), "{list}");
+        assert_eq!(of("hello"), Some(Value::Null), "{list}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker_receives_the_reference() {
     let app = TestApp::start().await;
     let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();

@@ -336,6 +336,7 @@ impl Message {
             error: self.error.clone(),
             reference: self.reference.clone(),
             category: self.category,
+            priority: self.to.is_some().then_some(self.priority),
             timestamp: self.timestamp,
         }
     }
@@ -384,5 +385,8 @@ pub struct MessageResponse {
     pub reference: Option<Reference>,
     #[serde(default)]
     pub category: Option<Category>,
+    /// `None` for a message that Qasid does not send.
+    #[serde(default)]
+    pub priority: Option<Priority>,
     pub timestamp: Timestamp,
 }

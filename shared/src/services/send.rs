@@ -42,6 +42,7 @@ pub struct SendRequest {
     pub(crate) valid_until: Option<Timestamp>,
     pub(crate) reference: Option<Reference>,
     pub(crate) category: Option<Category>,
+    pub(crate) priority: Priority,
     pub(crate) idempotency_key: Option<String>,
 }
 
@@ -70,7 +71,7 @@ impl NotStored {
 impl SendRequest {
     /// Returns the SHA-256 hash, in hexadecimal, by which two requests with the same idempotency key are compared. Uses
     /// the recipient as written, because a repeated request repeats its bytes.
-    fn hash(&self) -> String {
+    pub(crate) fn hash(&self) -> String {
         let mut hash = Sha256::new();
         let content = self.content.json.to_string();
         let valid_until = self.valid_until.map(|time| time.to_string()).unwrap_or_default();
@@ -78,7 +79,10 @@ impl SendRequest {
         // An absent part is empty, which no present one is.
         let reference = self.reference.as_ref().map(Reference::as_str).unwrap_or_default();
         let category = self.category.map(Category::as_str).unwrap_or_default();
-        for part in [self.to.as_str(), content.as_str(), reply_to, valid_until.as_str(), reference, category] {
+        let parts = [self.to.as_str(), content.as_str(), reply_to, valid_until.as_str(), reference, category];
+        // The default is no part, so that its requests keep their hash.
+        let priority = Some(self.priority.as_str()).filter(|_| self.priority != Priority::default());
+        for part in parts.into_iter().chain(priority) {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
@@ -289,7 +293,7 @@ async fn build(
         reference: request.reference.clone(),
         message_status: None,
         category: request.category,
-        priority: Priority::default(),
+        priority: request.priority,
         channel: session.channel,
         source: None,
         previous,

@@ -5,7 +5,7 @@ use crate::{
         caller::Caller,
         content,
         identity::{Address, Recipient},
-        message::{Category, InvalidReference, MessageType},
+        message::{Category, InvalidReference, MessageType, Priority},
         time::Timestamp,
     },
     http::{ApiError, Body, ErrorCode, JsonObject, read_session_id},
@@ -21,6 +21,7 @@ const FIELDS: &[&str] = &[
     "validUntil",
     "reference",
     "category",
+    "priority",
     "type",
     "text",
     "image",
@@ -59,8 +60,8 @@ const REPLY: &str = "to reply to a message, give {\"context\": {\"message_id\": 
 
 impl SendRequest {
     /// Parses `{"sessionId", "to", "message"}`, or a typed message in the Cloud API's own shape instead of `message`;
-    /// with `validUntil`, after which it is not sent, `reference`, the caller's own text, and `category`. 404 for a session
-    /// of another owner.
+    /// with `validUntil`, after which it is not sent, `reference`, the caller's own text, `category`, and `priority`. 404 for
+    /// a session of another owner.
     pub fn read(body: &Body, idempotency_key: Option<&str>, caller: &Caller) -> Result<Self, ApiError> {
         let body = body.object_with_hints(FIELDS, &HINTS)?;
         check_cloud_api_fields(&body)?;
@@ -80,9 +81,10 @@ impl SendRequest {
         let reference = body.string("reference")?.map(str::parse).transpose();
         let reference = reference.map_err(|error: InvalidReference| ApiError::invalid_field(error.to_string()))?;
         let category = body.string("category")?.map(read_category).transpose()?;
+        let priority = body.string("priority")?.map(read_priority).transpose()?.unwrap_or_default();
         let idempotency_key = idempotency_key.map(read_idempotency_key).transpose()?;
         let to = to.trim().to_owned();
-        Ok(Self { session_id, to, recipient, content, valid_until, reference, category, idempotency_key })
+        Ok(Self { session_id, to, recipient, content, valid_until, reference, category, priority, idempotency_key })
     }
 }
 
@@ -124,6 +126,11 @@ fn read_category(word: &str) -> Result<Category, ApiError> {
     found.ok_or_else(|| ApiError::invalid_field("category must be marketing, utility, authentication or service"))
 }
 
+fn read_priority(word: &str) -> Result<Priority, ApiError> {
+    let found = Priority::ALL.into_iter().find(|priority| priority.as_str() == word);
+    found.ok_or_else(|| ApiError::invalid_field("priority must be normal or bulk"))
+}
+
 fn read_idempotency_key(key: &str) -> Result<String, ApiError> {
     if (1..=255).contains(&key.len()) {
         return Ok(key.to_owned());
@@ -162,6 +169,36 @@ mod tests {
         ] {
             assert!(with(fields.clone()).is_ok(), "{fields}: {:?}", with(fields.clone()));
         }
+    }
+
+    #[test]
+    fn messages_are_normal_unless_they_are_bulk() {
+        for (priority, expected) in [
+            (json!(null), Ok(Priority::Normal)),
+            (json!("normal"), Ok(Priority::Normal)),
+            (json!("bulk"), Ok(Priority::Bulk)),
+            (json!("high"), Err("priority must be normal or bulk")),
+            (json!("Bulk"), Err("priority must be normal or bulk")),
+            (json!(1), Err("priority must be a string")),
+        ] {
+            let found = with(json!({"message": "hi", "priority": priority})).map(|request| request.priority);
+            match (found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(found), Err(expected)) => {
+                    assert!(format!("{found:?}").contains(expected), "{priority}: {found:?}")
+                }
+                (found, _) => panic!("{priority}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_idempotency_key_stands_for_the_priority() {
+        let hash = |priority: Value| with(json!({"message": "hi", "priority": priority})).unwrap().hash();
+        // Requests from before priorities existed keep their hash.
+        assert_eq!(hash(json!(null)), "6b03876c6df6de6ccc6038a3174d8bb037d0f99e0429e9a71e839b87f2b4ee0f");
+        assert_eq!(hash(json!("normal")), hash(json!(null)));
+        assert_ne!(hash(json!("bulk")), hash(json!(null)));
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn rule(body: &Body) -> Result<Vec<Timestamp>, ApiError> {
 
 fn cases() -> Vec<Case> {
     let message = |fields: Value| {
-        let mut body = json!({"sessionId": ID, "to": "+201001234567", "validUntil": "2027-01-01T00:00:00Z", "reference": "order 7", "category": "marketing"});
+        let mut body = json!({"sessionId": ID, "to": "+201001234567", "validUntil": "2027-01-01T00:00:00Z", "reference": "order 7", "category": "marketing", "priority": "bulk"});
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         body
     };
