@@ -72,7 +72,7 @@ impl KeyLimits {
 
 /// Returns the values of an expression, each with the attribute that it is compared with or assigned to: the last one
 /// named before it.
-fn bindings<'a>(expression: &'a str, request: &'a Value) -> Vec<(&'a str, &'a Value)> {
+pub(super) fn bindings<'a>(expression: &'a str, request: &'a Value) -> Vec<(&'a str, &'a Value)> {
     let mut attribute = "";
     let mut bindings = Vec::new();
     for token in expression.split(|c: char| !(c.is_alphanumeric() || "_#:.-".contains(c))) {

@@ -1,10 +1,15 @@
 //! Evaluates the functions' IAM policies for DynamoDB requests (Service Authorization Reference, *Actions, resources,
-//! and condition keys for Amazon DynamoDB*).
+//! and condition keys for Amazon DynamoDB*), with conditions on `dynamodb:LeadingKeys` (Amazon DynamoDB Developer Guide,
+//! *Using IAM policy conditions for fine-grained access control*).
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use serde_json::{Value, json};
 
+use super::key_limits::bindings;
 use crate::template::{Function, Statement, Table};
 
 /// The permissions of all functions.
@@ -13,11 +18,23 @@ pub(super) struct Permissions {
     tables: String,
     /// Keyed by package name, which is the prefix of an instance's access key.
     functions: HashMap<String, RolePolicy>,
+    /// The partition key of the table.
+    partition_key: String,
+    /// The partition keys of the table and its indexes.
+    partition_keys: HashSet<String>,
 }
 
 struct RolePolicy {
     role: String,
     statements: Vec<Statement>,
+}
+
+/// What a request, or a member of a transaction, needs.
+struct Access {
+    action: String,
+    resource: String,
+    /// The partition keys that it names: one, those of a batch, or none for a scan.
+    leading_keys: Vec<String>,
 }
 
 /// A request that no statement allows.
@@ -37,7 +54,11 @@ impl Permissions {
             statements: function.permissions.clone(),
         };
         let functions = functions.iter().map(|function| (function.name.clone(), allowed(function))).collect();
-        Permissions { tables, functions }
+        let indexes = ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"];
+        let indexes = indexes.iter().filter_map(|kind| table.create[kind].as_array()).flatten();
+        let partition_keys = std::iter::once(&table.create).chain(indexes).filter_map(partition_key).collect();
+        let partition_key = partition_key(&table.create).unwrap_or_default();
+        Permissions { tables, functions, partition_key, partition_keys }
     }
 
     /// Checks whether the request of this access key is allowed. The access key of a function instance is
@@ -47,23 +68,23 @@ impl Permissions {
         let Some(function) = self.functions.get(name) else { return Ok(()) };
         // The database itself rejects a body that is not JSON.
         let Ok(request) = serde_json::from_slice(request) else { return Ok(()) };
-        let required = self.required_permissions(operation, &request);
-        let denied = required.into_iter().find(|(action, resource)| !function.allows(action, resource));
-        denied.map_or(Ok(()), |(action, resource)| {
+        let denied = self.required_access(operation, &request).into_iter().find(|access| !function.allows(access));
+        denied.map_or(Ok(()), |Access { action, resource, .. }| {
             let user = format!("arn:aws:sts::000000000000:assumed-role/{}/{name}", function.role);
             Err(AccessDenied { user, action, resource })
         })
     }
 
-    /// Returns the actions that a request requires, each with its resource.
-    fn required_permissions(&self, operation: &str, request: &Value) -> Vec<(String, String)> {
+    /// Returns the access that a request requires. IAM evaluates each member of a transaction separately, and a batch as a
+    /// whole.
+    fn required_access(&self, operation: &str, request: &Value) -> Vec<Access> {
         let on = |action: &str, target: &Value| {
             let table = self.arn(target["TableName"].as_str());
             let resource = match target["IndexName"].as_str() {
                 Some(index) => format!("{table}/index/{index}"),
                 None => table,
             };
-            (format!("dynamodb:{action}"), resource)
+            Access { action: format!("dynamodb:{action}"), resource, leading_keys: self.leading_keys(target) }
         };
         match operation {
             "TransactWriteItems" | "TransactGetItems" => {
@@ -73,10 +94,30 @@ impl Permissions {
             }
             "BatchGetItem" | "BatchWriteItem" => {
                 let tables = request["RequestItems"].as_object().into_iter().flatten();
-                tables.map(|(table, _)| (format!("dynamodb:{operation}"), self.arn(Some(table)))).collect()
+                let access = |(table, items): (&String, &Value)| {
+                    let reads = items["Keys"].as_array().into_iter().flatten().filter_map(|key| self.key_of(key));
+                    let writes = items.as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
+                    let leading_keys = reads.chain(writes.flat_map(|(_, write)| self.leading_keys(write))).collect();
+                    Access { action: format!("dynamodb:{operation}"), resource: self.arn(Some(table)), leading_keys }
+                };
+                tables.map(access).collect()
             }
             _ => vec![on(operation, request)],
         }
+    }
+
+    /// Returns the partition keys in a request's key, item, or key condition. A query of an index names the partition key of
+    /// the index.
+    fn leading_keys(&self, target: &Value) -> Vec<String> {
+        let condition = target["KeyConditionExpression"].as_str().unwrap_or_default();
+        let compared = bindings(condition, target).into_iter().filter(|(name, _)| self.partition_keys.contains(*name));
+        let compared = compared.filter_map(|(_, value)| Some(value["S"].as_str()?.to_owned()));
+        ["Key", "Item"].iter().flat_map(|member| self.key_of(&target[member])).chain(compared).collect()
+    }
+
+    /// Returns the table's partition key of a key or an item.
+    fn key_of(&self, item: &Value) -> Option<String> {
+        Some(item[&self.partition_key]["S"].as_str()?.to_owned())
     }
 
     /// Returns the ARN of a table given by name or ARN; `*` for a request without a table.
@@ -87,6 +128,12 @@ impl Permissions {
             None => "*".to_owned(),
         }
     }
+}
+
+/// Returns the partition key attribute of a table or an index.
+fn partition_key(definition: &Value) -> Option<String> {
+    let mut schema = definition["KeySchema"].as_array()?.iter();
+    Some(schema.find(|key| key["KeyType"] == "HASH")?["AttributeName"].as_str()?.to_owned())
 }
 
 /// Returns the action that a member of a transaction requires.
@@ -103,12 +150,32 @@ fn member_action(member: &str) -> &str {
 }
 
 impl RolePolicy {
-    fn allows(&self, action: &str, resource: &str) -> bool {
+    fn allows(&self, access: &Access) -> bool {
         self.statements.iter().any(|statement| {
             // Action names are case-insensitive (IAM User Guide, *IAM JSON policy elements: Action*).
-            statement.actions.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(action))
-                && statement.resources.iter().any(|allowed| allowed == "*" || allowed == resource)
+            statement.actions.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(&access.action))
+                && statement.resources.iter().any(|allowed| allowed == "*" || *allowed == access.resource)
+                // `ForAllValues` is also true for a request without a key, such as a scan.
+                && statement.leading_keys.as_ref().is_none_or(|patterns| {
+                    access.leading_keys.iter().all(|key| patterns.iter().any(|pattern| is_like(pattern, key)))
+                })
         })
+    }
+}
+
+/// Matches a pattern of `StringLike`, in which `*` stands for any text and `?` for one character (IAM User Guide, *String
+/// condition operators*).
+fn is_like(pattern: &str, text: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            text.char_indices().any(|(at, _)| is_like(rest.as_str(), &text[at..])) || is_like(rest.as_str(), "")
+        }
+        Some(wanted) => {
+            let mut text = text.chars();
+            text.next().is_some_and(|found| wanted == '?' || wanted == found) && is_like(rest.as_str(), text.as_str())
+        }
     }
 }
 

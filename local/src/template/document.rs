@@ -122,6 +122,10 @@ pub(super) fn evaluate(document: Value, overrides: &BTreeMap<String, String>) ->
             }
             "AWS::KMS::Key" => keys.extend(return_values::attribute(kind, id, "Arn")),
             "AWS::IAM::Role" | "AWS::IAM::RolePolicy" => {}
+            "AWS::IAM::ManagedPolicy" => {
+                let (properties, path) = properties(id, &Map::new())?;
+                policies::check_boundary(properties, &path)?;
+            }
             _ if IGNORED_TYPES.contains(&kind.as_str()) => {}
             _ => {
                 let path = format!("Resources.{id}.Type");

@@ -9,7 +9,7 @@ use super::{
     Function, TemplateError,
     document::References,
     events::{self, Event},
-    policies,
+    policies, return_values,
     values::{Integer, Text, deserialize},
 };
 
@@ -31,6 +31,8 @@ struct Properties {
     events: BTreeMap<String, Event>,
     policies: Option<Value>,
     role: Option<String>,
+    permissions_boundary: Option<String>,
+    event_invoke_config: Option<EventInvokeConfig>,
 
     #[expect(dead_code, reason = "the functions run on the local processor")]
     architectures: Option<IgnoredAny>,
@@ -68,6 +70,14 @@ struct LoggingConfig {
     system_log_level: Option<IgnoredAny>,
     #[expect(dead_code, reason = "logs go to the console")]
     log_group: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct EventInvokeConfig {
+    maximum_retry_attempts: Option<Integer>,
+    #[expect(dead_code, reason = "the local run queues no events")]
+    maximum_event_age_in_seconds: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
@@ -118,6 +128,21 @@ pub(super) fn read(
         }
         None => None,
     };
+    if let Some(arn) = properties.permissions_boundary {
+        let mut policies = references.resources.iter().filter(|(_, kind)| *kind == "AWS::IAM::ManagedPolicy");
+        if !policies.any(|(id, kind)| return_values::reference(kind, id).as_ref() == Some(&arn)) {
+            let path = format!("{path}.PermissionsBoundary");
+            return Err(TemplateError::at(path, "must be !Ref of an AWS::IAM::ManagedPolicy"));
+        }
+    }
+    if let Some(config) = properties.event_invoke_config {
+        // Lambda's default is 2 (Lambda Developer Guide, *Configuring error handling settings for asynchronous
+        // invocations*).
+        if config.maximum_retry_attempts.is_none_or(|attempts| attempts.0 != 0) {
+            let path = format!("{path}.EventInvokeConfig.MaximumRetryAttempts");
+            return Err(TemplateError::at(path, "must be 0: the local run does not retry asynchronous invocations"));
+        }
+    }
     let permissions = policies::of_function(properties.role.as_deref(), properties.policies, references.roles, path)?;
     let events = events::read(properties.events, path, references)?;
     let logging = properties.logging_config;

@@ -55,6 +55,9 @@ pub struct Statement {
     pub actions: Vec<String>,
     /// ARNs, or `*`.
     pub resources: Vec<String>,
+    /// The patterns of a condition on `dynamodb:LeadingKeys`: the statement allows only requests whose partition keys all
+    /// match one of them. `None` without such a condition.
+    pub leading_keys: Option<Vec<String>>,
 }
 
 /// A route of the HTTP API.

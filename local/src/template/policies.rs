@@ -48,6 +48,14 @@ struct RolePolicy {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ManagedPolicy {
+    policy_document: Value,
+    #[expect(dead_code, reason = "documentation")]
+    description: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Document {
     statement: Value,
     #[expect(dead_code, reason = "versions differ only in policy variables, which the template doesn't use")]
@@ -63,9 +71,23 @@ struct Element {
     effect: Effect,
     action: OneOrMany,
     resource: OneOrMany,
-    condition: Option<IgnoredAny>,
+    condition: Option<Value>,
     #[expect(dead_code, reason = "documentation")]
     sid: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Condition {
+    #[serde(rename = "ForAllValues:StringLike")]
+    all_values_like: LeadingKeys,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LeadingKeys {
+    #[serde(rename = "dynamodb:LeadingKeys")]
+    patterns: OneOrMany,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +132,22 @@ pub(super) fn attach(roles: &mut [Role], properties: Value, path: &str) -> Resul
     Ok(())
 }
 
+/// Checks that an `AWS::IAM::ManagedPolicy`, which can only be a permissions boundary, limits no access to DynamoDB. The
+/// local run doesn't evaluate it.
+pub(super) fn check_boundary(properties: Value, path: &str) -> Result<(), TemplateError> {
+    let policy: ManagedPolicy = deserialize(properties, path)?;
+    let path = format!("{path}.PolicyDocument");
+    let document: Document = deserialize(policy.policy_document, &path)?;
+    for (index, element) in items(document.statement).into_iter().enumerate() {
+        let element: Element = deserialize(element, &format!("{path}.Statement[{index}]"))?;
+        let has = |texts: &OneOrMany, wanted: &str| texts.0.iter().any(|text| text == wanted);
+        if has(&element.action, "dynamodb:*") && has(&element.resource, "*") && element.condition.is_none() {
+            return Ok(());
+        }
+    }
+    Err(TemplateError::at(path, "must allow dynamodb:* on *: the local run does not evaluate a permissions boundary"))
+}
+
 /// Returns the statements of a function with the properties `Role` and `Policies`.
 pub(super) fn of_function(
     role: Option<&str>,
@@ -148,12 +186,14 @@ fn statement(element: Value, path: &str) -> Result<Statement, TemplateError> {
     let Element { action: OneOrMany(actions), resource: OneOrMany(resources), condition, .. } =
         deserialize(element, path)?;
     reject_patterns(&actions, &format!("{path}.Action"))?;
-    let statement = Statement { actions, resources };
-    // The local run checks only DynamoDB permissions. Others may have patterns, such as the ARN of a log group.
+    let mut statement = Statement { actions, resources, leading_keys: None };
+    // The local run checks only DynamoDB permissions. Others may have patterns, such as the ARN of a log group, and any
+    // condition.
     if statement.actions.iter().any(|action| action == "*" || action.to_lowercase().starts_with("dynamodb:")) {
         reject_patterns(&statement.resources, &format!("{path}.Resource"))?;
-        if condition.is_some() {
-            return Err(TemplateError::at(format!("{path}.Condition"), "the local run does not support Condition"));
+        if let Some(condition) = condition {
+            let condition: Condition = deserialize(condition, &format!("{path}.Condition"))?;
+            statement.leading_keys = Some(condition.all_values_like.patterns.0);
         }
     }
     Ok(statement)

@@ -13,6 +13,7 @@ pub(super) fn reference(kind: &str, logical_id: &str) -> Option<String> {
     Some(match kind {
         "AWS::SQS::Queue" => format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}", name(logical_id)),
         "AWS::SecretsManager::Secret" => secret_arn(logical_id),
+        "AWS::IAM::ManagedPolicy" => format!("arn:aws:iam::{ACCOUNT}:policy/{}", name(logical_id)),
         "AWS::DynamoDB::Table"
         | "AWS::Serverless::Function"
         | "AWS::Serverless::HttpApi"

@@ -1,17 +1,22 @@
-use super::*;
+use super::{super::table::tests::table, *};
 
 const TABLE: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/t";
 
 /// Permissions of `deliver` with these statements (actions, resources).
 fn permissions(statements: &[(&[&str], &[&str])]) -> Permissions {
+    let statements = statements.iter().map(|(actions, resources)| statement(actions, resources, None));
+    of_deliver(statements.collect())
+}
+
+fn statement(actions: &[&str], resources: &[&str], leading_keys: Option<&[&str]>) -> Statement {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    let statements = statements
-        .iter()
-        .map(|(actions, resources)| Statement { actions: owned(actions), resources: owned(resources) })
-        .collect();
+    Statement { actions: owned(actions), resources: owned(resources), leading_keys: leading_keys.map(owned) }
+}
+
+fn of_deliver(statements: Vec<Statement>) -> Permissions {
     let deliver = RolePolicy { role: "DeliverRole".to_owned(), statements };
-    let tables = TABLE.trim_end_matches('t').to_owned();
-    Permissions { tables, functions: HashMap::from([("deliver".to_owned(), deliver)]) }
+    let table = Table { name: "t".to_owned(), arn: TABLE.to_owned(), ..table() };
+    Permissions { functions: HashMap::from([("deliver".to_owned(), deliver)]), ..Permissions::new(&table, &[]) }
 }
 
 /// Returns the action and resource that `deliver` lacks.
@@ -91,6 +96,76 @@ fn a_batch_needs_the_batch_action_on_each_table() {
         let items = permissions(&[(&["dynamodb:GetItem", "dynamodb:PutItem"], &["*"])]);
         assert_eq!(lacks(&items, operation, &request), lack(&action, TABLE));
     }
+}
+
+#[test]
+fn leading_keys_condition_denies_requests_with_another_partition_key() {
+    let actions = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"];
+    let actions = actions.iter().chain(&["BatchGetItem", "BatchWriteItem"]).map(|action| format!("dynamodb:{action}"));
+    let actions: Vec<String> = actions.collect();
+    let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
+    let due = format!("{TABLE}/index/due");
+    let some = of_deliver(vec![statement(&actions, &[TABLE, &due], Some(&["KEY#*", "KEYS"]))]);
+    let requests = |pk: &str| {
+        let key = json!({"pk": {"S": pk}, "sk": {"S": "KEY#1"}});
+        // `due_key` is an ordinary attribute in a request to the table.
+        let item = json!({"pk": {"S": pk}, "sk": {"S": "KEY#1"}, "due_key": {"S": "DUE#1"}});
+        let own = json!({"pk": {"S": "KEYS"}, "sk": {"S": "1"}});
+        let query = |index: Value, condition: &str| {
+            json!({"TableName": "t", "IndexName": index, "KeyConditionExpression": condition,
+                "ExpressionAttributeNames": {"#pk": "pk"}, "ExpressionAttributeValues": {":pk": {"S": pk}, ":sk": {"S": "x"}}})
+        };
+        let member = |key: &Value| json!({"TableName": "t", "Key": key});
+        [
+            ("GetItem", json!({"TableName": "t", "Key": key})),
+            ("PutItem", json!({"TableName": "t", "Item": item})),
+            ("UpdateItem", json!({"TableName": "t", "Key": key})),
+            ("DeleteItem", json!({"TableName": TABLE, "Key": key})),
+            ("Query", query(Value::Null, "pk = :pk AND begins_with(sk, :sk)")),
+            ("Query", query(Value::Null, "sk = :sk AND #pk = :pk")),
+            ("Query", query(json!("due"), "due_key = :pk")),
+            ("BatchGetItem", json!({"RequestItems": {"t": {"Keys": [own, key]}}})),
+            (
+                "BatchWriteItem",
+                json!({"RequestItems": {"t": [{"DeleteRequest": {"Key": own}}, {"PutRequest": {"Item": item}}]}}),
+            ),
+            ("BatchWriteItem", json!({"RequestItems": {"t": [{"DeleteRequest": {"Key": key}}]}})),
+            ("TransactGetItems", json!({"TransactItems": [{"Get": member(&own)}, {"Get": member(&key)}]})),
+            (
+                "TransactWriteItems",
+                json!({"TransactItems": [{"Update": member(&own)}, {"ConditionCheck": member(&key)}]}),
+            ),
+            (
+                "TransactWriteItems",
+                json!({"TransactItems": [{"Delete": member(&own)}, {"Put": {"TableName": "t", "Item": item}}]}),
+            ),
+        ]
+    };
+    for own in ["KEYS", "KEY#", "KEY#1"] {
+        for (operation, request) in requests(own) {
+            assert_eq!(lacks(&some, operation, &request), None, "{operation} {request}");
+        }
+    }
+    for foreign in ["SESSION#1", "KEY", "KEYS#", "xKEYS", ""] {
+        for (operation, request) in requests(foreign) {
+            assert!(lacks(&some, operation, &request).is_some(), "{operation} {request}");
+        }
+    }
+}
+
+#[test]
+fn leading_keys_condition_applies_to_its_statement_only() {
+    let two = of_deliver(vec![
+        statement(&["dynamodb:GetItem"], &[TABLE], Some(&["KEY#?"])),
+        statement(&["dynamodb:PutItem"], &[TABLE], None),
+        statement(&["dynamodb:Scan"], &[TABLE], Some(&["KEY#?"])),
+    ]);
+    let with = |member: &str, pk: &str| json!({"TableName": "t", member: {"pk": {"S": pk}}});
+    assert_eq!(lacks(&two, "GetItem", &with("Key", "KEY#1")), None);
+    assert_eq!(lacks(&two, "GetItem", &with("Key", "KEY#12")), lack("dynamodb:GetItem", TABLE));
+    assert_eq!(lacks(&two, "PutItem", &with("Item", "SESSION#1")), None);
+    // A scan has no key, for which `ForAllValues` is true.
+    assert_eq!(lacks(&two, "Scan", &json!({"TableName": "t"})), None);
 }
 
 #[test]

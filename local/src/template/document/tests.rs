@@ -144,7 +144,7 @@ fn every_section_is_evaluated() {
 }
 
 fn statement(action: &str, resource: &str) -> Statement {
-    Statement { actions: vec![action.to_owned()], resources: vec![resource.to_owned()] }
+    Statement { actions: vec![action.to_owned()], resources: vec![resource.to_owned()], leading_keys: None }
 }
 
 #[test]
@@ -234,7 +234,17 @@ fn unsupported_policy_is_an_error() {
         ("Allow", "Deny", "Effect: unknown variant `Deny`"),
         ("Action", "NotAction", "NotAction: the local run does not support NotAction"),
         ("Resource", "NotResource", "NotResource: the local run does not support NotResource"),
-        ("Effect", "Condition: {}, Effect", "Condition: the local run does not support Condition"),
+        ("Effect", "Condition: {}, Effect", "Condition: missing field `ForAllValues:StringLike`"),
+        (
+            "Effect",
+            "Condition: { 'ForAllValues:StringLike': { dynamodb:LeadingKeys: a }, Bool: {} }, Effect",
+            "Condition.Bool: the local run does not support Bool",
+        ),
+        (
+            "Effect",
+            "Condition: { 'ForAllValues:StringLike': { dynamodb:Attributes: a } }, Effect",
+            "Condition.ForAllValues:StringLike.dynamodb:Attributes: the local run does not support",
+        ),
         ("dynamodb:GetItem", "dynamodb:Get*", "Action: the local run does not support the pattern dynamodb:Get*"),
         (
             "dynamodb:GetItem",
@@ -268,7 +278,49 @@ fn unsupported_policy_is_an_error() {
         parse(&both, &[]).unwrap_err().contains("Resources.Qr.Properties.Policies: has no effect together with Role")
     );
     let boundary = TEMPLATE.replacen("#qr", "PermissionsBoundary: p", 1);
-    assert!(parse(&boundary, &[]).unwrap_err().contains("Resources.Qr.Properties.PermissionsBoundary"));
+    assert!(parse(&boundary, &[]).unwrap_err().contains("Resources.Qr.Properties.PermissionsBoundary: must be !Ref"));
+}
+
+#[test]
+fn condition_on_leading_keys_becomes_part_of_the_statement() {
+    let condition =
+        "Condition: { 'ForAllValues:StringLike': { dynamodb:LeadingKeys: ['KEY#*', KEYS] } }, Effect: Allow";
+    let template = with("Effect: Allow", condition).unwrap();
+    let wanted = ["KEY#*", "KEYS"].map(str::to_owned).to_vec();
+    assert_eq!(template.functions[1].permissions[0].leading_keys, Some(wanted));
+}
+
+#[test]
+fn permissions_boundary_must_not_limit_the_access_to_dynamodb() {
+    let boundary = |statement: &str| {
+        let policy = format!(
+            "Boundary: {{ Type: AWS::IAM::ManagedPolicy, Properties: {{ PolicyDocument: {{ Statement: [{{ {statement} }}] }} }} }}"
+        );
+        let text = TEMPLATE.replacen("#qr", "PermissionsBoundary: !Ref Boundary", 1);
+        parse(&text.replacen("#resource", &policy, 1), &[])
+    };
+    assert!(boundary("Effect: Allow, Action: ['dynamodb:*', 'kms:*'], Resource: '*'").is_ok());
+    for limit in [
+        "Effect: Allow, Action: ['kms:*'], Resource: '*'",
+        "Effect: Allow, Action: ['dynamodb:*'], Resource: !GetAtt Table.Arn",
+        "Effect: Allow, Action: ['dynamodb:*'], Resource: '*', Condition: {}",
+    ] {
+        let error = boundary(limit).unwrap_err();
+        assert!(error.contains("Resources.Boundary.Properties.PolicyDocument: must allow dynamodb:*"), "{error}");
+    }
+}
+
+#[test]
+fn asynchronous_invocations_must_not_be_retried() {
+    let config = |config: &str| with("Timeout: 60", &format!("Timeout: 60\n      EventInvokeConfig: {config}"));
+    assert!(config("{ MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 }").is_ok());
+    for retries in ["{}", "{ MaximumRetryAttempts: 1 }"] {
+        let error = config(retries).unwrap_err();
+        assert!(
+            error.contains("Resources.Deliver.Properties.EventInvokeConfig.MaximumRetryAttempts: must be 0"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -330,7 +382,7 @@ fn unknown_property_is_an_error_that_names_it() {
         ("#qr", "SnapStart: { ApplyOn: PublishedVersions }", "Resources.Qr.Properties.SnapStart"),
         ("#qr", "VpcConfig: {}", "Resources.Qr.Properties.VpcConfig"),
         ("#qr", "FunctionName: x", "Resources.Qr.Properties.FunctionName"),
-        ("#qr", "EventInvokeConfig: {}", "Resources.Qr.Properties.EventInvokeConfig"),
+        ("#qr", "EventInvokeConfig: { DestinationConfig: {} }", "Properties.EventInvokeConfig.DestinationConfig"),
         ("#attribute", "Connectors: {}", "Connectors"),
         ("#route", "Auth: { Scopes: [a] }", "Resources.Qr.Properties.Events.Route.Properties.Auth"),
         ("#stream", "TumblingWindowInSeconds: 5", "Events.Pending.Properties.TumblingWindowInSeconds"),
