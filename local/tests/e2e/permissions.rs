@@ -6,16 +6,22 @@ use crate::test_app::TestApp;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn missing_permission_fails_and_is_named_in_the_output() {
-    let without_put = |template: &str| {
+    denied_to_create_session("[dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]", "[dynamodb:GetItem]").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn item_with_a_partition_key_that_no_condition_names_is_out_of_reach() {
+    denied_to_create_session("\"SESSION#*\"", "\"KEY#*\"").await;
+}
+
+/// Replaces a part of the policy of `create-session`, and checks that it can't store a session.
+async fn denied_to_create_session(part: &str, replacement: &str) {
+    let edit = |template: &str| {
         let (before, create_session) = template.split_once("CodeUri: functions/create-session/").unwrap();
-        let create_session = create_session.replacen(
-            "[dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]",
-            "[dynamodb:GetItem]",
-            1,
-        );
+        let create_session = create_session.replacen(part, replacement, 1);
         format!("{before}CodeUri: functions/create-session/{create_session}")
     };
-    let app = TestApp::start_with_template(without_put, &[]).await;
+    let app = TestApp::start_with_template(edit, &[]).await;
     let response = app.post("/api/session/create", &json!({"userId": "ada"})).await;
     assert_eq!(response.status, 503, "{}", response.json);
     assert!(app.items("session").await.is_empty());
