@@ -193,6 +193,10 @@ impl Scope<'_> {
                 let [inner] = arguments(argument, path)?;
                 Ok(!self.condition_function(inner, path, trail)?)
             }
+            "Fn::And" => {
+                let [left, right] = arguments(argument, path)?;
+                Ok(self.condition_function(left, path, trail)? & self.condition_function(right, path, trail)?)
+            }
             _ => Err(TemplateError::at(path, format!("the local run does not support {name} in a condition"))),
         }
     }

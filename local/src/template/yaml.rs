@@ -87,7 +87,9 @@ fn expand(tag: &str, argument: Value) -> Option<Value> {
             Some((resource, attribute)) => json!({ "Fn::GetAtt": [resource, attribute] }),
             None => json!({ "Fn::GetAtt": argument }),
         },
-        "Equals" | "If" | "Join" | "Not" | "Sub" => Value::Object(Map::from_iter([(format!("Fn::{tag}"), argument)])),
+        "And" | "Equals" | "If" | "Join" | "Not" | "Sub" => {
+            Value::Object(Map::from_iter([(format!("Fn::{tag}"), argument)]))
+        }
         _ => return None,
     })
 }

@@ -13,6 +13,8 @@ fn evaluate(value: Value) -> Result<Option<Value>, String> {
     let conditions = json!({
         "Yes": {"Fn::Equals": [{"Ref": "Name"}, "qasid"]},
         "No": {"Fn::Not": [{"Condition": "Yes"}]},
+        "Both": {"Fn::And": [{"Condition": "Yes"}, {"Condition": "Numbers"}]},
+        "One": {"Fn::And": [{"Condition": "Yes"}, {"Condition": "No"}]},
         "Numbers": {"Fn::Equals": [{"Ref": "Limit"}, 30]},
         "Loop": {"Fn::Not": [{"Condition": "Loop"}]},
         "Unsupported": {"Fn::Join": ["", []]},
@@ -71,6 +73,7 @@ fn if_selects_by_condition() {
     assert_eq!(choose("Yes"), Ok(json!(1)));
     assert_eq!(choose("No"), Ok(json!(2)));
     assert_eq!(choose("Numbers"), Ok(json!(1)));
+    assert_eq!((choose("Both"), choose("One")), (Ok(json!(1)), Ok(json!(2))));
     assert_eq!(choose("Loop"), Err("Conditions.Loop: refers to itself".into()));
     assert!(choose("Unsupported").unwrap_err().contains("does not support Fn::Join in a condition"));
     assert!(choose("Unknown").unwrap_err().contains("there is no condition Unknown"));
