@@ -1,9 +1,9 @@
-//! Holds the documentation against the repository: links, anchors, and the table of template parameters.
+//! Holds the documentation against the repository: links, anchors, and the tables of template parameters and alarms.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -81,4 +81,23 @@ fn configuration_page_lists_every_template_parameter_with_its_default() {
         .collect();
     assert!(parameters.len() > 20, "only {} parameters were found", parameters.len());
     assert_eq!(documented, parameters);
+}
+
+#[test]
+fn operations_page_has_a_first_step_for_every_alarm_and_an_alarm_for_every_fault() {
+    let template = fs::read_to_string(root().join("template.yaml")).unwrap();
+    let alarm = Regex::new(r"(?m)^  (\w+):\n    Type: AWS::CloudWatch::Alarm$").unwrap();
+    let alarms: BTreeSet<String> = alarm.captures_iter(&template).map(|found| found[1].to_owned()).collect();
+    assert!(alarms.len() > 10, "only {} alarms were found", alarms.len());
+
+    let page = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let section = page.split("\n## Alarms\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let (steps, faults) = section.split_once("\n| fault | alarm |\n").unwrap();
+    let name = Regex::new(r"`([A-Z]\w+)`").unwrap();
+    let names = |table: &str, column: usize| -> BTreeSet<String> {
+        let cells = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(column));
+        cells.flat_map(|cell| name.captures_iter(cell).map(|found| found[1].to_owned())).collect()
+    };
+    assert_eq!(names(steps, 0), alarms, "the alarms with a first step");
+    assert_eq!(names(faults, 1), alarms, "the alarms of the faults");
 }

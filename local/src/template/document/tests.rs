@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::template::{StartingPosition, Statement, Throttle};
+use crate::template::{StartingPosition, Statement, Throttle, return_values::ACCOUNT};
 
 /// A template with one resource of each supported type. Tests insert text at its `#` marks.
 const TEMPLATE: &str = r#"
@@ -354,6 +354,35 @@ fn project_parameters_are_range_checked() {
         load(name, good).unwrap();
         assert!(load(name, bad).unwrap_err().to_string().contains(&format!("Parameters.{name}")), "{name}");
     }
+}
+
+/// Counts what AWS bills for the alarms, dashboards, and secrets of the project's template: alarm metrics, dashboards, and
+/// secrets.
+fn billed_while_idle(overrides: &[(&str, &str)]) -> (usize, usize, usize) {
+    let text = std::fs::read_to_string(crate::functions::workspace().join("template.yaml")).unwrap();
+    let document: Document = deserialize(super::super::yaml::parse(&text).unwrap(), "").unwrap();
+    let overrides = overrides.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let parameters = parameters::resolve(&document.parameters, &overrides).unwrap();
+    let created = created_resources(&document, &parameters).unwrap();
+    let of_type = |kind: &str| created.iter().filter(|(_, found)| *found == kind).map(|(id, _)| id).collect::<Vec<_>>();
+    let alarm_metrics = of_type("AWS::CloudWatch::Alarm").into_iter().map(|id| {
+        let metrics = document.resources[id].properties.get("Metrics").and_then(Value::as_array);
+        metrics.map_or(1, |metrics| metrics.iter().filter(|metric| metric.get("MetricStat").is_some()).count())
+    });
+    let dashboards = of_type("AWS::CloudWatch::Dashboard").len();
+    (alarm_metrics.sum(), dashboards, of_type("AWS::SecretsManager::Secret").len())
+}
+
+#[test]
+fn project_is_billed_for_alarms_and_dashboard_only_on_request() {
+    let email = ("AlarmEmail", "ops@example.com");
+    let acl = format!("arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/qasid/{}", uuid::Uuid::nil());
+    let firewall = ("WebAclArn", acl.as_str());
+    assert_eq!(billed_while_idle(&[]), (0, 0, 2));
+    assert_eq!(billed_while_idle(&[email]), (15, 0, 2));
+    assert_eq!(billed_while_idle(&[firewall]), (0, 0, 3));
+    assert_eq!(billed_while_idle(&[email, firewall]), (17, 0, 3));
+    assert_eq!(billed_while_idle(&[("CreateDashboard", "Yes")]), (0, 1, 2));
 }
 
 #[test]
