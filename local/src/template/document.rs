@@ -18,6 +18,8 @@ use super::{
 
 /// Resource types that have no effect in the local run.
 const IGNORED_TYPES: &[&str] = &[
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::ApiGatewayV2::DomainName",
     "AWS::CloudFront::Distribution",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",

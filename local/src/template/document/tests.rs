@@ -350,20 +350,34 @@ fn project_parameters_are_range_checked() {
         ("MessagesPerSecond", "1000", "1001"),
         ("UnknownDeadlineSeconds", "30", "29"),
         ("AlarmEmail", "ops@example.com", "ops"),
+        ("DeliverConcurrency", "0", "1"),
+        ("DeliverConcurrency", "5", "4"),
+        ("DeliverConcurrency", "1000", "1001"),
+        ("DomainName", "api.example.com", "https://api.example.com"),
+        ("Tracing", "Active", "PassThrough"),
     ] {
         load(name, good).unwrap();
         assert!(load(name, bad).unwrap_err().to_string().contains(&format!("Parameters.{name}")), "{name}");
     }
 }
 
-/// Counts what AWS bills for the alarms, dashboards, and secrets of the project's template: alarm metrics, dashboards, and
-/// secrets.
-fn billed_while_idle(overrides: &[(&str, &str)]) -> (usize, usize, usize) {
+/// The project's template, and the types of the resources that these parameters create.
+fn project(overrides: &[(&str, &str)]) -> (Document, BTreeMap<String, String>) {
     let text = std::fs::read_to_string(crate::functions::workspace().join("template.yaml")).unwrap();
     let document: Document = deserialize(super::super::yaml::parse(&text).unwrap(), "").unwrap();
     let overrides = overrides.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let parameters = parameters::resolve(&document.parameters, &overrides).unwrap();
     let created = created_resources(&document, &parameters).unwrap();
+    (document, created)
+}
+
+fn web_acl() -> String {
+    format!("arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/qasid/{}", uuid::Uuid::nil())
+}
+
+/// Counts the alarm metrics, dashboards, and secrets that AWS bills without traffic.
+fn billed_while_idle(overrides: &[(&str, &str)]) -> (usize, usize, usize) {
+    let (document, created) = project(overrides);
     let of_type = |kind: &str| created.iter().filter(|(_, found)| *found == kind).map(|(id, _)| id).collect::<Vec<_>>();
     let alarm_metrics = of_type("AWS::CloudWatch::Alarm").into_iter().map(|id| {
         let metrics = document.resources[id].properties.get("Metrics").and_then(Value::as_array);
@@ -376,13 +390,27 @@ fn billed_while_idle(overrides: &[(&str, &str)]) -> (usize, usize, usize) {
 #[test]
 fn project_is_billed_for_alarms_and_dashboard_only_on_request() {
     let email = ("AlarmEmail", "ops@example.com");
-    let acl = format!("arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/qasid/{}", uuid::Uuid::nil());
+    let acl = web_acl();
     let firewall = ("WebAclArn", acl.as_str());
     assert_eq!(billed_while_idle(&[]), (0, 0, 2));
     assert_eq!(billed_while_idle(&[email]), (15, 0, 2));
     assert_eq!(billed_while_idle(&[firewall]), (0, 0, 3));
     assert_eq!(billed_while_idle(&[email, firewall]), (17, 0, 3));
     assert_eq!(billed_while_idle(&[("CreateDashboard", "Yes")]), (0, 1, 2));
+}
+
+#[test]
+fn project_has_an_api_domain_with_a_name_and_a_certificate_and_without_a_firewall() {
+    let certificate = format!("arn:aws:acm:us-east-1:{ACCOUNT}:certificate/{}", uuid::Uuid::nil());
+    let (name, certificate, acl) = (("DomainName", "api.example.com"), ("CertificateArn", &*certificate), web_acl());
+    let has_domain = |overrides: &[(&str, &str)]| {
+        let (_, created) = project(overrides);
+        (created.contains_key("ApiDomain"), created.contains_key("ApiDomainMapping"))
+    };
+    assert_eq!(has_domain(&[name, certificate]), (true, true));
+    for overrides in [&[][..], &[name], &[certificate], &[name, certificate, ("WebAclArn", &acl)]] {
+        assert_eq!(has_domain(overrides), (false, false), "{overrides:?}");
+    }
 }
 
 #[test]
