@@ -12,6 +12,7 @@ pub mod contact_name;
 pub mod content;
 pub mod country;
 pub mod cursor;
+pub mod delivery;
 pub mod digit;
 pub mod erasure;
 pub mod id;

@@ -45,8 +45,8 @@ use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata, types::AttributeValu
 use crate::domain::{system::System, time::Timestamp};
 
 pub use api_key::KeyPage;
-pub use delivery::{Change, Claim, Lease, OutboxMessage};
-pub use due::{Due, DueItems, PollerLease, ReservationRequest, ReservationResult};
+pub use delivery::{Change, Claim, Lease};
+pub use due::{Due, DueItems};
 pub use early_update::{EarlyAction, EarlyUpdate};
 pub use event::{EventOwner, StoredEvent};
 pub use inbound::ReceiveOutcome;

@@ -75,6 +75,12 @@ impl SessionId {
         Self(derive(&NAMESPACE, &["session", owner_id]))
     }
 
+    /// Returns the shard of the session, from 0 to `shards - 1`. The distribution is even, and a session's shard never
+    /// changes.
+    pub fn shard(self, shards: u8) -> u8 {
+        self.0.as_bytes()[15] % shards
+    }
+
     /// Returns the ID as 32 hexadecimal digits without hyphens.
     pub fn to_hex(self) -> String {
         self.0.simple().to_string()

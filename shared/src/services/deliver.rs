@@ -2,10 +2,11 @@
 //!
 //! - Messages of one chat are sent in order. Each one waits for its predecessor.
 //! - Sends respect WhatsApp's rate limits per business phone number and per recipient.
+//! - Normal messages are sent before bulk messages, by the invocation that the table's stream starts. Bulk messages, and
+//!   whatever that invocation can't send, are left to the [`DuePoller`].
 //! - A send that WhatsApp certainly did not accept is retried. If the outcome of a send is unknown, the session's
 //!   [`UnknownPolicy`](crate::domain::session::UnknownPolicy) decides.
 
-mod chat;
 mod due_poller;
 mod message;
 mod post;
@@ -21,27 +22,30 @@ use std::{
 use futures_util::{StreamExt, stream};
 
 pub use self::due_poller::DuePoller;
-use self::{rate_limiter::RateLimiter, sessions::Sessions};
+use self::{message::Progress, rate_limiter::RateLimiter, sessions::Sessions};
 use crate::{
-    domain::{message_key::MessageKey, system::System, time::Timestamp},
+    domain::{delivery::OutboxMessage, message::Priority, message_key::MessageKey, system::System, time::Timestamp},
     services::{
         credentials::{Credentials, CredentialsError},
         self_invoker::SelfInvoker,
     },
-    store::{OutboxMessage, Store, StoreError},
+    store::{Store, StoreError},
     telemetry::Metrics,
     whatsapp::CloudApi,
 };
 
-/// The end of an invocation, in which it requests no more reservations. Messages that have one by then can still be
-/// sent and settled, or released, before Lambda ends the process.
+/// The end of an invocation, in which it takes no more permits. Messages that have one by then can still be sent and
+/// settled, or released, before Lambda ends the process.
 const SHUTDOWN_MARGIN: Duration = Duration::from_secs(20);
+
+/// How long a message of a stream batch waits for its turn before it is left to a [`DuePoller`].
+const MAX_WAIT: Duration = Duration::from_secs(4);
 
 /// The maximum number of chats to process concurrently.
 const MAX_CONCURRENT_CHATS: usize = 64;
 
-/// Messages that are due within this time are left to a [`DuePoller`], which waits for them.
-const DUE_SOON: Duration = Duration::from_secs(60);
+/// A [`DuePoller`] waits for messages that are due within this time. The schedule finds later ones.
+const DUE_SOON: Duration = Duration::from_secs(15);
 
 /// The delivery settings of a deployment.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +70,7 @@ pub struct Dispatcher {
     metrics: Metrics,
     /// When Lambda ends the process.
     deadline: Timestamp,
-    /// The earliest due time that this process has set for a message.
+    /// The earliest time at which a message is due that this process has left to a [`DuePoller`].
     next_due: Arc<Mutex<Option<Timestamp>>>,
 }
 
@@ -96,6 +100,17 @@ impl PendingMessage {
         match self {
             Self::Read(found) => found.message.key(),
             Self::At(key) => *key,
+        }
+    }
+
+    /// Returns whether only a [`DuePoller`] sends the message, and it is due. It isn't if its session was paused when
+    /// it was stored.
+    fn is_left_to_poller(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Read(found) => {
+                found.message.priority == Priority::Bulk && found.due_at.is_some_and(|due_at| due_at <= now)
+            }
+            Self::At(_) => false,
         }
     }
 }
@@ -150,35 +165,60 @@ impl Dispatcher {
         self.self_invoker.invoke(self.system.now()).await;
     }
 
-    /// Delivers messages, those of one chat in order, and starts a [`DuePoller`] if one of them is due again soon.
-    /// Returns each message's outcome, in any order.
+    /// Delivers messages, those of one chat in order, and starts a [`DuePoller`] if messages are left to it that are due
+    /// soon. Returns each message's outcome, in any order.
     pub async fn deliver<T>(&self, messages: Vec<(T, PendingMessage)>) -> Vec<(T, Result<(), DeliveryError>)> {
-        let outcomes = self.deliver_chats(messages).await;
-        let next_due = self.next_due.lock().ok().and_then(|mut next_due| next_due.take());
-        let now = self.system.now();
-        if next_due.is_some_and(|due_at| due_at <= now.after(DUE_SOON)) {
-            self.self_invoker.invoke(now).await;
-        }
-        self.metrics.write(self.system.now());
-        outcomes
-    }
-
-    async fn deliver_chats<T>(&self, messages: Vec<(T, PendingMessage)>) -> Vec<(T, Result<(), DeliveryError>)> {
-        let mut chats: BTreeMap<_, Vec<(T, PendingMessage)>> = BTreeMap::new();
+        let started = self.system.now();
+        let mut outcomes = Vec::with_capacity(messages.len());
+        let mut chats: BTreeMap<_, (Vec<T>, Vec<PendingMessage>)> = BTreeMap::new();
         for (tag, pending) in messages {
-            chats.entry(pending.key().chat_id).or_default().push((tag, pending));
+            if pending.is_left_to_poller(started) {
+                self.record_due(started);
+                outcomes.push((tag, Ok(())));
+            } else {
+                let chat = chats.entry(pending.key().chat_id).or_default();
+                chat.0.push(tag);
+                chat.1.push(pending);
+            }
         }
-        let outcomes: Vec<Vec<_>> = stream::iter(chats.into_values())
-            .map(|mut chat| async move {
-                chat.sort_by_key(|(_, pending)| pending.key().sort_key());
-                let (tags, pending_messages): (Vec<T>, Vec<PendingMessage>) = chat.into_iter().unzip();
-                let delivered = self.deliver_chat(pending_messages).await;
-                tags.into_iter().zip(delivered).collect()
+        let give_up = started.after(MAX_WAIT).min(self.last_start());
+        let delivered: Vec<Vec<_>> = stream::iter(chats.into_values())
+            .map(|(tags, messages)| async move {
+                tags.into_iter().zip(self.deliver_chat(messages, give_up).await).collect()
             })
             .buffer_unordered(MAX_CONCURRENT_CHATS)
             .collect()
             .await;
-        outcomes.into_iter().flatten().collect()
+        outcomes.extend(delivered.into_iter().flatten());
+        let now = self.system.now();
+        let next_due = self.next_due.lock().ok().and_then(|mut next_due| next_due.take());
+        if next_due.is_some_and(|due_at| self.is_soon(due_at)) {
+            self.self_invoker.invoke(now).await;
+        }
+        self.metrics.write(now);
+        outcomes
+    }
+
+    /// Delivers messages of one chat, which are in order, and waits for those that can't be sent yet until `give_up`.
+    /// Returns one outcome for each.
+    async fn deliver_chat(&self, messages: Vec<PendingMessage>, give_up: Timestamp) -> Vec<Result<(), DeliveryError>> {
+        let mut outcomes = Vec::with_capacity(messages.len());
+        let mut messages = messages.into_iter();
+        let mut give_up = give_up;
+        for pending in messages.by_ref() {
+            let progress = self.deliver_message(pending, give_up).await;
+            if matches!(progress, Ok(Progress::Deferred)) {
+                // The following messages wait for this one, so they are deferred too.
+                give_up = self.system.now();
+            }
+            outcomes.push(progress.map(drop));
+            if outcomes.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        let in_order = || StoreError::Contention { operation: "delivering in order" };
+        outcomes.extend(messages.map(|_| Err(in_order().into())));
+        outcomes
     }
 
     /// Remembers when a message is due, for [`Self::deliver`].
@@ -186,5 +226,14 @@ impl Dispatcher {
         if let Ok(mut next_due) = self.next_due.lock() {
             *next_due = Some(next_due.map_or(due_at, |next_due| next_due.min(due_at)));
         }
+    }
+
+    /// Returns whether a [`DuePoller`] waits for a message that is due at this time.
+    fn is_soon(&self, due_at: Timestamp) -> bool {
+        due_at <= self.system.now().after(DUE_SOON)
+    }
+
+    async fn sleep_until(&self, time: Timestamp) {
+        tokio::time::sleep(time.since(self.system.now())).await;
     }
 }

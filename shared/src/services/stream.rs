@@ -10,12 +10,12 @@ use aws_lambda_events::{
 use serde_json::Value;
 
 use crate::{
-    domain::message::Message,
+    domain::{delivery::OutboxMessage, message::Message},
     services::{
         auto_reply::Responder,
         deliver::{DeliveryError, Dispatcher, DuePoller, PendingMessage},
     },
-    store::{OutboxMessage, keys::Key},
+    store::keys::Key,
     telemetry,
 };
 

@@ -1,47 +1,22 @@
 //! The outbox: claiming and settling pending messages, in the order of their chat.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
     Chats, Outbox, StoreError,
     inbound::MESSAGE,
-    item::{self, Item, string},
-    keys::{Key, wamid_key},
+    item::{self, string},
+    keys::{Key, due_key, wamid_key},
     update::{Condition, UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
+    delivery::OutboxMessage,
     id::ChatId,
-    message::{Attempt, DeliveryEvent, Message, MessageStatus},
+    message::{Attempt, DeliveryEvent, Message, MessageStatus, Priority},
     message_key::MessageKey,
     time::Timestamp,
 };
-
-/// A message with the attributes that `deliver` uses.
-#[derive(Clone, Debug, Deserialize)]
-pub struct OutboxMessage {
-    /// The message.
-    #[serde(flatten)]
-    pub message: Message,
-    /// Theoretical arrival time of the chat's pair rate limit after this message: see [`crate::domain::pacing`].
-    #[serde(default)]
-    pub pair_tat: Option<Timestamp>,
-    /// The message isn't sent before this time.
-    #[serde(default)]
-    pub not_before: Option<Timestamp>,
-    /// When the `DuePoller` looks at the message.
-    #[serde(default)]
-    pub due_at: Option<Timestamp>,
-    /// When the lease on a message in `sending` ends.
-    #[serde(default)]
-    pub lease_until: Option<Timestamp>,
-    /// Whether later messages of the chat wait for this one.
-    #[serde(default)]
-    pub waiting: bool,
-}
 
 /// The outcome of claiming a message.
 #[derive(Debug)]
@@ -65,8 +40,6 @@ pub struct Lease {
     pub until: Timestamp,
     /// The chat's pair rate limit after this message.
     pub pair_tat: Timestamp,
-    /// When the `DuePoller` looks at the message again; `None` keeps the time that it has.
-    pub due_at: Option<Timestamp>,
 }
 
 /// A change of an outbound message's status.
@@ -130,7 +103,6 @@ impl Outbox<'_> {
         let id = lease.id.to_string();
         let update = claim(key, &id, lease.until)
             .set("pair_tat", lease.pair_tat)
-            .set("due_at", lease.due_at)
             .add("attempt_count", 1)
             .remove(["not_before"])
             .condition(("attribute_not_exists(not_before) OR not_before <= ?", lease.now))
@@ -148,20 +120,19 @@ impl Outbox<'_> {
         }
     }
 
-    /// Records the result of a send, unless the lease has ended or a status has settled the message. Returns whether
-    /// later messages of the chat wait for this one.
-    pub async fn settle(self, claimed: &OutboxMessage, lease: Uuid, change: &Change) -> Result<bool, StoreError> {
-        let Some(update) = self.transition(&claimed.message, MessageStatus::Sending, change)? else { return Ok(false) };
-        let update = update.condition(("lease = ?", lease)).returning_new();
+    /// Records the result of a send, unless the lease has ended or a status has settled the message.
+    pub async fn settle(self, claimed: &OutboxMessage, lease: Uuid, change: &Change) -> Result<(), StoreError> {
+        let Some(update) = self.transition(&claimed.message, MessageStatus::Sending, change)? else { return Ok(()) };
+        let update = update.condition(("lease = ?", lease));
         match self.0.update("settling a message", update).await? {
-            WriteOutcome::Written { item } => Ok(item.as_ref().is_some_and(has_waiting)),
+            WriteOutcome::Written { .. } => Ok(()),
             WriteOutcome::Refused { item } => {
                 let attempts = item::value(&claimed.message.attempts_with(change.attempt.clone()))?;
                 let is_settled = item.as_ref().and_then(|item| item.get("attempts")) == Some(&attempts);
                 if let (Some(wamid), false) = (&change.wamid, is_settled) {
                     self.settle_late(&claimed.message, wamid, change, attempts).await?;
                 }
-                Ok(item.as_ref().is_some_and(has_waiting))
+                Ok(())
             }
         }
     }
@@ -197,15 +168,21 @@ impl Outbox<'_> {
         Err(StoreError::Contention { operation })
     }
 
-    /// Changes a message without a live lease, if it is as it was read. Returns whether later messages of the chat wait
-    /// for it; `None` if it wasn't changed.
-    pub async fn change_if(self, found: &OutboxMessage, change: &Change) -> Result<Option<bool>, StoreError> {
-        let Some(update) = self.transition(&found.message, found.message.status, change)? else { return Ok(None) };
-        let update = update.condition(Condition::equals("lease_until", found.lease_until)).returning_new();
-        match self.0.update("changing a message's status", update).await? {
-            WriteOutcome::Written { item } => Ok(Some(item.as_ref().is_some_and(has_waiting))),
-            WriteOutcome::Refused { .. } => Ok(None),
-        }
+    /// Changes a message without a live lease, if it is as it was read. Returns whether it was.
+    pub async fn change_if(self, found: &OutboxMessage, change: &Change) -> Result<bool, StoreError> {
+        let Some(update) = self.transition(&found.message, found.message.status, change)? else { return Ok(false) };
+        let update = update.condition(Condition::equals("lease_until", found.lease_until));
+        self.0.update_if("changing a message's status", update).await
+    }
+
+    /// Makes a pending bulk message a normal one that is due.
+    pub async fn promote(self, message: &Message) -> Result<(), StoreError> {
+        let due_key = due_key(Priority::Normal, message.session_id, message.chat_id, self.0.inbox_shards);
+        let update = UpdateBuilder::new(&Key::message(&message.key()))
+            .remove(["priority"])
+            .set("due_key", due_key)
+            .condition(("#status = ?", MessageStatus::Pending));
+        self.0.update_if("promoting a message", update).await.map(drop)
     }
 
     /// Postpones a pending message until `due_at`.
@@ -255,55 +232,9 @@ impl Outbox<'_> {
         Ok(update.set("due_at", change.due_at).set("not_before", change.not_before))
     }
 
-    /// Marks that a later message of the chat waits for this one. Returns `false` if it doesn't have to wait: the
-    /// message is final or doesn't exist.
-    pub async fn wait_for(self, predecessor: &MessageKey) -> Result<bool, StoreError> {
-        let unfinished = [MessageStatus::Pending, MessageStatus::Sending, MessageStatus::Unknown];
-        let update = UpdateBuilder::new(&Key::message(predecessor))
-            .set("waiting", true)
-            .condition(("#status IN (?, ?, ?)", unfinished));
-        self.0.update_if("waiting for a message", update).await
-    }
-
     /// Returns a message with the attributes that `deliver` uses.
     pub async fn get(self, key: &MessageKey) -> Result<Option<OutboxMessage>, StoreError> {
         self.0.get("reading a message", &Key::message(key)).await?.map(|item| item::read(MESSAGE, item)).transpose()
-    }
-
-    /// Returns the pending messages of a chat after `key`, in order: up to one page of the table.
-    pub async fn followers(self, key: &MessageKey) -> Result<Vec<OutboxMessage>, StoreError> {
-        let Key { pk, sk } = Key::message(key);
-        let mut start: Option<HashMap<String, AttributeValue>> = None;
-        loop {
-            let output = self
-                .0
-                .client
-                .query()
-                .table_name(&self.0.table)
-                .key_condition_expression("pk = :pk AND sk BETWEEN :after AND :end")
-                .filter_expression("from_me = :true AND #status = :pending")
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":pk", string(&pk))
-                .expression_attribute_values(":after", string(format!("{sk}\u{1}")))
-                .expression_attribute_values(":end", string("MESSAGE#~"))
-                .expression_attribute_values(":true", AttributeValue::Bool(true))
-                .expression_attribute_values(":pending", string(MessageStatus::Pending.as_str()))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(StoreError::request("querying later messages of a chat"))?;
-            let messages: Vec<OutboxMessage> = output
-                .items
-                .unwrap_or_default()
-                .into_iter()
-                .map(|item| item::read(MESSAGE, item))
-                .collect::<Result<_, StoreError>>()?;
-            start = output.last_evaluated_key;
-            if !messages.is_empty() || start.is_none() {
-                return Ok(messages);
-            }
-        }
     }
 }
 
@@ -325,8 +256,4 @@ pub(super) fn claim(key: &MessageKey, lease: &str, until: Timestamp) -> UpdateBu
         .set("lease", lease)
         .set("lease_until", until)
         .condition(("#status = ?", MessageStatus::Pending))
-}
-
-fn has_waiting(item: &Item) -> bool {
-    item.get("waiting") == Some(&AttributeValue::Bool(true))
 }

@@ -1,6 +1,6 @@
-//! Due items, the lease of the `DuePoller`, and the rate limit of each number.
+//! Due items, the leader lease of the `DuePoller`, and the rate limit of each number.
 
-use std::time::Duration;
+use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
@@ -8,21 +8,38 @@ use uuid::Uuid;
 use super::{
     Outbox, StoreError,
     item::{Item, string},
-    keys::{DUE_SHARDS, Key, due_key},
+    keys::{Key, due_keys, due_priority},
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
-    id::SessionId,
-    message::MessageStatus,
+    id::{ChatId, SessionId},
+    message::{MessageStatus, Priority},
     message_key::MessageKey,
-    time::{Timestamp, micros},
+    time::Timestamp,
 };
+
+/// Number of entries in a page of the index.
+const PAGE: i32 = 200;
+
+/// The maximum number of pages to read of a partition whose first messages are those of few chats.
+const MAX_PAGES: usize = 20;
+
+/// The maximum number of messages of one chat to return. Its recipient accepts about as many at once.
+const CHAT_LIMIT: usize = 45;
+
+/// Concurrent requests for partitions of the index.
+const DUE_REQUESTS: usize = 16;
 
 /// An item in the `due` index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
     /// An outbound message.
-    Message(MessageKey),
+    Message {
+        /// Its key.
+        key: MessageKey,
+        /// Its priority.
+        priority: Priority,
+    },
     /// A request to make all pending messages of a session due.
     Resume(SessionId),
     /// An early status or action to recheck.
@@ -34,81 +51,80 @@ pub enum Due {
 pub struct DueItems {
     /// The items that are due, oldest first.
     pub due: Vec<Due>,
-    /// When the next item after these is due.
+    /// When the next message or resumption after these is due, if it is soon.
     pub next: Option<Timestamp>,
 }
 
-/// A request for reservations with the rate limiter.
-#[derive(Clone, Copy, Debug)]
-pub struct ReservationRequest {
-    /// Number of sends.
-    pub count: u32,
-    /// Time from one send to the next.
-    pub interval: Duration,
-    /// Minimum time until the first send.
-    pub ahead: Duration,
-    /// Maximum time until the first send.
-    pub horizon: Duration,
-}
-
-/// The result of a [`ReservationRequest`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReservationResult {
-    /// Time of the first send, in microseconds since 1970. The others follow at the requested interval.
-    From(i64),
-    /// The number has no capacity until this time, in microseconds since 1970.
-    RetryAt(i64),
-}
-
-/// The holder of the lease of the `DuePoller`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PollerLease {
-    /// The caller.
-    Ours,
-    /// Another process, until this time unless it renews the lease.
-    Until(Timestamp),
+impl DueItems {
+    /// Returns whether no message or resumption is due soon.
+    pub fn is_empty(&self) -> bool {
+        self.next.is_none() && self.due.iter().all(|due| matches!(due, Due::EarlyUpdate(_)))
+    }
 }
 
 impl Outbox<'_> {
-    /// Reads up to `limit` entries of each shard. Takes a single request if the index is empty.
-    pub async fn due_items(self, now: Timestamp, limit: i32) -> Result<DueItems, StoreError> {
-        let scan = self.0.client.scan().table_name(&self.0.table).index_name("due").limit(1);
-        let first = scan.send().await.map_err(StoreError::request("scanning for due items"))?;
-        if first.items().is_empty() && first.last_evaluated_key().is_none() {
-            return Ok(DueItems::default());
-        }
-        let shards: Vec<Vec<Item>> = stream::iter(0..DUE_SHARDS)
-            .map(|shard| self.shard(shard, limit))
-            .buffer_unordered(usize::from(DUE_SHARDS))
-            .try_collect()
-            .await?;
-        let mut entries: Vec<(Timestamp, Due)> = shards.iter().flatten().filter_map(entry).collect();
+    /// Reads the entries that are due until `soon`, at least `limit` of each partition if it has so many, and up to
+    /// [`CHAT_LIMIT`] messages of each chat. Takes one request while the index fits into a page.
+    pub async fn due_items(self, now: Timestamp, soon: Timestamp, limit: usize) -> Result<DueItems, StoreError> {
+        let scan = self.0.client.scan().table_name(&self.0.table).index_name("due").limit(PAGE);
+        let output = scan.send().await.map_err(StoreError::request("scanning for due items"))?;
+        let mut entries: Vec<(Timestamp, Due)> = if output.last_evaluated_key().is_none() {
+            output.items().iter().filter_map(entry).filter(|(due_at, _)| *due_at <= soon).collect()
+        } else {
+            let parts = stream::iter(due_keys())
+                .map(|key| self.due_part(key, soon, limit))
+                .buffer_unordered(DUE_REQUESTS)
+                .try_collect::<Vec<_>>()
+                .await?;
+            parts.into_iter().flatten().collect()
+        };
         entries.sort_by_key(|(due_at, _)| *due_at);
-        let next = entries.iter().map(|(due_at, _)| *due_at).find(|due_at| *due_at > now);
-        let due = entries.into_iter().take_while(|(due_at, _)| *due_at <= now).map(|(_, due)| due).collect();
-        Ok(DueItems { due, next })
+        let later = entries.split_off(entries.partition_point(|(due_at, _)| *due_at <= now));
+        let next = later.iter().find(|(_, due)| !matches!(due, Due::EarlyUpdate(_))).map(|(due_at, _)| *due_at);
+        Ok(DueItems { due: entries.into_iter().map(|(_, due)| due).collect(), next })
     }
 
-    async fn shard(self, shard: u8, limit: i32) -> Result<Vec<Item>, StoreError> {
-        let output = self
-            .0
-            .client
-            .query()
-            .table_name(&self.0.table)
-            .index_name("due")
-            .key_condition_expression("due_key = :shard")
-            .expression_attribute_values(":shard", string(due_key(shard)))
-            .limit(limit)
-            .send()
-            .await
-            .map_err(StoreError::request("reading due items"))?;
-        Ok(output.items.unwrap_or_default())
+    async fn due_part(self, key: String, soon: Timestamp, limit: usize) -> Result<Vec<(Timestamp, Due)>, StoreError> {
+        let mut entries = Vec::new();
+        let mut chats: HashMap<ChatId, usize> = HashMap::new();
+        let mut start = None;
+        for _ in 0..MAX_PAGES {
+            let output = self
+                .0
+                .client
+                .query()
+                .table_name(&self.0.table)
+                .index_name("due")
+                .key_condition_expression("due_key = :key AND due_at <= :soon")
+                .expression_attribute_values(":key", string(&key))
+                .expression_attribute_values(":soon", string(soon.to_string()))
+                .limit(PAGE)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(StoreError::request("reading due items"))?;
+            for entry in output.items().iter().filter_map(entry) {
+                if let Due::Message { key, .. } = &entry.1 {
+                    let count = chats.entry(key.chat_id).or_default();
+                    *count += 1;
+                    if *count > CHAT_LIMIT {
+                        continue;
+                    }
+                }
+                entries.push(entry);
+            }
+            start = output.last_evaluated_key;
+            if start.is_none() || entries.len() >= limit {
+                break;
+            }
+        }
+        Ok(entries)
     }
 
     /// Makes every pending message of a session due, and deletes the request to do so.
     pub async fn make_session_due(self, session_id: SessionId) -> Result<(), StoreError> {
         let now = self.0.system.now();
-        for shard in 0..DUE_SHARDS {
+        for key in due_keys() {
             let mut start = None;
             loop {
                 let output = self
@@ -117,9 +133,9 @@ impl Outbox<'_> {
                     .query()
                     .table_name(&self.0.table)
                     .index_name("due")
-                    .key_condition_expression("due_key = :shard AND due_at > :now")
+                    .key_condition_expression("due_key = :key AND due_at > :now")
                     .filter_expression("session_id = :session")
-                    .expression_attribute_values(":shard", string(due_key(shard)))
+                    .expression_attribute_values(":key", string(&key))
                     .expression_attribute_values(":now", string(now.to_string()))
                     .expression_attribute_values(":session", string(session_id.to_string()))
                     .set_exclusive_start_key(start)
@@ -153,62 +169,28 @@ impl Outbox<'_> {
         self.0.update_if("making a message due", update).await.map(drop)
     }
 
-    /// Acquires or renews the lease of the `DuePoller`. If another process holds it, returns when that lease ends.
-    pub async fn acquire_poller_lease(self, poller_id: Uuid, until: Timestamp) -> Result<PollerLease, StoreError> {
+    /// Acquires or renews the leader lease of the `DuePoller`. Returns `false` if another process holds it.
+    pub async fn acquire_poller_lease(self, poller_id: Uuid, until: Timestamp) -> Result<bool, StoreError> {
         let (now, lease) = (self.0.system.now(), poller_id.to_string());
         let update = UpdateBuilder::new(&Key::poller_lease())
             .set("lease", &lease)
             .set("lease_until", until)
             .set("entity", "poller_lease")
             .condition(("attribute_not_exists(pk) OR lease_until < ? OR lease = ?", [now.to_string(), lease.clone()]));
-        match self.0.update("acquiring the poller lease", update).await? {
-            WriteOutcome::Written { .. } => Ok(PollerLease::Ours),
-            WriteOutcome::Refused { item } => {
-                let until = item.and_then(|item| text(&item, "lease_until")?.parse().ok());
-                Ok(PollerLease::Until(until.unwrap_or(now.after(Duration::MAX))))
-            }
-        }
+        self.0.update_if("acquiring the poller lease", update).await
     }
 
-    /// Reserves sends from a number, unless it has no capacity before the horizon. One conditional write reserves many
-    /// sends: the item is written a few times a second at most.
-    pub async fn reserve_sends(
-        self,
-        phone_number_id: &str,
-        request: ReservationRequest,
-    ) -> Result<ReservationResult, StoreError> {
-        let operation = "reserving sends";
-        let span = micros(request.interval).saturating_mul(i64::from(request.count));
-        for attempt in 0..12 {
-            if attempt > 0 {
-                self.0.pause(attempt).await;
-            }
-            let now = self.0.system.now().microseconds();
-            let (earliest, horizon) = (now + micros(request.ahead), now + micros(request.horizon));
-            // Usually the last reservation is before the earliest time, and one write is enough.
-            let key = Key::rate_limit(phone_number_id);
-            let start = UpdateBuilder::new(&key)
-                .set("next_send_at", earliest + span)
-                .set("entity", "rate_limit")
-                .condition(("attribute_not_exists(pk) OR next_send_at < ?", earliest));
-            let next = match self.0.update(operation, start).await? {
-                WriteOutcome::Written { .. } => return Ok(ReservationResult::From(earliest)),
-                WriteOutcome::Refused { item } => item.as_ref().and_then(next_send_at).unwrap_or(earliest),
-            };
-            if next > horizon {
-                return Ok(ReservationResult::RetryAt(next));
-            }
-            // Otherwise the new reservations follow the last one.
-            let append = UpdateBuilder::new(&key)
-                .add("next_send_at", span)
-                .condition(("next_send_at >= ? AND next_send_at <= ?", [earliest, horizon]))
-                .returning_new();
-            if let WriteOutcome::Written { item } = self.0.update(operation, append).await? {
-                let end = item.as_ref().and_then(next_send_at);
-                return Ok(ReservationResult::From(end.map_or(next, |end| end - span)));
-            }
+    /// Reserves the time of a number from `first` to `end`, in microseconds since 1970. If the number has no free time
+    /// before, returns when it has.
+    pub async fn reserve_sends(self, phone_number_id: &str, first: i64, end: i64) -> Result<Option<i64>, StoreError> {
+        let update = UpdateBuilder::new(&Key::rate_limit(phone_number_id))
+            .set("next_send_at", end)
+            .set("entity", "rate_limit")
+            .condition(("attribute_not_exists(pk) OR next_send_at <= ?", first));
+        match self.0.update("reserving sends", update).await? {
+            WriteOutcome::Written { .. } => Ok(None),
+            WriteOutcome::Refused { item } => Ok(Some(item.as_ref().and_then(next_send_at).unwrap_or(end))),
         }
-        Err(StoreError::Contention { operation })
     }
 }
 
@@ -227,7 +209,10 @@ fn entry(item: &Item) -> Option<(Timestamp, Due)> {
     let due = match pk.split_once('#')?.0 {
         "RESUME" => Due::Resume(pk.strip_prefix("RESUME#")?.parse().ok()?),
         "WAMID" => Due::EarlyUpdate(Key { pk: pk.clone(), sk: sk.clone() }),
-        _ => Due::Message(Key { pk: pk.clone(), sk: sk.clone() }.message_key()?),
+        _ => {
+            let key = Key { pk: pk.clone(), sk: sk.clone() }.message_key()?;
+            Due::Message { key, priority: due_priority(text("due_key")?)? }
+        }
     };
     Some((due_at, due))
 }

@@ -11,14 +11,14 @@ use crate::domain::{
     erasure::Target,
     id::{ChatId, KeyId, RuleId, SessionId, content_id},
     identity::Identity,
-    message::Receipt,
+    message::{Priority, Receipt},
     message_key::MessageKey,
     time::Timestamp,
 };
 
 /// Number of partitions of the `due` index. A partition handles 1,000 write units a second, and every outbound message
 /// writes its entry twice (AWS: "DynamoDB: Best practices for designing partition keys").
-pub(crate) const DUE_SHARDS: u8 = 16;
+pub(crate) const DUE_SHARDS: u8 = 8;
 
 /// Partition key of the list of API keys. The sort key begins with the time at which a key was created.
 pub(crate) const API_KEYS: &str = "KEYS";
@@ -253,14 +253,39 @@ pub(crate) fn wamid_key(phone_number_id: &str, wamid: &str) -> String {
     format!("{phone_number_id}#{wamid}")
 }
 
-/// Partition key of the `due` index. The sort key is the time at which the item is due.
-pub(crate) fn due_key(shard: u8) -> String {
-    format!("DUE#{shard}")
+/// Partition key of the `due` index for a message that `deliver` sends. The sort key is the time at which it is due.
+///
+/// Sessions have different partitions, as far as there are enough, so that the queue of one doesn't hide the messages of
+/// the others. With `spread`, a session's chats are distributed over several partitions.
+pub(crate) fn due_key(priority: Priority, session_id: SessionId, chat_id: ChatId, spread: u8) -> String {
+    let shard = session_id.shard(DUE_SHARDS) + chat_id.shard(spread.min(DUE_SHARDS));
+    partition(priority, shard % DUE_SHARDS)
+}
+
+/// Returns all partition keys of [`due_key`].
+pub(crate) fn due_keys() -> impl Iterator<Item = String> {
+    Priority::ALL.into_iter().flat_map(|priority| (0..DUE_SHARDS).map(move |shard| partition(priority, shard)))
+}
+
+/// Returns the priority of the messages in a partition of [`due_key`]; `None` for any other partition key.
+pub(crate) fn due_priority(due_key: &str) -> Option<Priority> {
+    match due_key.split_once('#')?.0 {
+        "DUE" => Some(Priority::Normal),
+        "BULK" => Some(Priority::Bulk),
+        _ => None,
+    }
 }
 
 /// Returns a partition key of the `due` index for an item that isn't in a chat, by the item's partition key.
 pub(crate) fn due_shard(pk: &str) -> String {
-    due_key(content_id(pk).as_bytes()[15] % DUE_SHARDS)
+    partition(Priority::Normal, content_id(pk).as_bytes()[15] % DUE_SHARDS)
+}
+
+fn partition(priority: Priority, shard: u8) -> String {
+    match priority {
+        Priority::Normal => format!("DUE#{shard}"),
+        Priority::Bulk => format!("BULK#{shard}"),
+    }
 }
 
 /// Partition key of the `due` index for erasure requests.

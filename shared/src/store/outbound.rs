@@ -10,7 +10,7 @@ use super::{
     chat::{CHAT, Expected, IDENTITY, Summary, Unread},
     inbound::MESSAGE,
     item::{self, number, string},
-    keys::{DUE_SHARDS, Key, due_key, worker_due_key},
+    keys::{Key, due_key, worker_due_key},
     saved_name::SavedNames,
     transaction::Transaction,
 };
@@ -19,7 +19,7 @@ use crate::domain::{
     contact::{Alias, AliasWrite},
     id::{ChatId, SessionId},
     identity::Identity,
-    message::{Category, Channel, Message},
+    message::{Category, Channel, Message, Priority},
     profile::SavedName,
     session::Session,
     time::Timestamp,
@@ -157,7 +157,12 @@ impl Outbox<'_> {
         let mut item = item::write(MESSAGE, &Key::message(&message.key()), message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         let (due_key, due_at) = match message.channel {
-            Channel::CloudApi => (due_key(message.chat_id.shard(DUE_SHARDS)), message.timestamp.after(GRACE)),
+            Channel::CloudApi => {
+                let due_key = due_key(message.priority, message.session_id, message.chat_id, self.0.inbox_shards);
+                // Only the `DuePoller` sends bulk messages.
+                let grace = if message.priority == Priority::Bulk { Duration::ZERO } else { GRACE };
+                (due_key, message.timestamp.after(grace))
+            }
             Channel::Worker => (worker_due_key(message.session_id), message.timestamp),
         };
         item.insert("due_key".to_owned(), string(due_key));

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Sessions, StoreError, item,
-    keys::{Key, due_key},
+    keys::{Key, due_shard},
     session::SESSION,
     transaction::Transaction,
     update::{Condition, UpdateBuilder},
@@ -31,7 +31,7 @@ impl Sessions<'_> {
             .set("updated_at", now)
             .remove(["paused_reason"])
             .condition("attribute_exists(paused_reason)");
-        let request = json!({"session_id": id, "due_key": due_key(0), "due_at": now});
+        let request = json!({"session_id": id, "due_key": due_shard(&Key::resume(id).pk), "due_at": now});
         // Replaces a request that `deliver` hasn't carried out yet.
         let put = self.0.put_action(item::write("resume", &Key::resume(id), &request)?, Condition::none());
         match self.0.transact(operation, vec![self.0.update_action(update), put]).await? {

@@ -1,152 +1,118 @@
-//! The next step of one message, by its status: send, defer, expire, or resolve an unknown outcome.
+//! One message: gathers what [`decide`] needs, and carries out its decision.
 
 use std::time::Duration;
 
-use super::{
-    DeliveryError, Dispatcher, PendingMessage,
-    chat::{FinishedMessage, Progress},
-    rate_limiter::Admission,
-};
+use super::{DeliveryError, Dispatcher, PendingMessage, rate_limiter::Admission};
 use crate::{
     domain::{
-        message::{Attempt, AttemptOutcome, Channel, DeliveryEvent, MessageStatus},
-        message_key::MessageKey,
-        pacing,
+        delivery::{Action, OutboxMessage, allows_next, decide},
+        message::{Attempt, AttemptOutcome, DeliveryEvent, MessageStatus},
         retry::expires_at,
         session::UnknownPolicy,
         time::Timestamp,
     },
     services::send::WITHHELD,
-    store::{Change, OutboxMessage},
+    store::{Change, StoreError},
     telemetry::Metric,
 };
 
-/// How often to check whether a paused session was resumed. Resuming it makes its messages due as well.
-pub(super) const PAUSED_RECHECK_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// How often to look at an unfinished previous message.
+const PREVIOUS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The time from a predecessor's due time to the message's own. The process that finishes the predecessor normally sends
-/// the message earlier.
-const PREDECESSOR_RECHECK_DELAY: Duration = Duration::from_secs(5);
-
-/// Whether a message still waits for its predecessor.
-enum PredecessorState {
-    /// The message can be sent.
-    Finished { pair_tat: Option<Timestamp> },
-    /// The message has been deferred.
-    Unfinished,
+/// Whether the next message of the chat can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It can.
+    Finished,
+    /// The message is due later.
+    Deferred,
 }
 
 impl Dispatcher {
-    /// Takes the next step of a message. `finished` is the previous message, if this process has just finished it.
-    pub(super) async fn deliver_one(
+    /// Takes the steps of a message, and waits until `give_up` for what delays it. Then defers it.
+    pub(super) async fn deliver_message(
         &self,
         pending: PendingMessage,
-        finished: Option<FinishedMessage>,
+        give_up: Timestamp,
     ) -> Result<Progress, DeliveryError> {
-        const NOTHING_TO_DO: Progress = Progress::Done { has_followers: false, pair_tat: None };
-        let found = match pending {
-            PendingMessage::Read(found) => *found,
-            PendingMessage::At(key) => match self.store.outbox().get(&key).await? {
-                Some(found) => found,
-                None => return Ok(NOTHING_TO_DO),
-            },
+        let key = pending.key();
+        let mut found = match pending {
+            PendingMessage::Read(found) => Some(*found),
+            PendingMessage::At(key) => self.store.outbox().get(&key).await?,
         };
-        if found.message.channel != Channel::CloudApi {
-            return Ok(NOTHING_TO_DO);
+        let mut capacity = self.system.now();
+        while let Some(message) = found {
+            let session = self.sessions.get(message.message.session_id).await?;
+            let previous = self.previous(&message).await?;
+            let (now, policy) = (self.system.now(), session.unknown_policy);
+            let retry_at = match decide(&message, session, previous.as_deref(), capacity, now) {
+                Action::Finished => break,
+                Action::Send { pair_tat } => {
+                    let number = &message.message.phone_number_id;
+                    match self.rate_limiter.permit(number, message.message.priority, give_up).await? {
+                        Admission::Permitted(permit) => return self.send(&message, permit, pair_tat, policy).await,
+                        Admission::RetryAt(retry_at) => capacity = retry_at,
+                    }
+                    found = Some(message);
+                    continue;
+                }
+                Action::PromotePrevious => {
+                    if let Some(mut previous) = previous {
+                        self.store.outbox().promote(&previous.message).await?;
+                        previous.message.priority = message.message.priority;
+                        Box::pin(self.deliver_message(PendingMessage::Read(previous), give_up)).await?;
+                    }
+                    found = Some(message);
+                    continue;
+                }
+                Action::Expire => return self.expire(&message).await,
+                Action::Interrupt => return self.interrupt(&message, policy).await,
+                Action::GiveUp => return self.give_up(&message).await,
+                Action::Resend => {
+                    self.resend(&message).await?;
+                    now
+                }
+                Action::Wait(until) => until,
+                Action::WaitForPrevious(until) => until.max(now.after(PREVIOUS_INTERVAL)),
+            };
+            if retry_at > give_up {
+                return Ok(self.defer(&message, retry_at, policy).await?);
+            }
+            self.sleep_until(retry_at).await;
+            found = self.store.outbox().get(&key).await?;
         }
+        Ok(Progress::Finished)
+    }
+
+    /// Reads the chat's previous outbound message, if a decision depends on it.
+    async fn previous(&self, found: &OutboxMessage) -> Result<Option<Box<OutboxMessage>>, StoreError> {
+        match found.message.predecessor().filter(|_| found.message.status == MessageStatus::Pending) {
+            Some(key) => Ok(self.store.outbox().get(&key).await?.map(Box::new)),
+            None => Ok(None),
+        }
+    }
+
+    /// Leaves a message to a [`DuePoller`](super::DuePoller), from `due_at` on.
+    async fn defer(
+        &self,
+        found: &OutboxMessage,
+        due_at: Timestamp,
+        policy: UnknownPolicy,
+    ) -> Result<Progress, StoreError> {
         match found.message.status {
-            MessageStatus::Pending => self.deliver_pending(found, finished).await,
-            MessageStatus::Sending => self.recover(&found).await,
-            MessageStatus::Unknown => self.resolve_unknown(found, finished).await,
-            _ => Ok(Progress::Done { has_followers: found.waiting, pair_tat: found.pair_tat }),
+            MessageStatus::Pending => {
+                let due_at = due_at.min(expires_at(&found.message));
+                // A message that is due soon and was due before is found again without a write.
+                let is_due = found.due_at.is_some_and(|current| current <= self.system.now());
+                if !(is_due && self.is_soon(due_at)) && found.due_at != Some(due_at) {
+                    self.store.outbox().postpone(&found.message.key(), due_at).await?;
+                }
+                self.record_due(due_at);
+                Ok(Progress::Deferred)
+            }
+            // The message is due at its deadline, or when its lease has ended.
+            status => Ok(after(status, policy)),
         }
-    }
-
-    async fn deliver_pending(
-        &self,
-        mut found: OutboxMessage,
-        finished: Option<FinishedMessage>,
-    ) -> Result<Progress, DeliveryError> {
-        let key = found.message.key();
-        let now = self.system.now();
-        if let Some(not_before) = found.not_before.filter(|not_before| *not_before > now) {
-            return self.defer(&key, not_before).await;
-        }
-        let PredecessorState::Finished { pair_tat } = self.check_predecessor(&mut found, finished).await? else {
-            return Ok(Progress::Deferred);
-        };
-        let expires_at = expires_at(&found.message);
-        if expires_at <= now {
-            return self.expire(&found).await;
-        }
-        let mut session = self.sessions.get(found.message.session_id).await?;
-        if session.is_paused {
-            // The cached state may be older than a resumption.
-            self.sessions.forget(found.message.session_id);
-            session = self.sessions.get(found.message.session_id).await?;
-        }
-        if session.is_paused {
-            return self.defer(&key, now.after(PAUSED_RECHECK_INTERVAL).min(expires_at)).await;
-        }
-        let pair_tat = match pacing::pair(pair_tat, now) {
-            Ok(pair_tat) => pair_tat,
-            Err(allowed_from) => return self.defer(&key, allowed_from.min(expires_at)).await,
-        };
-        if now > self.last_start() && !self.rate_limiter.has_reservation(&found.message.phone_number_id).await {
-            return self.hand_over(&found).await;
-        }
-        match self.rate_limiter.wait(&found.message.phone_number_id).await? {
-            Admission::Reserved(reservation) => self.send(&found, reservation, pair_tat, session.unknown_policy).await,
-            Admission::RetryAt(retry_at) => self.defer(&key, retry_at.min(expires_at)).await,
-        }
-    }
-
-    /// Checks whether the message's predecessor is finished. If it isn't, defers the message.
-    async fn check_predecessor(
-        &self,
-        found: &mut OutboxMessage,
-        finished: Option<FinishedMessage>,
-    ) -> Result<PredecessorState, DeliveryError> {
-        const NONE: PredecessorState = PredecessorState::Finished { pair_tat: None };
-        let Some(key) = found.message.predecessor() else { return Ok(NONE) };
-        if let Some(finished) = finished.filter(|finished| finished.key == key) {
-            return Ok(PredecessorState::Finished { pair_tat: finished.pair_tat });
-        }
-        let Some(predecessor) = self.store.outbox().get(&key).await? else { return Ok(NONE) };
-        let pair_tat = predecessor.pair_tat;
-        let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
-        if allows_followers(predecessor.message.status, policy) {
-            return Ok(PredecessorState::Finished { pair_tat });
-        }
-        // The process that finishes the predecessor sends this message too, and the `DuePoller` does otherwise. Defer
-        // it before `wait_for`: a process that finishes the predecessor without time for this message makes it due at
-        // once, and a later `defer` would overwrite that.
-        let now = self.system.now();
-        let due_at = predecessor.due_at.unwrap_or(now).max(now).after(PREDECESSOR_RECHECK_DELAY);
-        self.defer(&found.message.key(), due_at).await?;
-        found.due_at = Some(due_at);
-        Ok(if self.store.outbox().wait_for(&key).await? {
-            PredecessorState::Unfinished
-        } else {
-            PredecessorState::Finished { pair_tat }
-        })
-    }
-
-    /// Makes a message due at `due_at`.
-    async fn defer(&self, key: &MessageKey, due_at: Timestamp) -> Result<Progress, DeliveryError> {
-        self.store.outbox().postpone(key, due_at).await?;
-        self.record_due(due_at);
-        Ok(Progress::Deferred)
-    }
-
-    /// Leaves a message to the next invocation: makes it due now, unless it already is.
-    async fn hand_over(&self, found: &OutboxMessage) -> Result<Progress, DeliveryError> {
-        let now = self.system.now();
-        if found.due_at.is_some_and(|due_at| due_at <= now) {
-            self.record_due(now);
-            return Ok(Progress::Deferred);
-        }
-        self.defer(&found.message.key(), now).await
     }
 
     /// Marks a message as failed because it expired.
@@ -163,27 +129,37 @@ impl Dispatcher {
         self.fail_unsent(found, &change, Metric::FailedWithheld).await
     }
 
+    /// Marks an unknown message that has reached its deadline as failed.
+    async fn give_up(&self, found: &OutboxMessage) -> Result<Progress, DeliveryError> {
+        tracing::warn!(message_id = %found.message.id, "unknown message given up");
+        let error = "WhatsApp did not confirm the message. It may have been sent, and is not sent again";
+        self.fail_unsent(found, &Change::new(DeliveryEvent::GivenUp).error(error), Metric::FailedUnconfirmed).await
+    }
+
     async fn fail_unsent(
         &self,
         found: &OutboxMessage,
         change: &Change,
         metric: Metric,
     ) -> Result<Progress, DeliveryError> {
-        match self.store.outbox().change_if(found, change).await? {
-            Some(has_followers) => {
-                self.metrics.add(metric, 1);
-                Ok(Progress::Done { has_followers, pair_tat: found.pair_tat })
-            }
-            None => Ok(Progress::Deferred),
-        }
-    }
-
-    /// Marks a message as unknown if the lease of the process that was sending it has expired.
-    async fn recover(&self, found: &OutboxMessage) -> Result<Progress, DeliveryError> {
-        let now = self.system.now();
-        if found.lease_until.is_some_and(|until| until >= now) {
+        if !self.store.outbox().change_if(found, change).await? {
             return Ok(Progress::Deferred);
         }
+        self.metrics.add(metric, 1);
+        Ok(Progress::Finished)
+    }
+
+    /// Makes an unknown message that has reached its deadline pending again.
+    async fn resend(&self, found: &OutboxMessage) -> Result<(), DeliveryError> {
+        tracing::warn!(message_id = %found.message.id, "unknown message resent");
+        let error = "WhatsApp did not confirm the message. It may have been sent, and is sent again";
+        let change = Change::new(DeliveryEvent::Resent).error(error).due_at(self.system.now());
+        self.store.outbox().change_if(found, &change).await.map(drop).map_err(Into::into)
+    }
+
+    /// Marks a message as unknown, because the process that was sending it has ended.
+    async fn interrupt(&self, found: &OutboxMessage, policy: UnknownPolicy) -> Result<Progress, DeliveryError> {
+        let now = self.system.now();
         let due_at = now.after(self.settings.unknown_deadline);
         let attempt = Attempt {
             at: now,
@@ -196,69 +172,17 @@ impl Dispatcher {
             .error("The send was interrupted. WhatsApp may have accepted the message")
             .due_at(due_at)
             .attempt(attempt);
-        let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
-        match self.store.outbox().change_if(found, &change).await? {
-            Some(has_followers) => {
-                tracing::warn!(message_id = %found.message.id, "send interrupted");
-                self.metrics.add(Metric::MessagesUnknown, 1);
-                self.record_due(due_at);
-                Ok(after_unknown(has_followers, found.pair_tat, policy))
-            }
-            None => Ok(Progress::Deferred),
-        }
-    }
-
-    /// Applies the session's policy to an unknown message that has reached its deadline.
-    async fn resolve_unknown(
-        &self,
-        mut found: OutboxMessage,
-        finished: Option<FinishedMessage>,
-    ) -> Result<Progress, DeliveryError> {
-        let now = self.system.now();
-        let policy = self.sessions.get(found.message.session_id).await?.unknown_policy;
-        if found.due_at.is_some_and(|due_at| due_at > now) {
-            return Ok(after_unknown(found.waiting, found.pair_tat, policy));
-        }
-        let (event, error) = match policy {
-            UnknownPolicy::Fail => (
-                DeliveryEvent::GivenUp,
-                "WhatsApp did not confirm the message. It may have been sent, and is not sent again",
-            ),
-            UnknownPolicy::Resend => (
-                DeliveryEvent::Resent,
-                "WhatsApp did not confirm the message. It may have been sent, and is sent again",
-            ),
-        };
-        // A failed message ignores the due time.
-        let change = Change::new(event).error(error).due_at(now);
-        let Some(has_followers) = self.store.outbox().change_if(&found, &change).await? else {
+        if !self.store.outbox().change_if(found, &change).await? {
             return Ok(Progress::Deferred);
-        };
-        tracing::warn!(message_id = %found.message.id, ?policy, "unknown message reached its deadline");
-        match policy {
-            UnknownPolicy::Fail => {
-                self.metrics.add(Metric::FailedUnconfirmed, 1);
-                Ok(Progress::Done { has_followers, pair_tat: found.pair_tat })
-            }
-            UnknownPolicy::Resend => {
-                found.message.status = MessageStatus::Pending;
-                found.not_before = None;
-                Box::pin(self.deliver_pending(found, finished)).await
-            }
         }
+        tracing::warn!(message_id = %found.message.id, "send interrupted");
+        self.metrics.add(Metric::MessagesUnknown, 1);
+        self.record_due(due_at);
+        Ok(after(MessageStatus::Unknown, policy))
     }
 }
 
-/// Whether later messages of the chat can be sent. An unknown message blocks them only if it may be resent: it would
-/// arrive after them.
-fn allows_followers(status: MessageStatus, policy: UnknownPolicy) -> bool {
-    status.is_final() || (status == MessageStatus::Unknown && policy == UnknownPolicy::Fail)
-}
-
-/// Returns the progress after a message whose outcome is unknown.
-pub(super) fn after_unknown(has_followers: bool, pair_tat: Option<Timestamp>, policy: UnknownPolicy) -> Progress {
-    match policy {
-        UnknownPolicy::Fail => Progress::Done { has_followers, pair_tat },
-        UnknownPolicy::Resend => Progress::Deferred,
-    }
+/// Returns the progress after a message that has this status now.
+pub(super) fn after(status: MessageStatus, policy: UnknownPolicy) -> Progress {
+    if allows_next(status, policy) { Progress::Finished } else { Progress::Deferred }
 }

@@ -6,22 +6,22 @@ use serde_json::Value;
 
 use super::{
     DeliveryError, Dispatcher,
-    chat::Progress,
-    message::{PAUSED_RECHECK_INTERVAL, after_unknown},
-    rate_limiter::{Admission, Reservation},
+    message::{Progress, after},
+    rate_limiter::{Admission, Permit},
 };
 use crate::{
     domain::{
         consent::{ConsentDecision, ConsentSource, MarketingConsent},
+        delivery::OutboxMessage,
         identity::Address,
-        message::{Attempt, AttemptOutcome, Category, DeliveryEvent, Message, MessageType, Receipt},
+        message::{Attempt, AttemptOutcome, Category, DeliveryEvent, Message, MessageStatus, MessageType, Receipt},
         retry::{backoff, expires_at},
         session::UnknownPolicy,
         time::Timestamp,
         whatsapp_error::{ErrorClass, MARKETING_STOPPED},
     },
     services::credentials::{AccessToken, Replacement},
-    store::{Applied, Change, Claim, Lease, OutboxMessage, StoreError},
+    store::{Applied, Change, Claim, Lease, StoreError},
     telemetry::Metric,
     whatsapp::{self, SendError, SendResult, send_request},
 };
@@ -33,11 +33,11 @@ const LEASE: Duration = Duration::from_secs(30);
 const POST_MARGIN: Duration = Duration::from_secs(whatsapp::TIMEOUT.as_secs() + 2);
 
 impl Dispatcher {
-    /// Claims, posts, and settles a message that has a reservation.
+    /// Claims, posts, and settles a message that has a permit.
     pub(super) async fn send(
         &self,
         found: &OutboxMessage,
-        reservation: Reservation,
+        permit: Permit,
         pair_tat: Timestamp,
         policy: UnknownPolicy,
     ) -> Result<Progress, DeliveryError> {
@@ -47,21 +47,19 @@ impl Dispatcher {
         let token = self.credentials.access_token(&found.message.phone_number_id).await?;
         let now = self.system.now();
         let until = now.after(LEASE);
-        // A new message is already due after this lease. Only a later claim has to postpone it.
-        let due_at = found.due_at.is_none_or(|due_at| due_at < until).then_some(until);
-        let lease = Lease { id: self.system.random_uuid(), now, until, pair_tat, due_at };
+        let lease = Lease { id: self.system.random_uuid(), now, until, pair_tat };
         let claimed = match self.store.outbox().claim(&found.message.key(), &lease).await? {
             Claim::Claimed(claimed) => claimed,
             Claim::Taken => return Ok(Progress::Deferred),
             Claim::Missing => {
                 tracing::warn!(message_id = %found.message.id, "outbox message not found");
-                return Ok(Progress::Done { has_followers: false, pair_tat: None });
+                return Ok(Progress::Finished);
             }
         };
         let message = &claimed.message;
         let last_post = until.min(self.deadline).before(POST_MARGIN);
-        if let Some(retry_at) = self.wait_to_post(&message.phone_number_id, reservation, last_post).await? {
-            return self.release(&claimed, &lease, retry_at).await;
+        if !self.wait_to_post(message, permit, last_post).await? {
+            return self.release(&claimed, &lease).await;
         }
         let result = match send_request(message) {
             Some(request) => self.post(&message.phone_number_id, token, &request, last_post).await,
@@ -72,9 +70,9 @@ impl Dispatcher {
         };
         match result {
             SendResult::Accepted { wamid, wa_id, user_id, message_status } => {
-                let has_followers = self.settle_accepted(&claimed, &lease, wamid, message_status).await?;
+                self.settle_accepted(&claimed, &lease, wamid, message_status).await?;
                 self.record_recipient(message, wa_id, user_id).await?;
-                Ok(Progress::Done { has_followers, pair_tat: Some(pair_tat) })
+                Ok(Progress::Finished)
             }
             SendResult::Failed(error) => self.settle_failed(&claimed, &lease, error, policy).await,
         }
@@ -89,26 +87,22 @@ impl Dispatcher {
         Ok(chat.is_some_and(|chat| chat.consent.denies_marketing()))
     }
 
-    /// Waits for the reservation. Reserves again if a busy machine missed it. Returns when to retry if that would be
+    /// Waits for the time of the permit, and of another one if a busy machine missed it. Returns `false` if that would be
     /// after `last_post`, because another process may settle the message once the lease has expired.
     async fn wait_to_post(
         &self,
-        phone_number_id: &str,
-        mut reservation: Reservation,
+        message: &Message,
+        mut permit: Permit,
         last_post: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> Result<bool, StoreError> {
         loop {
-            let is_on_time = self.rate_limiter.wait_until(reservation).await;
-            let now = self.system.now();
-            if now > last_post {
-                return Ok(Some(now));
+            let is_on_time = self.rate_limiter.wait_until(permit).await;
+            if self.system.now() > last_post || is_on_time {
+                return Ok(self.system.now() <= last_post);
             }
-            if is_on_time {
-                return Ok(None);
-            }
-            reservation = match self.rate_limiter.wait_for_reservation(phone_number_id).await? {
-                Admission::Reserved(reservation) => reservation,
-                Admission::RetryAt(retry_at) => return Ok(Some(retry_at)),
+            permit = match self.rate_limiter.permit(&message.phone_number_id, message.priority, last_post).await? {
+                Admission::Permitted(permit) => permit,
+                Admission::RetryAt(_) => return Ok(false),
             };
         }
     }
@@ -136,34 +130,28 @@ impl Dispatcher {
     }
 
     /// Releases a claimed message that was not posted.
-    async fn release(
-        &self,
-        claimed: &OutboxMessage,
-        lease: &Lease,
-        due_at: Timestamp,
-    ) -> Result<Progress, DeliveryError> {
+    async fn release(&self, claimed: &OutboxMessage, lease: &Lease) -> Result<Progress, DeliveryError> {
         tracing::warn!(message_id = %claimed.message.id, "message released unsent");
-        let due_at = due_at.min(expires_at(&claimed.message));
-        let change = Change::new(DeliveryEvent::NotSent).due_at(due_at);
-        self.store.outbox().settle(claimed, lease.id, &change).await?;
-        self.record_due(due_at);
+        let now = self.system.now();
+        self.store.outbox().settle(claimed, lease.id, &Change::new(DeliveryEvent::NotSent).due_at(now)).await?;
+        self.record_due(now);
         Ok(Progress::Deferred)
     }
 
-    /// Settles a message that WhatsApp accepted. Returns whether later messages wait for it.
+    /// Settles a message that WhatsApp accepted.
     async fn settle_accepted(
         &self,
         claimed: &OutboxMessage,
         lease: &Lease,
         wamid: String,
         message_status: Option<String>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(), StoreError> {
         let message = &claimed.message;
         let now = self.system.now();
         let attempt = Attempt { at: now, outcome: AttemptOutcome::Accepted, code: None, fbtrace_id: None, error: None };
         let change = Change::new(DeliveryEvent::Accepted).wamid(&wamid).attempt(attempt);
         let change = change.message_status(message_status);
-        let has_followers = self.store.outbox().settle(claimed, lease.id, &change).await?;
+        self.store.outbox().settle(claimed, lease.id, &change).await?;
         // Without the wamid: it contains the recipient's phone number in base64.
         tracing::info!(message_id = %message.id, "message sent");
         self.metrics.add(Metric::MessagesSent, 1);
@@ -175,7 +163,7 @@ impl Dispatcher {
         if message.kind == MessageType::Reaction {
             self.store.messages().sync_reaction(&message.key()).await?;
         }
-        Ok(has_followers)
+        Ok(())
     }
 
     /// Records the identifiers that WhatsApp returned for the recipient.
@@ -224,6 +212,7 @@ impl Dispatcher {
         let SendError { class, error, code, fbtrace_id, retry_after } = error;
         let earlier = message.attempts.iter().rev().take_while(|attempt| attempt.outcome == AttemptOutcome::NotSent);
         let consecutive_failures = u32::try_from(earlier.count() + 1).unwrap_or(u32::MAX);
+        let expires_at = expires_at(message);
         let (event, outcome, due_at) = match class {
             ErrorClass::Refused => (DeliveryEvent::Rejected, AttemptOutcome::Rejected, None),
             ErrorClass::Indeterminate => {
@@ -232,16 +221,15 @@ impl Dispatcher {
             }
             ErrorClass::NotSent | ErrorClass::RecipientLimit => {
                 let wait = backoff(class, consecutive_failures, retry_after, self.system.random_uuid());
-                let retry_at = now.after(wait).min(expires_at(message));
-                (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(retry_at))
+                (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(now.after(wait).min(expires_at)))
             }
             ErrorClass::AccountBlocked => {
                 if self.sessions.pause(message.session_id, &error).await? {
                     tracing::error!(session_id = %message.session_id, code, "session paused");
                     self.metrics.add(Metric::SessionsPaused, 1);
                 }
-                let retry_at = now.after(PAUSED_RECHECK_INTERVAL).min(expires_at(message));
-                (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(retry_at))
+                // Resuming the session makes the message due.
+                (DeliveryEvent::NotSent, AttemptOutcome::NotSent, Some(expires_at))
             }
         };
         if code == Some(MARKETING_STOPPED) {
@@ -249,10 +237,10 @@ impl Dispatcher {
             self.store.chats().record_consent(message.chat_id, ConsentSource::Whatsapp, decision).await?;
         }
         tracing::warn!(message_id = %message.id, ?class, code, fbtrace_id, "message not sent");
-        let metric = match event {
-            DeliveryEvent::Rejected => Metric::FailedRejected,
-            DeliveryEvent::Unanswered => Metric::MessagesUnknown,
-            _ => Metric::MessagesRetried,
+        let (metric, status) = match event {
+            DeliveryEvent::Rejected => (Metric::FailedRejected, MessageStatus::Failed),
+            DeliveryEvent::Unanswered => (Metric::MessagesUnknown, MessageStatus::Unknown),
+            _ => (Metric::MessagesRetried, MessageStatus::Pending),
         };
         self.metrics.add(metric, 1);
         let attempt = Attempt { at: now, outcome, code, fbtrace_id, error: Some(error.clone()) };
@@ -262,14 +250,10 @@ impl Dispatcher {
             Some(due_at) => change.due_at(due_at),
             None => change,
         };
-        let has_followers = self.store.outbox().settle(claimed, lease.id, &change).await?;
+        self.store.outbox().settle(claimed, lease.id, &change).await?;
         if let Some(due_at) = due_at {
             self.record_due(due_at);
         }
-        Ok(match event {
-            DeliveryEvent::Rejected => Progress::Done { has_followers, pair_tat: claimed.pair_tat },
-            DeliveryEvent::Unanswered => after_unknown(has_followers, claimed.pair_tat, policy),
-            _ => Progress::Deferred,
-        })
+        Ok(after(status, policy))
     }
 }

@@ -7,37 +7,31 @@ use std::{
 };
 
 use crate::{
-    domain::{id::SessionId, session::UnknownPolicy, system::System, time::Timestamp},
+    domain::{delivery::SessionState, id::SessionId, system::System, time::Timestamp},
     store::{Store, StoreError},
 };
 
-/// How long a session's state is cached.
+/// How long the state of a session that isn't paused is cached. The state of a paused one is always read, because it
+/// can be resumed at any time.
 const LIFETIME: Duration = Duration::from_secs(5);
-
-/// The state of a session that delivery depends on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SessionState {
-    pub(super) is_paused: bool,
-    pub(super) unknown_policy: UnknownPolicy,
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct Sessions {
     store: Store,
     system: System,
-    cached: Arc<Mutex<HashMap<SessionId, (SessionState, Timestamp)>>>,
+    running: Arc<Mutex<HashMap<SessionId, (SessionState, Timestamp)>>>,
 }
 
 impl Sessions {
     pub(super) fn new(store: Store, system: System) -> Self {
-        Self { store, system, cached: Arc::default() }
+        Self { store, system, running: Arc::default() }
     }
 
-    /// Returns the session's state. A deleted session counts as paused.
+    /// Returns the session's state.
     pub(super) async fn get(&self, id: SessionId) -> Result<SessionState, StoreError> {
         let now = self.system.now();
-        if let Ok(cached) = self.cached.lock()
-            && let Some((state, read_at)) = cached.get(&id)
+        if let Ok(running) = self.running.lock()
+            && let Some((state, read_at)) = running.get(&id)
             && now.since(*read_at) < LIFETIME
         {
             return Ok(*state);
@@ -47,8 +41,9 @@ impl Sessions {
             is_paused: session.as_ref().is_none_or(|session| session.paused_reason.is_some()),
             unknown_policy: session.map(|session| session.unknown_policy).unwrap_or_default(),
         };
-        if let Ok(mut cached) = self.cached.lock() {
-            cached.insert(id, (state, now));
+        if let Ok(mut running) = self.running.lock() {
+            running.remove(&id);
+            running.extend((!state.is_paused).then_some((id, (state, now))));
         }
         Ok(state)
     }
@@ -56,14 +51,9 @@ impl Sessions {
     /// Pauses the session for a reason that affects all its messages. Returns whether it was running.
     pub(super) async fn pause(&self, id: SessionId, reason: &str) -> Result<bool, StoreError> {
         let was_running = self.store.sessions().pause(id, reason).await?;
-        self.forget(id);
-        Ok(was_running)
-    }
-
-    /// Removes a session from the cache because it was changed.
-    pub(super) fn forget(&self, id: SessionId) {
-        if let Ok(mut cached) = self.cached.lock() {
-            cached.remove(&id);
+        if let Ok(mut running) = self.running.lock() {
+            running.remove(&id);
         }
+        Ok(was_running)
     }
 }
