@@ -233,6 +233,7 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             known,
             alias_write,
             saved_name: context.saved_name.as_ref(),
+            is_paused: false,
             idempotency: None,
         };
         match store.outbox().store(&outbound).await.unwrap() {

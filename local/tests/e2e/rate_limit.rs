@@ -56,7 +56,7 @@ async fn number_uses_its_rate_and_never_exceeds_it() {
 /// More messages than one invocation can send before its timeout: no invocation times out while it sends a message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_beyond_the_timeout_is_left_to_the_next_invocation() {
-    let short = |template: &str| template.replacen("Timeout: 60", "Timeout: 23", 1);
+    let short = |template: &str| template.replacen("Timeout: 630", "Timeout: 23", 1);
     let app = TestApp::start_with_template(short, &[("MessagesPerSecond", "2")]).await;
     let session_id = app.connect("ada").await;
     for message in 0..16 {

@@ -356,9 +356,10 @@ async fn status_that_settles_a_message_releases_the_next_one() {
     let session_id = app.connect_with_resend().await;
     app.set_faults(&json!({"sends": {"dropAfterAcceptance": true, "times": 1}, "webhooks": {"hold": true}})).await;
     app.send(&session_id, "+201001234567", "first").await;
-    app.wait_for_status("unknown").await;
+    let first = app.wait_for_status("unknown").await;
     app.send(&session_id, "+201001234567", "second").await;
-    app.wait_for_message("a waiting second message", |item| item["waiting"] == true).await;
+    let is_waiting = |item: &Value| item["body"] == "second" && item["due_at"] == first["due_at"];
+    app.wait_for_message("a waiting second message", is_waiting).await;
     // Without the status, the second message would wait for minutes.
     app.clear_faults().await;
     assert_eq!(app.accepted_texts(2).await.len(), 2);

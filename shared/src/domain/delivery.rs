@@ -12,6 +12,10 @@ use crate::domain::{
     time::Timestamp,
 };
 
+/// How long a normal message waits for the stream before the `DuePoller` looks at it. Longer than the lease of `deliver`,
+/// so that the `DuePoller` doesn't look at a message that is being sent. Only the `DuePoller` sends bulk messages.
+pub const GRACE: Duration = Duration::from_secs(45);
+
 /// A message with the attributes that `deliver` uses.
 #[derive(Clone, Debug, Deserialize)]
 pub struct OutboxMessage {
@@ -135,7 +139,10 @@ pub fn allows_next(status: MessageStatus, policy: UnknownPolicy) -> bool {
 fn next_change(message: &OutboxMessage, now: Timestamp) -> Timestamp {
     let time = match message.message.status {
         MessageStatus::Unknown => message.due_at,
-        MessageStatus::Pending => message.not_before,
+        // Until it is deferred, a process may be sending it.
+        MessageStatus::Pending => {
+            message.not_before.or(message.due_at.filter(|due_at| *due_at > message.message.timestamp.after(GRACE)))
+        }
         _ => None,
     };
     time.unwrap_or(now).max(now)

@@ -216,6 +216,7 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
             alias_write: context.alias_write.as_ref(),
             saved_name: context.saved_name.as_ref(),
             idempotency,
+            is_paused: context.session.as_ref().is_some_and(|session| session.paused_reason.is_some()),
         };
         match store.outbox().store(&outbound).await? {
             SendOutcome::Stored => return Ok(response),

@@ -122,34 +122,8 @@ impl Outbox<'_> {
     }
 
     /// Makes every pending message of a session due, and deletes the request to do so.
-    pub async fn make_session_due(self, session_id: SessionId) -> Result<(), StoreError> {
-        let now = self.0.system.now();
-        for key in due_keys() {
-            let mut start = None;
-            loop {
-                let output = self
-                    .0
-                    .client
-                    .query()
-                    .table_name(&self.0.table)
-                    .index_name("due")
-                    .key_condition_expression("due_key = :key AND due_at > :now")
-                    .filter_expression("session_id = :session")
-                    .expression_attribute_values(":key", string(&key))
-                    .expression_attribute_values(":now", string(now.to_string()))
-                    .expression_attribute_values(":session", string(session_id.to_string()))
-                    .set_exclusive_start_key(start)
-                    .send()
-                    .await
-                    .map_err(StoreError::request("reading a session's pending messages"))?;
-                let keys: Vec<Key> = output.items().iter().filter_map(Key::from_item).collect();
-                stream::iter(keys).map(Ok).try_for_each_concurrent(16, |key| self.make_due(key, now)).await?;
-                start = output.last_evaluated_key;
-                if start.is_none() {
-                    break;
-                }
-            }
-        }
+    pub async fn resume_session(self, session_id: SessionId) -> Result<(), StoreError> {
+        self.make_messages_due("session_id = :id", session_id.to_string()).await?;
         self.0
             .client
             .delete_item()
@@ -159,6 +133,35 @@ impl Outbox<'_> {
             .await
             .map(drop)
             .map_err(StoreError::request("deleting a resume request"))
+    }
+
+    /// Makes every pending message of a chat due.
+    pub async fn make_chat_due(self, chat_id: ChatId) -> Result<(), StoreError> {
+        self.make_messages_due("pk = :id", Key::chat(chat_id).pk).await
+    }
+
+    async fn make_messages_due(self, filter: &str, id: String) -> Result<(), StoreError> {
+        let now = self.0.system.now();
+        for key in due_keys() {
+            let query = self
+                .0
+                .client
+                .query()
+                .table_name(&self.0.table)
+                .index_name("due")
+                .key_condition_expression("due_key = :key AND due_at > :now")
+                .filter_expression(filter)
+                .expression_attribute_values(":key", string(&key))
+                .expression_attribute_values(":now", string(now.to_string()))
+                .expression_attribute_values(":id", string(&id));
+            let mut pages = query.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(StoreError::request("reading pending messages"))?;
+                let keys: Vec<Key> = page.items().iter().filter_map(Key::from_item).collect();
+                stream::iter(keys).map(Ok).try_for_each_concurrent(DUE_REQUESTS, |key| self.make_due(key, now)).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn make_due(self, key: Key, now: Timestamp) -> Result<(), StoreError> {

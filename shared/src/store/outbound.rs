@@ -17,17 +17,15 @@ use super::{
 use crate::domain::{
     chat::Chat,
     contact::{Alias, AliasWrite},
+    delivery::GRACE,
     id::{ChatId, SessionId},
     identity::Identity,
     message::{Category, Channel, Message, Priority},
     profile::SavedName,
+    retry::expires_at,
     session::Session,
     time::Timestamp,
 };
-
-/// How long a message waits for the stream before the `DuePoller` looks at it. Longer than the lease of `deliver`, so
-/// that the claim doesn't have to move its index entry.
-pub(crate) const GRACE: Duration = Duration::from_secs(45);
 
 /// How long an idempotency key is kept.
 const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -77,6 +75,8 @@ pub struct Outbound<'a> {
     pub saved_name: Option<&'a SavedName>,
     /// The caller's idempotency key and the response to store with it.
     pub idempotency: Option<(&'a str, Replay)>,
+    /// Whether the session is paused.
+    pub is_paused: bool,
 }
 
 /// The outcome of [`Outbox::store`].
@@ -153,15 +153,20 @@ impl Outbox<'_> {
         self,
         message: &Message,
         idempotency_key: Option<&str>,
+        is_paused: bool,
     ) -> Result<TransactWriteItem, StoreError> {
         let mut item = item::write(MESSAGE, &Key::message(&message.key()), message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         let (due_key, due_at) = match message.channel {
             Channel::CloudApi => {
                 let due_key = due_key(message.priority, message.session_id, message.chat_id, self.0.inbox_shards);
-                // Only the `DuePoller` sends bulk messages.
-                let grace = if message.priority == Priority::Bulk { Duration::ZERO } else { GRACE };
-                (due_key, message.timestamp.after(grace))
+                let due_at = match message.priority {
+                    // Resuming the session makes its messages due.
+                    _ if is_paused => expires_at(message),
+                    Priority::Normal => message.timestamp.after(GRACE),
+                    Priority::Bulk => message.timestamp,
+                };
+                (due_key, due_at)
             }
             Channel::Worker => (worker_due_key(message.session_id), message.timestamp),
         };
@@ -194,7 +199,8 @@ impl Outbox<'_> {
             },
         };
         let caller_key = outbound.idempotency.as_ref().map(|(key, _)| *key);
-        let mut actions = vec![self.put_pending(message, caller_key)?, self.0.chats().upsert(&summary)];
+        let mut actions =
+            vec![self.put_pending(message, caller_key, outbound.is_paused)?, self.0.chats().upsert(&summary)];
         if let Some((caller_key, replay)) = &outbound.idempotency {
             let key = Key::idempotency(message.session_id, caller_key);
             let unused = ("attribute_not_exists(pk) OR expires_at <= ?", self.0.system.now().seconds());

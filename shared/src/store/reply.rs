@@ -107,7 +107,7 @@ impl Outbox<'_> {
             .condition("attribute_exists(pk) AND attribute_not_exists(auto_reply)");
         let actions = vec![
             self.0.update_action(mark),
-            self.put_pending(reply.message, None)?,
+            self.put_pending(reply.message, None, false)?,
             self.0.chats().upsert(&summary),
             self.0.put_action(history, unchanged),
         ];

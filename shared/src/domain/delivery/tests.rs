@@ -77,6 +77,9 @@ fn message_waits_for_an_unfinished_previous_one() {
     assert_eq!(next_after(&json!({"status": "sending", "lease_until": at(20)})), Action::WaitForPrevious(at(0)));
     assert_eq!(next_after(&json!({"status": "pending"})), Action::WaitForPrevious(at(0)));
     assert_eq!(next_after(&json!({"status": "pending", "not_before": at(30)})), Action::WaitForPrevious(at(30)));
+    // New, and due if the stream misses it.
+    assert_eq!(next_after(&json!({"status": "pending", "due_at": at(35)})), Action::WaitForPrevious(at(0)));
+    assert_eq!(next_after(&json!({"status": "pending", "due_at": at(36)})), Action::WaitForPrevious(at(36)));
     let unknown = message(&json!({"status": "unknown", "due_at": at(50), "pair_tat": at(6)}));
     assert_eq!(next(&message(&json!({})), Some(&unknown)), Action::Send { pair_tat: at(12) });
     let found = message(&json!({}));

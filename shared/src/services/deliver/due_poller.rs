@@ -196,7 +196,7 @@ impl DuePoller {
 
 /// Makes a session's waiting messages due. If that fails, the resumption stays due.
 async fn resume(dispatcher: &Dispatcher, session_id: SessionId) {
-    if let Err(error) = dispatcher.store.outbox().make_session_due(session_id).await {
+    if let Err(error) = dispatcher.store.outbox().resume_session(session_id).await {
         tracing::error!(%session_id, error = telemetry::chain(&error), "session resume failed");
     }
 }

@@ -29,7 +29,8 @@ pub(super) enum Progress {
 }
 
 impl Dispatcher {
-    /// Takes the steps of a message, and waits until `give_up` for what delays it. Then defers it.
+    /// Takes the steps of a message, and waits until `give_up` for what delays it. Then defers it. The stream also
+    /// contains unknown messages that a status settled: the later messages of their chats no longer have to wait.
     pub(super) async fn deliver_message(
         &self,
         pending: PendingMessage,
@@ -37,6 +38,11 @@ impl Dispatcher {
     ) -> Result<Progress, DeliveryError> {
         let key = pending.key();
         let mut found = match pending {
+            PendingMessage::Read(found) if found.message.status.is_final() => {
+                self.store.outbox().make_chat_due(key.chat_id).await?;
+                self.record_due(self.system.now());
+                None
+            }
             PendingMessage::Read(found) => Some(*found),
             PendingMessage::At(key) => self.store.outbox().get(&key).await?,
         };
