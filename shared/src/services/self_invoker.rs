@@ -10,9 +10,9 @@ use crate::{aws::ServiceClient, domain::time::Timestamp, telemetry};
 /// The event of a self-invocation.
 const EVENT: &str = r#"{"source":"qasid.self-invoke"}"#;
 
-/// The minimum time between self-invocations of one process. Skipping one is safe: the previous invocation is running,
+/// The minimum time between self-invocations of one process. Skipping one is safe: the previous invocation is starting,
 /// and the schedule starts one every minute.
-const MIN_INTERVAL: Duration = Duration::from_secs(5);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Starts asynchronous invocations of the running function.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl SelfInvoker {
         Self { client, function, last: Arc::default() }
     }
 
-    /// Calls [`Self::invoke_now`], unless this process did so within the last 5 seconds.
+    /// Calls [`Self::invoke_now`], unless this process did so within the last second.
     pub async fn invoke(&self, now: Timestamp) {
         if self.is_allowed(now) {
             self.invoke_now().await;
