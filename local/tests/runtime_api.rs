@@ -42,7 +42,12 @@ fn function(api: &str) {
                 call(address, "POST", &result("response"), &response.to_string());
             }
             "log" => {
-                println!(r#"{{"level":"INFO","fields":{{"message":"stored","count":2}}}}"#);
+                let time = "2026-11-26T12:00:00.000Z";
+                for (level, message) in [("INFO", "stored"), ("WARN", "slow")] {
+                    let fields = json!({"message": message, "count": 2});
+                    println!("{}", json!({"timestamp": time, "level": level, "fields": fields}));
+                }
+                println!("a line of text");
                 call(address, "POST", &result("response"), "{}");
             }
             "fail" => {
@@ -96,6 +101,7 @@ async fn tests() {
     invocations_beyond_the_concurrency_wait().await;
     cancelled_caller_does_not_end_the_invocation().await;
     log_lines_reach_the_console().await;
+    log_lines_below_the_application_log_level_are_dropped().await;
     stop_ends_every_process().await;
     println!("Runtime API: all tests passed");
 }
@@ -244,7 +250,17 @@ async fn log_lines_reach_the_console() {
     let test = start(|_| {}).await;
     test.invoke("log").await.unwrap();
     let _ = test.invoke("crash").await;
-    assert!(test.has_logged("f: INFO stored count=2"), "{:?}", test.console.output());
+    for line in ["f: INFO stored count=2", "f: WARN slow count=2", "f: a line of text"] {
+        assert!(test.has_logged(line), "{line}: {:?}", test.console.output());
+    }
+}
+
+async fn log_lines_below_the_application_log_level_are_dropped() {
+    let test = start(|function| function.log_level = "WARN".into()).await;
+    test.invoke("log").await.unwrap();
+    let _ = test.invoke("crash").await;
+    assert!(test.has_logged("f: WARN slow count=2"), "{:?}", test.console.output());
+    assert!(!test.has_logged("stored") && !test.has_logged("a line of text"), "{:?}", test.console.output());
 }
 
 async fn stop_ends_every_process() {

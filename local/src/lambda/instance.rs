@@ -65,9 +65,11 @@ impl Instance {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| InvokeError::Init { reason: format!("{}: {error}", deployment.binary.display()) })?;
-        let console = &context.console;
-        let stdout = child.stdout.take().map(|pipe| tokio::spawn(forward(pipe, function.clone(), console.clone())));
-        let stderr = child.stderr.take().map(|pipe| tokio::spawn(forward(pipe, function.clone(), console.clone())));
+        // Lambda filters only JSON logs.
+        let minimum = deployment.function.json_logs.then(|| deployment.function.log_level.clone());
+        let output = || (function.clone(), minimum.clone(), context.console.clone());
+        let stdout = child.stdout.take().map(|pipe| tokio::spawn(forward(pipe, output())));
+        let stderr = child.stderr.take().map(|pipe| tokio::spawn(forward(pipe, output())));
         let output = stdout.into_iter().chain(stderr).collect();
         let timeout = deployment.function.timeout;
         let killed = Arc::default();
@@ -201,7 +203,8 @@ fn trace_id(now_ms: i64) -> String {
     format!("Root=1-{:08x}-{};Sampled=0", now_ms / 1_000, &random[..24])
 }
 
-async fn forward(pipe: impl AsyncRead + Unpin, function: String, console: Console) {
+/// Writes the lines of a process to the console: those of at least the given level, if any.
+async fn forward(pipe: impl AsyncRead + Unpin, (function, minimum, console): (String, Option<String>, Console)) {
     let mut reader = BufReader::new(pipe);
     let mut line = Vec::new();
     loop {
@@ -211,9 +214,9 @@ async fn forward(pipe: impl AsyncRead + Unpin, function: String, console: Consol
             Ok(_) => {}
         }
         let text = String::from_utf8_lossy(&line);
-        let text = log_line::readable(text.trim_end());
-        if !text.is_empty() {
-            console.line(Kind::Function, format!("{function}: {text}"));
+        let text = text.trim_end();
+        if !text.is_empty() && minimum.as_ref().is_none_or(|minimum| log_line::passes(text, minimum)) {
+            console.line(Kind::Function, format!("{function}: {}", log_line::readable(text)));
         }
     }
 }
