@@ -1,5 +1,7 @@
 //! Logs and metrics, both as lines on standard output, which Lambda sends to CloudWatch Logs.
 
+mod log;
+
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -9,7 +11,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::time::Timestamp;
+use crate::domain::{system::System, time::Timestamp};
 
 /// The namespace of all metrics, which the alarms and the dashboard in `template.yaml` also use.
 const NAMESPACE: &str = "Qasid";
@@ -20,7 +22,15 @@ const DIMENSION: &str = "FunctionName";
 /// The maximum number of values of a metric in one document.
 const VALUES_LIMIT: usize = 100;
 
-static FUNCTION: OnceLock<String> = OnceLock::new();
+static FUNCTION: OnceLock<FunctionInfo> = OnceLock::new();
+
+/// The members that all metrics of a function have in common.
+struct FunctionInfo {
+    name: String,
+    /// The level of the lines, which is the minimum level that Lambda sends to CloudWatch Logs. At a fixed level, a change
+    /// of `ApplicationLogLevel` could drop metrics, and their alarms would stay silent.
+    level: String,
+}
 
 /// Formats an error and its causes in one line. Error texts in this crate don't repeat their cause.
 pub fn chain(error: &dyn Error) -> String {
@@ -141,8 +151,8 @@ impl Metrics {
     #[allow(clippy::print_stdout, reason = "the format is a line on standard output")]
     pub fn write(&self, now: Timestamp) {
         let values = std::mem::take(&mut *self.values.lock().unwrap_or_else(PoisonError::into_inner));
-        let function = FUNCTION.get().map_or("unnamed", String::as_str);
-        for document in documents(&values, function, now) {
+        let unnamed = FunctionInfo { name: "unnamed".to_owned(), level: "INFO".to_owned() };
+        for document in documents(&values, FUNCTION.get().unwrap_or(&unnamed), now) {
             println!("{document}");
         }
     }
@@ -155,14 +165,16 @@ pub fn count(metric: Metric, value: u64, now: Timestamp) {
     metrics.write(now);
 }
 
-/// Sets the function's name, the dimension of all metrics. Call it once, at start-up.
-pub(crate) fn set_function_name(name: String) {
+/// Starts logging. `function` is the dimension of all metrics, and `level` the minimum level that Lambda sends to
+/// CloudWatch Logs. Call it once, at start-up.
+pub(crate) fn init(function: String, level: String, system: System) {
+    log::init(&level, system);
     // A second call has no effect, and a process has only one function.
-    let _ = FUNCTION.set(name);
+    let _ = FUNCTION.set(FunctionInfo { name: function, level });
 }
 
 /// Returns the documents: one, or more if a metric has more than [`VALUES_LIMIT`] values.
-fn documents(values: &BTreeMap<Metric, Vec<u64>>, function: &str, now: Timestamp) -> Vec<Value> {
+fn documents(values: &BTreeMap<Metric, Vec<u64>>, function: &FunctionInfo, now: Timestamp) -> Vec<Value> {
     let count = values.values().map(|values| values.len().div_ceil(VALUES_LIMIT)).max().unwrap_or(0);
     let part = |index: usize| {
         let part =
@@ -172,9 +184,10 @@ fn documents(values: &BTreeMap<Metric, Vec<u64>>, function: &str, now: Timestamp
     (0..count).map(part).collect()
 }
 
-fn document<'a>(values: impl Iterator<Item = (Metric, &'a [u64])>, function: &str, now: Timestamp) -> Value {
+fn document<'a>(values: impl Iterator<Item = (Metric, &'a [u64])>, function: &FunctionInfo, now: Timestamp) -> Value {
     let mut definitions = Vec::new();
-    let mut root = Map::from_iter([(DIMENSION.to_owned(), json!(function))]);
+    let members = [("timestamp", json!(now)), ("level", json!(function.level)), (DIMENSION, json!(function.name))];
+    let mut root = Map::from_iter(members.map(|(name, value)| (name.to_owned(), value)));
     for (metric, values) in values {
         let name = format!("{metric:?}");
         definitions.push(json!({"Name": name, "Unit": metric.unit()}));

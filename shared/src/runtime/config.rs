@@ -68,6 +68,12 @@ impl Environment {
         self.required("AWS_LAMBDA_FUNCTION_NAME")
     }
 
+    /// `AWS_LAMBDA_LOG_LEVEL`: the minimum level that Lambda sends to CloudWatch Logs, from `ApplicationLogLevel` in the
+    /// template.
+    pub fn log_level(self) -> String {
+        self.optional("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned())
+    }
+
     /// `WHATSAPP_SECRET_ID`: name or ARN of the Meta app's secret; see [`crate::secrets`].
     pub fn secret_id(self) -> Result<String, MissingVariable> {
         self.required("WHATSAPP_SECRET_ID")

@@ -10,11 +10,28 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use super::startup::{App, StartError, Startup};
-use crate::http::{
-    ApiError, ApiRequest, ApiResponse, GatewayEvent, Method, caller_of, request_id, route_key,
-    routes::{Route, route_of},
+use super::startup::{App, StartError, Startup, start_logging};
+use crate::{
+    http::{
+        ApiError, ApiRequest, ApiResponse, GatewayEvent, Method, caller_of, request_id, route_key,
+        routes::{Route, route_of},
+    },
+    telemetry,
 };
+
+/// Builds the state of a function's handlers.
+async fn start<S, B>(build: B) -> Result<S, StartError>
+where
+    B: AsyncFnOnce(&Startup) -> Result<S, StartError>,
+{
+    build(&Startup::begin().await).await.map_err(|error| logged(error, "start failed"))
+}
+
+/// Logs an error, which Lambda reports by its type only.
+fn logged(error: StartError, message: &str) -> StartError {
+    tracing::error!(error = telemetry::chain(&*error), "{message}");
+    error
+}
 
 /// Serves the requests of `route` until Lambda ends the process.
 pub async fn serve<H, F>(route: &'static Route, handler: H) -> Result<(), StartError>
@@ -33,7 +50,7 @@ where
     H: Fn(S, ApiRequest) -> F + Clone + Send + 'static,
     F: Future<Output = Result<ApiResponse, ApiError>> + Send + 'static,
 {
-    let state = build(&Startup::begin().await).await?;
+    let state = start(build).await?;
     run(move |request| {
         let (state, handler) = (state.clone(), handler.clone());
         async move { handler(state, ApiRequest::admit(route, request)?).await }
@@ -52,10 +69,10 @@ where
     R: Serialize + Send + 'static,
     X: Into<StartError>,
 {
-    let state = build(&Startup::begin().await).await?;
+    let state = start(build).await?;
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<E>| {
         let response = handler(state.clone(), event);
-        async move { response.await.map_err(Into::<StartError>::into) }
+        async move { response.await.map_err(|error| logged(error.into(), "invocation failed")) }
     }))
     .await
 }
@@ -73,7 +90,7 @@ where
 /// Serves every request that no other function serves, until Lambda ends the process: 405 for a method that a path
 /// doesn't support, 404 for an unknown path, and preflight requests of browsers.
 pub async fn serve_fallback() -> Result<(), StartError> {
-    lambda_runtime::tracing::init_default_subscriber();
+    start_logging();
     run(|request| async move {
         let path = request.uri().path();
         match route_of(path) {
@@ -114,7 +131,9 @@ where
         }
         error.into_api_response(&request_id)
     });
-    let key_id = caller.map(|caller| caller.key_id);
-    tracing::info!(request_id, %method, route, key_id, status = response.status(), "request");
+    // The access log has every request. This line adds the key.
+    if let Some(caller) = caller {
+        tracing::info!(request_id, %method, route, key_id = caller.key_id, status = response.status(), "request");
+    }
     response.into_response(&method, &request_id)
 }

@@ -50,11 +50,19 @@ pub struct Startup {
     aws: SdkConfig,
 }
 
+/// Starts logging. Returns the environment of the process.
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn start_logging() -> Environment {
+    let environment = Environment::new(|name| std::env::var(name).ok());
+    let function = environment.function_name().unwrap_or_else(|_| "unnamed".to_owned());
+    telemetry::init(function, environment.log_level(), System::real());
+    environment
+}
+
 impl Startup {
     /// Sets up logging and the configuration of the AWS clients.
-    #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub async fn begin() -> Self {
-        lambda_runtime::tracing::init_default_subscriber();
+        let environment = start_logging();
         let https =
             Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
         // Below every function's timeout, so that a stalled request becomes an error that is logged and can be retried.
@@ -68,10 +76,6 @@ impl Startup {
             .timeout_config(timeouts)
             .load()
             .await;
-        let environment = Environment::new(|name| std::env::var(name).ok());
-        if let Ok(name) = environment.function_name() {
-            telemetry::set_function_name(name);
-        }
         Self { environment, system: System::real(), aws }
     }
 

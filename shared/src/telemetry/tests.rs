@@ -6,7 +6,8 @@ fn documents_of(added: &[(Metric, u64)]) -> Vec<Value> {
         metrics.clone().add(*metric, *value);
     }
     let values = metrics.values.lock().unwrap();
-    documents(&values, "deliver", Timestamp::from_seconds(60).unwrap())
+    let deliver = FunctionInfo { name: "deliver".to_owned(), level: "WARN".to_owned() };
+    documents(&values, &deliver, Timestamp::from_seconds(60).unwrap())
 }
 
 #[test]
@@ -19,6 +20,8 @@ fn invocation_writes_one_document() {
         (Metric::OldestPendingSeconds, 0),
     ]);
     let expected = json!({
+        "timestamp": "1970-01-01T00:01:00.000Z",
+        "level": "WARN",
         "_aws": {
             "Timestamp": 60_000,
             "CloudWatchMetrics": [{
