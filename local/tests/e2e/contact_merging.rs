@@ -31,7 +31,7 @@ use shared::{
 };
 
 const HISTORIES: u64 = 240;
-const NUMBER: &str = "1065";
+pub const NUMBER: &str = "1065";
 /// When the contact of a history changes the number, in seconds since 1970.
 const NUMBER_CHANGE: i64 = 1_000;
 
@@ -57,14 +57,14 @@ struct History {
     saved_at: Option<Timestamp>,
 }
 
-/// Starts a database. Returns it, a constructor of stores with separate caches, a client, and the table's name.
-async fn database() -> (Database, impl Fn() -> Store, Client, String) {
+/// Starts a database with a usage meter, whose access key is `test`. Returns it, a constructor of stores with separate
+/// caches, a client, and the table's name.
+pub async fn database(meter: UsageMeter) -> (Database, impl Fn() -> Store, Client, String) {
     let template = Template::load(&Options::default().template, &BTreeMap::new()).unwrap();
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let console = Console::captured();
-    let started =
-        Database::start(listener, Storage::Memory, &template.table, &[], UsageMeter::default(), console).await;
+    let started = Database::start(listener, Storage::Memory, &template.table, &[], meter, console).await;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(url)
@@ -155,7 +155,8 @@ fn history(seed: u64) -> History {
     History { session_id, inputs, wamids, sends, last_message_at, saved_at }
 }
 
-async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers: &[Address], at: Timestamp) {
+/// Stores a contact's message.
+pub async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers: &[Address], at: Timestamp) {
     let message = Inbound {
         wamid: format!("{session_id}{wamid}"),
         timestamp: at,
@@ -187,7 +188,8 @@ async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers:
     store.messages().receive(batch).await.unwrap();
 }
 
-async fn send(store: &Store, session_id: SessionId, to: &Address) {
+/// Stores a message to send and returns its key.
+pub async fn send(store: &Store, session_id: SessionId, to: &Address) -> MessageKey {
     let system = System::real();
     for round in 0.. {
         let context = store.outbox().send_context(session_id, &to.identity(), None).await.unwrap();
@@ -237,11 +239,12 @@ async fn send(store: &Store, session_id: SessionId, to: &Address) {
             idempotency: None,
         };
         match store.outbox().store(&outbound).await.unwrap() {
-            SendOutcome::Stored => return,
+            SendOutcome::Stored => return message.key(),
             SendOutcome::Changed => store.pause(round).await,
             SendOutcome::Replayed(_) => panic!("the send has no idempotency key"),
         }
     }
+    unreachable!("the loop has no end")
 }
 
 async fn apply(store: &Store, session_id: SessionId, input: Input) {
@@ -254,7 +257,9 @@ async fn apply(store: &Store, session_id: SessionId, input: Input) {
             receive(store, session_id, &wamid, &from, at).await;
             store.chats().move_contact(session_id, &from, &to, at).await.unwrap();
         }
-        Input::Send { to } => send(store, session_id, &to).await,
+        Input::Send { to } => {
+            send(store, session_id, &to).await;
+        }
         Input::NameSaved { address, at } => {
             let saved = SavedName { name: Some(at.to_string()), at };
             store.chats().save_name(session_id, &[address], &saved).await.unwrap();
@@ -279,7 +284,7 @@ fn text(item: &HashMap<String, AttributeValue>, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_history_ends_in_one_chat_without_loss_or_duplicates() {
-    let (database, store, client, table) = database().await;
+    let (database, store, client, table) = database(UsageMeter::default()).await;
     let histories: Vec<History> = (0..HISTORIES).map(history).collect();
     stream::iter(&histories)
         .for_each_concurrent(4, |history| {

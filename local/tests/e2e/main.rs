@@ -48,6 +48,7 @@ mod rate_limit;
 mod sending;
 mod tenancy;
 mod test_app;
+mod update_cost;
 mod webhook_edges;
 mod webhook_robustness;
 mod webhook_updates;

@@ -92,9 +92,7 @@ impl Messages<'_> {
             return Ok(());
         }
         let early = EarlyAction::new(phone_number_id, action, chat_id, self.0.system.now());
-        self.put_early_action(&early).await?;
-        // The target may have been stored in between. A target stored later applies its early updates.
-        self.apply_to_target(phone_number_id, &early.action, chat_id).await.map(drop)
+        self.put_early_action(&early).await
     }
 
     /// Returns whether the target is stored.

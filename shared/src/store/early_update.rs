@@ -2,8 +2,8 @@
 //! reported their wamid. They wait under the message's wamid. A writer that stores the
 //! message, or learns its wamid, applies them afterwards.
 //!
-//! The `wamid` index is eventually consistent: a status can be stored as early just after its message was written. The
-//! `DuePoller` therefore rechecks each early update once.
+//! A writer that stores a message and one that stores its early update can miss each other: the `wamid` index is
+//! eventually consistent, and neither looks twice. The `DuePoller` therefore rechecks each early update once.
 
 use std::time::Duration;
 
@@ -97,6 +97,12 @@ impl EarlyUpdate {
         }
     }
 
+    /// Returns the message that the update belongs to, of those with its wamid.
+    fn message_of<'a>(&self, keys: &'a [MessageKey]) -> Option<&'a MessageKey> {
+        let is_copy = |key: &MessageKey| matches!(self, Self::Echo(echo) if echo.message == key.to_string());
+        keys.iter().find(|key| !is_copy(key))
+    }
+
     fn read(item: Item) -> Result<Option<Self>, StoreError> {
         let entity = item.get("entity").and_then(|entity| entity.as_s().ok()).map(String::as_str);
         Ok(match entity {
@@ -146,8 +152,10 @@ impl Messages<'_> {
         let early = EarlyEcho { phone_number_id, wamid, message, may_be_copy };
         self.put_early(EARLY_ECHO, &Key::early_echo(&early.phone_number_id, &early.wamid), &early).await?;
         let early = EarlyUpdate::Echo(early);
-        match self.find_message_of(&early).await? {
-            Some(key) => self.apply_one(&early, &key).await.map(drop),
+        let (phone_number_id, wamid) = early.message();
+        let keys = self.keys_by_wamid(phone_number_id, wamid).await?;
+        match early.message_of(&keys) {
+            Some(key) => self.apply_one(&early, key).await.map(drop),
             None => Ok(()),
         }
     }
@@ -246,14 +254,6 @@ impl Messages<'_> {
         Ok(true)
     }
 
-    /// Returns the message that an early update belongs to.
-    async fn find_message_of(self, early: &EarlyUpdate) -> Result<Option<MessageKey>, StoreError> {
-        let (phone_number_id, wamid) = early.message();
-        let keys = self.keys_by_wamid(phone_number_id, wamid).await?;
-        let is_copy = |key: &MessageKey| matches!(early, EarlyUpdate::Echo(echo) if echo.message == key.to_string());
-        Ok(keys.into_iter().find(|key| !is_copy(key)))
-    }
-
     /// Removes a chat's mark for a pending annotation, if it is the one that ends at `until`.
     pub(super) async fn clear_pending_annotation(self, chat_id: ChatId, until: Timestamp) -> Result<(), StoreError> {
         self.0
@@ -292,19 +292,24 @@ impl Messages<'_> {
     /// Applies an early update if its message is found by now. Otherwise it stays for the writer that stores the
     /// message.
     pub async fn recheck_early_update(self, key: &Key) -> Result<Option<Applied>, StoreError> {
-        let Some(item) = self.0.get("reading an early update", key).await? else { return Ok(None) };
+        let Some((phone_number_id, wamid)) = key.wamid() else { return Ok(None) };
+        let keys = self.keys_by_wamid(phone_number_id, wamid).await?;
         let mut applied = None;
-        if let Some(early) = EarlyUpdate::read(item)? {
-            if let Some(message) = self.find_message_of(&early).await? {
-                applied = Some(self.apply_one(&early, &message).await?);
-            } else if let EarlyUpdate::Echo(echo) = &early
-                && echo.may_be_copy
-                && !self.confirm_echo(echo).await?
-            {
-                let again = self.0.system.now().after(RECHECK_AFTER);
-                let update = UpdateBuilder::new(key).set("due_at", again).condition("attribute_exists(pk)");
-                self.0.update_if("postponing a recheck", update).await?;
-                return Ok(None);
+        // Most updates belong to another application. Those aren't read.
+        if !keys.is_empty() || key.is_early_echo() {
+            let Some(item) = self.0.get("reading an early update", key).await? else { return Ok(None) };
+            if let Some(early) = EarlyUpdate::read(item)? {
+                if let Some(message) = early.message_of(&keys) {
+                    applied = Some(self.apply_one(&early, message).await?);
+                } else if let EarlyUpdate::Echo(echo) = &early
+                    && echo.may_be_copy
+                    && !self.confirm_echo(echo).await?
+                {
+                    let again = self.0.system.now().after(RECHECK_AFTER);
+                    let update = UpdateBuilder::new(key).set("due_at", again).condition("attribute_exists(pk)");
+                    self.0.update_if("postponing a recheck", update).await?;
+                    return Ok(None);
+                }
             }
         }
         let update = UpdateBuilder::new(key).remove(["due_key", "due_at"]).condition("attribute_exists(pk)");

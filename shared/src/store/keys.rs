@@ -29,6 +29,12 @@ pub(crate) const NUMBERS: &str = "NUMBERS";
 /// Prefix of the sort keys of saved names. The identity follows.
 const SAVED_NAME: &str = "NAME#";
 
+/// Prefix of the partition keys of items under a wamid. The number and the wamid follow.
+const WAMID: &str = "WAMID#";
+
+/// Sort key of early echoes.
+const EARLY_ECHO: &str = "ECHO";
+
 /// The primary key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -131,7 +137,17 @@ impl Key {
 
     /// A message that the business sent from a linked device, until a worker reports which message it is.
     pub(crate) fn early_echo(phone_number_id: &str, wamid: &str) -> Self {
-        Self::new(wamid_pk(phone_number_id, wamid), "ECHO")
+        Self::new(wamid_pk(phone_number_id, wamid), EARLY_ECHO)
+    }
+
+    /// Returns whether this is the key of an early echo.
+    pub(crate) fn is_early_echo(&self) -> bool {
+        self.sk == EARLY_ECHO
+    }
+
+    /// Returns the number and the wamid of an item that waits for its message.
+    pub(crate) fn wamid(&self) -> Option<(&str, &str)> {
+        self.pk.strip_prefix(WAMID)?.split_once('#')
     }
 
     /// The rate limit of a number.
@@ -304,7 +320,7 @@ pub(crate) fn saved_names_pk(session_id: impl fmt::Display) -> String {
 }
 
 pub(crate) fn wamid_pk(phone_number_id: &str, wamid: &str) -> String {
-    format!("WAMID#{phone_number_id}#{wamid}")
+    format!("{WAMID}{phone_number_id}#{wamid}")
 }
 
 /// Partition key of the pairing attempts of a session.

@@ -49,8 +49,10 @@ pub struct MessageMetadata {
 impl MessageMetadata {
     /// Reads the metadata from a message's item.
     pub(super) fn read(item: Item) -> Result<Self, StoreError> {
-        let statuses = item::read(MESSAGE, item.clone())?;
-        Ok(Self { statuses, ..item::read(MESSAGE, item)? })
+        let statuses: StatusTimes = item::read(MESSAGE, item.clone())?;
+        // A message that WhatsApp accepts is `sent` from then on. A status stores a time only if it changes that.
+        let sent_at = statuses.sent_at.or(statuses.accepted_at);
+        Ok(Self { statuses: StatusTimes { sent_at, ..statuses }, ..item::read(MESSAGE, item)? })
     }
 }
 

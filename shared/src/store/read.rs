@@ -13,12 +13,26 @@ use super::{
 impl Store {
     /// Reads one item, consistently.
     pub(super) async fn get(&self, operation: &'static str, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.get_item(operation, key, true).await
+    }
+
+    /// Reads one item as it may have been a moment ago, at half the price.
+    pub(super) async fn get_eventually(&self, operation: &'static str, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.get_item(operation, key, false).await
+    }
+
+    async fn get_item(
+        &self,
+        operation: &'static str,
+        key: &Key,
+        is_consistent: bool,
+    ) -> Result<Option<Item>, StoreError> {
         let output = self
             .client
             .get_item()
             .table_name(&self.table)
             .set_key(Some(key.attributes()))
-            .consistent_read(true)
+            .consistent_read(is_consistent)
             .send()
             .await
             .map_err(StoreError::request(operation))?;

@@ -67,12 +67,35 @@ impl Messages<'_> {
     }
 
     async fn advance(self, key: &MessageKey, received: &StatusUpdate) -> Result<Applied, StoreError> {
+        let (applied, item) = match self.read_passed(key, received.receipt).await? {
+            Some(item) => (self.record_passed_status(key, received, Some(&item)).await?, Some(item)),
+            None => self.move_to(key, received).await?,
+        };
+        // Also for a repeated status: an earlier process may have ended before it changed the target.
+        if applied != Applied::Missing && item.as_ref().and_then(|item| item.get("type")) == Some(&string("reaction")) {
+            self.sync_reaction(key).await?;
+        }
+        Ok(applied)
+    }
+
+    /// Returns the message's item if the message has passed a status, as far as a cheap read shows. Only `sent` is worth
+    /// the read: settling a message has usually recorded it, and a refused write costs twice as much. The read may be
+    /// outdated, but a message that was sent stays sent.
+    async fn read_passed(self, key: &MessageKey, receipt: Receipt) -> Result<Option<Item>, StoreError> {
+        if receipt != Receipt::Sent {
+            return Ok(None);
+        }
+        let item = self.0.get_eventually("reading a message's status", &Key::message(key)).await?;
+        let rank = |item: &Item| item.get("status_rank")?.as_n().ok()?.parse::<u8>().ok();
+        Ok(item.filter(|item| rank(item).is_some_and(|rank| rank >= receipt.status().rank())))
+    }
+
+    /// Moves a message to a status, unless it has passed it. Returns the message's item as well.
+    async fn move_to(self, key: &MessageKey, received: &StatusUpdate) -> Result<(Applied, Option<Item>), StoreError> {
         let status = received.receipt.status();
         let update = UpdateBuilder::new(&Key::message(key))
             .set("status", status)
             .set("status_rank", status.rank())
-            // The stream filter of `deliver` selects messages that a status settled: later messages may wait for them.
-            .set("settled_by", "status")
             .set_if_absent(time_attribute(received.receipt), received.at)
             .set_if_absent("wamid", &received.wamid)
             .set_if_absent("wamid_key", wamid_key(&received.phone_number_id, &received.wamid))
@@ -85,18 +108,14 @@ impl Messages<'_> {
             .condition(("from_me = ?", true))
             .condition(("status_rank < ?", status.rank()));
         let update = details(update, received)?.returning_new();
-        let (applied, item) = match self.0.update("applying a status", update).await? {
+        Ok(match self.0.update("applying a status", update).await? {
             WriteOutcome::Written { item } => (Applied::Moved(received.receipt), item),
             WriteOutcome::Refused { item } => (self.record_passed_status(key, received, item.as_ref()).await?, item),
-        };
-        // Also for a repeated status: an earlier process may have ended before it changed the target.
-        if applied != Applied::Missing && item.as_ref().and_then(|item| item.get("type")) == Some(&string("reaction")) {
-            self.sync_reaction(key).await?;
-        }
-        Ok(applied)
+        })
     }
 
-    /// Records the time of a status that the message has already passed.
+    /// Records the time of a status that the message has already passed. `sent` is recorded only if it says more than
+    /// that WhatsApp accepted the message, which `accepted_at` says.
     async fn record_passed_status(
         self,
         key: &MessageKey,
@@ -110,7 +129,13 @@ impl Messages<'_> {
         if !is_ours {
             return Ok(Applied::Missing);
         }
-        if row.contains_key(attribute) {
+        let is_news = match update.receipt {
+            Receipt::Sent => {
+                row.contains_key("message_status") || !update.errors.is_empty() && !row.contains_key("errors")
+            }
+            _ => !row.contains_key(attribute),
+        };
+        if !is_news {
             return Ok(Applied::Known);
         }
         let passed = UpdateBuilder::new(&Key::message(key))
