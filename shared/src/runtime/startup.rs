@@ -1,9 +1,13 @@
 //! The start of a function: logging, clients, and requests that open the connections before the first event.
 
-use std::time::Duration;
+use std::{cell::OnceCell, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -47,7 +51,10 @@ pub struct Startup {
     /// The environment variables.
     pub environment: Environment,
     system: System,
+    /// The HTTP connections of all clients, so that a process reads the root certificates once.
+    http: SharedHttpConnector,
     aws: SdkConfig,
+    dynamodb: OnceCell<aws_sdk_dynamodb::Client>,
 }
 
 /// Starts logging. Returns the environment of the process.
@@ -63,20 +70,22 @@ impl Startup {
     /// Sets up logging and the configuration of the AWS clients.
     pub async fn begin() -> Self {
         let environment = start_logging();
-        let https =
-            Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
+        // Long enough to repeat a lost SYN packet, which Linux does after a second.
+        let connect_timeout = HttpConnectorSettings::builder().connect_timeout(Duration::from_secs(2)).build();
+        let connector = Connector::builder().connector_settings(connect_timeout);
+        let http = SharedHttpConnector::new(connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).build());
+        let shared = http.clone();
         // Below every function's timeout, so that a stalled request becomes an error that is logged and can be retried.
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(3))
             .operation_timeout(Duration::from_secs(8))
             .build();
         let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(https)
+            .http_client(http_client_fn(move |_, _| shared.clone()))
             .timeout_config(timeouts)
             .load()
             .await;
-        Self { environment, system: System::real(), aws }
+        Self { environment, system: System::real(), http, aws, dynamodb: OnceCell::new() }
     }
 
     /// The state of most handlers, with an open connection to the table.
@@ -137,13 +146,13 @@ impl Startup {
     }
 
     fn store(&self) -> Result<Store, StartError> {
-        let client = aws_sdk_dynamodb::Client::new(&self.aws);
-        let store = Store::new(client, self.environment.table_name()?, self.system);
+        let client = self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.aws));
+        let store = Store::new(client.clone(), self.environment.table_name()?, self.system);
         Ok(store.with_inbox_shards(self.environment.inbox_shards()?).with_retention(self.environment.retention()?))
     }
 
     fn cloud_api(&self) -> Result<CloudApi, StartError> {
-        Ok(CloudApi::new(self.environment.graph_api_url()?)?)
+        Ok(CloudApi::new(self.http.clone(), self.environment.graph_api_url()?))
     }
 
     fn credentials(&self) -> Result<Credentials, StartError> {

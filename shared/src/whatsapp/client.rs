@@ -1,7 +1,13 @@
 //! The client of the Cloud API.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
+use aws_smithy_runtime_api::client::{
+    connection::CaptureSmithyConnection,
+    http::{HttpConnector, SharedHttpConnector},
+    orchestrator::{HttpRequest, HttpResponse},
+};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde_json::{Value, json};
 
 use super::errors::GraphError;
@@ -13,9 +19,6 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// The timeout of a read receipt or typing indicator, which an API caller waits for.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The timeout for opening a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
 /// The maximum `Retry-After`. Longer values are reduced to it.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
@@ -25,7 +28,7 @@ const EXCERPT_LIMIT: usize = 200;
 /// A client of the Cloud API.
 #[derive(Clone, Debug)]
 pub struct CloudApi {
-    http: reqwest::Client,
+    http: SharedHttpConnector,
     url: String,
 }
 
@@ -88,21 +91,8 @@ impl SendError {
 
 impl CloudApi {
     /// Creates a client for the Graph API at `url`, which includes the version.
-    ///
-    /// # Errors
-    /// If the TLS configuration can't be loaded.
-    pub fn new(url: String) -> Result<Self, reqwest::Error> {
-        // Fails only if the process has already installed `ring`.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            // A lost response must not cause a second send.
-            .retry(reqwest::retry::never())
-            .user_agent(concat!("qasid/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { http, url })
+    pub fn new(http: SharedHttpConnector, url: String) -> Self {
+        Self { http, url }
     }
 
     /// Sends a message once. Never retries, because the caller decides by the result.
@@ -150,25 +140,46 @@ impl CloudApi {
         if !is_phone_number_id(phone_number_id) {
             return Err(SendError::new(ErrorClass::Refused, "The number's phone_number_id doesn't consist of digits"));
         }
-        let url = format!("{}/{phone_number_id}/messages", self.url);
-        let response = self.http.post(url).bearer_auth(access_token).json(request).timeout(timeout).send().await;
-        let response = match response {
-            Ok(response) => response,
-            // Without a connection, nothing was sent. After any later failure, WhatsApp may have the message.
-            Err(error) if error.is_connect() || error.is_builder() => {
-                let sentence = format!("The connection to WhatsApp failed: {}", cause(&error));
-                return Err(SendError::new(ErrorClass::NotSent, sentence));
+        let mut request = http_request(&format!("{}/{phone_number_id}/messages", self.url), access_token, request)
+            .map_err(|error| not_sent(&*error))?;
+        let connection = CaptureSmithyConnection::new();
+        request.add_extension(connection.clone());
+        let exchange = async {
+            let response = match self.http.call(request).await {
+                Ok(response) => response,
+                // Without a connection, nothing was sent. After any later failure, WhatsApp may have the message.
+                Err(error) if connection.get().is_none() => return Err(not_sent(&error)),
+                Err(error) => return Err(indeterminate(format!("WhatsApp didn't respond: {}", cause(&error)))),
+            };
+            let (status, retry_after) = (response.status(), retry_after(&response));
+            match ByteStream::new(response.into_body()).collect().await {
+                Ok(body) if status.is_success() => Ok(body.to_vec()),
+                Ok(body) => Err(send_error(status.as_u16(), retry_after, &body.to_vec())),
+                Err(error) => Err(indeterminate(format!("WhatsApp's response is incomplete: {}", cause(&error)))),
             }
-            Err(error) => return Err(indeterminate(format!("WhatsApp didn't respond: {}", cause(&error)))),
         };
-        let status = response.status();
-        let retry_after = retry_after(&response);
-        match response.bytes().await {
-            Ok(body) if status.is_success() => Ok(body.into()),
-            Ok(body) => Err(send_error(status.as_u16(), retry_after, &body)),
-            Err(error) => Err(indeterminate(format!("WhatsApp's response is incomplete: {}", cause(&error)))),
-        }
+        let timed_out = |_| Err(indeterminate("WhatsApp didn't respond: timed out".to_owned()));
+        tokio::time::timeout(timeout, exchange).await.unwrap_or_else(timed_out)
     }
+}
+
+/// Creates a POST request with a JSON body.
+fn http_request(url: &str, access_token: &str, body: &Value) -> Result<HttpRequest, Box<dyn Error + Send + Sync>> {
+    let mut request = HttpRequest::new(SdkBody::from(body.to_string()));
+    request.set_method("POST")?;
+    request.set_uri(url)?;
+    for (name, value) in [
+        ("authorization", format!("Bearer {access_token}")),
+        ("content-type", "application/json".to_owned()),
+        ("user-agent", concat!("qasid/", env!("CARGO_PKG_VERSION")).to_owned()),
+    ] {
+        request.headers_mut().try_insert(name, value)?;
+    }
+    Ok(request)
+}
+
+fn not_sent(error: &(dyn Error + 'static)) -> SendError {
+    SendError::new(ErrorClass::NotSent, format!("The connection to WhatsApp failed: {}", cause(error)))
 }
 
 fn indeterminate(error: String) -> SendError {
@@ -176,8 +187,8 @@ fn indeterminate(error: String) -> SendError {
 }
 
 /// Reads `Retry-After` in seconds. WhatsApp doesn't use the form with a date.
-fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let seconds = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
@@ -236,12 +247,8 @@ fn excerpt(body: &[u8]) -> String {
 }
 
 /// Returns the innermost cause, which doesn't contain the URL.
-fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    if error.is_timeout() { "timed out".to_owned() } else { cause.to_string() }
+fn cause(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |&error| error.source()).last().unwrap_or(error).to_string()
 }
 
 #[cfg(test)]

@@ -1,4 +1,89 @@
+use std::net::Ipv4Addr;
+
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
 use super::*;
+
+/// Posts a message to a server that reads the request, writes `response`, and closes the connection. Returns the
+/// result and the request.
+async fn post_to_server(access_token: &str, response: &str) -> (SendResult, String) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let client = client(listener.local_addr().unwrap().port());
+    let server = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut request = String::new();
+        while !request.ends_with('}') {
+            let mut bytes = [0; 1024];
+            let read = connection.read(&mut bytes).await.unwrap();
+            request.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+        }
+        connection.write_all(response.as_bytes()).await.unwrap();
+        request
+    };
+    let message = json!({"to": "201"});
+    tokio::join!(client.post("106", access_token, &message), server)
+}
+
+fn client(port: u16) -> CloudApi {
+    let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
+    CloudApi::new(SharedHttpConnector::new(connector), format!("http://127.0.0.1:{port}/v1"))
+}
+
+fn failure(result: SendResult) -> (ErrorClass, String) {
+    match result {
+        SendResult::Failed(error) => (error.class, error.error),
+        SendResult::Accepted { .. } => panic!("accepted"),
+    }
+}
+
+#[tokio::test]
+async fn request_has_the_token_and_the_message() {
+    let response = "HTTP/1.1 200 OK\r\ncontent-length: 27\r\n\r\n{\"messages\": [{\"id\": \"w\"}]}";
+    let (result, request) = post_to_server("token", response).await;
+    assert!(matches!(result, SendResult::Accepted { wamid, .. } if wamid == "w"));
+    assert!(request.starts_with("POST /v1/106/messages HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("authorization: Bearer token\r\n"), "{request}");
+    assert!(request.contains("content-type: application/json\r\n"), "{request}");
+    assert!(request.ends_with("\r\n\r\n{\"to\":\"201\"}"), "{request}");
+}
+
+#[tokio::test]
+async fn error_response_has_its_status_and_retry_after() {
+    let response = "HTTP/1.1 400 Bad Request\r\nretry-after: 7\r\ncontent-length: 20\r\n\r\n{\"error\":{\"code\":4}}";
+    let (result, _) = post_to_server("token", response).await;
+    let SendResult::Failed(error) = result else { panic!("accepted") };
+    assert_eq!((error.class, error.retry_after), (ErrorClass::NotSent, Some(Duration::from_secs(7))));
+    let response = "HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n";
+    let (result, _) = post_to_server("token", response).await;
+    assert_eq!(failure(result).0, ErrorClass::Indeterminate);
+}
+
+#[tokio::test]
+async fn failure_is_indeterminate_once_a_connection_is_open() {
+    for response in ["", "HTTP/1.1 200 OK\r\ncontent-length: 27\r\n\r\n{\"messages\"", "not HTTP\r\n\r\n"] {
+        let (result, _) = post_to_server("token", response).await;
+        assert_eq!(failure(result).0, ErrorClass::Indeterminate, "{response}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_connection_nothing_was_sent() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let client = client(listener.local_addr().unwrap().port());
+    let (class, error) = failure(client.post("106", "a\nb", &json!({})).await);
+    assert_eq!(class, ErrorClass::NotSent, "{error}");
+    drop(listener);
+    let (class, error) = failure(client.post("106", "token", &json!({})).await);
+    assert_eq!(class, ErrorClass::NotSent, "{error}");
+    assert!(error.starts_with("The connection to WhatsApp failed: Connection refused"), "{error}");
+}
 
 #[test]
 fn code_decides_the_error_class() {
