@@ -98,7 +98,7 @@ impl Startup {
     /// The authorizer.
     pub async fn authorizer(&self) -> Result<Authorizer, StartError> {
         let operator = self.secrets(self.environment.operator_secret_id()?)?;
-        let tokens = self.environment.token_issuer()?.map(Tokens::new).transpose()?;
+        let tokens = self.environment.token_issuer()?.map(Tokens::new);
         let authentication = Authentication::new(self.store()?, operator, tokens, self.system);
         let authorizer = Authorizer::new(authentication, self.origin_guard()?, self.system);
         authorizer.warm_up().await;

@@ -2,13 +2,9 @@
 //! only, not into a private network, to this machine, or to a cloud's metadata service. A name can resolve to another
 //! address at each connection, so it is checked when connecting.
 
-use std::{
-    future::Future,
-    io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-};
+use std::net::Ipv4Addr;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use url::{Host, Url};
 
 use crate::domain::public_address::is_public;
@@ -33,39 +29,42 @@ pub(crate) fn fetchable(url: &str) -> Option<Url> {
 }
 
 /// A DNS resolver that fails for a name with any address that isn't public.
-#[derive(Clone)]
-pub(crate) struct PublicNames<L> {
-    lookup: L,
-}
+#[derive(Clone, Debug)]
+pub(crate) struct PublicNames<R>(pub(crate) R);
 
-impl<L> PublicNames<L> {
-    /// Creates a resolver. `lookup` returns all addresses of a name.
-    pub(crate) fn new(lookup: L) -> Self {
-        Self { lookup }
-    }
-}
-
-impl<L, F> Resolve for PublicNames<L>
-where
-    L: Fn(String) -> F + Send + Sync,
-    F: Future<Output = io::Result<Vec<IpAddr>>> + Send + 'static,
-{
-    fn resolve(&self, name: Name) -> Resolving {
-        let found = (self.lookup)(name.as_str().to_owned());
-        Box::pin(async move {
-            let addresses = found.await?;
-            if !addresses.iter().copied().all(is_public) {
-                return Err(NotPublic.into());
-            }
-            // With port 0, reqwest uses the URL's port.
-            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+impl<R: ResolveDns> ResolveDns for PublicNames<R> {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async {
+            let addresses = self.0.resolve_dns(name).await?;
+            let all_public = addresses.iter().copied().all(is_public);
+            all_public.then_some(addresses).ok_or(ResolveDnsError::new(NotPublic))
         })
     }
 }
 
-/// Resolves a name with the system's resolver.
-pub(crate) async fn lookup(name: String) -> io::Result<Vec<IpAddr>> {
-    Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect())
+/// The system's DNS resolver.
+#[derive(Clone, Debug)]
+pub(crate) struct SystemResolver;
+
+impl ResolveDns for SystemResolver {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            let addresses = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            Ok(addresses.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// A DNS resolver that finds the same addresses for every name.
+#[cfg(test)]
+#[derive(Clone, Debug)]
+pub(crate) struct FixedResolver(pub(crate) Vec<std::net::IpAddr>);
+
+#[cfg(test)]
+impl ResolveDns for FixedResolver {
+    fn resolve_dns<'a>(&'a self, _name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::ready(Ok(self.0.clone()))
+    }
 }
 
 #[cfg(test)]
@@ -108,11 +107,10 @@ mod tests {
     #[tokio::test]
     async fn a_name_with_an_address_that_is_not_public_is_refused() {
         let resolved = async |addresses: &[&str]| {
-            let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
-            let names = PublicNames::new(move |_| std::future::ready(Ok(addresses.clone())));
-            names.resolve("id.example".parse().unwrap()).await.map(Iterator::collect::<Vec<_>>).ok()
+            let names = PublicNames(FixedResolver(addresses.iter().map(|address| address.parse().unwrap()).collect()));
+            names.resolve_dns("id.example").await.ok()
         };
-        let public = ["8.8.8.8:0".parse().unwrap(), "[2606:4700::1111]:0".parse().unwrap()];
+        let public = ["8.8.8.8".parse().unwrap(), "2606:4700::1111".parse().unwrap()];
         assert_eq!(resolved(&["8.8.8.8", "2606:4700::1111"]).await, Some(public.to_vec()));
         for other in [["127.0.0.1", "8.8.8.8"], ["8.8.8.8", "169.254.169.254"], ["2606:4700::1111", "fd00:ec2::254"]] {
             assert_eq!(resolved(&other).await, None, "{other:?}");

@@ -1,7 +1,17 @@
 //! Tokens of an identity provider: JWTs (RFC 7519) that are signed with a key of its JWKS (RFC 7517). `sub` is the owner.
 
-use std::{future::Future, io, net::IpAddr, time::Duration};
+use std::{error::Error, time::Duration};
 
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    dns::ResolveDns,
+    http::{HttpConnector, SharedHttpConnector},
+    orchestrator::HttpRequest,
+};
+use aws_smithy_types::byte_stream::ByteStream;
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
     errors::ErrorKind,
@@ -9,12 +19,13 @@ use jsonwebtoken::{
 };
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
 use super::{AuthenticationError, Refusal, signature::RING};
 use crate::{
     domain::{caller::Caller, scope::Scope, session::OWNER_ID_LIMIT, time::Timestamp},
     secrets::refreshing_cache::{MIN_REFRESH_INTERVAL, Refresh, RefreshingCache},
-    services::public_http::{PublicNames, fetchable, lookup},
+    services::public_http::{PublicNames, SystemResolver, fetchable},
     telemetry,
 };
 
@@ -34,9 +45,7 @@ pub enum KeysError {
     #[error("the identity provider's keys are at an address that isn't public")]
     Address,
     #[error("the identity provider's keys couldn't be fetched")]
-    Fetch(#[from] reqwest::Error),
-    #[error("the identity provider's keys are too large")]
-    TooLong,
+    Fetch(#[from] Box<dyn Error + Send + Sync>),
     #[error("the identity provider's keys aren't a JWKS")]
     Format,
     #[error("the identity provider's keys were fetched too recently to fetch them again")]
@@ -84,34 +93,23 @@ impl Audience {
 #[derive(Clone, Debug)]
 pub struct Tokens {
     issuer: TokenIssuer,
-    http: reqwest::Client,
+    http: SharedHttpConnector,
     keys: RefreshingCache<JwkSet>,
 }
 
 impl Tokens {
     /// Creates a verifier for the tokens of `issuer`.
-    pub fn new(issuer: TokenIssuer) -> Result<Self, reqwest::Error> {
-        Self::with_lookup(issuer, lookup)
+    pub fn new(issuer: TokenIssuer) -> Self {
+        Self::with_resolver(issuer, SystemResolver)
     }
 
     /// Like [`Tokens::new`], with another resolver.
-    fn with_lookup<L, F>(issuer: TokenIssuer, lookup: L) -> Result<Self, reqwest::Error>
-    where
-        L: Fn(String) -> F + Send + Sync + 'static,
-        F: Future<Output = io::Result<Vec<IpAddr>>> + Send + 'static,
-    {
-        // Both fail only if they were installed before.
+    fn with_resolver(issuer: TokenIssuer, resolver: impl ResolveDns + Clone + 'static) -> Self {
+        // Fails only if it was installed before.
         let _ = RING.install_default();
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(PublicNames::new(lookup))
-            // A proxy would resolve the name instead of this client.
-            .no_proxy()
-            .user_agent(concat!("qasid/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { issuer, http, keys: RefreshingCache::new("keys of the identity provider") })
+        let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let http = SharedHttpConnector::new(connector.build_with_resolver(PublicNames(resolver)));
+        Self { issuer, http, keys: RefreshingCache::new("keys of the identity provider") }
     }
 
     /// Fetches the keys before the first token arrives.
@@ -145,18 +143,30 @@ impl Tokens {
             keys: Vec<Value>,
         }
         let url = fetchable(&self.issuer.keys_url).ok_or(KeysError::Address)?;
-        let mut response = self.http.get(url).send().await?.error_for_status()?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            body.extend(chunk);
-            if body.len() > KEYS_LIMIT {
-                return Err(KeysError::TooLong);
-            }
-        }
+        let body = tokio::time::timeout(TIMEOUT, self.get(&url)).await.map_err(Box::from)??;
         let keys: Keys = serde_json::from_slice(&body).map_err(|_| KeysError::Format)?;
         // Keys of unknown types are skipped.
         let keys = keys.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
         Ok(JwkSet { keys: keys.collect() })
+    }
+
+    /// Returns the body of a successful response. Follows no redirects.
+    async fn get(&self, url: &Url) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+        let mut request = HttpRequest::get(url)?;
+        request.headers_mut().insert("user-agent", concat!("qasid/", env!("CARGO_PKG_VERSION")));
+        let response = self.http.call(request).await?;
+        if !response.status().is_success() {
+            return Err(format!("status {}", response.status().as_u16()).into());
+        }
+        let mut stream = ByteStream::new(response.into_body());
+        let mut body = Vec::new();
+        while let Some(chunk) = stream.try_next().await? {
+            body.extend(chunk);
+            if body.len() > KEYS_LIMIT {
+                return Err("the response is too large".into());
+            }
+        }
+        Ok(body)
     }
 }
 

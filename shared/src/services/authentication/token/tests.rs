@@ -6,6 +6,7 @@ use ring::{
 use serde_json::json;
 
 use super::*;
+use crate::services::public_http::FixedResolver;
 
 const NOW: i64 = 1_795_000_000;
 
@@ -195,12 +196,12 @@ async fn keys_are_fetched_from_public_addresses_only() {
     let token = Provider::new().token(&header(), &claims());
     for (host, reason) in [("id.example", "the name has an address"), ("127.0.0.1", "keys are at an address")] {
         let issuer = TokenIssuer { keys_url: format!("https://{host}:{port}/jwks.json"), ..issuer() };
-        let to_this_machine = |_| std::future::ready(Ok(vec![IpAddr::from([127, 0, 0, 1])]));
-        let tokens = Tokens::with_lookup(issuer, to_this_machine).unwrap();
+        let to_this_machine = FixedResolver(vec![[127, 0, 0, 1].into()]);
+        let tokens = Tokens::with_resolver(issuer, to_this_machine);
         let error = tokens.caller(&token, now()).await.unwrap_err();
         assert!(telemetry::chain(&error).contains(reason), "{}", telemetry::chain(&error));
         let connection = listener.accept().map(|(_, from)| from).map_err(|error| error.kind());
-        assert_eq!(connection, Err(io::ErrorKind::WouldBlock), "{host}");
+        assert_eq!(connection, Err(std::io::ErrorKind::WouldBlock), "{host}");
     }
 }
 
