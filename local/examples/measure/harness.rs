@@ -33,6 +33,8 @@ pub(crate) struct Harness {
     pub(crate) database: Database,
     pub(crate) app_secret: String,
     deployments: Vec<Deployment>,
+    /// The functions to measure; all if empty.
+    only: Vec<String>,
     endpoints: BTreeMap<String, String>,
     meter: UsageMeter,
     console: Console,
@@ -40,7 +42,7 @@ pub(crate) struct Harness {
 
 impl Harness {
     /// Builds the functions, and starts the services with an empty table.
-    pub(crate) async fn start() -> Result<Harness> {
+    pub(crate) async fn start(only: &[String]) -> Result<Harness> {
         let console = Console::captured();
         let (dynamodb, dynamodb_url) = listen()?;
         let (secrets_manager, secrets_url) = listen()?;
@@ -103,7 +105,7 @@ impl Harness {
             ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), sink_url),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url),
         ]);
-        Ok(Harness { database, app_secret, deployments, endpoints, meter, console })
+        Ok(Harness { database, app_secret, deployments, only: only.to_vec(), endpoints, meter, console })
     }
 
     /// Returns the functions, without processes.
@@ -113,8 +115,10 @@ impl Harness {
         Ok(Functions { lambda })
     }
 
+    /// Returns the functions to measure.
     pub(crate) fn function_names(&self) -> impl Iterator<Item = &str> {
-        self.deployments.iter().map(|deployment| deployment.function.name.as_str())
+        let names = self.deployments.iter().map(|deployment| deployment.function.name.as_str());
+        names.filter(|&name| self.only.is_empty() || self.only.iter().any(|only| only == name))
     }
 
     pub(crate) fn binary(&self, function: &str) -> Result<&PathBuf> {

@@ -26,6 +26,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 struct Arguments {
     /// Sections to measure (default: all).
     sections: Vec<Section>,
+    /// Functions to measure in the sections `size`, `start`, and `memory` (default: all).
+    #[arg(long)]
+    function: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,12 +47,12 @@ enum Section {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let requested = Arguments::parse().sections;
+    let Arguments { sections: requested, function: only } = Arguments::parse();
     // Each section starts with an empty table.
     for &section in
         Section::value_variants().iter().filter(|section| requested.is_empty() || requested.contains(section))
     {
-        let harness = Harness::start().await?;
+        let harness = Harness::start(&only).await?;
         match section {
             Section::Size => size(&harness)?,
             Section::Start => start::measure(&harness).await?,
