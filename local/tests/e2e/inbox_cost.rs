@@ -39,7 +39,7 @@ fn message(session_id: &str, chat_id: &str, n: u32) -> Value {
         "entity": {"S": "message"}, "id": {"S": id}, "chat_id": {"S": chat_id}, "session_id": {"S": session_id},
         "phone_number_id": {"S": "106540352242922"}, "type": {"S": "text"}, "body": {"S": "Where is my order?"},
         "from_me": {"BOOL": false}, "status": {"S": "received"}, "timestamp": {"S": time(n)},
-        "wamid": {"S": format!("wamid.{n:07}")}, "wamid_key": {"S": format!("106540352242922#wamid.{n:07}")},
+        "wamid": {"S": format!("wamid.{n:07}")}, "wamid_key": {"S": id},
     })
 }
 

@@ -10,7 +10,7 @@ use local::database::{
 use serde_json::{Value, json};
 use shared::{
     domain::{
-        id::{ChatId, SessionId},
+        id::{ChatId, MessageId, SessionId},
         identity::Address,
         message::Receipt,
         message_action::{ActionKind, MessageAction},
@@ -69,7 +69,7 @@ impl Fixture {
             .expression_attribute_values(":rank", AttributeValue::N("30".to_owned()))
             .expression_attribute_values(":now", text("2026-11-26T12:00:00.500Z"))
             .expression_attribute_values(":wamid", text(WAMID))
-            .expression_attribute_values(":key", text(&format!("{NUMBER}#{WAMID}")))
+            .expression_attribute_values(":key", text(&MessageId::for_inbound(NUMBER, WAMID).to_string()))
             .send()
             .await
             .unwrap();

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use local::database::Fault;
 use serde_json::{Value, json};
+use shared::domain::id::MessageId;
 
 use crate::test_app::{Response, TestApp, merge};
 
@@ -138,7 +139,7 @@ async fn worker_claims_and_settles_a_message() {
         (&json!("sent"), &json!("3EB0"))
     );
     let stored = message_item(&app, &message["id"]).await;
-    assert_eq!(stored["wamid_key"], format!("worker:{session_id}#3EB0"));
+    assert_eq!(stored["wamid_key"], MessageId::for_inbound(&format!("worker:{session_id}"), "3EB0").to_string());
     assert_eq!(stored["attempts"][0]["outcome"], "accepted");
     for attribute in ["due_key", "due_at", "lease", "lease_until", "error"] {
         assert!(stored.get(attribute).is_none(), "{attribute} is removed");

@@ -9,7 +9,7 @@ use super::{
     Messages, StoreError,
     early_update::{EARLY_ACTION, EARLY_STATUS},
     event::EVENT,
-    item::{self, Item, string},
+    item::{self, Item},
     keys::{Key, wamid_key},
     pairing::PAIRING,
 };
@@ -22,6 +22,9 @@ use crate::domain::{
 
 /// How long a message without a session is kept.
 const UNOWNED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The maximum number of events and pairing attempts in a trace.
+const MAX_INDEXED_ITEMS: usize = 10;
 
 const UNOWNED: &str = "unowned_message";
 
@@ -203,20 +206,9 @@ impl Messages<'_> {
         wamid: &str,
         session_id: Option<SessionId>,
     ) -> Result<Vec<Item>, StoreError> {
-        let output = self
-            .0
-            .client
-            .query()
-            .table_name(&self.0.table)
-            .index_name("wamid")
-            .key_condition_expression("wamid_key = :key")
-            .expression_attribute_values(":key", string(wamid_key(phone_number_id, wamid)))
-            .limit(10)
-            .send()
-            .await
-            .map_err(StoreError::request("querying events by wamid"))?;
+        let keys = self.0.keys_by_wamid_key("querying events by wamid", wamid_key(phone_number_id, wamid)).await?;
         let is_wanted = |key: &Key| session_id.is_none() || !key.is_pairing();
-        let keys: Vec<Key> = output.items().iter().filter_map(Key::from_item).filter(is_wanted).collect();
+        let keys: Vec<Key> = keys.into_iter().filter(is_wanted).take(MAX_INDEXED_ITEMS).collect();
         if keys.is_empty() {
             return Ok(Vec::new());
         }

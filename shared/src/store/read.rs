@@ -92,6 +92,23 @@ impl Store {
         self.query_keys(operation, query).await
     }
 
+    /// Returns the keys of all items with this key of the `wamid` index: messages, events, and pairing attempts.
+    /// Eventually consistent.
+    pub(super) async fn keys_by_wamid_key(
+        &self,
+        operation: &'static str,
+        wamid_key: String,
+    ) -> Result<Vec<Key>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("wamid")
+            .key_condition_expression("wamid_key = :key")
+            .expression_attribute_values(":key", string(wamid_key));
+        self.query_keys(operation, query).await
+    }
+
     /// Returns the keys of all items that a query finds.
     pub(super) async fn query_keys(
         &self,

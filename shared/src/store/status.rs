@@ -8,7 +8,6 @@ use super::{
 };
 use crate::domain::{
     consent::{ConsentDecision, ConsentSource, MarketingConsent},
-    id::MAX_ID_BYTES,
     message::{Message, Receipt},
     message_action::ParticipantReceipt,
     message_key::MessageKey,
@@ -154,22 +153,8 @@ impl Messages<'_> {
     /// Returns the keys of the messages with this wamid. There are several while a device's copy of a message is stored
     /// that the API sent.
     pub(super) async fn keys_by_wamid(self, phone_number_id: &str, wamid: &str) -> Result<Vec<MessageKey>, StoreError> {
-        if wamid.len() > MAX_ID_BYTES {
-            return Ok(Vec::new());
-        }
-        let output = self
-            .0
-            .client
-            .query()
-            .table_name(&self.0.table)
-            .index_name("wamid")
-            .key_condition_expression("wamid_key = :key")
-            .expression_attribute_values(":key", string(wamid_key(phone_number_id, wamid)))
-            .send()
-            .await
-            .map_err(StoreError::request("querying a message by wamid"))?;
-        // An event for a payload that could not be parsed may have the same wamid.
-        Ok(output.items().iter().filter_map(Key::from_item).filter_map(|key| key.message_key()).collect())
+        let keys = self.0.keys_by_wamid_key("querying a message by wamid", wamid_key(phone_number_id, wamid)).await?;
+        Ok(keys.iter().filter_map(Key::message_key).collect())
     }
 }
 
