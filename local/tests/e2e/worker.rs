@@ -21,9 +21,18 @@ pub async fn connect(app: &TestApp, owner: &str) -> String {
 
 /// Sends texts to one contact, and returns the ids of the messages.
 async fn send(app: &TestApp, session_id: &str, to: &str, texts: &[&str]) -> Vec<Value> {
+    send_with(app, session_id, to, texts, &json!({})).await
+}
+
+async fn send_bulk(app: &TestApp, session_id: &str, to: &str, texts: &[&str]) -> Vec<Value> {
+    send_with(app, session_id, to, texts, &json!({"priority": "bulk"})).await
+}
+
+async fn send_with(app: &TestApp, session_id: &str, to: &str, texts: &[&str], fields: &Value) -> Vec<Value> {
     let mut ids = Vec::new();
     for text in texts {
-        let response = app.send(session_id, to, text).await;
+        let body = merge(json!({"sessionId": session_id, "to": to, "message": text}), fields);
+        let response = app.post("/api/messages/send", &body).await;
         assert_eq!(response.status, 200, "{}", response.json);
         ids.push(response.json["message"]["id"].clone());
     }
@@ -222,6 +231,48 @@ async fn claims_keep_the_order_of_a_chat_without_blocking_others() {
     assert!(claim(&app, &session_id, 10).await.is_empty(), "the first message of the chat is still claimed");
     assert_eq!(settle(&app, &claimed[0], json!({"failed": {"reason": "no"}})).await.status, 200);
     assert_eq!(ids(&claim(&app, &session_id, 10).await), first[2..]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn normal_messages_are_claimed_before_bulk_messages() {
+    let app = TestApp::start().await;
+    let session_id = connect(&app, "ada").await;
+    let (first, other, third) = ("+201001234567", "+201009999999", "+201008888888");
+    let campaign = send_bulk(&app, &session_id, first, &["1", "2"]).await;
+    let offers = send_bulk(&app, &session_id, other, &["a", "b"]).await;
+    let reply = send(&app, &session_id, third, &["reply"]).await;
+    let behind = send(&app, &session_id, other, &["c"]).await;
+    let last = send_bulk(&app, &session_id, other, &["d"]).await;
+    let claimed = claim(&app, &session_id, 4).await;
+    // The bulk messages before the reply of their chat come with it.
+    assert_eq!(ids(&claimed), [&reply[..], &offers, &behind].concat());
+    assert_eq!(ids(&claim(&app, &session_id, 1).await), campaign[..1]);
+    for message in &claimed {
+        assert_eq!(settle(&app, message, json!({"sent": {"id": message["id"]}})).await.status, 200);
+    }
+    let rest = claim(&app, &session_id, 10).await;
+    assert_eq!(ids(&rest), last, "the first chat's first message is still claimed");
+    assert_eq!(rest[0]["priority"], "bulk");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn normal_message_waits_for_a_bulk_message_that_is_offered_again() {
+    let app = TestApp::start().await;
+    let session_id = connect(&app, "ada").await;
+    app.set_session_attribute(&session_id, "unknown_policy", "resend").await;
+    let to = "+201001234567";
+    let offers = send_bulk(&app, &session_id, to, &["1", "2"]).await;
+    let lost = claim(&app, &session_id, 10).await;
+    assert_eq!(ids(&lost), offers);
+    assert_eq!(settle(&app, &lost[1], json!({"sent": {"id": "2"}})).await.status, 200);
+    let reply = send(&app, &session_id, to, &["3"]).await;
+    assert!(claim(&app, &session_id, 10).await.is_empty(), "the first message is still claimed");
+    expire(&app, &offers[0], "lease_until").await;
+    let again = claim(&app, &session_id, 1).await;
+    assert_eq!(ids(&again), offers[..1]);
+    assert!(claim(&app, &session_id, 10).await.is_empty());
+    assert_eq!(settle(&app, &again[0], json!({"sent": {"id": "1"}})).await.status, 200);
+    assert_eq!(ids(&claim(&app, &session_id, 10).await), reply);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -309,9 +309,13 @@ pub(crate) fn erase_key() -> &'static str {
     "ERASE"
 }
 
-/// Partition key of the `due` index for messages that a worker claims. The sort key is the message's timestamp.
-pub(crate) fn worker_due_key(session_id: SessionId) -> String {
-    format!("WORKER#{session_id}")
+/// Partition key of the `due` index for messages that a worker claims: one for normal messages and those that were
+/// claimed before, and one for bulk messages. The sort key is the message's timestamp.
+pub(crate) fn worker_due_key(session_id: SessionId, priority: Priority) -> String {
+    match priority {
+        Priority::Normal => format!("WORKER#{session_id}"),
+        Priority::Bulk => format!("WORKER#{session_id}#BULK"),
+    }
 }
 
 /// Partition key of the saved names of a session.

@@ -168,7 +168,7 @@ impl Outbox<'_> {
                 };
                 (due_key, due_at)
             }
-            Channel::Worker => (worker_due_key(message.session_id), message.timestamp),
+            Channel::Worker => (worker_due_key(message.session_id, message.priority), message.timestamp),
         };
         item.insert("due_key".to_owned(), string(due_key));
         item.insert("due_at".to_owned(), string(due_at.to_string()));

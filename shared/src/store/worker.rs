@@ -17,7 +17,7 @@ use super::{
 use crate::domain::{
     chat::Chat,
     id::SessionId,
-    message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageStatus},
+    message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageStatus, Priority},
     message_key::MessageKey,
     session::{Session, UnknownPolicy},
     time::Timestamp,
@@ -28,7 +28,7 @@ use crate::domain::{
 const PAGE: i32 = 500;
 
 /// The number of messages that one claim can return.
-const MAX_CLAIMED: usize = 100;
+pub(crate) const MAX_CLAIMED: usize = 100;
 
 const WORKER: &str = "worker";
 
@@ -52,7 +52,7 @@ pub struct WorkerMessage {
     pub settled_lease: Option<String>,
 }
 
-/// A page of a session's unfinished messages, oldest first.
+/// A page of a session's unfinished messages of one priority, oldest first.
 #[derive(Debug)]
 pub struct OutboxPage {
     /// The keys of the messages.
@@ -111,10 +111,12 @@ impl Sessions<'_> {
 }
 
 impl Outbox<'_> {
-    /// Returns a page of a session's unfinished messages, including leased ones.
+    /// Returns a page of a session's unfinished messages of a priority. Messages that were claimed before are among the
+    /// normal ones.
     pub async fn worker_page(
         self,
         session_id: SessionId,
+        priority: Priority,
         start: Option<HashMap<String, AttributeValue>>,
     ) -> Result<OutboxPage, StoreError> {
         let output = self
@@ -124,7 +126,7 @@ impl Outbox<'_> {
             .table_name(&self.0.table)
             .index_name("due")
             .key_condition_expression("due_key = :key")
-            .expression_attribute_values(":key", string(worker_due_key(session_id)))
+            .expression_attribute_values(":key", string(worker_due_key(session_id, priority)))
             .set_exclusive_start_key(start)
             .limit(PAGE)
             .send()
@@ -162,14 +164,16 @@ impl Outbox<'_> {
     }
 
     /// Leases a pending message to a worker. Returns the message after the update. Of several concurrent calls, one
-    /// finds its own lease on it.
+    /// finds its own lease on it. Moves a bulk message among the normal ones: claims read those first, and a message that
+    /// may be sent holds back the later ones of its chat.
     pub async fn lease_to_worker(
         self,
         row: &WorkerMessage,
         lease: &str,
         until: Timestamp,
     ) -> Result<Option<WorkerMessage>, StoreError> {
-        let update = delivery::claim(&row.message.key(), lease, until);
+        let update = delivery::claim(&row.message.key(), lease, until)
+            .set("due_key", worker_due_key(row.message.session_id, Priority::Normal));
         self.0.item_after("leasing a message", MESSAGE, update).await
     }
 

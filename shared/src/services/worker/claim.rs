@@ -1,4 +1,5 @@
-//! Claims: leases a session's pending messages to a worker, each to one worker at a time, and those of a chat in order.
+//! Claims: leases a session's pending messages to a worker, each to one worker at a time, normal ones before bulk ones,
+//! and those of a chat in order.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +13,7 @@ use super::{WorkerError, require_worker};
 use crate::{
     domain::{
         id::{ChatId, SessionId},
-        message::{Category, DeliveryEvent, MessageResponse, MessageStatus},
+        message::{Category, DeliveryEvent, MessageResponse, MessageStatus, Priority},
         message_key::MessageKey,
         retry::expires_at,
         session::Session,
@@ -20,7 +21,7 @@ use crate::{
         time::Timestamp,
     },
     services::send::WITHHELD,
-    store::{Store, WorkerMessage},
+    store::{MAX_CLAIMED, Store, WorkerMessage},
 };
 
 const EXPIRED: &str = "The message expired before a worker claimed it";
@@ -46,7 +47,8 @@ pub struct Claimed {
     lease_until: Timestamp,
 }
 
-/// Leases the session's next messages to a worker, oldest first. Each message has its own lease.
+/// Leases the session's next messages to a worker: normal messages, oldest first, each after the bulk messages of its
+/// chat that it follows; then other bulk messages. Each message has its own lease.
 ///
 /// # Errors
 ///
@@ -64,18 +66,21 @@ pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Res
         finished: HashSet::new(),
         claimed: Vec::new(),
     };
-    let mut start = None;
-    loop {
-        let page = store.outbox().worker_page(session.id, start).await?;
-        scan.claim_page(page.keys).await?;
-        start = page.next;
-        if start.is_none() || scan.is_full() {
-            return Ok(scan.claimed);
+    for priority in [Priority::Normal, Priority::Bulk] {
+        let mut start = None;
+        while !scan.is_full() {
+            let page = store.outbox().worker_page(session.id, priority, start).await?;
+            scan.claim_page(page.keys).await?;
+            start = page.next;
+            if start.is_none() {
+                break;
+            }
         }
     }
+    Ok(scan.claimed)
 }
 
-/// One claim's scan of the outbox, oldest message first.
+/// One claim's scan of the outbox: the normal messages and then the bulk messages, each oldest first.
 struct OutboxScan<'a> {
     store: &'a Store,
     system: System,
@@ -99,38 +104,48 @@ impl OutboxScan<'_> {
         while !self.is_full() {
             // Read about as many as can still be claimed, and none of a blocked chat.
             let count = (self.request.limit - self.claimed.len()).max(10);
-            let keys: Vec<MessageKey> =
-                rest.by_ref().filter(|key| !self.blocked.contains(&key.chat_id)).take(count).collect();
+            let is_open = |key: &MessageKey| !self.blocked.contains(&key.chat_id) && !self.finished.contains(key);
+            let keys: Vec<MessageKey> = rest.by_ref().filter(is_open).take(count).collect();
             if keys.is_empty() {
                 return Ok(());
             }
             let mut rows = self.store.outbox().worker_messages(keys.clone()).await?;
-            self.find_finished_predecessors(&rows).await?;
+            self.add_predecessors(&mut rows).await?;
             for key in keys {
-                if let Some(row) = rows.remove(&key).filter(|_| !self.blocked.contains(&key.chat_id))
-                    && !self.is_full()
-                {
-                    self.claim_message(row).await?;
+                for row in take_chain(&mut rows, key) {
+                    if !self.is_full() && !self.blocked.contains(&key.chat_id) {
+                        self.claim_message(row).await?;
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// Records which predecessors of these messages are final or deleted, except for predecessors among the messages.
-    async fn find_finished_predecessors(
-        &mut self,
-        rows: &HashMap<MessageKey, WorkerMessage>,
-    ) -> Result<(), WorkerError> {
-        let keys: HashSet<MessageKey> = rows.values().filter_map(|row| row.message.predecessor()).collect();
-        let unknown = |key: &MessageKey| !self.finished.contains(key) && !rows.contains_key(key);
-        let keys: Vec<MessageKey> = keys.into_iter().filter(unknown).collect();
-        if keys.is_empty() {
-            return Ok(());
+    /// Adds the unfinished predecessors of these messages, such as the bulk messages that a normal one follows. Records
+    /// those that are final or deleted.
+    async fn add_predecessors(&mut self, rows: &mut HashMap<MessageKey, WorkerMessage>) -> Result<(), WorkerError> {
+        let mut next: HashSet<MessageKey> = rows.values().filter_map(|row| row.message.predecessor()).collect();
+        // A longer chain is claimed from its start, like other bulk messages.
+        for _ in 0..MAX_CLAIMED {
+            next.retain(|key| !self.finished.contains(key) && !rows.contains_key(key));
+            if next.is_empty() {
+                break;
+            }
+            let keys: Vec<MessageKey> = next.drain().collect();
+            let mut found = self.store.outbox().worker_messages(keys.clone()).await?;
+            for key in keys {
+                match found.remove(&key).filter(|row| !row.message.status.is_final()) {
+                    Some(row) => {
+                        next.extend(row.message.predecessor());
+                        rows.insert(key, row);
+                    }
+                    None => {
+                        self.finished.insert(key);
+                    }
+                }
+            }
         }
-        let found = self.store.outbox().worker_messages(keys.clone()).await?;
-        let done = |key: &MessageKey| found.get(key).is_none_or(|row| row.message.status.is_final());
-        self.finished.extend(keys.into_iter().filter(done));
         Ok(())
     }
 
@@ -196,4 +211,16 @@ impl OutboxScan<'_> {
             self.blocked.insert(key.chat_id);
         }
     }
+}
+
+/// Takes a message and the messages that it follows, oldest first.
+fn take_chain(rows: &mut HashMap<MessageKey, WorkerMessage>, last: MessageKey) -> Vec<WorkerMessage> {
+    let mut chain = Vec::new();
+    let mut next = Some(last);
+    while let Some(row) = next.and_then(|key| rows.remove(&key)) {
+        next = row.message.predecessor();
+        chain.push(row);
+    }
+    chain.reverse();
+    chain
 }
