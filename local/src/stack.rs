@@ -186,6 +186,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         app_secret: secret.app_secret.clone(),
         access_token: secret.access_token.clone(),
         graph_api_version,
+        throughput: whatsapp::DEFAULT_THROUGHPUT,
         journal,
     };
     let operator = OperatorSecret::random();

@@ -11,6 +11,7 @@ mod graph_error;
 mod inbound;
 mod infrastructure;
 mod journal;
+mod limits;
 mod numbers;
 mod scan;
 mod send;
@@ -28,7 +29,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use self::simulator::Simulator;
-pub use self::{infrastructure::Infrastructure, journal::JournalError};
+pub use self::{infrastructure::Infrastructure, journal::JournalError, limits::DEFAULT_THROUGHPUT};
 use crate::console::Console;
 
 /// Maximum request body size. Meta's webhooks have up to 3 MB.
@@ -53,6 +54,8 @@ pub struct Settings {
     pub access_token: String,
     /// The latest supported Graph API version, such as `v26.0`.
     pub graph_api_version: String,
+    /// Messages per second that each business number may send until `POST /simulator/numbers` changes it.
+    pub throughput: u32,
     /// The file for accepted messages and undelivered webhooks, in an existing directory. `None` keeps them in memory.
     pub journal: Option<PathBuf>,
 }

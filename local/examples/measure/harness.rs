@@ -83,6 +83,7 @@ impl Harness {
             app_secret: app_secret.clone(),
             access_token: secret.access_token.clone(),
             graph_api_version: template.parameters.get("GraphApiVersion").cloned().unwrap_or_default(),
+            throughput: 1000,
             journal: None,
         };
         let values = [("WhatsAppSecret", json!(secret)), ("OperatorSecret", json!(OperatorSecret::random()))];

@@ -9,7 +9,9 @@
 //! - `GET /simulator/messages` lists the accepted messages in order. `?from=<n>` skips the first n.
 //! - `GET /simulator/receipts` lists the read receipts of the business.
 //! - `GET /simulator/webhooks` returns webhook counts.
-//! - `POST /simulator/numbers` adds a business number or changes credentials (see [`super::numbers`]).
+//! - `POST /simulator/numbers` adds a business number, or changes credentials or the throughput (see
+//!   [`super::numbers`]).
+//! - `GET /simulator/limits` returns how many sends WhatsApp's rate limits refused (see [`super::limits`]).
 //! - `GET`, `POST`, and `DELETE /simulator/faults` control faults (see [`super::faults`]).
 //!
 //! [`super::infrastructure`] adds controls for the table and the functions.
@@ -49,6 +51,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
         .route("/simulator/receipts", get(receipts))
         .route("/simulator/scan", post(scan_qr))
         .route("/simulator/numbers", post(change_number))
+        .route("/simulator/limits", get(limits))
         .route("/simulator/webhooks", get(webhooks))
         .route("/simulator/faults", get(faults).post(change_faults).delete(clear_faults))
         .method_not_allowed_fallback(method_not_allowed)
@@ -115,6 +118,10 @@ async fn list_accepted(
 async fn change_number(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     simulator.numbers.change(read(&bytes(body)?)?);
     Ok(Json(json!({"success": true})))
+}
+
+async fn limits(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    Json(json!({"refused": simulator.refused()}))
 }
 
 async fn receipts(State(simulator): State<Arc<Simulator>>) -> Json<Value> {

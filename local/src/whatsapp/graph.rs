@@ -19,6 +19,7 @@ use super::{
     faults::SendOutcome,
     graph_error::GraphError,
     journal::JournalError,
+    limits::DEFAULT_THROUGHPUT,
     numbers::RegisteredNumber,
     scan::query_value,
     send::{self, OutboundMessage, ReadReceiptRequest, SendRequest},
@@ -66,10 +67,12 @@ async fn node(
     };
     let fields = query_value(uri.query().unwrap_or_default(), "fields")
         .map_err(|()| GraphError::parameter("Param fields must be percent-encoded UTF-8."))?;
-    number_fields(&registered.number, fields.as_deref()).map(|fields| Json(fields).into_response())
+    number_fields(&registered, fields.as_deref()).map(|fields| Json(fields).into_response())
 }
 
-fn number_fields(number: &BusinessNumber, fields: Option<&str>) -> Result<Value, GraphError> {
+fn number_fields(registered: &RegisteredNumber, fields: Option<&str>) -> Result<Value, GraphError> {
+    let number = &registered.number;
+    let level = if registered.throughput > DEFAULT_THROUGHPUT { "HIGH" } else { "STANDARD" };
     // Meta returns these fields by default.
     let all = json!({
         "id": number.phone_number_id,
@@ -78,7 +81,7 @@ fn number_fields(number: &BusinessNumber, fields: Option<&str>) -> Result<Value,
         "code_verification_status": "VERIFIED",
         "quality_rating": "GREEN",
         "platform_type": "CLOUD_API",
-        "throughput": {"level": "STANDARD"},
+        "throughput": {"level": level},
     });
     let Some(fields) = fields else { return Ok(all) };
     let mut chosen = json!({"id": all["id"]});
@@ -102,7 +105,7 @@ async fn messages(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, GraphError> {
     let (id, registered) = authorize(&simulator, &uri, path, &headers)?;
-    let Some(RegisteredNumber { number, .. }) = registered.filter(|_| method == Method::POST) else {
+    let Some(sender) = registered.filter(|_| method == Method::POST) else {
         return Err(GraphError::unsupported(method.as_str(), &id));
     };
     let body = body.map_err(|rejection| match rejection.status() {
@@ -113,9 +116,9 @@ async fn messages(
         // Meta parses such a body as a form and reports the first missing parameter.
         return Err(GraphError::parameter("The parameter messaging_product is required."));
     }
-    match send::parse(&body, &number.display_phone_number)? {
+    match send::parse(&body, &sender.number.display_phone_number)? {
         SendRequest::ReadReceipt(request) => read_receipt(&simulator, request).await,
-        SendRequest::Message(message) => send(&simulator, &number, message).await,
+        SendRequest::Message(message) => send(&simulator, &sender, message).await,
     }
 }
 
@@ -169,10 +172,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 async fn send(
     simulator: &Simulator,
-    number: &BusinessNumber,
+    sender: &RegisteredNumber,
     message: OutboundMessage,
 ) -> Result<Response, GraphError> {
+    let number = &sender.number;
     let (contact, masked) = (contact(&message), message.recipient.masked());
+    simulator.limit_send(sender, &message.recipient).inspect_err(|error| {
+        simulator.problem(format!("rate limit: message for {masked} rejected with code {}", error.code));
+    })?;
     let lost = |when| simulator.problem(format!("fault: no response for {masked}, {when}"));
     match simulator.next_send() {
         SendOutcome::Accepted => {

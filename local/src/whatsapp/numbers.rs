@@ -1,8 +1,9 @@
-//! The business numbers of the simulated WhatsApp and the credentials of their apps: the run's default number, and
+//! The business numbers of the simulated WhatsApp, the credentials of their apps, and their throughput: the run's default number, and
 //! numbers added with `POST /simulator/numbers`, which last for the run.
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use super::webhook::BusinessNumber;
 
-/// A business number and the credentials of its app.
+/// A business number, the credentials of its app, and its throughput.
 #[derive(Clone)]
 pub(super) struct RegisteredNumber {
     pub(super) number: BusinessNumber,
@@ -19,6 +20,8 @@ pub(super) struct RegisteredNumber {
     pub(super) app_secret: String,
     /// The access token that calls for the number need.
     pub(super) access_token: String,
+    /// Messages per second that the number may send.
+    pub(super) throughput: u32,
 }
 
 /// The body of `POST /simulator/numbers`. Without `phoneNumberId`, it changes the default number. Absent members keep
@@ -30,6 +33,7 @@ pub(super) struct NumberChange {
     display_phone_number: Option<String>,
     app_secret: Option<String>,
     access_token: Option<String>,
+    messages_per_second: Option<NonZeroU32>,
 }
 
 /// All business numbers.
@@ -91,6 +95,7 @@ impl Numbers {
         set(&mut registered.number.display_phone_number, change.display_phone_number);
         set(&mut registered.app_secret, change.app_secret);
         set(&mut registered.access_token, change.access_token);
+        registered.throughput = change.messages_per_second.map_or(registered.throughput, NonZeroU32::get);
         let mut state = self.state();
         if state.default.number.phone_number_id == registered.number.phone_number_id {
             state.default = registered;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
     graph_error::GraphError,
     inbound::{self, InboundMessage},
     journal::{AcceptedMessage, Journal, JournalEntry, JournalError, ReadReceipt, Recovered, Webhook},
+    limits::{Limits, Refused},
     numbers::{Numbers, RegisteredNumber},
     send::{OutboundMessage, ReadReceiptRequest},
     status::{MessageStatuses, ValueMembers},
@@ -47,6 +48,7 @@ struct State {
     accepted: Vec<AcceptedMessage>,
     read_receipts: Vec<ReadReceipt>,
     faults: Faults,
+    limits: Limits,
     /// The time of each user's last message in Unix seconds, by phone number and user ID.
     last_inbound_at: HashMap<String, i64>,
     last_webhook_id: u64,
@@ -104,7 +106,12 @@ impl Simulator {
             phone_number_id: settings.phone_number_id,
             display_phone_number: settings.display_phone_number,
         };
-        let default = RegisteredNumber { number, app_secret: settings.app_secret, access_token: settings.access_token };
+        let default = RegisteredNumber {
+            number,
+            app_secret: settings.app_secret,
+            access_token: settings.access_token,
+            throughput: settings.throughput,
+        };
         let numbers = Arc::new(Numbers::new(default));
         let dispatcher = WebhookDispatcher::new(
             settings.webhook_url,
@@ -124,6 +131,7 @@ impl Simulator {
             accepted: recovered.accepted,
             read_receipts: recovered.read_receipts,
             faults: Faults::default(),
+            limits: Limits::default(),
             last_inbound_at: HashMap::new(),
             last_webhook_id: recovered.last_webhook_id,
         };
@@ -133,6 +141,21 @@ impl Simulator {
     /// Returns the outcome of the next send.
     pub(super) fn next_send(&self) -> SendOutcome {
         self.state().faults.next_send()
+    }
+
+    /// Counts a send towards the limits of the number and of its pair with the recipient.
+    ///
+    /// # Errors
+    /// Returns Meta's error if a limit is reached.
+    pub(super) fn limit_send(&self, sender: &RegisteredNumber, recipient: &Address) -> Result<(), GraphError> {
+        let mut state = self.state();
+        let user = state.users.get(recipient);
+        state.limits.send(&sender.number.phone_number_id, sender.throughput, &user.user_id, Instant::now())
+    }
+
+    /// Returns the numbers of sends that the limits refused.
+    pub(super) fn refused(&self) -> Refused {
+        self.state().limits.refused()
     }
 
     /// Accepts a message of `number`, stores it, and sends the statuses of its fate. Returns its ID.

@@ -4,6 +4,7 @@ mod control;
 mod deliveries;
 mod faults;
 mod graph;
+mod limits;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -111,6 +112,7 @@ impl Simulator {
             app_secret: SECRET.to_owned(),
             access_token: TOKEN.to_owned(),
             graph_api_version: "v26.0".to_owned(),
+            throughput: 80,
             journal,
         };
         let (console, shutdown) = (Console::captured(), CancellationToken::new());

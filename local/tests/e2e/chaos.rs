@@ -57,6 +57,7 @@ async fn every_message_settles_as_whatsapp_reports_it() {
         ("ApiBurstLimit", "5000"),
     ];
     let app = TestApp::start_with(&parameters).await;
+    app.set_throughput(1000).await;
     let session_id = app.connect("ada").await;
     app.set_faults(&json!({"sends": {"mix": {"seed": rng.u64(..), "faults": send_faults()}}})).await;
     let functions = vec!["deliver".to_owned(), "webhook".to_owned()];
@@ -72,6 +73,7 @@ async fn every_message_settles_as_whatsapp_reports_it() {
     let no_webhook_pending = async || app.simulator("GET", "/simulator/webhooks", &Value::Null).await["pending"] == 0;
     app.wait_within(TIMEOUT, "every status has arrived", no_webhook_pending).await;
     assert_settled(&app, &ids, killed).await;
+    assert_eq!(app.refused_sends().await, (0, 0), "no rate limit is exceeded");
 }
 
 fn number(variable: &str) -> Option<u64> {

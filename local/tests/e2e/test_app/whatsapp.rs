@@ -25,6 +25,17 @@ impl TestApp {
         self.simulator("DELETE", "/simulator/faults", &Value::Null).await;
     }
 
+    /// Sets how many messages per second WhatsApp accepts from the number.
+    pub async fn set_throughput(&self, messages_per_second: usize) {
+        self.simulator("POST", "/simulator/numbers", &json!({"messagesPerSecond": messages_per_second})).await;
+    }
+
+    /// Returns how many sends WhatsApp refused with 130429 and with 131056.
+    pub async fn refused_sends(&self) -> (u64, u64) {
+        let refused = self.simulator("GET", "/simulator/limits", &Value::Null).await["refused"].clone();
+        (refused["throughput"].as_u64().unwrap(), refused["pair"].as_u64().unwrap())
+    }
+
     /// Returns the messages that WhatsApp accepted for delivery, in order.
     pub async fn accepted(&self) -> Vec<Value> {
         self.accepted_from(0).await
