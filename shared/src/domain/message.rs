@@ -105,6 +105,13 @@ pub enum Channel {
     Worker,
 }
 
+impl Channel {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_cloud_api(&self) -> bool {
+        *self == Self::CloudApi
+    }
+}
+
 /// The origin of a message that is neither a live webhook message nor a send through the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -273,7 +280,7 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Priority::is_normal")]
     pub priority: Priority,
     /// The channel that delivers the message.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Channel::is_cloud_api")]
     pub channel: Channel,
     /// The origin. `None` for a live webhook message or a send through the API.
     #[serde(default)]
@@ -283,7 +290,7 @@ pub struct Message {
     #[serde(default)]
     pub previous: Option<String>,
     /// The attempts to send the message, oldest first, limited to the last [`MAX_STORED_ATTEMPTS`].
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
 }
 

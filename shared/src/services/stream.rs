@@ -15,7 +15,7 @@ use crate::{
         auto_reply::Responder,
         deliver::{DeliveryError, Dispatcher, DuePoller, PendingMessage},
     },
-    store::keys::Key,
+    store::{keys::Key, read_message_image},
     telemetry,
 };
 
@@ -48,7 +48,7 @@ pub async fn respond(responder: &Responder, event: Value) -> DynamoDbEventRespon
     let mut messages: Vec<(SequenceNumber, Message)> = Vec::with_capacity(records.len());
     for record in records {
         let message = record.and_then(|EventRecord { change, .. }| {
-            Some((change.sequence_number, serde_dynamo::from_item(change.new_image).ok()?))
+            Some((change.sequence_number, read_message_image(change.new_image).ok()?))
         });
         match message {
             Some(message) => messages.push(message),
@@ -99,7 +99,7 @@ fn read_outbox_record(record: EventRecord) -> Option<OutboxRecord> {
         return Some(OutboxRecord::Resume);
     }
     let key = Key { pk: keys["pk"].as_str()?.to_owned(), sk: keys["sk"].as_str()?.to_owned() }.message_key()?;
-    let image = serde_dynamo::from_item::<_, OutboxMessage>(record.change.new_image).ok();
+    let image = read_message_image::<OutboxMessage>(record.change.new_image).ok();
     let pending = image.map_or(PendingMessage::At(key), |found| PendingMessage::Read(Box::new(found)));
     Some(OutboxRecord::Message(record.change.sequence_number, pending))
 }

@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use super::{
     EarlyAction, Messages, StoreError,
-    inbound::MESSAGE,
     item::{self, Item},
     keys::Key,
+    message_item::{self, change_texts},
     update::{Condition, UpdateBuilder},
 };
 use crate::domain::{
@@ -31,7 +31,7 @@ struct AnnotatedItem {
 
 /// Reads the annotations of a message's item.
 pub(super) fn annotations(item: Item) -> Result<Annotations, StoreError> {
-    Ok(item::read::<AnnotatedItem>(MESSAGE, item)?.annotations)
+    Ok(message_item::read::<AnnotatedItem>(item)?.annotations)
 }
 
 /// The result of annotating a message.
@@ -119,7 +119,7 @@ impl Messages<'_> {
         let mut shown = None;
         for _ in 0..ROUNDS {
             let Some(item) = self.0.get("reading a reaction", &Key::message(key)).await? else { return Ok(()) };
-            let message: Message = item::read(MESSAGE, item)?;
+            let message: Message = message_item::read(item)?;
             let Some(action) = message.own_reaction() else { return Ok(()) };
             let should_show = match message.status {
                 MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read | MessageStatus::Played => true,
@@ -163,14 +163,14 @@ impl Messages<'_> {
     ) -> Result<Option<Annotated>, StoreError> {
         for attempt in 0..ROUNDS {
             let Some(item) = self.0.get("reading a message", &Key::message(key)).await? else { return Ok(None) };
-            let before: Message = item::read(MESSAGE, item.clone())?;
-            let (mut annotations, mut after) = (annotations(item)?, before.clone());
+            let before: Message = message_item::read(item.clone())?;
+            let (mut annotations, mut after) = (annotations(item.clone())?, before.clone());
             let known = annotations.version;
             if !change(&mut annotations, &mut after) {
                 return Ok(Some(Annotated { before, after, changed: false }));
             }
             annotations.version += 1;
-            if self.write_annotations(key, &annotations, known, &before, &after).await? {
+            if self.write_annotations(key, &annotations, known, &item, &after).await? {
                 return Ok(Some(Annotated { before, after, changed: true }));
             }
             self.0.pause(attempt).await;
@@ -183,18 +183,13 @@ impl Messages<'_> {
         key: &MessageKey,
         annotations: &Annotations,
         known: u64,
-        before: &Message,
+        before: &Item,
         after: &Message,
     ) -> Result<bool, StoreError> {
-        let mut update = UpdateBuilder::new(&Key::message(key))
+        let update = UpdateBuilder::new(&Key::message(key))
             .set("annotations", item::value(annotations)?)
             .condition(has_version(known));
-        for (name, old, new) in [("body", &before.body, &after.body), ("content", &before.content, &after.content)] {
-            if old != new {
-                update = update.set_or_remove(name, new.as_ref());
-            }
-        }
-        self.0.update_if("annotating a message", update).await
+        self.0.update_if("annotating a message", change_texts(update, before, after)?).await
     }
 
     /// Updates the chat's last message if it is the annotated one.

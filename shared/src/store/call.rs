@@ -2,9 +2,8 @@
 
 use super::{
     Messages, StoreError,
-    inbound::MESSAGE,
-    item,
     keys::{Key, inbox_key},
+    message_item::{self, change_texts},
     transaction::Transaction,
     update::{Condition, UpdateBuilder},
 };
@@ -46,7 +45,7 @@ impl Messages<'_> {
                 continue;
             };
             let has_ended = item.contains_key(CALL_ENDED);
-            let before: Message = item::read(MESSAGE, item)?;
+            let before: Message = message_item::read(item.clone())?;
             if call.from_me && call.opens_window {
                 // Before the end is recorded, so that a repetition after a failure opens the window too.
                 let accepted_at = call.timestamp.clamped_to(self.0.system.now());
@@ -56,13 +55,13 @@ impl Messages<'_> {
                 return Ok(());
             }
             let raw = self.0.put_raw_parts(&before.id.to_string(), &call.raw, self.0.retention).await?;
+            let content = call.content.clone().or_else(|| before.content.clone());
+            let after = Message { content, raw: Some(raw.first.to_owned()), ..before.clone() };
             let ended = UpdateBuilder::new(&Key::message(&key))
-                .set("content", call.content.as_ref())
-                .set("raw", raw.first)
                 .set(CALL_ENDED, true)
                 .condition("attribute_exists(pk)")
                 .condition(Condition::from(&*format!("attribute_not_exists({CALL_ENDED})")));
-            let mut actions = vec![self.0.update_action(ended)];
+            let mut actions = vec![self.0.update_action(change_texts(ended, &item, &after)?)];
             if let Some(chat) = self.0.chats().get(before.chat_id).await? {
                 actions.extend(self.after_call(&chat, &before, status).map(|update| self.0.update_action(update)));
             }

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::{
     Chats, Outbox, StoreError,
-    inbound::MESSAGE,
     item::{self, string},
     keys::{Key, due_key, wamid_key},
+    message_item,
     update::{Condition, UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
@@ -115,7 +115,7 @@ impl Outbox<'_> {
             WriteOutcome::Refused { item: None } => None,
         };
         match item {
-            Some(item) => Ok(Claim::Claimed(Box::new(item::read(MESSAGE, item)?))),
+            Some(item) => Ok(Claim::Claimed(Box::new(message_item::read(item)?))),
             None => Ok(Claim::Missing),
         }
     }
@@ -234,7 +234,7 @@ impl Outbox<'_> {
 
     /// Returns a message with the attributes that `deliver` uses.
     pub async fn get(self, key: &MessageKey) -> Result<Option<OutboxMessage>, StoreError> {
-        self.0.get("reading a message", &Key::message(key)).await?.map(|item| item::read(MESSAGE, item)).transpose()
+        self.0.get("reading a message", &Key::message(key)).await?.map(message_item::read).transpose()
     }
 }
 

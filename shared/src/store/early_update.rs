@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Applied, Messages, StoreError,
     action::{annotations, has_version},
-    inbound::MESSAGE,
     item::{self, Item, number, string},
     keys::{Key, due_shard, wamid_pk},
+    message_item,
     transaction::Transaction,
     update::UpdateBuilder,
 };
@@ -210,7 +210,7 @@ impl Messages<'_> {
         let operation = "removing a device's copy of a message";
         for attempt in 0..ROUNDS {
             let Some(item) = self.0.get(operation, &Key::message(copy)).await? else { return Ok(()) };
-            let message: Message = item::read(MESSAGE, item.clone())?;
+            let message: Message = message_item::read(item.clone())?;
             if !message.from_me {
                 return Ok(());
             }

@@ -10,8 +10,9 @@ use super::{
     call::CALL_ENDED,
     chat::{CHAT, Expected, Summary, Unread},
     identity::ResolvedChat,
-    item::{self, number, string},
+    item::{self, Item, number, string},
     keys::{Key, wamid_key},
+    message_item::{self, change_texts},
     message_time::LIFETIME,
     raw::PART,
     transaction::{Refusal, TRANSACTION_LIMIT, Transaction},
@@ -33,15 +34,13 @@ use crate::{
     telemetry,
 };
 
-pub(super) const MESSAGE: &str = "message";
-
 /// The maximum number of messages and bytes in a transaction. DynamoDB allows 100 actions and 4 MB, which include the
 /// actions for the chat and its identities.
 const MAX_ACTIONS: usize = 90;
 const MAX_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
 
 /// Attempts to store a batch while other writers change the chat.
-const ROUNDS: usize = 20;
+const ROUNDS: u32 = 20;
 
 /// The outcome of [`Messages::receive`].
 #[derive(Debug, Default)]
@@ -264,13 +263,7 @@ impl Messages<'_> {
     ) -> Result<TransactWriteItem, StoreError> {
         let id = MessageId::for_inbound(&batch.phone_number_id, &inbound.wamid);
         let raw = self.0.put_raw_parts(&id.to_string(), &inbound.raw, self.0.retention).await?;
-        let message = inbound_message(batch, chat_id, inbound, raw.first, self.0.system.now());
-        let mut item = item::write(MESSAGE, &Key::message(&key_of(batch, chat_id, inbound)), &message)?;
-        item.insert("status_rank".to_owned(), number(message.status.rank()));
-        item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
-        if inbound.call.is_some_and(CallStatus::is_final) {
-            item.insert(CALL_ENDED.to_owned(), AttributeValue::Bool(true));
-        }
+        let mut item = inbound_item(batch, chat_id, inbound, raw.first, self.0.system.now())?;
         item.extend(self.0.expires_at(inbound.timestamp).map(|at| ("expires_at".to_owned(), at)));
         Ok(self.0.put_action(item, "attribute_not_exists(pk)"))
     }
@@ -281,14 +274,25 @@ impl Messages<'_> {
         if inbound.kind == MessageType::MediaPlaceholder {
             return Ok(());
         }
-        let raw = self.0.put_raw_parts(&key.message_id.to_string(), &inbound.raw, None).await?;
-        let update = UpdateBuilder::new(&Key::message(key))
-            .set("type", item::value(&inbound.kind)?)
-            .set("raw", raw.first)
-            .set("body", inbound.body.as_ref())
-            .set("content", inbound.content.as_ref())
-            .condition(("#type = ?", item::value(&MessageType::MediaPlaceholder)?));
-        self.0.update_if("replacing a media placeholder", update).await.map(drop)
+        let operation = "replacing a media placeholder";
+        for round in 0..ROUNDS {
+            let Some(item) = self.0.get(operation, &Key::message(key)).await? else { return Ok(()) };
+            let before: Message = message_item::read(item.clone())?;
+            if before.kind != MessageType::MediaPlaceholder {
+                return Ok(());
+            }
+            let raw = self.0.put_raw_parts(&key.message_id.to_string(), &inbound.raw, None).await?;
+            let Inbound { kind, body, content, .. } = inbound.clone();
+            let after = Message { kind, body, content, raw: Some(raw.first.to_owned()), ..before };
+            let update = UpdateBuilder::new(&Key::message(key))
+                .set("type", item::value(&kind)?)
+                .condition(("#type = ?", item::value(&MessageType::MediaPlaceholder)?));
+            if self.0.update_if(operation, change_texts(update, &item, &after)?).await? {
+                return Ok(());
+            }
+            self.0.pause(round).await;
+        }
+        Err(StoreError::Contention { operation })
     }
 
     /// Counts repeated deliveries on their messages. Best effort.
@@ -434,6 +438,23 @@ fn inbound_message(batch: &InboundBatch, chat_id: ChatId, inbound: &Inbound, raw
     }
 }
 
+pub(super) fn inbound_item(
+    batch: &InboundBatch,
+    chat_id: ChatId,
+    inbound: &Inbound,
+    raw: &str,
+    now: Timestamp,
+) -> Result<Item, StoreError> {
+    let message = inbound_message(batch, chat_id, inbound, raw, now);
+    let mut item = message_item::write(&message)?;
+    item.insert("status_rank".to_owned(), number(message.status.rank()));
+    item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
+    if inbound.call.is_some_and(CallStatus::is_final) {
+        item.insert(CALL_ENDED.to_owned(), AttributeValue::Bool(true));
+    }
+    Ok(item)
+}
+
 /// Returns the chat and the messages as an empty table would have them after [`Messages::receive`], and the sizes of
 /// the messages' items in bytes.
 #[cfg(test)]
@@ -446,10 +467,8 @@ pub(crate) fn received_rows(
     let chat = item::read(CHAT, item::write(CHAT, &Key::chat(chat_id), &chat).unwrap()).unwrap();
     let row = |inbound: &Inbound| {
         let raw = super::raw::first_part(&inbound.raw);
-        let message = inbound_message(batch, chat_id, inbound, raw, now);
-        let item = item::write(MESSAGE, &Key::message(&message.key()), &message).unwrap();
-        let length = |value: &AttributeValue| value.as_s().map_or_else(|_| format!("{value:?}").len(), String::len);
-        let size = item.iter().map(|(name, value)| name.len() + length(value)).sum();
+        let item = inbound_item(batch, chat_id, inbound, raw, now).unwrap();
+        let size = item::size(&item);
         let (message, metadata) = super::lookup::read_message(item).unwrap();
         (message, metadata, size)
     };

@@ -115,3 +115,21 @@ attributes! {
 fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
+
+/// Returns the size of an item in bytes (AWS, *DynamoDB item sizes and formats*).
+#[cfg(test)]
+pub(super) fn size(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
+}
+
+#[cfg(test)]
+fn value_size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::N(number) => number.len().div_ceil(2) + 1,
+        AttributeValue::L(values) => 3 + values.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
+        AttributeValue::M(members) => 3 + members.len() + size(members),
+        _ => 1,
+    }
+}

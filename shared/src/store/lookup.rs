@@ -2,12 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Messages, StoreError,
-    inbound::MESSAGE,
-    item::{self, Item},
-    keys::Key,
-};
+use super::{Messages, StoreError, item::Item, keys::Key, message_item};
 use crate::domain::{
     id::MessageId, message::Message, message_action::Annotations, message_key::MessageKey, time::Timestamp,
     whatsapp_error::WhatsAppError,
@@ -49,10 +44,10 @@ pub struct MessageMetadata {
 impl MessageMetadata {
     /// Reads the metadata from a message's item.
     pub(super) fn read(item: Item) -> Result<Self, StoreError> {
-        let statuses: StatusTimes = item::read(MESSAGE, item.clone())?;
+        let statuses: StatusTimes = message_item::read(item.clone())?;
         // A message that WhatsApp accepts is `sent` from then on. A status stores a time only if it changes that.
         let sent_at = statuses.sent_at.or(statuses.accepted_at);
-        Ok(Self { statuses: StatusTimes { sent_at, ..statuses }, ..item::read(MESSAGE, item)? })
+        Ok(Self { statuses: StatusTimes { sent_at, ..statuses }, ..message_item::read(item)? })
     }
 }
 
@@ -72,5 +67,5 @@ impl Messages<'_> {
 
 /// Reads a message and its metadata, which are attributes of the same item.
 pub(super) fn read_message(item: Item) -> Result<(Message, MessageMetadata), StoreError> {
-    Ok((item::read(MESSAGE, item.clone())?, MessageMetadata::read(item)?))
+    Ok((message_item::read(item.clone())?, MessageMetadata::read(item)?))
 }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Outbox, StoreError,
     chat::{CHAT, Expected, IDENTITY, Summary, Unread},
-    inbound::MESSAGE,
     item::{self, number, string},
     keys::{Key, due_key, worker_due_key},
+    message_item,
     saved_name::SavedNames,
     transaction::Transaction,
 };
@@ -155,7 +155,7 @@ impl Outbox<'_> {
         idempotency_key: Option<&str>,
         is_paused: bool,
     ) -> Result<TransactWriteItem, StoreError> {
-        let mut item = item::write(MESSAGE, &Key::message(&message.key()), message)?;
+        let mut item = message_item::write(message)?;
         item.insert("status_rank".to_owned(), number(message.status.rank()));
         let (due_key, due_at) = match message.channel {
             Channel::CloudApi => {

@@ -8,9 +8,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{
     Outbox, Sessions, Store, StoreError,
     delivery::{self, Change},
-    inbound::MESSAGE,
-    item::{self, string},
+    item::{self, Item, string},
     keys::{Key, worker_due_key},
+    message_item,
     session::SESSION,
     update::{UpdateBuilder, WriteOutcome},
 };
@@ -144,7 +144,7 @@ impl Outbox<'_> {
     ) -> Result<HashMap<MessageKey, WorkerMessage>, StoreError> {
         let keys = keys.iter().map(Key::message).collect();
         let items = self.0.get_all("reading a worker's messages", keys).await?.into_values();
-        items.map(|item| item::read::<WorkerMessage>(MESSAGE, item).map(|row| (row.message.key(), row))).collect()
+        items.map(|item| message_item::read::<WorkerMessage>(item).map(|row| (row.message.key(), row))).collect()
     }
 
     /// Returns whether a worker has a lease on one of the chat's last messages.
@@ -174,7 +174,7 @@ impl Outbox<'_> {
     ) -> Result<Option<WorkerMessage>, StoreError> {
         let update = delivery::claim(&row.message.key(), lease, until)
             .set("due_key", worker_due_key(row.message.session_id, Priority::Normal));
-        self.0.item_after("leasing a message", MESSAGE, update).await
+        self.message_after("leasing a message", update).await
     }
 
     /// Fails a pending message, because it has expired or the contact refuses it. Returns the message after the update.
@@ -185,6 +185,7 @@ impl Outbox<'_> {
         error: &str,
     ) -> Result<Option<WorkerMessage>, StoreError> {
         let update = self.transition(&row.message, MessageStatus::Pending, &Change::new(event).error(error))?;
+        let Some(update) = update else { return Ok(None) };
         self.message_after("failing a pending message", update).await
     }
 
@@ -210,7 +211,7 @@ impl Outbox<'_> {
         let update = self
             .status_update(&row.message, sending, to, &change)?
             .condition(("lease = ? AND lease_until <= ?", expired));
-        self.0.item_after("ending a worker's lease", MESSAGE, update).await
+        self.message_after("ending a worker's lease", update).await
     }
 
     /// Settles a message that a worker has under `lease`. Returns the message after the update: unchanged if the lease
@@ -231,23 +232,19 @@ impl Outbox<'_> {
                     .error(reason)
                     .attempt(attempt(now, AttemptOutcome::Rejected, Some(reason))),
             };
-        let update = self.transition(&row.message, MessageStatus::Sending, &change)?.map(|update| {
-            update
-                .set("settled_lease", lease)
-                .condition(("lease = ? AND lease_until > ?", [lease.to_owned(), now.to_string()]))
-        });
+        let Some(update) = self.transition(&row.message, MessageStatus::Sending, &change)? else { return Ok(None) };
+        let update = update
+            .set("settled_lease", lease)
+            .condition(("lease = ? AND lease_until > ?", [lease.to_owned(), now.to_string()]));
         self.message_after("settling a worker's message", update).await
     }
 
     async fn message_after(
         self,
         operation: &'static str,
-        update: Option<UpdateBuilder>,
+        update: UpdateBuilder,
     ) -> Result<Option<WorkerMessage>, StoreError> {
-        match update {
-            Some(update) => self.0.item_after(operation, MESSAGE, update).await,
-            None => Ok(None),
-        }
+        self.0.updated(operation, update).await?.map(message_item::read).transpose()
     }
 }
 
@@ -261,9 +258,13 @@ impl Store {
         kind: &'static str,
         update: UpdateBuilder,
     ) -> Result<Option<T>, StoreError> {
+        self.updated(operation, update).await?.map(|item| item::read(kind, item)).transpose()
+    }
+
+    async fn updated(&self, operation: &'static str, update: UpdateBuilder) -> Result<Option<Item>, StoreError> {
         let (WriteOutcome::Written { item } | WriteOutcome::Refused { item }) =
             self.update(operation, update.returning_new()).await?;
-        item.map(|item| item::read(kind, item)).transpose()
+        Ok(item)
     }
 }
 

@@ -35,13 +35,16 @@ impl TestApp {
                 scan["ExclusiveStartKey"] = start;
             }
             let page = self.dynamodb("Scan", &scan).await;
-            items.extend(page["Items"].as_array().expect("items").iter().map(plain));
+            let page_items = page["Items"].as_array().expect("items").iter();
+            items.extend(page_items.filter(|item| item["entity"]["S"] == entity).map(|item| match entity {
+                "message" => message(item),
+                _ => plain(item),
+            }));
             start = page["LastEvaluatedKey"].clone();
             if start.is_null() {
                 break;
             }
         }
-        items.retain(|item| item["entity"] == entity);
         items
     }
 
@@ -107,6 +110,12 @@ impl TestApp {
     pub async fn wait_for_status(&self, status: &str) -> Value {
         self.wait_for_message(&format!("a message with status {status}"), |message| message["status"] == status).await
     }
+}
+
+/// Converts the item of a message to plain JSON, with the attributes that the table stores compressed.
+fn message(item: &Value) -> Value {
+    let image = serde_json::from_value(item.clone()).expect("an item");
+    shared::store::read_message_image(image).expect("a message")
 }
 
 /// Converts an item from DynamoDB's typed JSON to plain JSON.

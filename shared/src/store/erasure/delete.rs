@@ -14,6 +14,7 @@ use crate::{
     store::{
         item::{Item, string},
         keys::{Key, wamid_pk},
+        message_item::expanded,
         raw::may_have_more_parts,
     },
 };
@@ -59,7 +60,7 @@ impl Erasures<'_> {
                 if key == Key::chat(chat_id) {
                     continue;
                 }
-                match stored_at(&item) {
+                match stored_at(&item, &key) {
                     Some(at) if at > cutoff => swept.has_later = true,
                     Some(_) => {
                         messages.push(item);
@@ -69,7 +70,7 @@ impl Erasures<'_> {
                 }
             }
             let dependents: Vec<Vec<Key>> = stream::iter(messages)
-                .map(|message| async move { self.dependents(&message).await })
+                .map(|message| async move { self.dependents(message).await })
                 .buffer_unordered(PARALLEL)
                 .try_collect()
                 .await?;
@@ -93,7 +94,8 @@ impl Erasures<'_> {
 
     /// Returns the keys of the items that belong to a message: further parts of its payload, the response under its
     /// idempotency key, and early updates.
-    async fn dependents(self, message: &Item) -> Result<Vec<Key>, StoreError> {
+    async fn dependents(self, message: Item) -> Result<Vec<Key>, StoreError> {
+        let message = expanded(message)?;
         let text = |name: &str| message.get(name).and_then(|value| value.as_s().ok());
         let mut keys = Vec::new();
         if let (Some(key), Some(session_id)) = (text("idempotency_key"), text("session_id"))
@@ -164,7 +166,7 @@ impl Erasures<'_> {
 }
 
 /// Returns when a message was received, or for an outbound message when it was created.
-fn stored_at(item: &Item) -> Option<Timestamp> {
-    let time = |name: &str| item.get(name)?.as_s().ok()?.parse().ok();
-    time("received_at").or_else(|| time("timestamp"))
+fn stored_at(item: &Item, key: &Key) -> Option<Timestamp> {
+    let received_at = item.get("received_at").and_then(|at| at.as_s().ok()?.parse().ok());
+    received_at.or_else(|| key.message_key().map(|key| key.time))
 }
