@@ -33,25 +33,6 @@ pub struct WhatsAppSecret {
     pub access_token: String,
 }
 
-/// The operator's API key. Its JSON is the `SecretString`. Generated for each run.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OperatorSecret {
-    operator_key: String,
-}
-
-impl OperatorSecret {
-    /// Generates a key with 244 random bits.
-    pub fn random() -> OperatorSecret {
-        OperatorSecret { operator_key: format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()) }
-    }
-
-    /// Returns the key in the API's format.
-    pub fn api_key(&self) -> String {
-        format!("qk_{}", self.operator_key)
-    }
-}
-
 /// The value of the origin header that CloudFront adds. Its JSON is the `SecretString`. Generated for each run.
 #[derive(Clone, Serialize)]
 pub struct OriginSecret {

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use futures_util::FutureExt;
 use serde_json::json;
+use shared::domain::api_key::KeyHash;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 use crate::{
     Ready, StartError,
@@ -18,7 +20,7 @@ use crate::{
     lambda_api,
     ports::{self, url},
     schedule,
-    secrets::{self, OperatorSecret, OriginSecret, WhatsAppSecret},
+    secrets::{self, OriginSecret, WhatsAppSecret},
     stream::{Checkpoints, EventSourceMapping, FailureQueue},
     template::Template,
     whatsapp,
@@ -123,7 +125,10 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let ports = ports::bind(port)?;
     let (api, whatsapp_url, dynamodb) = (url(&ports.api)?, url(&ports.whatsapp)?, url(&ports.dynamodb)?);
     let secrets_manager = url(&ports.secrets)?;
+    // The operator key of this run, with 244 random bits.
+    let api_key = format!("qk_{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let mut given = BTreeMap::from([
+        ("OperatorKeyHash".to_owned(), KeyHash::of(&api_key).as_hex().to_owned()),
         ("PhoneNumberId".to_owned(), PHONE_NUMBER_ID.to_owned()),
         ("DisplayPhoneNumber".to_owned(), DISPLAY_PHONE_NUMBER.to_owned()),
         ("GraphApiBaseUrl".to_owned(), whatsapp_url.clone()),
@@ -144,7 +149,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         Some(id) => Ok(id.clone()),
         None => Err(StartError::IncompleteTemplate { path: path.clone(), missing: format!("missing secret {name}") }),
     };
-    let (whatsapp_secret_id, operator_secret_id) = (secret_id("WhatsAppSecret")?, secret_id("OperatorSecret")?);
+    let whatsapp_secret_id = secret_id("WhatsAppSecret")?;
     let deployments = deployments(&template, functions::build(&console).await?)?;
 
     let (secret, kms, checkpoints, journal) = match &storage {
@@ -189,10 +194,9 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         throughput: whatsapp::DEFAULT_THROUGHPUT,
         journal,
     };
-    let operator = OperatorSecret::random();
     let ready = Ready {
         api,
-        api_key: operator.api_key(),
+        api_key,
         whatsapp: whatsapp_url,
         dynamodb,
         secrets_manager,
@@ -205,7 +209,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         origin: origin_value,
     };
 
-    let mut secrets = BTreeMap::from([(whatsapp_secret_id, json!(secret)), (operator_secret_id, json!(operator))]);
+    let mut secrets = BTreeMap::from([(whatsapp_secret_id, json!(secret))]);
     secrets.extend(origin.map(|(id, secret)| (id, json!(secret))));
     let (task_stop, task_console) = (stop.clone(), console.clone());
     tasks.spawn(async move {

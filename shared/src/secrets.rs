@@ -1,5 +1,5 @@
-//! The deployment's secrets in AWS Secrets Manager: the Meta app's credentials, the operator key, and the origin secret
-//! that CloudFront sends.
+//! The deployment's secrets in AWS Secrets Manager: the Meta app's credentials, and the origin secret that CloudFront
+//! sends.
 
 pub mod cipher;
 pub mod refreshing_cache;
@@ -35,21 +35,6 @@ pub struct WhatsAppSecrets {
 impl std::fmt::Debug for WhatsAppSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("WhatsAppSecrets(…)")
-    }
-}
-
-/// The operator key, an admin key without an item in the table. JSON: `{"operatorKey"}`, one value or a list.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OperatorSecret {
-    /// The key without its prefix `qk_`. The deployment generates it.
-    #[serde(default)]
-    pub operator_key: Values,
-}
-
-impl std::fmt::Debug for OperatorSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OperatorSecret(…)")
     }
 }
 

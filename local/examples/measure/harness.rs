@@ -14,7 +14,7 @@ use local::database::usage::{Usage, UsageMeter};
 use local::database::{Database, Storage};
 use local::kms::Kms;
 use local::lambda::{Deployment, Lambda};
-use local::secrets::{self, OperatorSecret, WhatsAppSecret};
+use local::secrets::{self, WhatsAppSecret};
 use local::template::Template;
 use local::{functions, whatsapp};
 use percent_encoding::percent_decode_str;
@@ -86,9 +86,7 @@ impl Harness {
             throughput: 1000,
             journal: None,
         };
-        let values = [("WhatsAppSecret", json!(secret)), ("OperatorSecret", json!(OperatorSecret::random()))];
-        let values = values.into_iter().filter_map(|(name, value)| Some((template.secrets.get(name)?.clone(), value)));
-        let values = values.collect();
+        let values = template.secrets.get("WhatsAppSecret").map(|id| (id.clone(), json!(secret))).into_iter().collect();
         let kms = Kms::new(template.keys.clone(), None)?;
         let shutdown = CancellationToken::new();
         tokio::spawn(whatsapp::serve(graph_api, settings, None, console.clone(), shutdown.clone()));

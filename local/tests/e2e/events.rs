@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use local::functions::workspace;
 use serde_json::{Value, json};
+use shared::domain::api_key::KeyHash;
 
 use crate::test_app::TestApp;
 
@@ -101,9 +102,10 @@ fn every_function_has_an_accepted_and_a_refused_event() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_gets_its_expected_response() {
-    let app = TestApp::start_with_secrets("events-app-secret", "events-verify-token", "events-access-token").await;
-    let operator = json!({"operatorKey": "events-operator-key-00000000000000000000000"});
-    app.put_secret_value("qasid-OperatorSecret", &operator).await;
+    let operator = KeyHash::of("qk_events-operator-key-00000000000000000000000");
+    let (app_secret, verify_token, access_token) = ("events-app-secret", "events-verify-token", "events-access-token");
+    let parameters = [("OperatorKeyHash", operator.as_hex())];
+    let app = TestApp::start_with_secrets(app_secret, verify_token, access_token, &parameters).await;
 
     let mut ids: Vec<(&str, String)> = Vec::new();
     for function in FUNCTIONS {

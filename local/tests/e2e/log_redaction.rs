@@ -14,7 +14,7 @@ const SECRET: &str = "not-for-the-logs";
 /// code.
 async fn start() -> (TestApp, String, String) {
     let [app_secret, verify_token, access_token] = ["app", "verify", "access"].map(|name| format!("{name}-{SECRET}"));
-    let app = TestApp::start_with_secrets(&app_secret, &verify_token, &access_token).await;
+    let app = TestApp::start_with_secrets(&app_secret, &verify_token, &access_token, &[]).await;
     let session = app.create_session("ada").await;
     let (id, qr) = (session["id"].as_str().unwrap().to_owned(), session["qr"].as_str().unwrap().to_owned());
     app.scan(&qr, PHONE).await;

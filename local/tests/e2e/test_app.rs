@@ -79,13 +79,19 @@ impl TestApp {
         Self::start_from(Options { template, parameters: owned(parameters), ..Options::default() }).await
     }
 
-    /// Starts a deployment whose secret of the Meta app has these values.
-    pub async fn start_with_secrets(app_secret: &str, verify_token: &str, access_token: &str) -> Self {
+    /// Starts a deployment whose secret of the Meta app has these values, with these values for parameters of the
+    /// template.
+    pub async fn start_with_secrets(
+        app_secret: &str,
+        verify_token: &str,
+        access_token: &str,
+        parameters: &[(&str, &str)],
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
         let secret = json!({"appSecret": app_secret, "verifyToken": verify_token, "accessToken": access_token});
         std::fs::write(data.path().join("secrets.json"), secret.to_string()).unwrap();
         let storage = Storage::Directory(data.path().to_owned());
-        let app = Self::start_from(Options { storage, ..Options::default() }).await;
+        let app = Self::start_from(Options { storage, parameters: owned(parameters), ..Options::default() }).await;
         Self { _data: Some(data), ..app }
     }
 

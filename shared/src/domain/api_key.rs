@@ -80,6 +80,16 @@ impl KeyHash {
         Self(hex::encode(Sha256::digest(credential)))
     }
 
+    /// Reads a hash in lowercase hexadecimal digits. Other text matches no credential.
+    pub fn from_hex(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Returns the hash in lowercase hexadecimal digits.
+    pub fn as_hex(&self) -> &str {
+        &self.0
+    }
+
     /// Returns the ID of the key with this hash. It is derived from the hash, so that the secret and the ID lead to the
     /// same item.
     pub fn key_id(&self) -> KeyId {

@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::{
     domain::{
+        api_key::KeyHash,
         auto_reply::Limits,
         number::{BusinessNumber, is_phone_number_id},
         pairing_decision::PairingPolicy,
@@ -79,9 +80,13 @@ impl Environment {
         self.required("WHATSAPP_SECRET_ID")
     }
 
-    /// `OPERATOR_SECRET_ID`: name or ARN of the secret with the operator's key; see [`crate::secrets`].
-    pub fn operator_secret_id(self) -> Result<String, MissingVariable> {
-        self.required("OPERATOR_SECRET_ID")
+    /// `OPERATOR_KEY_HASHES`: hashes of the operator keys, separated by commas. Empty if there is none.
+    pub fn operator_key_hashes(self) -> Vec<KeyHash> {
+        self.optional("OPERATOR_KEY_HASHES")
+            .iter()
+            .flat_map(|hashes| hashes.split(','))
+            .map(KeyHash::from_hex)
+            .collect()
     }
 
     /// `ORIGIN_SECRET_ID`: name or ARN of CloudFront's secret; see [`crate::secrets`]. `None` without a firewall.

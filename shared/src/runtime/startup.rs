@@ -97,9 +97,9 @@ impl Startup {
 
     /// The authorizer.
     pub async fn authorizer(&self) -> Result<Authorizer, StartError> {
-        let operator = self.secrets(self.environment.operator_secret_id()?)?;
+        let operator_keys = self.environment.operator_key_hashes();
         let tokens = self.environment.token_issuer()?.map(Tokens::new);
-        let authentication = Authentication::new(self.store()?, operator, tokens, self.system);
+        let authentication = Authentication::new(self.store()?, operator_keys, tokens, self.system);
         let authorizer = Authorizer::new(authentication, self.origin_guard()?, self.system);
         authorizer.warm_up().await;
         Ok(authorizer)

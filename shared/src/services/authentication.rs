@@ -10,13 +10,12 @@ use crate::{
         caller::Caller,
         system::System,
     },
-    secrets::{OperatorSecret, Secrets, SecretsError},
+    secrets::SecretsError,
     store::{Store, StoreError},
     telemetry,
 };
 
-/// The minimum length of an operator key. The deployment generates 43 characters; this rejects an empty or guessable key
-/// that someone set instead.
+/// The minimum length of an operator key after its prefix. Rejects a guessable key that someone chose.
 const MIN_OPERATOR_KEY: usize = 32;
 
 /// Why a credential is refused. For the log only; callers don't see it.
@@ -56,7 +55,7 @@ pub enum AuthenticationError {
     /// The table didn't respond, so the credential is neither valid nor invalid.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The operator's secret couldn't be read.
+    /// The origin secret couldn't be read.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
     /// The identity provider's keys couldn't be fetched.
@@ -68,16 +67,16 @@ pub enum AuthenticationError {
 #[derive(Clone, Debug)]
 pub struct Authentication {
     store: Store,
-    operator: Secrets<OperatorSecret>,
+    operator_keys: Vec<KeyHash>,
     /// `None` if the deployment accepts no tokens.
     tokens: Option<Tokens>,
     system: System,
 }
 
 impl Authentication {
-    /// Creates the use case.
-    pub fn new(store: Store, operator: Secrets<OperatorSecret>, tokens: Option<Tokens>, system: System) -> Self {
-        Self { store, operator, tokens, system }
+    /// Creates the use case. `operator_keys` are hashes of admin keys without an item in the table.
+    pub fn new(store: Store, operator_keys: Vec<KeyHash>, tokens: Option<Tokens>, system: System) -> Self {
+        Self { store, operator_keys, tokens, system }
     }
 
     /// Opens the connections that the first request needs.
@@ -96,7 +95,8 @@ impl Authentication {
         match SecretKey::parse(credential) {
             Some(key) => self.by_key(&key).await,
             // The operator key has no checksum and isn't in the table.
-            None if credential.starts_with("qk_") => self.by_operator_key(credential).await,
+            None if is_operator_key(credential, &self.operator_keys) => Ok(Caller::admin("operator")),
+            None if credential.starts_with("qk_") => Err(Refusal::Malformed.into()),
             None => match &self.tokens {
                 Some(tokens) => tokens.caller(credential, self.system.now()).await,
                 None => Err(Refusal::Malformed.into()),
@@ -117,21 +117,11 @@ impl Authentication {
         }
         Ok(key.caller().ok_or(Refusal::KeyWithoutOwner)?)
     }
-
-    async fn by_operator_key(&self, credential: &str) -> Result<Caller, AuthenticationError> {
-        let now = self.system.now();
-        let known = self.operator.get(now).await?;
-        let is_valid = is_operator_key(credential, &known)
-            || self.operator.refresh_if(&known, now).await.is_some_and(|newer| is_operator_key(credential, &newer));
-        if is_valid { Ok(Caller::admin("operator")) } else { Err(Refusal::Malformed.into()) }
-    }
 }
 
-/// Compares hashes, so that neither the duration nor the length reveals anything about the key.
-fn is_operator_key(credential: &str, secret: &OperatorSecret) -> bool {
-    let credential = KeyHash::of(credential);
-    let mut keys = secret.operator_key.iter().filter(|key| key.len() >= MIN_OPERATOR_KEY);
-    keys.any(|key| credential.matches(&KeyHash::of(&format!("qk_{key}"))))
+fn is_operator_key(credential: &str, hashes: &[KeyHash]) -> bool {
+    let is_long = credential.strip_prefix("qk_").is_some_and(|key| key.len() >= MIN_OPERATOR_KEY);
+    is_long && hashes.iter().any(|hash| hash.matches(&KeyHash::of(credential)))
 }
 
 /// The credential after `Bearer` (RFC 6750, section 2.1), which is case-insensitive (RFC 9110, section 11.1).
@@ -146,16 +136,18 @@ mod tests {
 
     #[test]
     fn an_operator_key_must_be_long_and_complete() {
-        let secret =
-            |keys: &[&str]| OperatorSecret { operator_key: keys.iter().map(|key| (*key).to_owned()).collect() };
-        let (old, new) = ("a".repeat(43), "b".repeat(43));
-        let both = secret(&[&old, &new]);
-        assert!(is_operator_key(&format!("qk_{old}"), &both) && is_operator_key(&format!("qk_{new}"), &both));
-        for other in [&old, "qk_", &format!("qk_{}", &old[1..]), &format!("qk_{old}a")] {
+        let (old, new) = (format!("qk_{}", "a".repeat(32)), format!("qk_{}", "b".repeat(64)));
+        let both = [KeyHash::of(&old), KeyHash::of(&new)];
+        assert!(is_operator_key(&old, &both) && is_operator_key(&new, &both));
+        for other in [&old[3..], "qk_", &old[..34], &format!("{old}a"), both[0].as_hex()] {
             assert!(!is_operator_key(other, &both), "{other}");
         }
-        for weak in ["", "admin", &"a".repeat(31)] {
-            assert!(!is_operator_key(&format!("qk_{weak}"), &secret(&[weak])), "{weak}");
+        let without_prefix = "a".repeat(43);
+        for weak in ["", "qk_", "qk_admin", &format!("qk_{}", "a".repeat(31)), &without_prefix] {
+            assert!(!is_operator_key(weak, &[KeyHash::of(weak)]), "{weak}");
+        }
+        for text in ["", "x", &old] {
+            assert!(!is_operator_key(&old, &[KeyHash::from_hex(text)]), "{text}");
         }
     }
 
