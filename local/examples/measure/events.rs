@@ -104,8 +104,8 @@ pub(crate) fn schedule() -> Bytes {
     bytes(&json!({"source": "aws.events", "detail-type": "Scheduled Event"}))
 }
 
-pub(crate) fn send(session_id: &str, to: &str, idempotency_key: Option<&str>) -> Result<Bytes> {
-    let body = json!({"sessionId": session_id, "to": to, "message": "Your order is on its way 🚚"});
+pub(crate) fn send(session_id: &str, to: &str, text: &str, idempotency_key: Option<&str>) -> Result<Bytes> {
+    let body = json!({"sessionId": session_id, "to": to, "message": text});
     let mut event = load("send-message/text.json")?;
     event["body"] = body.to_string().into();
     if let Some(key) = idempotency_key {
@@ -148,13 +148,22 @@ pub(crate) fn phone(n: usize) -> String {
 /// Returns a contact and their text message in WhatsApp's shape, with a phone number and a user id. A higher `n` is
 /// later.
 pub(crate) fn message(n: usize, from: &str, text: &str) -> (Value, Value) {
+    message_at(yesterday() + n as i64, n, from, text)
+}
+
+/// Like [`message`], sent now.
+pub(crate) fn message_of_now(n: usize, from: &str, text: &str) -> (Value, Value) {
+    message_at(Timestamp::now().as_second(), n, from, text)
+}
+
+fn message_at(timestamp: i64, n: usize, from: &str, text: &str) -> (Value, Value) {
     let user_id = format!("EG.{from}");
     let contact = json!({"profile": {"name": "Nadia"}, "wa_id": from, "user_id": user_id});
     let message = json!({
         "from": from,
         "from_user_id": user_id,
         "id": format!("wamid.{n:060}"),
-        "timestamp": (yesterday() + n as i64).to_string(),
+        "timestamp": timestamp.to_string(),
         "type": "text",
         "text": {"body": text},
     });
@@ -176,7 +185,7 @@ pub(crate) fn status(wamid: &str, status: &str, key: Option<&MessageKey>, app_se
     let mut update = json!({
         "id": wamid,
         "status": status,
-        "timestamp": yesterday().to_string(),
+        "timestamp": Timestamp::now().as_second().to_string(),
         "recipient_id": phone(0),
     });
     if let Some(key) = key {

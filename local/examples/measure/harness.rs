@@ -148,12 +148,19 @@ impl Harness {
 
     /// Stores a pending message to `to`. Returns its key, and its item in DynamoDB's typed JSON.
     pub(crate) async fn send(&self, functions: &Functions, session_id: &str, to: &str) -> Result<(MessageKey, Value)> {
-        let (output, _) = functions.json("send-message", events::send(session_id, to, None)?).await?;
+        let event = events::send(session_id, to, "Your order is on its way 🚚", None)?;
+        let (output, _) = functions.json("send-message", event).await?;
         let message = events::message_key(&output)?;
-        let Key { pk, sk } = Key::message(&message);
+        let item = self.item(&message)?;
+        Ok((message, item))
+    }
+
+    /// Returns the item of a message in DynamoDB's typed JSON.
+    pub(crate) fn item(&self, message: &MessageKey) -> Result<Value> {
+        let Key { pk, sk } = Key::message(message);
         let request = json!({"TableName": self.database.table_name(), "Key": {"pk": {"S": pk}, "sk": {"S": sk}}});
         let found = self.database.embedded().get_item(serde_json::from_value(request)?)?;
-        Ok((message, serde_json::to_value(found.item)?))
+        Ok(serde_json::to_value(found.item)?)
     }
 }
 

@@ -7,6 +7,7 @@ mod memory;
 mod process;
 mod report;
 mod start;
+mod texts;
 mod throughput;
 mod usage;
 
@@ -41,6 +42,8 @@ enum Section {
     Memory,
     /// DynamoDB requests and units per invocation.
     Usage,
+    /// DynamoDB units of a text message by the length of its text. Takes a minute.
+    Texts,
     /// Requests per second through one webhook process.
     Throughput,
 }
@@ -58,6 +61,7 @@ async fn main() -> Result<()> {
             Section::Start => start::measure(&harness).await?,
             Section::Memory => memory::measure(&harness).await?,
             Section::Usage => usage::measure(&harness).await?,
+            Section::Texts => texts::measure(&harness).await?,
             Section::Throughput => throughput::measure(&harness).await?,
         }
     }

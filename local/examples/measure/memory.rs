@@ -48,7 +48,7 @@ async fn requests(
             "create-session" => events::create_session(&format!("owner {n}"))?,
             "session-status" => events::session_status(session_id)?,
             "qr" => events::qr_image(with_qr)?,
-            "send-message" => events::send(session_id, &events::phone(n), None)?,
+            "send-message" => events::send(session_id, &events::phone(n), "Hello", None)?,
             "webhook" => events::webhook(&[events::message(n, &events::phone(n), "Hello")], &harness.app_secret)?,
             "deliver" => {
                 let (_, item) = harness.send(functions, session_id, &events::phone(n)).await?;

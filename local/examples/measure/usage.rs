@@ -102,7 +102,7 @@ async fn sending(functions: &Functions, session_id: &str, rows: &mut Rows) -> Re
         ("existing chat, with an idempotency key", 1, Some("key")),
         ("repeated idempotency key", 1, Some("key")),
     ] {
-        let event = events::send(session_id, &events::phone(contact), key)?;
+        let event = events::send(session_id, &events::phone(contact), "Your order is on its way 🚚", key)?;
         rows.add("send-message", case, &functions.invoke("send-message", event).await?, 1);
     }
     Ok(())
@@ -186,7 +186,7 @@ async fn worker(harness: &Harness, functions: &Functions, rows: &mut Rows) -> Re
 }
 
 /// Formats a number with up to three decimals: `2`, `0.5`, `1.022`.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
