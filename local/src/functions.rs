@@ -70,14 +70,11 @@ pub fn workspace() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
+/// Returns the command `cargo build` in the workspace, with the profile of this crate.
 #[allow(clippy::disallowed_methods, reason = "Cargo passes its own path in the environment")]
-async fn run_cargo(console: &Console) -> Result<BTreeMap<String, PathBuf>, BuildError> {
-    console.line(Kind::Local, "building the functions");
-    let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let mut command = Command::new(&program);
-    // Resolves the same features as `cargo run -p local` and `cargo test --workspace`, so that Cargo compiles each
-    // dependency once; `.ci/one-dependency-set` checks this.
-    command.args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"]);
+pub fn cargo_build() -> Command {
+    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    command.arg("build");
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
@@ -86,8 +83,18 @@ async fn run_cargo(console: &Console) -> Result<BTreeMap<String, PathBuf>, Build
             command.env_remove(name);
         }
     }
+    command.current_dir(workspace()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn run_cargo(console: &Console) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+    console.line(Kind::Local, "building the functions");
+    let mut command = cargo_build();
+    // Resolves the same features as `cargo run -p local` and `cargo test --workspace`, so that Cargo compiles each
+    // dependency once; `.ci/one-dependency-set` checks this.
+    command.args(["--workspace", "--bins", "--message-format=json-render-diagnostics"]).stdout(Stdio::piped());
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
     let failed = |source| BuildError::Cargo { program: program.clone(), source };
-    command.current_dir(workspace()).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
     let mut binaries = BTreeMap::new();
     if let Some(messages) = child.stdout.take() {

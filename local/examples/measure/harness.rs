@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -109,7 +109,20 @@ impl Harness {
 
     /// Returns the functions, without processes.
     pub(crate) async fn functions(&self) -> Result<Functions> {
-        let (deployments, endpoints) = (self.deployments.clone(), self.endpoints.clone());
+        self.start_lambda(self.deployments.clone()).await
+    }
+
+    /// Like [`Harness::functions`], with another program for `function`.
+    pub(crate) async fn functions_with(&self, function: &str, binary: &Path) -> Result<Functions> {
+        let mut deployments = self.deployments.clone();
+        for deployment in deployments.iter_mut().filter(|deployment| deployment.function.name == function) {
+            deployment.binary = binary.to_owned();
+        }
+        self.start_lambda(deployments).await
+    }
+
+    async fn start_lambda(&self, deployments: Vec<Deployment>) -> Result<Functions> {
+        let endpoints = self.endpoints.clone();
         let lambda = Lambda::start(deployments, endpoints, self.meter.clone(), self.console.clone()).await?;
         Ok(Functions { lambda })
     }

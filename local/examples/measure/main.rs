@@ -1,6 +1,7 @@
 //! Measures the figures in `docs/performance.md`, and prints them as Markdown:
 //! `cargo run --release -p local --example measure [SECTION…]`. Without a section, it measures all of them.
 
+mod compare;
 mod events;
 mod harness;
 mod memory;
@@ -44,6 +45,8 @@ enum Section {
     Usage,
     /// DynamoDB units of a text message by the length of its text. Takes a minute.
     Texts,
+    /// `session-status` beside the same `GetItem` without Qasid, in Rust and in JavaScript.
+    Compare,
     /// Requests per second through one webhook process.
     Throughput,
 }
@@ -62,6 +65,7 @@ async fn main() -> Result<()> {
             Section::Memory => memory::measure(&harness).await?,
             Section::Usage => usage::measure(&harness).await?,
             Section::Texts => texts::measure(&harness).await?,
+            Section::Compare => compare::measure(&harness).await?,
             Section::Throughput => throughput::measure(&harness).await?,
         }
     }
