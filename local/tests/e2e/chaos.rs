@@ -44,27 +44,45 @@ const UNDELIVERABLE: u32 = 131_026;
 /// `QASID_CHAOS_MESSAGES` sets the number of messages. `QASID_CHAOS_SEED` repeats the faults of a run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_settles_as_whatsapp_reports_it() {
+    settle_all(1000, |_| Vec::new()).await;
+}
+
+/// Some chats have normal messages, some have bulk messages, and some have both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bulk_messages_settle_and_stay_in_order_with_normal_ones() {
+    settle_all(40, |rng| {
+        let bulk = [0, 100, 50][rng.usize(0..3)];
+        (0..PER_CHAT).map(|_| rng.u32(0..100) < bulk).collect()
+    })
+    .await;
+}
+
+/// Sends messages at a rate, of which those of each chat are bulk messages as `bulk` returns, while faults occur.
+async fn settle_all(rate: usize, bulk: impl Fn(&mut Rng) -> Vec<bool>) {
     let messages = number("QASID_CHAOS_MESSAGES").map_or(300, |number| usize::try_from(number).unwrap());
     let seed = number("QASID_CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("QASID_CHAOS_SEED={seed} QASID_CHAOS_MESSAGES={messages}");
     let mut rng = Rng::with_seed(seed);
     let started = std::time::Instant::now();
 
+    let per_second = rate.to_string();
     let parameters = [
-        ("MessagesPerSecond", "1000"),
+        ("MessagesPerSecond", per_second.as_str()),
         ("UnknownDeadlineSeconds", "30"),
         ("ApiRateLimit", "10000"),
         ("ApiBurstLimit", "5000"),
     ];
     let app = TestApp::start_with(&parameters).await;
-    app.set_throughput(1000).await;
+    app.set_throughput(rate).await;
     let session_id = app.connect("ada").await;
     app.set_faults(&json!({"sends": {"mix": {"seed": rng.u64(..), "faults": send_faults()}}})).await;
     let functions = vec!["deliver".to_owned(), "webhook".to_owned()];
     let random_faults = RandomFaults { seed: rng.u64(..), percent: 6, functions, faults: Fault::TRANSIENT.to_vec() };
     app.running().database().faults().inject_random(random_faults);
 
-    let (ids, killed) = tokio::join!(store(&app, &session_id, messages), change_faults(&app, &mut rng, messages));
+    let bulk: Vec<Vec<bool>> = (0..messages.div_ceil(PER_CHAT)).map(|_| bulk(&mut rng)).collect();
+    let (ids, killed) =
+        tokio::join!(store(&app, &session_id, messages, &bulk), change_faults(&app, &mut rng, messages));
     println!("faults for {:?}", started.elapsed());
     app.clear_injected_faults();
     app.clear_faults().await;
@@ -100,14 +118,18 @@ fn send_faults() -> Value {
 }
 
 /// Stores the messages, those of one chat sequentially, and returns their ids.
-async fn store(app: &TestApp, session_id: &str, messages: usize) -> Vec<String> {
+async fn store(app: &TestApp, session_id: &str, messages: usize, bulk: &[Vec<bool>]) -> Vec<String> {
     let senders = Semaphore::new(SENDERS);
     let chats = (0..messages.div_ceil(PER_CHAT)).map(async |chat| {
         let to = format!("+20100{chat:07}");
         let mut ids = Vec::new();
         for number in 0..PER_CHAT.min(messages - chat * PER_CHAT) {
             let _sender = senders.acquire().await.unwrap();
-            let response = app.send(session_id, &to, &format!("{chat}:{number}")).await;
+            let mut body = json!({"sessionId": session_id, "to": to, "message": format!("{chat}:{number}")});
+            if bulk[chat].get(number) == Some(&true) {
+                body["priority"] = json!("bulk");
+            }
+            let response = app.post("/api/messages/send", &body).await;
             assert_eq!(response.status, 200, "{}", response.json);
             ids.push(response.json["message"]["id"].as_str().unwrap().to_owned());
         }

@@ -37,6 +37,7 @@ mod inbound;
 mod inbox;
 mod inbox_cost;
 mod jwt;
+mod lanes;
 mod log_level;
 mod log_redaction;
 mod message_lookup;
