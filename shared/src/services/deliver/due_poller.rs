@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{DUE_SOON, DeliveryError, Dispatcher, PendingMessage};
@@ -57,10 +58,11 @@ impl Jobs {
     /// Starts a job, unless one with this key is running.
     fn start(&mut self, key: JobKey, job: impl Future<Output = ()> + Send + 'static) {
         if self.keys.insert(key) {
-            self.running.spawn(async move {
+            let job = async move {
                 job.await;
                 key
-            });
+            };
+            self.running.spawn(job.in_current_span());
         }
     }
 
