@@ -124,6 +124,27 @@ fn usage(read_units: f64, write_units: f64, operations: &[(&str, u64)]) -> Usage
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_message_is_found_by_id_and_by_wamid_with_one_request() {
+    let fixture = Fixture::start().await;
+    let messages = fixture.store.messages();
+    receive(&fixture.store, fixture.session_id, "w.1", &[fixture.contact.clone()], Timestamp::MIN).await;
+    let wamid = format!("{}w.1", fixture.session_id);
+    let inbound = messages.find_by_wamid(NUMBER, &wamid).await.unwrap().unwrap();
+    assert_eq!(inbound.message_id, MessageId::for_inbound(NUMBER, &wamid));
+    assert!(fixture.items("message").await.iter().all(|item| !item.contains_key("id")), "a second index entry");
+    let outbound = fixture.send().await;
+    for (key, wamid) in [(inbound, wamid.as_str()), (outbound, WAMID)] {
+        fixture.take_usage();
+        assert_eq!(messages.find_by_id(key.message_id).await.unwrap(), Some(key));
+        assert_eq!(messages.find_by_wamid(NUMBER, wamid).await.unwrap(), Some(key));
+        assert_eq!(fixture.take_usage(), usage(1.0, 0.0, &[("Query", 2)]), "{wamid}");
+    }
+    let unknown = MessageId::for_reply(inbound.message_id);
+    assert_eq!(messages.find_by_id(unknown).await.unwrap(), None);
+    fixture.database.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sent_costs_no_write_and_later_statuses_one_each() {
     let fixture = Fixture::start().await;
     let key = fixture.send().await;

@@ -116,6 +116,11 @@ impl MessageId {
         Self(derive(&NAMESPACE, &["inbound", phone_number_id, wamid]))
     }
 
+    /// Returns whether the ID is derived, as those of inbound messages and auto-replies are.
+    pub fn is_derived(self) -> bool {
+        self.0.get_version_num() == 5
+    }
+
     /// Derives the ID of the auto-reply to an inbound message, which has at most one.
     pub fn for_reply(inbound: Self) -> Self {
         Self(derive(&NAMESPACE, &["reply", &inbound.to_string()]))

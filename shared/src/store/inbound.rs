@@ -10,8 +10,8 @@ use super::{
     call::CALL_ENDED,
     chat::{CHAT, Expected, Summary, Unread},
     identity::ResolvedChat,
-    item::{self, Item, number, string},
-    keys::{Key, wamid_key},
+    item::{self, Item, number},
+    keys::Key,
     message_item::{self, change_texts},
     message_time::LIFETIME,
     raw::PART,
@@ -448,7 +448,9 @@ pub(super) fn inbound_item(
     let message = inbound_message(batch, chat_id, inbound, raw, now);
     let mut item = message_item::write(&message)?;
     item.insert("status_rank".to_owned(), number(message.status.rank()));
-    item.insert("wamid_key".to_owned(), string(wamid_key(&batch.phone_number_id, &inbound.wamid)));
+    // The ID is derived from the wamid: one entry in the `wamid` index serves both, instead of a second one in `by_id`.
+    let id = item.remove("id");
+    item.extend(id.map(|id| ("wamid_key".to_owned(), id)));
     if inbound.call.is_some_and(CallStatus::is_final) {
         item.insert(CALL_ENDED.to_owned(), AttributeValue::Bool(true));
     }

@@ -53,9 +53,18 @@ impl MessageMetadata {
 
 impl Messages<'_> {
     /// Returns the key of the message with this id. Eventually consistent.
+    ///
+    /// The `wamid` index contains the messages whose id is derived from their wamid, `by_id` the others. Auto-replies
+    /// have a derived id, but not from a wamid.
     pub async fn find_by_id(self, id: MessageId) -> Result<Option<MessageKey>, StoreError> {
-        let keys = self.0.keys_by_id("querying a message by id", id).await?;
-        Ok(keys.iter().find_map(|key| key.message_key()))
+        let operation = "querying a message by id";
+        let find = |keys: Vec<Key>| keys.iter().filter_map(Key::message_key).find(|key| key.message_id == id);
+        if id.is_derived()
+            && let Some(key) = find(self.0.keys_by_wamid_key(operation, id.to_string()).await?)
+        {
+            return Ok(Some(key));
+        }
+        Ok(find(self.0.keys_by_id(operation, id).await?))
     }
 
     /// Returns a message with its metadata.

@@ -1,5 +1,5 @@
-//! The items of messages. They are rewritten with every status, so they repeat nothing: the key has the chat and the
-//! time, and the [payload](super::payload) has the texts.
+//! The items of messages. They are rewritten with every status, so they repeat nothing: the key has the chat, the
+//! time, and the ID, and the [payload](super::payload) has the texts.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
@@ -48,6 +48,7 @@ pub fn read_message_image<T: DeserializeOwned>(image: serde_dynamo::Item) -> Res
 /// Returns the item with all members of [`Message`] as attributes.
 pub(super) fn expanded(mut item: Item) -> Result<Item, StoreError> {
     if let Some(key) = Key::from_item(&item).and_then(|key| key.message_key()) {
+        item.insert("id".to_owned(), string(key.message_id.to_string()));
         item.insert("chat_id".to_owned(), string(key.chat_id.to_string()));
         item.insert("timestamp".to_owned(), string(key.time.to_string()));
     }
