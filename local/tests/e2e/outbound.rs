@@ -6,6 +6,11 @@ use serde_json::{Value, json};
 
 use crate::test_app::{TestApp, is_uuid};
 
+/// A text of 300 characters.
+const ARABIC: &str = "السلام عليكم، أريد أن أسأل عن طلبي، هل تم شحنه أم لا يزال في المستودع؟ لقد انتظرت منذ يوم الاثنين ولم \
+    يصلني أي إشعار من شركة التوصيل حتى الآن. أرجو التأكد من العنوان ورقم الهاتف لأنني غيرت رقمي الأسبوع الماضي. كما أود \
+    أن أعرف إن كان بإمكاني استلام الطلب من الفرع القريب من منزلي، فهذا أسهل بالنسبة لي";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sent_message_gets_its_statuses() {
     let (app, session_id) = TestApp::connected().await;
@@ -52,6 +57,20 @@ async fn sent_message_gets_its_statuses() {
     assert_eq!((accepted.len(), &accepted[0]["id"]), (1, &item["wamid"]));
     assert_eq!(accepted[0]["body"]["to"], "+201001234567");
     assert_eq!(accepted[0]["body"]["text"]["body"], "hello 👋");
+}
+
+/// DynamoDB bills every write of an item by its started kilobytes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_message_of_300_arabic_characters_and_its_chat_fit_into_a_kilobyte() {
+    let (app, session_id) = TestApp::connected().await;
+    app.inbound(&json!({"from": "201001234567", "name": "نادية حداد", "text": ARABIC})).await;
+    app.send(&session_id, "+201001234567", "مرحبا").await;
+    app.send(&session_id, "+201001234567", ARABIC).await;
+    let is_read = |item: &Value| item["body"] == ARABIC && item["status"] == "read";
+    let sent = app.wait_for_message("the read message", is_read).await;
+    let chat = app.items("chat").await.remove(0);
+    let sizes = (app.item_size(&sent).await, app.item_size(&chat).await);
+    assert!(sizes.0 <= 1024 && sizes.1 <= 1024, "{sizes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

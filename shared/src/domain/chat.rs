@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::domain::{
     consent::{Consent, ConsentResponse},
-    id::{ChatId, SessionId},
+    id::{ChatId, MessageId, SessionId},
     identity::Address,
     message::{Message, preview},
     profile::SavedName,
@@ -56,7 +56,9 @@ impl ChatStatus {
 /// A chat as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chat {
-    /// The ID, derived from the session and the identity, so that a contact has one chat.
+    /// The ID, derived from the session and the identity, so that a contact has one chat. The item has it in its
+    /// partition key only.
+    #[serde(rename(deserialize = "pk"), deserialize_with = "id_of_partition", skip_serializing)]
     pub id: ChatId,
     /// The session that owns the chat.
     pub session_id: SessionId,
@@ -140,9 +142,9 @@ pub struct Chat {
     /// When an agent last wrote, through the API or from the phone app. Auto-replies don't count.
     #[serde(default)]
     pub answered_at: Option<Timestamp>,
-    /// The sort key of the contact's first message, in storage order.
+    /// The contact's first message, in storage order.
     #[serde(default)]
-    pub first_inbound: Option<String>,
+    pub first_inbound: Option<MessageId>,
     /// Whether the contact wants marketing messages and auto-replies.
     #[serde(flatten)]
     pub consent: Consent,
@@ -150,6 +152,12 @@ pub struct Chat {
     /// early message action waits there, or the time at which a message from the future was first received.
     #[serde(default)]
     pub pending_annotation_until: Option<Timestamp>,
+}
+
+fn id_of_partition<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ChatId, D::Error> {
+    let key = String::deserialize(deserializer)?;
+    let id = key.strip_prefix("CHAT#").and_then(|id| id.parse().ok());
+    id.ok_or_else(|| D::Error::custom("not the partition key of a chat"))
 }
 
 /// A chat that was merged into another.

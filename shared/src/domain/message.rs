@@ -349,14 +349,14 @@ impl Message {
     }
 }
 
-/// The length of the preview that a chat stores, in characters. Every message rewrites its chat in the table and in the
-/// inbox index, and DynamoDB bills writes by the kilobyte.
+/// The length of the preview that a chat stores, in bytes. Every message rewrites its chat, and DynamoDB bills writes by
+/// the started kilobyte, of which the rest of the item fills most.
 const PREVIEW_LIMIT: usize = 100;
 
 /// Returns the text that the inbox shows for a message: the start of its body, or a placeholder such as `[image]`.
 pub fn preview(kind: MessageType, body: Option<&str>) -> String {
     match body.filter(|body| !body.trim().is_empty()) {
-        Some(body) => body.chars().take(PREVIEW_LIMIT).collect(),
+        Some(body) => shortened(body.trim_start().to_owned(), PREVIEW_LIMIT),
         None => placeholder(kind),
     }
 }

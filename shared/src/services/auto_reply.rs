@@ -158,7 +158,7 @@ impl Responder {
             kind: message.kind,
             text: message.body.as_deref(),
             written_at: message.timestamp,
-            is_first: context.chat.first_inbound == Some(message.key().sort_key()),
+            is_first: context.chat.first_inbound == Some(message.id),
         };
         let ReplyContext { chat, history } = context;
         let words = session_rules.session.consent_words();

@@ -76,7 +76,6 @@ impl Chats<'_> {
     pub(super) fn upsert(self, summary: &Summary<'_>) -> TransactWriteItem {
         let chat = summary.chat;
         let update = UpdateBuilder::new(&Key::chat(chat.id))
-            .set("id", chat.id)
             .set("entity", CHAT)
             .set("session_id", chat.session_id)
             .set("type", if chat.kind == ChatType::Group { "GROUP" } else { "INDIVIDUAL" })
@@ -154,7 +153,7 @@ fn update_by_inbound(update: UpdateBuilder, summary: &Summary<'_>, inbox: String
         .set("last_inbound_at", opening)
         .set("last_inbound_wamid", chat.last_inbound_wamid.as_ref().filter(|_| opening.is_some()))
         .set("pending_annotation_until", chat.pending_annotation_until)
-        .set_if_absent("first_inbound", chat.first_inbound.as_ref());
+        .set_if_absent("first_inbound", chat.first_inbound);
     let Unread::Add { count } = summary.unread else {
         return update
             .set_if_absent("status", ChatStatus::Inbox)

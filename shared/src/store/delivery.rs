@@ -1,6 +1,5 @@
 //! The outbox: claiming and settling pending messages, in the order of their chat.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
 use super::{
@@ -13,7 +12,7 @@ use super::{
 use crate::domain::{
     delivery::OutboxMessage,
     id::ChatId,
-    message::{Attempt, DeliveryEvent, Message, MessageStatus, Priority},
+    message::{Attempt, AttemptOutcome, DeliveryEvent, Message, MessageStatus, Priority},
     message_key::MessageKey,
     time::Timestamp,
 };
@@ -127,10 +126,9 @@ impl Outbox<'_> {
         match self.0.update("settling a message", update).await? {
             WriteOutcome::Written { .. } => Ok(()),
             WriteOutcome::Refused { item } => {
-                let attempts = item::value(&claimed.message.attempts_with(change.attempt.clone()))?;
-                let is_settled = item.as_ref().and_then(|item| item.get("attempts")) == Some(&attempts);
+                let is_settled = item.is_some_and(|item| item.contains_key("accepted_at"));
                 if let (Some(wamid), false) = (&change.wamid, is_settled) {
-                    self.settle_late(&claimed.message, wamid, change, attempts).await?;
+                    self.settle_late(&claimed.message, wamid, change).await?;
                 }
                 Ok(())
             }
@@ -140,20 +138,13 @@ impl Outbox<'_> {
     /// Records that WhatsApp accepted a message whose lease has ended or that a status has settled. Like the receipt
     /// `sent`, it moves the status forward only: the first update is for a message without a later status, the second
     /// for one with.
-    async fn settle_late(
-        self,
-        message: &Message,
-        wamid: &str,
-        change: &Change,
-        attempts: AttributeValue,
-    ) -> Result<(), StoreError> {
+    async fn settle_late(self, message: &Message, wamid: &str, change: &Change) -> Result<(), StoreError> {
         let operation = "settling a message";
         let (now, sent) = (self.0.system.now(), MessageStatus::Sent);
         let accepted = UpdateBuilder::new(&Key::message(&message.key()))
             .set_if_absent("wamid", wamid)
             .set_if_absent("wamid_key", wamid_key(&message.phone_number_id, wamid))
             .set_if_absent("accepted_at", now)
-            .set("attempts", attempts)
             .condition("attribute_exists(pk)");
         let moved = accepted
             .clone()
@@ -212,7 +203,9 @@ impl Outbox<'_> {
         change: &Change,
     ) -> Result<UpdateBuilder, StoreError> {
         let now = self.0.system.now();
-        let attempts = change.attempt.clone().map(|attempt| item::value(&message.attempts_with(Some(attempt))));
+        // `accepted_at` stands for the accepted attempt.
+        let failed = change.attempt.clone().filter(|attempt| attempt.outcome != AttemptOutcome::Accepted);
+        let attempts = failed.map(|attempt| item::value(&message.attempts_with(Some(attempt))));
         let wamid = change.wamid.as_ref();
         let update = UpdateBuilder::new(&Key::message(&message.key()))
             .set("status", to)

@@ -517,7 +517,7 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
         answered_at: answer.map(|message| message.timestamp),
         // WhatsApp may deliver the message again when its time is no longer in the future.
         pending_annotation_until: is_from_the_future.then(|| now.after(LIFETIME)),
-        first_inbound: first.map(|first| key_of(batch, resolved.chat_id, first).sort_key()),
+        first_inbound: first.map(|first| MessageId::for_inbound(&batch.phone_number_id, &first.wamid)),
         ..chat.with_addresses(&resolved.current(&batch.addresses), now)
     }
 }

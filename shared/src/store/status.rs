@@ -4,6 +4,7 @@ use super::{
     Messages, StoreError,
     item::{self, Item, string},
     keys::{Key, wamid_key},
+    message_item::compressed,
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
@@ -162,8 +163,8 @@ impl Messages<'_> {
 fn details(update: UpdateBuilder, received: &StatusUpdate) -> Result<UpdateBuilder, StoreError> {
     let errors = (!received.errors.is_empty()).then(|| item::value(&received.errors)).transpose()?;
     Ok(update
-        .set_if_absent("pricing", received.pricing.as_ref())
-        .set_if_absent("conversation", received.conversation.as_ref())
+        .set_if_absent("pricing", received.pricing.as_deref().map(compressed).transpose()?.flatten())
+        .set_if_absent("conversation", received.conversation.as_deref().map(compressed).transpose()?.flatten())
         .set_if_absent("errors", errors))
 }
 

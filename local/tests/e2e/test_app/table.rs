@@ -38,6 +38,7 @@ impl TestApp {
             let page_items = page["Items"].as_array().expect("items").iter();
             items.extend(page_items.filter(|item| item["entity"]["S"] == entity).map(|item| match entity {
                 "message" => message(item),
+                "chat" => chat(item),
                 _ => plain(item),
             }));
             start = page["LastEvaluatedKey"].clone();
@@ -53,6 +54,11 @@ impl TestApp {
         let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
         let get = json!({"TableName": self.ready.table, "Key": key, "ConsistentRead": true});
         self.dynamodb("GetItem", &get).await["Item"].clone()
+    }
+
+    /// Returns the size in bytes of an item that [`TestApp::items`] has returned (AWS, *DynamoDB item sizes and formats*).
+    pub async fn item_size(&self, item: &Value) -> usize {
+        size(&self.item(item["pk"].as_str().unwrap(), item["sk"].as_str().unwrap()).await)
     }
 
     /// Returns the number of items in the `due` index.
@@ -112,10 +118,33 @@ impl TestApp {
     }
 }
 
+fn size(item: &Value) -> usize {
+    item.as_object().expect("an item").iter().map(|(name, value)| name.len() + value_size(value)).sum()
+}
+
+fn value_size(value: &Value) -> usize {
+    let (kind, inner) = value.as_object().and_then(|value| value.iter().next()).expect("a typed value");
+    match (kind.as_str(), inner) {
+        ("S", Value::String(text)) => text.len(),
+        ("N", Value::String(digits)) => digits.len().div_ceil(2) + 1,
+        ("B", Value::String(base64)) => base64.trim_end_matches('=').len() * 3 / 4,
+        ("L", Value::Array(values)) => 3 + values.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
+        ("M", Value::Object(members)) => 3 + members.len() + size(inner),
+        _ => 1,
+    }
+}
+
 /// Converts the item of a message to plain JSON, with the attributes that the table stores compressed.
 fn message(item: &Value) -> Value {
     let image = serde_json::from_value(item.clone()).expect("an item");
     shared::store::read_message_image(image).expect("a message")
+}
+
+/// Converts the item of a chat to plain JSON, with the ID that is only in its key.
+fn chat(item: &Value) -> Value {
+    let mut chat = plain(item);
+    chat["id"] = json!(chat["pk"].as_str().expect("a key").trim_start_matches("CHAT#"));
+    chat
 }
 
 /// Converts an item from DynamoDB's typed JSON to plain JSON.

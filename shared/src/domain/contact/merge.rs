@@ -39,6 +39,7 @@ fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
         newest_first(survivor, other, |chat| chat.last_inbound_at.max(chat.addresses_at).max(chat.moved_at));
     let (profile, earlier_profile) = newest_first(survivor, other, |chat| chat.profile_at);
     let newest = |of: fn(&Chat) -> &Option<String>| of(profile).clone().or_else(|| of(earlier_profile).clone());
+    let (younger, older) = newest_first(survivor, other, |chat| Some(chat.created_at));
     // A phone number is a better name than an opaque ID.
     let named = [survivor, other].into_iter().find(|chat| chat.phone_jid.is_some()).unwrap_or(survivor);
     let address = |of: fn(&Chat) -> &Option<String>| {
@@ -80,8 +81,7 @@ fn combined(survivor: &Chat, other: &Chat, merged: Vec<Merged>) -> Chat {
         merged_into: None,
         merged_at: None,
         answered_at: survivor.answered_at.max(other.answered_at),
-        // Sort keys start with the time, so the smallest one is the earliest message.
-        first_inbound: [&survivor.first_inbound, &other.first_inbound].into_iter().flatten().min().cloned(),
+        first_inbound: older.first_inbound.or(younger.first_inbound),
         consent: survivor.consent.merged(&other.consent),
         pending_annotation_until: survivor.pending_annotation_until.max(other.pending_annotation_until),
     };

