@@ -128,7 +128,7 @@ impl RateLimiter {
                 self.sleep_until(ask_at).await;
                 continue;
             }
-            let count = i64::from(lane.waiting.load(Ordering::Relaxed).clamp(1, MAX_BATCH));
+            let count = batch(lane.waiting.load(Ordering::Relaxed), first - now, step, priority);
             let end = first + count * step;
             permits.free_at = match self.store.outbox().reserve_sends(phone_number_id, first, end).await? {
                 None => {
@@ -155,6 +155,14 @@ impl RateLimiter {
         let ahead = u64::try_from(time - self.system.now().microseconds()).unwrap_or(0);
         tokio::time::sleep(Duration::from_micros(ahead)).await;
     }
+}
+
+/// Returns how many permits to take, of which the first is `wait` and each other is `step` later: one for each waiting
+/// message, up to those of the time that the priority takes permits ahead. More bulk messages of a slow number would
+/// keep normal ones waiting for seconds.
+fn batch(waiting: u32, wait: i64, step: i64, priority: Priority) -> i64 {
+    let soon = (micros(ahead(priority)) - wait) / step + 1;
+    i64::from(waiting).min(soon).clamp(1, i64::from(MAX_BATCH))
 }
 
 /// Returns how long before their time permits are taken. Bulk messages ask late, and leave to normal ones what comes

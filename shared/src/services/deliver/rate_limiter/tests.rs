@@ -20,3 +20,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn bulk_messages_take_at_most_a_quarter_second_of_a_number() {
+    for (rate, expected) in [(1, 1), (5, 2), (10, 3), (20, 5), (80, 16), (1_000, 16)] {
+        let step = micros(pacing::interval(rate));
+        assert_eq!(batch(100, 0, step, Priority::Bulk), expected, "{rate}");
+        assert_eq!(batch(3, 0, step, Priority::Bulk), expected.min(3), "{rate}: one for each message");
+        assert!(batch(100, 0, step, Priority::Normal) >= expected, "{rate}");
+    }
+}
