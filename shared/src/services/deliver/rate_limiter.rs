@@ -52,8 +52,11 @@ pub(super) struct RateLimiter {
     store: Store,
     system: System,
     interval: Duration,
-    lanes: Arc<std::sync::Mutex<HashMap<(String, Priority), Arc<Lane>>>>,
+    lanes: Arc<std::sync::Mutex<Lanes>>,
 }
+
+/// The lanes by phone number ID and priority.
+type Lanes = HashMap<(String, Priority), Arc<Lane>>;
 
 /// The messages of one number and priority.
 #[derive(Debug, Default)]
