@@ -1,12 +1,15 @@
 //! The environment variables of a function process: those of Lambda, those of the template, and the endpoints of the
 //! fake AWS services. The user's own environment is not inherited, so that no function depends on it by accident.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use super::Deployment;
 
 /// The region of all functions.
 const REGION: &str = "us-east-1";
+
+/// The root certificates in one file, on Debian and macOS. `SSL_CERT_FILE` names the file of Lambda's image.
+const CA_BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem"];
 
 /// Returns the ARN of a function.
 pub(super) fn function_arn(name: &str) -> String {
@@ -49,6 +52,11 @@ pub(super) fn variables(
     if !function.json_logs {
         // Lambda filters only JSON logs by level.
         variables.remove("AWS_LAMBDA_LOG_LEVEL");
+    }
+    if variables.get("SSL_CERT_FILE").is_some_and(|bundle| !Path::new(bundle).exists()) {
+        variables.remove("SSL_CERT_FILE");
+        let own = CA_BUNDLES.into_iter().find(|bundle| Path::new(bundle).exists());
+        variables.extend(own.map(|bundle| ("SSL_CERT_FILE".to_owned(), bundle.to_owned())));
     }
     if let Ok(backtrace) = std::env::var("RUST_BACKTRACE") {
         variables.insert("RUST_BACKTRACE".to_owned(), backtrace);
