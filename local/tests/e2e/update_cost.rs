@@ -78,10 +78,18 @@ impl Fixture {
 
     /// Delivers a status and returns the usage of it.
     async fn status(&self, status: &str, key: Option<&MessageKey>) -> Usage {
+        self.participant_status(status, key, None).await
+    }
+
+    /// Delivers a status for a group's participant.
+    async fn participant_status(&self, status: &str, key: Option<&MessageKey>, participant: Option<&str>) -> Usage {
         let pricing = json!({"billable": false, "pricing_model": "PMP", "category": "service"});
         let mut update = json!({"id": WAMID, "status": status, "timestamp": "1750030073", "pricing": pricing});
         if let Some(key) = key {
             update["biz_opaque_callback_data"] = json!(key.to_string());
+        }
+        if let Some(participant) = participant {
+            update["recipient_participant_id"] = json!(participant);
         }
         self.take_usage();
         self.deliver(json!({"statuses": [update]})).await;
@@ -157,6 +165,20 @@ async fn sent_costs_no_write_and_later_statuses_one_each() {
     let times = metadata.statuses;
     assert!(times.sent_at == times.accepted_at && times.sent_at.is_some(), "{times:?}");
     assert!(metadata.pricing.is_some(), "`delivered` has it too");
+    fixture.database.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_participant_of_a_group_gives_the_pricing() {
+    let fixture = Fixture::start().await;
+    let key = fixture.send().await;
+    for (participant, writes) in [("201001111111", 2), ("201002222222", 1)] {
+        let usage = fixture.participant_status("delivered", Some(&key), Some(participant)).await;
+        assert_eq!((usage.operations["GetItem"], usage.operations["UpdateItem"]), (2, writes), "{participant}");
+        let (message, metadata) = fixture.store.messages().get(&key).await.unwrap().unwrap();
+        assert_eq!(message.status.as_str(), "sent");
+        assert!(metadata.pricing.is_some(), "{participant}");
+    }
     fixture.database.stop().await;
 }
 

@@ -60,7 +60,7 @@ impl Messages<'_> {
         match update.receipt {
             Receipt::Failed => Ok(Applied::Known),
             _ => {
-                let sent = StatusUpdate { receipt: Receipt::Sent, participant: None, ..update.clone() };
+                let sent = StatusUpdate { receipt: Receipt::Sent, ..update.clone() };
                 self.advance(key, &sent).await
             }
         }
@@ -131,7 +131,13 @@ impl Messages<'_> {
         }
         let is_news = match update.receipt {
             Receipt::Sent => {
-                row.contains_key("message_status") || !update.errors.is_empty() && !row.contains_key("errors")
+                let is_new = |name: &str, is_given: bool| is_given && !row.contains_key(name);
+                // A group's statuses are about its participants: no later one is about the whole message.
+                let is_in_group = update.participant.is_some();
+                row.contains_key("message_status")
+                    || is_new("errors", !update.errors.is_empty())
+                    || is_new("pricing", is_in_group && update.pricing.is_some())
+                    || is_new("conversation", is_in_group && update.conversation.is_some())
             }
             _ => !row.contains_key(attribute),
         };
