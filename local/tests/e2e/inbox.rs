@@ -85,6 +85,21 @@ async fn pages_show_every_chat_once_during_updates() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chat_with_the_newest_message_is_first() {
+    let (app, session_id) = TestApp::connected().await;
+    let (first, second) = ("201001111111", "201002222222");
+    // The index has both chats in one interval, in no particular order.
+    for (to, other) in [(first, second), (second, first)] {
+        for recipient in [to, other, to] {
+            app.send(&session_id, recipient, "hello").await;
+        }
+        let chats = all_chats(&app, &format!("sessionId={session_id}&limit=1")).await;
+        let phones: Vec<String> = chats.iter().map(|chat| chat["remote_id"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(phones, [to, other].map(|phone| format!("{phone}@s.whatsapp.net")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn filters_select_matching_chats() {
     let (app, session_id) = TestApp::connected().await;
     receive_from_many(&app, 30).await;

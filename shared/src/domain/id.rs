@@ -93,6 +93,11 @@ impl SessionId {
 }
 
 impl ChatId {
+    /// Creates the ID from the UUID that a key contains.
+    pub(crate) fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
     /// Derives the ID of the chat of `identity` in a session.
     pub fn for_identity(session_id: SessionId, identity: &Identity) -> Self {
         Self(derive(&session_id.0, &["chat", &identity.to_string()]))

@@ -93,6 +93,11 @@ impl Timestamp {
         Self { milliseconds: self.milliseconds - self.milliseconds % 1000 }
     }
 
+    /// Returns the start of the interval of this length that contains the time. Intervals begin at the Unix epoch.
+    pub fn start_of(self, interval: Duration) -> Self {
+        Self { milliseconds: self.milliseconds - self.milliseconds % milliseconds(interval).max(1) }
+    }
+
     /// Adds `duration`, saturating at [`Timestamp::MAX`].
     pub fn after(self, duration: Duration) -> Self {
         Self::saturating(self.milliseconds.saturating_add(milliseconds(duration)))

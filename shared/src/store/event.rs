@@ -3,19 +3,18 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     Events, StoreError,
-    item::{self, Item, number, string},
+    item::{self, number, string},
     keys::{Key, events_key, wamid_key},
 };
 use crate::domain::{
     cursor::Position,
     id::content_id,
-    page::{Order, Page, Segment, merge},
+    page::{Order, Page, merge},
     time::Timestamp,
     webhook_event::WebhookEvent,
 };
@@ -131,46 +130,24 @@ impl Events<'_> {
     ) -> Result<Page<StoredEvent>, StoreError> {
         let mut segments = Vec::with_capacity(owners.len());
         for owner in owners {
-            let mut segment = self.list_of(owner, after, limit).await?;
+            let key = events_key(owner);
+            let mut segment = self.0.inbox_segment("listing events", key, None, after, limit).await?;
             if let Some(since) = since {
                 segment.items.retain(|(position, _)| position.at >= since);
                 segment.reached = segment.reached.filter(|position| position.at >= since);
             }
             segments.push(segment);
         }
-        Ok(merge(segments, Order::Descending, limit, |_| true))
-    }
-
-    async fn list_of(
-        self,
-        owner: &EventOwner,
-        after: Option<Position>,
-        limit: usize,
-    ) -> Result<Segment<StoredEvent>, StoreError> {
-        let before = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
-        let output = self
-            .0
-            .client
-            .query()
-            .table_name(&self.0.table)
-            .index_name("inbox")
-            .key_condition_expression("inbox_key = :owner AND inbox_position < :before")
-            .expression_attribute_values(":owner", string(events_key(owner)))
-            .expression_attribute_values(":before", string(before))
-            .scan_index_forward(false)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(StoreError::request("reading events"))?;
-        let position = |item: &Item| Position::parse(item.get("inbox_position")?.as_s().ok()?);
-        let reached = output.last_evaluated_key().and_then(position);
-        let mut items = Vec::new();
-        for mut item in output.items.unwrap_or_default() {
-            let Some(position) = position(&item) else { continue };
-            let id = AttributeValue::S(position.id.to_string());
-            item.insert("id".to_owned(), id);
-            items.push((position, item::read(EVENT, item)?));
+        let page = merge(segments, Order::Descending, limit, |_| true);
+        let keys = page.items.iter().map(|position| Key::event(position.id)).collect();
+        let mut found = self.0.get_all_eventually("reading listed events", keys).await?;
+        let mut items = Vec::with_capacity(found.len());
+        for Position { id, .. } in page.items {
+            if let Some(mut item) = found.remove(&Key::event(id)) {
+                item.insert("id".to_owned(), string(id.to_string()));
+                items.push(item::read(EVENT, item)?);
+            }
         }
-        Ok(Segment { items, reached })
+        Ok(Page { items, next: page.next })
     }
 }

@@ -1,13 +1,12 @@
 //! Lists of chats and messages, and changes of a chat.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use super::{
-    Chats, Messages, StoreError,
+    Chats, Messages, Store, StoreError,
     chat::CHAT,
     item::{self, Item, string},
     keys::{Key, inbox_key, message_key},
@@ -15,10 +14,10 @@ use super::{
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
-    chat::{Chat, ChatStatus},
+    chat::{Chat, ChatStatus, ChatType},
     cursor::{MessagePosition, Position},
     id::ChatId,
-    inbox::{ChatChange, ChatList, MessageList},
+    inbox::{ChatChange, ChatList, ChatSource, MessageList, read_page},
     message::Message,
     page::{Order, Page, Segment, merge},
     time::Timestamp,
@@ -26,10 +25,6 @@ use crate::domain::{
 
 /// Concurrent requests.
 const PARALLEL: usize = 16;
-
-/// The maximum number of chats to read for one page of a filtered list: half a megabyte at most, or about 60 read
-/// units.
-const MAX_FILTERED: usize = 400;
 
 /// The number of messages to read at once if the requested ones don't include the end of a second.
 const SECOND_PAGE: usize = 100;
@@ -41,42 +36,15 @@ type MessageSegment = Segment<(Message, MessageMetadata), MessagePosition>;
 const ROUNDS: usize = 5;
 
 impl Chats<'_> {
-    /// Returns a page of a session's chats, newest message first. Takes one query per status and shard. Eventually
-    /// consistent.
+    /// Returns a page of a session's chats, newest message first. Takes one query per status and shard, and one request
+    /// for the chats; more if many chats have a message of the interval in which the page ends. Eventually consistent.
     pub async fn list(self, list: &ChatList) -> Result<Page<Chat>, StoreError> {
         let statuses = list.filter.status.map_or(ChatStatus::ALL.to_vec(), |status| vec![status]);
         let keys: Vec<String> = statuses
             .iter()
             .flat_map(|&status| (0..self.0.inbox_shards).map(move |shard| inbox_key(list.session_id, status, shard)))
             .collect();
-        let is_filtered = list.filter.kind.is_some() || list.filter.unread.is_some();
-        let share = if is_filtered { MAX_FILTERED / keys.len() } else { 0 };
-        let size = segment_size(list.limit, keys.len()).max(share);
-        let segments = stream::iter(keys)
-            .map(|key| async move {
-                let query = self
-                    .0
-                    .client
-                    .query()
-                    .table_name(&self.0.table)
-                    .index_name("inbox")
-                    .expression_attribute_values(":key", string(key));
-                let query = match list.after {
-                    None => query.key_condition_expression("inbox_key = :key"),
-                    Some(after) => query
-                        .key_condition_expression("inbox_key = :key AND inbox_position < :after")
-                        .expression_attribute_values(":after", string(after.to_string())),
-                };
-                let position = |item: &Item| Position::parse(item.get("inbox_position")?.as_s().ok()?);
-                let segment = segment("listing chats", query, Order::Descending, size, position).await?;
-                let read = |(position, item)| Ok((position, item::read::<Chat>(CHAT, item)?));
-                let items = segment.items.into_iter().map(read).collect::<Result<_, StoreError>>()?;
-                Ok::<_, StoreError>(Segment { items, reached: segment.reached })
-            })
-            .buffer_unordered(PARALLEL)
-            .try_collect()
-            .await?;
-        Ok(merge(segments, Order::Descending, list.limit, |chat| list.filter.matches(chat)))
+        read_page(list, &IndexLists { store: self.0, list, keys }).await
     }
 
     /// Changes a chat, or the chat that it was merged into since it was read. Returns the chat after the change; `None`
@@ -110,6 +78,40 @@ impl Chats<'_> {
             None => update,
             Some(name) => update.set_or_remove("custom_name", Some(name).filter(|name| !name.is_empty())),
         }
+    }
+}
+
+/// The lists of the `inbox` index that a page of chats is read from.
+struct IndexLists<'a> {
+    store: &'a Store,
+    list: &'a ChatList,
+    /// The partition keys.
+    keys: Vec<String>,
+}
+
+impl ChatSource for IndexLists<'_> {
+    type Error = StoreError;
+
+    async fn entries(&self, start: Option<Position>, count: usize) -> Result<Page<Position>, StoreError> {
+        let (filter, lists) = (&self.list.filter, self.keys.len());
+        // With a filter, `count` bounds what the page costs.
+        let share = if filter.is_partial() { self.list.limit } else { count };
+        let size = segment_size(share, lists).max(count / lists);
+        let segments = stream::iter(self.keys.clone())
+            .map(|key| self.store.inbox_segment("listing chats", key, filter.kind, start, size))
+            .buffer_unordered(PARALLEL)
+            .try_collect()
+            .await?;
+        Ok(merge(segments, Order::Descending, usize::MAX, |_| true))
+    }
+
+    async fn chats(&self, entries: &[Position]) -> Result<Vec<(Position, Chat)>, StoreError> {
+        let key = |entry: &Position| Key::chat(ChatId::from_uuid(entry.id));
+        // A chat that moved between two lists while they were read is in both.
+        let keys: HashSet<Key> = entries.iter().map(key).collect();
+        let mut items = self.store.get_all_eventually("reading listed chats", keys.into_iter().collect()).await?;
+        let found = entries.iter().filter_map(|entry| Some((*entry, items.remove(&key(entry))?)));
+        found.map(|(entry, item)| Ok((entry, item::read(CHAT, item)?))).collect()
     }
 }
 
@@ -185,27 +187,45 @@ fn second_edge(chat_id: ChatId, second: Timestamp, order: Order) -> Key {
     message_key(chat_id, Position { at, id })
 }
 
-/// Returns how many entries of each segment to read for a page of `limit` entries. With few segments, all of them. With
-/// many, about three times the even share, which nearly always fills the page.
+/// Returns how many entries of each segment to read for a list of `limit` entries. With few segments, all of them. With
+/// many, about three times the even share, which nearly always is enough.
 fn segment_size(limit: usize, segments: usize) -> usize {
     if segments <= ChatStatus::ALL.len() { limit } else { limit.min(3 * limit / segments + 8) }
 }
 
-/// Reads one segment of a list with one request.
-async fn segment(
-    operation: &'static str,
-    query: QueryFluentBuilder,
-    order: Order,
-    size: usize,
-    position: impl Fn(&Item) -> Option<Position>,
-) -> Result<Segment<Item>, StoreError> {
-    let output = query
-        .scan_index_forward(order == Order::Ascending)
-        .limit(i32::try_from(size).unwrap_or(i32::MAX))
-        .send()
-        .await
-        .map_err(StoreError::request(operation))?;
-    let reached = output.last_evaluated_key.as_ref().and_then(&position);
-    let items = output.items.unwrap_or_default().into_iter();
-    Ok(Segment { items: items.filter_map(|item| Some((position(&item)?, item))).collect(), reached })
+impl Store {
+    /// Reads up to `size` entries of one partition of the `inbox` index before `start` with one request, newest first.
+    /// Leaves out chats of another type than `kind`.
+    pub(super) async fn inbox_segment(
+        &self,
+        operation: &'static str,
+        key: String,
+        kind: Option<ChatType>,
+        start: Option<Position>,
+        size: usize,
+    ) -> Result<Segment<Position>, StoreError> {
+        let start = start.map_or_else(|| "~".to_owned(), |start| start.to_string());
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("inbox")
+            .key_condition_expression("inbox_key = :key AND inbox_position < :start")
+            .expression_attribute_values(":key", string(key))
+            .expression_attribute_values(":start", string(start))
+            .projection_expression("inbox_position")
+            .scan_index_forward(false)
+            .limit(i32::try_from(size).unwrap_or(i32::MAX));
+        if let Some(kind) = kind {
+            query = query
+                .filter_expression("#type = :type")
+                .expression_attribute_names("#type", "type")
+                .expression_attribute_values(":type", item::value(&kind)?);
+        }
+        let output = query.send().await.map_err(StoreError::request(operation))?;
+        let position = |item: &Item| Position::parse(item.get("inbox_position")?.as_s().ok()?);
+        let reached = output.last_evaluated_key().and_then(position);
+        let items = output.items().iter().filter_map(position).map(|position| (position, position)).collect();
+        Ok(Segment { items, reached })
+    }
 }

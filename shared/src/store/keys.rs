@@ -11,6 +11,7 @@ use crate::domain::{
     erasure::Target,
     id::{ChatId, KeyId, MessageId, RuleId, SessionId, content_id},
     identity::Identity,
+    inbox,
     message::{Priority, Receipt},
     message_key::MessageKey,
     time::Timestamp,
@@ -248,10 +249,9 @@ pub(crate) fn inbox_key(session_id: SessionId, status: ChatStatus, shard: u8) ->
     format!("{session_id}#{}#{shard}", status.as_str())
 }
 
-/// Sort key of the `inbox` index. WhatsApp's times are whole seconds, so many chats share one. The id makes the
-/// position unique, and a cursor neither skips nor repeats a chat.
+/// Sort key of the `inbox` index: see [`inbox::index_position`]. It doesn't change with every message.
 pub(crate) fn inbox_position(last_message_at: Timestamp, chat_id: ChatId) -> String {
-    Position { at: last_message_at, id: chat_id.to_uuid() }.to_string()
+    inbox::index_position(last_message_at, chat_id).to_string()
 }
 
 /// Partition key of the `inbox` index for events.

@@ -45,15 +45,37 @@ impl Store {
         operation: &'static str,
         keys: Vec<Key>,
     ) -> Result<HashMap<Key, Item>, StoreError> {
+        self.get_batch(operation, keys, true).await
+    }
+
+    /// Reads up to 100 items in one request, for half the price of [`Store::get_all`]. Eventually consistent.
+    pub(super) async fn get_all_eventually(
+        &self,
+        operation: &'static str,
+        keys: Vec<Key>,
+    ) -> Result<HashMap<Key, Item>, StoreError> {
+        self.get_batch(operation, keys, false).await
+    }
+
+    async fn get_batch(
+        &self,
+        operation: &'static str,
+        keys: Vec<Key>,
+        is_consistent: bool,
+    ) -> Result<HashMap<Key, Item>, StoreError> {
         let mut found = HashMap::with_capacity(keys.len());
         let mut unread: Vec<_> = keys.iter().map(Key::attributes).collect();
-        for attempt in 0.. {
+        for attempt in 0..=10 {
+            // DynamoDB rejects an empty request.
+            if unread.is_empty() {
+                return Ok(found);
+            }
             if attempt > 0 {
                 self.pause(attempt).await;
             }
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(unread))
-                .consistent_read(true)
+                .consistent_read(is_consistent)
                 .build()
                 .map_err(|source| StoreError::Request { operation, source: source.into() })?;
             let output = self
@@ -70,14 +92,8 @@ impl Store {
             }
             // A throttled table leaves keys out.
             unread = output.unprocessed_keys.unwrap_or_default().into_values().flat_map(|rest| rest.keys).collect();
-            if unread.is_empty() {
-                return Ok(found);
-            }
-            if attempt >= 10 {
-                break;
-            }
         }
-        Err(StoreError::Contention { operation })
+        if unread.is_empty() { Ok(found) } else { Err(StoreError::Contention { operation }) }
     }
 
     /// Returns the keys of all items with this id. An identity has the id of its chat. Eventually consistent.

@@ -9,6 +9,7 @@ use super::{Erasures, ROUNDS, StoreError, Swept};
 use crate::{
     domain::{
         chat::{Chat, ChatStatus},
+        cursor::Position,
         erasure::{Erasure, Target},
         id::SessionId,
         session::Session,
@@ -27,7 +28,7 @@ use crate::{
 /// Number of chats that are erased concurrently.
 const PARALLEL: usize = 8;
 
-/// Number of chats or events in a page.
+/// Number of entries of chats or events in a page.
 const PAGE: i32 = 100;
 
 impl Erasures<'_> {
@@ -97,7 +98,7 @@ impl Erasures<'_> {
         loop {
             let (chats, next) = self.index_page(&key, start).await?;
             let swept: Vec<Swept> = stream::iter(chats)
-                .map(|item| self.erase_listed(item, cutoff, deadline))
+                .map(|entry| async move { self.erase_listed(&entry, cutoff, deadline).await })
                 .buffer_unordered(PARALLEL)
                 .try_collect()
                 .await?;
@@ -116,12 +117,15 @@ impl Erasures<'_> {
     }
 
     /// Erases one chat. Deletes its messages first: if interrupted, the list still has the chat.
-    async fn erase_listed(self, item: Item, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
+    async fn erase_listed(self, entry: &Item, cutoff: Timestamp, deadline: Timestamp) -> Result<Swept, StoreError> {
         if self.0.system.now() > deadline {
             return Ok(Swept::default());
         }
-        let chat: Chat = item::read(CHAT, item)?;
         let mut all = Swept { complete: true, ..Swept::default() };
+        let Some(key) = Key::from_item(entry) else { return Ok(all) };
+        // The index can still have a chat that was erased.
+        let Some(item) = self.0.get("reading a chat to erase", &key).await? else { return Ok(all) };
+        let chat: Chat = item::read(CHAT, item)?;
         for chat_id in chat.partitions() {
             let swept = self.sweep(chat_id, cutoff, deadline).await?;
             all.erased += swept.erased;
@@ -142,11 +146,12 @@ impl Erasures<'_> {
         loop {
             let (events, next) = self.index_page(&key, start).await?;
             let mut keys = Vec::new();
-            for event in events.iter().filter(|event| text(event, "received_at") <= Some(&cutoff.to_string())) {
-                keys.extend(Key::from_item(event));
-                if let Some(id) = text(event, "event_id") {
-                    keys.extend(self.partition(Key::raw_part(id, 0).pk).await?);
-                }
+            // An event's position is when it was stored, and its id.
+            let positions =
+                events.iter().filter_map(|event| Position::parse(event.get("inbox_position")?.as_s().ok()?));
+            for Position { id, .. } in positions.filter(|position| position.at <= cutoff) {
+                keys.push(Key::event(id));
+                keys.extend(self.partition(Key::raw_part(&id.to_string(), 0).pk).await?);
             }
             self.delete_all(keys).await?;
             start = next;
@@ -192,8 +197,4 @@ impl Erasures<'_> {
             .map_err(StoreError::request("reading items to erase"))?;
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
     }
-}
-
-fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
-    item.get(name).and_then(|value| value.as_s().ok())
 }
