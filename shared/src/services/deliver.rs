@@ -15,7 +15,10 @@ mod sessions;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -70,8 +73,8 @@ pub struct Dispatcher {
     metrics: Metrics,
     /// When Lambda ends the process.
     deadline: Timestamp,
-    /// The earliest time at which a message is due that this process has left to a [`DuePoller`].
-    next_due: Arc<Mutex<Option<Timestamp>>>,
+    /// Whether messages are left to a [`DuePoller`] that are due soon.
+    has_left_messages: Arc<AtomicBool>,
 }
 
 /// A message could not be delivered or settled because a dependency other than WhatsApp failed.
@@ -138,7 +141,7 @@ impl Dispatcher {
             rate_limiter,
             metrics: Metrics::default(),
             deadline: system.now().after(Duration::MAX),
-            next_due: Arc::default(),
+            has_left_messages: Arc::default(),
         }
     }
 
@@ -191,8 +194,7 @@ impl Dispatcher {
             .await;
         outcomes.extend(delivered.into_iter().flatten());
         let now = self.system.now();
-        let next_due = self.next_due.lock().ok().and_then(|mut next_due| next_due.take());
-        if next_due.is_some_and(|due_at| self.is_soon(due_at)) {
+        if self.has_left_messages.swap(false, Ordering::Relaxed) {
             self.self_invoker.invoke(now).await;
         }
         self.metrics.write(now);
@@ -221,11 +223,9 @@ impl Dispatcher {
         outcomes
     }
 
-    /// Remembers when a message is due, for [`Self::deliver`].
+    /// Remembers that a message is left to a [`DuePoller`], if it is due soon.
     fn record_due(&self, due_at: Timestamp) {
-        if let Ok(mut next_due) = self.next_due.lock() {
-            *next_due = Some(next_due.map_or(due_at, |next_due| next_due.min(due_at)));
-        }
+        self.has_left_messages.fetch_or(self.is_soon(due_at), Ordering::Relaxed);
     }
 
     /// Returns whether a [`DuePoller`] waits for a message that is due at this time.

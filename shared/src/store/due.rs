@@ -30,35 +30,39 @@ const CHAT_LIMIT: usize = 45;
 /// Concurrent requests for partitions of the index.
 const DUE_REQUESTS: usize = 16;
 
-/// An item in the `due` index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// An outbound message.
-    Message {
-        /// Its key.
-        key: MessageKey,
-        /// Its priority.
-        priority: Priority,
-    },
-    /// A request to make all pending messages of a session due.
-    Resume(SessionId),
-    /// An early status or action to recheck.
-    EarlyUpdate(Key),
+/// An outbound message in the `due` index.
+#[derive(Clone, Copy, Debug)]
+pub struct DueMessage {
+    /// Its key.
+    pub key: MessageKey,
+    /// Its priority.
+    pub priority: Priority,
 }
 
-/// The next items of the `due` index.
+/// The due items of the `due` index, the first due one first.
 #[derive(Debug, Default)]
 pub struct DueItems {
-    /// The items that are due, oldest first.
-    pub due: Vec<Due>,
-    /// When the next message or resumption after these is due, if it is soon.
-    pub next: Option<Timestamp>,
+    /// Outbound messages.
+    pub messages: Vec<DueMessage>,
+    /// Sessions whose pending messages are to be made due.
+    pub resumptions: Vec<SessionId>,
+    /// Early updates to recheck.
+    pub early_updates: Vec<Key>,
+    /// Whether more messages or resumptions are due soon.
+    pub has_more_soon: bool,
+}
+
+/// An entry of the index.
+enum Due {
+    Message(DueMessage),
+    Resume(SessionId),
+    EarlyUpdate(Key),
 }
 
 impl DueItems {
     /// Returns whether no message or resumption is due soon.
     pub fn is_empty(&self) -> bool {
-        self.next.is_none() && self.due.iter().all(|due| matches!(due, Due::EarlyUpdate(_)))
+        self.messages.is_empty() && self.resumptions.is_empty() && !self.has_more_soon
     }
 }
 
@@ -79,9 +83,16 @@ impl Outbox<'_> {
             parts.into_iter().flatten().collect()
         };
         entries.sort_by_key(|(due_at, _)| *due_at);
-        let later = entries.split_off(entries.partition_point(|(due_at, _)| *due_at <= now));
-        let next = later.iter().find(|(_, due)| !matches!(due, Due::EarlyUpdate(_))).map(|(due_at, _)| *due_at);
-        Ok(DueItems { due: entries.into_iter().map(|(_, due)| due).collect(), next })
+        let mut items = DueItems::default();
+        for (due_at, due) in entries {
+            match due {
+                Due::EarlyUpdate(key) => items.early_updates.extend((due_at <= now).then_some(key)),
+                _ if due_at > now => items.has_more_soon = true,
+                Due::Message(message) => items.messages.push(message),
+                Due::Resume(session_id) => items.resumptions.push(session_id),
+            }
+        }
+        Ok(items)
     }
 
     async fn due_part(self, key: String, soon: Timestamp, limit: usize) -> Result<Vec<(Timestamp, Due)>, StoreError> {
@@ -104,7 +115,7 @@ impl Outbox<'_> {
                 .await
                 .map_err(StoreError::request("reading due items"))?;
             for entry in output.items().iter().filter_map(entry) {
-                if let Due::Message { key, .. } = &entry.1 {
+                if let Due::Message(DueMessage { key, .. }) = &entry.1 {
                     let count = chats.entry(key.chat_id).or_default();
                     *count += 1;
                     if *count > CHAT_LIMIT {
@@ -214,7 +225,7 @@ fn entry(item: &Item) -> Option<(Timestamp, Due)> {
         "WAMID" => Due::EarlyUpdate(Key { pk: pk.clone(), sk: sk.clone() }),
         _ => {
             let key = Key { pk: pk.clone(), sk: sk.clone() }.message_key()?;
-            Due::Message { key, priority: due_priority(text("due_key")?)? }
+            Due::Message(DueMessage { key, priority: due_priority(text("due_key")?)? })
         }
     };
     Some((due_at, due))

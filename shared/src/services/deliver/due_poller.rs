@@ -12,12 +12,8 @@ use uuid::Uuid;
 
 use super::{DUE_SOON, DeliveryError, Dispatcher, PendingMessage};
 use crate::{
-    domain::{
-        id::{ChatId, SessionId},
-        message::Priority,
-        time::Timestamp,
-    },
-    store::Due,
+    domain::{id::ChatId, message::Priority, time::Timestamp},
+    store::DueMessage,
     telemetry::{self, Metric},
 };
 
@@ -39,28 +35,20 @@ pub struct DuePoller {
     dispatcher: Dispatcher,
 }
 
-/// Jobs that run in the background, at most one for each key, so that a slow chat doesn't delay the others.
+/// The chats whose messages are being delivered in the background, so that a slow chat doesn't delay the others.
 #[derive(Default)]
 struct Jobs {
-    running: JoinSet<JobKey>,
-    keys: HashSet<JobKey>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum JobKey {
-    /// Delivery of a chat's messages.
-    Chat(ChatId),
-    /// Resumption of a session.
-    Resume(SessionId),
+    running: JoinSet<ChatId>,
+    chats: HashSet<ChatId>,
 }
 
 impl Jobs {
-    /// Starts a job, unless one with this key is running.
-    fn start(&mut self, key: JobKey, job: impl Future<Output = ()> + Send + 'static) {
-        if self.keys.insert(key) {
+    /// Starts a chat's job, unless one is running.
+    fn start(&mut self, chat_id: ChatId, job: impl Future<Output = ()> + Send + 'static) {
+        if self.chats.insert(chat_id) {
             let job = async move {
                 job.await;
-                key
+                chat_id
             };
             self.running.spawn(job.in_current_span());
         }
@@ -69,8 +57,8 @@ impl Jobs {
     /// Removes the jobs that have ended.
     fn remove_ended(&mut self) {
         while let Some(ended) = self.running.try_join_next() {
-            if let Ok(key) = ended {
-                self.keys.remove(&key);
+            if let Ok(chat_id) = ended {
+                self.chats.remove(&chat_id);
             }
         }
     }
@@ -124,10 +112,13 @@ impl DuePoller {
         loop {
             let now = system.now();
             let items = store.outbox().due_items(now, now.after(DUE_SOON), limit).await?;
-            let (early_updates, due): (Vec<Due>, Vec<Due>) =
-                items.due.into_iter().partition(|due| matches!(due, Due::EarlyUpdate(_)));
-            self.recheck(early_updates).await?;
-            if now >= end || (due.is_empty() && items.next.is_none() && jobs.keys.is_empty()) {
+            for key in &items.early_updates {
+                match store.messages().recheck_early_update(key).await {
+                    Ok(applied) => self.dispatcher.count_undelivered(applied),
+                    Err(error) => tracing::error!(error = telemetry::chain(&error), "early update recheck failed"),
+                }
+            }
+            if now >= end || (items.is_empty() && jobs.chats.is_empty()) {
                 return Ok(());
             }
             if renewed_at.is_none_or(|renewed_at| now.since(renewed_at) >= HEARTBEAT_INTERVAL) {
@@ -137,68 +128,40 @@ impl DuePoller {
                 }
                 renewed_at = Some(now);
             }
-            self.start_jobs(due, now.after(DUE_SOON).min(end), jobs);
+            for session_id in items.resumptions {
+                // After a failure, the resumption stays due.
+                if let Err(error) = store.outbox().resume_session(session_id).await {
+                    tracing::error!(%session_id, error = telemetry::chain(&error), "session resume failed");
+                }
+            }
+            self.start_jobs(&items.messages, now.after(DUE_SOON).min(end), jobs);
             tokio::time::sleep(POLL_INTERVAL).await;
             jobs.remove_ended();
         }
     }
 
-    /// Applies early updates whose message is found by now.
-    async fn recheck(&self, early_updates: Vec<Due>) -> Result<(), DeliveryError> {
-        for due in early_updates {
-            if let Due::EarlyUpdate(key) = due {
-                let applied = self.dispatcher.store.messages().recheck_early_update(&key).await?;
-                self.dispatcher.count_undelivered(applied);
-            }
+    /// Starts a job for each chat that has due messages.
+    fn start_jobs(&self, due: &[DueMessage], give_up: Timestamp, jobs: &mut Jobs) {
+        // A bulk message may wait for long.
+        let normal = due.iter().filter(|message| message.priority == Priority::Normal);
+        if let Some(oldest) = normal.map(|message| message.key.time).min() {
+            let age = self.dispatcher.system.now().since(oldest);
+            self.dispatcher.metrics.add(Metric::OldestPendingSeconds, age.as_secs());
         }
-        Ok(())
-    }
-
-    /// Starts the jobs for due items, oldest first.
-    fn start_jobs(&self, due: Vec<Due>, give_up: Timestamp, jobs: &mut Jobs) {
-        let mut oldest: Option<Timestamp> = None;
-        let mut chats: Vec<ChatId> = Vec::new();
-        let mut messages: HashMap<ChatId, Vec<PendingMessage>> = HashMap::new();
-        for due in due {
-            match due {
-                Due::Message { key, priority } => {
-                    if priority == Priority::Normal {
-                        oldest = Some(oldest.map_or(key.time, |oldest| oldest.min(key.time)));
-                    }
-                    let chat = messages.entry(key.chat_id).or_default();
-                    if chat.is_empty() {
-                        chats.push(key.chat_id);
-                    }
-                    chat.push(PendingMessage::At(key));
-                }
-                Due::Resume(session_id) => {
-                    let dispatcher = self.dispatcher.clone();
-                    jobs.start(JobKey::Resume(session_id), async move { resume(&dispatcher, session_id).await });
-                }
-                Due::EarlyUpdate(_) => {}
-            }
+        let mut chats: HashMap<ChatId, Vec<PendingMessage>> = HashMap::new();
+        for message in due {
+            chats.entry(message.key.chat_id).or_default().push(PendingMessage::At(message.key));
         }
-        for chat_id in chats {
-            let mut messages = messages.remove(&chat_id).unwrap_or_default();
+        // In the order in which their first messages are due.
+        for chat_id in due.iter().map(|message| message.key.chat_id) {
+            let Some(mut messages) = chats.remove(&chat_id) else { continue };
             messages.sort_by_key(|pending| pending.key().sort_key());
             let dispatcher = self.dispatcher.clone();
-            jobs.start(JobKey::Chat(chat_id), async move {
+            jobs.start(chat_id, async move {
                 for error in dispatcher.deliver_chat(messages, give_up).await.into_iter().filter_map(Result::err) {
                     tracing::error!(%chat_id, error = telemetry::chain(&error), "due message delivery failed");
                 }
             });
         }
-        // A bulk message may wait for long.
-        if let Some(oldest) = oldest {
-            let age = self.dispatcher.system.now().since(oldest);
-            self.dispatcher.metrics.add(Metric::OldestPendingSeconds, age.as_secs());
-        }
-    }
-}
-
-/// Makes a session's waiting messages due. If that fails, the resumption stays due.
-async fn resume(dispatcher: &Dispatcher, session_id: SessionId) {
-    if let Err(error) = dispatcher.store.outbox().resume_session(session_id).await {
-        tracing::error!(%session_id, error = telemetry::chain(&error), "session resume failed");
     }
 }
