@@ -151,7 +151,7 @@ impl Erasures<'_> {
                 events.iter().filter_map(|event| Position::parse(event.get("inbox_position")?.as_s().ok()?));
             for Position { id, .. } in positions.filter(|position| position.at <= cutoff) {
                 keys.push(Key::event(id));
-                keys.extend(self.partition(Key::raw_part(&id.to_string(), 0).pk).await?);
+                keys.extend(self.partition(Key::raw_part(id.to_string(), 0).pk).await?);
             }
             self.delete_all(keys).await?;
             start = next;
