@@ -65,7 +65,6 @@ pub use resume::Resumed;
 pub use rule::RuleCreated;
 pub use session::Created;
 pub use status::Applied;
-pub(crate) use worker::MAX_CLAIMED;
 pub use worker::{OutboxPage, WorkerMessage};
 
 /// The DynamoDB table that all functions share.

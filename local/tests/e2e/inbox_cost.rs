@@ -60,7 +60,7 @@ fn import(app: &TestApp, items: impl Iterator<Item = Value>) {
 
 /// Invokes a function with an event of API Gateway that has these members too, and returns the response body and the
 /// DynamoDB usage.
-async fn invoke_measured(app: &TestApp, function: &str, method: &str, members: Value) -> (Value, Usage) {
+pub async fn invoke_measured(app: &TestApp, function: &str, method: &str, members: Value) -> (Value, Usage) {
     let admin = json!({"lambda": {"keyId": "operator", "scopes": "admin"}});
     let event = json!({
         "version": "2.0", "rawPath": "/", "rawQueryString": "", "headers": {}, "isBase64Encoded": false,

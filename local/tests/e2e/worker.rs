@@ -6,7 +6,10 @@ use local::database::Fault;
 use serde_json::{Value, json};
 use shared::domain::id::MessageId;
 
-use crate::test_app::{Response, TestApp, merge};
+use crate::{
+    inbox_cost::invoke_measured,
+    test_app::{Response, TestApp, merge},
+};
 
 const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";
 
@@ -253,6 +256,30 @@ async fn normal_messages_are_claimed_before_bulk_messages() {
     let rest = claim(&app, &session_id, 10).await;
     assert_eq!(ids(&rest), last, "the first chat's first message is still claimed");
     assert_eq!(rest[0]["priority"], "bulk");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_chain_of_bulk_messages_does_not_slow_down_claims() {
+    let app = TestApp::start().await;
+    let session_id = connect(&app, "ada").await;
+    let (first, other) = ("+201001234567", "+201009999999");
+    let texts: Vec<String> = (0..120).map(|number| number.to_string()).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let campaign = send_bulk(&app, &session_id, first, &texts).await;
+    let behind = send(&app, &session_id, first, &texts[..40]).await;
+    let offer = send_bulk(&app, &session_id, other, &["offer"]).await;
+    let reply = send(&app, &session_id, other, &["reply"]).await;
+    let body = json!({"sessionId": session_id, "limit": 10, "leaseSeconds": 600});
+    let (response, usage) = invoke_measured(&app, "outbox-claim", "POST", json!({"body": body.to_string()})).await;
+    let claimed = response["messages"].as_array().unwrap();
+    // The other chat isn't held up, and the chain is claimed from its start.
+    assert_eq!(ids(claimed), [&offer[..], &reply, &campaign[..8]].concat());
+    assert!(usage.operations["BatchGetItem"] < 120, "{usage:?}");
+    for message in claimed {
+        assert_eq!(settle(&app, message, json!({"sent": {"id": message["id"]}})).await.status, 200);
+    }
+    let expected = [&campaign[8..], &behind].concat();
+    assert_eq!(ids(&claim(&app, &session_id, 100).await), expected[..100]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

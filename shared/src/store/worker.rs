@@ -28,7 +28,7 @@ use crate::domain::{
 const PAGE: i32 = 500;
 
 /// The number of messages that one claim can return.
-pub(crate) const MAX_CLAIMED: usize = 100;
+const MAX_CLAIMED: usize = 100;
 
 const WORKER: &str = "worker";
 

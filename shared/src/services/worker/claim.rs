@@ -21,8 +21,14 @@ use crate::{
         time::Timestamp,
     },
     services::send::WITHHELD,
-    store::{MAX_CLAIMED, Store, WorkerMessage},
+    store::{Store, WorkerMessage},
 };
+
+/// The number of successive reads of predecessors in one claim. Each reads the next predecessor of several messages.
+const MAX_PREDECESSOR_READS: usize = 100;
+
+/// The number of these reads that a group of messages has in any case: most follow a final message.
+const MIN_PREDECESSOR_READS: usize = 5;
 
 const EXPIRED: &str = "The message expired before a worker claimed it";
 const ABANDONED: &str = "The worker's lease expired before the worker settled the message. It may have been sent";
@@ -63,10 +69,13 @@ pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Res
         session: &session,
         request,
         blocked: HashSet::new(),
+        cut: HashMap::new(),
+        predecessor_reads: MAX_PREDECESSOR_READS,
         finished: HashSet::new(),
         claimed: Vec::new(),
     };
     for priority in [Priority::Normal, Priority::Bulk] {
+        scan.cut.clear();
         let mut start = None;
         while !scan.is_full() {
             let page = store.outbox().worker_page(session.id, priority, start).await?;
@@ -88,6 +97,11 @@ struct OutboxScan<'a> {
     request: &'a ClaimRequest,
     /// Chats with a message that another worker holds or has just changed. Their later messages can't be claimed.
     blocked: HashSet<ChatId>,
+    /// Chats with a chain of messages whose start was too far to read, and the time of the earliest message read. This
+    /// message and later ones can't be claimed before earlier ones, which have their own entries in the index.
+    cut: HashMap<ChatId, Timestamp>,
+    /// The reads of predecessors that are left.
+    predecessor_reads: usize,
     /// Messages that don't block their followers: final, or claimed in this scan.
     finished: HashSet<MessageKey>,
     claimed: Vec<Claimed>,
@@ -98,14 +112,20 @@ impl OutboxScan<'_> {
         self.claimed.len() >= self.request.limit
     }
 
+    /// Returns whether a message may be claimable, as far as this scan has shown.
+    fn is_open(&self, key: &MessageKey) -> bool {
+        !self.blocked.contains(&key.chat_id)
+            && !self.finished.contains(key)
+            && self.cut.get(&key.chat_id).is_none_or(|cut| key.time < *cut)
+    }
+
     /// Claims the given messages, as far as their order and the limit allow.
     async fn claim_page(&mut self, keys: Vec<MessageKey>) -> Result<(), WorkerError> {
         let mut rest = keys.into_iter();
         while !self.is_full() {
-            // Read about as many as can still be claimed, and none of a blocked chat.
+            // Read about as many as can still be claimed.
             let count = (self.request.limit - self.claimed.len()).max(10);
-            let is_open = |key: &MessageKey| !self.blocked.contains(&key.chat_id) && !self.finished.contains(key);
-            let keys: Vec<MessageKey> = rest.by_ref().filter(is_open).take(count).collect();
+            let keys: Vec<MessageKey> = rest.by_ref().filter(|key| self.is_open(key)).take(count).collect();
             if keys.is_empty() {
                 return Ok(());
             }
@@ -113,7 +133,7 @@ impl OutboxScan<'_> {
             self.add_predecessors(&mut rows).await?;
             for key in keys {
                 for row in take_chain(&mut rows, key) {
-                    if !self.is_full() && !self.blocked.contains(&key.chat_id) {
+                    if !self.is_full() && self.is_open(&row.message.key()) {
                         self.claim_message(row).await?;
                     }
                 }
@@ -127,11 +147,12 @@ impl OutboxScan<'_> {
     async fn add_predecessors(&mut self, rows: &mut HashMap<MessageKey, WorkerMessage>) -> Result<(), WorkerError> {
         let mut next: HashSet<MessageKey> = rows.values().filter_map(|row| row.message.predecessor()).collect();
         // A longer chain is claimed from its start, like other bulk messages.
-        for _ in 0..MAX_CLAIMED {
+        for _ in 0..self.predecessor_reads.max(MIN_PREDECESSOR_READS) {
             next.retain(|key| !self.finished.contains(key) && !rows.contains_key(key));
             if next.is_empty() {
                 break;
             }
+            self.predecessor_reads = self.predecessor_reads.saturating_sub(1);
             let keys: Vec<MessageKey> = next.drain().collect();
             let mut found = self.store.outbox().worker_messages(keys.clone()).await?;
             for key in keys {
@@ -169,6 +190,7 @@ impl OutboxScan<'_> {
             return Ok(());
         }
         if row.message.predecessor().is_some_and(|before| !self.finished.contains(&before)) {
+            self.cut.insert(key.chat_id, key.time);
             return Ok(());
         }
         if expires_at(&row.message) <= now {
