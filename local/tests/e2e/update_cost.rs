@@ -23,7 +23,10 @@ use shared::{
     store::{Applied, Store, keys::Key},
 };
 
-use crate::contact_merging::{NUMBER, database, receive, send};
+use crate::{
+    contact_merging::{NUMBER, database, receive, send},
+    test_app::merge,
+};
 
 const WAMID: &str = "wamid.HBgMMjAxMDAxMjM0NTY3FQIAERgSQzM1QkI0QTUzQkRGRkY2OUI3AA==";
 
@@ -78,18 +81,21 @@ impl Fixture {
 
     /// Delivers a status and returns the usage of it.
     async fn status(&self, status: &str, key: Option<&MessageKey>) -> Usage {
-        self.participant_status(status, key, None).await
+        self.status_with(status, key, &json!({})).await
     }
 
     /// Delivers a status for a group's participant.
-    async fn participant_status(&self, status: &str, key: Option<&MessageKey>, participant: Option<&str>) -> Usage {
+    async fn participant_status(&self, status: &str, key: &MessageKey, participant: &str) -> Usage {
+        self.status_with(status, Some(key), &json!({"recipient_participant_id": participant})).await
+    }
+
+    /// Delivers a status that has these members too.
+    async fn status_with(&self, status: &str, key: Option<&MessageKey>, members: &Value) -> Usage {
         let pricing = json!({"billable": false, "pricing_model": "PMP", "category": "service"});
-        let mut update = json!({"id": WAMID, "status": status, "timestamp": "1750030073", "pricing": pricing});
+        let update = json!({"id": WAMID, "status": status, "timestamp": "1750030073", "pricing": pricing});
+        let mut update = merge(update, members);
         if let Some(key) = key {
             update["biz_opaque_callback_data"] = json!(key.to_string());
-        }
-        if let Some(participant) = participant {
-            update["recipient_participant_id"] = json!(participant);
         }
         self.take_usage();
         self.deliver(json!({"statuses": [update]})).await;
@@ -169,11 +175,41 @@ async fn sent_costs_no_write_and_later_statuses_one_each() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sent_with_a_conversation_costs_one_write() {
+    let fixture = Fixture::start().await;
+    let key = fixture.send().await;
+    let conversation = json!({"conversation": {
+        "id": "7f1d", "expiration_timestamp": "1750289273", "origin": {"type": "referral_conversion"}
+    }});
+    let first = fixture.status_with("sent", Some(&key), &conversation).await;
+    assert_eq!(first, usage(0.5, 1.0, &[("GetItem", 1), ("UpdateItem", 1)]));
+    let repeated = fixture.status_with("sent", Some(&key), &conversation).await;
+    assert_eq!(repeated, usage(0.5, 0.0, &[("GetItem", 1)]));
+    let (_, metadata) = fixture.store.messages().get(&key).await.unwrap().unwrap();
+    assert!(metadata.conversation.unwrap().contains("1750289273"));
+    fixture.database.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sent_after_delivered_gives_the_time_if_nothing_else_does() {
+    let fixture = Fixture::start().await;
+    let key = send(&fixture.store, fixture.session_id, &fixture.contact).await;
+    fixture.status("delivered", Some(&key)).await;
+    for writes in [1.0, 0.0] {
+        assert_eq!(fixture.status("sent", Some(&key)).await.write_units, writes);
+        let (message, metadata) = fixture.store.messages().get(&key).await.unwrap().unwrap();
+        assert_eq!(message.status.as_str(), "delivered");
+        assert_eq!(metadata.statuses.sent_at, Timestamp::from_seconds(1_750_030_073));
+    }
+    fixture.database.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_participant_of_a_group_gives_the_pricing() {
     let fixture = Fixture::start().await;
     let key = fixture.send().await;
     for (participant, writes) in [("201001111111", 2), ("201002222222", 1)] {
-        let usage = fixture.participant_status("delivered", Some(&key), Some(participant)).await;
+        let usage = fixture.participant_status("delivered", &key, participant).await;
         assert_eq!((usage.operations["GetItem"], usage.operations["UpdateItem"]), (2, writes), "{participant}");
         let (message, metadata) = fixture.store.messages().get(&key).await.unwrap().unwrap();
         assert_eq!(message.status.as_str(), "sent");

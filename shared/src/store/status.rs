@@ -115,7 +115,8 @@ impl Messages<'_> {
     }
 
     /// Records the time of a status that the message has already passed. `sent` is recorded only if it says more than
-    /// that WhatsApp accepted the message, which `accepted_at` says.
+    /// that WhatsApp accepted the message, which `accepted_at` says. Its pricing alone isn't recorded: a later status
+    /// has it too.
     async fn record_passed_status(
         self,
         key: &MessageKey,
@@ -135,9 +136,11 @@ impl Messages<'_> {
                 // A group's statuses are about its participants: no later one is about the whole message.
                 let is_in_group = update.participant.is_some();
                 row.contains_key("message_status")
+                    || (is_new(attribute, true) && is_new("accepted_at", true))
                     || is_new("errors", !update.errors.is_empty())
                     || is_new("pricing", is_in_group && update.pricing.is_some())
-                    || is_new("conversation", is_in_group && update.conversation.is_some())
+                    // Only `sent` has the conversation's expiration.
+                    || is_new("conversation", update.conversation.is_some())
             }
             _ => !row.contains_key(attribute),
         };
