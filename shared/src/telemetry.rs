@@ -67,7 +67,7 @@ pub enum Metric {
     MessagesRetried,
     /// Sessions that were paused because WhatsApp refuses the token or the account.
     SessionsPaused,
-    /// Age of the oldest message that is due to be sent, in seconds.
+    /// For how long the oldest due normal message has been due, in seconds.
     OldestPendingSeconds,
     /// Time from the API request to WhatsApp's acceptance, in milliseconds.
     AcceptedToSentMilliseconds,

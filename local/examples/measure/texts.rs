@@ -29,7 +29,7 @@ const TEXTS: [(&str, &str, usize); 6] = [
 const FIRST_ROUNDS: usize = 2;
 
 /// The measured rounds. The table shows the cheapest: others can cross the border of an interval of the inbox, or miss
-/// a reserved send time.
+/// the time of a permit.
 const ROUNDS: usize = 3;
 
 /// The usage of a message from the contact and one to them.

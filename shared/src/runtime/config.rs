@@ -80,7 +80,7 @@ impl Environment {
         self.required("WHATSAPP_SECRET_ID")
     }
 
-    /// `OPERATOR_KEY_HASHES`: hashes of the operator keys, separated by commas. Empty if there is none.
+    /// `OPERATOR_KEY_HASHES`: hashes of the operator keys, separated by commas. Empty without one.
     pub fn operator_key_hashes(self) -> Vec<KeyHash> {
         self.optional("OPERATOR_KEY_HASHES")
             .iter()

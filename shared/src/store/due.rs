@@ -37,6 +37,8 @@ pub struct DueMessage {
     pub key: MessageKey,
     /// Its priority.
     pub priority: Priority,
+    /// When it became due.
+    pub due_at: Timestamp,
 }
 
 /// The due items of the `due` index, the first due one first.
@@ -225,7 +227,7 @@ fn entry(item: &Item) -> Option<(Timestamp, Due)> {
         "WAMID" => Due::EarlyUpdate(Key { pk: pk.clone(), sk: sk.clone() }),
         _ => {
             let key = Key { pk: pk.clone(), sk: sk.clone() }.message_key()?;
-            Due::Message(DueMessage { key, priority: due_priority(text("due_key")?)? })
+            Due::Message(DueMessage { key, priority: due_priority(text("due_key")?)?, due_at })
         }
     };
     Some((due_at, due))

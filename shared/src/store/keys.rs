@@ -17,7 +17,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Number of partitions of the `due` index. A partition handles 1,000 write units a second, and every outbound message
+/// Number of partitions of the `due` index for each priority. A partition handles 1,000 write units a second, and every outbound message
 /// writes its entry twice (AWS: "DynamoDB: Best practices for designing partition keys").
 pub(crate) const DUE_SHARDS: u8 = 8;
 

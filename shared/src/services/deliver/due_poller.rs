@@ -144,9 +144,9 @@ impl DuePoller {
     fn start_jobs(&self, due: &[DueMessage], give_up: Timestamp, jobs: &mut Jobs) {
         // A bulk message may wait for long.
         let normal = due.iter().filter(|message| message.priority == Priority::Normal);
-        if let Some(oldest) = normal.map(|message| message.key.time).min() {
-            let age = self.dispatcher.system.now().since(oldest);
-            self.dispatcher.metrics.add(Metric::OldestPendingSeconds, age.as_secs());
+        if let Some(oldest) = normal.map(|message| message.due_at).min() {
+            let overdue = self.dispatcher.system.now().since(oldest);
+            self.dispatcher.metrics.add(Metric::OldestPendingSeconds, overdue.as_secs());
         }
         let mut chats: HashMap<ChatId, Vec<PendingMessage>> = HashMap::new();
         for message in due {

@@ -52,22 +52,22 @@ pub(super) struct RateLimiter {
     store: Store,
     system: System,
     interval: Duration,
-    lanes: Arc<std::sync::Mutex<Lanes>>,
+    queues: Arc<std::sync::Mutex<PermitQueues>>,
 }
 
-/// The lanes by phone number ID and priority.
-type Lanes = HashMap<(String, Priority), Arc<Lane>>;
+/// The queues by phone number ID and priority.
+type PermitQueues = HashMap<(String, Priority), Arc<PermitQueue>>;
 
 /// The messages of one number and priority.
 #[derive(Debug, Default)]
-struct Lane {
+struct PermitQueue {
     /// The number of messages that wait for a permit.
     waiting: AtomicU32,
     /// Held while the first of them waits for capacity.
     permits: Mutex<Permits>,
 }
 
-/// The permits of a lane.
+/// The permits of a queue.
 #[derive(Debug, Default)]
 struct Permits {
     /// Unused ones, earliest first.
@@ -85,7 +85,7 @@ impl Permit {
 
 impl RateLimiter {
     pub(super) fn new(store: Store, system: System, rate: u32) -> Self {
-        Self { store, system, interval: pacing::interval(rate), lanes: Arc::default() }
+        Self { store, system, interval: pacing::interval(rate), queues: Arc::default() }
     }
 
     /// Waits for a permit, until shortly before its time, which leaves time to claim the message. Gives up if there is
@@ -96,10 +96,10 @@ impl RateLimiter {
         priority: Priority,
         give_up: Timestamp,
     ) -> Result<Admission, StoreError> {
-        let lane = self.lane(phone_number_id, priority);
-        lane.waiting.fetch_add(1, Ordering::Relaxed);
-        let admission = self.next_permit(&lane, phone_number_id, priority, give_up.microseconds()).await;
-        lane.waiting.fetch_sub(1, Ordering::Relaxed);
+        let queue = self.queue(phone_number_id, priority);
+        queue.waiting.fetch_add(1, Ordering::Relaxed);
+        let admission = self.next_permit(&queue, phone_number_id, priority, give_up.microseconds()).await;
+        queue.waiting.fetch_sub(1, Ordering::Relaxed);
         if let Ok(Admission::Permitted(permit)) = admission {
             self.sleep_until(permit.0 - micros(CLAIM_MARGIN)).await;
         }
@@ -108,13 +108,13 @@ impl RateLimiter {
 
     async fn next_permit(
         &self,
-        lane: &Lane,
+        queue: &PermitQueue,
         phone_number_id: &str,
         priority: Priority,
         give_up: i64,
     ) -> Result<Admission, StoreError> {
         let step = micros(self.interval);
-        let mut permits = lane.permits.lock().await;
+        let mut permits = queue.permits.lock().await;
         loop {
             let now = self.system.now().microseconds();
             while permits.unused.pop_front_if(|permit| permit.0 <= now).is_some() {}
@@ -131,7 +131,7 @@ impl RateLimiter {
                 self.sleep_until(ask_at).await;
                 continue;
             }
-            let count = batch(lane.waiting.load(Ordering::Relaxed), first - now, step, priority);
+            let count = batch(queue.waiting.load(Ordering::Relaxed), first - now, step, priority);
             let end = first + count * step;
             permits.free_at = match self.store.outbox().reserve_sends(phone_number_id, first, end).await? {
                 None => {
@@ -149,9 +149,9 @@ impl RateLimiter {
         !permit.is_missed(self.system.now().microseconds())
     }
 
-    fn lane(&self, phone_number_id: &str, priority: Priority) -> Arc<Lane> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.entry((phone_number_id.to_owned(), priority)).or_default().clone()
+    fn queue(&self, phone_number_id: &str, priority: Priority) -> Arc<PermitQueue> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.entry((phone_number_id.to_owned(), priority)).or_default().clone()
     }
 
     async fn sleep_until(&self, time: i64) {

@@ -95,11 +95,11 @@ fn accepted_at(accepted: &Value) -> jiff::Timestamp {
     accepted["acceptedAt"].as_str().unwrap().parse().unwrap()
 }
 
-/// `QASID_LANES_MESSAGES` sets the number of bulk messages, at 80 per second. Use it with a release build on an idle
+/// `QASID_PRIORITIES_MESSAGES` sets the number of bulk messages, at 80 per second. Use it with a release build on an idle
 /// machine and `--nocapture`, which shows the latencies and the rate.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replies_overtake_a_campaign() {
-    let requested = std::env::var("QASID_LANES_MESSAGES").ok().map(|number| number.parse().unwrap());
+    let requested = std::env::var("QASID_PRIORITIES_MESSAGES").ok().map(|number| number.parse().unwrap());
     let (rate, messages) = requested.map_or((20, 400), |messages| (80, messages));
     let replies = (messages / 20).min(100);
     let campaign = Campaign::start(rate, messages).await;
