@@ -48,7 +48,7 @@ use crate::domain::{system::System, time::Timestamp};
 
 pub use api_key::KeyPage;
 pub use delivery::{Change, Claim, Lease};
-pub use due::{DueItems, DueMessage};
+pub use due::{DueItems, DueMessage, Resumption};
 pub use early_update::{EarlyAction, EarlyUpdate};
 pub use event::{EventOwner, StoredEvent};
 pub use inbound::ReceiveOutcome;

@@ -27,7 +27,13 @@ use futures_util::{StreamExt, stream};
 pub use self::due_poller::DuePoller;
 use self::{message::Progress, rate_limiter::RateLimiter, sessions::Sessions};
 use crate::{
-    domain::{delivery::OutboxMessage, message::Priority, message_key::MessageKey, system::System, time::Timestamp},
+    domain::{
+        delivery::OutboxMessage,
+        message::{Channel, Priority},
+        message_key::MessageKey,
+        system::System,
+        time::Timestamp,
+    },
     services::{
         credentials::{Credentials, CredentialsError},
         self_invoker::SelfInvoker,
@@ -45,7 +51,7 @@ const SHUTDOWN_MARGIN: Duration = Duration::from_secs(20);
 const MAX_WAIT: Duration = Duration::from_secs(4);
 
 /// The maximum number of chats to process concurrently.
-const MAX_CONCURRENT_CHATS: usize = 64;
+const MAX_CONCURRENT_CHATS: usize = 100;
 
 /// A [`DuePoller`] waits for messages that are due within this time. The schedule finds later ones.
 const DUE_SOON: Duration = Duration::from_secs(15);
@@ -111,7 +117,10 @@ impl PendingMessage {
     fn is_left_to_poller(&self, now: Timestamp) -> bool {
         match self {
             Self::Read(found) => {
-                found.message.priority == Priority::Bulk && found.due_at.is_some_and(|due_at| due_at <= now)
+                let OutboxMessage { message, due_at, .. } = &**found;
+                message.channel == Channel::CloudApi
+                    && message.priority == Priority::Bulk
+                    && due_at.is_some_and(|due_at| due_at <= now)
             }
             Self::At(_) => false,
         }

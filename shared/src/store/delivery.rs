@@ -166,7 +166,7 @@ impl Outbox<'_> {
         self.0.update_if("changing a message's status", update).await
     }
 
-    /// Makes a pending bulk message a normal one that is due.
+    /// Makes a pending bulk message a normal one.
     pub async fn promote(self, message: &Message) -> Result<(), StoreError> {
         let due_key = due_key(Priority::Normal, message.session_id, message.chat_id, self.0.inbox_shards);
         let update = UpdateBuilder::new(&Key::message(&message.key()))

@@ -1,6 +1,6 @@
 //! Due items, the leader lease of the `DuePoller`, and the rate limit of each number.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::{
     Outbox, StoreError,
     item::{Item, string},
-    keys::{Key, due_keys, due_priority},
+    keys::{Key, due_key, due_keys, due_priority},
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
     id::{ChatId, SessionId},
-    message::{MessageStatus, Priority},
+    message::{Message, MessageStatus, Priority},
     message_key::MessageKey,
     time::Timestamp,
 };
@@ -30,6 +30,12 @@ const CHAT_LIMIT: usize = 45;
 /// Concurrent requests for partitions of the index.
 const DUE_REQUESTS: usize = 16;
 
+/// The number of messages of a resumed session to make due before the next look.
+const RESUME_LIMIT: usize = 2_000;
+
+/// How long after a resumption to look for further messages of the session: longer than a send takes.
+const RESUME_AGAIN_AFTER: Duration = Duration::from_secs(12);
+
 /// An outbound message in the `due` index.
 #[derive(Clone, Copy, Debug)]
 pub struct DueMessage {
@@ -41,13 +47,22 @@ pub struct DueMessage {
     pub due_at: Timestamp,
 }
 
+/// A request to make all pending messages of a session due.
+#[derive(Clone, Copy, Debug)]
+pub struct Resumption {
+    /// The session.
+    pub session_id: SessionId,
+    /// When the request became due.
+    pub due_at: Timestamp,
+}
+
 /// The due items of the `due` index, the first due one first.
 #[derive(Debug, Default)]
 pub struct DueItems {
     /// Outbound messages.
     pub messages: Vec<DueMessage>,
-    /// Sessions whose pending messages are to be made due.
-    pub resumptions: Vec<SessionId>,
+    /// Resumed sessions.
+    pub resumptions: Vec<Resumption>,
     /// Early updates to recheck.
     pub early_updates: Vec<Key>,
     /// Whether more messages or resumptions are due soon.
@@ -57,7 +72,7 @@ pub struct DueItems {
 /// An entry of the index.
 enum Due {
     Message(DueMessage),
-    Resume(SessionId),
+    Resume(Resumption),
     EarlyUpdate(Key),
 }
 
@@ -69,7 +84,7 @@ impl DueItems {
 }
 
 impl Outbox<'_> {
-    /// Reads the entries that are due until `soon`, at least `limit` of each partition if it has so many, and up to
+    /// Reads the entries that are due until `soon`, at least `limit` messages of each partition if it has so many, and up to
     /// [`CHAT_LIMIT`] messages of each chat. Takes one request while the index fits into a page.
     pub async fn due_items(self, now: Timestamp, soon: Timestamp, limit: usize) -> Result<DueItems, StoreError> {
         let scan = self.0.client.scan().table_name(&self.0.table).index_name("due").limit(PAGE);
@@ -91,7 +106,7 @@ impl Outbox<'_> {
                 Due::EarlyUpdate(key) => items.early_updates.extend((due_at <= now).then_some(key)),
                 _ if due_at > now => items.has_more_soon = true,
                 Due::Message(message) => items.messages.push(message),
-                Due::Resume(session_id) => items.resumptions.push(session_id),
+                Due::Resume(resumption) => items.resumptions.push(resumption),
             }
         }
         Ok(items)
@@ -100,6 +115,7 @@ impl Outbox<'_> {
     async fn due_part(self, key: String, soon: Timestamp, limit: usize) -> Result<Vec<(Timestamp, Due)>, StoreError> {
         let mut entries = Vec::new();
         let mut chats: HashMap<ChatId, usize> = HashMap::new();
+        let mut messages = 0;
         let mut start = None;
         for _ in 0..MAX_PAGES {
             let output = self
@@ -123,39 +139,61 @@ impl Outbox<'_> {
                     if *count > CHAT_LIMIT {
                         continue;
                     }
+                    messages += 1;
                 }
                 entries.push(entry);
             }
             start = output.last_evaluated_key;
-            if start.is_none() || entries.len() >= limit {
+            if start.is_none() || messages >= limit {
                 break;
             }
         }
         Ok(entries)
     }
 
-    /// Makes every pending message of a session due, and deletes the request to do so.
-    pub async fn resume_session(self, session_id: SessionId) -> Result<(), StoreError> {
-        self.make_messages_due("session_id = :id", session_id.to_string()).await?;
-        self.0
-            .client
-            .delete_item()
-            .table_name(&self.0.table)
-            .set_key(Some(Key::resume(session_id).attributes()))
-            .send()
-            .await
-            .map(drop)
-            .map_err(StoreError::request("deleting a resume request"))
+    /// Makes pending messages of a session due: up to [`RESUME_LIMIT`] at once. The request to do so stays due until there
+    /// are no more. It is repeated once, because the index may not yet show a message that was deferred just before, and
+    /// a send that began before can return its message to `pending` afterwards.
+    pub async fn resume_session(self, resumption: &Resumption) -> Result<(), StoreError> {
+        let filter = ("session_id = :id", resumption.session_id.to_string());
+        let update = |key: &Key| make_due(key, self.0.system.now()).remove(["not_before"]);
+        if self.make_messages_due(due_keys().collect(), filter, RESUME_LIMIT, update).await? >= RESUME_LIMIT {
+            return Ok(());
+        }
+        let key = Key::resume(resumption.session_id);
+        let repeat = UpdateBuilder::new(&key)
+            .set("due_at", self.0.system.now().after(RESUME_AGAIN_AFTER))
+            .set("is_repeated", true)
+            .condition(("due_at = ?", resumption.due_at))
+            .condition("attribute_not_exists(is_repeated)");
+        if self.0.update_if("repeating a resumption", repeat).await? {
+            return Ok(());
+        }
+        // Unless the session was resumed again meanwhile.
+        let done = self.0.delete_action(&key, ("due_at = ?", resumption.due_at));
+        self.0.transact("deleting a resume request", vec![done]).await.map(drop)
     }
 
-    /// Makes every pending message of a chat due.
-    pub async fn make_chat_due(self, chat_id: ChatId) -> Result<(), StoreError> {
-        self.make_messages_due("pk = :id", Key::chat(chat_id).pk).await
+    /// Makes the pending messages of a message's chat due that have not been tried yet.
+    pub async fn make_chat_due(self, message: &Message) -> Result<(), StoreError> {
+        let Message { session_id, chat_id, .. } = *message;
+        let keys = Priority::ALL.map(|priority| due_key(priority, session_id, chat_id, self.0.inbox_shards));
+        let update = |key: &Key| make_due(key, self.0.system.now()).condition("attribute_not_exists(not_before)");
+        let filter = ("pk = :id", Key::chat(chat_id).pk);
+        self.make_messages_due(keys.to_vec(), filter, usize::MAX, update).await.map(drop)
     }
 
-    async fn make_messages_due(self, filter: &str, id: String) -> Result<(), StoreError> {
+    /// Updates messages that are due later, up to about `limit`. Returns how many there were.
+    async fn make_messages_due(
+        self,
+        due_keys: Vec<String>,
+        (filter, id): (&str, String),
+        limit: usize,
+        update: impl Fn(&Key) -> UpdateBuilder,
+    ) -> Result<usize, StoreError> {
         let now = self.0.system.now();
-        for key in due_keys() {
+        let mut count = 0;
+        for due_key in due_keys {
             let query = self
                 .0
                 .client
@@ -164,25 +202,26 @@ impl Outbox<'_> {
                 .index_name("due")
                 .key_condition_expression("due_key = :key AND due_at > :now")
                 .filter_expression(filter)
-                .expression_attribute_values(":key", string(&key))
+                .expression_attribute_values(":key", string(due_key))
                 .expression_attribute_values(":now", string(now.to_string()))
                 .expression_attribute_values(":id", string(&id));
             let mut pages = query.into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(StoreError::request("reading pending messages"))?;
                 let keys: Vec<Key> = page.items().iter().filter_map(Key::from_item).collect();
-                stream::iter(keys).map(Ok).try_for_each_concurrent(DUE_REQUESTS, |key| self.make_due(key, now)).await?;
+                count += keys.len();
+                stream::iter(keys.iter().map(&update))
+                    .map(Ok)
+                    .try_for_each_concurrent(DUE_REQUESTS, |update| async move {
+                        self.0.update_if("making a message due", update).await.map(drop)
+                    })
+                    .await?;
+                if count >= limit {
+                    return Ok(count);
+                }
             }
         }
-        Ok(())
-    }
-
-    async fn make_due(self, key: Key, now: Timestamp) -> Result<(), StoreError> {
-        let update = UpdateBuilder::new(&key)
-            .set("due_at", now)
-            .remove(["not_before"])
-            .condition(("#status = ?", MessageStatus::Pending));
-        self.0.update_if("making a message due", update).await.map(drop)
+        Ok(count)
     }
 
     /// Acquires or renews the leader lease of the `DuePoller`. Returns `false` if another process holds it.
@@ -210,6 +249,11 @@ impl Outbox<'_> {
     }
 }
 
+/// Returns the update that makes a pending message due.
+fn make_due(key: &Key, now: Timestamp) -> UpdateBuilder {
+    UpdateBuilder::new(key).set("due_at", now).condition(("#status = ?", MessageStatus::Pending))
+}
+
 fn next_send_at(item: &Item) -> Option<i64> {
     item.get("next_send_at")?.as_n().ok()?.parse().ok()
 }
@@ -223,7 +267,7 @@ fn entry(item: &Item) -> Option<(Timestamp, Due)> {
     let due_at = text("due_at")?.parse().ok()?;
     let (pk, sk) = (text("pk")?, text("sk")?);
     let due = match pk.split_once('#')?.0 {
-        "RESUME" => Due::Resume(pk.strip_prefix("RESUME#")?.parse().ok()?),
+        "RESUME" => Due::Resume(Resumption { session_id: pk.strip_prefix("RESUME#")?.parse().ok()?, due_at }),
         "WAMID" => Due::EarlyUpdate(Key { pk: pk.clone(), sk: sk.clone() }),
         _ => {
             let key = Key { pk: pk.clone(), sk: sk.clone() }.message_key()?;

@@ -46,7 +46,11 @@ impl MessageMetadata {
     pub(super) fn read(item: Item) -> Result<Self, StoreError> {
         let statuses: StatusTimes = message_item::read(item.clone())?;
         // A message that WhatsApp accepts is `sent` from then on. A status stores a time only if it changes that.
-        let sent_at = statuses.sent_at.or(statuses.accepted_at);
+        // Later statuses have WhatsApp's clock, in whole seconds, so they can be earlier than `accepted_at`.
+        let later = [statuses.delivered_at, statuses.read_at, statuses.played_at, statuses.failed_at];
+        let earliest = later.into_iter().flatten().min();
+        let accepted_at = statuses.accepted_at.map(|at| earliest.map_or(at, |earliest| at.min(earliest)));
+        let sent_at = statuses.sent_at.or(accepted_at);
         Ok(Self { statuses: StatusTimes { sent_at, ..statuses }, ..message_item::read(item)? })
     }
 }

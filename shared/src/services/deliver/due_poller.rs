@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream};
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use super::{DUE_SOON, DeliveryError, Dispatcher, PendingMessage};
 use crate::{
     domain::{id::ChatId, message::Priority, time::Timestamp},
-    store::DueMessage,
+    store::{DueMessage, keys::Key},
     telemetry::{self, Metric},
 };
 
@@ -28,6 +29,10 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often to look for due items.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The maximum number of early updates to recheck between two looks, and how many of them concurrently.
+const RECHECK_LIMIT: usize = 500;
+const RECHECK_REQUESTS: usize = 16;
 
 /// Delivers due messages while it holds the leader lease, for as long as more are due soon.
 #[derive(Clone, Debug)]
@@ -112,13 +117,11 @@ impl DuePoller {
         loop {
             let now = system.now();
             let items = store.outbox().due_items(now, now.after(DUE_SOON), limit).await?;
-            for key in &items.early_updates {
-                match store.messages().recheck_early_update(key).await {
-                    Ok(applied) => self.dispatcher.count_undelivered(applied),
-                    Err(error) => tracing::error!(error = telemetry::chain(&error), "early update recheck failed"),
-                }
+            if now >= end {
+                return Ok(());
             }
-            if now >= end || (items.is_empty() && jobs.chats.is_empty()) {
+            if items.is_empty() && jobs.chats.is_empty() {
+                self.recheck(items.early_updates).await;
                 return Ok(());
             }
             if renewed_at.is_none_or(|renewed_at| now.since(renewed_at) >= HEARTBEAT_INTERVAL) {
@@ -128,16 +131,30 @@ impl DuePoller {
                 }
                 renewed_at = Some(now);
             }
-            for session_id in items.resumptions {
+            self.start_jobs(&items.messages, now.after(DUE_SOON).min(end), jobs);
+            for resumption in &items.resumptions {
                 // After a failure, the resumption stays due.
-                if let Err(error) = store.outbox().resume_session(session_id).await {
+                if let Err(error) = store.outbox().resume_session(resumption).await {
+                    let session_id = resumption.session_id;
                     tracing::error!(%session_id, error = telemetry::chain(&error), "session resume failed");
                 }
             }
-            self.start_jobs(&items.messages, now.after(DUE_SOON).min(end), jobs);
+            self.recheck(items.early_updates).await;
             tokio::time::sleep(POLL_INTERVAL).await;
             jobs.remove_ended();
         }
+    }
+
+    /// Applies early updates whose message is found by now. Those that fail, or exceed the limit, stay due.
+    async fn recheck(&self, early_updates: Vec<Key>) {
+        stream::iter(early_updates.into_iter().take(RECHECK_LIMIT))
+            .for_each_concurrent(RECHECK_REQUESTS, |key| async move {
+                match self.dispatcher.store.messages().recheck_early_update(&key).await {
+                    Ok(applied) => self.dispatcher.count_undelivered(applied),
+                    Err(error) => tracing::error!(error = telemetry::chain(&error), "early update recheck failed"),
+                }
+            })
+            .await;
     }
 
     /// Starts a job for each chat that has due messages.

@@ -28,18 +28,45 @@ pub(super) enum Progress {
     Deferred,
 }
 
+/// The result of [`Dispatcher::advance`].
+enum Step {
+    /// There is nothing more to do now.
+    Done(Progress),
+    /// The previous message of the chat has become a normal one, and is delivered first.
+    Promoted(Box<OutboxMessage>),
+}
+
 impl Dispatcher {
-    /// Takes the steps of a message, and waits until `give_up` for what delays it. Then defers it. The stream also
-    /// contains unknown messages that a status settled: the later messages of their chats no longer have to wait.
+    /// Delivers a message, after the bulk messages before it that become normal ones. Waits until `give_up` for what
+    /// delays them, and then defers them.
     pub(super) async fn deliver_message(
         &self,
         pending: PendingMessage,
-        give_up: Timestamp,
+        mut give_up: Timestamp,
     ) -> Result<Progress, DeliveryError> {
+        let mut rest = vec![pending];
+        let mut progress = Progress::Finished;
+        while let Some(pending) = rest.pop() {
+            let key = pending.key();
+            match self.advance(pending, give_up).await? {
+                Step::Done(done) => progress = done,
+                Step::Promoted(previous) => rest.extend([PendingMessage::At(key), PendingMessage::Read(previous)]),
+            }
+            if progress == Progress::Deferred {
+                // The following messages wait for this one, so they are deferred too.
+                give_up = give_up.min(self.system.now());
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Takes the steps of a message. The stream also contains unknown messages that a status settled: the later messages
+    /// of their chats no longer have to wait.
+    async fn advance(&self, pending: PendingMessage, give_up: Timestamp) -> Result<Step, DeliveryError> {
         let key = pending.key();
         let mut found = match pending {
             PendingMessage::Read(found) if found.message.status.is_final() => {
-                self.store.outbox().make_chat_due(key.chat_id).await?;
+                self.store.outbox().make_chat_due(&found.message).await?;
                 self.record_due(self.system.now());
                 None
             }
@@ -56,24 +83,25 @@ impl Dispatcher {
                 Action::Send { pair_tat } => {
                     let number = &message.message.phone_number_id;
                     match self.rate_limiter.permit(number, message.message.priority, give_up).await? {
-                        Admission::Permitted(permit) => return self.send(&message, permit, pair_tat, policy).await,
+                        Admission::Permitted(permit) => {
+                            return self.send(&message, permit, pair_tat, policy).await.map(Step::Done);
+                        }
                         Admission::RetryAt(retry_at) => capacity = retry_at,
                     }
                     found = Some(message);
                     continue;
                 }
-                Action::PromotePrevious => {
-                    if let Some(mut previous) = previous {
+                Action::PromotePrevious => match previous {
+                    Some(mut previous) if now <= give_up => {
                         self.store.outbox().promote(&previous.message).await?;
                         previous.message.priority = message.message.priority;
-                        Box::pin(self.deliver_message(PendingMessage::Read(previous), give_up)).await?;
+                        return Ok(Step::Promoted(previous));
                     }
-                    found = Some(message);
-                    continue;
-                }
-                Action::Expire => return self.expire(&message).await,
-                Action::Interrupt => return self.interrupt(&message, policy).await,
-                Action::GiveUp => return self.give_up(&message).await,
+                    _ => now.after(PREVIOUS_INTERVAL),
+                },
+                Action::Expire => return self.expire(&message).await.map(Step::Done),
+                Action::Interrupt => return self.interrupt(&message, policy).await.map(Step::Done),
+                Action::GiveUp => return self.give_up(&message).await.map(Step::Done),
                 Action::Resend => {
                     self.resend(&message).await?;
                     now
@@ -82,12 +110,12 @@ impl Dispatcher {
                 Action::WaitForPrevious(until) => until.max(now.after(PREVIOUS_INTERVAL)),
             };
             if retry_at > give_up {
-                return Ok(self.defer(&message, retry_at, policy).await?);
+                return Ok(Step::Done(self.defer(&message, retry_at, policy).await?));
             }
             self.sleep_until(retry_at).await;
             found = self.store.outbox().get(&key).await?;
         }
-        Ok(Progress::Finished)
+        Ok(Step::Done(Progress::Finished))
     }
 
     /// Reads the chat's previous outbound message, if a decision depends on it.
