@@ -282,3 +282,44 @@ async fn waiting_messages_are_sent_after_their_predecessor() {
     app.run_delivery_schedule().await;
     assert_eq!(app.accepted_texts(4).await, ["1", "2", "3", "4"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bulk_message_that_waits_for_its_permit_still_expires() {
+    let app = TestApp::start_with(&[("MessagesPerSecond", "2")]).await;
+    let session_id = app.connect("ada").await;
+    let until = (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(6)).to_string();
+    for number in 0..24 {
+        let body = json!({"sessionId": session_id, "to": format!("+20100{number:07}"), "message": "offer"});
+        let body = merge(body, &json!({"priority": "bulk", "validUntil": until}));
+        assert_eq!(app.post("/api/messages/send", &body).await.status, 200);
+    }
+    let items = async || app.items("message").await;
+    let is_unfinished = |item: &Value| ["pending", "sending"].contains(&item["status"].as_str().unwrap());
+    app.wait_until("all are finished", async || !items().await.iter().any(is_unfinished)).await;
+    assert!(items().await.iter().any(|item| item["status"] == "failed"), "at 2 per second, some expire");
+    for accepted in app.accepted().await {
+        // A post that has begun is not interrupted.
+        let at: jiff::Timestamp = accepted["acceptedAt"].as_str().unwrap().parse().unwrap();
+        assert!(at < until.parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_secs(1), "{accepted}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn normal_message_brings_a_long_chain_of_bulk_messages_along() {
+    let (app, session_id) = TestApp::connected().await;
+    app.set_faults(&json!({"sends": {"errorCode": 190, "times": 1}})).await;
+    app.send(&session_id, "+201009876543", "pauses").await;
+    app.wait_until("the session is paused", async || app.items("session").await[0].get("paused_reason").is_some())
+        .await;
+    let bulk =
+        |text: &str| json!({"sessionId": session_id, "to": "+201001234567", "message": text, "priority": "bulk"});
+    for number in 0..44 {
+        assert_eq!(app.post("/api/messages/send", &bulk(&number.to_string())).await.status, 200);
+    }
+    app.post("/api/session/resume", &json!({"sessionId": session_id})).await;
+    app.send(&session_id, "+201001234567", "44").await;
+    let mut texts = app.accepted_texts(46).await;
+    texts.retain(|text| text != "pauses");
+    assert_eq!(texts, (0..45).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert!(!app.has_logged(&["overflowed"]), "{:?}", app.log_lines());
+}

@@ -32,13 +32,13 @@ pub(super) enum Progress {
 enum Step {
     /// There is nothing more to do now.
     Done(Progress),
-    /// The previous message of the chat has become a normal one, and is delivered first.
-    Promoted(Box<OutboxMessage>),
+    /// The previous message of the chat has to be delivered first.
+    DeliverFirst(PendingMessage),
 }
 
 impl Dispatcher {
-    /// Delivers a message, after the bulk messages before it that become normal ones. Waits until `give_up` for what
-    /// delays them, and then defers them.
+    /// Delivers a message, after those before it in its chat that are pending. Waits until `give_up` for what delays them,
+    /// and then defers them.
     pub(super) async fn deliver_message(
         &self,
         pending: PendingMessage,
@@ -50,7 +50,7 @@ impl Dispatcher {
             let key = pending.key();
             match self.advance(pending, give_up).await? {
                 Step::Done(done) => progress = done,
-                Step::Promoted(previous) => rest.extend([PendingMessage::At(key), PendingMessage::Read(previous)]),
+                Step::DeliverFirst(previous) => rest.extend([PendingMessage::At(key), previous]),
             }
             if progress == Progress::Deferred {
                 // The following messages wait for this one, so they are deferred too.
@@ -80,11 +80,17 @@ impl Dispatcher {
             let (now, policy) = (self.system.now(), session.unknown_policy);
             let retry_at = match decide(&message, session, previous.as_deref(), capacity, now) {
                 Action::Finished => break,
-                Action::Send { pair_tat } => {
+                Action::Send { .. } => {
                     let number = &message.message.phone_number_id;
                     match self.rate_limiter.permit(number, message.message.priority, give_up).await? {
+                        // The message may have waited for the permit for seconds.
                         Admission::Permitted(permit) => {
-                            return self.send(&message, permit, pair_tat, policy).await.map(Step::Done);
+                            let session = self.sessions.get(message.message.session_id).await?;
+                            let now = self.system.now();
+                            if let Action::Send { pair_tat } = decide(&message, session, previous.as_deref(), now, now)
+                            {
+                                return self.send(&message, permit, pair_tat, policy).await.map(Step::Done);
+                            }
                         }
                         Admission::RetryAt(retry_at) => capacity = retry_at,
                     }
@@ -95,7 +101,7 @@ impl Dispatcher {
                     Some(mut previous) if now <= give_up => {
                         self.store.outbox().promote(&previous.message).await?;
                         previous.message.priority = message.message.priority;
-                        return Ok(Step::Promoted(previous));
+                        return Ok(Step::DeliverFirst(PendingMessage::Read(previous)));
                     }
                     _ => now.after(PREVIOUS_INTERVAL),
                 },
@@ -107,7 +113,14 @@ impl Dispatcher {
                     now
                 }
                 Action::Wait(until) => until,
-                Action::WaitForPrevious(until) => until.max(now.after(PREVIOUS_INTERVAL)),
+                Action::WaitForPrevious(until) => match previous {
+                    // No other process may be waiting for its time.
+                    Some(previous) if until <= give_up && previous.message.status == MessageStatus::Pending => {
+                        self.sleep_until(until).await;
+                        return Ok(Step::DeliverFirst(PendingMessage::At(previous.message.key())));
+                    }
+                    _ => until.max(now.after(PREVIOUS_INTERVAL)),
+                },
             };
             if retry_at > give_up {
                 return Ok(Step::Done(self.defer(&message, retry_at, policy).await?));

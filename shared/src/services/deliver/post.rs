@@ -50,7 +50,8 @@ impl Dispatcher {
         let lease = Lease { id: self.system.random_uuid(), now, until, pair_tat };
         let claimed = match self.store.outbox().claim(&found.message.key(), &lease).await? {
             Claim::Claimed(claimed) => claimed,
-            Claim::Taken => return Ok(Progress::Deferred),
+            // The next message finds out whether it has to wait.
+            Claim::Taken => return Ok(Progress::Finished),
             Claim::Missing => {
                 tracing::warn!(message_id = %found.message.id, "outbox message not found");
                 return Ok(Progress::Finished);
