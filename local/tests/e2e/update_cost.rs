@@ -141,7 +141,7 @@ fn usage(read_units: f64, write_units: f64, operations: &[(&str, u64)]) -> Usage
 async fn every_message_is_found_by_id_and_by_wamid_with_one_request() {
     let fixture = Fixture::start().await;
     let messages = fixture.store.messages();
-    receive(&fixture.store, fixture.session_id, "w.1", &[fixture.contact.clone()], Timestamp::MIN).await;
+    receive(&fixture.store, fixture.session_id, "w.1", std::slice::from_ref(&fixture.contact), Timestamp::MIN).await;
     let wamid = format!("{}w.1", fixture.session_id);
     let inbound = messages.find_by_wamid(NUMBER, &wamid).await.unwrap().unwrap();
     assert_eq!(inbound.message_id, MessageId::for_inbound(NUMBER, &wamid));
@@ -255,7 +255,7 @@ async fn status_of_an_erased_message_is_not_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn action_on_an_unknown_message_costs_five_requests() {
     let fixture = Fixture::start().await;
-    receive(&fixture.store, fixture.session_id, "w.1", &[fixture.contact.clone()], Timestamp::MIN).await;
+    receive(&fixture.store, fixture.session_id, "w.1", std::slice::from_ref(&fixture.contact), Timestamp::MIN).await;
     let action = MessageAction {
         target: WAMID.to_owned(),
         wamid: "w.2".to_owned(),
