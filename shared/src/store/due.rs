@@ -85,7 +85,7 @@ impl DueItems {
 
 impl Outbox<'_> {
     /// Reads the entries that are due until `soon`, at least `limit` messages of each partition if it has so many, and up to
-    /// [`CHAT_LIMIT`] messages of each chat. Takes one request while the index fits into a page.
+    /// 45 messages of each chat. Takes one request while the index fits into a page.
     pub async fn due_items(self, now: Timestamp, soon: Timestamp, limit: usize) -> Result<DueItems, StoreError> {
         let scan = self.0.client.scan().table_name(&self.0.table).index_name("due").limit(PAGE);
         let output = scan.send().await.map_err(StoreError::request("scanning for due items"))?;
@@ -151,7 +151,7 @@ impl Outbox<'_> {
         Ok(entries)
     }
 
-    /// Makes pending messages of a session due: up to [`RESUME_LIMIT`] at once. The request to do so stays due until there
+    /// Makes pending messages of a session due: up to 2,000 at once. The request to do so stays due until there
     /// are no more. It is repeated once, because the index may not yet show a message that was deferred just before, and
     /// a send that began before can return its message to `pending` afterwards.
     pub async fn resume_session(self, resumption: &Resumption) -> Result<(), StoreError> {

@@ -13,7 +13,7 @@ use crate::{
 
 const NUMBER: &str = "106540352242922";
 const WAMID: &str = "wamid.HBgMMjAxMDAxMjM0NTY3FQIAEhgUM0E4NTlFQzBFMzY4NTZCRkM3MTkA";
-const ENGLISH: &str = "Hello, is my order 12345 on its way? I have been waiting since Monday, and the courier could not \
+const ENGLISH: &str = "Hello, is my order 12345 on its way? I have been waiting since Monday, and the driver could not \
     say when it arrives. Please check whether the second item is still in your warehouse, because it was missing from \
     the last delivery. If it is easier for you, I can pick both up at the store near the station. My address has not \
     changed since the previous order, only the phone number is new: please call me on it before you send the driver. I \
