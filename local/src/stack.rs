@@ -132,6 +132,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         ("PhoneNumberId".to_owned(), PHONE_NUMBER_ID.to_owned()),
         ("DisplayPhoneNumber".to_owned(), DISPLAY_PHONE_NUMBER.to_owned()),
         ("GraphApiBaseUrl".to_owned(), whatsapp_url.clone()),
+        ("LocalWebhooks".to_owned(), "Yes".to_owned()),
         ("NumbersKey".to_owned(), "Yes".to_owned()),
     ]);
     given.extend(parameters);
