@@ -67,6 +67,10 @@ uuid_ids! {
     KeyId,
     /// The ID of an auto-reply rule.
     RuleId,
+    /// The ID of a change in a session's change log. Receivers deduplicate by it.
+    ChangeId,
+    /// The ID of an endpoint that receives outgoing webhooks.
+    WebhookId,
 }
 
 impl SessionId {
@@ -151,6 +155,30 @@ impl KeyId {
 
 impl RuleId {
     /// Creates the ID of a rule from a UUID of version 7, so that the IDs of a session's rules sort by age.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl ChangeId {
+    /// Derives the ID of a change that a message has once, such as `message.delivered`.
+    pub fn for_message(message_id: MessageId, kind: &str) -> Self {
+        Self(derive(&NAMESPACE, &["change", &message_id.to_string(), kind]))
+    }
+
+    /// Derives the ID of a change of `kind` from the ID of the stream event that reports it.
+    pub fn for_stream_event(event_id: &str, kind: &str) -> Self {
+        Self(derive(&NAMESPACE, &["change", "stream", event_id, kind]))
+    }
+
+    /// Creates the ID of a change that isn't in the log, such as `webhook.test`, from a random UUID.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl WebhookId {
+    /// Creates the ID of a webhook from a UUID of version 7, so that the IDs of a session's webhooks sort by age.
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }

@@ -9,7 +9,7 @@ use crate::domain::{
     chat::ChatStatus,
     cursor::Position,
     erasure::Target,
-    id::{ChatId, KeyId, MessageId, RuleId, SessionId, content_id},
+    id::{ChatId, KeyId, MessageId, RuleId, SessionId, WebhookId, content_id},
     identity::Identity,
     inbox,
     message::{Priority, Receipt},
@@ -32,6 +32,9 @@ const SAVED_NAME: &str = "NAME#";
 
 /// Prefix of the partition keys of items under a wamid. The number and the wamid follow.
 const WAMID: &str = "WAMID#";
+
+/// Prefix of the sort keys of webhooks. The ID follows.
+const WEBHOOK: &str = "WEBHOOK#";
 
 /// Sort key of early echoes.
 const EARLY_ECHO: &str = "ECHO";
@@ -214,6 +217,48 @@ impl Key {
         Self::new(format!("EVENT#{id}"), "EVENT")
     }
 
+    /// A change in a session's log.
+    pub(crate) fn change(session_id: SessionId, sequence: u64) -> Self {
+        Self::new(changes_pk(session_id, sequence), change_sk(sequence))
+    }
+
+    /// The last number of a session's change log, and the number of the session's webhooks.
+    pub(crate) fn change_log(session_id: SessionId) -> Self {
+        Self::new(webhooks_pk(Some(session_id)), "SEQUENCE")
+    }
+
+    /// The number of webhooks for all sessions.
+    pub(crate) fn webhook_count() -> Self {
+        Self::new(webhooks_pk(None), "SEQUENCE")
+    }
+
+    /// A webhook of a session, or of all sessions. One query reads a session's webhooks and the end of its log.
+    pub(crate) fn webhook(session_id: Option<SessionId>, id: WebhookId) -> Self {
+        Self::new(webhooks_pk(session_id), format!("{WEBHOOK}{id}"))
+    }
+
+    /// The position of a webhook in the log of a session.
+    pub(crate) fn webhook_cursor(id: WebhookId, session_id: SessionId) -> Self {
+        Self::new(webhook_cursors_pk(id), format!("CURSOR#{session_id}"))
+    }
+
+    /// The position of a replay in the log of a session.
+    pub(crate) fn webhook_replay(id: WebhookId, session_id: SessionId, replay_id: uuid::Uuid) -> Self {
+        Self::new(webhook_cursors_pk(id), format!("REPLAY#{session_id}#{replay_id}"))
+    }
+
+    /// A failed delivery of a change to a webhook: in the chat's partition, so that its erasure includes it, otherwise
+    /// in the session's.
+    pub(crate) fn webhook_delivery(
+        session_id: SessionId,
+        chat_id: Option<ChatId>,
+        webhook_id: WebhookId,
+        sequence: u64,
+    ) -> Self {
+        let pk = chat_id.map_or_else(|| webhooks_pk(Some(session_id)), chat_pk);
+        Self::new(pk, format!("{}{}", webhook_deliveries_prefix(webhook_id), change_sk(sequence)))
+    }
+
     /// Returns the key of a message.
     pub fn message(key: &MessageKey) -> Self {
         Self::new(chat_pk(key.chat_id), key.sort_key())
@@ -330,6 +375,49 @@ pub(crate) fn wamid_pk(phone_number_id: &str, wamid: &str) -> String {
 /// Partition key of the pairing attempts of a session.
 pub(crate) fn pairing_pk(session_id: SessionId) -> String {
     format!("PAIRING#{session_id}")
+}
+
+/// Number of changes in a partition of a session's log.
+pub(crate) const CHANGES_PER_PARTITION: u64 = 1_000;
+
+/// Partition key of the part of a session's log that has this change.
+pub(crate) fn changes_pk(session_id: SessionId, sequence: u64) -> String {
+    format!("CHANGES#{session_id}#{}", sequence / CHANGES_PER_PARTITION)
+}
+
+/// Sort key of a change.
+pub(crate) fn change_sk(sequence: u64) -> String {
+    format!("{sequence:016}")
+}
+
+/// Partition key of the webhooks of a session with the end of its log, or of the webhooks for all sessions.
+pub(crate) fn webhooks_pk(session_id: Option<SessionId>) -> String {
+    session_id.map_or_else(|| "CHANGES#ALL".to_owned(), |id| format!("CHANGES#{id}"))
+}
+
+/// Partition key of the positions of a webhook.
+pub(crate) fn webhook_cursors_pk(id: WebhookId) -> String {
+    format!("WEBHOOK#{id}")
+}
+
+/// Prefix of the sort keys of a webhook's failed deliveries. The number of the change follows.
+pub(crate) fn webhook_deliveries_prefix(id: WebhookId) -> String {
+    format!("DELIVERY#{id}#")
+}
+
+/// Partition key of the `due` index for work of `notify`: sessions with undelivered changes, failed deliveries to retry,
+/// and positions of webhooks that pause.
+pub(crate) fn notify_key(session_id: SessionId) -> String {
+    notify_partition(session_id.shard(DUE_SHARDS))
+}
+
+/// Returns all partition keys of [`notify_key`].
+pub(crate) fn notify_keys() -> impl Iterator<Item = String> {
+    (0..DUE_SHARDS).map(notify_partition)
+}
+
+fn notify_partition(shard: u8) -> String {
+    format!("NOTIFY#{shard}")
 }
 
 fn chat_pk(id: ChatId) -> String {

@@ -1,0 +1,198 @@
+//! Endpoints that receive outgoing webhooks: what they subscribe to and in which format.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    change::ChangeType,
+    id::{SessionId, WebhookId},
+    time::Timestamp,
+};
+
+/// The maximum number of webhooks of a session, and of webhooks for all sessions.
+pub const MAX_WEBHOOKS: u64 = 10;
+
+/// The body of the requests to a receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// `{"type", "timestamp", "data"}` (Standard Webhooks, *Webhook payload*).
+    #[default]
+    Qasid,
+    /// The JSON that WhatsApp would send (Meta, *Webhooks reference*).
+    CloudApi,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 2] = [Self::Qasid, Self::CloudApi];
+
+    /// Returns the format's name in requests, responses, and the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Qasid => "qasid",
+            Self::CloudApi => "cloud_api",
+        }
+    }
+}
+
+/// What follows a failed delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Later changes are delivered while an earlier one is retried.
+    #[default]
+    None,
+    /// Later changes of the same chat wait for the failed one, for up to an hour.
+    Chat,
+}
+
+impl Order {
+    /// Every order.
+    pub const ALL: [Self; 2] = [Self::None, Self::Chat];
+
+    /// Returns the name in requests, responses, and the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Chat => "chat",
+        }
+    }
+}
+
+/// The types of changes that an endpoint subscribes to: a type, all types of a group such as `message.*`, or all types.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventPattern(String);
+
+impl EventPattern {
+    /// Returns the pattern of all types.
+    pub fn all() -> Self {
+        Self("*".to_owned())
+    }
+
+    /// Returns whether the pattern includes a type.
+    pub fn includes(&self, kind: ChangeType) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(prefix) => kind.as_str().starts_with(prefix),
+            None => kind.as_str() == self.0,
+        }
+    }
+}
+
+impl fmt::Display for EventPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is neither a type nor a group of types.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an event type")]
+pub struct NotAPattern;
+
+impl FromStr for EventPattern {
+    type Err = NotAPattern;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let group = text.strip_suffix('*').filter(|group| group.is_empty() || group.ends_with('.'));
+        let is_known = match group {
+            Some(group) => ChangeType::ALL.iter().any(|kind| kind.as_str().starts_with(group)),
+            None => text.parse::<ChangeType>().is_ok(),
+        };
+        is_known.then(|| Self(text.to_owned())).ok_or(NotAPattern)
+    }
+}
+
+/// A webhook as stored. Its secret isn't stored: it is derived from the deployment's signing key, the ID, and the version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookEndpoint {
+    /// The ID.
+    pub id: WebhookId,
+    /// The session. `None` for all sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
+    /// The URL. It can contain a secret, so it is never logged.
+    pub url: String,
+    /// The types to deliver.
+    pub events: Vec<EventPattern>,
+    /// The format of the body.
+    #[serde(default)]
+    pub format: Format,
+    /// What follows a failed delivery.
+    #[serde(default)]
+    pub order: Order,
+    /// Additional headers of the requests. They can contain secrets, so they are never logged.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// A text for its owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether changes are delivered.
+    pub enabled: bool,
+    /// Why Qasid disabled it. `None` if its owner did, and while it is enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_reason: Option<DisabledReason>,
+    /// The version of the secret. A rotation increments it.
+    pub secret_version: u32,
+    /// Until when the previous version signs as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_secret_until: Option<Timestamp>,
+    /// When it was created. Changes since then are delivered.
+    pub created_at: Timestamp,
+    /// When its settings were last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Why Qasid disabled a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledReason {
+    /// The receiver responded 410.
+    Gone,
+    /// No delivery succeeded for five days.
+    Failing,
+}
+
+impl WebhookEndpoint {
+    /// Returns whether the endpoint subscribes to a type.
+    pub fn subscribes_to(&self, kind: ChangeType) -> bool {
+        self.events.iter().any(|pattern| pattern.includes(kind))
+    }
+
+    /// Returns the versions of the secret that sign at `now`, the current one first.
+    pub fn signing_versions(&self, now: Timestamp) -> impl Iterator<Item = u32> + use<> {
+        let previous = self.previous_secret_until.filter(|until| now < *until).map(|_| self.secret_version - 1);
+        std::iter::once(self.secret_version).chain(previous)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_types_groups_or_all() {
+        for (pattern, kind, is_included) in [
+            ("*", ChangeType::SessionQr, true),
+            ("message.*", ChangeType::MessageReceived, true),
+            ("message.*", ChangeType::ChatCreated, false),
+            ("message.read", ChangeType::MessageRead, true),
+            ("message.read", ChangeType::MessageReaction, false),
+        ] {
+            assert_eq!(pattern.parse::<EventPattern>().unwrap().includes(kind), is_included, "{pattern} {kind}");
+        }
+        for other in ["", "message", "message.", "mess*", "message.r*", ".*", "**", "message.recieved", "Message.*"] {
+            assert_eq!(other.parse::<EventPattern>(), Err(NotAPattern), "{other}");
+        }
+    }
+
+    #[test]
+    fn every_type_reads_back_from_its_name() {
+        for kind in ChangeType::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+}
