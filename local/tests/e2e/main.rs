@@ -46,6 +46,7 @@ mod permissions;
 mod phone_numbers;
 mod priorities;
 mod rate_limit;
+mod receiver;
 mod sending;
 mod tenancy;
 mod test_app;

@@ -2,6 +2,7 @@
 
 mod api;
 mod table;
+mod webhooks;
 mod whatsapp;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -1,0 +1,49 @@
+//! The change log and outgoing webhooks.
+
+#![allow(dead_code, reason = "helpers of tests for single routes")]
+
+use serde_json::{Value, json};
+
+use super::{TIMEOUT, TestApp};
+
+impl TestApp {
+    /// Creates a webhook, and returns the response, which has the webhook and its `secret`.
+    pub async fn create_webhook(&self, body: &Value) -> Value {
+        let response = self.post("/api/webhooks", body).await;
+        assert_eq!(response.status, 200, "{}", response.json);
+        response.json
+    }
+
+    /// Returns a page of a session's changes after this position; without one, the current position.
+    pub async fn changes(&self, session_id: &str, after: impl Into<Option<u64>>) -> Value {
+        let after = after.into().map(|after| format!("&after={after}")).unwrap_or_default();
+        let response = self.get(&format!("/api/changes?sessionId={session_id}{after}")).await;
+        assert_eq!((response.status, &response.json["success"]), (200, &json!(true)), "{}", response.json);
+        response.json
+    }
+
+    /// Returns all changes of a session after this position.
+    pub async fn all_changes(&self, session_id: &str, after: u64) -> Vec<Value> {
+        let (mut all, mut next) = (Vec::new(), after);
+        loop {
+            let page = self.changes(session_id, next).await;
+            all.extend(page["changes"].as_array().expect("a list").clone());
+            next = page["next"].as_u64().expect("a position");
+            if page["more"] != true {
+                return all;
+            }
+        }
+    }
+
+    /// Waits for a change of a session that fulfills the condition, and returns the change.
+    pub async fn wait_for_change(&self, session_id: &str, expected: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let find = async || self.all_changes(session_id, 0).await.into_iter().find(&condition);
+        self.wait_for(TIMEOUT, expected, find).await
+    }
+
+    /// Kills the processes of a function like a crash, and returns their number.
+    pub async fn kill(&self, function: &str) -> u64 {
+        let response = self.simulator("POST", "/simulator/kill", &json!({"function": function})).await;
+        response["killed"].as_u64().expect("a number")
+    }
+}
