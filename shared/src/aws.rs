@@ -4,7 +4,7 @@
 //! It sends signed requests with the runtime that the SDK crates are built on, and uses the credentials, retries, and
 //! timeouts of the [`SdkConfig`].
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, iter};
 
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_runtime::{
@@ -29,6 +29,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 /// A failed call. The text contains the service's error code and message, but never the content of a response.
 pub type CallError = Box<dyn Error + Send + Sync>;
 
+/// Returns the code with which the service refused a call, such as `ParameterNotFound`. `None` if it didn't respond, or
+/// gave no code.
+pub fn error_code(error: &CallError) -> Option<&str> {
+    let first: &(dyn Error + 'static) = &**error;
+    let mut causes = iter::successors(Some(first), |&error| error.source());
+    causes.find_map(|error| error.downcast_ref::<ErrorMetadata>()?.code())
+}
+
 /// A service that [`ServiceClient`] can call.
 #[derive(Clone, Copy, Debug)]
 pub enum Service {
@@ -38,6 +46,8 @@ pub enum Service {
     Lambda,
     /// AWS Secrets Manager
     SecretsManager,
+    /// AWS Systems Manager
+    Ssm,
 }
 
 impl Service {
@@ -48,6 +58,7 @@ impl Service {
             Self::Kms => "KMS",
             Self::Lambda => "Lambda",
             Self::SecretsManager => "Secrets Manager",
+            Self::Ssm => "SSM",
         }
     }
 
@@ -58,6 +69,7 @@ impl Service {
             Self::Kms => "kms",
             Self::Lambda => "lambda",
             Self::SecretsManager => "secretsmanager",
+            Self::Ssm => "ssm",
         }
     }
 
@@ -232,4 +244,4 @@ fn error(header: Option<&str>, body: &[u8]) -> ErrorMetadata {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -16,13 +16,13 @@ use super::*;
 use crate::telemetry;
 
 /// A response: its status, error header, and body. `None` is a connection timeout.
-type Canned = Option<(u16, &'static str, &'static str)>;
+pub(crate) type Canned = Option<(u16, &'static str, &'static str)>;
 
 /// An HTTP connection that records requests and returns canned responses.
 #[derive(Clone, Debug)]
-struct Connection {
+pub(crate) struct Connection {
     responses: Arc<Mutex<VecDeque<Canned>>>,
-    requests: Arc<Mutex<Vec<HttpRequest>>>,
+    pub(crate) requests: Arc<Mutex<Vec<HttpRequest>>>,
 }
 
 impl HttpConnector for Connection {
@@ -39,7 +39,8 @@ impl HttpConnector for Connection {
     }
 }
 
-fn client(service: Service, responses: &[Canned]) -> (ServiceClient, Connection) {
+/// Returns a client of `service` that gets `responses`, and its connection.
+pub(crate) fn client(service: Service, responses: &[Canned]) -> (ServiceClient, Connection) {
     let connection =
         Connection { responses: Arc::new(Mutex::new(responses.iter().copied().collect())), requests: Arc::default() };
     let connector = connection.clone();
@@ -104,7 +105,17 @@ async fn refusal_is_not_retried_and_contains_its_code() {
         let text = telemetry::chain(&*error);
         assert!(text.contains("AccessDeniedException") && text.contains("not authorized"), "{text}");
         assert!(!text.contains("http://docs"), "{text}");
+        assert_eq!(error_code(&error), Some("AccessDeniedException"));
         assert_eq!(connection.requests.lock().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn error_without_a_code_has_none() {
+    for response in [Some((400, "", "")), Some((200, "", "no JSON")), None] {
+        let (client, _) = client(Service::Ssm, &[response, None, None]);
+        let error = client.call::<Value>("AmazonSSM.GetParameter", &json!({})).await.unwrap_err();
+        assert_eq!(error_code(&error), None, "{response:?}");
     }
 }
 
