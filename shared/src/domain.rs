@@ -43,5 +43,6 @@ pub mod time;
 pub mod webhook_delivery;
 pub mod webhook_endpoint;
 pub mod webhook_event;
+pub mod webhook_signature;
 pub mod whatsapp_error;
 pub mod worker;

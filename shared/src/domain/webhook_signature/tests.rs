@@ -2,12 +2,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
 
 use super::*;
-use crate::whatsapp::signature::is_valid_signature;
+use crate::whatsapp::is_valid_signature;
 
 const KEY: SigningKey = SigningKey([7; LENGTH]);
 
 fn webhook(number: u128) -> WebhookId {
-    Uuid::from_u128(number).to_string().parse().unwrap()
+    WebhookId::from_uuid(Uuid::from_u128(number))
 }
 
 /// Reads a secret as receivers do: the key is the decoded text after the prefix.
