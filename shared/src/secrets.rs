@@ -1,8 +1,9 @@
-//! The deployment's secrets in AWS Secrets Manager: the Meta app's credentials, and the origin secret that CloudFront
-//! sends.
+//! The deployment's secrets. AWS Secrets Manager has the Meta app's credentials and the origin secret that CloudFront
+//! sends; Parameter Store has the [signing key](signing_key) of outgoing webhooks.
 
 pub mod cipher;
 pub mod refreshing_cache;
+pub mod signing_key;
 
 use std::{sync::Arc, time::Duration};
 

@@ -99,6 +99,12 @@ impl Environment {
         self.optional("NUMBERS_KEY_ID")
     }
 
+    /// `SIGNING_KEY_PARAMETER`: name of the Parameter Store parameter with the key of outgoing webhooks; see
+    /// [`crate::secrets::signing_key`].
+    pub fn signing_key_parameter(self) -> Result<String, MissingVariable> {
+        self.required("SIGNING_KEY_PARAMETER")
+    }
+
     /// `TOKEN_ISSUER`, `TOKEN_AUDIENCE`, and `TOKEN_KEYS_URL`: the identity provider whose tokens are accepted besides API
     /// keys; `None` without one. The audience is required, because a token for another application proves nothing.
     pub fn token_issuer(self) -> Result<Option<TokenIssuer>, MissingVariable> {

@@ -15,7 +15,7 @@ use crate::{
     domain::system::System,
     http::{authorizer::Authorizer, origin_guard::OriginGuard},
     runtime::config::Environment,
-    secrets::{Secrets, cipher::CredentialCipher},
+    secrets::{Secrets, cipher::CredentialCipher, signing_key::SigningKeyReader},
     services::{
         authentication::{Authentication, Tokens},
         auto_reply::Responder,
@@ -143,6 +143,12 @@ impl Startup {
     pub fn cipher(&self) -> Result<Option<CredentialCipher>, StartError> {
         let Some(key_id) = self.environment.numbers_key_id() else { return Ok(None) };
         Ok(Some(CredentialCipher::new(ServiceClient::new(&self.aws, Service::Kms)?, key_id)))
+    }
+
+    /// The reader of the key that signs outgoing webhooks.
+    pub fn signing_key(&self) -> Result<SigningKeyReader, StartError> {
+        let client = ServiceClient::new(&self.aws, Service::Ssm)?;
+        Ok(SigningKeyReader::new(client, self.environment.signing_key_parameter()?, self.system))
     }
 
     fn store(&self) -> Result<Store, StartError> {
