@@ -22,6 +22,8 @@ pub enum Kind {
     Schedule,
     /// The simulated WhatsApp.
     WhatsApp,
+    /// The receiver of outgoing webhooks.
+    Receiver,
     /// An error or warning that needs attention.
     Problem,
 }
@@ -35,6 +37,7 @@ impl Kind {
             Kind::Stream => "stream",
             Kind::Schedule => "schedule",
             Kind::WhatsApp => "whatsapp",
+            Kind::Receiver => "receiver",
             Kind::Problem => "problem",
         }
     }
@@ -46,7 +49,7 @@ impl Kind {
             Kind::Request => "36",
             Kind::Function => "34",
             Kind::Stream | Kind::Schedule => "35",
-            Kind::WhatsApp => "32",
+            Kind::WhatsApp | Kind::Receiver => "32",
             Kind::Problem => "31",
         }
     }

@@ -13,6 +13,7 @@ mod infrastructure;
 mod journal;
 mod limits;
 mod numbers;
+mod receiver;
 mod scan;
 mod send;
 mod server;
@@ -94,10 +95,12 @@ pub async fn serve(
 ) -> Result<(), WhatsAppError> {
     listener.set_nonblocking(true).map_err(WhatsAppError::Listener)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(WhatsAppError::Listener)?;
+    let receiver = receiver::routes(console.clone());
     let simulator = Arc::new(Simulator::start(settings, console, shutdown.clone())?);
     let router = graph::routes()
         .merge(control::routes())
         .merge(infrastructure.map(infrastructure::routes).unwrap_or_default())
+        .merge(receiver)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::clone(&simulator));
     server::serve(listener, router, &shutdown).await;

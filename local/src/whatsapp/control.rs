@@ -14,7 +14,8 @@
 //! - `GET /simulator/limits` returns how many sends WhatsApp's rate limits refused (see [`super::limits`]).
 //! - `GET`, `POST`, and `DELETE /simulator/faults` control faults (see [`super::faults`]).
 //!
-//! [`super::infrastructure`] adds controls for the table and the functions.
+//! [`super::infrastructure`] adds controls for the table and the functions, and [`super::receiver`] a receiver of outgoing
+//! webhooks.
 
 use std::{collections::BTreeMap, sync::Arc};
 
