@@ -34,6 +34,7 @@ mod session;
 mod status;
 mod transaction;
 mod update;
+mod webhook_endpoint;
 mod worker;
 
 use std::{
@@ -65,6 +66,7 @@ pub use resume::Resumed;
 pub use rule::RuleCreated;
 pub use session::Created;
 pub use status::Applied;
+pub use webhook_endpoint::{LogEnd, SessionWebhooks, WebhookCreated, WebhookProgress};
 pub use worker::{OutboxPage, WorkerMessage};
 
 /// The DynamoDB table that all functions share.
@@ -187,6 +189,8 @@ handles! {
     events: Events,
     /// Erasure of chats and sessions.
     erasures: Erasures,
+    /// Endpoints that receive outgoing webhooks.
+    webhooks: Webhooks,
 }
 
 /// Returns whether a transaction of another writer held the item. The SDK doesn't retry these errors by itself.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     change::ChangeType,
     id::{SessionId, WebhookId},
+    session::Setting,
     time::Timestamp,
 };
 
@@ -131,6 +132,9 @@ pub struct WebhookEndpoint {
     pub description: Option<String>,
     /// Whether changes are delivered.
     pub enabled: bool,
+    /// When it was last enabled after it had been disabled. Failures before that time don't disable it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled_at: Option<Timestamp>,
     /// Why Qasid disabled it. `None` if its owner did, and while it is enabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_reason: Option<DisabledReason>,
@@ -155,7 +159,65 @@ pub enum DisabledReason {
     Failing,
 }
 
+impl DisabledReason {
+    /// Returns the name in responses and the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Failing => "failing",
+        }
+    }
+}
+
+/// The settings of a webhook as its owner gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are those of WebhookEndpoint")]
+pub struct WebhookFields {
+    pub url: String,
+    pub events: Vec<EventPattern>,
+    pub format: Format,
+    pub order: Order,
+    pub headers: BTreeMap<String, String>,
+    pub description: Option<String>,
+    pub enabled: bool,
+}
+
+/// A change of a webhook's settings. `None` leaves one as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are those of WebhookEndpoint")]
+pub struct WebhookChange {
+    pub url: Option<String>,
+    pub events: Option<Vec<EventPattern>>,
+    pub format: Option<Format>,
+    pub order: Option<Order>,
+    pub headers: Setting<BTreeMap<String, String>>,
+    pub description: Setting<String>,
+    pub enabled: Option<bool>,
+}
+
 impl WebhookEndpoint {
+    /// Creates a webhook with the first version of its secret.
+    pub fn new(id: WebhookId, session_id: Option<SessionId>, fields: WebhookFields, now: Timestamp) -> Self {
+        let WebhookFields { url, events, format, order, headers, description, enabled } = fields;
+        Self {
+            id,
+            session_id,
+            url,
+            events,
+            format,
+            order,
+            headers,
+            description,
+            enabled,
+            enabled_at: None,
+            disabled_reason: None,
+            secret_version: 1,
+            previous_secret_until: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// Returns whether the endpoint subscribes to a type.
     pub fn subscribes_to(&self, kind: ChangeType) -> bool {
         self.events.iter().any(|pattern| pattern.includes(kind))

@@ -34,7 +34,7 @@ const SAVED_NAME: &str = "NAME#";
 const WAMID: &str = "WAMID#";
 
 /// Prefix of the sort keys of webhooks. The ID follows.
-const WEBHOOK: &str = "WEBHOOK#";
+pub(crate) const WEBHOOK: &str = "WEBHOOK#";
 
 /// Sort key of early echoes.
 const EARLY_ECHO: &str = "ECHO";
@@ -235,6 +235,11 @@ impl Key {
     /// A webhook of a session, or of all sessions. One query reads a session's webhooks and the end of its log.
     pub(crate) fn webhook(session_id: Option<SessionId>, id: WebhookId) -> Self {
         Self::new(webhooks_pk(session_id), format!("{WEBHOOK}{id}"))
+    }
+
+    /// Returns whether this is the key of a webhook.
+    pub(crate) fn is_webhook(&self) -> bool {
+        self.pk.starts_with("CHANGES#") && self.sk.starts_with(WEBHOOK)
     }
 
     /// The position of a webhook in the log of a session.

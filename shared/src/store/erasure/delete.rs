@@ -113,7 +113,7 @@ impl Erasures<'_> {
     }
 
     /// Returns the keys of all items of a partition.
-    pub(super) async fn partition(self, pk: String) -> Result<Vec<Key>, StoreError> {
+    pub(in crate::store) async fn partition(self, pk: String) -> Result<Vec<Key>, StoreError> {
         let query = self
             .0
             .client
@@ -125,7 +125,7 @@ impl Erasures<'_> {
     }
 
     /// Deletes items, whether they exist or not.
-    pub(super) async fn delete_all(self, keys: Vec<Key>) -> Result<(), StoreError> {
+    pub(in crate::store) async fn delete_all(self, keys: Vec<Key>) -> Result<(), StoreError> {
         // A request must not contain an item twice.
         let keys: Vec<Key> = keys.into_iter().collect::<HashSet<_>>().into_iter().collect();
         let batches: Vec<Vec<Key>> = keys.chunks(BATCH).map(<[Key]>::to_vec).collect();
