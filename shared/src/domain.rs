@@ -44,5 +44,6 @@ pub mod webhook_delivery;
 pub mod webhook_endpoint;
 pub mod webhook_event;
 pub mod webhook_signature;
+pub mod webhook_url;
 pub mod whatsapp_error;
 pub mod worker;

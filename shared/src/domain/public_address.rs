@@ -3,12 +3,23 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::Host;
+
 /// Returns whether `address` is a unicast address that is reachable over the internet. The addresses of cloud metadata
 /// services are not: they are link-local (169.254.169.254) or unique local (fd00:ec2::254).
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+/// Returns whether the host of a URL is a name or a public address. The addresses of a name are checked when connecting.
+pub fn is_public_host(host: &Host<&str>) -> bool {
+    match *host {
+        Host::Ipv4(address) => is_public(address.into()),
+        Host::Ipv6(address) => is_public(address.into()),
+        Host::Domain(_) => true,
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use url::{Host, Url};
 
-use crate::domain::public_address::is_public;
+use crate::domain::public_address::{is_public, is_public_host};
 
 /// A name resolves to an address that isn't public.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +20,7 @@ pub(crate) fn fetchable(url: &str) -> Option<Url> {
     let url = Url::parse(url).ok()?;
     let is_fetchable = match (url.scheme(), url.host()?) {
         ("http", Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
-        ("https", Host::Ipv4(address)) => is_public(address.into()),
-        ("https", Host::Ipv6(address)) => is_public(address.into()),
-        ("https", Host::Domain(_)) => true,
+        ("https", host) => is_public_host(&host),
         _ => false,
     };
     is_fetchable.then_some(url)
