@@ -14,6 +14,7 @@ pub mod numbers;
 pub mod public_http;
 pub mod read_receipt;
 pub mod receive;
+pub mod resources;
 pub mod rules;
 pub mod self_invoker;
 pub mod send;

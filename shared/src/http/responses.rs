@@ -13,7 +13,7 @@ pub use self::{
     chat::{chat, chat_export, chat_page, found_chat, read_chat, typing_indicator},
     event::event_page,
     export::exported_message,
-    message::{MessageDetailResponse, found_message, message_page},
+    message::{found_message, message_page},
     session::{created_session, qr_code, session, session_status},
 };
 use super::{ApiError, ApiResponse, requests::KEY_LIST};

@@ -1,4 +1,4 @@
-//! Chats as responses contain them.
+//! Chats.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -6,39 +6,17 @@ use serde_json::value::RawValue;
 use super::members;
 use crate::{
     domain::{
-        chat::{Chat, ChatResponse},
+        chat::Chat,
         cursor::MessagePosition,
         inbox::{ChatList, MessageList},
         page::Page,
-        time::Timestamp,
     },
     http::{ApiError, ApiResponse},
-    services::read_receipt::{ReadReceipt, TypingIndicator},
+    services::{
+        read_receipt::{ReadReceipt, TypingIndicator},
+        resources::ChatDetailResponse,
+    },
 };
-
-/// A chat with the state of its customer service window: `null` where unset.
-#[derive(Debug, Serialize)]
-pub(super) struct ChatDetailResponse {
-    #[serde(flatten)]
-    chat: ChatResponse,
-    /// When the contact last wrote, called, or accepted a call.
-    last_inbound_at: Option<Timestamp>,
-    /// When the customer service window ends. After it, WhatsApp accepts templates only.
-    window_until: Option<Timestamp>,
-    /// When the free entry point window of an ad ends. It is about prices only.
-    entry_point_until: Option<Timestamp>,
-}
-
-impl From<&Chat> for ChatDetailResponse {
-    fn from(chat: &Chat) -> Self {
-        Self {
-            chat: chat.response(),
-            last_inbound_at: chat.last_inbound_at,
-            window_until: chat.window_until(),
-            entry_point_until: chat.entry_point_until,
-        }
-    }
-}
 
 /// `{"success", "chat"}`.
 pub fn chat(chat: &Chat) -> Result<ApiResponse, ApiError> {

@@ -3,8 +3,11 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::MessageDetailResponse;
-use crate::{domain::message::Message, services::export::Received, store::MessageMetadata};
+use crate::{
+    domain::message::Message,
+    services::{export::Received, resources::MessageDetailResponse},
+    store::MessageMetadata,
+};
 
 /// A message with what was received of it.
 #[derive(Serialize)]
