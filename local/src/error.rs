@@ -6,6 +6,7 @@ use crate::{
     database::DatabaseError,
     functions::BuildError,
     kms::KeyError,
+    parameters::ParameterError,
     ports::PortError,
     secrets::SecretError,
     stream::{CheckpointError, StreamError},
@@ -55,6 +56,9 @@ pub enum StartError {
     /// The KMS key of an earlier run is unusable.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The parameters of an earlier run are unusable.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
     /// The stream checkpoint of an earlier run is unusable.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

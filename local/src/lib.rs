@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod kms;
 pub mod lambda;
 pub mod lambda_api;
+pub mod parameters;
 mod ports;
 mod ready;
 pub mod schedule;

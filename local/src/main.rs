@@ -13,11 +13,11 @@ use shared::domain::id::SessionId;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the entire stack of template.yaml on this machine: the functions, an HTTP API in front of them, DynamoDB,
-/// Secrets Manager, KMS, and a simulated WhatsApp Cloud API. Press Ctrl-C to stop.
+/// Secrets Manager, KMS, Parameter Store, and a simulated WhatsApp Cloud API. Press Ctrl-C to stop.
 #[derive(Parser)]
 struct Arguments {
-    /// Port of the API. The next four ports serve the simulated WhatsApp, DynamoDB, Secrets Manager and KMS, and the
-    /// Lambda API. 0 selects free ports.
+    /// Port of the API. The next five ports serve the simulated WhatsApp, DynamoDB, Secrets Manager and KMS, the Lambda
+    /// API, and Parameter Store. 0 selects free ports.
     #[arg(long, default_value_t = 8787)]
     port: u16,
     /// Directory for the data, which is created if needed and kept after the run, or `memory`.

@@ -15,8 +15,8 @@ pub enum PortError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The four following ports don't exist.
-    #[error("--port {port} is too high: the four ports after it are also needed, so the maximum is 65531")]
+    /// The five following ports don't exist.
+    #[error("--port {port} is too high: the five ports after it are also needed, so the maximum is 65530")]
     TooHigh {
         /// The port.
         port: u16,
@@ -30,22 +30,25 @@ pub(crate) struct Ports {
     pub(crate) dynamodb: TcpListener,
     pub(crate) secrets: TcpListener,
     pub(crate) lambda: TcpListener,
+    pub(crate) parameters: TcpListener,
 }
 
-/// Binds `port` and the four ports after it, or any five free ports if `port` is 0. The last two serve functions that
+/// Binds `port` and the five ports after it, or any six free ports if `port` is 0. The last three serve functions that
 /// another tool runs, such as `cargo lambda watch`.
 pub(crate) fn bind(port: u16) -> Result<Ports, PortError> {
     let port_after = |offset: u16| match port {
         0 => Ok(0),
         _ => port.checked_add(offset).ok_or(PortError::TooHigh { port }),
     };
-    let (second, third, fourth, fifth) = (port_after(1)?, port_after(2)?, port_after(3)?, port_after(4)?);
+    let (second, third, fourth) = (port_after(1)?, port_after(2)?, port_after(3)?);
+    let (fifth, sixth) = (port_after(4)?, port_after(5)?);
     Ok(Ports {
         api: listen(port, "the API")?,
         whatsapp: listen(second, "the simulated WhatsApp")?,
         dynamodb: listen(third, "DynamoDB")?,
         secrets: listen(fourth, "Secrets Manager and KMS")?,
         lambda: listen(fifth, "the Lambda API")?,
+        parameters: listen(sixth, "Parameter Store")?,
     })
 }
 

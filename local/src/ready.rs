@@ -18,6 +18,8 @@ pub struct Ready {
     pub dynamodb: String,
     /// URL of Secrets Manager.
     pub secrets_manager: String,
+    /// URL of Parameter Store.
+    pub parameter_store: String,
     /// ARN of the WhatsApp secret.
     pub secret_id: String,
     /// An API key with all scopes, for `Authorization: Bearer`.

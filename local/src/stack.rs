@@ -18,6 +18,7 @@ use crate::{
     kms::Kms,
     lambda::{Deployment, Lambda},
     lambda_api,
+    parameters::{self, ParameterStore},
     ports::{self, url},
     schedule,
     secrets::{self, OriginSecret, WhatsAppSecret},
@@ -42,7 +43,7 @@ pub struct Options {
     pub template: PathBuf,
     /// Template parameters. They override the parameters of the local run and the template's defaults.
     pub parameters: BTreeMap<String, String>,
-    /// Port of the API. The other endpoints use the four ports after it. 0 selects free ports.
+    /// Port of the API. The other endpoints use the five ports after it. 0 selects free ports.
     pub port: u16,
     /// Where the data is stored.
     pub storage: Storage,
@@ -124,7 +125,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     // Bind the ports first: the address of the simulated WhatsApp is a template parameter.
     let ports = ports::bind(port)?;
     let (api, whatsapp_url, dynamodb) = (url(&ports.api)?, url(&ports.whatsapp)?, url(&ports.dynamodb)?);
-    let secrets_manager = url(&ports.secrets)?;
+    let (secrets_manager, parameter_store) = (url(&ports.secrets)?, url(&ports.parameters)?);
     // The operator key of this run, with 244 random bits.
     let api_key = format!("qk_{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let mut given = BTreeMap::from([
@@ -153,18 +154,16 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let whatsapp_secret_id = secret_id("WhatsAppSecret")?;
     let deployments = deployments(&template, functions::build(&console).await?)?;
 
-    let (secret, kms, checkpoints, journal) = match &storage {
-        Storage::Memory => {
-            (WhatsAppSecret::random(), Kms::new(template.keys.clone(), None)?, Checkpoints::memory(), None)
-        }
+    let (secret, checkpoints, folder) = match &storage {
+        Storage::Memory => (WhatsAppSecret::random(), Checkpoints::memory(), None),
         Storage::Directory(folder) => {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StartError::DataFolder { path: folder.clone(), source })?;
-            let secret = WhatsAppSecret::load_or_create(folder)?;
-            let kms = Kms::new(template.keys.clone(), Some(folder))?;
-            (secret, kms, Checkpoints::directory(folder)?, Some(folder.join("whatsapp.jsonl")))
+            (WhatsAppSecret::load_or_create(folder)?, Checkpoints::directory(folder)?, Some(folder.as_path()))
         }
     };
+    let (kms, parameters) = (Kms::new(template.keys.clone(), folder)?, ParameterStore::open(folder)?);
+    let journal = folder.map(|folder| folder.join("whatsapp.jsonl"));
     let meter = UsageMeter::default();
     let database =
         Database::start(ports.dynamodb, storage, &template.table, &template.functions, meter.clone(), console.clone())
@@ -178,6 +177,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         ("AWS_ENDPOINT_URL_KMS".to_owned(), secrets_manager.clone()),
         ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), url(&ports.lambda)?),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_manager.clone()),
+        ("AWS_ENDPOINT_URL_SSM".to_owned(), parameter_store.clone()),
     ]);
     let lambda = Lambda::start(deployments, endpoints, meter, console.clone()).await?;
     // The secret exists only if the template enables the firewall.
@@ -201,6 +201,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         whatsapp: whatsapp_url,
         dynamodb,
         secrets_manager,
+        parameter_store,
         secret_id: whatsapp_secret_id.clone(),
         phone_number_id,
         display_phone_number,
@@ -215,6 +216,10 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let (task_stop, task_console) = (stop.clone(), console.clone());
     tasks.spawn(async move {
         report(secrets::serve(ports.secrets, secrets, kms, task_stop).await, "Secrets Manager", &task_console);
+    });
+    let (task_stop, task_console) = (stop.clone(), console.clone());
+    tasks.spawn(async move {
+        report(parameters::serve(ports.parameters, parameters, task_stop).await, "Parameter Store", &task_console);
     });
     let names = template.functions.iter().map(|function| function.name.clone()).collect();
     let (task_lambda, task_console, task_stop) = (lambda.clone(), console.clone(), stop.clone());

@@ -14,6 +14,7 @@ use local::database::usage::{Usage, UsageMeter};
 use local::database::{Database, Storage};
 use local::kms::Kms;
 use local::lambda::{Deployment, Lambda};
+use local::parameters::{self, ParameterStore};
 use local::secrets::{self, WhatsAppSecret};
 use local::template::Template;
 use local::{functions, whatsapp};
@@ -46,6 +47,7 @@ impl Harness {
         let console = Console::captured();
         let (dynamodb, dynamodb_url) = listen()?;
         let (secrets_manager, secrets_url) = listen()?;
+        let (parameter_store, parameters_url) = listen()?;
         let (graph_api, graph_url) = listen()?;
         let (sink, sink_url) = listen()?;
         let parameters = BTreeMap::from([
@@ -90,7 +92,8 @@ impl Harness {
         let kms = Kms::new(template.keys.clone(), None)?;
         let shutdown = CancellationToken::new();
         tokio::spawn(whatsapp::serve(graph_api, settings, None, console.clone(), shutdown.clone()));
-        tokio::spawn(secrets::serve(secrets_manager, values, kms, shutdown));
+        tokio::spawn(secrets::serve(secrets_manager, values, kms, shutdown.clone()));
+        tokio::spawn(parameters::serve(parameter_store, ParameterStore::open(None)?, shutdown));
         // The sink accepts the simulated WhatsApp's webhooks and the invocations that `deliver` requests of itself, so
         // only the tool's requests are measured.
         sink.set_nonblocking(true)?;
@@ -103,6 +106,7 @@ impl Harness {
             ("AWS_ENDPOINT_URL_KMS".to_owned(), secrets_url.clone()),
             ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), sink_url),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url),
+            ("AWS_ENDPOINT_URL_SSM".to_owned(), parameters_url),
         ]);
         Ok(Harness { database, app_secret, deployments, only: only.to_vec(), endpoints, meter, console })
     }

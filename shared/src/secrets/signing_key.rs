@@ -15,6 +15,7 @@ use crate::{
         system::System,
         webhook_signature::{ParseKeyError, SigningKey, WebhookSecret},
     },
+    telemetry,
 };
 
 /// The time between two attempts while another process creates the parameter.
@@ -66,6 +67,13 @@ impl SigningKeyReader {
     /// Creates a reader for the parameter with this name.
     pub fn new(client: ServiceClient, parameter: String, system: System) -> Self {
         Self { client, parameter, system, key: Arc::default() }
+    }
+
+    /// Reads the key before the first event. Logs a failure, which [`SigningKeyReader::get`] makes up for.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.get().await {
+            tracing::warn!(error = telemetry::chain(&error), "signing key warm-up failed");
+        }
     }
 
     /// Returns the key.

@@ -1,10 +1,7 @@
 use super::*;
-use crate::{
-    aws::{
-        Service,
-        tests::{Canned, Connection, client},
-    },
-    telemetry,
+use crate::aws::{
+    Service,
+    tests::{Canned, Connection, client},
 };
 
 /// The base64 of 32 bytes of value 7.
@@ -35,6 +32,7 @@ fn requests(connection: &Connection) -> Vec<(String, serde_json::Value)> {
 #[tokio::test]
 async fn stored_key_is_read_once() {
     let (reader, connection) = reader(&[FOUND]);
+    reader.warm_up().await;
     let clone = reader.clone();
     let (first, second) = tokio::join!(reader.get(), clone.get());
     assert_eq!([first, second].map(|key| key.unwrap().to_base64()), [STORED; 2]);
