@@ -51,6 +51,7 @@ mod sending;
 mod tenancy;
 mod test_app;
 mod update_cost;
+mod webhook_chaos;
 mod webhook_edges;
 mod webhook_robustness;
 mod webhook_updates;
