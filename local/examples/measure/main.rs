@@ -11,6 +11,7 @@ mod start;
 mod texts;
 mod throughput;
 mod usage;
+mod webhooks;
 
 use std::error::Error;
 
@@ -49,6 +50,8 @@ enum Section {
     Compare,
     /// Requests per second through one webhook process.
     Throughput,
+    /// Latency, throughput, and cost of outgoing webhooks. Takes three minutes.
+    Webhooks,
 }
 
 #[tokio::main]
@@ -67,6 +70,7 @@ async fn main() -> Result<()> {
             Section::Texts => texts::measure(&harness).await?,
             Section::Compare => compare::measure(&harness).await?,
             Section::Throughput => throughput::measure(&harness).await?,
+            Section::Webhooks => webhooks::measure().await?,
         }
     }
     Ok(())
