@@ -178,6 +178,11 @@ impl ChangeId {
 }
 
 impl WebhookId {
+    /// Derives the ID of the stored delivery of a change.
+    pub fn delivery_id(self, change_id: ChangeId) -> Uuid {
+        derive(&NAMESPACE, &["delivery", &self.to_string(), &change_id.to_string()])
+    }
+
     /// Creates the ID of a webhook from a UUID of version 7, so that the IDs of a session's webhooks sort by age.
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
