@@ -3,7 +3,7 @@
 use super::{ApiError, ErrorCode};
 use crate::{
     domain::content::ContentError,
-    secrets::{SecretsError, cipher::CipherError},
+    secrets::{SecretsError, cipher::CipherError, signing_key::SigningKeyError},
     services::{
         api_keys::ApiKeyError, auto_reply::DryRunError, chats::ChatError, credentials::CredentialsError,
         erasure::ErasureError, export::ExportError, messages::MessageError, numbers::NumberError,
@@ -92,7 +92,7 @@ macro_rules! unavailable {
     };
 }
 
-unavailable!(StoreError, SecretsError, CipherError, CredentialsError);
+unavailable!(StoreError, SecretsError, CipherError, CredentialsError, SigningKeyError);
 
 impl From<ReceiveError> for ApiError {
     fn from(error: ReceiveError) -> Self {
