@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod authentication;
 pub mod auto_reply;
+pub mod changes;
 pub mod chats;
 pub mod credentials;
 pub mod deliver;
@@ -21,5 +22,6 @@ pub mod send;
 pub mod sessions;
 pub mod stream;
 pub mod webhook;
+pub mod webhook_payload;
 pub mod worker;
 pub mod worker_session;

@@ -3,6 +3,7 @@
 mod action;
 mod api_key;
 mod call;
+mod change_subject;
 mod chat;
 mod consent;
 mod delivery;
@@ -48,6 +49,7 @@ use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata, types::AttributeValu
 use crate::domain::{system::System, time::Timestamp};
 
 pub use api_key::KeyPage;
+pub use change_subject::Subjects;
 pub use delivery::{Change, Claim, Lease};
 pub use due::{DueItems, DueMessage, Resumption};
 pub use early_update::{EarlyAction, EarlyUpdate};
@@ -58,7 +60,7 @@ pub(crate) use inbound::received_rows;
 pub use lookup::{MessageMetadata, StatusTimes};
 pub use message_item::read_message_image;
 pub use message_trace::{MessageTrace, TraceScope};
-pub use number::{EncryptedCredentials, NumberChange, NumberOwner};
+pub use number::{EncryptedCredentials, NumberChange, NumberIdentity, NumberOwner};
 pub use outbound::{Outbound, Replay, SendContext, SendOutcome};
 pub use pairing::{Pairing, PairingMessage};
 pub use reply::{Reply, ReplyContext, ReplyOutcome};

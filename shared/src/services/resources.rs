@@ -1,7 +1,10 @@
-//! Messages, chats, and events as the JSON of responses, exports, and webhooks.
+//! Messages, chats, events, and sessions as the JSON of responses, exports, and webhooks.
 
 mod chat;
 mod event;
 mod message;
+mod session;
 
-pub use self::{chat::ChatDetailResponse, event::EventResponse, message::MessageDetailResponse};
+pub use self::{
+    chat::ChatDetailResponse, event::EventResponse, message::MessageDetailResponse, session::SessionStateResponse,
+};

@@ -217,6 +217,11 @@ impl Key {
         Self::new(format!("EVENT#{id}"), "EVENT")
     }
 
+    /// Returns the ID of the event that this is the key of, if it is an event's.
+    pub(crate) fn event_id(&self) -> Option<uuid::Uuid> {
+        self.pk.strip_prefix("EVENT#")?.parse().ok()
+    }
+
     /// A change in a session's log.
     pub(crate) fn change(session_id: SessionId, sequence: u64) -> Self {
         Self::new(changes_pk(session_id, sequence), change_sk(sequence))

@@ -45,6 +45,15 @@ pub struct NumberOwner {
     pub waba_id: Option<String>,
 }
 
+/// How webhooks name a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumberIdentity {
+    /// The phone number, digits only, if the number is registered.
+    pub display_phone_number: Option<String>,
+    /// The WhatsApp Business account of the number, once a webhook has named it.
+    pub waba_id: Option<String>,
+}
+
 /// The claim of a number as stored: either linked to a session or reserved for one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Claim {
@@ -132,6 +141,17 @@ impl Numbers<'_> {
         let Some(claim) = self.claim_of(phone_number_id).await? else { return Ok(None) };
         let owner = claim.session_id.zip(claim.linked_at);
         Ok(owner.map(|(session_id, linked_at)| NumberOwner { session_id, linked_at, waba_id: claim.waba_id }))
+    }
+
+    /// Returns how webhooks name a number. Eventually consistent.
+    pub async fn identity(self, phone_number_id: &str) -> Result<NumberIdentity, StoreError> {
+        let (claim, settings) = (Key::number(phone_number_id), Key::number_settings(phone_number_id));
+        let mut items = self.0.get_all_eventually("reading a number", vec![claim.clone(), settings.clone()]).await?;
+        let found = self.read(items.remove(&claim), items.remove(&settings), false)?;
+        Ok(NumberIdentity {
+            display_phone_number: found.settings.map(|settings| settings.display_phone_number),
+            waba_id: found.claim.and_then(|claim| claim.waba_id),
+        })
     }
 
     async fn claim_of(self, phone_number_id: &str) -> Result<Option<Claim>, StoreError> {

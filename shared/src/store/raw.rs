@@ -1,13 +1,13 @@
 //! Payloads as received. An item holds 400 KB and a webhook payload is up to 4 MB, so long payloads are split into
 //! parts. The parts are written before the item that they belong to, so that a stored item is never truncated.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
 use super::{
-    Messages, Store, StoreError,
+    Events, Messages, Store, StoreError, StoredEvent,
     item::{self, number, string},
     keys::Key,
 };
@@ -69,26 +69,44 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Appends the parts after the first that are stored under `id`.
+    async fn append_raw_parts(&self, id: impl fmt::Display, raw: &mut String) -> Result<(), StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", string(Key::raw_part(id, 0).pk))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(StoreError::request("reading the parts of a payload"))?;
+            raw.extend(page.items().iter().filter_map(|part| part.get("raw")?.as_s().ok()).map(String::as_str));
+        }
+        Ok(())
+    }
+}
+
 impl Messages<'_> {
     /// Returns the full payload of a message; `None` if it has none.
     pub async fn full_raw(self, message: &Message) -> Result<Option<String>, StoreError> {
         let Some(mut raw) = message.raw.clone() else { return Ok(None) };
         if may_have_more_parts(&raw) {
-            let mut pages = self
-                .0
-                .client
-                .query()
-                .table_name(&self.0.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", string(Key::raw_part(message.id, 0).pk))
-                .into_paginator()
-                .send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(StoreError::request("reading the parts of a payload"))?;
-                raw.extend(page.items().iter().filter_map(|part| part.get("raw")?.as_s().ok()).map(String::as_str));
-            }
+            self.0.append_raw_parts(message.id, &mut raw).await?;
         }
         Ok(Some(raw))
+    }
+}
+
+impl Events<'_> {
+    /// Returns the full payload of an event.
+    pub async fn full_raw(self, event: &StoredEvent) -> Result<String, StoreError> {
+        let mut raw = event.raw.clone();
+        if event.parts > 1 {
+            self.0.append_raw_parts(event.id, &mut raw).await?;
+        }
+        Ok(raw)
     }
 }
 
