@@ -22,6 +22,7 @@ pub mod send;
 pub mod sessions;
 pub mod stream;
 pub mod webhook;
+pub mod webhook_client;
 pub mod webhook_payload;
 pub mod worker;
 pub mod worker_session;
