@@ -2,7 +2,9 @@
 
 mod action;
 mod api_key;
+mod batch_write;
 mod call;
+mod change_log;
 mod change_subject;
 mod chat;
 mod consent;
@@ -49,6 +51,7 @@ use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata, types::AttributeValu
 use crate::domain::{system::System, time::Timestamp};
 
 pub use api_key::KeyPage;
+pub use change_log::Appended;
 pub use change_subject::Subjects;
 pub use delivery::{Change, Claim, Lease};
 pub use due::{DueItems, DueMessage, Resumption};
@@ -71,6 +74,9 @@ pub use status::Applied;
 pub use webhook_endpoint::{LogEnd, SessionWebhooks, WebhookCreated, WebhookProgress};
 pub use worker::{OutboxPage, WorkerMessage};
 
+/// How long change logs keep their entries, if nothing else is set.
+const DEFAULT_CHANGE_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// The DynamoDB table that all functions share.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -79,6 +85,8 @@ pub struct Store {
     system: System,
     inbox_shards: u8,
     retention: Option<Duration>,
+    change_retention: Duration,
+    known_webhooks: Arc<Mutex<change_log::KnownWebhooks>>,
     remembered: Arc<Mutex<identity::Remembered>>,
 }
 
@@ -124,7 +132,16 @@ impl StoreError {
 impl Store {
     /// Returns a store for the table with this name.
     pub fn new(client: Client, table: String, system: System) -> Self {
-        Self { client, table, system, inbox_shards: 1, retention: None, remembered: Arc::default() }
+        Self {
+            client,
+            table,
+            system,
+            inbox_shards: 1,
+            retention: None,
+            change_retention: DEFAULT_CHANGE_RETENTION,
+            known_webhooks: Arc::default(),
+            remembered: Arc::default(),
+        }
     }
 
     /// Spreads each inbox list of a session over this many partitions of the `inbox` index.
@@ -135,6 +152,11 @@ impl Store {
     /// Expires messages this long after their timestamp, and chats this long after their last message.
     pub fn with_retention(self, retention: Option<Duration>) -> Self {
         Self { retention, ..self }
+    }
+
+    /// Expires the entries of change logs this long after they were appended.
+    pub fn with_change_retention(self, change_retention: Duration) -> Self {
+        Self { change_retention, ..self }
     }
 
     /// Returns the `expires_at` attribute of an item with this timestamp; `None` without a retention period.
@@ -193,6 +215,8 @@ handles! {
     erasures: Erasures,
     /// Endpoints that receive outgoing webhooks.
     webhooks: Webhooks,
+    /// The change logs of sessions.
+    changes: Changes,
 }
 
 /// Returns whether a transaction of another writer held the item. The SDK doesn't retry these errors by itself.

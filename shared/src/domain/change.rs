@@ -1,6 +1,8 @@
 //! Changes: the entries of a session's change log. A change has keys, a type, and a time, but no content: readers get the
 //! message or chat as it is when they read.
 
+pub mod log;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};

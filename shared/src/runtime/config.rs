@@ -164,6 +164,12 @@ impl Environment {
         Ok((days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 60 * 60)))
     }
 
+    /// `CHANGE_RETENTION_DAYS`: how long change logs keep their entries.
+    pub fn change_retention(self) -> Result<Duration, InvalidVariable> {
+        let days: u32 = self.number("CHANGE_RETENTION_DAYS")?;
+        Ok(Duration::from_secs(u64::from(days) * 24 * 60 * 60))
+    }
+
     fn number<N: std::str::FromStr>(self, name: &'static str) -> Result<N, InvalidVariable> {
         self.optional(name).and_then(|value| value.parse().ok()).ok_or(InvalidVariable(name))
     }

@@ -154,7 +154,10 @@ impl Startup {
     fn store(&self) -> Result<Store, StartError> {
         let client = self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.aws));
         let store = Store::new(client.clone(), self.environment.table_name()?, self.system);
-        Ok(store.with_inbox_shards(self.environment.inbox_shards()?).with_retention(self.environment.retention()?))
+        Ok(store
+            .with_inbox_shards(self.environment.inbox_shards()?)
+            .with_retention(self.environment.retention()?)
+            .with_change_retention(self.environment.change_retention()?))
     }
 
     fn cloud_api(&self) -> Result<CloudApi, StartError> {

@@ -19,9 +19,6 @@ use crate::{
     },
 };
 
-/// The maximum number of items in a request (AWS: "BatchWriteItem").
-const BATCH: usize = 25;
-
 /// Concurrent requests.
 const PARALLEL: usize = 8;
 
@@ -128,40 +125,14 @@ impl Erasures<'_> {
     pub(in crate::store) async fn delete_all(self, keys: Vec<Key>) -> Result<(), StoreError> {
         // A request must not contain an item twice.
         let keys: Vec<Key> = keys.into_iter().collect::<HashSet<_>>().into_iter().collect();
-        let batches: Vec<Vec<Key>> = keys.chunks(BATCH).map(<[Key]>::to_vec).collect();
-        stream::iter(batches)
-            .map(Ok)
-            .try_for_each_concurrent(PARALLEL, |keys| async move { self.delete_batch(&keys).await })
-            .await
-    }
-
-    async fn delete_batch(self, keys: &[Key]) -> Result<(), StoreError> {
-        let operation = "erasing";
-        let request = |key: &Key| {
+        let delete = |key: &Key| {
             let delete = DeleteRequest::builder().set_key(Some(key.attributes())).build();
-            let delete = delete.map_err(|source| StoreError::Request { operation, source: source.into() })?;
+            let delete =
+                delete.map_err(|source| StoreError::Request { operation: "erasing", source: source.into() })?;
             Ok(WriteRequest::builder().delete_request(delete).build())
         };
-        let mut rest = keys.iter().map(request).collect::<Result<Vec<_>, StoreError>>()?;
-        for attempt in 0..10 {
-            if attempt > 0 {
-                self.0.pause(attempt).await;
-            }
-            let output = self
-                .0
-                .client
-                .batch_write_item()
-                .request_items(&self.0.table, rest)
-                .send()
-                .await
-                .map_err(StoreError::request(operation))?;
-            // A throttled table leaves items out.
-            rest = output.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
-            if rest.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Contention { operation })
+        let requests = keys.iter().map(delete).collect::<Result<Vec<_>, StoreError>>()?;
+        self.0.write_all("erasing", requests).await
     }
 }
 
