@@ -71,7 +71,7 @@ pub use resume::Resumed;
 pub use rule::RuleCreated;
 pub use session::Created;
 pub use status::Applied;
-pub use webhook_endpoint::{LogEnd, SessionWebhooks, WebhookCreated, WebhookProgress};
+pub use webhook_endpoint::{SessionWebhooks, WebhookCreated, WebhookProgress};
 pub use worker::{OutboxPage, WorkerMessage};
 
 /// How long change logs keep their entries, if nothing else is set.

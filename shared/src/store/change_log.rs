@@ -78,10 +78,8 @@ struct ChangeRow {
 /// The item with the last number of a log.
 #[derive(Default, Deserialize)]
 struct LogRow {
-    #[serde(default)]
-    last: u64,
-    #[serde(default)]
-    appended_at: Option<Timestamp>,
+    #[serde(flatten)]
+    end: LogEnd,
     #[serde(default)]
     webhook_count: u64,
     #[serde(default)]
@@ -98,10 +96,6 @@ impl ChangeRow {
 impl LogRow {
     fn read(item: Option<Item>) -> Result<Self, StoreError> {
         item.map_or_else(|| Ok(Self::default()), |item| item::read(CHANGE_LOG, item))
-    }
-
-    fn end(&self) -> LogEnd {
-        LogEnd { last: self.last, appended_at: self.appended_at }
     }
 }
 
@@ -138,7 +132,7 @@ impl Changes<'_> {
         };
         let has_webhooks = has_webhooks_for_all? || log.webhook_count > 0;
         self.remember_webhooks(session_id, has_webhooks);
-        let first = (log.last + 1).saturating_sub(count);
+        let first = (log.end.last + 1).saturating_sub(count);
         // The time after the numbers were taken: no writer that took lower numbers started later.
         let appended_at = self.0.system.now();
         let mut puts = Vec::with_capacity(changes.len());
@@ -162,7 +156,7 @@ impl Changes<'_> {
         let (stored, marked) = tokio::join!(stored, mark_log);
         stored.unwrap_or(Err(StoreError::Contention { operation }))?;
         marked?;
-        Ok(Appended { first, last: log.last, has_webhooks })
+        Ok(Appended { first, last: log.end.last, has_webhooks })
     }
 
     /// Returns up to `limit` changes of a session after a position, in order. See [`ChangePage`].
@@ -206,7 +200,7 @@ impl Changes<'_> {
     /// Returns the end of a session's log.
     pub async fn end(self, session_id: SessionId) -> Result<LogEnd, StoreError> {
         let item = self.0.get("reading the end of a change log", &Key::change_log(session_id)).await?;
-        Ok(LogRow::read(item)?.end())
+        Ok(LogRow::read(item)?.end)
     }
 
     /// Returns the position before the oldest change that hasn't expired, or the end of the log.

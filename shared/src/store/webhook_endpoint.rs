@@ -13,6 +13,7 @@ use super::{
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
+    change::log::LogEnd,
     id::{SessionId, WebhookId},
     session::Setting,
     time::Timestamp,
@@ -30,17 +31,6 @@ pub enum WebhookCreated {
     NoSession,
     /// There are already [`MAX_WEBHOOKS`] webhooks of the session, or for all sessions.
     TooMany,
-}
-
-/// The last entry of a session's change log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct LogEnd {
-    /// The last number; 0 for an empty log.
-    #[serde(default)]
-    pub last: u64,
-    /// When it was appended.
-    #[serde(default)]
-    pub appended_at: Option<Timestamp>,
 }
 
 /// The webhooks that receive the changes of a session.

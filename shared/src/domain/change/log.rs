@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::Change;
 use crate::domain::time::Timestamp;
 
@@ -24,11 +26,13 @@ pub struct Entry {
 }
 
 /// The end of a log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct LogEnd {
     /// The last number; 0 if the log has none.
+    #[serde(default)]
     pub last: u64,
     /// When it was taken.
+    #[serde(default)]
     pub appended_at: Option<Timestamp>,
 }
 

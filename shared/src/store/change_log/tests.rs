@@ -45,3 +45,21 @@ fn numbers_sort_as_text_and_have_partitions_of_a_thousand() {
     assert_ne!(key(999).pk, key(1_000).pk);
     assert_eq!(key(1_000).pk, key(1_999).pk);
 }
+
+#[test]
+fn the_end_of_a_log_has_its_number_and_webhooks() {
+    let item = |attributes: &[(&str, aws_sdk_dynamodb::types::AttributeValue)]| {
+        attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Item>()
+    };
+    let at = Timestamp::MIN.after(Duration::from_secs(1));
+    let row = LogRow::read(Some(item(&[
+        ("pk", string("CHANGES#1")),
+        ("last", item::number(1_234_567)),
+        ("appended_at", string(at.to_string())),
+        ("webhook_count", item::number(2)),
+    ])));
+    let row = row.unwrap();
+    assert_eq!(row.end, LogEnd { last: 1_234_567, appended_at: Some(at) });
+    assert_eq!((row.webhook_count, row.due_key), (2, None));
+    assert_eq!(LogRow::read(None).unwrap().end, LogEnd::default());
+}
