@@ -1,6 +1,8 @@
 //! A fake of the Lambda API with one operation: `Invoke`, by which a function invokes another, or itself.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod queue;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -12,27 +14,35 @@ use axum::{
 };
 use serde::de::IgnoredAny;
 use serde_json::json;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::queue::RETRY_DELAYS;
+use self::queue::{Context, EventQueue, Full, MAX_EVENTS};
 use crate::{
     console::{Console, Kind},
+    iam::{self, Access, Roles},
     lambda::{Invocation, InvokeError, Lambda},
+    template::Function,
 };
 
-/// The maximum number of unfinished asynchronous invocations of a function. Lambda has a queue; here, a function that
-/// invokes itself endlessly would occupy all processes.
-const PENDING_LIMIT: usize = 4;
 /// The maximum size of the event of an asynchronous invocation (Lambda developer guide, "Lambda quotas").
 const EVENT_LIMIT: usize = 1024 * 1024;
+/// The qualifier of the unpublished version, the only one.
+const LATEST: &str = ":$LATEST";
 
 struct Api {
-    lambda: Lambda,
-    /// The remaining asynchronous invocations of each function, by its package name.
-    functions: BTreeMap<String, Arc<Semaphore>>,
-    running: TaskTracker,
-    console: Console,
+    roles: Roles,
+    /// Each function, by its package name and by the name that CloudFormation generates.
+    functions: BTreeMap<String, Arc<Target>>,
+    context: Arc<Context>,
+}
+
+/// A function that can be invoked.
+struct Target {
+    /// The package name.
+    name: String,
+    arn: String,
+    queue: Arc<EventQueue>,
 }
 
 /// An error response (Lambda API Reference, "Invoke", "Errors").
@@ -42,28 +52,35 @@ struct ApiError {
     message: String,
 }
 
-/// Serves `Invoke` for `functions` (package names) until `shutdown`. Returns when all asynchronous invocations have
-/// ended. Unlike Lambda, it doesn't retry a failed one.
+/// Serves `Invoke` for `functions` until `shutdown`. Returns when all invocations in progress have ended. The queued events
+/// are lost. A failed asynchronous invocation is repeated after `retry_delays`, as often as the function's configuration
+/// allows.
 ///
 /// # Errors
 /// If the listener can't be used.
 pub async fn serve(
     listener: std::net::TcpListener,
-    functions: Vec<String>,
+    functions: &[Function],
+    retry_delays: [Duration; 2],
     lambda: Lambda,
     console: Console,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let functions = functions.into_iter().map(|name| (name, Arc::new(Semaphore::new(PENDING_LIMIT)))).collect();
     let running = TaskTracker::new();
-    let api = Arc::new(Api { lambda, functions, running: running.clone(), console });
+    let context = Context { lambda, console, retry_delays, running: running.clone(), shutdown: shutdown.clone() };
+    let names = functions.iter().flat_map(|function| {
+        let queue = Arc::new(EventQueue::new(function));
+        let target = Arc::new(Target { name: function.name.clone(), arn: function.arn(), queue });
+        [(function.generated_name(), Arc::clone(&target)), (function.name.clone(), target)]
+    });
+    let api = Api { roles: Roles::new(functions), functions: names.collect(), context: Arc::new(context) };
     let app = Router::new()
         .route("/2015-03-31/functions/{function}/invocations", post(invoke))
         // Lambda's limits depend on the invocation type.
         .layer(DefaultBodyLimit::disable())
-        .with_state(api);
+        .with_state(Arc::new(api));
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await?;
     running.close();
     running.wait().await;
@@ -77,9 +94,13 @@ async fn invoke(
     event: Bytes,
 ) -> Response {
     let kind = headers.get("x-amz-invocation-type").map_or("RequestResponse", |kind| kind.to_str().unwrap_or_default());
+    let target = match api.find(&function, iam::access_key(&headers)) {
+        Ok(target) => target,
+        Err(error) => return error.into_response(),
+    };
     let invoked = match kind {
-        "RequestResponse" => api.synchronously(&function, event).await,
-        "Event" => api.asynchronously(&function, event),
+        "RequestResponse" => api.synchronously(target, event).await,
+        "Event" => api.asynchronously(target, event),
         _ => Err(ApiError::new(
             StatusCode::BAD_REQUEST,
             "InvalidParameterValueException",
@@ -92,15 +113,15 @@ async fn invoke(
 impl Api {
     /// Invokes a function and returns its response, or its error with the header `x-amz-function-error`. Both have the
     /// status 200.
-    async fn synchronously(&self, function: &str, event: Bytes) -> Result<Response, ApiError> {
-        let (name, _) = self.find(function)?;
-        let event = event_of(event)?;
-        let Invocation { result, usage, duration, .. } = self.lambda.invoke_measured(name, event).await;
+    async fn synchronously(&self, target: &Target, event: Bytes) -> Result<Response, ApiError> {
+        let (name, event) = (&target.name, event_of(event)?);
+        let Context { lambda, console, .. } = &*self.context;
+        let Invocation { result, usage, duration, .. } = lambda.invoke_measured(name, event).await;
         let took = duration.as_millis();
         let executed = ("x-amz-executed-version", "$LATEST");
         match result {
             Ok(answer) => {
-                self.console.line(Kind::Function, format!("{name} invoked, {took} ms, {usage}"));
+                console.line(Kind::Function, format!("{name} invoked, {took} ms, {usage}"));
                 Ok((StatusCode::OK, [executed], answer).into_response())
             }
             Err(error @ InvokeError::TooLarge { .. }) => Err(ApiError::too_large(error.to_string())),
@@ -108,7 +129,7 @@ impl Api {
                 Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", error.to_string()))
             }
             Err(error) => {
-                self.console.line(Kind::Problem, format!("{name} invoked: {error}, {took} ms"));
+                console.line(Kind::Problem, format!("{name} invoked: {error}, {took} ms"));
                 let body = match error {
                     InvokeError::Handled { error_type, message } => {
                         json!({"errorType": error_type, "errorMessage": message})
@@ -121,48 +142,42 @@ impl Api {
         }
     }
 
-    /// Starts an invocation and returns 202.
-    fn asynchronously(&self, function: &str, event: Bytes) -> Result<Response, ApiError> {
-        let (name, pending) = self.find(function)?;
+    /// Queues an event and returns 202.
+    fn asynchronously(&self, target: &Target, event: Bytes) -> Result<Response, ApiError> {
         if event.len() > EVENT_LIMIT {
             let message = format!("{} byte payload is too large for the Event invocation type", event.len());
             return Err(ApiError::too_large(message));
         }
-        let event = event_of(event)?;
-        let Ok(permit) = Arc::clone(pending).try_acquire_owned() else {
-            let message = format!("{PENDING_LIMIT} asynchronous invocations of {name} have not ended");
-            return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", message));
-        };
-        let (lambda, console, name) = (self.lambda.clone(), self.console.clone(), name.to_owned());
-        self.running.spawn(async move {
-            let invocation = lambda.invoke_measured(&name, event).await;
-            let took = invocation.duration.as_millis();
-            match invocation.result {
-                Ok(_) => {
-                    let usage = invocation.usage;
-                    console.line(Kind::Function, format!("{name} invoked asynchronously, {took} ms, {usage}"));
-                }
-                Err(InvokeError::Stopped) => {}
-                Err(error) => {
-                    console.line(Kind::Problem, format!("{name} invoked asynchronously: {error}, {took} ms"));
-                }
+        match target.queue.push(event_of(event)?, &self.context) {
+            Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
+            Err(Full) => {
+                let message = format!("{MAX_EVENTS} events of {} are queued", target.name);
+                Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", message))
             }
-            drop(permit);
-        });
-        Ok(StatusCode::ACCEPTED.into_response())
+        }
     }
 
-    /// Returns the function with this name, partial ARN, or ARN, each with or without the version `$LATEST`.
-    fn find(&self, function: &str) -> Result<(&str, &Arc<Semaphore>), ApiError> {
-        let unqualified = function.strip_suffix(":$LATEST").unwrap_or(function);
-        let name = unqualified.rsplit_once(":function:").map_or(unqualified, |(_, name)| name);
-        match self.functions.get_key_value(name) {
-            Some((name, pending)) => Ok((name, pending)),
-            None => Err(ApiError::new(
-                StatusCode::NOT_FOUND,
-                "ResourceNotFoundException",
-                format!("Function not found: {function}"),
-            )),
+    /// Returns the function with this name, partial ARN, or ARN, each with or without the version `$LATEST`, if the holder
+    /// of the access key may invoke it.
+    fn find(&self, function: &str, access_key: &str) -> Result<&Target, ApiError> {
+        let unqualified = function.strip_suffix(LATEST);
+        let name = unqualified.unwrap_or(function);
+        let name = name.rsplit_once(":function:").map_or(name, |(_, name)| name);
+        let Some(target) = self.functions.get(name) else {
+            let message = format!("Function not found: {function}");
+            return Err(ApiError::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message));
+        };
+        // A policy that names the function doesn't cover its versions (Lambda developer guide, "Fine-tuning the Resources
+        // and Conditions sections of policies").
+        let qualifier = unqualified.map_or("", |_| LATEST);
+        let resource = format!("{}{qualifier}", target.arn);
+        let access = Access { action: "lambda:InvokeFunction".to_owned(), resource, leading_keys: Vec::new() };
+        match self.roles.check(access_key, [access]) {
+            Ok(()) => Ok(target),
+            Err(denied) => {
+                self.context.console.line(Kind::Problem, format!("missing permission in the template: {denied}"));
+                Err(ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", denied.to_string()))
+            }
         }
     }
 }

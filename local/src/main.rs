@@ -65,6 +65,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         port: arguments.port,
         storage,
         console: console.clone(),
+        ..Options::default()
     };
     let running = tokio::select! {
         running = start(options) => running?,

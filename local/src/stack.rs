@@ -49,6 +49,8 @@ pub struct Options {
     pub storage: Storage,
     /// Where output goes.
     pub console: Console,
+    /// How long a failed asynchronous invocation waits for its first and its second retry.
+    pub retry_delays: [Duration; 2],
 }
 
 impl Default for Options {
@@ -60,6 +62,7 @@ impl Default for Options {
             port: 0,
             storage: Storage::Memory,
             console: Console::captured(),
+            retry_delays: lambda_api::RETRY_DELAYS,
         }
     }
 }
@@ -121,7 +124,7 @@ impl Stack {
 /// Returns a [`StartError`] if the template is invalid, the functions don't build, a port is in use, or the data folder
 /// is unusable.
 pub async fn start(options: Options) -> Result<Stack, StartError> {
-    let Options { template: path, parameters, port, storage, console } = options;
+    let Options { template: path, parameters, port, storage, console, retry_delays } = options;
     // Bind the ports first: the address of the simulated WhatsApp is a template parameter.
     let ports = ports::bind(port)?;
     let (api, whatsapp_url, dynamodb) = (url(&ports.api)?, url(&ports.whatsapp)?, url(&ports.dynamodb)?);
@@ -221,11 +224,12 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     tasks.spawn(async move {
         report(parameters::serve(ports.parameters, parameters, task_stop).await, "Parameter Store", &task_console);
     });
-    let names = template.functions.iter().map(|function| function.name.clone()).collect();
+    let functions = template.functions.clone();
     let (task_lambda, task_console, task_stop) = (lambda.clone(), console.clone(), stop.clone());
     tasks.spawn(async move {
-        let served = lambda_api::serve(ports.lambda, names, task_lambda, task_console.clone(), task_stop).await;
-        report(served, "the Lambda API", &task_console);
+        let api =
+            lambda_api::serve(ports.lambda, &functions, retry_delays, task_lambda, task_console.clone(), task_stop);
+        report(api.await, "the Lambda API", &task_console);
     });
     let infrastructure = whatsapp::Infrastructure { table: database.faults().clone(), lambda: lambda.clone() };
     let simulator = whatsapp::serve(ports.whatsapp, settings, Some(infrastructure), console.clone(), stop.clone());

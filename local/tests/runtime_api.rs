@@ -12,7 +12,7 @@ use axum::body::Bytes;
 use local::console::Console;
 use local::database::usage::UsageMeter;
 use local::lambda::{Deployment, InvokeError, Lambda};
-use local::template::Function;
+use local::template::{EventInvokeConfig, Function};
 use serde_json::{Value, json};
 
 fn main() {
@@ -123,6 +123,7 @@ async fn start(change: impl FnOnce(&mut Function)) -> TestLambda {
         json_logs: true,
         log_level: "INFO".into(),
         reserved_concurrency: None,
+        event_invoke_config: EventInvokeConfig::default(),
         permissions: Vec::new(),
         routes: vec![],
         streams: vec![],

@@ -1,78 +1,43 @@
-//! Evaluates the functions' IAM policies for DynamoDB requests (Service Authorization Reference, *Actions, resources,
+//! The permissions that DynamoDB requests need (Service Authorization Reference, *Actions, resources,
 //! and condition keys for Amazon DynamoDB*), with conditions on `dynamodb:LeadingKeys` (Amazon DynamoDB Developer Guide,
 //! *Using IAM policy conditions for fine-grained access control*).
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-};
+use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
 use super::key_limits::bindings;
-use crate::template::{Function, Statement, Table};
+use crate::{
+    iam::{Access, AccessDenied, Roles},
+    template::{Function, Table},
+};
 
 /// The permissions of all functions.
 pub(super) struct Permissions {
     /// The common prefix of table ARNs.
     tables: String,
-    /// Keyed by package name, which is the prefix of an instance's access key.
-    functions: HashMap<String, RolePolicy>,
+    roles: Roles,
     /// The partition key of the table.
     partition_key: String,
     /// The partition keys of the table and its indexes.
     partition_keys: HashSet<String>,
 }
 
-struct RolePolicy {
-    role: String,
-    statements: Vec<Statement>,
-}
-
-/// What a request, or a member of a transaction, needs.
-struct Access {
-    action: String,
-    resource: String,
-    /// The partition keys that it names: one, those of a batch, or none for a scan.
-    leading_keys: Vec<String>,
-}
-
-/// A request that no statement allows.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct AccessDenied {
-    user: String,
-    action: String,
-    resource: String,
-}
-
 impl Permissions {
     pub(super) fn new(table: &Table, functions: &[Function]) -> Permissions {
         let tables = table.arn.strip_suffix(&table.name).unwrap_or(&table.arn).to_owned();
-        let allowed = |function: &Function| RolePolicy {
-            // SAM names the generated role this way.
-            role: format!("{}Role", function.logical_id),
-            statements: function.permissions.clone(),
-        };
-        let functions = functions.iter().map(|function| (function.name.clone(), allowed(function))).collect();
         let indexes = ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"];
         let indexes = indexes.iter().filter_map(|kind| table.create[kind].as_array()).flatten();
         let partition_keys = std::iter::once(&table.create).chain(indexes).filter_map(partition_key).collect();
         let partition_key = partition_key(&table.create).unwrap_or_default();
-        Permissions { tables, functions, partition_key, partition_keys }
+        Permissions { tables, roles: Roles::new(functions), partition_key, partition_keys }
     }
 
-    /// Checks whether the request of this access key is allowed. The access key of a function instance is
-    /// `<function>.<n>`. All other access keys have full access.
+    /// Checks whether the request of this access key is allowed.
     pub(super) fn check(&self, access_key: &str, operation: &str, request: &[u8]) -> Result<(), AccessDenied> {
-        let Some((name, _)) = access_key.rsplit_once('.') else { return Ok(()) };
-        let Some(function) = self.functions.get(name) else { return Ok(()) };
         // The database itself rejects a body that is not JSON.
         let Ok(request) = serde_json::from_slice(request) else { return Ok(()) };
-        let denied = self.required_access(operation, &request).into_iter().find(|access| !function.allows(access));
-        denied.map_or(Ok(()), |Access { action, resource, .. }| {
-            let user = format!("arn:aws:sts::000000000000:assumed-role/{}/{name}", function.role);
-            Err(AccessDenied { user, action, resource })
-        })
+        self.roles.check(access_key, self.required_access(operation, &request))
     }
 
     /// Returns the access that a request requires. IAM evaluates each member of a transaction separately, and a batch as a
@@ -149,52 +114,9 @@ fn member_action(member: &str) -> &str {
     }
 }
 
-impl RolePolicy {
-    fn allows(&self, access: &Access) -> bool {
-        self.statements.iter().any(|statement| {
-            // Action names are case-insensitive (IAM User Guide, *IAM JSON policy elements: Action*).
-            statement.actions.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(&access.action))
-                && statement.resources.iter().any(|allowed| allowed == "*" || *allowed == access.resource)
-                // `ForAllValues` is also true for a request without a key, such as a scan.
-                && statement.leading_keys.as_ref().is_none_or(|patterns| {
-                    access.leading_keys.iter().all(|key| patterns.iter().any(|pattern| is_like(pattern, key)))
-                })
-        })
-    }
-}
-
-/// Matches a pattern of `StringLike`, in which `*` stands for any text and `?` for one character (IAM User Guide, *String
-/// condition operators*).
-fn is_like(pattern: &str, text: &str) -> bool {
-    let mut rest = pattern.chars();
-    match rest.next() {
-        None => text.is_empty(),
-        Some('*') => {
-            text.char_indices().any(|(at, _)| is_like(rest.as_str(), &text[at..])) || is_like(rest.as_str(), "")
-        }
-        Some(wanted) => {
-            let mut text = text.chars();
-            text.next().is_some_and(|found| wanted == '?' || wanted == found) && is_like(rest.as_str(), text.as_str())
-        }
-    }
-}
-
-impl AccessDenied {
-    /// Returns the body of the error response, which has status 400.
-    pub(super) fn error(&self) -> Value {
-        json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": self.to_string()})
-    }
-}
-
-impl fmt::Display for AccessDenied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AccessDenied { user, action, resource } = self;
-        write!(
-            f,
-            "User: {user} is not authorized to perform: {action} on resource: {resource} \
-             because no identity-based policy allows the {action} action"
-        )
-    }
+/// Returns the body of the error response, which has status 400.
+pub(super) fn error(denied: &AccessDenied) -> Value {
+    json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": denied.to_string()})
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::{
     extract::{Request, State},
     http::{
         Response, StatusCode, Uri, Version,
-        header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING},
+        header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING},
         request, response,
     },
 };
@@ -24,11 +24,12 @@ use super::{
     capacity,
     faults::{Fault, Faults},
     key_limits::KeyLimits,
-    permissions::Permissions,
+    permissions::{self, Permissions},
     usage::{Units, UsageMeter},
 };
 use crate::{
     console::{Console, Kind},
+    iam,
     template::{Function, Table},
 };
 
@@ -83,11 +84,11 @@ async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<B
             Err(response) => response,
         };
     };
-    let access_key = access_key(&head.headers).to_owned();
+    let access_key = iam::access_key(&head.headers).to_owned();
     if let Err(denied) = proxy.rules.permissions.check(&access_key, &operation, &body) {
         proxy.meter.record(&access_key, &operation, Units::default());
         proxy.console.line(Kind::Problem, format!("missing permission in the template: {denied}"));
-        return error(400, &denied.error());
+        return error(400, &permissions::error(&denied));
     }
     if let Err(invalid) = proxy.rules.key_limits.check(&body) {
         proxy.meter.record(&access_key, &operation, Units::default());
@@ -163,17 +164,6 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 fn operation(headers: &HeaderMap) -> Option<String> {
     let (service, operation) = headers.get(TARGET)?.to_str().ok()?.rsplit_once('.')?;
     service.starts_with("DynamoDB").then(|| operation.to_owned())
-}
-
-/// Returns the access key from `AWS4-HMAC-SHA256 Credential=<access key>/<date>/…` (IAM User Guide, *Create a signed
-/// AWS API request*). Empty for a request without a signature header.
-fn access_key(headers: &HeaderMap) -> &str {
-    headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once("Credential="))
-        .and_then(|(_, credential)| credential.split('/').next())
-        .unwrap_or_default()
 }
 
 fn error(status: u16, body: &Value) -> Response<Body> {

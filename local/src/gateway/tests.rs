@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::template::{Authorizer, Cors, Function, HttpApi, Route, Table, Throttle};
+use crate::template::{Authorizer, Cors, EventInvokeConfig, Function, HttpApi, Route, Table, Throttle};
 
 struct Harness {
     address: SocketAddr,
@@ -42,6 +42,7 @@ fn template() -> Template {
         json_logs: true,
         log_level: "INFO".into(),
         reserved_concurrency: None,
+        event_invoke_config: EventInvokeConfig::default(),
         permissions: Vec::new(),
         routes,
         streams: vec![],

@@ -11,8 +11,31 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::DropGuard;
 
 use super::*;
+use crate::template::{EventInvokeConfig, Statement};
 
-const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:deliver";
+/// The ARN in the template, and the one that names the package.
+const ARNS: [&str; 2] = [
+    "arn:aws:lambda:us-east-1:000000000000:function:qasid-Deliver",
+    "arn:aws:lambda:us-east-1:000000000000:function:deliver",
+];
+
+pub(super) fn function(logical_id: &str, permissions: Vec<Statement>) -> Function {
+    Function {
+        logical_id: logical_id.to_owned(),
+        name: logical_id.to_lowercase(),
+        timeout: Duration::from_secs(3),
+        memory_mb: 128,
+        environment: BTreeMap::new(),
+        json_logs: true,
+        log_level: "INFO".to_owned(),
+        reserved_concurrency: None,
+        event_invoke_config: EventInvokeConfig::default(),
+        permissions,
+        routes: Vec::new(),
+        streams: Vec::new(),
+        schedules: Vec::new(),
+    }
+}
 
 /// A running Lambda API.
 struct Harness {
@@ -26,8 +49,18 @@ struct Harness {
 }
 
 /// Starts a fake whose functions echo their events. `{"fail": …}` fails, and `{"wait": …}` waits until `open` is
-/// canceled.
+/// canceled. `Relay` may invoke `Deliver`, and no other function may invoke any.
 fn start(open: &CancellationToken) -> Harness {
+    let allow = Statement {
+        actions: vec!["lambda:InvokeFunction".to_owned()],
+        resources: vec![ARNS[0].to_owned()],
+        leading_keys: None,
+    };
+    start_with(open, &[function("Deliver", Vec::new()), function("Relay", vec![allow])])
+}
+
+/// Starts a fake of these functions.
+fn start_with(open: &CancellationToken, functions: &[Function]) -> Harness {
     let (seen, invocations) = unbounded_channel();
     let open = open.clone();
     let lambda = Lambda::fake(move |name, event| {
@@ -48,15 +81,27 @@ fn start(open: &CancellationToken) -> Harness {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (console, stop) = (Console::captured(), CancellationToken::new());
-    let names = vec!["deliver".to_owned(), "webhook".to_owned()];
-    let serving = tokio::spawn(serve(listener, names, lambda, console.clone(), stop.clone()));
+    let (functions, task_console, task_stop) = (functions.to_vec(), console.clone(), stop.clone());
+    let serving =
+        tokio::spawn(async move { serve(listener, &functions, RETRY_DELAYS, lambda, task_console, task_stop).await });
     Harness { url, console, invocations, _guard: stop.clone().drop_guard(), stop, serving }
 }
 
 impl Harness {
     /// The status and the body, or the error's code.
     async fn invoke(&self, function: &str, kind: &str, event: impl ToString) -> Result<(u16, Value), String> {
-        let response = self.send(function, kind, event.to_string()).await;
+        self.invoke_as("test", function, kind, event).await
+    }
+
+    /// Invokes a function as the holder of an access key.
+    async fn invoke_as(
+        &self,
+        access_key: &str,
+        function: &str,
+        kind: &str,
+        event: impl ToString,
+    ) -> Result<(u16, Value), String> {
+        let response = self.send(access_key, function, kind, event.to_string()).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let header = |name| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         let text = response.text().await.unwrap();
@@ -71,11 +116,13 @@ impl Harness {
     }
 
     /// Sends an `Invoke` request (Lambda API Reference, "Invoke", "Request Syntax").
-    async fn send(&self, function: &str, kind: &str, event: String) -> reqwest::Response {
+    async fn send(&self, access_key: &str, function: &str, kind: &str, event: String) -> reqwest::Response {
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        client.post(url).header("x-amz-invocation-type", kind).body(event).send().await.unwrap()
+        let authorization = format!("AWS4-HMAC-SHA256 Credential={access_key}/20260101/us-east-1/lambda/aws4_request");
+        let request = client.post(url).header("authorization", authorization).header("x-amz-invocation-type", kind);
+        request.body(event).send().await.unwrap()
     }
 
     fn self_invoker(&self, function: &str) -> SelfInvoker {
@@ -102,46 +149,61 @@ impl Harness {
 #[tokio::test]
 async fn a_synchronous_invocation_returns_the_response() {
     let harness = start(&CancellationToken::new());
-    for name in ["deliver", "deliver:$LATEST", "000000000000:function:deliver", ARN] {
+    let names = ["deliver", "deliver:$LATEST", "qasid-Deliver", "000000000000:function:deliver"];
+    for name in names.into_iter().chain(ARNS) {
         let response = harness.invoke(name, "RequestResponse", json!({"a": 1})).await;
         assert_eq!(response, Ok((200, json!({"a": 1}))), "{name}");
     }
     let failed = harness.invoke("deliver", "RequestResponse", json!({"fail": 1})).await;
     assert_eq!(failed, Ok((200, json!({"Unhandled": {"errorType": "E", "errorMessage": "no"}}))));
-    let empty = harness.send("deliver", "RequestResponse", String::new()).await;
+    let empty = harness.send("test", "deliver", "RequestResponse", String::new()).await;
     assert_eq!(empty.headers()["x-amz-executed-version"], "$LATEST");
     assert_eq!(empty.text().await.unwrap(), "{}");
     harness.end().await;
 }
 
 #[tokio::test]
-async fn a_failed_asynchronous_invocation_is_reported() {
+async fn an_asynchronous_invocation_does_not_wait_for_the_function() {
     let open = CancellationToken::new();
     let mut harness = start(&open);
-    let waiting = harness.invoke("deliver", "Event", json!({"wait": 1, "fail": 1})).await;
-    assert_eq!(waiting, Ok((202, Value::Null)));
-    assert_eq!(harness.invocations.recv().await.unwrap().0, "deliver");
-    assert!(harness.console.output().is_empty());
+    for name in ["relay", "qasid-Relay", "deliver", ARNS[0], ARNS[1]] {
+        let waiting = harness.invoke(name, "Event", json!({"wait": 1})).await;
+        assert_eq!(waiting, Ok((202, Value::Null)));
+        let invoked = harness.invocations.recv().await.unwrap().0;
+        assert!(name.to_lowercase().ends_with(&invoked), "{name}: {invoked}");
+    }
     open.cancel();
     let lines = harness.end().await.output();
-    assert!(lines.len() == 1 && lines[0].contains("deliver invoked asynchronously: E: no"), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.contains("invoked asynchronously")).count(), 5, "{lines:?}");
 }
 
 #[tokio::test]
-async fn pending_asynchronous_invocations_are_limited() {
-    let open = CancellationToken::new();
-    let harness = start(&open);
-    for _ in 0..PENDING_LIMIT {
-        let accepted = harness.invoke(ARN, "Event", json!({"wait": 1})).await;
-        assert_eq!(accepted, Ok((202, Value::Null)));
+async fn a_function_needs_the_permission_to_invoke() {
+    let harness = start(&CancellationToken::new());
+    for kind in ["Event", "RequestResponse"] {
+        for name in ["deliver", "qasid-Deliver", ARNS[0], ARNS[1]] {
+            assert!(harness.invoke_as("relay.1", name, kind, json!({})).await.is_ok(), "{name}");
+        }
+        for (access_key, name) in [
+            ("relay.1", "relay"),
+            ("deliver.1", "deliver"),
+            ("deliver.27", ARNS[0]),
+            // The policy names no version.
+            ("relay.1", "deliver:$LATEST"),
+        ] {
+            let denied = harness.invoke_as(access_key, name, kind, json!({})).await;
+            assert_eq!(denied, Err("AccessDeniedException".to_owned()), "{access_key} {name}");
+        }
     }
-    let rejected = harness.invoke("deliver", "Event", json!({})).await;
-    assert_eq!(rejected, Err("TooManyRequestsException".to_owned()));
-    let other = harness.invoke("webhook", "Event", json!({})).await;
-    assert_eq!(other, Ok((202, Value::Null)));
-    open.cancel();
+    let denied = harness.send("deliver.1", "relay", "Event", "{}".to_owned()).await;
+    assert_eq!(denied.status(), 403);
+    let body: Value = serde_json::from_str(&denied.text().await.unwrap()).unwrap();
+    let message = "User: arn:aws:sts::000000000000:assumed-role/DeliverRole/deliver is not authorized to perform: \
+                   lambda:InvokeFunction on resource: arn:aws:lambda:us-east-1:000000000000:function:qasid-Relay \
+                   because no identity-based policy allows the lambda:InvokeFunction action";
+    assert_eq!(body["Message"], message);
     let lines = harness.end().await.output();
-    assert_eq!(lines.iter().filter(|line| line.contains("deliver invoked asynchronously")).count(), PENDING_LIMIT);
+    assert!(lines.iter().any(|line| line.contains("missing permission in the template") && line.contains(message)));
 }
 
 #[tokio::test]

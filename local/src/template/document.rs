@@ -11,7 +11,7 @@ use super::{
     http_api,
     intrinsics::Scope,
     parameters,
-    policies::{self, Role},
+    policies::{self, Boundary, Role},
     return_values, table,
     values::{deserialize, text},
 };
@@ -73,6 +73,7 @@ pub(super) struct References<'a> {
     /// The types of the created resources by logical ID.
     pub(super) resources: &'a BTreeMap<String, String>,
     pub(super) roles: &'a [Role],
+    pub(super) boundaries: &'a [Boundary],
 }
 
 /// Evaluates a parsed template. `overrides` replace the defaults of its parameters.
@@ -94,11 +95,17 @@ pub(super) fn evaluate(document: Value, overrides: &BTreeMap<String, String>) ->
         Ok::<_, TemplateError>((evaluated, path))
     };
     let roles = roles(&resources, |id| properties(id, &Map::new()))?;
+    let boundaries = of_kind(&resources, "AWS::IAM::ManagedPolicy").map(|id| {
+        let (properties, path) = properties(id, &Map::new())?;
+        policies::boundary(id, properties, &path)
+    });
+    let boundaries = boundaries.collect::<Result<Vec<_>, TemplateError>>()?;
     let references = References {
         http_api: single_resource("AWS::Serverless::HttpApi", &resources)?,
         table: single_resource("AWS::DynamoDB::Table", &resources)?,
         resources: &resources,
         roles: &roles,
+        boundaries: &boundaries,
     };
     let mut functions = Vec::new();
     let (mut api, mut table) = (HttpApi::default(), None::<Table>);
@@ -123,11 +130,7 @@ pub(super) fn evaluate(document: Value, overrides: &BTreeMap<String, String>) ->
                 secrets.extend(return_values::reference(kind, id).map(|reference| (id.clone(), reference)));
             }
             "AWS::KMS::Key" => keys.extend(return_values::attribute(kind, id, "Arn")),
-            "AWS::IAM::Role" | "AWS::IAM::RolePolicy" => {}
-            "AWS::IAM::ManagedPolicy" => {
-                let (properties, path) = properties(id, &Map::new())?;
-                policies::check_boundary(properties, &path)?;
-            }
+            "AWS::IAM::ManagedPolicy" | "AWS::IAM::Role" | "AWS::IAM::RolePolicy" => {}
             _ if IGNORED_TYPES.contains(&kind.as_str()) => {}
             _ => {
                 let path = format!("Resources.{id}.Type");
@@ -172,21 +175,25 @@ fn roles(
     resources: &BTreeMap<String, String>,
     properties: impl Fn(&str) -> Result<(Value, String), TemplateError>,
 ) -> Result<Vec<Role>, TemplateError> {
-    let of_kind = |kind| resources.iter().filter(move |(_, found)| *found == kind).map(|(id, _)| id.as_str());
     let mut roles = Vec::new();
-    for id in of_kind("AWS::IAM::Role") {
+    for id in of_kind(resources, "AWS::IAM::Role") {
         let (properties, path) = properties(id)?;
         roles.push(policies::role(id, properties, &path)?);
     }
-    for id in of_kind("AWS::IAM::RolePolicy") {
+    for id in of_kind(resources, "AWS::IAM::RolePolicy") {
         let (properties, path) = properties(id)?;
         policies::attach(&mut roles, properties, &path)?;
     }
     Ok(roles)
 }
 
-fn single_resource<'a>(kind: &str, resources: &'a BTreeMap<String, String>) -> Result<&'a str, TemplateError> {
-    let mut ids = resources.iter().filter(|(_, found)| *found == kind).map(|(id, _)| id.as_str());
+/// Returns the logical IDs of the resources of one type.
+fn of_kind<'a>(resources: &'a BTreeMap<String, String>, kind: &'a str) -> impl Iterator<Item = &'a str> {
+    resources.iter().filter(move |(_, found)| *found == kind).map(|(id, _)| id.as_str())
+}
+
+fn single_resource<'a>(kind: &'a str, resources: &'a BTreeMap<String, String>) -> Result<&'a str, TemplateError> {
+    let mut ids = of_kind(resources, kind);
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(id),
         (None, _) => Err(TemplateError::at("Resources", format!("the local run needs an {kind}"))),

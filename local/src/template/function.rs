@@ -6,10 +6,10 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use super::{
-    Function, TemplateError,
+    EventInvokeConfig, Function, TemplateError,
     document::References,
     events::{self, Event},
-    policies, return_values,
+    policies,
     values::{Integer, Text, deserialize},
 };
 
@@ -32,7 +32,8 @@ struct Properties {
     policies: Option<Value>,
     role: Option<String>,
     permissions_boundary: Option<String>,
-    event_invoke_config: Option<EventInvokeConfig>,
+    #[serde(default)]
+    event_invoke_config: EventInvokeProperties,
 
     #[expect(dead_code, reason = "the functions run on the local processor")]
     architectures: Option<IgnoredAny>,
@@ -72,12 +73,11 @@ struct LoggingConfig {
     log_group: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct EventInvokeConfig {
+struct EventInvokeProperties {
     maximum_retry_attempts: Option<Integer>,
-    #[expect(dead_code, reason = "the local run queues no events")]
-    maximum_event_age_in_seconds: Option<IgnoredAny>,
+    maximum_event_age_in_seconds: Option<Integer>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
@@ -128,22 +128,12 @@ pub(super) fn read(
         }
         None => None,
     };
-    if let Some(arn) = properties.permissions_boundary {
-        let mut policies = references.resources.iter().filter(|(_, kind)| *kind == "AWS::IAM::ManagedPolicy");
-        if !policies.any(|(id, kind)| return_values::reference(kind, id).as_ref() == Some(&arn)) {
-            let path = format!("{path}.PermissionsBoundary");
-            return Err(TemplateError::at(path, "must be !Ref of an AWS::IAM::ManagedPolicy"));
-        }
-    }
-    if let Some(config) = properties.event_invoke_config {
-        // Lambda's default is 2 (Lambda Developer Guide, *Configuring error handling settings for asynchronous
-        // invocations*).
-        if config.maximum_retry_attempts.is_none_or(|attempts| attempts.0 != 0) {
-            let path = format!("{path}.EventInvokeConfig.MaximumRetryAttempts");
-            return Err(TemplateError::at(path, "must be 0: the local run does not retry asynchronous invocations"));
-        }
-    }
     let permissions = policies::of_function(properties.role.as_deref(), properties.policies, references.roles, path)?;
+    if let Some(arn) = properties.permissions_boundary {
+        // A role of the template isn't limited, only the role that SAM generates (SAM Specification, *PermissionsBoundary*).
+        let limited = if properties.role.is_none() { permissions.as_slice() } else { &[] };
+        policies::check_boundary(&arn, references.boundaries, limited, path)?;
+    }
     let events = events::read(properties.events, path, references)?;
     let logging = properties.logging_config;
     Ok(Function {
@@ -155,11 +145,22 @@ pub(super) fn read(
         json_logs: logging.log_format == Some(LogFormat::Json),
         log_level: logging.application_log_level.unwrap_or_else(|| "INFO".to_owned()),
         reserved_concurrency: reserved,
+        event_invoke_config: event_invoke_config(properties.event_invoke_config, &format!("{path}.EventInvokeConfig"))?,
         permissions,
         routes: events.routes,
         streams: events.streams,
         schedules: events.schedules,
     })
+}
+
+/// The ranges are those of the Lambda API Reference, *PutFunctionEventInvokeConfig*.
+fn event_invoke_config(config: EventInvokeProperties, path: &str) -> Result<EventInvokeConfig, TemplateError> {
+    let EventInvokeConfig { maximum_retry_attempts, maximum_event_age } = EventInvokeConfig::default();
+    let retries = maximum_retry_attempts as u64;
+    let retries = bounded(config.maximum_retry_attempts, retries, 0..=2, path, "MaximumRetryAttempts")?;
+    let (age, seconds) = (maximum_event_age.as_secs(), config.maximum_event_age_in_seconds);
+    let age = bounded(seconds, age, 60..=age, path, "MaximumEventAgeInSeconds")?;
+    Ok(EventInvokeConfig { maximum_retry_attempts: retries as usize, maximum_event_age: Duration::from_secs(age) })
 }
 
 fn expect(found: &str, wanted: &str, path: &str, property: &str) -> Result<(), TemplateError> {

@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::return_values;
+
+/// The resource type of a function.
+const FUNCTION: &str = "AWS::Serverless::Function";
+
 /// An evaluated template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
@@ -38,6 +43,8 @@ pub struct Function {
     pub log_level: String,
     /// `ReservedConcurrentExecutions`.
     pub reserved_concurrency: Option<usize>,
+    /// `EventInvokeConfig`.
+    pub event_invoke_config: EventInvokeConfig,
     /// The policy statements of `Policies`, or of the role in `Role`.
     pub permissions: Vec<Statement>,
     /// The `HttpApi` events.
@@ -46,6 +53,34 @@ pub struct Function {
     pub streams: Vec<StreamMapping>,
     /// The enabled `Schedule` events.
     pub schedules: Vec<Schedule>,
+}
+
+impl Function {
+    /// Returns the value of `!Ref`: the name that CloudFormation generates.
+    pub fn generated_name(&self) -> String {
+        return_values::reference(FUNCTION, &self.logical_id).unwrap_or_default()
+    }
+
+    /// Returns the value of `!GetAtt Arn`.
+    pub fn arn(&self) -> String {
+        return_values::attribute(FUNCTION, &self.logical_id, "Arn").unwrap_or_default()
+    }
+}
+
+/// What Lambda does with the events of asynchronous invocations that a function does not process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventInvokeConfig {
+    /// How often to invoke the function again after an error.
+    pub maximum_retry_attempts: usize,
+    /// The age at which an event is discarded.
+    pub maximum_event_age: Duration,
+}
+
+impl Default for EventInvokeConfig {
+    /// Returns Lambda's defaults (Lambda API Reference, *PutFunctionEventInvokeConfig*).
+    fn default() -> EventInvokeConfig {
+        EventInvokeConfig { maximum_retry_attempts: 2, maximum_event_age: Duration::from_secs(6 * 60 * 60) }
+    }
 }
 
 /// An IAM policy statement with the effect `Allow`.

@@ -1,5 +1,5 @@
-//! The permissions of a function: the statements of its policies or of its role (SAM Specification, *Policies* and
-//! *Role*; IAM User Guide, *IAM JSON policy elements reference*).
+//! The permissions of a function: the statements of its policies or of its role, and its permissions boundary (SAM
+//! Specification, *Policies*, *Role*, and *PermissionsBoundary*; IAM User Guide, *IAM JSON policy elements reference*).
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
@@ -8,12 +8,20 @@ use super::{
     Statement, TemplateError, return_values,
     values::{Text, deserialize},
 };
+use crate::iam::is_like;
 
 /// An `AWS::IAM::Role` with the statements of its inline policies and of its `AWS::IAM::RolePolicy` resources.
 pub(super) struct Role {
     arn: String,
     name: String,
     statements: Vec<Statement>,
+}
+
+/// A permissions boundary.
+pub(super) struct Boundary {
+    arn: String,
+    /// The patterns of the actions that it allows on every resource.
+    actions: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -132,20 +140,41 @@ pub(super) fn attach(roles: &mut [Role], properties: Value, path: &str) -> Resul
     Ok(())
 }
 
-/// Checks that an `AWS::IAM::ManagedPolicy`, which can only be a permissions boundary, limits no access to DynamoDB. The
-/// local run doesn't evaluate it.
-pub(super) fn check_boundary(properties: Value, path: &str) -> Result<(), TemplateError> {
+/// Reads an `AWS::IAM::ManagedPolicy`, which can only be a permissions boundary.
+pub(super) fn boundary(logical_id: &str, properties: Value, path: &str) -> Result<Boundary, TemplateError> {
     let policy: ManagedPolicy = deserialize(properties, path)?;
     let path = format!("{path}.PolicyDocument");
     let document: Document = deserialize(policy.policy_document, &path)?;
+    let mut actions = Vec::new();
     for (index, element) in items(document.statement).into_iter().enumerate() {
         let element: Element = deserialize(element, &format!("{path}.Statement[{index}]"))?;
-        let has = |texts: &OneOrMany, wanted: &str| texts.0.iter().any(|text| text == wanted);
-        if has(&element.action, "dynamodb:*") && has(&element.resource, "*") && element.condition.is_none() {
-            return Ok(());
+        if element.condition.is_none() && element.resource.0.iter().any(|resource| resource == "*") {
+            actions.extend(element.action.0);
         }
     }
-    Err(TemplateError::at(path, "must allow dynamodb:* on *: the local run does not evaluate a permissions boundary"))
+    let arn = return_values::reference("AWS::IAM::ManagedPolicy", logical_id).unwrap_or_default();
+    Ok(Boundary { arn, actions })
+}
+
+/// Checks that the boundary with this ARN allows all actions of a function, because the local run evaluates only the
+/// function's own statements.
+pub(super) fn check_boundary(
+    arn: &str,
+    boundaries: &[Boundary],
+    statements: &[Statement],
+    path: &str,
+) -> Result<(), TemplateError> {
+    let path = format!("{path}.PermissionsBoundary");
+    let Some(boundary) = boundaries.iter().find(|boundary| boundary.arn == arn) else {
+        return Err(TemplateError::at(path, "must be !Ref of an AWS::IAM::ManagedPolicy"));
+    };
+    let is_allowed = |action: &String| {
+        boundary.actions.iter().any(|allowed| is_like(&allowed.to_lowercase(), &action.to_lowercase()))
+    };
+    match statements.iter().flat_map(|statement| &statement.actions).find(|action| !is_allowed(action)) {
+        Some(action) => Err(TemplateError::at(path, format!("does not allow {action} on every resource"))),
+        None => Ok(()),
+    }
 }
 
 /// Returns the statements of a function with the properties `Role` and `Policies`.
@@ -187,14 +216,25 @@ fn statement(element: Value, path: &str) -> Result<Statement, TemplateError> {
         deserialize(element, path)?;
     reject_patterns(&actions, &format!("{path}.Action"))?;
     let mut statement = Statement { actions, resources, leading_keys: None };
-    // The local run checks only DynamoDB permissions. Others may have patterns, such as the ARN of a log group, and any
-    // condition.
-    if statement.actions.iter().any(|action| action == "*" || action.to_lowercase().starts_with("dynamodb:")) {
+    // The local run checks only the permissions of DynamoDB and Lambda. Others may have patterns, such as the ARN of a log
+    // group, and any condition.
+    let concerns = |service: &str| {
+        statement.actions.iter().any(|action| action == "*" || action.to_lowercase().starts_with(service))
+    };
+    let (dynamodb, lambda) = (concerns("dynamodb:"), concerns("lambda:"));
+    if dynamodb || lambda {
         reject_patterns(&statement.resources, &format!("{path}.Resource"))?;
-        if let Some(condition) = condition {
+    }
+    match condition {
+        Some(_) if lambda => {
+            let problem = "the local run does not support conditions of Lambda permissions";
+            return Err(TemplateError::at(format!("{path}.Condition"), problem));
+        }
+        Some(condition) if dynamodb => {
             let condition: Condition = deserialize(condition, &format!("{path}.Condition"))?;
             statement.leading_keys = Some(condition.all_values_like.patterns.0);
         }
+        _ => {}
     }
     Ok(statement)
 }

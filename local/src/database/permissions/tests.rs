@@ -1,4 +1,5 @@
 use super::{super::table::tests::table, *};
+use crate::template::Statement;
 
 const TABLE: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/t";
 
@@ -14,9 +15,9 @@ fn statement(actions: &[&str], resources: &[&str], leading_keys: Option<&[&str]>
 }
 
 fn of_deliver(statements: Vec<Statement>) -> Permissions {
-    let deliver = RolePolicy { role: "DeliverRole".to_owned(), statements };
+    let roles = Roles::of([("deliver".to_owned(), ("DeliverRole".to_owned(), statements))]);
     let table = Table { name: "t".to_owned(), arn: TABLE.to_owned(), ..table() };
-    Permissions { functions: HashMap::from([("deliver".to_owned(), deliver)]), ..Permissions::new(&table, &[]) }
+    Permissions { roles, ..Permissions::new(&table, &[]) }
 }
 
 /// Returns the action and resource that `deliver` lacks.
@@ -187,7 +188,7 @@ fn only_functions_are_checked() {
 #[test]
 fn the_error_has_the_wording_of_dynamodb() {
     let denied = permissions(&[]).check("deliver.1", "GetItem", br#"{"TableName":"t"}"#).err();
-    let error = denied.map(|denied| denied.error()).unwrap_or_default();
+    let error = denied.map(|denied| error(&denied)).unwrap_or_default();
     assert_eq!(error["__type"], "com.amazon.coral.service#AccessDeniedException");
     assert_eq!(
         error["Message"],

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::template::{StartingPosition, Statement, Throttle, return_values::ACCOUNT};
+use crate::template::{EventInvokeConfig, StartingPosition, Statement, Throttle, return_values::ACCOUNT};
 
 /// A template with one resource of each supported type. Tests insert text at its `#` marks.
 const TEMPLATE: &str = r#"
@@ -196,7 +196,7 @@ fn function_has_the_permissions_of_its_role() {
             "DeliverRole: {{ Type: AWS::IAM::Role, Properties: {{ AssumeRolePolicyDocument: {{}}, {policies} }} }}"
         );
         let beside = "Beside: { Type: AWS::IAM::RolePolicy, Properties: { RoleName: !Ref DeliverRole, PolicyName: b, \
-                      PolicyDocument: { Statement: { Effect: Allow, Action: lambda:Invoke, Resource: 'a:*' } } } }";
+                      PolicyDocument: { Statement: { Effect: Allow, Action: logs:PutLogEvents, Resource: 'a:*' } } } }";
         TEMPLATE.replacen("#resource", &format!("{role}\n  {beside}"), 1).replacen(
             "Timeout: 60",
             "Timeout: 60\n      Role: !GetAtt DeliverRole.Arn",
@@ -209,7 +209,7 @@ fn function_has_the_permissions_of_its_role() {
     let due = format!("{}/index/due", template.table.arn);
     assert_eq!(
         template.functions[0].permissions,
-        [statement("dynamodb:Query", &due), statement("lambda:Invoke", "a:*")]
+        [statement("dynamodb:Query", &due), statement("logs:PutLogEvents", "a:*")]
     );
 
     for (policies, path) in [
@@ -291,7 +291,7 @@ fn condition_on_leading_keys_becomes_part_of_the_statement() {
 }
 
 #[test]
-fn permissions_boundary_must_not_limit_the_access_to_dynamodb() {
+fn permissions_boundary_must_allow_the_actions_of_its_functions() {
     let boundary = |statement: &str| {
         let policy = format!(
             "Boundary: {{ Type: AWS::IAM::ManagedPolicy, Properties: {{ PolicyDocument: {{ Statement: [{{ {statement} }}] }} }} }}"
@@ -299,27 +299,77 @@ fn permissions_boundary_must_not_limit_the_access_to_dynamodb() {
         let text = TEMPLATE.replacen("#qr", "PermissionsBoundary: !Ref Boundary", 1);
         parse(&text.replacen("#resource", &policy, 1), &[])
     };
-    assert!(boundary("Effect: Allow, Action: ['dynamodb:*', 'kms:*'], Resource: '*'").is_ok());
+    for actions in ["['dynamodb:*', 'kms:*']", "DynamoDB:GetItem", "'*'"] {
+        assert!(boundary(&format!("Effect: Allow, Action: {actions}, Resource: '*'")).is_ok(), "{actions}");
+    }
     for limit in [
         "Effect: Allow, Action: ['kms:*'], Resource: '*'",
         "Effect: Allow, Action: ['dynamodb:*'], Resource: !GetAtt Table.Arn",
         "Effect: Allow, Action: ['dynamodb:*'], Resource: '*', Condition: {}",
     ] {
         let error = boundary(limit).unwrap_err();
-        assert!(error.contains("Resources.Boundary.Properties.PolicyDocument: must allow dynamodb:*"), "{error}");
+        let expected = "Resources.Qr.Properties.PermissionsBoundary: does not allow dynamodb:GetItem on every resource";
+        assert!(error.contains(expected), "{error}");
+    }
+    // A role of the template isn't limited.
+    let role = "Boundary: { Type: AWS::IAM::ManagedPolicy, Properties: { PolicyDocument: { Statement: [] } } }\n  \
+                QrRole: { Type: AWS::IAM::Role, Properties: { AssumeRolePolicyDocument: {}, Policies: [{ PolicyName: a, \
+                PolicyDocument: { Statement: [{ Effect: Allow, Action: dynamodb:GetItem, Resource: !GetAtt Table.Arn }] } }] } }";
+    let text = TEMPLATE.replacen("#resource", role, 1).replacen(
+        "Timeout: 60",
+        "Timeout: 60\n      PermissionsBoundary: !Ref Boundary\n      Role: !GetAtt QrRole.Arn",
+        1,
+    );
+    assert_eq!(parse(&text, &[]).unwrap().functions[0].permissions.len(), 1);
+}
+
+#[test]
+fn permission_to_invoke_a_function_names_the_function() {
+    let statement_with = |rest: &str| {
+        let allow = "Effect: Allow, Action: dynamodb:GetItem, Resource: !GetAtt Table.Arn";
+        with(allow, &format!("Effect: Allow, Action: lambda:InvokeFunction, {rest}"))
+    };
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:qasid-Deliver";
+    for resource in [
+        "!GetAtt Deliver.Arn",
+        "!Sub '${Deliver.Arn}'",
+        "!Sub 'arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${Deliver}'",
+    ] {
+        let template = statement_with(&format!("Resource: {resource}")).unwrap();
+        assert_eq!(template.functions[1].permissions, [statement("lambda:InvokeFunction", arn)], "{resource}");
+        assert_eq!(template.functions[0].arn(), arn);
+        assert_eq!(template.functions[0].generated_name(), "qasid-Deliver");
+    }
+    for (rest, wanted) in [
+        ("Resource: !Sub '${Deliver.Arn}:*'", "Resource: the local run does not support the pattern arn:"),
+        ("Resource: '*', Condition: {}", "Condition: the local run does not support conditions of Lambda permissions"),
+    ] {
+        let error = statement_with(rest).unwrap_err();
+        assert!(error.contains(&format!("Statement[0].{wanted}")), "{error}");
     }
 }
 
 #[test]
-fn asynchronous_invocations_must_not_be_retried() {
-    let config = |config: &str| with("Timeout: 60", &format!("Timeout: 60\n      EventInvokeConfig: {config}"));
-    assert!(config("{ MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 }").is_ok());
-    for retries in ["{}", "{ MaximumRetryAttempts: 1 }"] {
-        let error = config(retries).unwrap_err();
-        assert!(
-            error.contains("Resources.Deliver.Properties.EventInvokeConfig.MaximumRetryAttempts: must be 0"),
-            "{error}"
-        );
+fn asynchronous_invocations_have_lambdas_limits() {
+    let config = |config: &str| {
+        let template = with("Timeout: 60", &format!("Timeout: 60\n      EventInvokeConfig: {config}"))?;
+        let EventInvokeConfig { maximum_retry_attempts, maximum_event_age } = template.functions[0].event_invoke_config;
+        Ok::<_, String>((maximum_retry_attempts, maximum_event_age.as_secs()))
+    };
+    for (text, expected) in [
+        ("{}", (2, 21_600)),
+        ("{ MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 }", (0, 60)),
+        ("{ MaximumRetryAttempts: 1, MaximumEventAgeInSeconds: 21600 }", (1, 21_600)),
+    ] {
+        assert_eq!(config(text), Ok(expected), "{text}");
+    }
+    for (text, problem) in [
+        ("{ MaximumRetryAttempts: 3 }", "MaximumRetryAttempts: must be between 0 and 2"),
+        ("{ MaximumEventAgeInSeconds: 59 }", "MaximumEventAgeInSeconds: must be between 60 and 21600"),
+        ("{ MaximumEventAgeInSeconds: 21601 }", "MaximumEventAgeInSeconds: must be between 60 and 21600"),
+    ] {
+        let error = config(text).unwrap_err();
+        assert!(error.contains(&format!("Resources.Deliver.Properties.EventInvokeConfig.{problem}")), "{error}");
     }
 }
 
