@@ -37,6 +37,8 @@ mod session;
 mod status;
 mod transaction;
 mod update;
+mod webhook_cursor;
+mod webhook_delivery;
 mod webhook_endpoint;
 mod worker;
 
@@ -71,6 +73,8 @@ pub use resume::Resumed;
 pub use rule::RuleCreated;
 pub use session::Created;
 pub use status::Applied;
+pub use webhook_cursor::{Acquired, CursorId, ReplayOnly, WebhookCursor};
+pub use webhook_delivery::DueNotifications;
 pub use webhook_endpoint::{SessionWebhooks, WebhookCreated, WebhookProgress};
 pub use worker::{OutboxPage, WorkerMessage};
 
@@ -217,6 +221,10 @@ handles! {
     webhooks: Webhooks,
     /// The change logs of sessions.
     changes: Changes,
+    /// The positions of webhooks in the change logs, and replays.
+    webhook_cursors: WebhookCursors,
+    /// Failed and waiting deliveries of changes to webhooks.
+    webhook_deliveries: WebhookDeliveries,
 }
 
 /// Returns whether a transaction of another writer held the item. The SDK doesn't retry these errors by itself.

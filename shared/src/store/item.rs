@@ -13,10 +13,11 @@ use crate::domain::{
     chat::ChatStatus,
     consent::ConsentDecision,
     country::Country,
-    id::{ChatId, MessageId, SessionId},
+    id::{ChatId, MessageId, SessionId, WebhookId},
     message::MessageStatus,
     session::UnknownPolicy,
     time::Timestamp,
+    webhook_delivery::DeliveryStatus,
 };
 
 /// An item: attribute values by name.
@@ -105,6 +106,8 @@ attributes! {
     MessageId => text,
     SessionId => text,
     Uuid => text,
+    WebhookId => text,
+    DeliveryStatus => |status: Self| string(status.as_str()),
     ConsentDecision => |decision: Self| AttributeValue::M(HashMap::from([
         ("marketing".to_owned(), string(decision.marketing.as_str())),
         ("since".to_owned(), text(decision.since)),

@@ -15,6 +15,7 @@ use crate::domain::{
     message::{Priority, Receipt},
     message_key::MessageKey,
     time::Timestamp,
+    webhook_delivery::DeliveryStatus,
 };
 
 /// Number of partitions of the `due` index for each priority. A partition handles 1,000 write units a second, and every outbound message
@@ -257,6 +258,26 @@ impl Key {
         Self::new(webhook_cursors_pk(id), format!("REPLAY#{session_id}#{replay_id}"))
     }
 
+    /// Returns the webhook, the session, and the ID of the replay of a position in a log, if this is the key of one.
+    pub(crate) fn webhook_position(&self) -> Option<(WebhookId, SessionId, Option<uuid::Uuid>)> {
+        let webhook_id = self.pk.strip_prefix(WEBHOOK)?.parse().ok()?;
+        if let Some(session_id) = self.sk.strip_prefix("CURSOR#") {
+            return Some((webhook_id, session_id.parse().ok()?, None));
+        }
+        let (session_id, replay_id) = self.sk.strip_prefix("REPLAY#")?.split_once('#')?;
+        Some((webhook_id, session_id.parse().ok()?, Some(uuid::Uuid::try_parse(replay_id).ok()?)))
+    }
+
+    /// Returns the webhook of a failed delivery, if this is the key of one.
+    pub(crate) fn webhook_of_delivery(&self) -> Option<WebhookId> {
+        self.sk.strip_prefix("DELIVERY#")?.split_once('#')?.0.parse().ok()
+    }
+
+    /// Returns the session whose log has this item as its end, if it is one.
+    pub(crate) fn session_of_change_log(&self) -> Option<SessionId> {
+        self.pk.strip_prefix("CHANGES#")?.parse().ok().filter(|_| self.sk == "SEQUENCE")
+    }
+
     /// A failed delivery of a change to a webhook: in the chat's partition, so that its erasure includes it, otherwise
     /// in the session's.
     pub(crate) fn webhook_delivery(
@@ -413,6 +434,11 @@ pub(crate) fn webhook_cursors_pk(id: WebhookId) -> String {
 /// Prefix of the sort keys of a webhook's failed deliveries. The number of the change follows.
 pub(crate) fn webhook_deliveries_prefix(id: WebhookId) -> String {
     format!("DELIVERY#{id}#")
+}
+
+/// Partition key of the `inbox` index for the deliveries of a webhook with a status.
+pub(crate) fn webhook_deliveries_key(id: WebhookId, status: DeliveryStatus) -> String {
+    format!("DELIVERIES#{id}#{}", status.as_str())
 }
 
 /// Partition key of the `due` index for work of `notify`: sessions with undelivered changes, failed deliveries to retry,
