@@ -230,7 +230,7 @@ impl WebhookClient {
                 self.remember(address);
                 Ok(response)
             }
-            (Err(error), Some(address), Some(mut copy)) if !error.is_timeout() && self.forget(address) => {
+            (Err(error), Some(address), Some(mut copy)) if !error.is_timeout() && self.was_used(address) => {
                 copy.add_extension(connection.clone());
                 let result = self.http.call(copy).await;
                 if result.is_ok() {
@@ -250,9 +250,9 @@ impl WebhookClient {
         used.extend(address);
     }
 
-    /// Returns whether the connection was used before.
-    fn forget(&self, address: SocketAddr) -> bool {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).remove(&address)
+    /// Returns whether the connection had a response before.
+    fn was_used(&self, address: SocketAddr) -> bool {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).contains(&address)
     }
 }
 
