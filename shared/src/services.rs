@@ -24,5 +24,6 @@ pub mod stream;
 pub mod webhook;
 pub mod webhook_client;
 pub mod webhook_payload;
+pub mod webhook_sender;
 pub mod worker;
 pub mod worker_session;

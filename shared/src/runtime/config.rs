@@ -144,6 +144,11 @@ impl Environment {
         })
     }
 
+    /// `LOCAL_WEBHOOKS`: whether webhooks may be sent to `http://127.0.0.1`, in a local run.
+    pub fn allows_local_webhooks(self) -> bool {
+        self.optional("LOCAL_WEBHOOKS").as_deref() == Some("Yes")
+    }
+
     /// `INBOX_SHARDS`: the number of partitions of a session's inbox index.
     pub fn inbox_shards(self) -> Result<u8, InvalidVariable> {
         self.number("INBOX_SHARDS")

@@ -25,6 +25,9 @@ use crate::{
         receive::Receiver,
         self_invoker::SelfInvoker,
         webhook::Webhook,
+        webhook_client::WebhookClient,
+        webhook_payload::WebhookPayloads,
+        webhook_sender::WebhookSender,
     },
     store::Store,
     telemetry,
@@ -149,6 +152,13 @@ impl Startup {
     pub fn signing_key(&self) -> Result<SigningKeyReader, StartError> {
         let client = ServiceClient::new(&self.aws, Service::Ssm)?;
         Ok(SigningKeyReader::new(client, self.environment.signing_key_parameter()?, self.system))
+    }
+
+    /// The sender of outgoing webhooks.
+    pub fn webhook_sender(&self) -> Result<WebhookSender, StartError> {
+        let client = WebhookClient::new(self.environment.allows_local_webhooks());
+        let payloads = WebhookPayloads::new(self.store()?, self.system, self.environment.business_number());
+        Ok(WebhookSender::new(client, self.signing_key()?, payloads, self.system))
     }
 
     fn store(&self) -> Result<Store, StartError> {
