@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use futures_util::FutureExt;
@@ -5,7 +7,7 @@ use serde_json::Value;
 use shared::{
     aws::{Service, ServiceClient},
     domain::time::Timestamp,
-    services::self_invoker::SelfInvoker,
+    services::function_invoker::{DeliverEvent, FunctionInvoker},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::DropGuard;
@@ -125,7 +127,7 @@ impl Harness {
         request.body(event).send().await.unwrap()
     }
 
-    fn self_invoker(&self, function: &str) -> SelfInvoker {
+    fn invoker(&self, function: &str) -> FunctionInvoker {
         let credentials = Credentials::new("id", "secret", None, None, "test");
         let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -135,7 +137,7 @@ impl Harness {
             .region(Region::new("us-east-1"))
             .retry_config(RetryConfig::disabled())
             .build();
-        SelfInvoker::new(ServiceClient::new(&sdk, Service::Lambda).unwrap(), function.to_owned())
+        FunctionInvoker::new(ServiceClient::new(&sdk, Service::Lambda).unwrap(), function.to_owned())
     }
 
     /// Stops the fake and waits for the invocations in progress.
@@ -230,11 +232,11 @@ async fn invalid_invocations_are_rejected() {
 async fn a_function_wakes_itself_once_in_five_seconds_and_goes_on_when_it_cannot() {
     let mut harness = start(&CancellationToken::new());
     let at = |milliseconds| Timestamp::from_milliseconds(milliseconds).unwrap();
-    let self_invoker = harness.self_invoker("deliver");
+    let (invoker, interval) = (harness.invoker("deliver"), Duration::from_secs(5));
     for milliseconds in [1_000, 1_000, 5_999, 6_000] {
-        self_invoker.clone().invoke(at(milliseconds)).await;
+        invoker.clone().invoke_at_intervals(interval, at(milliseconds), &DeliverEvent::Due).await;
     }
-    harness.self_invoker("other").invoke(at(0)).await;
+    harness.invoker("other").invoke(&DeliverEvent::Due).await;
     harness.stop.cancel();
     harness.serving.await.unwrap().unwrap();
     for _ in 0..2 {

@@ -69,6 +69,11 @@ impl Environment {
         self.required("AWS_LAMBDA_FUNCTION_NAME")
     }
 
+    /// `NOTIFY_FUNCTION`: the name of the function that delivers changes to webhooks.
+    pub fn notify_function(self) -> Option<String> {
+        self.optional("NOTIFY_FUNCTION")
+    }
+
     /// `AWS_LAMBDA_LOG_LEVEL`: the minimum level that Lambda sends to CloudWatch Logs, from `ApplicationLogLevel` in the
     /// template.
     pub fn log_level(self) -> String {

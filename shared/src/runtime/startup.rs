@@ -21,9 +21,9 @@ use crate::{
         auto_reply::Responder,
         credentials::Credentials,
         deliver::Dispatcher,
+        function_invoker::FunctionInvoker,
         read_receipt::ReadReceipts,
         receive::Receiver,
-        self_invoker::SelfInvoker,
         webhook::Webhook,
         webhook_client::WebhookClient,
         webhook_payload::WebhookPayloads,
@@ -112,8 +112,14 @@ impl Startup {
     pub async fn dispatcher(&self) -> Result<Dispatcher, StartError> {
         let settings = self.environment.delivery_settings()?;
         let (cloud_api, credentials) = (self.cloud_api()?, self.credentials()?);
-        let dispatcher =
-            Dispatcher::new(self.store()?, cloud_api, credentials, self.self_invoker()?, self.system, settings);
+        let dispatcher = Dispatcher::new(
+            self.store()?,
+            cloud_api,
+            credentials,
+            self.function_invoker(self.environment.function_name()?)?,
+            self.system,
+            settings,
+        );
         dispatcher.warm_up().await;
         Ok(dispatcher)
     }
@@ -184,12 +190,17 @@ impl Startup {
         Ok(OriginGuard::new(secret, self.system))
     }
 
-    fn self_invoker(&self) -> Result<SelfInvoker, StartError> {
+    /// The invoker of `notify`; `None` without one.
+    pub fn notify_invoker(&self) -> Result<Option<FunctionInvoker>, StartError> {
+        self.environment.notify_function().map(|function| self.function_invoker(function)).transpose()
+    }
+
+    fn function_invoker(&self, function: String) -> Result<FunctionInvoker, StartError> {
         // One retry, for a connection that was closed while the process was frozen. More would delay the invocation for an
         // event that the schedule makes up for.
         let retries = RetryConfig::standard().with_max_attempts(2);
         let client = ServiceClient::with_retries(&self.aws, Service::Lambda, &retries)?;
-        Ok(SelfInvoker::new(client, self.environment.function_name()?))
+        Ok(FunctionInvoker::new(client, function))
     }
 
     fn secrets<T: DeserializeOwned + PartialEq>(&self, secret_id: String) -> Result<Secrets<T>, StartError> {

@@ -36,7 +36,7 @@ use crate::{
     },
     services::{
         credentials::{Credentials, CredentialsError},
-        self_invoker::SelfInvoker,
+        function_invoker::{DeliverEvent, FunctionInvoker},
     },
     store::{Store, StoreError},
     telemetry::Metrics,
@@ -49,6 +49,10 @@ const SHUTDOWN_MARGIN: Duration = Duration::from_secs(20);
 
 /// How long a message of a stream batch waits for its turn before it is left to a [`DuePoller`].
 const MAX_WAIT: Duration = Duration::from_secs(4);
+
+/// The minimum time between invocations of `deliver` by one process. Skipping one is safe: the previous invocation is
+/// starting, and the schedule starts one every minute.
+const INVOKE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The maximum number of chats to process concurrently.
 const MAX_CONCURRENT_CHATS: usize = 100;
@@ -71,7 +75,7 @@ pub struct Dispatcher {
     store: Store,
     cloud_api: CloudApi,
     credentials: Credentials,
-    self_invoker: SelfInvoker,
+    self_invoker: FunctionInvoker,
     system: System,
     settings: Settings,
     sessions: Sessions,
@@ -133,7 +137,7 @@ impl Dispatcher {
         store: Store,
         cloud_api: CloudApi,
         credentials: Credentials,
-        self_invoker: SelfInvoker,
+        self_invoker: FunctionInvoker,
         system: System,
         settings: Settings,
     ) -> Self {
@@ -174,7 +178,7 @@ impl Dispatcher {
 
     /// Starts an invocation that delivers due messages.
     pub async fn invoke(&self) {
-        self.self_invoker.invoke(self.system.now()).await;
+        self.self_invoker.invoke_at_intervals(INVOKE_INTERVAL, self.system.now(), &DeliverEvent::Due).await;
     }
 
     /// Delivers messages, those of one chat in order, and starts a [`DuePoller`] if messages are left to it that are due
@@ -204,7 +208,7 @@ impl Dispatcher {
         outcomes.extend(delivered.into_iter().flatten());
         let now = self.system.now();
         if self.has_left_messages.swap(false, Ordering::Relaxed) {
-            self.self_invoker.invoke(now).await;
+            self.self_invoker.invoke_at_intervals(INVOKE_INTERVAL, now, &DeliverEvent::Due).await;
         }
         self.metrics.write(now);
         outcomes

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{DUE_SOON, DeliveryError, Dispatcher, PendingMessage};
 use crate::{
     domain::{id::ChatId, message::Priority, time::Timestamp},
+    services::function_invoker::DeliverEvent,
     store::{DueMessage, keys::Key},
     telemetry::{self, Metric},
 };
@@ -97,7 +98,7 @@ impl DuePoller {
             // Another poller may have found the lease taken since the last look.
             let now = system.now();
             if !store.outbox().due_items(now, now.after(DUE_SOON), 1).await?.is_empty() {
-                self_invoker.invoke_now().await;
+                self_invoker.invoke(&DeliverEvent::Due).await;
             }
         }
         result
