@@ -1,5 +1,7 @@
 //! Filter patterns of an event source mapping (Lambda Developer Guide, *Control which events Lambda sends to your
-//! function*). A pattern has the shape of the record, with a list of accepted values at each leaf.
+//! function*, "Filter rule syntax"; Amazon EventBridge User Guide, *Comparison operators for use in event patterns*). A
+//! pattern has the shape of the record, with a list of accepted values at each leaf. Only operators that Lambda documents
+//! are supported, so that a pattern means the same on AWS.
 
 use serde_json::{Map, Value};
 
@@ -21,16 +23,22 @@ pub(super) struct Filter {
 
 #[derive(Debug)]
 enum Pattern {
-    Fields(Vec<(String, Pattern)>),
+    /// The members of an object.
+    All(Vec<Pattern>),
+    /// `$or`.
+    Any(Vec<Pattern>),
+    Field(String, Box<Pattern>),
     Leaf(Vec<Matcher>),
 }
 
 #[derive(Debug)]
 enum Matcher {
     Equals(Value),
+    /// In lowercase.
+    EqualsIgnoreCase(String),
     Prefix(String),
+    Suffix(String),
     AnythingBut(Vec<Value>),
-    AnythingButPrefix(String),
     Exists(bool),
 }
 
@@ -57,7 +65,7 @@ fn compile_fields(fields: &Map<String, Value>, path: &str) -> Result<Pattern, Fi
     let compiled = fields.iter().map(|(name, pattern)| {
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         if name == "$or" {
-            return Err(error(&path, "the local run does not support $or"));
+            return compile_or(pattern, &path);
         }
         let pattern = match pattern {
             Value::Object(fields) => compile_fields(fields, &path)?,
@@ -67,9 +75,21 @@ fn compile_fields(fields: &Map<String, Value>, path: &str) -> Result<Pattern, Fi
             }
             _ => return Err(error(&path, "a value must be in a list")),
         };
-        Ok((name.clone(), pattern))
+        Ok(Pattern::Field(name.clone(), Box::new(pattern)))
     });
-    Ok(Pattern::Fields(compiled.collect::<Result<_, _>>()?))
+    Ok(Pattern::All(compiled.collect::<Result<_, _>>()?))
+}
+
+/// Compiles the alternatives of `$or`. With fewer than two objects, AWS takes `$or` for the name of a field (Event Ruler,
+/// `$or`).
+fn compile_or(alternatives: &Value, path: &str) -> Result<Pattern, FilterError> {
+    let problem = "$or must be a list of at least two objects";
+    let alternatives = alternatives.as_array().filter(|alternatives| alternatives.len() >= 2);
+    let any_of = alternatives.ok_or_else(|| error(path, problem))?.iter().map(|alternative| match alternative {
+        Value::Object(fields) => compile_fields(fields, path),
+        _ => Err(error(path, problem)),
+    });
+    Ok(Pattern::Any(any_of.collect::<Result<_, _>>()?))
 }
 
 fn compile_matcher(value: &Value, path: &str) -> Result<Matcher, FilterError> {
@@ -84,11 +104,9 @@ fn compile_matcher(value: &Value, path: &str) -> Result<Matcher, FilterError> {
     };
     match (name.as_str(), operand) {
         ("prefix", Value::String(prefix)) => Ok(Matcher::Prefix(prefix.clone())),
+        ("suffix", Value::String(suffix)) => Ok(Matcher::Suffix(suffix.clone())),
+        ("equals-ignore-case", Value::String(text)) => Ok(Matcher::EqualsIgnoreCase(text.to_lowercase())),
         ("exists", Value::Bool(wanted)) => Ok(Matcher::Exists(*wanted)),
-        ("anything-but", Value::Object(inner)) => match (inner.get("prefix"), inner.len()) {
-            (Some(Value::String(prefix)), 1) => Ok(Matcher::AnythingButPrefix(prefix.clone())),
-            _ => Err(error(path, "the local run supports anything-but only with values or a prefix")),
-        },
         ("anything-but", Value::Array(values)) if !values.is_empty() && values.iter().all(is_scalar) => {
             Ok(Matcher::AnythingBut(values.clone()))
         }
@@ -98,7 +116,10 @@ fn compile_matcher(value: &Value, path: &str) -> Result<Matcher, FilterError> {
         ("numeric", _) => {
             Err(error(path, "Lambda does not support numeric operators for DynamoDB, whose numbers are strings"))
         }
-        ("prefix" | "exists" | "anything-but", _) => Err(error(path, &format!("invalid operand for {name}"))),
+        // EventBridge pipes don't support `anything-but` with another operator, and Lambda doesn't document it.
+        ("prefix" | "suffix" | "equals-ignore-case" | "exists" | "anything-but", _) => {
+            Err(error(path, &format!("invalid operand for {name}")))
+        }
         _ => Err(error(path, &format!("the local run does not support the operator {name}"))),
     }
 }
@@ -121,9 +142,9 @@ impl Pattern {
             (pattern, Some(Value::Array(elements))) if !elements.is_empty() => {
                 elements.iter().any(|element| pattern.matches(Some(element)))
             }
-            (Pattern::Fields(fields), value) => {
-                fields.iter().all(|(name, pattern)| pattern.matches(value.and_then(|value| value.get(name))))
-            }
+            (Pattern::All(patterns), value) => patterns.iter().all(|pattern| pattern.matches(value)),
+            (Pattern::Any(patterns), value) => patterns.iter().any(|pattern| pattern.matches(value)),
+            (Pattern::Field(name, pattern), value) => pattern.matches(value.and_then(|value| value.get(name))),
             // Operators apply to leaves only. Objects and empty lists count as absent.
             (Pattern::Leaf(matchers), value) => {
                 let leaf = value.filter(|value| is_scalar(value));
@@ -139,15 +160,17 @@ impl Matcher {
             (Matcher::Exists(wanted), leaf) => *wanted == leaf.is_some(),
             (_, None) => false,
             (Matcher::Equals(wanted), Some(value)) => equal(wanted, value),
-            (Matcher::Prefix(prefix), Some(value)) => starts_with(value, prefix),
+            (Matcher::EqualsIgnoreCase(wanted), Some(value)) => text(value, |text| text.to_lowercase() == *wanted),
+            (Matcher::Prefix(prefix), Some(value)) => text(value, |text| text.starts_with(prefix)),
+            (Matcher::Suffix(suffix), Some(value)) => text(value, |text| text.ends_with(suffix)),
             (Matcher::AnythingBut(excluded), Some(value)) => !excluded.iter().any(|excluded| equal(excluded, value)),
-            (Matcher::AnythingButPrefix(prefix), Some(value)) => value.is_string() && !starts_with(value, prefix),
         }
     }
 }
 
-fn starts_with(value: &Value, prefix: &str) -> bool {
-    value.as_str().is_some_and(|text| text.starts_with(prefix))
+/// Returns whether the value is a text that meets the condition.
+fn text(value: &Value, condition: impl Fn(&str) -> bool) -> bool {
+    value.as_str().is_some_and(condition)
 }
 
 /// Compares two values. `1` equals `1.0`; a string never equals a number.

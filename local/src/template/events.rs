@@ -14,6 +14,12 @@ use super::{
     values::{Flag, Integer, deserialize},
 };
 
+/// The maximum number of filters of an event source mapping (Lambda Developer Guide, *Control which events Lambda sends to
+/// your function*). AWS raises it to 10 on request.
+const MAX_FILTERS: usize = 5;
+/// The maximum length of a filter pattern (Lambda API Reference, *Filter*).
+const MAX_PATTERN_LENGTH: usize = 4_096;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Event {
@@ -214,14 +220,18 @@ fn stream(
         Some(Limit::Unlimited(_)) | None => None,
     };
     let mut filters = Vec::new();
+    let criteria = format!("{path}.FilterCriteria.Filters");
     for (index, filter) in event.filter_criteria.map(|criteria| criteria.filters).into_iter().flatten().enumerate() {
-        let pattern: Value = serde_json::from_str(&filter.pattern).map_err(|error| {
-            TemplateError::at(
-                format!("{path}.FilterCriteria.Filters[{index}].Pattern"),
-                format!("is not valid JSON: {error}"),
-            )
-        })?;
+        let path = format!("{criteria}[{index}].Pattern");
+        if filter.pattern.len() > MAX_PATTERN_LENGTH {
+            return Err(TemplateError::at(path, format!("is longer than {MAX_PATTERN_LENGTH} characters")));
+        }
+        let pattern: Value = serde_json::from_str(&filter.pattern)
+            .map_err(|error| TemplateError::at(path, format!("is not valid JSON: {error}")))?;
         filters.push(pattern);
+    }
+    if filters.len() > MAX_FILTERS {
+        return Err(TemplateError::at(criteria, format!("Lambda allows up to {MAX_FILTERS} filters")));
     }
     let on_failure = match event.destination_config {
         Some(config) => {

@@ -52,7 +52,15 @@ fn operators_match_leaves() {
         ("status", json!({"S": [{"prefix": "x"}]}), false),
         ("status", json!({"S": [{"anything-but": ["sent"]}]}), true),
         ("status", json!({"S": [{"anything-but": "pending"}]}), false),
-        ("status", json!({"S": [{"anything-but": {"prefix": "pen"}}]}), false),
+        ("status", json!({"S": [{"anything-but": ["sent", "pending"]}]}), false),
+        ("status", json!({"S": [{"suffix": "ing"}]}), true),
+        ("status", json!({"S": [{"suffix": "pend"}]}), false),
+        ("status", json!({"S": [{"equals-ignore-case": "PENDING"}]}), true),
+        ("status", json!({"S": [{"equals-ignore-case": "PEND"}]}), false),
+        // The values of a list are alternatives.
+        ("status", json!({"S": [{"exists": false}, "pending"]}), true),
+        ("status", json!({"S": [{"anything-but": ["pending"]}, {"prefix": "pend"}]}), true),
+        ("missing", json!({"S": [{"exists": false}, {"anything-but": ["a"]}]}), true),
         ("status", json!({"S": [{"exists": true}]}), true),
         ("status", json!({"S": [{"exists": false}]}), false),
         ("missing", json!({"S": [{"exists": false}]}), true),
@@ -78,6 +86,26 @@ fn operators_match_leaves() {
 }
 
 #[test]
+fn or_matches_any_of_its_objects_and_all_fields_beside_it() {
+    let status = |status: &str| json!({"NewImage": {"status": {"S": [status]}}});
+    let absent = json!({"OldImage": {"status": {"S": [{"exists": false}]}}});
+    for (dynamodb, expected) in [
+        (json!({"$or": [status("sent"), absent]}), true),
+        (json!({"$or": [status("sent"), status("pending")]}), true),
+        (json!({"$or": [status("sent"), status("read")]}), false),
+        (json!({"$or": [status("pending"), absent], "NewImage": {"entity": {"S": ["message"]}}}), true),
+        (json!({"$or": [status("pending"), absent], "NewImage": {"entity": {"S": ["chat"]}}}), false),
+        (
+            json!({"NewImage": {"$or": [{"x": {"S": ["1"]}}, {"$or": [{"y": {"S": ["1"]}}, {"n": {"N": ["5"]}}]}]}}),
+            true,
+        ),
+    ] {
+        let pattern = json!({"eventName": ["INSERT"], "dynamodb": dynamodb});
+        assert_eq!(accepts(pattern, &record()), expected, "{dynamodb}");
+    }
+}
+
+#[test]
 fn one_matching_pattern_suffices_and_no_pattern_accepts_all() {
     let modify = json!({"eventName": ["MODIFY"]});
     let filter = Filter::compile(&[modify.clone(), json!({"eventName": ["INSERT"]})]).unwrap();
@@ -94,13 +122,20 @@ fn an_unsupported_pattern_is_an_error_that_names_its_location() {
         (json!({"eventName": "INSERT"}), "eventName"),
         (json!({"eventName": []}), "eventName"),
         (json!({"eventName": [["INSERT"]]}), "eventName"),
-        (json!({"eventName": [{"suffix": "T"}]}), "eventName"),
+        (json!({"eventName": [{"wildcard": "I*"}]}), "eventName"),
+        (json!({"eventName": [{"cidr": "10.0.0.0/24"}]}), "eventName"),
+        (json!({"eventName": [{"suffix": 1}]}), "eventName"),
+        (json!({"eventName": [{"prefix": {"equals-ignore-case": "i"}}]}), "eventName"),
+        (json!({"eventName": [{"anything-but": {"prefix": "I"}}]}), "eventName"),
         (json!({"eventName": [{"prefix": "I", "exists": true}]}), "eventName"),
         (json!({"eventName": [{"exists": "yes"}]}), "eventName"),
         (json!({"eventName": [{"anything-but": []}]}), "eventName"),
         (json!({"dynamodb": {"NewImage": {}}}), "dynamodb.NewImage"),
         (image("n", json!({"N": [{"numeric": [">", 1]}]})), "dynamodb.NewImage.n.N"),
         (json!({"$or": [{"eventName": ["INSERT"]}]}), "$or"),
+        (json!({"$or": ["INSERT", "MODIFY"]}), "$or"),
+        (json!({"$or": {"eventName": ["INSERT"]}}), "$or"),
+        (json!({"dynamodb": {"$or": [{"NewImage": {}}, {"OldImage": {"a": {"S": ["b"]}}}]}}), "dynamodb.$or.NewImage"),
     ] {
         assert_eq!(Filter::compile(std::slice::from_ref(&pattern)).unwrap_err().path, path, "{pattern}");
     }

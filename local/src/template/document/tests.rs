@@ -513,6 +513,9 @@ fn unknown_property_is_an_error_that_names_it() {
 
 #[test]
 fn unsupported_value_is_an_error_that_names_it() {
+    let filter = "{ Pattern: '{\"eventName\":[\"INSERT\"]}' }";
+    let six_filters = format!("[{}]", [filter; 6].join(", "));
+    let long_pattern = format!(r#"{{"eventName":["{}"]}}"#, "I".repeat(4_096));
     for (old, new, wanted) in [
         ("provided.al2023", "nodejs24.x", "Properties.Runtime: the local run supports only provided.al2023"),
         ("Timeout: 60", "Timeout: 901", "Resources.Deliver.Properties.Timeout: must be between 1 and 900"),
@@ -528,6 +531,8 @@ fn unsupported_value_is_an_error_that_names_it() {
         ("!GetAtt Table.StreamArn", "arn:aws:dynamodb:x", "must be !GetAtt Table.StreamArn"),
         ("!GetAtt Failures.Arn", "arn:aws:sqs:x", "OnFailure.Destination"),
         (r#"'{"eventName":["INSERT"]}'"#, "'{'", "Filters[0].Pattern: is not valid JSON"),
+        (&format!("[{filter}]"), &six_filters, "FilterCriteria.Filters: Lambda allows up to 5 filters"),
+        (r#"{"eventName":["INSERT"]}"#, &long_pattern, "Filters[0].Pattern: is longer than 4096 characters"),
         ("BatchSize: 25", "BatchSize: 0", "BatchSize: must be between"),
         ("\"ANY /api/qr\":", "\"GET /api/qr\":", "there is no route GET /api/qr"),
         ("ThrottlingBurstLimit: 6", "DetailedMetricsEnabled: true", "needs both"),
