@@ -9,7 +9,7 @@ use shared::domain::api_key::KeyHash;
 use crate::test_app::TestApp;
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 33] = [
+const FUNCTIONS: [&str; 34] = [
     "authorizer",
     "create-session",
     "session-status",
@@ -31,6 +31,7 @@ const FUNCTIONS: [&str; 33] = [
     "auto-replies",
     "auto-reply",
     "auto-reply-dry-run",
+    "changes",
     "events",
     "keys",
     "key",

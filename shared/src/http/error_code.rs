@@ -118,6 +118,8 @@ error_codes! {
     TooManyNumbers 409 "too_many_numbers",
     /// The deployment has no key to encrypt credentials with.
     NoNumbersKey 409 "no_numbers_key",
+    /// Changes after the given number are no longer stored.
+    ChangesExpired 410 "changes_expired",
     /// The body exceeds the endpoint's limit.
     BodyTooLarge 413 "body_too_large",
     /// A bug.

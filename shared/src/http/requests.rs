@@ -2,6 +2,7 @@
 
 mod api_key;
 mod auto_reply;
+mod change;
 mod chat;
 mod dry_run;
 mod number;

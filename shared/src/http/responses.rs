@@ -1,5 +1,6 @@
 //! Response bodies, by resource.
 
+mod change;
 mod chat;
 mod event;
 mod export;
@@ -10,6 +11,7 @@ mod session;
 use serde_json::json;
 
 pub use self::{
+    change::change_page,
     chat::{chat, chat_export, chat_page, found_chat, read_chat, typing_indicator},
     event::event_page,
     export::exported_message,

@@ -143,6 +143,8 @@ routes! {
     CHAT_EXPORT "/api/chats/{chatId}/export": GET ["limit", "cursor"] Needs(MessagesRead);
     /// Changes a session's settings, or erases a session.
     SESSION "/api/session": PATCH [] Needs(Sessions), DELETE ["sessionId"] Needs(Sessions);
+    /// Lists a session's changes.
+    CHANGES "/api/changes": GET ["sessionId", "after", "limit", "types"] Needs(MessagesRead);
     /// Lists account events, and webhook content that couldn't be parsed.
     EVENTS "/api/events": GET ["sessionId", "cursor"] Needs(MessagesRead);
     /// Creates or lists API keys.

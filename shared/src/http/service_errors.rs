@@ -5,7 +5,7 @@ use crate::{
     domain::content::ContentError,
     secrets::{SecretsError, cipher::CipherError, signing_key::SigningKeyError},
     services::{
-        api_keys::ApiKeyError, auto_reply::DryRunError, chats::ChatError, credentials::CredentialsError,
+        api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError, credentials::CredentialsError,
         erasure::ErasureError, export::ExportError, messages::MessageError, numbers::NumberError,
         read_receipt::TypingError, receive::ReceiveError, rules::RuleError, send::NotStored, sessions::SessionError,
         webhook::WebhookError, worker::WorkerError, worker_session::WorkerSessionError,
@@ -30,6 +30,11 @@ macro_rules! service_errors {
 
 service_errors! {
     ApiKeyError: NotFound => KeyNotFound; Store;
+    ChangesError:
+        SessionNotFound => SessionNotFound,
+        Expired => ChangesExpired,
+        AfterEnd => InvalidQuery;
+        Json, Store;
     ChatError: NotFound => ChatNotFound, SessionNotFound => SessionNotFound, InvalidAddress => InvalidQuery; Store;
     DryRunError: ChatNotFound => ChatNotFound, SessionNotFound => SessionNotFound; Store;
     ErasureError: ChatNotFound => ChatNotFound, SessionNotFound => SessionNotFound; Store;

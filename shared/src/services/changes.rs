@@ -7,17 +7,155 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     domain::{
-        change::{Change, ChangeType, Subject},
+        change::{
+            Change, ChangeType, Subject,
+            log::{ChangePage, Expired, PageEnd},
+        },
         chat::Chat,
         id::{ChangeId, ChatId, MessageId, SessionId, WebhookId},
         message::{Message, MessageStatus, Source},
         session::Session,
         time::Timestamp,
+        webhook_endpoint::EventPattern,
     },
     services::resources::{ChatDetailResponse, EventResponse, MessageDetailResponse, SessionStateResponse},
     store::{MessageMetadata, Store, StoreError, StoredEvent, Subjects},
     telemetry,
 };
+
+/// The number of changes to read at once if only some types are wanted, and how often to read.
+const FILTERED_READ: usize = 100;
+const FILTERED_READS: usize = 5;
+
+/// The maximum size of the changes on a page, in bytes. A Lambda response has up to 6 MB, and escaping doubles each
+/// quotation mark.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
+
+/// A request for changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeList {
+    /// The session.
+    pub session_id: SessionId,
+    /// The position after which the changes are. `None` for the end of the log.
+    pub after: Option<u64>,
+    /// The maximum number of changes.
+    pub limit: usize,
+    /// The types of the changes. All if it is empty.
+    pub types: Vec<EventPattern>,
+}
+
+/// A page of changes as JSON.
+#[derive(Debug, Default)]
+pub struct ChangeFeed {
+    /// The changes, oldest first.
+    pub changes: Vec<Box<RawValue>>,
+    /// The position to continue from.
+    pub next: u64,
+    /// Whether more changes can be read now.
+    pub more: bool,
+}
+
+/// Why a request for changes fails.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangesError {
+    /// There is no such session.
+    #[error("Session not found")]
+    SessionNotFound,
+    /// Changes after the position were deleted.
+    #[error("Changes after this number are no longer stored: read the lists again, and continue without `after`")]
+    Expired,
+    /// The log doesn't reach the position.
+    #[error("after is {after}, but the last change is {last}: give the `next` of an earlier response")]
+    AfterEnd {
+        /// The position.
+        after: u64,
+        /// The last number of the log.
+        last: u64,
+    },
+    /// A change could not be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The table didn't respond.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Returns a page of a session's changes with what they are about. A page has fewer changes than the list asks for if
+/// they are large, but at least one.
+///
+/// # Errors
+///
+/// See [`ChangesError`].
+pub async fn list(store: &Store, list: &ChangeList) -> Result<ChangeFeed, ChangesError> {
+    let (session, page) = tokio::join!(store.sessions().get(list.session_id), page(store, list));
+    session?.ok_or(ChangesError::SessionNotFound)?;
+    let Selected { changes, next, mut more } = page?;
+    let mut feed = ChangeFeed { changes: Vec::with_capacity(changes.len()), next, more: false };
+    let (mut bytes, mut last) = (0, None);
+    for change in resolve(store, changes).await? {
+        let json = change.json()?;
+        bytes += json.get().len();
+        if bytes > MAX_BYTES
+            && let Some(last) = last
+        {
+            (feed.next, more) = (last, true);
+            break;
+        }
+        last = Some(change.change.sequence);
+        feed.changes.push(json);
+    }
+    Ok(ChangeFeed { more, ..feed })
+}
+
+/// The changes of a page.
+struct Selected {
+    changes: Vec<Change>,
+    next: u64,
+    more: bool,
+}
+
+async fn page(store: &Store, list: &ChangeList) -> Result<Selected, ChangesError> {
+    let Some(after) = list.after else {
+        let end = store.changes().end(list.session_id).await?;
+        return Ok(Selected { changes: Vec::new(), next: end.last, more: false });
+    };
+    let (size, reads) = if list.types.is_empty() { (list.limit, 1) } else { (FILTERED_READ, FILTERED_READS) };
+    let mut selected = Selected { changes: Vec::new(), next: after, more: true };
+    for _ in 0..reads {
+        let page = match store.changes().read(list.session_id, selected.next, size).await? {
+            Ok(page) => page,
+            Err(Expired) => {
+                let last = store.changes().end(list.session_id).await?.last;
+                let is_ahead = after > last;
+                return Err(if is_ahead { ChangesError::AfterEnd { after, last } } else { ChangesError::Expired });
+            }
+        };
+        selected.add(page, list);
+        if !selected.more || selected.changes.len() == list.limit {
+            break;
+        }
+    }
+    Ok(selected)
+}
+
+impl Selected {
+    /// Adds the changes of a page that have a wanted type, up to the limit of the list.
+    fn add(&mut self, page: ChangePage, list: &ChangeList) {
+        for change in page.changes {
+            if self.changes.len() == list.limit {
+                // This change and the ones after it are for the next page.
+                return;
+            }
+            self.next = change.sequence;
+            let is_wanted = |kind| list.types.is_empty() || list.types.iter().any(|types| types.includes(kind));
+            if is_wanted(change.change.kind) {
+                self.changes.push(change);
+            }
+        }
+        self.next = page.next;
+        self.more = page.end == PageEnd::More;
+    }
+}
 
 /// A change with what it is about, as it is now. Never older than the change.
 #[derive(Clone, Debug)]

@@ -81,7 +81,7 @@ impl MessageList {
     }
 }
 
-fn limit(query: &Query, default: u32) -> Result<usize, ApiError> {
+pub(super) fn limit(query: &Query, default: u32) -> Result<usize, ApiError> {
     let limit = query.whole_number("limit", 1..=MAX_LIMIT)?.unwrap_or(default);
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
