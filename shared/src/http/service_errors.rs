@@ -5,10 +5,10 @@ use crate::{
     domain::content::ContentError,
     secrets::{SecretsError, cipher::CipherError, signing_key::SigningKeyError},
     services::{
-        api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError, credentials::CredentialsError,
-        erasure::ErasureError, export::ExportError, messages::MessageError, numbers::NumberError,
-        read_receipt::TypingError, receive::ReceiveError, rules::RuleError, send::NotStored, sessions::SessionError,
-        webhook::WebhookError, worker::WorkerError, worker_session::WorkerSessionError,
+        api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError,
+        credentials::CredentialsError, erasure::ErasureError, export::ExportError, messages::MessageError,
+        numbers::NumberError, read_receipt::TypingError, receive::ReceiveError, rules::RuleError, send::NotStored,
+        sessions::SessionError, webhook::WebhookError, worker::WorkerError, worker_session::WorkerSessionError,
     },
     store::StoreError,
 };
