@@ -75,7 +75,7 @@ pub use session::Created;
 pub use status::Applied;
 pub use webhook_cursor::{Acquired, CursorId, ReplayOnly, WebhookCursor};
 pub use webhook_delivery::DueNotifications;
-pub use webhook_endpoint::{SessionWebhooks, WebhookCreated, WebhookProgress};
+pub use webhook_endpoint::{SessionWebhooks, WebhookCreated};
 pub use worker::{OutboxPage, WorkerMessage};
 
 /// How long change logs keep their entries, if nothing else is set.

@@ -9,7 +9,7 @@ use shared::domain::api_key::KeyHash;
 use crate::test_app::TestApp;
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 34] = [
+const FUNCTIONS: [&str; 37] = [
     "authorizer",
     "create-session",
     "session-status",
@@ -32,6 +32,9 @@ const FUNCTIONS: [&str; 34] = [
     "auto-reply",
     "auto-reply-dry-run",
     "changes",
+    "webhooks",
+    "webhook-endpoint",
+    "webhook-secret",
     "events",
     "keys",
     "key",
@@ -48,10 +51,11 @@ const FUNCTIONS: [&str; 34] = [
 
 /// Ids that a function assigns: the function, where its response has the id, and the id that the event files use
 /// instead.
-const ASSIGNED_IDS: [(&str, &str, &str); 4] = [
+const ASSIGNED_IDS: [(&str, &str, &str); 5] = [
     ("outbox-claim", "/messages/0/id", "019e4041-9a03-7c53-8f6e-71a51dc0a51d"),
     ("outbox-claim", "/messages/0/lease", "7d9f2c1e-4b3a-4f5e-8a6b-0c1d2e3f4a5b"),
     ("auto-replies", "/rule/id", "019e4041-9b10-7d2c-8a11-52f0c6b3d7e4"),
+    ("webhooks", "/webhook/id", "019e4041-9c20-7f4e-9b33-6a07d1e2f3a5"),
     ("keys", "/key/id", "5f0f8bd2-1c7e-5a64-9d0b-8c2e7a41f390"),
 ];
 

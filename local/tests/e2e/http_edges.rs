@@ -24,6 +24,8 @@ pub(crate) async fn tenant(app: &TestApp) -> Ids {
     let rule = json!({"name": "greeting", "trigger": {"type": "any"}, "reply": {"message": "hello"}});
     let rule = app.post(&format!("/api/auto-replies?sessionId={session}"), &rule).await.json["rule"].clone();
     let (key, _) = app.create_key("ada", &["messages:read"]).await;
+    let webhook = json!({"sessionId": session, "url": "https://example.com/"});
+    let webhook = app.create_webhook(&webhook).await["webhook"].clone();
     let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
     Ids {
         owner: "ada".to_owned(),
@@ -32,6 +34,7 @@ pub(crate) async fn tenant(app: &TestApp) -> Ids {
         message: id(&sent["message"]),
         key: id(&key),
         rule: id(&rule),
+        webhook: id(&webhook),
     }
 }
 

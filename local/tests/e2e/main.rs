@@ -53,6 +53,7 @@ mod test_app;
 mod update_cost;
 mod webhook_chaos;
 mod webhook_edges;
+mod webhook_endpoints;
 mod webhook_robustness;
 mod webhook_updates;
 mod worker;

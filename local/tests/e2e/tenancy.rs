@@ -23,6 +23,7 @@ pub(crate) struct Ids {
     pub(crate) message: String,
     pub(crate) key: String,
     pub(crate) rule: String,
+    pub(crate) webhook: String,
 }
 
 impl Ids {
@@ -36,6 +37,7 @@ impl Ids {
             message: unused(2),
             key: unused(3),
             rule: unused(5),
+            webhook: unused(6),
         }
     }
 }
@@ -53,7 +55,7 @@ pub(crate) enum Refusal {
 
 /// Returns a valid request to the route for the resources with these ids, and the refusal for another tenant.
 pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
-    let Ids { owner, session, chat, message, key, rule } = ids;
+    let Ids { owner, session, chat, message, key, rule, webhook } = ids;
     let to = "201001234567";
     let number = "106540352242922";
     let lease = "00000000-0000-4000-8000-000000000009";
@@ -98,6 +100,15 @@ pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
             (rule.clone(), Value::Null, Refusal::Missing)
         }
         "PUT /api/auto-replies/{ruleId}" => (rule.clone(), auto_reply, Refusal::Missing),
+        "GET /api/webhooks" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
+        "POST /api/webhooks" => {
+            ("".to_owned(), json!({"sessionId": session, "url": "https://example.com/"}), Refusal::Missing)
+        }
+        "GET /api/webhooks/{webhookId}"
+        | "DELETE /api/webhooks/{webhookId}"
+        | "GET /api/webhooks/{webhookId}/secret"
+        | "POST /api/webhooks/{webhookId}/secret" => (webhook.clone(), Value::Null, Refusal::Missing),
+        "PATCH /api/webhooks/{webhookId}" => (webhook.clone(), json!({"enabled": false}), Refusal::Missing),
         "DELETE /api/chats/{chatId}" => (chat.clone(), Value::Null, Refusal::Missing),
         "PATCH /api/session" => {
             ("".to_owned(), json!({"sessionId": session, "defaultCountry": "EG"}), Refusal::Missing)
@@ -194,7 +205,8 @@ fn status_and_body(response: &Response) -> (u16, String) {
     (response.status, String::from_utf8(response.bytes.clone()).unwrap().replace(id, ""))
 }
 
-const TENANT_SCOPES: [&str; 6] = ["sessions", "messages:send", "messages:read", "chats:write", "rules", "worker"];
+const TENANT_SCOPES: [&str; 7] =
+    ["sessions", "messages:send", "messages:read", "chats:write", "rules", "webhooks", "worker"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resources_of_another_tenant_are_unreachable() {
@@ -206,6 +218,9 @@ async fn resources_of_another_tenant_are_unreachable() {
     let (key, _) = app.create_key("ada", &["sessions"]).await;
     let rule = json!({"name": "private", "trigger": {"type": "any"}, "reply": {"message": "private"}});
     let rule = app.post(&format!("/api/auto-replies?sessionId={session}"), &rule).await.json["rule"].clone();
+    // The webhook of another tenant, and one for all sessions.
+    let webhook = app.create_webhook(&json!({"sessionId": session, "url": "https://example.com/private"})).await;
+    let for_all = app.create_webhook(&json!({"url": "https://example.com/private"})).await["webhook"].clone();
     let victim = Ids {
         owner: "ada".to_owned(),
         session: session.clone(),
@@ -213,13 +228,14 @@ async fn resources_of_another_tenant_are_unreachable() {
         message: sent["message"]["id"].as_str().unwrap().to_owned(),
         key: key["id"].as_str().unwrap().to_owned(),
         rule: rule["id"].as_str().unwrap().to_owned(),
+        webhook: webhook["webhook"]["id"].as_str().unwrap().to_owned(),
     };
     let unused = Ids::unused();
     // One attacker has a session, and one has none.
     app.create_session("mallory").await;
     let (_, with_session) = app.create_key("mallory", &TENANT_SCOPES).await;
     let (_, without) = app.create_key("trudy", &TENANT_SCOPES).await;
-    let kinds = ["session", "chat", "message", "api_key_entry", "rule"];
+    let kinds = ["session", "chat", "message", "api_key_entry", "rule", "webhook"];
     let snapshot = async || futures_util::future::join_all(kinds.map(|kind| app.items(kind))).await;
     let before = snapshot().await;
 
@@ -239,6 +255,14 @@ async fn resources_of_another_tenant_are_unreachable() {
         }
     }
     assert_eq!(before, snapshot().await, "nothing has changed");
+    // A webhook for all sessions is an administrator's.
+    for (route, _) in guarded().into_iter().filter(|(route, _)| route.contains("{webhookId}")) {
+        let ids = Ids { webhook: for_all["id"].as_str().unwrap().to_owned(), ..Ids::unused() };
+        let (of_all, of_unused) =
+            (request(&app, &route, &ids, &with_session).await, request(&app, &route, &unused, &with_session).await);
+        assert_eq!(of_all.status, 404, "{route}");
+        assert_eq!(status_and_body(&of_all), status_and_body(&of_unused), "{route}");
+    }
     // Messages by wamid, and by id with the victim's session; the chat of an address.
     let paths = [
         format!("/api/messages/{}?sessionId={session}", victim.message),

@@ -22,6 +22,9 @@ pub enum Scope {
     /// Manage auto-reply rules.
     #[serde(rename = "rules")]
     Rules,
+    /// Manage the webhooks that receive changes.
+    #[serde(rename = "webhooks")]
+    Webhooks,
     /// Claim and settle messages as a session's linked-device worker.
     #[serde(rename = "worker")]
     Worker,
@@ -32,20 +35,21 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sessions,
         Self::MessagesSend,
         Self::MessagesRead,
         Self::ChatsWrite,
         Self::Rules,
+        Self::Webhooks,
         Self::Worker,
         Self::Admin,
     ];
 
     /// The scopes of an identity provider's token: everything an owner's own application needs. The scopes of workers
     /// and of the operator (`worker`, `admin`) need an API key.
-    pub const OF_TOKENS: [Self; 5] =
-        [Self::Sessions, Self::MessagesSend, Self::MessagesRead, Self::ChatsWrite, Self::Rules];
+    pub const OF_TOKENS: [Self; 6] =
+        [Self::Sessions, Self::MessagesSend, Self::MessagesRead, Self::ChatsWrite, Self::Rules, Self::Webhooks];
 
     /// Returns the scope's name in requests and responses.
     pub fn as_str(self) -> &'static str {
@@ -55,6 +59,7 @@ impl Scope {
             Self::MessagesRead => "messages:read",
             Self::ChatsWrite => "chats:write",
             Self::Rules => "rules",
+            Self::Webhooks => "webhooks",
             Self::Worker => "worker",
             Self::Admin => "admin",
         }

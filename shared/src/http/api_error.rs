@@ -62,6 +62,11 @@ impl ApiError {
         Self::new(ErrorCode::AutoReplyNotFound, "Auto-reply not found")
     }
 
+    /// 404: no such webhook for this caller.
+    pub fn webhook_not_found() -> Self {
+        Self::new(ErrorCode::WebhookNotFound, "Webhook not found")
+    }
+
     /// 404: no such API key.
     pub fn key_not_found() -> Self {
         Self::new(ErrorCode::KeyNotFound, "Key not found")

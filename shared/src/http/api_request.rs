@@ -19,8 +19,9 @@ use crate::{
         chat::Chat,
         id::{ChatId, KeyId, MAX_ID_BYTES, SessionId},
         number::is_phone_number_id,
+        webhook_endpoint::WebhookEndpoint,
     },
-    services::{erasure::Erasable, rules},
+    services::{erasure::Erasable, rules, webhook_endpoints},
     store::Store,
 };
 
@@ -113,6 +114,19 @@ impl ApiRequest {
         let id = self.path_id("ruleId").ok_or_else(ApiError::auto_reply_not_found)?;
         let (rule, caller) = (rules::find(store, id).await?, self.caller()?);
         if caller.may_use(rule.session_id) { Ok(rule) } else { Err(ApiError::auto_reply_not_found()) }
+    }
+
+    /// Returns the webhook in the path, or 404 if it isn't the caller's. One for all sessions is an admin's.
+    pub async fn webhook(&self, store: &Store) -> Result<WebhookEndpoint, ApiError> {
+        let id = self.path_id("webhookId").ok_or_else(ApiError::webhook_not_found)?;
+        let (webhook, caller) = (webhook_endpoints::find(store, id).await?, self.caller()?);
+        let may_use = webhook.session_id.map_or(caller.is_admin(), |session_id| caller.may_use(session_id));
+        if may_use { Ok(webhook) } else { Err(ApiError::webhook_not_found()) }
+    }
+
+    /// Returns the session whose webhooks the query asks for; `None` for those for all sessions, which needs an admin.
+    pub fn session_of_webhooks(&self) -> Result<Option<SessionId>, ApiError> {
+        self.caller()?.session_of_webhook(self.query.one("sessionId")?.as_deref())
     }
 
     /// Returns the session to search for a message: the one that the query names, else the caller's own; `None` for all.

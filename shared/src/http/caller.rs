@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{ApiError, ErrorCode};
+use super::{ApiError, ErrorCode, read_session_id};
 use crate::domain::{caller::Caller, id::SessionId, scope::Scope};
 
 impl Caller {
@@ -44,6 +44,18 @@ impl Caller {
     /// Returns `session_id` if the caller may use it, else 404, as for a session that doesn't exist.
     pub fn session(&self, session_id: SessionId) -> Result<SessionId, ApiError> {
         if self.may_use(session_id) { Ok(session_id) } else { Err(ApiError::session_not_found()) }
+    }
+
+    /// Returns the session of a webhook by the `sessionId` of a request; `None` for all sessions, which needs an admin.
+    pub(super) fn session_of_webhook(&self, session_id: Option<&str>) -> Result<Option<SessionId>, ApiError> {
+        match session_id {
+            Some(text) => self.session(read_session_id(text)?).map(Some),
+            None if self.is_admin() => Ok(None),
+            None => {
+                let message = "sessionId is required: only an admin's webhook covers all sessions";
+                Err(ApiError::new(ErrorCode::MissingField, message))
+            }
+        }
     }
 
     /// Returns 403 unless the caller acts for `owner`. Not 404: the owner's ID comes from the caller, and the response

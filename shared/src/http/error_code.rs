@@ -52,6 +52,8 @@ error_codes! {
     InvalidRecipient 400 "invalid_recipient",
     /// A message that the request refers to isn't one of the session.
     InvalidMessage 400 "invalid_message",
+    /// The receiver of a webhook failed the verification.
+    WebhookVerificationFailed 400 "webhook_verification_failed",
     /// The request has no authorizer result.
     Unauthenticated 401 "unauthenticated",
     /// The webhook's signature is missing or wrong.
@@ -72,6 +74,8 @@ error_codes! {
     MessageNotFound 404 "message_not_found",
     /// No such auto-reply rule for this caller.
     AutoReplyNotFound 404 "auto_reply_not_found",
+    /// No such webhook for this caller.
+    WebhookNotFound 404 "webhook_not_found",
     /// No such API key.
     KeyNotFound 404 "key_not_found",
     /// No such number.
@@ -112,6 +116,8 @@ error_codes! {
     IdInUse 409 "id_in_use",
     /// The session has the maximum number of rules.
     TooManyAutoReplies 409 "too_many_auto_replies",
+    /// The session has the maximum number of webhooks.
+    TooManyWebhooks 409 "too_many_webhooks",
     /// The number is linked to a session.
     NumberLinked 409 "number_linked",
     /// The deployment has the maximum number of numbers.

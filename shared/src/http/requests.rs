@@ -8,6 +8,7 @@ mod dry_run;
 mod number;
 mod send;
 mod session;
+mod webhook;
 mod worker;
 
 pub(super) use self::api_key::LIST as KEY_LIST;
@@ -15,6 +16,7 @@ pub use self::{
     api_key::read_key_page,
     chat::ChatQuery,
     session::{QrFormat, WorkerQr, WorkerState, read_resumed_session},
+    webhook::{NewWebhook, read_rotation},
 };
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod export;
 mod message;
 pub mod qr_image;
 mod session;
+mod webhook;
 
 use serde_json::json;
 
@@ -17,6 +18,7 @@ pub use self::{
     export::exported_message,
     message::{found_message, message_page},
     session::{created_session, qr_code, session, session_status},
+    webhook::{created_webhook, webhook, webhook_secret, webhooks},
 };
 use super::{ApiError, ApiResponse, requests::KEY_LIST};
 use crate::{

@@ -4,7 +4,9 @@ use lambda_http::http::Method;
 
 use Access::{Needs, Open};
 
-use crate::domain::scope::Scope::{self, Admin, ChatsWrite, MessagesRead, MessagesSend, Rules, Sessions, Worker};
+use crate::domain::scope::Scope::{
+    self, Admin, ChatsWrite, MessagesRead, MessagesSend, Rules, Sessions, Webhooks, Worker,
+};
 
 /// The permission that a method of a path needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +157,13 @@ routes! {
     NUMBERS "/api/numbers": GET [] Needs(Admin);
     /// Returns, registers, or deletes a number.
     NUMBER "/api/numbers/{phoneNumberId}": GET [] Needs(Admin), PUT [] Needs(Admin), DELETE [] Needs(Admin);
+    /// Lists the webhooks of a session, or those for all sessions, or creates one.
+    WEBHOOKS "/api/webhooks": GET ["sessionId"] Needs(Webhooks), POST [] Needs(Webhooks);
+    /// Returns, changes, or deletes a webhook.
+    WEBHOOK_ENDPOINT "/api/webhooks/{webhookId}":
+        GET [] Needs(Webhooks), PATCH [] Needs(Webhooks), DELETE [] Needs(Webhooks);
+    /// Returns or rotates the secret of a webhook.
+    WEBHOOK_SECRET "/api/webhooks/{webhookId}/secret": GET [] Needs(Webhooks), POST [] Needs(Webhooks);
     /// Receives WhatsApp's webhooks.
     WEBHOOK "/api/webhook": GET ["hub.mode", "hub.verify_token", "hub.challenge"] Open, POST [] Open;
 }

@@ -8,7 +8,8 @@ use crate::{
         api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError,
         credentials::CredentialsError, erasure::ErasureError, export::ExportError, messages::MessageError,
         numbers::NumberError, read_receipt::TypingError, receive::ReceiveError, rules::RuleError, send::NotStored,
-        sessions::SessionError, webhook::WebhookError, worker::WorkerError, worker_session::WorkerSessionError,
+        sessions::SessionError, webhook::WebhookError, webhook_endpoints::WebhookEndpointError, worker::WorkerError,
+        worker_session::WorkerSessionError,
     },
     store::StoreError,
 };
@@ -73,6 +74,12 @@ service_errors! {
         WorkerSession => WorkerSession,
         NoInboundMessage => NoInboundMessage;
         Store;
+    WebhookEndpointError:
+        NotFound => WebhookNotFound,
+        SessionNotFound => SessionNotFound,
+        TooMany => TooManyWebhooks,
+        Verification => WebhookVerificationFailed;
+        SigningKey, Store;
     WebhookError: NotVerified => VerificationFailed, Signature => InvalidSignature; Credentials, Receive;
     WorkerError:
         SessionNotFound => SessionNotFound,

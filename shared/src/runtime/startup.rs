@@ -26,6 +26,7 @@ use crate::{
         receive::Receiver,
         webhook::Webhook,
         webhook_client::WebhookClient,
+        webhook_endpoints::WebhookCreator,
         webhook_payload::WebhookPayloads,
         webhook_sender::WebhookSender,
     },
@@ -160,11 +161,19 @@ impl Startup {
         Ok(SigningKeyReader::new(client, self.environment.signing_key_parameter()?, self.system))
     }
 
+    /// The creator of outgoing webhooks.
+    pub fn webhook_creator(&self) -> Result<WebhookCreator, StartError> {
+        Ok(WebhookCreator::new(self.webhook_client(), self.signing_key()?, self.system))
+    }
+
     /// The sender of outgoing webhooks.
     pub fn webhook_sender(&self) -> Result<WebhookSender, StartError> {
-        let client = WebhookClient::new(self.environment.allows_local_webhooks());
         let payloads = WebhookPayloads::new(self.store()?, self.system, self.environment.business_number());
-        Ok(WebhookSender::new(client, self.signing_key()?, payloads, self.system))
+        Ok(WebhookSender::new(self.webhook_client(), self.signing_key()?, payloads, self.system))
+    }
+
+    fn webhook_client(&self) -> WebhookClient {
+        WebhookClient::new(self.environment.allows_local_webhooks())
     }
 
     fn store(&self) -> Result<Store, StartError> {

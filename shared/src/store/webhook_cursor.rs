@@ -1,7 +1,7 @@
 //! The positions of webhooks in the change logs. A run of `notify` holds a lease on a position while it delivers, so that
 //! only one run delivers changes from there. A replay has a position of its own.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -165,6 +165,22 @@ impl WebhookCursors<'_> {
             }
         }
         Ok(cursors)
+    }
+
+    /// Returns the positions of webhooks in the log of a session, for those that have one. Eventually consistent.
+    pub async fn of_session(
+        self,
+        session_id: SessionId,
+        webhook_ids: &[WebhookId],
+    ) -> Result<HashMap<WebhookId, WebhookCursor>, StoreError> {
+        let id = |webhook_id: &WebhookId| CursorId { webhook_id: *webhook_id, session_id, replay_id: None };
+        let keys = webhook_ids.iter().map(|webhook_id| id(webhook_id).key()).collect();
+        let mut found = self.0.get_all_eventually("reading the positions of webhooks", keys).await?;
+        let items = webhook_ids.iter().filter_map(|webhook_id| {
+            let id = id(webhook_id);
+            Some((id, found.remove(&id.key())?))
+        });
+        items.map(|(id, item)| Ok((id.webhook_id, cursor(id, item)?.0))).collect()
     }
 
     /// Acquires the lease on a position until `until`, unless another run has it, or deliveries pause. With

@@ -1,9 +1,6 @@
 //! Endpoints that receive outgoing webhooks. They are in the partition of their session's change log, which counts them.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use serde::Deserialize;
 
 use super::{
     Store, StoreError, Webhooks,
@@ -40,23 +37,6 @@ pub struct SessionWebhooks {
     pub end: LogEnd,
     /// The session's webhooks and those for all sessions, enabled or not.
     pub webhooks: Vec<WebhookEndpoint>,
-}
-
-/// The state of a webhook's deliveries from the log of a session.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct WebhookProgress {
-    /// The number of the last change that was delivered or has a delivery of its own.
-    #[serde(default)]
-    pub position: u64,
-    /// The number of failed attempts since the last success.
-    #[serde(default)]
-    pub failures: u64,
-    /// The time of the first of them.
-    #[serde(default)]
-    pub failing_since: Option<Timestamp>,
-    /// The time of the last success.
-    #[serde(default)]
-    pub last_success_at: Option<Timestamp>,
 }
 
 impl Webhooks<'_> {
@@ -118,19 +98,6 @@ impl Webhooks<'_> {
             .key_condition_expression("pk = :pk AND sk >= :log")
             .expression_attribute_values(":log", string(log.sk));
         read(query).await
-    }
-
-    /// Returns the state of the deliveries of webhooks from the log of a session, for those that delivered from it before.
-    /// Eventually consistent.
-    pub async fn progress(
-        self,
-        session_id: SessionId,
-        ids: &[WebhookId],
-    ) -> Result<HashMap<WebhookId, WebhookProgress>, StoreError> {
-        let keys = ids.iter().map(|id| Key::webhook_cursor(*id, session_id)).collect();
-        let mut found = self.0.get_all_eventually("reading the positions of webhooks", keys).await?;
-        let cursors = ids.iter().filter_map(|id| Some((*id, found.remove(&Key::webhook_cursor(*id, session_id))?)));
-        cursors.map(|(id, item)| Ok((id, item::read("webhook_cursor", item)?))).collect()
     }
 
     /// Changes the settings of a webhook, each independently of the others, so that concurrent requests don't undo each

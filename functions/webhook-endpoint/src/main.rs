@@ -1,0 +1,24 @@
+//! `GET`, `PATCH`, and `DELETE /api/webhooks/{webhookId}`: returns, changes, or deletes a webhook.
+
+use shared::{
+    domain::webhook_endpoint::WebhookChange,
+    http::{Method, responses, routes::WEBHOOK_ENDPOINT},
+    runtime::{StartError, serve},
+    services::webhook_endpoints::{delete, update, with_status},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartError> {
+    serve(&WEBHOOK_ENDPOINT, |app, request| async move {
+        let webhook = request.webhook(&app.store).await?;
+        match request.method {
+            Method::PATCH => {
+                let change = WebhookChange::read(&request.body, app.environment.allows_local_webhooks())?;
+                responses::webhook(&update(&app.store, &webhook, &change).await?)
+            }
+            Method::DELETE => responses::deleted(delete(&app.store, &webhook).await?),
+            _ => responses::webhook(&with_status(&app.store, webhook).await?),
+        }
+    })
+    .await
+}

@@ -1,0 +1,212 @@
+//! Outgoing webhooks: creating, reading, changing, and deleting them, and their secrets.
+
+use std::{fmt, time::Duration};
+
+use futures_util::future::try_join;
+
+use crate::{
+    domain::{
+        change::log::LogEnd,
+        id::{SessionId, WebhookId},
+        system::System,
+        time::Timestamp,
+        webhook_endpoint::{MAX_WEBHOOKS, WebhookChange, WebhookEndpoint, WebhookFields},
+        webhook_signature::WebhookSecret,
+        webhook_url::WebhookUrl,
+    },
+    secrets::signing_key::{SigningKeyError, SigningKeyReader},
+    services::webhook_client::{HandshakeError, WebhookClient},
+    store::{Store, StoreError, WebhookCreated, WebhookCursor},
+};
+
+/// Why a request for a webhook fails.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookEndpointError {
+    /// There is no such webhook.
+    #[error("Webhook not found")]
+    NotFound,
+    /// There is no such session.
+    #[error("Session not found")]
+    SessionNotFound,
+    /// The session has the maximum number of webhooks, or there are as many for all sessions.
+    #[error("There are already {MAX_WEBHOOKS} webhooks, the maximum of a session: delete one first")]
+    TooMany,
+    /// The receiver failed the verification.
+    #[error(transparent)]
+    Verification(#[from] HandshakeError),
+    /// The key of the secrets can't be read.
+    #[error(transparent)]
+    SigningKey(#[from] SigningKeyError),
+    /// The table didn't respond.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A webhook with the state of its deliveries.
+#[derive(Clone, Debug)]
+pub struct WebhookStatus {
+    /// The webhook.
+    pub webhook: WebhookEndpoint,
+    /// The state; `None` for a webhook for all sessions, which has one for each session.
+    pub health: Option<WebhookHealth>,
+}
+
+/// The state of a webhook's deliveries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookHealth {
+    /// The time of the last successful delivery.
+    pub last_success_at: Option<Timestamp>,
+    /// The time of the first failed attempt since then.
+    pub failing_since: Option<Timestamp>,
+    /// The number of failed attempts since then.
+    pub failures: u32,
+    /// The number of changes in the log, of any type, that the webhook has yet to process; `None` if it is unknown,
+    /// before the first delivery.
+    pub behind: Option<u64>,
+}
+
+impl WebhookHealth {
+    fn new(webhook: &WebhookEndpoint, end: LogEnd, cursor: Option<WebhookCursor>) -> Self {
+        match cursor {
+            Some(WebhookCursor { progress, health, .. }) => Self {
+                last_success_at: health.last_success_at,
+                failing_since: health.failing_since,
+                failures: health.failures,
+                behind: Some(end.last.saturating_sub(progress.position())),
+            },
+            None => {
+                let has_changes = end.appended_at.is_some_and(|at| at >= webhook.created_at);
+                Self { last_success_at: None, failing_since: None, failures: 0, behind: (!has_changes).then_some(0) }
+            }
+        }
+    }
+}
+
+/// Returns the webhooks of a session, or those for all sessions, oldest first.
+pub async fn list(store: &Store, session_id: Option<SessionId>) -> Result<Vec<WebhookStatus>, WebhookEndpointError> {
+    let Some(session_id) = session_id else {
+        let webhooks = store.webhooks().list(None).await?;
+        return Ok(webhooks.into_iter().map(|webhook| WebhookStatus { webhook, health: None }).collect());
+    };
+    let (session, (end, webhooks)) =
+        try_join(store.sessions().get(session_id), store.webhooks().with_log_end(session_id)).await?;
+    session.ok_or(WebhookEndpointError::SessionNotFound)?;
+    let ids: Vec<WebhookId> = webhooks.iter().map(|webhook| webhook.id).collect();
+    let mut cursors = store.webhook_cursors().of_session(session_id, &ids).await?;
+    let with_status = |webhook: WebhookEndpoint| {
+        let health = WebhookHealth::new(&webhook, end, cursors.remove(&webhook.id));
+        WebhookStatus { webhook, health: Some(health) }
+    };
+    Ok(webhooks.into_iter().map(with_status).collect())
+}
+
+/// Returns a webhook with the state of its deliveries.
+pub async fn with_status(store: &Store, webhook: WebhookEndpoint) -> Result<WebhookStatus, WebhookEndpointError> {
+    let Some(session_id) = webhook.session_id else { return Ok(WebhookStatus { webhook, health: None }) };
+    let ids = [webhook.id];
+    let (end, mut cursors) =
+        try_join(store.changes().end(session_id), store.webhook_cursors().of_session(session_id, &ids)).await?;
+    let health = WebhookHealth::new(&webhook, end, cursors.remove(&webhook.id));
+    Ok(WebhookStatus { webhook, health: Some(health) })
+}
+
+/// Meta's verification of a receiver, before its webhook is created.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// The URL of the receiver.
+    pub url: WebhookUrl,
+    /// The token by which the receiver recognizes the request. It is stored nowhere.
+    pub token: String,
+}
+
+impl fmt::Debug for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verification")
+    }
+}
+
+/// Creates webhooks.
+#[derive(Clone, Debug)]
+pub struct WebhookCreator {
+    client: WebhookClient,
+    signing_key: SigningKeyReader,
+    system: System,
+}
+
+impl WebhookCreator {
+    /// Creates a creator that verifies receivers with `client`.
+    pub fn new(client: WebhookClient, signing_key: SigningKeyReader, system: System) -> Self {
+        Self { client, signing_key, system }
+    }
+
+    /// Creates a webhook of a session, or for all sessions, and returns it with its secret. Verifies the receiver first if
+    /// the request asks for it.
+    pub async fn create(
+        &self,
+        store: &Store,
+        session_id: Option<SessionId>,
+        fields: WebhookFields,
+        verification: Option<Verification>,
+    ) -> Result<(WebhookStatus, WebhookSecret), WebhookEndpointError> {
+        if let Some(Verification { url, token }) = verification {
+            self.client.handshake(&url, &token, self.system).await?;
+        }
+        let id = WebhookId::from_uuid(self.system.ordered_uuid());
+        let webhook = WebhookEndpoint::new(id, session_id, fields, self.system.now());
+        // Before the webhook exists, so that a failure leaves nothing behind.
+        let secret = self.signing_key.webhook_secret(id, webhook.secret_version).await?;
+        match store.webhooks().create(&webhook).await? {
+            WebhookCreated::Created => {
+                let health = session_id.map(|_| WebhookHealth::new(&webhook, LogEnd::default(), None));
+                Ok((WebhookStatus { webhook, health }, secret))
+            }
+            WebhookCreated::NoSession => Err(WebhookEndpointError::SessionNotFound),
+            WebhookCreated::TooMany => Err(WebhookEndpointError::TooMany),
+        }
+    }
+}
+
+/// Returns a webhook.
+pub async fn find(store: &Store, id: WebhookId) -> Result<WebhookEndpoint, WebhookEndpointError> {
+    store.webhooks().find(id).await?.ok_or(WebhookEndpointError::NotFound)
+}
+
+/// Changes the settings of a webhook.
+pub async fn update(
+    store: &Store,
+    webhook: &WebhookEndpoint,
+    change: &WebhookChange,
+) -> Result<WebhookStatus, WebhookEndpointError> {
+    let webhook = store.webhooks().update(webhook, change).await?.ok_or(WebhookEndpointError::NotFound)?;
+    with_status(store, webhook).await
+}
+
+/// Deletes a webhook.
+pub async fn delete(store: &Store, webhook: &WebhookEndpoint) -> Result<(), WebhookEndpointError> {
+    if store.webhooks().delete(webhook).await? { Ok(()) } else { Err(WebhookEndpointError::NotFound) }
+}
+
+/// Returns the current secret of a webhook.
+pub async fn secret(
+    signing_key: &SigningKeyReader,
+    webhook: &WebhookEndpoint,
+) -> Result<WebhookSecret, WebhookEndpointError> {
+    Ok(signing_key.webhook_secret(webhook.id, webhook.secret_version).await?)
+}
+
+/// Replaces the secret of a webhook. The previous one signs as well for the time `grace`. Returns the webhook and its new
+/// secret.
+pub async fn rotate(
+    store: &Store,
+    signing_key: &SigningKeyReader,
+    system: System,
+    webhook: &WebhookEndpoint,
+    grace: Duration,
+) -> Result<(WebhookEndpoint, WebhookSecret), WebhookEndpointError> {
+    // Before the rotation, which would otherwise replace a secret by an unknown one.
+    signing_key.get().await?;
+    let rotated = store.webhooks().rotate(webhook, system.now().after(grace)).await?;
+    let rotated = rotated.ok_or(WebhookEndpointError::NotFound)?;
+    let secret = secret(signing_key, &rotated).await?;
+    Ok((rotated, secret))
+}
