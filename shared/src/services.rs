@@ -12,6 +12,7 @@ pub mod events;
 pub mod export;
 pub mod function_invoker;
 pub mod messages;
+pub mod notify;
 pub mod numbers;
 pub mod public_http;
 pub mod read_receipt;

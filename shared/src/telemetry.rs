@@ -81,6 +81,18 @@ pub enum Metric {
     AuthenticationFailed,
     /// Requests that didn't come through CloudFront, in a deployment with a firewall.
     OriginGuardRejections,
+    /// Changes that the receivers of webhooks accepted.
+    WebhooksDelivered,
+    /// Attempts to deliver a change that failed.
+    WebhookAttemptsFailed,
+    /// Changes that a receiver didn't accept in any attempt.
+    WebhooksFailed,
+    /// Webhooks that were disabled because their receiver failed for days or responded 410.
+    WebhooksDisabled,
+    /// Numbers of changes that the log deleted before a webhook could read them.
+    WebhookChangesExpired,
+    /// Time from a change until a receiver accepted it at the first attempt, in milliseconds.
+    WebhookMilliseconds,
     /// Messages that a rule answered.
     AutoReplies,
     /// Messages that a rule would have answered but didn't. Each `Suppressed…` metric also counts here.
@@ -101,7 +113,7 @@ impl Metric {
     fn unit(self) -> &'static str {
         match self {
             Self::OldestPendingSeconds => "Seconds",
-            Self::AcceptedToSentMilliseconds => "Milliseconds",
+            Self::AcceptedToSentMilliseconds | Self::WebhookMilliseconds => "Milliseconds",
             _ => "Count",
         }
     }

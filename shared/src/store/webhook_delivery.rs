@@ -77,6 +77,11 @@ struct DeliveryRow {
 }
 
 impl WebhookDeliveries<'_> {
+    /// Returns when the delivery of a change expires: with the change.
+    pub fn expires_at(self, change: &Change) -> Timestamp {
+        change.appended_at.after(self.0.change_retention)
+    }
+
     /// Stores a new delivery. If there is one of the same change, records the attempt there, or leaves it as it is if
     /// there was none.
     pub async fn put(self, delivery: &WebhookDelivery) -> Result<(), StoreError> {

@@ -52,7 +52,7 @@ impl EndpointHealth {
     pub fn record(&mut self, result: AttemptResult, now: Timestamp) {
         match result {
             AttemptResult::Delivered => {
-                *self = Self { last_success_at: Some(now), not_before: self.not_before, ..Self::default() };
+                *self = Self { last_success_at: Some(now), ..Self::default() };
             }
             AttemptResult::Overloaded(_) | AttemptResult::Failed(_) => {
                 self.failures = self.failures.saturating_add(1);

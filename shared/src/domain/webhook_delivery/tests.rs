@@ -165,7 +165,6 @@ proptest! {
         };
         let mut now = at(0);
         let mut attempts = u32::from(!starts_waiting);
-        let mut is_suspended = false;
         for (event, seconds, random) in steps {
             now = now.after(Duration::from_secs(u64::try_from(seconds).unwrap()));
             let is_success = matches!(&event, DeliveryEvent::Attempted(attempt) if attempt.result() == AttemptResult::Delivered);
@@ -175,10 +174,7 @@ proptest! {
                 continue;
             };
             attempts += u32::from(is_attempt);
-            match event {
-                DeliveryEvent::Suspended => is_suspended = true,
-                _ => is_suspended = false,
-            }
+            let is_suspended = event == DeliveryEvent::Suspended;
             prop_assert_eq!(next.status == DeliveryStatus::Delivered, is_success);
             prop_assert_eq!(next.attempt_count, attempts);
             prop_assert!(next.attempts.len() <= MAX_ATTEMPTS_KEPT);

@@ -1,0 +1,413 @@
+//! Delivery of changes to webhooks.
+//!
+//! - A webhook has a position in the log of each session. A run holds a lease on it while it delivers, so that two runs
+//!   never deliver the same changes, and moves it once per page of the log. If a run ends in between, its page is
+//!   delivered again, with the same IDs.
+//! - A change that the receiver doesn't accept becomes a delivery of its own, which is retried. The changes after it are
+//!   delivered meanwhile, except those of the same chat with the order `chat`.
+//! - If a receiver fails several times in a row, its deliveries pause, and its position stays.
+//! - Each webhook has its own task, so that a slow receiver delays no other.
+//!
+//! `relay` starts a run after it has appended changes. The schedule finds what was left: sessions whose run ended early,
+//! retries, and pauses that are over.
+
+mod delivery;
+mod endpoint;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{sync::Semaphore, task::JoinSet};
+use tracing::Instrument as _;
+
+use self::endpoint::{Endpoint, Outcome};
+use crate::{
+    domain::{
+        id::{ChatId, SessionId, WebhookId},
+        system::System,
+        time::Timestamp,
+        webhook_delivery::{DeliveryEvent, DeliveryStatus, WebhookDelivery},
+        webhook_endpoint::WebhookEndpoint,
+    },
+    services::{
+        self_invoker::SelfInvoker,
+        webhook_client::TIMEOUT,
+        webhook_sender::{SendWebhookError, WebhookSender},
+    },
+    store::{CursorId, DueNotifications, Store, StoreError},
+    telemetry::{self, Metrics},
+};
+
+/// The end of an invocation, in which it sends no further changes: the timeout of a receiver, and the time to save the
+/// results.
+const SHUTDOWN_MARGIN: Duration = TIMEOUT.saturating_add(Duration::from_secs(10));
+
+/// The maximum number of concurrent requests of a process, which Lambda allows 1,024 open files.
+const MAX_REQUESTS: usize = 512;
+
+/// The maximum number of sessions that the schedule's run delivers concurrently. One of `relay` has its batch's sessions.
+const MAX_SESSIONS: usize = 100;
+
+/// How long an invocation waits for the `due` and `inbox` indexes to show a request that was just stored.
+const INDEX_DELAY: Duration = Duration::from_secs(1);
+
+/// The number of deliveries to read at once.
+const LIST_PAGE: usize = 100;
+
+/// Delivers changes to webhooks. Clones share connections, caches, and metrics.
+#[derive(Clone, Debug)]
+pub struct Notifier {
+    store: Store,
+    sender: WebhookSender,
+    self_invoker: SelfInvoker,
+    system: System,
+    metrics: Metrics,
+    requests: Arc<Semaphore>,
+    /// Positions of disabled webhooks that exist.
+    known: Arc<Mutex<HashSet<CursorId>>>,
+    /// When Lambda ends the process.
+    deadline: Timestamp,
+}
+
+/// Changes could not be delivered because a dependency other than the receiver failed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    /// A DynamoDB request failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A change could not be sent.
+    #[error(transparent)]
+    Send(#[from] SendWebhookError),
+    /// A task panicked.
+    #[error("a task of a webhook panicked")]
+    Panicked,
+    /// Some sessions or webhooks failed. Each failure was logged.
+    #[error("{0} deliveries failed")]
+    Partial(usize),
+}
+
+/// An event that starts the function.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Event {
+    /// Changes were appended to the logs of these sessions.
+    Sessions { sessions: BTreeSet<SessionId> },
+    /// A webhook was enabled, a replay was started, or a retry was requested.
+    Webhook { webhook: WebhookId },
+}
+
+/// What to deliver of a session.
+#[derive(Clone, Debug, Default)]
+struct Work {
+    /// Whether to deliver the changes of the log to every webhook, and whether its mark is due.
+    log: Option<Mark>,
+    /// Webhooks whose position or deliveries are due, with the chats of the deliveries.
+    webhooks: BTreeMap<WebhookId, BTreeSet<Option<ChatId>>>,
+    /// Unfinished replays.
+    replays: Vec<CursorId>,
+    /// Whether to deliver although deliveries pause.
+    ignores_pause: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mark {
+    /// The log may be in the `due` index.
+    Stays,
+    /// Remove the log from the `due` index when everything is delivered.
+    IsDue,
+}
+
+impl Work {
+    fn add(&mut self, cursor: CursorId) {
+        match cursor.replay_id {
+            Some(_) => self.replays.push(cursor),
+            None => _ = self.webhooks.entry(cursor.webhook_id).or_default(),
+        }
+    }
+}
+
+impl Notifier {
+    /// Creates a notifier without a deadline. See [`Self::until`].
+    pub fn new(store: Store, sender: WebhookSender, self_invoker: SelfInvoker, system: System) -> Self {
+        Self {
+            store,
+            sender,
+            self_invoker,
+            system,
+            metrics: Metrics::default(),
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            known: Arc::default(),
+            deadline: system.now().after(Duration::MAX),
+        }
+    }
+
+    /// Returns a notifier for one invocation, which ends before `deadline`, in milliseconds since 1970. Ignores a deadline
+    /// in the past, such as the one that `cargo lambda watch` sends.
+    pub fn until(&self, deadline: u64) -> Self {
+        let deadline = i64::try_from(deadline).ok().and_then(Timestamp::from_milliseconds);
+        let deadline = deadline.filter(|deadline| *deadline > self.system.now()).unwrap_or(self.deadline);
+        Self { deadline, ..self.clone() }
+    }
+
+    /// Opens the connections and reads the signing key before the first event arrives.
+    pub async fn warm_up(&self) {
+        tokio::join!(self.store.warm_up(), self.sender.warm_up());
+    }
+
+    /// Returns the time after which no change is sent.
+    fn last_start(&self) -> Timestamp {
+        self.deadline.before(SHUTDOWN_MARGIN)
+    }
+
+    /// Returns the settings of a webhook as they are now; `None` if it was disabled or deleted.
+    async fn current(&self, webhook: &WebhookEndpoint) -> Result<Option<WebhookEndpoint>, StoreError> {
+        let webhooks = self.store.webhooks().list(webhook.session_id).await?;
+        Ok(webhooks.into_iter().find(|found| found.id == webhook.id && found.enabled))
+    }
+
+    fn has_time(&self) -> bool {
+        self.system.now() < self.last_start()
+    }
+
+    /// Delivers what an event asks for: `{"sessions": […]}` the new changes of these sessions, `{"webhook": …}` everything
+    /// of this webhook, and any other event what is due.
+    ///
+    /// # Errors
+    ///
+    /// If something couldn't be delivered for another reason than its receiver. Lambda repeats the invocation, and the
+    /// schedule delivers what is left.
+    pub async fn run(&self, event: Value) -> Result<(), NotifyError> {
+        let result = match serde_json::from_value(event) {
+            Ok(Event::Sessions { sessions }) => {
+                let work = Work { log: Some(Mark::Stays), ..Work::default() };
+                let count = sessions.len();
+                self.run_all(sessions.into_iter().map(|id| (id, work.clone())), count).await
+            }
+            Ok(Event::Webhook { webhook }) => self.run_webhook(webhook).await,
+            Err(_) => self.run_due().await,
+        };
+        self.metrics.write(self.system.now());
+        result
+    }
+
+    /// Delivers what is due.
+    async fn run_due(&self) -> Result<(), NotifyError> {
+        let due = self.store.webhook_deliveries().due().await?;
+        let has_more = due.has_more;
+        let result = self.run_all(work_of(due), MAX_SESSIONS).await;
+        if has_more {
+            self.self_invoker.invoke(self.system.now()).await;
+        }
+        result
+    }
+
+    /// Delivers everything of a webhook, also while its deliveries pause.
+    async fn run_webhook(&self, id: WebhookId) -> Result<(), NotifyError> {
+        let Some(webhook) = self.store.webhooks().find(id).await? else { return Ok(()) };
+        if !webhook.enabled {
+            return Ok(());
+        }
+        let mut chats = self.resumed(id).await?;
+        let cursors = self.store.webhook_cursors().list(id).await?;
+        if chats.is_empty() && cursors.iter().all(|cursor| cursor.replay_id.is_none()) {
+            // It may be a retry that the index doesn't show yet.
+            tokio::time::sleep(INDEX_DELAY).await;
+            chats = self.resumed(id).await?;
+        }
+        let mut sessions: BTreeMap<SessionId, Work> = BTreeMap::new();
+        if let Some(session_id) = webhook.session_id {
+            sessions.entry(session_id).or_default().webhooks.entry(id).or_default();
+        }
+        for cursor in cursors {
+            sessions.entry(cursor.session_id).or_default().add(cursor);
+        }
+        for (session_id, chat_id) in chats {
+            sessions.entry(session_id).or_default().webhooks.entry(id).or_default().insert(chat_id);
+        }
+        for work in sessions.values_mut() {
+            work.ignores_pause = true;
+        }
+        self.run_all(sessions.into_iter(), MAX_SESSIONS).await
+    }
+
+    /// Makes the deliveries of a webhook due that were open when it was disabled. Returns the chats with due deliveries.
+    async fn resumed(&self, id: WebhookId) -> Result<BTreeSet<(SessionId, Option<ChatId>)>, NotifyError> {
+        let deliveries = self.store.webhook_deliveries();
+        let now = self.system.now();
+        let mut chats = BTreeSet::new();
+        for status in DeliveryStatus::ALL.into_iter().filter(|status| status.is_open()) {
+            let mut after = None;
+            loop {
+                let page = deliveries.list(id, Some(status), after, LIST_PAGE).await?;
+                for delivery in page.items {
+                    if delivery.due_at.is_none() {
+                        deliveries.update(&delivery, &DeliveryEvent::Resumed).await?;
+                    }
+                    if delivery.due_at.is_none_or(|due_at| due_at <= now) {
+                        chats.insert(chat_of(&delivery));
+                    }
+                }
+                after = page.next;
+                if after.is_none() || !self.has_time() {
+                    break;
+                }
+            }
+        }
+        Ok(chats)
+    }
+
+    /// Runs the work of sessions. Logs failures.
+    async fn run_all(
+        &self,
+        work: impl Iterator<Item = (SessionId, Work)>,
+        concurrent: usize,
+    ) -> Result<(), NotifyError> {
+        let failed = stream::iter(work)
+            .map(|(session_id, work)| async move {
+                let span = tracing::info_span!("session", %session_id);
+                let result = self.run_session(session_id, work).instrument(span).await;
+                result.unwrap_or_else(|error| {
+                    tracing::error!(%session_id, error = telemetry::chain(&error), "webhook delivery failed");
+                    1
+                })
+            })
+            .buffer_unordered(concurrent.max(1))
+            .fold(0, |sum, failed| async move { sum + failed })
+            .await;
+        if failed > 0 { Err(NotifyError::Partial(failed)) } else { Ok(()) }
+    }
+
+    /// Runs the work of a session: each webhook in its own task. Returns how many failed.
+    async fn run_session(&self, session_id: SessionId, mut work: Work) -> Result<usize, NotifyError> {
+        let found = self.store.webhooks().of_session(session_id).await?;
+        let mut tasks = JoinSet::new();
+        for webhook in found.webhooks {
+            let id = CursorId { webhook_id: webhook.id, session_id, replay_id: None };
+            let requested = work.webhooks.remove(&webhook.id);
+            let (replays, others) = work.replays.into_iter().partition(|replay| replay.webhook_id == webhook.id);
+            work.replays = others;
+            if !webhook.enabled {
+                self.suspend(&webhook, id, requested, replays).await?;
+                continue;
+            }
+            let ids = (work.log.is_some() || requested.is_some()).then_some(id);
+            for id in ids.into_iter().chain(replays) {
+                let chats =
+                    if id.replay_id.is_none() { requested.clone().unwrap_or_default() } else { BTreeSet::new() };
+                let endpoint = Endpoint::new(self.clone(), webhook.clone(), id);
+                let task = endpoint.run(chats, work.ignores_pause);
+                tasks.spawn(async move { (id, task.await) }.in_current_span());
+            }
+        }
+        self.discard(session_id, work.webhooks, work.replays).await?;
+
+        let (mut failed, mut is_delivered, mut is_out_of_time) = (0, true, false);
+        while let Some(ended) = tasks.join_next().await {
+            let (id, result) = match ended {
+                Ok((id, result)) => (Some(id), result),
+                Err(_) => (None, Err(NotifyError::Panicked)),
+            };
+            match result {
+                Ok(Outcome::CaughtUp(last)) => is_delivered &= last >= found.end.last,
+                Ok(Outcome::Paused | Outcome::Disabled) => {}
+                Ok(Outcome::Busy) => is_delivered = false,
+                Ok(Outcome::OutOfTime) => (is_delivered, is_out_of_time) = (false, true),
+                Err(error) => {
+                    failed += 1;
+                    is_delivered = false;
+                    let webhook_id = id.map(|id| tracing::field::display(id.webhook_id));
+                    tracing::error!(webhook_id, error = telemetry::chain(&error), "webhook delivery failed");
+                }
+            }
+        }
+        if is_out_of_time {
+            // Continues where this one ended, which is due.
+            self.self_invoker.invoke(self.system.now()).await;
+        }
+        if is_delivered && work.log == Some(Mark::IsDue) {
+            self.store.webhook_deliveries().unmark(session_id, found.end.last).await?;
+        }
+        Ok(failed)
+    }
+
+    /// Takes the work of a disabled webhook out of the `due` index. It continues when the webhook is enabled.
+    async fn suspend(
+        &self,
+        webhook: &WebhookEndpoint,
+        id: CursorId,
+        requested: Option<BTreeSet<Option<ChatId>>>,
+        replays: Vec<CursorId>,
+    ) -> Result<(), NotifyError> {
+        // So that the sessions are known when a webhook for all sessions is enabled.
+        let is_known = self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
+        if !is_known && webhook.session_id.is_none() && !self.store.webhook_cursors().exists(id).await? {
+            let position = self.store.changes().first_since(id.session_id, webhook.created_at).await?;
+            self.store.webhook_cursors().create(id, position).await?;
+        }
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        let Some(chats) = requested else {
+            return stream::iter(replays)
+                .map(|replay| self.store.webhook_cursors().suspend(replay))
+                .buffer_unordered(MAX_SESSIONS)
+                .try_for_each(|()| async { Ok(()) })
+                .await
+                .map_err(NotifyError::from);
+        };
+        for cursor in replays.into_iter().chain([id]) {
+            self.store.webhook_cursors().suspend(cursor).await?;
+        }
+        for chat_id in chats {
+            for delivery in self.store.webhook_deliveries().open(webhook.id, id.session_id, chat_id).await? {
+                self.store.webhook_deliveries().update(&delivery, &DeliveryEvent::Suspended).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the work of webhooks that no longer exist.
+    async fn discard(
+        &self,
+        session_id: SessionId,
+        webhooks: BTreeMap<WebhookId, BTreeSet<Option<ChatId>>>,
+        replays: Vec<CursorId>,
+    ) -> Result<(), NotifyError> {
+        for (webhook_id, chats) in webhooks {
+            self.store.webhook_cursors().delete(CursorId { webhook_id, session_id, replay_id: None }).await?;
+            for chat_id in chats {
+                for delivery in self.store.webhook_deliveries().open(webhook_id, session_id, chat_id).await? {
+                    self.store.webhook_deliveries().delete(&delivery).await?;
+                }
+            }
+        }
+        for replay in replays {
+            self.store.webhook_cursors().delete(replay).await?;
+        }
+        Ok(())
+    }
+}
+
+fn chat_of(delivery: &WebhookDelivery) -> (SessionId, Option<ChatId>) {
+    (delivery.change.session_id, delivery.change.change.chat_id)
+}
+
+/// Groups due work by session.
+fn work_of(due: DueNotifications) -> impl Iterator<Item = (SessionId, Work)> {
+    let mut sessions: BTreeMap<SessionId, Work> = BTreeMap::new();
+    for session_id in due.sessions {
+        sessions.entry(session_id).or_default().log = Some(Mark::IsDue);
+    }
+    for cursor in due.cursors {
+        sessions.entry(cursor.session_id).or_default().add(cursor);
+    }
+    for (webhook_id, session_id, chat_id) in due.deliveries {
+        let work = sessions.entry(session_id).or_default();
+        work.webhooks.entry(webhook_id).or_default().insert(chat_id);
+    }
+    sessions.into_iter()
+}
