@@ -9,7 +9,7 @@ use shared::domain::api_key::KeyHash;
 use crate::test_app::TestApp;
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 37] = [
+const FUNCTIONS: [&str; 38] = [
     "authorizer",
     "create-session",
     "session-status",
@@ -43,6 +43,7 @@ const FUNCTIONS: [&str; 37] = [
     "webhook",
     "deliver",
     "respond",
+    "notify",
     "erase",
     "chat-typing",
     "session-delete",

@@ -22,6 +22,7 @@ use crate::{
         credentials::Credentials,
         deliver::Dispatcher,
         function_invoker::FunctionInvoker,
+        notify::Notifier,
         read_receipt::ReadReceipts,
         receive::Receiver,
         webhook::Webhook,
@@ -118,6 +119,7 @@ impl Startup {
             cloud_api,
             credentials,
             self.function_invoker(self.environment.function_name()?)?,
+            self.notify_invoker()?,
             self.system,
             settings,
         );
@@ -153,6 +155,14 @@ impl Startup {
     pub fn cipher(&self) -> Result<Option<CredentialCipher>, StartError> {
         let Some(key_id) = self.environment.numbers_key_id() else { return Ok(None) };
         Ok(Some(CredentialCipher::new(ServiceClient::new(&self.aws, Service::Kms)?, key_id)))
+    }
+
+    /// The notifier of webhooks.
+    pub async fn notifier(&self) -> Result<Notifier, StartError> {
+        let self_invoker = self.function_invoker(self.environment.function_name()?)?;
+        let notifier = Notifier::new(self.store()?, self.webhook_sender()?, self_invoker, self.system);
+        notifier.warm_up().await;
+        Ok(notifier)
     }
 
     /// The reader of the key that signs outgoing webhooks.

@@ -76,6 +76,7 @@ pub struct Dispatcher {
     cloud_api: CloudApi,
     credentials: Credentials,
     self_invoker: FunctionInvoker,
+    notify_invoker: Option<FunctionInvoker>,
     system: System,
     settings: Settings,
     sessions: Sessions,
@@ -138,6 +139,7 @@ impl Dispatcher {
         cloud_api: CloudApi,
         credentials: Credentials,
         self_invoker: FunctionInvoker,
+        notify_invoker: Option<FunctionInvoker>,
         system: System,
         settings: Settings,
     ) -> Self {
@@ -148,6 +150,7 @@ impl Dispatcher {
             cloud_api,
             credentials,
             self_invoker,
+            notify_invoker,
             system,
             settings,
             sessions,

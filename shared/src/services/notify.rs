@@ -21,7 +21,6 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::Instrument as _;
@@ -36,7 +35,7 @@ use crate::{
         webhook_endpoint::WebhookEndpoint,
     },
     services::{
-        self_invoker::SelfInvoker,
+        function_invoker::{FunctionInvoker, NotifyEvent},
         webhook_client::TIMEOUT,
         webhook_sender::{SendWebhookError, WebhookSender},
     },
@@ -65,7 +64,7 @@ const LIST_PAGE: usize = 100;
 pub struct Notifier {
     store: Store,
     sender: WebhookSender,
-    self_invoker: SelfInvoker,
+    self_invoker: FunctionInvoker,
     system: System,
     metrics: Metrics,
     requests: Arc<Semaphore>,
@@ -90,16 +89,6 @@ pub enum NotifyError {
     /// Some sessions or webhooks failed. Each failure was logged.
     #[error("{0} deliveries failed")]
     Partial(usize),
-}
-
-/// An event that starts the function.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Event {
-    /// Changes were appended to the logs of these sessions.
-    Sessions { sessions: BTreeSet<SessionId> },
-    /// A webhook was enabled, a replay was started, or a retry was requested.
-    Webhook { webhook: WebhookId },
 }
 
 /// What to deliver of a session.
@@ -134,7 +123,7 @@ impl Work {
 
 impl Notifier {
     /// Creates a notifier without a deadline. See [`Self::until`].
-    pub fn new(store: Store, sender: WebhookSender, self_invoker: SelfInvoker, system: System) -> Self {
+    pub fn new(store: Store, sender: WebhookSender, self_invoker: FunctionInvoker, system: System) -> Self {
         Self {
             store,
             sender,
@@ -184,13 +173,14 @@ impl Notifier {
     /// schedule delivers what is left.
     pub async fn run(&self, event: Value) -> Result<(), NotifyError> {
         let result = match serde_json::from_value(event) {
-            Ok(Event::Sessions { sessions }) => {
+            Ok(NotifyEvent::Sessions { sessions }) => {
                 let work = Work { log: Some(Mark::Stays), ..Work::default() };
+                let sessions: BTreeSet<SessionId> = sessions.into_iter().collect();
                 let count = sessions.len();
                 self.run_all(sessions.into_iter().map(|id| (id, work.clone())), count).await
             }
-            Ok(Event::Webhook { webhook }) => self.run_webhook(webhook).await,
-            Err(_) => self.run_due().await,
+            Ok(NotifyEvent::Webhook { webhook }) => self.run_webhook(webhook).await,
+            Ok(NotifyEvent::Due { .. }) | Err(_) => self.run_due().await,
         };
         self.metrics.write(self.system.now());
         result
@@ -202,7 +192,7 @@ impl Notifier {
         let has_more = due.has_more;
         let result = self.run_all(work_of(due), MAX_SESSIONS).await;
         if has_more {
-            self.self_invoker.invoke(self.system.now()).await;
+            self.self_invoker.invoke(&NotifyEvent::due()).await;
         }
         result
     }
@@ -328,7 +318,7 @@ impl Notifier {
         }
         if is_out_of_time {
             // Continues where this one ended, which is due.
-            self.self_invoker.invoke(self.system.now()).await;
+            self.self_invoker.invoke(&NotifyEvent::due()).await;
         }
         if is_delivered && work.log == Some(Mark::IsDue) {
             self.store.webhook_deliveries().unmark(session_id, found.end.last).await?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Outbox, StoreError,
     item::{Item, string},
-    keys::{Key, due_key, due_keys, due_priority},
+    keys::{Key, due_key, due_keys, due_priority, is_notify_key},
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
@@ -67,6 +67,8 @@ pub struct DueItems {
     pub early_updates: Vec<Key>,
     /// Whether more messages or resumptions are due soon.
     pub has_more_soon: bool,
+    /// Whether work of `notify` is due, or may be.
+    pub has_notifications: bool,
 }
 
 /// An entry of the index.
@@ -74,6 +76,7 @@ enum Due {
     Message(DueMessage),
     Resume(Resumption),
     EarlyUpdate(Key),
+    Notification,
 }
 
 impl DueItems {
@@ -89,7 +92,8 @@ impl Outbox<'_> {
     pub async fn due_items(self, now: Timestamp, soon: Timestamp, limit: usize) -> Result<DueItems, StoreError> {
         let scan = self.0.client.scan().table_name(&self.0.table).index_name("due").limit(PAGE);
         let output = scan.send().await.map_err(StoreError::request("scanning for due items"))?;
-        let mut entries: Vec<(Timestamp, Due)> = if output.last_evaluated_key().is_none() {
+        let is_complete = output.last_evaluated_key().is_none();
+        let mut entries: Vec<(Timestamp, Due)> = if is_complete {
             output.items().iter().filter_map(entry).filter(|(due_at, _)| *due_at <= soon).collect()
         } else {
             let parts = stream::iter(due_keys())
@@ -100,9 +104,11 @@ impl Outbox<'_> {
             parts.into_iter().flatten().collect()
         };
         entries.sort_by_key(|(due_at, _)| *due_at);
-        let mut items = DueItems::default();
+        // The partitions of the messages don't show it.
+        let mut items = DueItems { has_notifications: !is_complete, ..DueItems::default() };
         for (due_at, due) in entries {
             match due {
+                Due::Notification => items.has_notifications |= due_at <= now,
                 Due::EarlyUpdate(key) => items.early_updates.extend((due_at <= now).then_some(key)),
                 _ if due_at > now => items.has_more_soon = true,
                 Due::Message(message) => items.messages.push(message),
@@ -265,14 +271,51 @@ fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
 fn entry(item: &Item) -> Option<(Timestamp, Due)> {
     let text = |name| text(item, name);
     let due_at = text("due_at")?.parse().ok()?;
-    let (pk, sk) = (text("pk")?, text("sk")?);
+    let (pk, sk, due_key) = (text("pk")?, text("sk")?, text("due_key")?);
+    if is_notify_key(due_key) {
+        return Some((due_at, Due::Notification));
+    }
     let due = match pk.split_once('#')?.0 {
         "RESUME" => Due::Resume(Resumption { session_id: pk.strip_prefix("RESUME#")?.parse().ok()?, due_at }),
         "WAMID" => Due::EarlyUpdate(Key { pk: pk.clone(), sk: sk.clone() }),
         _ => {
             let key = Key { pk: pk.clone(), sk: sk.clone() }.message_key()?;
-            Due::Message(DueMessage { key, priority: due_priority(text("due_key")?)?, due_at })
+            Due::Message(DueMessage { key, priority: due_priority(due_key)?, due_at })
         }
     };
     Some((due_at, due))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{cursor::Position, id::WebhookId},
+        store::keys::{message_key, notify_key},
+    };
+
+    /// Returns what the index has of an item that is due.
+    fn due(key: &Key, due_key: &str) -> Option<Due> {
+        let mut item = key.attributes();
+        item.insert("due_key".to_owned(), string(due_key));
+        item.insert("due_at".to_owned(), string("2026-11-26T12:00:00.000Z"));
+        entry(&item).map(|(_, due)| due)
+    }
+
+    #[test]
+    fn deliveries_of_webhooks_are_not_messages() {
+        let session_id = SessionId::for_owner("ada");
+        let chat_id = ChatId::from_uuid(Uuid::nil());
+        let webhook_id = WebhookId::from_uuid(Uuid::nil());
+        for key in [
+            Key::change_log(session_id),
+            Key::webhook_cursor(webhook_id, session_id),
+            Key::webhook_delivery(session_id, Some(chat_id), webhook_id, 7),
+        ] {
+            assert!(matches!(due(&key, &notify_key(session_id)), Some(Due::Notification)), "{key:?}");
+        }
+        let message = message_key(chat_id, Position { at: Timestamp::MIN, id: Uuid::max() });
+        let due_key = due_key(Priority::Bulk, session_id, chat_id, 1);
+        assert!(matches!(due(&message, &due_key), Some(Due::Message(_))));
+    }
 }

@@ -452,6 +452,11 @@ pub(crate) fn notify_keys() -> impl Iterator<Item = String> {
     (0..DUE_SHARDS).map(notify_partition)
 }
 
+/// Returns whether this is a partition key of [`notify_key`].
+pub(crate) fn is_notify_key(due_key: &str) -> bool {
+    due_key.starts_with("NOTIFY#")
+}
+
 fn notify_partition(shard: u8) -> String {
     format!("NOTIFY#{shard}")
 }

@@ -1,4 +1,4 @@
-//! The due poller: delivers bulk messages, retries, messages with an unknown outcome, and messages that the stream
+//! The due poller: starts `notify` for due webhooks, and delivers bulk messages, retries, messages with an unknown outcome, and messages that the stream
 //! missed.
 
 use std::{
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{DUE_SOON, DeliveryError, Dispatcher, PendingMessage};
 use crate::{
     domain::{id::ChatId, message::Priority, time::Timestamp},
-    services::function_invoker::DeliverEvent,
+    services::function_invoker::{DeliverEvent, NotifyEvent},
     store::{DueMessage, keys::Key},
     telemetry::{self, Metric},
 };
@@ -30,6 +30,9 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often to look for due items.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The minimum time between invocations of `notify` by one process.
+const NOTIFY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The maximum number of early updates to recheck between two looks, and how many of them concurrently.
 const RECHECK_LIMIT: usize = 500;
@@ -118,6 +121,11 @@ impl DuePoller {
         loop {
             let now = system.now();
             let items = store.outbox().due_items(now, now.after(DUE_SOON), limit).await?;
+            if items.has_notifications
+                && let Some(invoker) = &self.dispatcher.notify_invoker
+            {
+                invoker.invoke_at_intervals(NOTIFY_INTERVAL, now, &NotifyEvent::due()).await;
+            }
             if now >= end {
                 return Ok(());
             }

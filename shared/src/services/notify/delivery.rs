@@ -23,7 +23,10 @@ use crate::{
         },
         webhook_endpoint::{Order, WebhookEndpoint},
     },
-    services::changes::{self, ResolvedChange},
+    services::{
+        changes::{self, ResolvedChange},
+        function_invoker::NotifyEvent,
+    },
     store::{ReplayOnly, StoreError, WebhookCursor},
     telemetry::Metric,
 };
@@ -341,7 +344,7 @@ impl<'a> Delivery<'a> {
 
     /// Makes the failed deliveries of a replay due.
     async fn retry_failed(&self, end: u64) -> Result<Stop, NotifyError> {
-        let Notifier { store, system, .. } = self.notifier;
+        let Notifier { store, .. } = self.notifier;
         let (id, position) = (self.state().cursor.id, self.position());
         let mut after = None;
         loop {
@@ -362,7 +365,7 @@ impl<'a> Delivery<'a> {
             }
         }
         // The next run finds them.
-        self.notifier.self_invoker.invoke(system.now()).await;
+        self.notifier.self_invoker.invoke(&NotifyEvent::due()).await;
         Ok(Stop::Finished)
     }
 
