@@ -14,6 +14,22 @@ async fn item_with_a_partition_key_that_no_condition_names_is_out_of_reach() {
     denied_to_create_session("\"SESSION#*\"", "\"KEY#*\"").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn missing_permission_to_invoke_a_function_is_named_in_the_output() {
+    let edit = |template: &str| {
+        let (before, policy) = template.split_once("PolicyName: SelfInvoke").unwrap();
+        format!("{before}PolicyName: SelfInvoke{}", policy.replacen("!GetAtt Deliver.Arn", "!GetAtt Webhook.Arn", 1))
+    };
+    let app = TestApp::start_with_template(edit, &[]).await;
+    let session_id = app.connect("ada").await;
+    // The message is due again within seconds, so `deliver` invokes itself.
+    app.set_faults(&json!({"sends": {"errorCode": 130_429, "retryAfter": 3, "times": 1}})).await;
+    app.send(&session_id, "+201001234567", "hello").await;
+    let denied = ["missing permission", "DeliverRole/deliver", "lambda:InvokeFunction", "function:qasid-Deliver"];
+    app.wait_until("the invocation is denied", async || app.has_logged(&denied)).await;
+    assert!(app.has_logged(&["deliver: WARN function invocation failed", "AccessDeniedException"]));
+}
+
 /// Replaces a part of the policy of `create-session`, and checks that it can't store a session.
 async fn denied_to_create_session(part: &str, replacement: &str) {
     let edit = |template: &str| {
