@@ -132,6 +132,72 @@ async fn session_is_erased_completely_and_can_be_created_again() {
     assert_eq!((app.items("session").await.len(), app.items("message").await.len()), (1, 1));
 }
 
+const PAST: &str = "2026-01-01T00:00:00.000Z";
+const FUTURE: &str = "2099-01-01T00:00:00.000Z";
+
+/// Stores a failed delivery to a webhook.
+async fn put_delivery(app: &TestApp, pk: &str, sequence: u64, created_at: &str) {
+    let sk = format!("DELIVERY#00000000-0000-7000-8000-000000000001#{sequence:016}");
+    app.put_item(&[("pk", pk), ("sk", &sk), ("entity", "webhook_delivery"), ("created_at", created_at)]).await;
+}
+
+/// Returns when the stored deliveries were created.
+async fn deliveries(app: &TestApp) -> Vec<Value> {
+    app.items("webhook_delivery").await.iter().map(|item| item["created_at"].clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn erasure_of_a_chat_includes_its_failed_deliveries() {
+    let (app, session_id) = TestApp::connected().await;
+    app.inbound(&json!({"from": "201001234567", "text": "hello"})).await;
+    let chat_id = chat_of(&app, &session_id, "+201001234567").await["id"].as_str().unwrap().to_owned();
+    // A message that is stored after the request stays, and with it everything else that is later.
+    let message = app.items("message").await.remove(0);
+    app.set_item_attribute(&message, "received_at", FUTURE).await;
+    put_delivery(&app, &format!("CHAT#{chat_id}"), 1, PAST).await;
+    put_delivery(&app, &format!("CHAT#{chat_id}"), 2, FUTURE).await;
+    erase_completely(&app, &format!("/api/chats/{chat_id}")).await;
+    assert_eq!(deliveries(&app).await, [FUTURE]);
+    assert_eq!(app.items("message").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn erasure_of_a_session_includes_its_webhooks() {
+    let (app, session_id) = TestApp::connected().await;
+    let url = "http://127.0.0.1:1/";
+    for _ in 0..10 {
+        app.create_webhook(&json!({"sessionId": session_id, "url": url, "enabled": false})).await;
+    }
+    let for_all = app.create_webhook(&json!({"url": url, "enabled": false})).await["webhook"]["id"].clone();
+    for webhook in app.items("webhook").await {
+        let pk = format!("WEBHOOK#{}", webhook["id"].as_str().unwrap());
+        let sk = "CURSOR#00000000-0000-5000-8000-000000000000";
+        app.put_item(&[("pk", &pk), ("sk", sk), ("entity", "cursor_of_test")]).await;
+    }
+    let pk = format!("CHANGES#{session_id}");
+    put_delivery(&app, &pk, 1, PAST).await;
+    erase_completely(&app, &format!("/api/session?sessionId={session_id}")).await;
+    let webhooks: Vec<Value> = app.items("webhook").await.iter().map(|webhook| webhook["id"].clone()).collect();
+    assert_eq!(webhooks, [for_all.clone()]);
+    let cursors: Vec<Value> = app.items("cursor_of_test").await.iter().map(|cursor| cursor["pk"].clone()).collect();
+    assert_eq!(cursors, [json!(format!("WEBHOOK#{}", for_all.as_str().unwrap()))]);
+    assert_eq!(deliveries(&app).await, Vec::<Value>::new());
+    let log = app.item(&pk, "SEQUENCE").await;
+    assert_eq!(log["webhook_count"]["N"], "0", "{log}");
+    assert!(log["expires_at"]["N"].as_str().is_some(), "{log}");
+
+    // A new session can have as many webhooks again, and continues the numbers of the log.
+    assert_eq!(app.create_session("ada").await["id"], json!(session_id));
+    for _ in 0..10 {
+        app.create_webhook(&json!({"sessionId": session_id, "url": url, "enabled": false})).await;
+    }
+    let log = app.item(&pk, "SEQUENCE").await;
+    assert_eq!((&log["webhook_count"]["N"], &log["expires_at"]), (&json!("10"), &Value::Null), "{log}");
+    run_final_pass(&app).await;
+    assert_eq!(app.items("webhook").await.len(), 11, "the webhooks of the new session stay");
+    assert_eq!(app.item(&pk, "SEQUENCE").await["expires_at"], Value::Null);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_owner_of_a_number_sees_nothing_from_before_and_keeps_their_events() {
     let app = TestApp::start().await;

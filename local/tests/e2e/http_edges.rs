@@ -24,7 +24,7 @@ pub(crate) async fn tenant(app: &TestApp) -> Ids {
     let rule = json!({"name": "greeting", "trigger": {"type": "any"}, "reply": {"message": "hello"}});
     let rule = app.post(&format!("/api/auto-replies?sessionId={session}"), &rule).await.json["rule"].clone();
     let (key, _) = app.create_key("ada", &["messages:read"]).await;
-    let webhook = json!({"sessionId": session, "url": "https://example.com/"});
+    let webhook = json!({"sessionId": session, "url": "http://127.0.0.1:1/"});
     let webhook = app.create_webhook(&webhook).await["webhook"].clone();
     let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
     Ids {

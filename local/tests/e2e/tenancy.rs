@@ -219,8 +219,8 @@ async fn resources_of_another_tenant_are_unreachable() {
     let rule = json!({"name": "private", "trigger": {"type": "any"}, "reply": {"message": "private"}});
     let rule = app.post(&format!("/api/auto-replies?sessionId={session}"), &rule).await.json["rule"].clone();
     // The webhook of another tenant, and one for all sessions.
-    let webhook = app.create_webhook(&json!({"sessionId": session, "url": "https://example.com/private"})).await;
-    let for_all = app.create_webhook(&json!({"url": "https://example.com/private"})).await["webhook"].clone();
+    let webhook = app.create_webhook(&json!({"sessionId": session, "url": "http://127.0.0.1:1/private"})).await;
+    let for_all = app.create_webhook(&json!({"url": "http://127.0.0.1:1/private"})).await["webhook"].clone();
     let victim = Ids {
         owner: "ada".to_owned(),
         session: session.clone(),

@@ -195,6 +195,13 @@ pub struct WebhookChange {
     pub enabled: Option<bool>,
 }
 
+impl WebhookChange {
+    /// Returns whether deliveries that failed or waited can succeed after the change.
+    pub fn can_end_failure(&self) -> bool {
+        self.enabled == Some(true) || self.url.is_some() || self.format.is_some() || self.headers != Setting::Keep
+    }
+}
+
 impl WebhookEndpoint {
     /// Creates a webhook with the first version of its secret.
     pub fn new(id: WebhookId, session_id: Option<SessionId>, fields: WebhookFields, now: Timestamp) -> Self {

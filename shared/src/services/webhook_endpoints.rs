@@ -15,7 +15,10 @@ use crate::{
         webhook_url::WebhookUrl,
     },
     secrets::signing_key::{SigningKeyError, SigningKeyReader},
-    services::webhook_client::{HandshakeError, WebhookClient},
+    services::{
+        function_invoker::{FunctionInvoker, NotifyEvent},
+        webhook_client::{HandshakeError, WebhookClient},
+    },
     store::{Store, StoreError, WebhookCreated, WebhookCursor},
 };
 
@@ -171,13 +174,17 @@ pub async fn find(store: &Store, id: WebhookId) -> Result<WebhookEndpoint, Webho
     store.webhooks().find(id).await?.ok_or(WebhookEndpointError::NotFound)
 }
 
-/// Changes the settings of a webhook.
+/// Changes the settings of a webhook. If that can end a failure, delivers what waits.
 pub async fn update(
     store: &Store,
+    notify: Option<&FunctionInvoker>,
     webhook: &WebhookEndpoint,
     change: &WebhookChange,
 ) -> Result<WebhookStatus, WebhookEndpointError> {
     let webhook = store.webhooks().update(webhook, change).await?.ok_or(WebhookEndpointError::NotFound)?;
+    if let Some(notify) = notify.filter(|_| webhook.enabled && change.can_end_failure()) {
+        notify.invoke(&NotifyEvent::Webhook { webhook: webhook.id }).await;
+    }
     with_status(store, webhook).await
 }
 

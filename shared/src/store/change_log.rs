@@ -32,6 +32,10 @@ const CHANGE: &str = "change";
 /// The item with the last number of a log.
 pub(super) const CHANGE_LOG: &str = "change_log";
 
+/// How long the numbers of an erased session's log are kept: longer than the log and the positions of webhooks, which are
+/// kept for 60 days, together.
+const NUMBERS_LIFETIME: Duration = Duration::from_secs(100 * 24 * 60 * 60);
+
 /// How long after an append the schedule looks for undelivered changes, in case `notify` wasn't started.
 const NOTIFY_AFTER: Duration = Duration::from_secs(60);
 
@@ -100,6 +104,16 @@ impl LogRow {
 }
 
 impl Changes<'_> {
+    /// Lets the numbers of an erased session's log expire, unless changes are appended later. Until then, a new session of
+    /// the same owner continues them, because the positions of readers refer to them.
+    pub(super) async fn expire(self, session_id: SessionId) -> Result<(), StoreError> {
+        let update = UpdateBuilder::new(&Key::change_log(session_id))
+            .set("expires_at", self.0.system.now().after(NUMBERS_LIFETIME).seconds())
+            .condition("attribute_exists(pk)")
+            .condition(("attribute_not_exists(webhook_count) OR webhook_count = ?", 0));
+        self.0.update_if("ending a change log", update).await.map(drop)
+    }
+
     /// Appends changes, at least one, to the log of a session, in this order and without other changes between them.
     ///
     /// If the session has webhooks, the log gets an entry in the `due` index, so that the changes are delivered even if

@@ -56,6 +56,13 @@ impl TestApp {
         self.dynamodb("GetItem", &get).await["Item"].clone()
     }
 
+    /// Writes an item with these string attributes.
+    pub async fn put_item(&self, attributes: &[(&str, &str)]) {
+        let item: Map<String, Value> =
+            attributes.iter().map(|(name, value)| ((*name).to_owned(), json!({"S": value}))).collect();
+        self.dynamodb("PutItem", &json!({"TableName": self.ready.table, "Item": item})).await;
+    }
+
     /// Returns the size in bytes of an item that [`TestApp::items`] has returned (AWS, *DynamoDB item sizes and formats*).
     pub async fn item_size(&self, item: &Value) -> usize {
         size(&self.item(item["pk"].as_str().unwrap(), item["sk"].as_str().unwrap()).await)

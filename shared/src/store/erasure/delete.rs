@@ -51,10 +51,17 @@ impl Erasures<'_> {
                 .send()
                 .await
                 .map_err(StoreError::request("reading items to erase"))?;
-            let (mut messages, mut keys) = (Vec::new(), Vec::new());
+            let (mut messages, mut keys, mut deliveries) = (Vec::new(), Vec::new(), Vec::new());
             for item in output.items.unwrap_or_default() {
                 let Some(key) = Key::from_item(&item) else { continue };
                 if key == Key::chat(chat_id) {
+                    continue;
+                }
+                // Written later for a change that the receiver may still get, such as the erasure itself.
+                if key.webhook_of_delivery().is_some() {
+                    if created_at(&item).is_none_or(|at| at <= cutoff) {
+                        deliveries.push(key);
+                    }
                     continue;
                 }
                 match stored_at(&item, &key) {
@@ -71,6 +78,7 @@ impl Erasures<'_> {
                 .buffer_unordered(PARALLEL)
                 .try_collect()
                 .await?;
+            self.delete_all(deliveries).await?;
             self.delete_all(dependents.concat()).await?;
             swept.erased += u64::try_from(keys.len()).unwrap_or(u64::MAX);
             self.delete_all(keys).await?;
@@ -134,6 +142,10 @@ impl Erasures<'_> {
         let requests = keys.iter().map(delete).collect::<Result<Vec<_>, StoreError>>()?;
         self.0.write_all("erasing", requests).await
     }
+}
+
+fn created_at(item: &Item) -> Option<Timestamp> {
+    item.get("created_at")?.as_s().ok()?.parse().ok()
 }
 
 /// Returns when a message was received, or for an outbound message when it was created.

@@ -19,7 +19,7 @@ use crate::{
         EventOwner,
         chat::CHAT,
         item::{self, Item, string},
-        keys::{Key, events_key, inbox_key, pairing_pk, saved_names_pk},
+        keys::{Key, events_key, inbox_key, pairing_pk, saved_names_pk, webhooks_pk},
         transaction::Transaction,
         update::Condition,
     },
@@ -84,11 +84,26 @@ impl Erasures<'_> {
             let cutoff = owner.map_or(cutoff, |owner| cutoff.min(owner.linked_at.before(Duration::from_millis(1))));
             self.erase_events(&EventOwner::Number(number.clone()), cutoff).await?;
         }
+        self.erase_webhooks(session_id, cutoff).await?;
+        if renewed_at.is_none() {
+            self.0.changes().expire(session_id).await?;
+        }
         // A new session with the same id keeps its own.
         self.erase_partition(Key::session(session_id).pk, "created_at", cutoff).await?;
         self.erase_partition(pairing_pk(session_id), "received_at", cutoff).await?;
         self.erase_partition(saved_names_pk(session_id), "received_at", cutoff).await?;
         Ok(all)
+    }
+
+    /// Deletes the session's webhooks with their positions, and the failed deliveries that aren't in a chat's partition.
+    /// The changes stay until they expire: they have no content.
+    async fn erase_webhooks(self, session_id: SessionId, cutoff: Timestamp) -> Result<(), StoreError> {
+        for webhook in self.0.webhooks().list(Some(session_id)).await? {
+            if webhook.created_at <= cutoff {
+                self.0.webhooks().delete(&webhook).await?;
+            }
+        }
+        self.erase_partition(webhooks_pk(Some(session_id)), "created_at", cutoff).await
     }
 
     /// Erases the chats of one inbox list.
