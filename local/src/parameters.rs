@@ -20,7 +20,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::file;
+use crate::{
+    console::{self, Console},
+    file,
+    iam::{self, Access, Roles},
+    template::Function,
+};
 
 /// The limits of a standard parameter (Systems Manager User Guide, *Creating Parameter Store parameters*).
 const MAX_NAME: usize = 1011;
@@ -111,13 +116,12 @@ impl ParameterStore {
             Kind::SecureString if !request.with_decryption => BASE64_STANDARD.encode(Sha256::digest(&parameter.value)),
             _ => parameter.value.clone(),
         };
-        let path = request.name.trim_start_matches('/');
         let response = json!({
             "Name": request.name,
             "Type": parameter.kind,
             "Value": value,
             "Version": parameter.version,
-            "ARN": format!("arn:aws:ssm:us-east-1:000000000000:parameter/{path}"),
+            "ARN": arn(&request.name),
             "DataType": "text",
         });
         (StatusCode::OK, json!({"Parameter": response}))
@@ -160,25 +164,55 @@ impl ParameterStore {
     }
 }
 
-/// Serves the parameters until `shutdown`.
+struct Api {
+    parameters: ParameterStore,
+    roles: Roles,
+    console: Console,
+}
+
+/// Serves the parameters until `shutdown`. Each of `functions` has the access that its policies allow; other callers have
+/// full access.
 ///
 /// # Errors
 /// Returns an error if the listener is unusable.
 pub async fn serve(
     listener: std::net::TcpListener,
     parameters: ParameterStore,
+    functions: &[Function],
+    console: Console,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let app = Router::new().fallback(handle).with_state(Arc::new(parameters));
+    let api = Api { parameters, roles: Roles::new(functions), console };
+    let app = Router::new().fallback(handle).with_state(Arc::new(api));
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
-async fn handle(State(parameters): State<Arc<ParameterStore>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let (status, response) = parameters.handle(target, &body);
+    let (status, response) = match api.roles.check(iam::access_key(&headers), required_access(target, &body)) {
+        Ok(()) => api.parameters.handle(target, &body),
+        Err(denied) => {
+            api.console.line(console::Kind::Problem, format!("missing permission in the template: {denied}"));
+            error("AccessDeniedException", &denied.to_string())
+        }
+    };
     (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], response.to_string()).into_response()
+}
+
+/// Returns the access that a request requires (Service Authorization Reference, *Actions, resources, and condition keys for
+/// AWS Systems Manager*). An invalid request requires none, because it fails anyway.
+fn required_access(target: Option<&str>, body: &[u8]) -> Option<Access> {
+    let operation = target?.strip_prefix("AmazonSSM.")?;
+    let request: Value = serde_json::from_slice(body).ok()?;
+    let resource = arn(request["Name"].as_str()?);
+    Some(Access { action: format!("ssm:{operation}"), resource, leading_keys: Vec::new() })
+}
+
+/// Returns the ARN of a parameter. A leading slash of its name isn't repeated.
+fn arn(name: &str) -> String {
+    format!("arn:aws:ssm:us-east-1:000000000000:parameter/{}", name.trim_start_matches('/'))
 }
 
 /// Checks the name of a new parameter (Systems Manager User Guide, *Requirements and constraints for parameter names*).

@@ -220,9 +220,10 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     tasks.spawn(async move {
         report(secrets::serve(ports.secrets, secrets, kms, task_stop).await, "Secrets Manager", &task_console);
     });
-    let (task_stop, task_console) = (stop.clone(), console.clone());
+    let (functions, task_console, task_stop) = (template.functions.clone(), console.clone(), stop.clone());
     tasks.spawn(async move {
-        report(parameters::serve(ports.parameters, parameters, task_stop).await, "Parameter Store", &task_console);
+        let store = parameters::serve(ports.parameters, parameters, &functions, task_console.clone(), task_stop);
+        report(store.await, "Parameter Store", &task_console);
     });
     let functions = template.functions.clone();
     let (task_lambda, task_console, task_stop) = (lambda.clone(), console.clone(), stop.clone());

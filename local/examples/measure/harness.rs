@@ -93,7 +93,8 @@ impl Harness {
         let shutdown = CancellationToken::new();
         tokio::spawn(whatsapp::serve(graph_api, settings, None, console.clone(), shutdown.clone()));
         tokio::spawn(secrets::serve(secrets_manager, values, kms, shutdown.clone()));
-        tokio::spawn(parameters::serve(parameter_store, ParameterStore::open(None)?, shutdown));
+        let store = ParameterStore::open(None)?;
+        tokio::spawn(parameters::serve(parameter_store, store, &[], console.clone(), shutdown));
         // The sink accepts the simulated WhatsApp's webhooks and the invocations that `deliver` requests of itself, so
         // only the tool's requests are measured.
         sink.set_nonblocking(true)?;

@@ -7,6 +7,7 @@ use shared::{
 };
 
 use super::*;
+use crate::template::Statement;
 
 const NAME: &str = "/qasid/qasid/webhook-signing-key";
 
@@ -112,11 +113,41 @@ fn parameters_are_stored_in_the_data_folder_readable_only_by_their_owner() {
 }
 
 #[tokio::test]
+async fn a_function_needs_the_permission_for_its_operation_and_parameter() {
+    let statement = Statement {
+        actions: vec!["ssm:GetParameter".to_owned()],
+        resources: vec!["arn:aws:ssm:us-east-1:000000000000:parameter/qasid/qasid/webhook-signing-key".to_owned()],
+        leading_keys: None,
+    };
+    let roles = Roles::of([("notify".to_owned(), ("NotifyRole".to_owned(), vec![statement]))]);
+    let api = Arc::new(Api { parameters: new_store(), roles, console: Console::captured() });
+    let call = async |access_key: &str, operation: &str, name: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-target", format!("AmazonSSM.{operation}").parse().unwrap());
+        let credential = format!("AWS4-HMAC-SHA256 Credential={access_key}/20260101/us-east-1/ssm/aws4_request");
+        headers.insert("authorization", credential.parse().unwrap());
+        let request = json!({"Name": name, "Value": "1", "Type": "String"});
+        let response = handle(State(Arc::clone(&api)), headers, Bytes::from(request.to_string())).await;
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()["__type"].clone()
+    };
+    assert_eq!(call("test", "PutParameter", NAME).await, Value::Null);
+    assert_eq!(call("notify.1", "GetParameter", NAME).await, Value::Null);
+    for (operation, name) in [("PutParameter", NAME), ("GetParameter", "/qasid/other")] {
+        assert_eq!(call("notify.1", operation, name).await, "AccessDeniedException", "{operation} {name}");
+    }
+    let lines = api.console.output();
+    assert!(lines.len() == 2 && lines[0].contains("ssm:PutParameter on resource: arn:aws:ssm:"), "{lines:?}");
+}
+
+#[tokio::test]
 async fn processes_that_start_at_once_share_the_signing_key() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let shutdown = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, new_store(), shutdown.clone()));
+    let task_shutdown = shutdown.clone();
+    let serving =
+        tokio::spawn(async move { serve(listener, new_store(), &[], Console::captured(), task_shutdown).await });
     let credentials = Credentials::new("local", "local", None, None, "test");
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())

@@ -216,18 +216,19 @@ fn statement(element: Value, path: &str) -> Result<Statement, TemplateError> {
         deserialize(element, path)?;
     reject_patterns(&actions, &format!("{path}.Action"))?;
     let mut statement = Statement { actions, resources, leading_keys: None };
-    // The local run checks only the permissions of DynamoDB and Lambda. Others may have patterns, such as the ARN of a log
-    // group, and any condition.
+    // The local run checks only the permissions of DynamoDB, Lambda, and Parameter Store. Others may have patterns, such as
+    // the ARN of a log group, and any condition.
     let concerns = |service: &str| {
         statement.actions.iter().any(|action| action == "*" || action.to_lowercase().starts_with(service))
     };
-    let (dynamodb, lambda) = (concerns("dynamodb:"), concerns("lambda:"));
-    if dynamodb || lambda {
+    let dynamodb = concerns("dynamodb:");
+    let unconditional = concerns("lambda:") || concerns("ssm:");
+    if dynamodb || unconditional {
         reject_patterns(&statement.resources, &format!("{path}.Resource"))?;
     }
     match condition {
-        Some(_) if lambda => {
-            let problem = "the local run does not support conditions of Lambda permissions";
+        Some(_) if unconditional => {
+            let problem = "the local run does not support conditions of permissions for Lambda and Parameter Store";
             return Err(TemplateError::at(format!("{path}.Condition"), problem));
         }
         Some(condition) if dynamodb => {

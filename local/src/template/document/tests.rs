@@ -342,7 +342,10 @@ fn permission_to_invoke_a_function_names_the_function() {
     }
     for (rest, wanted) in [
         ("Resource: !Sub '${Deliver.Arn}:*'", "Resource: the local run does not support the pattern arn:"),
-        ("Resource: '*', Condition: {}", "Condition: the local run does not support conditions of Lambda permissions"),
+        (
+            "Resource: '*', Condition: {}",
+            "Condition: the local run does not support conditions of permissions for Lambda",
+        ),
     ] {
         let error = statement_with(rest).unwrap_err();
         assert!(error.contains(&format!("Statement[0].{wanted}")), "{error}");

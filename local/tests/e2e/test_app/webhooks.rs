@@ -1,7 +1,5 @@
 //! The change log and outgoing webhooks.
 
-#![allow(dead_code, reason = "helpers of tests for single routes")]
-
 use serde_json::{Value, json};
 
 use super::{TIMEOUT, TestApp};
