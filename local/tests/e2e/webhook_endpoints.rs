@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::test_app::{Response, TestApp, now};
+use crate::{
+    receiver::{Receiver, Reply},
+    test_app::{Response, TestApp, now},
+};
 
 const URL: &str = "https://example.com/hooks";
 
@@ -280,4 +283,36 @@ async fn only_admins_have_webhooks_for_all_sessions() {
     assert_eq!(app.patch(&path(&for_all), &json!({"enabled": false})).await.json["webhook"]["enabled"], false);
     assert_eq!(app.delete(&path(&for_all)).await.status, 200);
     assert_eq!(app.get("/api/webhooks").await.json["webhooks"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receiver_is_verified_before_its_webhook_is_created() {
+    let (app, receiver) = (TestApp::start().await, Receiver::start().await);
+    let request = json!({
+        "url": receiver.url("/hooks?key=1"), "format": "cloud_api", "verifyToken": "a b&c=\u{fc}", "enabled": false,
+    });
+    receiver.next(1, Reply::challenge());
+    let created = app.create_webhook(&request).await["webhook"].clone();
+    let [verification] = <[_; 1]>::try_from(receiver.deliveries()).unwrap();
+    assert_eq!(verification.method, "GET");
+    assert!(verification.path.starts_with("/hooks?key=1&"), "{}", verification.path);
+    assert_eq!(verification.query("hub.mode"), "subscribe");
+    assert!(!app.items("webhook").await.iter().any(|item| item.to_string().contains("a b&c")), "it is not stored");
+
+    receiver.next(1, Reply::status(403));
+    receiver.next(1, Reply::status(200).body("7"));
+    receiver.next(1, Reply::redirect("https://example.com/"));
+    for sentence in ["with status 403 instead of 200", "with the challenge", "with status 302 instead of 200"] {
+        let refused = app.post("/api/webhooks", &request).await;
+        assert_error(&refused, 400, "webhook_verification_failed", sentence);
+    }
+    let unreachable = json!({"url": "http://127.0.0.1:1/", "format": "cloud_api", "verifyToken": "x"});
+    let refused = app.post("/api/webhooks", &unreachable).await;
+    assert_error(&refused, 400, "webhook_verification_failed", "The connection failed");
+    assert_eq!(app.get("/api/webhooks").await.json["webhooks"], json!([created]));
+    let without_format = json!({"url": receiver.url("/"), "verifyToken": "x"});
+    let refused = app.post("/api/webhooks", &without_format).await;
+    assert_error(&refused, 400, "invalid_field", "verifyToken must be left out");
+    let changed = app.patch(&path(&created), &json!({"verifyToken": "x"})).await;
+    assert_error(&changed, 400, "unknown_field", "verifyToken is not a field of this request");
 }
