@@ -217,3 +217,79 @@ pub async fn rotate(
     let secret = secret(signing_key, &rotated).await?;
     Ok((rotated, secret))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        domain::{
+            session::Setting,
+            webhook_delivery::{EndpointHealth, Progress},
+            webhook_endpoint::{EventPattern, Format, Order},
+        },
+        store::CursorId,
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
+    }
+
+    fn webhook() -> WebhookEndpoint {
+        let fields = WebhookFields {
+            url: "https://example.com/".to_owned(),
+            events: vec![EventPattern::all()],
+            format: Format::Qasid,
+            order: Order::None,
+            headers: BTreeMap::new(),
+            description: None,
+            enabled: true,
+        };
+        let id = WebhookId::from_uuid(uuid::Uuid::nil());
+        WebhookEndpoint::new(id, Some(SessionId::for_owner("ada")), fields, at(1_000))
+    }
+
+    #[test]
+    fn a_webhook_is_behind_by_the_changes_after_its_position() {
+        let end = LogEnd { last: 50, appended_at: Some(at(2_000)) };
+        let cursor = |position| WebhookCursor {
+            id: CursorId { webhook_id: webhook().id, session_id: SessionId::for_owner("ada"), replay_id: None },
+            progress: Progress::new(position, []),
+            health: EndpointHealth { failures: 3, failing_since: Some(at(1_500)), ..EndpointHealth::default() },
+            failing_until: None,
+            replay: None,
+        };
+        let health = WebhookHealth::new(&webhook(), end, Some(cursor(40)));
+        assert_eq!((health.behind, health.failures, health.failing_since), (Some(10), 3, Some(at(1_500))));
+        // The end of the log was read before the position.
+        assert_eq!(WebhookHealth::new(&webhook(), end, Some(cursor(51))).behind, Some(0));
+    }
+
+    #[test]
+    fn a_webhook_without_a_position_is_behind_only_if_the_log_has_later_changes() {
+        for (appended_at, behind) in [(None, Some(0)), (Some(at(999)), Some(0)), (Some(at(1_000)), None)] {
+            let health = WebhookHealth::new(&webhook(), LogEnd { last: 7, appended_at }, None);
+            assert_eq!((health.behind, health.failures), (behind, 0), "{appended_at:?}");
+        }
+    }
+
+    #[test]
+    fn only_changes_of_the_request_to_the_receiver_can_end_a_failure() {
+        for change in [
+            WebhookChange { enabled: Some(true), ..WebhookChange::default() },
+            WebhookChange { url: Some("https://example.org/".to_owned()), ..WebhookChange::default() },
+            WebhookChange { format: Some(Format::CloudApi), ..WebhookChange::default() },
+            WebhookChange { headers: Setting::Reset, ..WebhookChange::default() },
+        ] {
+            assert!(change.can_end_failure(), "{change:?}");
+        }
+        for change in [
+            WebhookChange { enabled: Some(false), ..WebhookChange::default() },
+            WebhookChange { order: Some(Order::Chat), description: Setting::Reset, ..WebhookChange::default() },
+            WebhookChange { events: Some(vec![EventPattern::all()]), ..WebhookChange::default() },
+        ] {
+            assert!(!change.can_end_failure(), "{change:?}");
+        }
+    }
+}
