@@ -24,6 +24,7 @@ pub mod sessions;
 pub mod stream;
 pub mod webhook;
 pub mod webhook_client;
+pub mod webhook_deliveries;
 pub mod webhook_endpoints;
 pub mod webhook_payload;
 pub mod webhook_sender;

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use local::functions::workspace;
 use serde_json::{Value, json};
-use shared::domain::api_key::KeyHash;
+use shared::domain::{api_key::KeyHash, system::System};
 
-use crate::test_app::TestApp;
+use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 38] = [
+const FUNCTIONS: [&str; 42] = [
     "authorizer",
     "create-session",
     "session-status",
@@ -33,6 +33,10 @@ const FUNCTIONS: [&str; 38] = [
     "auto-reply-dry-run",
     "changes",
     "webhooks",
+    "webhook-test",
+    "webhook-attempts",
+    "webhook-retry",
+    "webhook-replay",
     "webhook-endpoint",
     "webhook-secret",
     "events",
@@ -50,13 +54,16 @@ const FUNCTIONS: [&str; 38] = [
     "not-found",
 ];
 
+/// The ID that the event files use for the webhook.
+const WEBHOOK: &str = "019e4041-9c20-7f4e-9b33-6a07d1e2f3a5";
+
 /// Ids that a function assigns: the function, where its response has the id, and the id that the event files use
 /// instead.
 const ASSIGNED_IDS: [(&str, &str, &str); 5] = [
     ("outbox-claim", "/messages/0/id", "019e4041-9a03-7c53-8f6e-71a51dc0a51d"),
     ("outbox-claim", "/messages/0/lease", "7d9f2c1e-4b3a-4f5e-8a6b-0c1d2e3f4a5b"),
     ("auto-replies", "/rule/id", "019e4041-9b10-7d2c-8a11-52f0c6b3d7e4"),
-    ("webhooks", "/webhook/id", "019e4041-9c20-7f4e-9b33-6a07d1e2f3a5"),
+    ("webhooks", "/webhook/id", WEBHOOK),
     ("keys", "/key/id", "5f0f8bd2-1c7e-5a64-9d0b-8c2e7a41f390"),
 ];
 
@@ -122,6 +129,13 @@ async fn every_event_gets_its_expected_response() {
             let created: Value = serde_json::from_str(created["body"].as_str().unwrap()).unwrap();
             app.scan(created["session"]["qr"].as_str().unwrap(), "201009999999").await;
             app.inbound(&json!({"from": "201001234567", "text": "hello"})).await;
+        }
+        if function == "webhook-retry" {
+            let now = System::real().now();
+            let mut change = change("117b233c-fcee-5c30-b5f9-00032fb4b9ea", 1, None, now);
+            change.change.id = "6c0d8a52-4b7e-5f31-9a26-0d1e2f3a4b5c".parse().unwrap();
+            let (_, webhook_id) = ids.iter().find(|(placeholder, _)| *placeholder == WEBHOOK).unwrap();
+            app.put_failed_delivery(&json!({"id": webhook_id}), change, 500).await;
         }
         for name in events(function) {
             let mut event = read(&format!("{function}/{name}.json"));

@@ -55,6 +55,7 @@ mod webhook_chaos;
 mod webhook_edges;
 mod webhook_endpoints;
 mod webhook_robustness;
+mod webhook_routes;
 mod webhook_updates;
 mod worker;
 mod worker_receive;

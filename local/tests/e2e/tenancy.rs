@@ -107,7 +107,11 @@ pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
         "GET /api/webhooks/{webhookId}"
         | "DELETE /api/webhooks/{webhookId}"
         | "GET /api/webhooks/{webhookId}/secret"
+        | "POST /api/webhooks/{webhookId}/test"
+        | "GET /api/webhooks/{webhookId}/attempts"
+        | "POST /api/webhooks/{webhookId}/attempts/{changeId}/retry"
         | "POST /api/webhooks/{webhookId}/secret" => (webhook.clone(), Value::Null, Refusal::Missing),
+        "POST /api/webhooks/{webhookId}/replay" => (webhook.clone(), json!({"after": 0}), Refusal::Missing),
         "PATCH /api/webhooks/{webhookId}" => (webhook.clone(), json!({"enabled": false}), Refusal::Missing),
         "DELETE /api/chats/{chatId}" => (chat.clone(), Value::Null, Refusal::Missing),
         "PATCH /api/session" => {
@@ -132,7 +136,8 @@ pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
     };
     let pattern = route.split_once(' ')?.1;
     let fixed = pattern.split('{').next()?;
-    let rest = pattern.split_once('}').map_or("", |(_, rest)| rest);
+    // A second parameter belongs to the resource of the first.
+    let rest = pattern.split_once('}').map_or("", |(_, rest)| rest).replace("{changeId}", message);
     Some((format!("{fixed}{path}{rest}"), body, refusal))
 }
 

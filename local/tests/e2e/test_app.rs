@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use table::insert_event;
+pub use webhooks::change;
 pub use whatsapp::{sign, text_message};
 
 /// The limit for one wait or request. Only a failing test reaches it.

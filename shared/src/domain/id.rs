@@ -74,6 +74,9 @@ uuid_ids! {
 }
 
 impl SessionId {
+    /// No session: a test of a webhook for all sessions has it.
+    pub const NIL: Self = Self(Uuid::nil());
+
     /// Derives the ID of the session of `owner_id`.
     pub fn for_owner(owner_id: &str) -> Self {
         Self(derive(&NAMESPACE, &["session", owner_id]))

@@ -8,7 +8,7 @@ use super::{
     ApiResponse, ErrorCode,
     routes::{Route, similar_path},
 };
-use crate::telemetry::chain;
+use crate::{services::webhook_deliveries::WebhookDeliveryError, telemetry::chain};
 
 /// An error response: `{"error", "code", "requestId"}`.
 #[derive(Debug)]
@@ -65,6 +65,11 @@ impl ApiError {
     /// 404: no such webhook for this caller.
     pub fn webhook_not_found() -> Self {
         Self::new(ErrorCode::WebhookNotFound, "Webhook not found")
+    }
+
+    /// 404: no failed delivery of this change.
+    pub fn attempt_not_found() -> Self {
+        WebhookDeliveryError::NotFound.into()
     }
 
     /// 404: no such API key.

@@ -17,7 +17,7 @@ use crate::{
         auto_reply::Rule,
         caller::Caller,
         chat::Chat,
-        id::{ChatId, KeyId, MAX_ID_BYTES, SessionId},
+        id::{ChangeId, ChatId, KeyId, MAX_ID_BYTES, SessionId},
         number::is_phone_number_id,
         webhook_endpoint::WebhookEndpoint,
     },
@@ -122,6 +122,11 @@ impl ApiRequest {
         let (webhook, caller) = (webhook_endpoints::find(store, id).await?, self.caller()?);
         let may_use = webhook.session_id.map_or(caller.is_admin(), |session_id| caller.may_use(session_id));
         if may_use { Ok(webhook) } else { Err(ApiError::webhook_not_found()) }
+    }
+
+    /// Returns the path's `{changeId}`, or 404 if it isn't an ID.
+    pub fn change_id(&self) -> Result<ChangeId, ApiError> {
+        self.path_id("changeId").ok_or_else(ApiError::attempt_not_found)
     }
 
     /// Returns the session whose webhooks the query asks for; `None` for those for all sessions, which needs an admin.

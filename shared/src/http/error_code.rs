@@ -76,6 +76,8 @@ error_codes! {
     AutoReplyNotFound 404 "auto_reply_not_found",
     /// No such webhook for this caller.
     WebhookNotFound 404 "webhook_not_found",
+    /// No failed delivery of this change to this webhook.
+    AttemptNotFound 404 "attempt_not_found",
     /// No such API key.
     KeyNotFound 404 "key_not_found",
     /// No such number.
@@ -118,6 +120,8 @@ error_codes! {
     TooManyAutoReplies 409 "too_many_auto_replies",
     /// The session has the maximum number of webhooks.
     TooManyWebhooks 409 "too_many_webhooks",
+    /// The webhook is disabled.
+    WebhookDisabled 409 "webhook_disabled",
     /// The number is linked to a session.
     NumberLinked 409 "number_linked",
     /// The deployment has the maximum number of numbers.

@@ -9,6 +9,7 @@ mod number;
 mod send;
 mod session;
 mod webhook;
+mod webhook_delivery;
 mod worker;
 
 pub(super) use self::api_key::LIST as KEY_LIST;

@@ -8,6 +8,7 @@ mod message;
 pub mod qr_image;
 mod session;
 mod webhook;
+mod webhook_delivery;
 
 use serde_json::json;
 
@@ -19,6 +20,7 @@ pub use self::{
     message::{found_message, message_page},
     session::{created_session, qr_code, session, session_status},
     webhook::{created_webhook, webhook, webhook_secret, webhooks},
+    webhook_delivery::{replayed_webhook, retried_webhook, tested_webhook, webhook_attempts},
 };
 use super::{ApiError, ApiResponse, requests::KEY_LIST};
 use crate::{

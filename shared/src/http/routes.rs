@@ -164,6 +164,14 @@ routes! {
         GET [] Needs(Webhooks), PATCH [] Needs(Webhooks), DELETE [] Needs(Webhooks);
     /// Returns or rotates the secret of a webhook.
     WEBHOOK_SECRET "/api/webhooks/{webhookId}/secret": GET [] Needs(Webhooks), POST [] Needs(Webhooks);
+    /// Sends a test to a webhook.
+    WEBHOOK_TEST "/api/webhooks/{webhookId}/test": POST [] Needs(Webhooks);
+    /// Lists failed, waiting, and retried deliveries of a webhook.
+    WEBHOOK_ATTEMPTS "/api/webhooks/{webhookId}/attempts": GET ["status", "limit", "cursor"] Needs(Webhooks);
+    /// Delivers a change to a webhook again.
+    WEBHOOK_RETRY "/api/webhooks/{webhookId}/attempts/{changeId}/retry": POST [] Needs(Webhooks);
+    /// Delivers a part of a session's change log to a webhook again.
+    WEBHOOK_REPLAY "/api/webhooks/{webhookId}/replay": POST [] Needs(Webhooks);
     /// Receives WhatsApp's webhooks.
     WEBHOOK "/api/webhook": GET ["hub.mode", "hub.verify_token", "hub.challenge"] Open, POST [] Open;
 }

@@ -8,7 +8,8 @@ use crate::{
         api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError,
         credentials::CredentialsError, erasure::ErasureError, export::ExportError, messages::MessageError,
         numbers::NumberError, read_receipt::TypingError, receive::ReceiveError, rules::RuleError, send::NotStored,
-        sessions::SessionError, webhook::WebhookError, webhook_endpoints::WebhookEndpointError, worker::WorkerError,
+        sessions::SessionError, webhook::WebhookError, webhook_deliveries::WebhookDeliveryError,
+        webhook_endpoints::WebhookEndpointError, webhook_sender::SendWebhookError, worker::WorkerError,
         worker_session::WorkerSessionError,
     },
     store::StoreError,
@@ -74,6 +75,12 @@ service_errors! {
         WorkerSession => WorkerSession,
         NoInboundMessage => NoInboundMessage;
         Store;
+    WebhookDeliveryError:
+        NotFound => AttemptNotFound,
+        Disabled => WebhookDisabled,
+        Expired => ChangesExpired,
+        AfterEnd => InvalidField;
+        Store, Send;
     WebhookEndpointError:
         NotFound => WebhookNotFound,
         SessionNotFound => SessionNotFound,
@@ -105,6 +112,15 @@ macro_rules! unavailable {
 }
 
 unavailable!(StoreError, SecretsError, CipherError, CredentialsError, SigningKeyError);
+
+impl From<SendWebhookError> for ApiError {
+    fn from(error: SendWebhookError) -> Self {
+        match error {
+            SendWebhookError::Store(error) => error.into(),
+            SendWebhookError::SigningKey(error) => error.into(),
+        }
+    }
+}
 
 impl From<ReceiveError> for ApiError {
     fn from(error: ReceiveError) -> Self {

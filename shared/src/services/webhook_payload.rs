@@ -66,8 +66,9 @@ impl WebhookPayloads {
     }
 
     async fn cloud_api(&self, change: &ResolvedChange) -> Result<Option<String>, StoreError> {
-        if change.change.change.kind == ChangeType::WebhookTest {
-            return Ok(Some(cloud_api::test()));
+        let new = &change.change.change;
+        if new.kind == ChangeType::WebhookTest {
+            return Ok(Some(cloud_api::test(new.id, new.at)));
         }
         match &change.change.change.subject {
             Subject::Message { .. } => {

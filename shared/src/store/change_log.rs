@@ -217,6 +217,11 @@ impl Changes<'_> {
         Ok(LogRow::read(item)?.end)
     }
 
+    /// Returns the time since which the log has all changes. Older ones can have expired.
+    pub fn kept_since(self) -> Timestamp {
+        self.0.system.now().before(self.0.change_retention)
+    }
+
     /// Returns the position before the oldest change that hasn't expired, or the end of the log.
     pub async fn oldest(self, session_id: SessionId) -> Result<u64, StoreError> {
         self.first_since(session_id, Timestamp::MIN).await

@@ -1,7 +1,12 @@
 //! The table: its items, and injected faults.
 
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+};
 use local::database::{Fault, Injection};
 use serde_json::{Map, Value, json};
+use shared::{domain::system::System, store::Store};
 
 use super::{TIMEOUT, TestApp, bytes, merge};
 
@@ -23,6 +28,18 @@ impl TestApp {
 
     pub fn clear_injected_faults(&self) {
         self.running.database().faults().clear();
+    }
+
+    /// Returns a store of the table, for items that only take long to make through the API.
+    pub fn store(&self) -> Store {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.ready.dynamodb)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        Store::new(Client::from_conf(config), self.ready.table.clone(), System::real())
     }
 
     /// Returns every item of one entity as plain JSON.

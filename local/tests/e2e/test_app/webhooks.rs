@@ -2,6 +2,14 @@
 
 use serde_json::{Value, json};
 
+use shared::domain::{
+    change::{Change, ChangeType, NewChange, Subject},
+    id::{ChangeId, ChatId, SessionId, WebhookId},
+    system::System,
+    time::Timestamp,
+    webhook_delivery::{WebhookAttempt, WebhookDelivery},
+};
+
 use super::{TIMEOUT, TestApp};
 
 impl TestApp {
@@ -44,4 +52,36 @@ impl TestApp {
         let response = self.simulator("POST", "/simulator/kill", &json!({"function": function})).await;
         response["killed"].as_u64().expect("a number")
     }
+
+    /// Stores a delivery of a change whose first attempt, long ago, had this status.
+    pub async fn put_failed_delivery(&self, webhook: &Value, change: Change, status: u16) -> WebhookDelivery {
+        let id = |field: &str| webhook[field].as_str().expect("an ID");
+        let webhook_id: WebhookId = id("id").parse().expect("an ID");
+        let attempt = WebhookAttempt {
+            at: change.appended_at,
+            duration_ms: 12,
+            status: Some(status),
+            response: Some("down for maintenance".to_owned()),
+            error: None,
+            retry_after_seconds: None,
+        };
+        let (now, expires_at) = (change.appended_at, Timestamp::MAX);
+        let delivery =
+            WebhookDelivery::failed(webhook_id, change, attempt, expires_at, now, System::real().random_uuid());
+        self.store().webhook_deliveries().put(&delivery).await.expect("a stored delivery");
+        delivery
+    }
+}
+
+/// Returns a change of a session's log. Its message doesn't exist.
+pub fn change(session_id: &str, sequence: u64, chat_id: Option<ChatId>, appended_at: Timestamp) -> Change {
+    let session_id: SessionId = session_id.parse().expect("an ID");
+    let change = NewChange {
+        id: ChangeId::for_stream_event(&sequence.to_string(), "chat.updated"),
+        kind: ChangeType::ChatUpdated,
+        at: appended_at,
+        chat_id,
+        subject: Subject::Chat { merged_into: None },
+    };
+    Change { session_id, sequence, appended_at, change }
 }

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         change::ChangeType,
         chat::{Chat, ChatType},
+        id::ChangeId,
         identity::Address,
         message::{Message, MessageType, Source},
         number::is_phone_number_id,
@@ -56,9 +57,25 @@ fn status_name(kind: ChangeType) -> Option<&'static str> {
     }
 }
 
-/// Returns the body for a test: no entries, so that a bot does nothing.
-pub(super) fn test() -> String {
-    notification([])
+/// Returns the body for a test: a message with the numbers of Meta's own tests (Meta app dashboard, WhatsApp,
+/// Configuration, webhook field `messages`, test). Receivers can't be expected to accept a body without entries.
+pub(super) fn test(id: ChangeId, at: Timestamp) -> String {
+    const CONTACT: &str = "16315551181";
+    let string = |text: &str| Some(Json::string(text));
+    let profile = Json::object([("name", string("test user name"))]);
+    let contact = Json::object([("profile", Some(profile)), ("wa_id", string(CONTACT))]);
+    let message = Json::object([
+        ("from", string(CONTACT)),
+        // Receivers deduplicate by it.
+        ("id", Some(Json::string(&format!("wamid.TEST-{id}")))),
+        ("timestamp", Some(Json::string(&at.seconds().to_string()))),
+        ("type", string("text")),
+        ("text", Some(Json::object([("body", string("this is a text message"))]))),
+    ]);
+    let number = NumberIdentity { display_phone_number: Some("16505551111".to_owned()), ..NumberIdentity::default() };
+    let members = [("contacts", Some(Json::array([contact]))), ("messages", Some(Json::array([message])))];
+    let value = value("messages", Some(metadata_of("123456123", &number)), members);
+    notification([entry(None, None, change_of("messages", value))])
 }
 
 /// Returns the body for a message, with its full raw JSON, or for a status.

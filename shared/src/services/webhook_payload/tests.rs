@@ -357,7 +357,7 @@ fn qasids_format_has_the_message_and_its_chat() {
 }
 
 #[test]
-fn a_test_has_the_webhook_and_no_entries_in_metas_format() {
+fn a_test_has_the_webhook_and_in_metas_format_a_message_of_metas_test() {
     let id = WebhookId::from_uuid(Uuid::nil());
     let new = NewChange {
         id: ChangeId::from_uuid(Uuid::nil()),
@@ -370,5 +370,18 @@ fn a_test_has_the_webhook_and_no_entries_in_metas_format() {
     let change = Change { session_id, sequence: 0, appended_at: now(), change: new };
     let body: Value = serde_json::from_str(&qasid(&ResolvedChange::without_content(change)).unwrap()).unwrap();
     assert_eq!(body["data"]["webhook_id"], json!(id));
-    assert_eq!(cloud_api::test(), r#"{"object":"whatsapp_business_account","entry":[]}"#);
+    let expected = json!({
+        "object": "whatsapp_business_account",
+        "entry": [{"id": "0", "changes": [{"field": "messages", "value": {
+            "messaging_product": "whatsapp",
+            "metadata": {"display_phone_number": "16505551111", "phone_number_id": "123456123"},
+            "contacts": [{"profile": {"name": "test user name"}, "wa_id": "16315551181"}],
+            "messages": [{
+                "from": "16315551181", "id": "wamid.TEST-00000000-0000-0000-0000-000000000000",
+                "timestamp": now().seconds().to_string(), "type": "text", "text": {"body": "this is a text message"},
+            }],
+        }}]}],
+    });
+    let body = cloud_api::test(ChangeId::from_uuid(Uuid::nil()), now());
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected);
 }
