@@ -3,7 +3,7 @@
 //! confidential.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     error::Error,
     net::SocketAddr,
     sync::{Arc, LazyLock, Mutex, PoisonError},
@@ -45,6 +45,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// which close idle connections.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The time after which a connection counts as idle: a receiver that closes it has probably done so because of that.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+
 /// The maximum length of the part of a response that is read, in bytes. A connection whose response is read to its end
 /// can be used again.
 const RESPONSE_LIMIT: usize = 64 * 1024;
@@ -52,7 +55,7 @@ const RESPONSE_LIMIT: usize = 64 * 1024;
 /// The maximum wait that a receiver can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The number of connections that a client remembers to tell used ones from new ones.
+/// The number of connections whose last use a client remembers.
 const MAX_USED_CONNECTIONS: usize = 1024;
 
 const USER_AGENT: &str = concat!("qasid/", env!("CARGO_PKG_VERSION"));
@@ -65,9 +68,16 @@ type BoxError = Box<dyn Error + Send + Sync>;
 pub struct WebhookClient {
     http: Arc<LazyLock<SharedHttpConnector, Box<dyn FnOnce() -> SharedHttpConnector + Send>>>,
     allow_local: bool,
+    limits: Limits,
+    /// When connections, by their local addresses, had their last response.
+    used: Arc<Mutex<HashMap<SocketAddr, Timestamp>>>,
+}
+
+/// The times that a client waits for.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
     timeout: Duration,
-    /// The local addresses of connections that had a response.
-    used: Arc<Mutex<HashSet<SocketAddr>>>,
+    idle_after: Duration,
 }
 
 /// Why a receiver failed Meta's verification of a callback URL.
@@ -107,11 +117,12 @@ struct Response {
 impl WebhookClient {
     /// Creates a client. `allow_local` also allows `http://127.0.0.1`, for a local run.
     pub fn new(allow_local: bool) -> Self {
-        Self::with_resolver(allow_local, SystemResolver, TIMEOUT)
+        let limits = Limits { timeout: TIMEOUT, idle_after: IDLE_AFTER };
+        Self::with_resolver(allow_local, SystemResolver, limits)
     }
 
-    /// Like [`WebhookClient::new`], with another resolver and timeout.
-    fn with_resolver(allow_local: bool, resolver: impl ResolveDns + Clone + 'static, timeout: Duration) -> Self {
+    /// Like [`WebhookClient::new`], with another resolver and other limits.
+    fn with_resolver(allow_local: bool, resolver: impl ResolveDns + Clone + 'static, limits: Limits) -> Self {
         let connect = move || {
             // The builder uses no proxy unless it gets one. It ignores the variables HTTP_PROXY and HTTPS_PROXY.
             let connector = Connector::builder()
@@ -120,7 +131,7 @@ impl WebhookClient {
                 .tls_provider(Provider::Rustls(CryptoMode::Ring));
             SharedHttpConnector::new(connector.build_with_resolver(PublicNames(resolver)))
         };
-        Self { http: Arc::new(LazyLock::new(Box::new(connect))), allow_local, timeout, used: Arc::default() }
+        Self { http: Arc::new(LazyLock::new(Box::new(connect))), allow_local, limits, used: Arc::default() }
     }
 
     /// Sends a body as JSON once and returns the attempt. A later header replaces an earlier one with the same name.
@@ -136,7 +147,7 @@ impl WebhookClient {
             .map_err(PostError::from)
             .and_then(|url| Ok((post_request(&url, headers, body).map_err(|_| PostError::Header)?, url)));
         let response = match request {
-            Ok((request, url)) => self.send(&url, request).await,
+            Ok((request, url)) => self.send(&url, request, system).await,
             Err(error) => Err(error),
         };
         let now = system.now();
@@ -174,7 +185,7 @@ impl WebhookClient {
         ]);
         let no_response = |error: PostError| HandshakeError::NoResponse(error.to_string());
         let request = get_request(&url).map_err(|_| no_response(PostError::Url(WebhookUrlError::Host)))?;
-        let response = self.send(&url, request).await.map_err(no_response)?;
+        let response = self.send(&url, request, system).await.map_err(no_response)?;
         match response.status {
             200 if response.body == challenge.as_bytes() => Ok(()),
             200 => Err(HandshakeError::Challenge),
@@ -184,12 +195,13 @@ impl WebhookClient {
 
     /// Sends a request and reads the response until its end, the size limit, or the timeout. A status without a complete
     /// body is a response: the receiver has decided.
-    async fn send(&self, url: &WebhookUrl, request: HttpRequest) -> Result<Response, PostError> {
+    async fn send(&self, url: &WebhookUrl, request: HttpRequest, system: System) -> Result<Response, PostError> {
         let connection = CaptureSmithyConnection::new();
         let mut head = None;
         let mut body = Vec::new();
         let exchange = async {
-            let response = self.call(request, &connection).await.map_err(|error| post_error(&error, url.host()))?;
+            let response = self.call(request, &connection, system).await;
+            let response = response.map_err(|error| post_error(&error, url.host()))?;
             let retry_after = response.headers().get("retry-after").map(str::to_owned);
             head = Some((response.status().as_u16(), retry_after));
             let mut stream = ByteStream::new(response.into_body());
@@ -199,7 +211,7 @@ impl WebhookClient {
             }
             Ok(())
         };
-        let result = tokio::time::timeout(self.timeout, exchange).await;
+        let result = tokio::time::timeout(self.limits.timeout, exchange).await;
         if result.is_err() {
             // Nothing arrives anymore, maybe because a router dropped the connection while the process was frozen. A
             // connection of HTTP/2 would otherwise be used until TCP gives up, minutes later.
@@ -210,50 +222,61 @@ impl WebhookClient {
         match (head, result) {
             (Some((status, retry_after)), _) => Ok(Response { status, retry_after, body }),
             (None, Ok(Err(error))) => Err(error),
-            (None, _) => Err(PostError::Timeout(self.timeout)),
+            (None, _) => Err(PostError::Timeout(self.limits.timeout)),
         }
     }
 
-    /// Sends a request. If it failed because the receiver had closed a connection that was used before, sends it once more
-    /// on another connection: an idle connection can be closed at any time, also while the process is frozen.
+    /// Sends a request. If it fails because the receiver closed an idle connection, sends it once more on another one: an
+    /// idle connection can be closed at any time, also while the process is frozen.
     async fn call(
+        &self,
+        request: HttpRequest,
+        connection: &CaptureSmithyConnection,
+        system: System,
+    ) -> Result<HttpResponse, ConnectorError> {
+        let copy = request.try_clone();
+        let started = system.now();
+        let mut result = self.call_once(request, connection).await;
+        if let (Err(error), Some(copy)) = (&result, copy)
+            && !error.is_timeout()
+            && self.was_idle(connection, started)
+        {
+            result = self.call_once(copy, connection).await;
+        }
+        if result.is_ok() {
+            self.remember(connection, system.now());
+        }
+        result
+    }
+
+    async fn call_once(
         &self,
         mut request: HttpRequest,
         connection: &CaptureSmithyConnection,
     ) -> Result<HttpResponse, ConnectorError> {
-        let copy = request.try_clone();
         request.add_extension(connection.clone());
-        let result = self.http.call(request).await;
-        let address = connection.get().and_then(|connection| connection.local_addr());
-        match (result, address, copy) {
-            (Ok(response), address, _) => {
-                self.remember(address);
-                Ok(response)
-            }
-            (Err(error), Some(address), Some(mut copy)) if !error.is_timeout() && self.was_used(address) => {
-                copy.add_extension(connection.clone());
-                let result = self.http.call(copy).await;
-                if result.is_ok() {
-                    self.remember(connection.get().and_then(|connection| connection.local_addr()));
-                }
-                result
-            }
-            (Err(error), ..) => Err(error),
-        }
+        self.http.call(request).await
     }
 
-    fn remember(&self, address: Option<SocketAddr>) {
+    fn remember(&self, connection: &CaptureSmithyConnection, now: Timestamp) {
+        let Some(address) = local_address(connection) else { return };
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.len() >= MAX_USED_CONNECTIONS {
             used.clear();
         }
-        used.extend(address);
+        used.insert(address, now);
     }
 
-    /// Returns whether the connection had a response before.
-    fn was_used(&self, address: SocketAddr) -> bool {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).contains(&address)
+    /// Returns whether the connection was used before, and not recently.
+    fn was_idle(&self, connection: &CaptureSmithyConnection, now: Timestamp) -> bool {
+        let Some(address) = local_address(connection) else { return false };
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.get(&address).is_some_and(|used_at| now.since(*used_at) >= self.limits.idle_after)
     }
+}
+
+fn local_address(connection: &CaptureSmithyConnection) -> Option<SocketAddr> {
+    connection.get()?.local_addr()
 }
 
 fn post_request<'a>(

@@ -17,10 +17,10 @@ use crate::{domain::webhook_delivery::AttemptResult, services::public_http::Fixe
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// Long enough for every response of a receiver in this process.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Limits = Limits { timeout: Duration::from_secs(60), idle_after: Duration::from_secs(60) };
 
 /// For receivers that never respond.
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Limits = Limits { timeout: Duration::from_millis(300), ..LONG };
 
 /// A receiver on 127.0.0.1.
 struct Receiver {
@@ -73,8 +73,8 @@ async fn read_request(stream: &mut TcpStream) -> String {
     }
 }
 
-fn local(timeout: Duration) -> WebhookClient {
-    WebhookClient::with_resolver(true, FixedResolver(Vec::new()), timeout)
+fn local(limits: Limits) -> WebhookClient {
+    WebhookClient::with_resolver(true, FixedResolver(Vec::new()), limits)
 }
 
 async fn post(client: &WebhookClient, url: &str) -> WebhookAttempt {
@@ -271,20 +271,43 @@ async fn connections_are_used_again() {
     assert_eq!(requests.len(), 3);
 }
 
-/// A process that was frozen notices only then that the receiver has closed the connection.
-#[tokio::test]
-async fn a_request_on_a_closed_idle_connection_is_repeated_on_a_new_one() {
+/// Posts twice on one connection. The receiver closes it after the second request, and responds to any other.
+async fn post_on_closed_connection(limits: Limits) -> (WebhookAttempt, usize) {
     let receiver = Receiver::new().await;
-    let (client, url) = (local(LONG), receiver.url());
+    let (client, url) = (local(limits), receiver.url());
+    let mut requests = 0;
     let receive = async {
         let (_, mut stream) = receiver.respond(&[OK]).await;
         read_request(&mut stream).await;
+        requests = 2;
         drop(stream);
-        receiver.respond(&[OK]).await
+        let (_, _stream) = receiver.respond(&[OK]).await;
+        requests = 3;
+        std::future::pending().await
     };
-    let posts = async { (post(&client, &url).await.status, post(&client, &url).await.status) };
-    let (statuses, (requests, _stream)) = tokio::join!(posts, receive);
-    assert_eq!((statuses, requests.len()), ((Some(200), Some(200)), 1));
+    let posts = async {
+        assert_eq!(post(&client, &url).await.status, Some(200));
+        post(&client, &url).await
+    };
+    let attempt = tokio::select! {
+        attempt = posts => attempt,
+        () = receive => unreachable!("it waits forever"),
+    };
+    (attempt, requests)
+}
+
+/// A process that was frozen notices only then that the receiver has closed the connection.
+#[tokio::test]
+async fn a_request_on_a_closed_idle_connection_is_repeated_on_a_new_one() {
+    let (attempt, _) = post_on_closed_connection(Limits { idle_after: Duration::ZERO, ..LONG }).await;
+    assert_eq!(attempt.status, Some(200));
+}
+
+#[tokio::test]
+async fn a_request_on_a_connection_in_use_is_not_repeated() {
+    let (attempt, requests) = post_on_closed_connection(LONG).await;
+    assert!(attempt.error.unwrap().starts_with("The connection failed: "));
+    assert_eq!(requests, 2);
 }
 
 #[tokio::test]
