@@ -12,7 +12,7 @@ use shared::domain::{
 };
 
 use crate::{
-    receiver::{Receiver, Reply},
+    receiver::{Delivery, Receiver, Reply},
     test_app::{Response, TestApp, change},
 };
 
@@ -193,9 +193,6 @@ async fn failed_deliveries_are_listed_newest_first() {
     assert_eq!((&tries[0]["status"], &tries[0]["delivered"]), (&json!(503), &json!(false)));
     assert_eq!((&tries[0]["response"], &tries[0]["duration_ms"]), (&json!("down for maintenance"), &json!(12)));
     assert_eq!((&tries[1]["status"], &tries[1]["delivered"]), (&json!(200), &json!(true)));
-    let [.., first] = &attempts(&app, &webhook, "").await[..] else { panic!("five deliveries") };
-    assert_eq!((&first["chat_id"], first["next_try_at"].is_string()), (&json!(null), true));
-
     let cursor = app.get(&path(&webhook, "attempts?limit=1")).await.json["nextCursor"].as_str().unwrap().to_owned();
     let foreign = app.get(&path(&webhook, &format!("attempts?status=failed&cursor={cursor}"))).await;
     assert_error(&foreign, 400, "invalid_cursor", "Invalid cursor");
@@ -206,11 +203,42 @@ async fn failed_deliveries_are_listed_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retry_delivers_a_change_again() {
+    let app = TestApp::start().await;
+    let (session_id, receiver) = (session(&app, "ada").await, Receiver::start().await);
+    let (webhook, secret) = create(&app, &json!({"sessionId": session_id, "url": receiver.url("/")})).await;
+    let change = change(&session_id, 7, None, now());
+    let id = change.change.id.to_string();
+    app.put_failed_delivery(&webhook, change, 503).await;
+
+    let retry =
+        async |change_id: &str| app.post(&path(&webhook, &format!("attempts/{change_id}/retry")), &json!({})).await;
+    for count in 1..=2 {
+        let retried = retry(&id).await;
+        assert_eq!((retried.status, &retried.json["success"]), (202, &json!(true)), "{}", retried.json);
+        let attempt = &retried.json["attempt"];
+        assert_eq!((&attempt["change_id"], &attempt["status"]), (&json!(id), &json!("retrying")));
+        let deliveries = receiver.wait_for(count).await;
+        assert_eq!((deliveries.len(), deliveries[count - 1].header("webhook-id")), (count, id.as_str()));
+        assert!(deliveries[count - 1].is_signed_with(&secret));
+        let is_delivered = async || attempts(&app, &webhook, "status=delivered").await.len() == 1;
+        app.wait_until("the delivery is recorded", is_delivered).await;
+    }
+    let [delivered] = &attempts(&app, &webhook, "").await[..] else { panic!("one delivery") };
+    assert_eq!((&delivered["try_count"], &delivered["next_try_at"]), (&json!(3), &json!(null)));
+
+    for unknown in ["7", "00000000-0000-4000-8000-000000000000"] {
+        assert_error(&retry(unknown).await, 404, "attempt_not_found", "no failed delivery of this change");
+    }
+    app.patch(path(&webhook, "").trim_end_matches('/'), &json!({"enabled": false})).await;
+    assert_error(&retry(&id).await, 409, "webhook_disabled", "enable it first");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replay_covers_a_range_of_the_log() {
     let app = TestApp::start().await;
-    let session_id = session(&app, "ada").await;
-    let settings = json!({"sessionId": session_id, "url": "https://hooks.example/"});
-    let (webhook, _) = create(&app, &settings).await;
+    let (session_id, receiver) = (session(&app, "ada").await, Receiver::start().await);
+    let (webhook, _) = create(&app, &json!({"sessionId": session_id, "url": receiver.url("/")})).await;
     let id: SessionId = session_id.parse().unwrap();
     let new = |number: u64| -> NewChange { change(&session_id, number, None, now()).change };
     let start = app.changes(&session_id, None).await["next"].as_u64().unwrap();
@@ -245,6 +273,12 @@ async fn replay_covers_a_range_of_the_log() {
     let times = json!({"since": before(3600).to_string(), "until": since});
     assert_eq!(range(times).await, (Some(oldest), Some(oldest + 1)));
     assert_eq!(range(json!({"since": now().to_string()})).await, (None, None));
+
+    let sequences = |deliveries: &[Delivery]| -> BTreeSet<u64> {
+        deliveries.iter().map(|delivery| delivery.json()["data"]["sequence"].as_u64().unwrap()).collect()
+    };
+    let expected = BTreeSet::from_iter(oldest..=last);
+    receiver.wait_until("all changes", |deliveries| sequences(deliveries) == expected).await;
 
     let text = format!("use after with {}", oldest - 1);
     assert_error(&replay(&json!({"after": start})).await, 410, "changes_expired", &text);
