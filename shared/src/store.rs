@@ -4,6 +4,7 @@ mod action;
 mod api_key;
 mod batch_write;
 mod call;
+mod change_images;
 mod change_log;
 mod change_subject;
 mod chat;
@@ -53,6 +54,7 @@ use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata, types::AttributeValu
 use crate::domain::{system::System, time::Timestamp};
 
 pub use api_key::KeyPage;
+pub use change_images::read_write;
 pub use change_log::Appended;
 pub use change_subject::Subjects;
 pub use delivery::{Change, Claim, Lease};

@@ -1,6 +1,7 @@
 //! Changes: the entries of a session's change log. A change has keys, a type, and a time, but no content: readers get the
 //! message or chat as it is when they read.
 
+pub mod derive;
 pub mod log;
 
 use std::{fmt, str::FromStr};
@@ -63,7 +64,7 @@ change_types! {
     MessageReaction "message.reaction",
     /// A chat was created.
     ChatCreated "chat.created",
-    /// A chat's status, name, consent, or unread state was changed through the API.
+    /// A chat's status, name, or unread state was changed through the API, or the contact's consent changed.
     ChatUpdated "chat.updated",
     /// A chat was merged into another chat of the same contact.
     ChatMerged "chat.merged",

@@ -15,6 +15,11 @@ use crate::domain::{
 };
 
 pub(super) const CHAT: &str = "chat";
+
+/// The attribute with the time of the last update that is a change by itself. An update that isn't one, because it comes
+/// with a message, removes it, so that the stream mapping of `relay` can tell the two apart.
+pub(super) const CHANGED: &str = "changed";
+
 pub(super) const IDENTITY: &str = "identity";
 
 /// The effect of a batch of messages on its chat.
@@ -82,6 +87,8 @@ impl Chats<'_> {
             .set_if_absent("remote_id", &chat.remote_id)
             .set_if_absent("created_at", chat.created_at)
             .set_if_absent("phone_jid", chat.phone_jid.as_ref())
+            // `relay` then has nothing to do with the update: see `CHANGED`.
+            .remove([CHANGED])
             // A writer that still finds the contact under a merged chat has to resolve the chat again.
             .condition("attribute_not_exists(merged_into)");
         let update = match summary.merged {

@@ -1,12 +1,13 @@
 //! A contact's consent to marketing messages and automatic replies.
 
-use super::{Chats, StoreError, keys::Key, update::UpdateBuilder};
+use super::{Chats, StoreError, chat::CHANGED, keys::Key, update::UpdateBuilder};
 use crate::domain::{
     chat::{Chat, ChatType},
     consent::{ConsentDecision, ConsentSource, MarketingConsent},
     contact::{self, Merges},
     id::{ChatId, SessionId},
     identity::Address,
+    time::Timestamp,
 };
 
 /// Attempts to update the chat while it is merged into another one.
@@ -32,7 +33,7 @@ impl Chats<'_> {
             if known.is_some_and(|known| known == decision || known.since > decision.since) {
                 return Ok(known == Some(decision));
             }
-            if self.0.update_if(OPERATION, consent_update(&chat, source, decision)).await? {
+            if self.0.update_if(OPERATION, consent_update(&chat, source, decision, self.0.system.now())).await? {
                 return Ok(true);
             }
             if known.is_some_and(|known| known.since == decision.since) {
@@ -58,11 +59,12 @@ impl Chats<'_> {
     }
 }
 
-fn consent_update(chat: &Chat, source: ConsentSource, decision: ConsentDecision) -> UpdateBuilder {
+fn consent_update(chat: &Chat, source: ConsentSource, decision: ConsentDecision, now: Timestamp) -> UpdateBuilder {
     let attribute = consent_attribute(source);
     let earlier = if decision.marketing == MarketingConsent::Denied { "<=" } else { "<" };
     UpdateBuilder::new(&Key::chat(chat.id))
         .set(attribute, decision)
+        .set(CHANGED, now)
         .condition("attribute_exists(pk) AND attribute_not_exists(merged_into)")
         .condition((&*format!("attribute_not_exists({attribute}) OR {attribute}.#since {earlier} ?"), decision.since))
 }

@@ -20,7 +20,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-const ERASURE: &str = "erasure";
+pub(super) const ERASURE: &str = "erasure";
 
 /// Attempts to start an erasure while the chat or the session changes.
 const ROUNDS: usize = 10;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Chats, Messages, Store, StoreError,
-    chat::CHAT,
+    chat::{CHANGED, CHAT},
     item::{self, Item, string},
     keys::{Key, inbox_key, message_key},
     lookup::{MessageMetadata, read_message},
@@ -72,6 +72,7 @@ impl Chats<'_> {
             .set("inbox_key", change.status.map(|status| inbox_key(chat.session_id, status, shard)))
             .set("is_unread", change.is_unread)
             .set("unread_count", change.is_unread.filter(|is_unread| !is_unread).map(|_| 0))
+            .set(CHANGED, self.0.system.now())
             .set("consent_api", change.consent.map(|marketing| chat.consent.next(marketing, self.0.system.now())))
             .condition("attribute_exists(pk) AND attribute_not_exists(merged_into)");
         match change.name.as_deref() {

@@ -300,6 +300,11 @@ impl Key {
         MessageKey::from_sort_key(self.pk.strip_prefix("CHAT#")?.parse().ok()?, &self.sk)
     }
 
+    /// Returns the chat that this is the key of, if it is a chat's.
+    pub(crate) fn chat_id(&self) -> Option<ChatId> {
+        self.pk.strip_prefix("CHAT#").filter(|_| self.sk == "CHAT")?.parse().ok()
+    }
+
     /// Reads the key attributes of an item.
     pub fn from_item(item: &HashMap<String, AttributeValue>) -> Option<Self> {
         Some(Self::new(item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
@@ -338,6 +343,11 @@ pub(crate) fn events_key(owner: &EventOwner) -> String {
         EventOwner::AccountAdmins(id) => format!("EVENTS#ACCOUNT_ADMINS#{id}"),
         EventOwner::Unknown => "EVENTS#UNKNOWN".to_owned(),
     }
+}
+
+/// Returns the number in a partition key of [`events_key`]; `None` if its events don't belong to a number.
+pub(crate) fn number_of_events(events_key: &str) -> Option<&str> {
+    events_key.strip_prefix("EVENTS#NUMBER#")
 }
 
 /// Key of the `wamid` index: the ID that an inbound message with this wamid has. It is shorter than the wamid.

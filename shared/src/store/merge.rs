@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::{
     Chats, StoreError,
-    chat::CHAT,
-    item::{self, Item, string},
+    chat::{CHANGED, CHAT},
+    item::{self, Attribute, Item, string},
     keys::{Key, inbox_key, inbox_position},
     transaction::Transaction,
     update::{Condition, UpdateBuilder},
@@ -134,6 +134,10 @@ impl Chats<'_> {
         attributes.insert("inbox_key".to_owned(), in_list);
         if let Some(expires_at) = chat.last_message_at.and_then(|at| self.0.expires_at(at)) {
             attributes.insert("expires_at".to_owned(), Some(expires_at));
+        }
+        // The merge of this chat.
+        if chat.merged_into.is_some() {
+            attributes.insert(CHANGED.to_owned(), Some(self.0.system.now().attribute()));
         }
         attributes.insert("inbox_position".to_owned(), listed.map(|at| string(inbox_position(at, chat.id))));
         Ok(attributes)

@@ -17,7 +17,7 @@ use crate::domain::{
     webhook_endpoint::{DisabledReason, MAX_WEBHOOKS, WebhookChange, WebhookEndpoint},
 };
 
-const WEBHOOK_ENDPOINT: &str = "webhook";
+pub(super) const WEBHOOK_ENDPOINT: &str = "webhook";
 
 /// The outcome of creating a webhook.
 #[derive(Debug, PartialEq, Eq)]

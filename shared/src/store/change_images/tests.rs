@@ -1,0 +1,61 @@
+use super::*;
+use crate::{
+    domain::{
+        change::ChangeType,
+        change::derive::{Log, StreamRecord, derive},
+        id::{ChatId, MessageId},
+        identity::Identity,
+        message_key::MessageKey,
+    },
+    store::item::{number, string},
+};
+
+fn image(attributes: &[(&str, aws_sdk_dynamodb::types::AttributeValue)]) -> serde_dynamo::Item {
+    attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Item>().into()
+}
+
+fn kinds(old: serde_dynamo::Item, new: serde_dynamo::Item) -> Vec<(ChangeType, Log)> {
+    let write = read_write(old, new).unwrap();
+    let changes = derive(&StreamRecord { event_id: "1".to_owned(), at: Timestamp::MIN, write });
+    changes.into_iter().map(|derived| (derived.change.kind, derived.log)).collect()
+}
+
+#[test]
+fn images_are_read_by_their_entity() {
+    let session_id = SessionId::for_owner("ada");
+    let chat_id = ChatId::for_identity(session_id, &Identity::Group("1".to_owned()));
+    let message_id = MessageId::for_inbound("1", "a");
+    let key = Key::message(&MessageKey { chat_id, time: Timestamp::MIN, message_id });
+    let message = |status: &str| {
+        image(&[
+            ("pk", string(&key.pk)),
+            ("sk", string(&key.sk)),
+            ("entity", string(MESSAGE)),
+            ("session_id", string(session_id.to_string())),
+            ("type", string("text")),
+            ("from_me", aws_sdk_dynamodb::types::AttributeValue::Bool(true)),
+            ("status", string(status)),
+            ("status_rank", number(30)),
+        ])
+    };
+    let log = Log::Session(session_id);
+    let nothing = || serde_dynamo::Item::default();
+    assert_eq!(kinds(nothing(), message("pending")), [(ChangeType::MessageCreated, log.clone())]);
+    assert_eq!(kinds(message("sending"), message("sent")), [(ChangeType::MessageSent, log)]);
+    let event = |inbox_key: &str| {
+        let at = Timestamp::MIN.to_string();
+        image(&[
+            ("entity", string(EVENT)),
+            ("event_id", string(message_id.to_string())),
+            ("inbox_key", string(inbox_key)),
+            ("received_at", string(at)),
+        ])
+    };
+    let number = Log::Number("106".to_owned(), Timestamp::MIN);
+    assert_eq!(kinds(nothing(), event("EVENTS#NUMBER#106")), [(ChangeType::AccountEvent, number)]);
+    // An event without a known number, and that of an account with several numbers.
+    assert_eq!(kinds(nothing(), event("EVENTS#UNKNOWN")), []);
+    assert_eq!(kinds(nothing(), event("EVENTS#ACCOUNT#1")), []);
+    assert_eq!(kinds(nothing(), image(&[("entity", string("rule"))])), []);
+    assert!(read_write(nothing(), image(&[("entity", string(MESSAGE))])).is_err());
+}
