@@ -176,7 +176,7 @@ impl Lambda {
         }
     }
 
-    /// Creates a fake for unit tests that answers every invocation with `respond`.
+    /// Creates a fake for unit tests that answers every invocation with `relay`.
     #[cfg(test)]
     pub(crate) fn fake<F>(respond: F) -> Lambda
     where

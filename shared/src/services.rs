@@ -17,6 +17,7 @@ pub mod numbers;
 pub mod public_http;
 pub mod read_receipt;
 pub mod receive;
+pub mod relay;
 pub mod resources;
 pub mod rules;
 pub mod send;

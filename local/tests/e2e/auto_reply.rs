@@ -142,7 +142,7 @@ async fn duplicate_message_is_answered_once() {
     let mut image = app.item(inbound["pk"].as_str().unwrap(), inbound["sk"].as_str().unwrap()).await;
     image.as_object_mut().unwrap().remove("auto_reply");
     let event = insert_event(&json!({"Keys": {"pk": image["pk"], "sk": image["sk"]}, "NewImage": image}));
-    for output in futures_util::future::join_all((0..4).map(|_| app.invoke("respond", &event))).await {
+    for output in futures_util::future::join_all((0..4).map(|_| app.invoke("relay", &event))).await {
         assert_eq!(output, json!({"batchItemFailures": []}));
     }
     wait_for_evaluation(&app).await;
@@ -223,17 +223,17 @@ async fn old_system_reaction_and_group_messages_are_not_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_respond_replies_once() {
+async fn killed_relay_replies_once() {
     let (app, session_id) = TestApp::connected().await;
     create_rule(&app, &session_id, json!({"reply": {"message": "{{message}}?"}})).await;
-    // `respond` is killed while it stores the reply.
-    app.inject_function_fault("respond", "TransactWriteItems", Fault::Hang, 1);
+    // `relay` is killed while it stores the reply.
+    app.inject_function_fault("relay", "TransactWriteItems", Fault::Hang, 1);
     receive(&app, "one").await;
-    app.wait_until("respond hangs", async || app.running().database().faults().pending() == 0).await;
-    kill_function(&app, "respond");
+    app.wait_until("relay hangs", async || app.running().database().faults().pending() == 0).await;
+    kill_function(&app, "relay");
     assert_eq!(app.accepted_texts(1).await, ["one?"]);
-    // The reply is stored and the response is lost, more often than the SDK and `respond` retry.
-    app.inject_function_fault("respond", "TransactWriteItems", Fault::ConnectionLostAfterCommit, 8);
+    // The reply is stored and the response is lost, more often than the SDK and `relay` retry.
+    app.inject_function_fault("relay", "TransactWriteItems", Fault::ConnectionLostAfterCommit, 8);
     receive(&app, "two").await;
     assert_eq!(app.accepted_texts(2).await, ["one?", "two?"]);
     app.clear_injected_faults();

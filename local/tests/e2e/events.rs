@@ -46,7 +46,7 @@ const FUNCTIONS: [&str; 42] = [
     "numbers",
     "webhook",
     "deliver",
-    "respond",
+    "relay",
     "notify",
     "erase",
     "chat-typing",

@@ -39,7 +39,7 @@ async fn write(app: &TestApp, number: usize) {
 }
 
 async fn kill_processes(app: &TestApp) {
-    let functions = ["webhook", "send-message", "deliver", "respond", "authorizer"];
+    let functions = ["webhook", "send-message", "deliver", "relay", "authorizer"];
     for (step, function) in functions.iter().cycle().take(15).enumerate() {
         // Spread over the session by the number of stored messages.
         let reached = async || app.items("message").await.len() >= step * (INBOUND + OUTBOUND) / 20;

@@ -98,7 +98,7 @@ async fn functions_log_neither_personal_data_nor_credentials() {
 
     let lines: Vec<String> = app.log_lines().into_iter().filter(|line| line.starts_with("function")).collect();
     // These functions have logged something.
-    for function in ["webhook", "send-message", "deliver", "respond", "chat", "message", "auto-replies", "authorizer"] {
+    for function in ["webhook", "send-message", "deliver", "relay", "chat", "message", "auto-replies", "authorizer"] {
         assert!(lines.iter().any(|line| line.contains(&format!(" {function}: "))), "{function}: {lines:#?}");
     }
     assert!(lines.iter().any(|line| line.contains("request failed")), "{lines:#?}");

@@ -25,6 +25,7 @@ use crate::{
         notify::Notifier,
         read_receipt::ReadReceipts,
         receive::Receiver,
+        relay::Relay,
         webhook::Webhook,
         webhook_client::WebhookClient,
         webhook_endpoints::WebhookCreator,
@@ -127,10 +128,11 @@ impl Startup {
         Ok(dispatcher)
     }
 
-    /// The responder to inbound messages.
-    pub async fn responder(&self) -> Result<Responder, StartError> {
+    /// The relay of changes and auto-replies.
+    pub async fn relay(&self) -> Result<Relay, StartError> {
         let limits = self.environment.auto_reply_limits()?;
-        Ok(Responder::new(self.app().await?.store, self.system, limits))
+        let store = self.app().await?.store;
+        Ok(Relay::new(store.clone(), Responder::new(store, self.system, limits), self.notify_invoker()?))
     }
 
     /// Read receipts.

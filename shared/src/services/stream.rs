@@ -1,4 +1,4 @@
-//! Batches of the table's stream: dispatches new outbound messages, and replies to new inbound ones.
+//! Batches of the table's stream: dispatches new outbound messages, logs changes, and replies to new inbound messages.
 //!
 //! A record that can't be parsed is logged and skipped: it would never parse, and would block its shard. Records that fail
 //! for another reason are reported, so that Lambda retries the batch from the first of them.
@@ -10,12 +10,17 @@ use aws_lambda_events::{
 use serde_json::Value;
 
 use crate::{
-    domain::{delivery::OutboxMessage, message::Message},
-    services::{
-        auto_reply::Responder,
-        deliver::{DeliveryError, Dispatcher, DuePoller, PendingMessage},
+    domain::{
+        change::derive::{StreamRecord, Write},
+        delivery::OutboxMessage,
+        message::MessageStatus,
+        time::Timestamp,
     },
-    store::{keys::Key, read_message_image},
+    services::{
+        deliver::{DeliveryError, Dispatcher, DuePoller, PendingMessage},
+        relay::{Relay, RelayRecord},
+    },
+    store::{keys::Key, read_message_image, read_write},
     telemetry,
 };
 
@@ -39,23 +44,39 @@ pub async fn deliver(dispatcher: &Dispatcher, event: Value) -> Result<DynamoDbEv
     Ok(failures(dispatcher.deliver(messages).await, "message delivery failed"))
 }
 
-/// Replies to a batch's messages.
-pub async fn respond(responder: &Responder, event: Value) -> DynamoDbEventResponse {
+/// Appends the changes that a batch reports, and replies to its messages.
+pub async fn relay(relay: &Relay, event: Value) -> DynamoDbEventResponse {
     let Some(records) = records(event) else {
         tracing::error!("event without stream records");
         return DynamoDbEventResponse::default();
     };
-    let mut messages: Vec<(SequenceNumber, Message)> = Vec::with_capacity(records.len());
+    let mut batch: Vec<RelayRecord<SequenceNumber>> = Vec::with_capacity(records.len());
     for record in records {
-        let message = record.and_then(|EventRecord { change, .. }| {
-            Some((change.sequence_number, read_message_image(change.new_image).ok()?))
-        });
-        match message {
-            Some(message) => messages.push(message),
-            None => tracing::error!("stream record has no message"),
+        match record.and_then(read_relay_record) {
+            Some(record) => batch.push(record),
+            None => tracing::error!("stream record is unreadable"),
         }
     }
-    failures(responder.respond(messages).await, "auto-reply evaluation failed")
+    let mut response = DynamoDbEventResponse::default();
+    for sequence_number in relay.process(batch).await {
+        response.batch_item_failures.push(failure(sequence_number));
+    }
+    response
+}
+
+/// Reads what changed, and the message if rules may answer it.
+fn read_relay_record(record: EventRecord) -> Option<RelayRecord<SequenceNumber>> {
+    let EventRecord { change, event_id, .. } = record;
+    let at = Timestamp::from_milliseconds(change.approximate_creation_date_time.timestamp_millis())?;
+    let write = read_write(change.old_image, change.new_image.clone()).ok()?;
+    let message = match &write {
+        Write::NewMessage { after, .. } if after.status == MessageStatus::Received => {
+            let message = read_message_image(change.new_image);
+            message.inspect_err(|error| tracing::error!(error = telemetry::chain(error), "message is unreadable")).ok()
+        }
+        _ => None,
+    };
+    Some(RelayRecord { tag: change.sequence_number, record: StreamRecord { event_id, at, write }, message })
 }
 
 /// The records of a batch, `None` for each that can't be parsed; `None` if the event isn't a batch.
@@ -76,12 +97,16 @@ fn failures<E: std::error::Error>(
     for (sequence_number, outcome) in outcomes {
         if let Err(error) = outcome {
             tracing::error!(error = telemetry::chain(&error), "{message}");
-            let mut failure = DynamoDbBatchItemFailure::default();
-            failure.item_identifier = sequence_number;
-            response.batch_item_failures.push(failure);
+            response.batch_item_failures.push(failure(sequence_number));
         }
     }
     response
+}
+
+fn failure(sequence_number: SequenceNumber) -> DynamoDbBatchItemFailure {
+    let mut failure = DynamoDbBatchItemFailure::default();
+    failure.item_identifier = sequence_number;
+    failure
 }
 
 /// A record of the outbox.

@@ -6,10 +6,10 @@ fn checkpoints_are_stored_per_mapping() {
     let first = Checkpoints::directory(folder.path()).unwrap();
     assert_eq!(first.get("deliver"), None);
     first.set("deliver", 100_000_000_000_000_000_007).unwrap();
-    first.set("respond", 0).unwrap();
+    first.set("relay", 0).unwrap();
     let second = Checkpoints::directory(folder.path()).unwrap();
     assert_eq!(second.get("deliver"), Some(100_000_000_000_000_000_007));
-    assert_eq!(second.get("respond"), Some(0));
+    assert_eq!(second.get("relay"), Some(0));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
