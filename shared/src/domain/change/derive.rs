@@ -17,7 +17,6 @@ use crate::domain::{
     message_action::Annotations,
     message_key::MessageKey,
     time::Timestamp,
-    webhook_endpoint::DisabledReason,
 };
 
 /// A record of the stream: what was written, and what it replaced.
@@ -113,7 +112,7 @@ pub struct SessionState {
 #[allow(missing_docs, reason = "the field is that of WebhookEndpoint")]
 pub struct WebhookState {
     #[serde(default)]
-    pub disabled_reason: Option<DisabledReason>,
+    pub disabled_reason: Option<String>,
 }
 
 /// The log that a change belongs to.
