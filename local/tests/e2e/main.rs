@@ -14,6 +14,7 @@
 mod authentication;
 #[cfg(target_os = "linux")]
 mod auto_reply;
+mod changes;
 #[cfg(target_os = "linux")]
 mod chaos;
 mod cli;
