@@ -15,7 +15,7 @@ async fn main() -> Result<(), StartError> {
         match request.method {
             Method::PATCH => {
                 let change = WebhookChange::read(&request.body, app.environment.allows_local_webhooks())?;
-                responses::webhook(&update(&app.store, notify.as_ref(), &webhook, &change).await?)
+                responses::webhook(&update(&app.store, &notify, &webhook, &change).await?)
             }
             Method::DELETE => responses::deleted(delete(&app.store, &webhook).await?),
             _ => responses::webhook(&with_status(&app.store, webhook).await?),

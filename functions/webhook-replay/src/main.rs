@@ -12,7 +12,7 @@ async fn main() -> Result<(), StartError> {
     serve_with(&WEBHOOK_REPLAY, build, |(app, notify), request| async move {
         let webhook = request.webhook(&app.store).await?;
         let range = ReplayRequest::read(&request.body, &webhook, request.caller()?, app.system.now())?;
-        responses::replayed_webhook(replay(&app.store, notify.as_ref(), &webhook, &range).await?)
+        responses::replayed_webhook(replay(&app.store, &notify, &webhook, &range).await?)
     })
     .await
 }

@@ -12,7 +12,7 @@ async fn main() -> Result<(), StartError> {
     serve_with(&WEBHOOK_RETRY, build, |(app, notify), request| async move {
         request.body.none()?;
         let (webhook, change_id) = (request.webhook(&app.store).await?, request.change_id()?);
-        let delivery = retry(&app.store, notify.as_ref(), &webhook, change_id, app.system).await?;
+        let delivery = retry(&app.store, &notify, &webhook, change_id, app.system).await?;
         responses::retried_webhook(&delivery)
     })
     .await

@@ -70,8 +70,8 @@ impl Environment {
     }
 
     /// `NOTIFY_FUNCTION`: the name of the function that delivers changes to webhooks.
-    pub fn notify_function(self) -> Option<String> {
-        self.optional("NOTIFY_FUNCTION")
+    pub fn notify_function(self) -> Result<String, MissingVariable> {
+        self.required("NOTIFY_FUNCTION")
     }
 
     /// `AWS_LAMBDA_LOG_LEVEL`: the minimum level that Lambda sends to CloudWatch Logs, from `ApplicationLogLevel` in the

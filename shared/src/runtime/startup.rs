@@ -211,9 +211,9 @@ impl Startup {
         Ok(OriginGuard::new(secret, self.system))
     }
 
-    /// The invoker of `notify`; `None` without one.
-    pub fn notify_invoker(&self) -> Result<Option<FunctionInvoker>, StartError> {
-        self.environment.notify_function().map(|function| self.function_invoker(function)).transpose()
+    /// The invoker of `notify`.
+    pub fn notify_invoker(&self) -> Result<FunctionInvoker, StartError> {
+        self.function_invoker(self.environment.notify_function()?)
     }
 
     fn function_invoker(&self, function: String) -> Result<FunctionInvoker, StartError> {

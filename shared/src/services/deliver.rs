@@ -76,7 +76,7 @@ pub struct Dispatcher {
     cloud_api: CloudApi,
     credentials: Credentials,
     self_invoker: FunctionInvoker,
-    notify_invoker: Option<FunctionInvoker>,
+    notify_invoker: FunctionInvoker,
     system: System,
     settings: Settings,
     sessions: Sessions,
@@ -139,7 +139,7 @@ impl Dispatcher {
         cloud_api: CloudApi,
         credentials: Credentials,
         self_invoker: FunctionInvoker,
-        notify_invoker: Option<FunctionInvoker>,
+        notify_invoker: FunctionInvoker,
         system: System,
         settings: Settings,
     ) -> Self {

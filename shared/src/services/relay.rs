@@ -37,7 +37,7 @@ const MAX_CONCURRENT_SESSIONS: usize = 16;
 pub struct Relay {
     store: Store,
     responder: Responder,
-    notify: Option<FunctionInvoker>,
+    notify: FunctionInvoker,
 }
 
 /// A record of a batch. `T` identifies it.
@@ -60,8 +60,8 @@ struct LogChanges {
 }
 
 impl Relay {
-    /// Creates a relay. Without `notify`, no function delivers changes to webhooks.
-    pub fn new(store: Store, responder: Responder, notify: Option<FunctionInvoker>) -> Self {
+    /// Creates a relay.
+    pub fn new(store: Store, responder: Responder, notify: FunctionInvoker) -> Self {
         Self { store, responder, notify }
     }
 
@@ -100,8 +100,8 @@ impl Relay {
                 }
             }
         }
-        if let Some(notify) = self.notify.as_ref().filter(|_| !sessions.is_empty()) {
-            notify.invoke(&NotifyEvent::Sessions { sessions }).await;
+        if !sessions.is_empty() {
+            self.notify.invoke(&NotifyEvent::Sessions { sessions }).await;
         }
         failed
     }

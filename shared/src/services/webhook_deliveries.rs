@@ -127,7 +127,7 @@ pub async fn list(
 /// Makes a delivery due now, whatever its status, and returns it.
 pub async fn retry(
     store: &Store,
-    notify: Option<&FunctionInvoker>,
+    notify: &FunctionInvoker,
     webhook: &WebhookEndpoint,
     change_id: ChangeId,
     system: System,
@@ -143,7 +143,7 @@ pub async fn retry(
 /// Delivers a part of a log again. Returns the numbers of its first and last change; `None` if it has none.
 pub async fn replay(
     store: &Store,
-    notify: Option<&FunctionInvoker>,
+    notify: &FunctionInvoker,
     webhook: &WebhookEndpoint,
     request: &ReplayRequest,
 ) -> Result<Option<(u64, u64)>, WebhookDeliveryError> {
@@ -206,8 +206,6 @@ fn check_enabled(webhook: &WebhookEndpoint) -> Result<(), WebhookDeliveryError> 
 }
 
 /// Starts `notify`. Otherwise, the schedule finds the due work within two minutes.
-async fn start(notify: Option<&FunctionInvoker>, webhook: &WebhookEndpoint) {
-    if let Some(notify) = notify {
-        notify.invoke(&NotifyEvent::Webhook { webhook: webhook.id }).await;
-    }
+async fn start(notify: &FunctionInvoker, webhook: &WebhookEndpoint) {
+    notify.invoke(&NotifyEvent::Webhook { webhook: webhook.id }).await;
 }

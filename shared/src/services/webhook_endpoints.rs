@@ -177,12 +177,12 @@ pub async fn find(store: &Store, id: WebhookId) -> Result<WebhookEndpoint, Webho
 /// Changes the settings of a webhook. If that can end a failure, delivers what waits.
 pub async fn update(
     store: &Store,
-    notify: Option<&FunctionInvoker>,
+    notify: &FunctionInvoker,
     webhook: &WebhookEndpoint,
     change: &WebhookChange,
 ) -> Result<WebhookStatus, WebhookEndpointError> {
     let webhook = store.webhooks().update(webhook, change).await?.ok_or(WebhookEndpointError::NotFound)?;
-    if let Some(notify) = notify.filter(|_| webhook.enabled && change.can_end_failure()) {
+    if webhook.enabled && change.can_end_failure() {
         notify.invoke(&NotifyEvent::Webhook { webhook: webhook.id }).await;
     }
     with_status(store, webhook).await

@@ -114,17 +114,15 @@ impl DuePoller {
         jobs: &mut Jobs,
         is_leader: &mut bool,
     ) -> Result<(), DeliveryError> {
-        let Dispatcher { store, system, settings, .. } = &self.dispatcher;
+        let Dispatcher { store, system, settings, notify_invoker, .. } = &self.dispatcher;
         // About what is sent until the next look, and what waits meanwhile.
         let limit = 2 * settings.rate.max(50) as usize;
         let mut renewed_at = None;
         loop {
             let now = system.now();
             let items = store.outbox().due_items(now, now.after(DUE_SOON), limit).await?;
-            if items.has_notifications
-                && let Some(invoker) = &self.dispatcher.notify_invoker
-            {
-                invoker.invoke_at_intervals(NOTIFY_INTERVAL, now, &NotifyEvent::due()).await;
+            if items.has_notifications {
+                notify_invoker.invoke_at_intervals(NOTIFY_INTERVAL, now, &NotifyEvent::due()).await;
             }
             if now >= end {
                 return Ok(());
