@@ -158,7 +158,8 @@ impl<'a> Delivery<'a> {
 
     /// Reads the changes after the position. If the log no longer has the next ones, the page leads to its oldest.
     async fn read(&self) -> Result<ChangePage, NotifyError> {
-        let (id, position) = (self.state().cursor.id, self.position());
+        let id = self.state().cursor.id;
+        let position = self.position();
         let log = self.notifier.store.changes();
         if let Ok(page) = log.read(id.session_id, position, PAGE).await? {
             return Ok(page);
@@ -345,7 +346,8 @@ impl<'a> Delivery<'a> {
     /// Makes the failed deliveries of a replay due.
     async fn retry_failed(&self, end: u64) -> Result<Stop, NotifyError> {
         let Notifier { store, .. } = self.notifier;
-        let (id, position) = (self.state().cursor.id, self.position());
+        let id = self.state().cursor.id;
+        let position = self.position();
         let mut after = None;
         loop {
             if !self.notifier.has_time() {
