@@ -316,3 +316,31 @@ async fn receiver_is_verified_before_its_webhook_is_created() {
     let changed = app.patch(&path(&created), &json!({"verifyToken": "x"})).await;
     assert_error(&changed, 400, "unknown_field", "verifyToken is not a field of this request");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_secrets_sign_during_a_rotation() {
+    let (app, receiver) = (TestApp::start().await, Receiver::start().await);
+    let created = app.create_webhook(&json!({"url": receiver.url("/")})).await;
+    let webhook = path(&created["webhook"]);
+    let rotate = async |grace: u32| {
+        let response = app.post(&format!("{webhook}/secret"), &json!({"graceSeconds": grace})).await;
+        response.json["secret"].as_str().unwrap().to_owned()
+    };
+    let deliver = async || {
+        let tested = app.post(&format!("{webhook}/test"), &Value::Null).await;
+        assert_eq!(tested.status, 200, "{}", tested.json);
+        receiver.deliveries().pop().unwrap()
+    };
+    let first = created["secret"].as_str().unwrap().to_owned();
+    assert!(deliver().await.is_signed_with(&first));
+    let second = rotate(3_600).await;
+    let delivery = deliver().await;
+    assert!(delivery.is_signed_with(&first) && delivery.is_signed_with(&second));
+    // The next rotation ends the older secret, and one without grace also the previous one.
+    let third = rotate(3_600).await;
+    let delivery = deliver().await;
+    assert!(!delivery.is_signed_with(&first) && delivery.is_signed_with(&second) && delivery.is_signed_with(&third));
+    let fourth = rotate(0).await;
+    let delivery = deliver().await;
+    assert!(!delivery.is_signed_with(&third) && delivery.is_signed_with(&fourth));
+}
