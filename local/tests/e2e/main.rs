@@ -53,6 +53,7 @@ mod tenancy;
 mod test_app;
 mod update_cost;
 mod webhook_chaos;
+mod webhook_delivery;
 mod webhook_edges;
 mod webhook_endpoints;
 mod webhook_robustness;
