@@ -18,7 +18,7 @@ use crate::{
         webhook_endpoint::{DisabledReason, WebhookEndpoint},
     },
     store::{Acquired, CursorId, WebhookCursor},
-    telemetry::Metric,
+    telemetry::{self, Metric},
 };
 
 /// How long a lease lasts without a renewal. A run that is killed blocks its position for as long.
@@ -144,13 +144,18 @@ impl Endpoint {
         }
     }
 
-    /// Renews the lease until another run has it.
+    /// Renews the lease until another run has it, or it can't be renewed in time.
     async fn keep_lease(&self, lease: Uuid) -> Result<(), NotifyError> {
         let Notifier { store, system, .. } = &self.notifier;
+        let mut renewed_at = system.now();
         loop {
             tokio::time::sleep(HEARTBEAT_INTERVAL).await;
-            if !store.webhook_cursors().renew(self.id, lease, system.now().after(LEASE)).await? {
-                return Ok(());
+            let now = system.now();
+            match store.webhook_cursors().renew(self.id, lease, now.after(LEASE)).await {
+                Ok(true) => renewed_at = now,
+                Ok(false) => return Ok(()),
+                Err(error) if system.now() >= renewed_at.after(LEASE) => return Err(error.into()),
+                Err(error) => tracing::warn!(error = telemetry::chain(&error), "lease not renewed"),
             }
         }
     }
