@@ -35,9 +35,9 @@ pub struct StreamRecord {
 #[allow(missing_docs, reason = "each has the state before it, if any, and after it")]
 pub enum Write {
     /// A new message.
-    NewMessage { key: MessageKey, after: MessageState },
+    NewMessage { key: MessageKey, after: Box<MessageState> },
     /// An update of a message.
-    Message { key: MessageKey, before: MessageState, after: MessageState },
+    Message { key: MessageKey, before: Box<MessageState>, after: Box<MessageState> },
     /// A new chat.
     NewChat { chat_id: ChatId, after: ChatState },
     /// An update of a chat.

@@ -37,7 +37,7 @@ fn record(event_id: &str, write: Write) -> StreamRecord {
 }
 
 fn new_message(attributes: Value) -> Write {
-    Write::NewMessage { key: key("a"), after: message(attributes) }
+    Write::NewMessage { key: key("a"), after: Box::new(message(attributes)) }
 }
 
 fn kinds(write: Write) -> Vec<(ChangeType, i64)> {
@@ -68,7 +68,7 @@ fn new_messages_are_received_created_or_actions() {
 }
 
 fn changed(before: Value, after: Value) -> Vec<(ChangeType, i64)> {
-    kinds(Write::Message { key: key("a"), before: message(before), after: message(after) })
+    kinds(Write::Message { key: key("a"), before: Box::new(message(before)), after: Box::new(message(after)) })
 }
 
 #[test]
@@ -172,12 +172,12 @@ fn chats_sessions_and_webhooks_report_what_the_api_and_qasid_did() {
 fn a_chat_is_created_before_its_messages_which_are_in_their_order() {
     let received = |wamid: &str, index: u32| Write::NewMessage {
         key: key(wamid),
-        after: message(json!({"received_at": "1970-01-01T00:00:02.000Z", "receive_index": index})),
+        after: Box::new(message(json!({"received_at": "1970-01-01T00:00:02.000Z", "receive_index": index}))),
     };
     let read = Write::Message {
         key: key("z"),
-        before: message(json!({"from_me": true, "status": "sent"})),
-        after: message(json!({"from_me": true, "status": "read"})),
+        before: Box::new(message(json!({"from_me": true, "status": "sent"}))),
+        after: Box::new(message(json!({"from_me": true, "status": "read"}))),
     };
     let chat = Write::NewChat {
         chat_id: chat_id(),
@@ -215,7 +215,7 @@ proptest! {
     /// record has the same IDs.
     #[test]
     fn each_status_is_reported_once(events in prop::collection::vec(event(), 0..12)) {
-        let state = |status: MessageStatus| MessageState { status, ..message(json!({"from_me": true})) };
+        let state = |status: MessageStatus| Box::new(MessageState { status, ..message(json!({"from_me": true})) });
         let mut status = MessageStatus::Pending;
         let mut reached = Vec::new();
         let mut reported = Vec::new();
