@@ -1,8 +1,8 @@
 //! Queries for changes.
 
-use super::chat::limit;
+use super::{chat::limit, webhook::read_event_pattern};
 use crate::{
-    domain::{change::ChangeType, names, webhook_endpoint::EventPattern},
+    domain::webhook_endpoint::EventPattern,
     http::{ApiError, ErrorCode, Query},
     services::changes::ChangeList,
 };
@@ -33,18 +33,9 @@ fn read_types(text: &str) -> Result<Vec<EventPattern>, ApiError> {
     if text.len() > TYPES_LIMIT {
         return Err(invalid(format!("types has {} bytes: give up to {TYPES_LIMIT}", text.len())));
     }
-    text.split(',').map(|name| read_type(name.trim())).collect()
-}
-
-fn read_type(name: &str) -> Result<EventPattern, ApiError> {
-    let is_test = name == ChangeType::WebhookTest.as_str();
-    name.parse().ok().filter(|_| !is_test).ok_or_else(|| {
-        let types = ChangeType::ALL.iter().map(|kind| kind.as_str()).filter(|kind| !kind.starts_with("webhook.t"));
-        let known: Vec<&str> = types.chain(["message.*", "chat.*", "session.*"]).collect();
-        let hint = names::nearest(name, &known).map(|nearest| format!(": did you mean {nearest}?"));
-        let name = names::displayed(name);
-        invalid(format!("types: {name} is not a type of changes{}", hint.unwrap_or_default()))
-    })
+    let names = text.split(',').map(str::trim).enumerate();
+    let types = names.map(|(at, name)| read_event_pattern(name).map_err(|rule| invalid(format!("types[{at}] {rule}"))));
+    types.collect()
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -54,6 +45,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::change::ChangeType;
 
     const KNOWN: &[&str] = &["sessionId", "after", "limit", "types"];
     const SESSION: &str = "sessionId=117b233c-fcee-5c30-b5f9-00032fb4b9ea";
@@ -88,10 +80,13 @@ mod tests {
         assert!(types.iter().any(|types| types.includes(ChangeType::ChatMerged)));
         assert_eq!(types.len(), 3);
         for (query, hint) in [
-            ("types=message.recieved", "message.recieved is not a type of changes: did you mean message.received?"),
-            ("types=messages.*", "did you mean message.*?"),
-            ("types=chat.created,", "is not a type of changes"),
-            ("types=webhook.test", "webhook.test is not a type of changes"),
+            (
+                "types=message.recieved",
+                "types[0] is not an event type: message.recieved, did you mean message.received?",
+            ),
+            ("types=chat.*,messages.*", "did you mean message.*?"),
+            ("types=chat.created,", "types[1] is not an event type"),
+            ("types=webhook.test", "is not an event type: webhook.test"),
         ] {
             let error = format!("{:?}", read(query).unwrap_err());
             assert!(error.contains(hint), "{error}");

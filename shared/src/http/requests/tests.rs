@@ -22,6 +22,7 @@ use crate::{
     services::{
         api_keys::NewApiKey,
         auto_reply::DryRun,
+        changes::ChangeList,
         send::SendRequest,
         sessions::NewSession,
         worker::{ClaimRequest, ReceiveRequest, SettleRequest},
@@ -480,6 +481,7 @@ proptest! {
         check(&raw, chats);
         check(&raw, times(MessageList::read(chat_id, &query("/api/chats/x/messages"))));
         check(&raw, times(MessageList::export(chat_id, &query("/api/chats/x/export"))));
+        check(&raw, ChangeList::read(&query("/api/changes")).map(|_| Vec::new()));
         check(&raw, QrFormat::read(&query("/api/qr")).map(|_| Vec::new()));
         check(&raw, read_key_page(&query("/api/keys")).map(|(_, after)| after.map(|after| after.at).into_iter().collect()));
     }
@@ -497,6 +499,8 @@ fn query() -> impl Strategy<Value = String> {
         "cursor",
         "order",
         "format",
+        "after",
+        "types",
         "limit[]",
         "",
         "%zz",
@@ -515,7 +519,9 @@ fn query() -> impl Strategy<Value = String> {
         "-1",
         "1e2",
         "4294967296",
+        "18446744073709551615",
         "18446744073709551616",
+        "message.*,chat.created",
         "%00",
         "%2F",
         "%zz",

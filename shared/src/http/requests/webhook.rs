@@ -191,8 +191,14 @@ fn read_event(entry: &Value) -> Result<EventPattern, String> {
     if text == ChangeType::WebhookTest.as_str() {
         return Err("can't be webhook.test: only a test of the webhook sends it, whatever it subscribes to".to_owned());
     }
-    text.parse().map_err(|_| {
-        let types = ChangeType::ALL.iter().filter(|kind| **kind != ChangeType::WebhookTest).map(|kind| kind.as_str());
+    read_event_pattern(text)
+}
+
+/// Parses the name of a type of changes in the log, or of a group of types. The error is the rest of a sentence.
+pub(super) fn read_event_pattern(text: &str) -> Result<EventPattern, String> {
+    let is_logged = |kind: &&str| *kind != ChangeType::WebhookTest.as_str();
+    text.parse().ok().filter(|_| is_logged(&text)).ok_or_else(|| {
+        let types = ChangeType::ALL.iter().map(|kind| kind.as_str()).filter(is_logged);
         let known: Vec<&str> = types.chain(["message.*", "chat.*", "session.*"]).collect();
         let hint = names::nearest(text, &known).map(|nearest| format!(", did you mean {nearest}?")).unwrap_or_default();
         format!("is not an event type: {}{hint}", names::displayed(text))

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::{id::SessionId, session::Session, time::Timestamp};
 
 /// The state of a session, without its settings and its QR code: changes can be read without the scope `sessions`, and
-/// whoever has the code can link a number to the session.
+/// everyone who has the code can link a number to the session.
 #[derive(Debug, Serialize)]
 pub struct SessionStateResponse<'a> {
     id: SessionId,
