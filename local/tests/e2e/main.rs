@@ -14,6 +14,7 @@
 mod authentication;
 #[cfg(target_os = "linux")]
 mod auto_reply;
+mod change_feed;
 mod changes;
 #[cfg(target_os = "linux")]
 mod chaos;

@@ -108,6 +108,18 @@ impl TestApp {
         self.set_attribute(item["pk"].as_str().unwrap(), item["sk"].as_str().unwrap(), attribute, value).await;
     }
 
+    /// Sets a numeric attribute of an item that [`TestApp::items`] has returned.
+    pub async fn set_item_number(&self, item: &Value, attribute: &str, value: i64) {
+        let update = json!({
+            "TableName": self.ready.table,
+            "Key": {"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}},
+            "UpdateExpression": format!("SET {attribute} = :value"),
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeValues": {":value": {"N": value.to_string()}},
+        });
+        self.dynamodb("UpdateItem", &update).await;
+    }
+
     pub async fn set_session_attribute(&self, session_id: &str, attribute: &str, value: &str) {
         self.set_attribute(&format!("SESSION#{session_id}"), "SESSION", attribute, value).await;
     }
