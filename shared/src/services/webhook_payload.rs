@@ -34,8 +34,11 @@ pub struct WebhookPayloads {
     store: Store,
     system: System,
     own_number: Option<BusinessNumber>,
-    numbers: Arc<Mutex<HashMap<String, (Timestamp, Arc<NumberIdentity>)>>>,
+    numbers: Arc<Mutex<HashMap<String, KnownNumber>>>,
 }
+
+/// How webhooks name a number, and when it was read.
+type KnownNumber = (Timestamp, Arc<NumberIdentity>);
 
 /// The body of a webhook in Qasid's own format (Standard Webhooks, *Webhook payload*).
 #[derive(Serialize)]
