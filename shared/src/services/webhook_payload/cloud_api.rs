@@ -83,7 +83,11 @@ pub(super) fn message(change: &ResolvedChange, raw: Option<&str>, number: &Numbe
     let (message, metadata) = change.message.as_deref()?;
     let chat = change.chat.as_deref();
     let (list, contacts, item) = match status_name(change.change.change.kind) {
-        Some(name) => ("statuses", None, status(name, change.change.change.at, message, metadata, chat)),
+        Some(name) => {
+            // WhatsApp's statuses name the contact, except those of failures.
+            let contacts = (name != "failed").then(|| contact_of(chat?, None)).flatten();
+            ("statuses", contacts, status(name, change.change.change.at, message, metadata, chat))
+        }
         None => (list_of(message), contacts(message, chat), Json::received(raw?)?),
     };
     let members = [("contacts", contacts), (list, Some(Json::array([item])))];
@@ -174,9 +178,17 @@ fn contacts(message: &Message, chat: Option<&Chat>) -> Option<Json> {
         return received.map(|contact| Json::array([contact]));
     }
     let is_written = !message.from_me && !matches!(message.kind, MessageType::System | MessageType::Call);
-    let chat = chat.filter(|chat| is_written && chat.kind == ChatType::Individual)?;
+    let user_id = message.writer.as_ref().and_then(|writer| writer.user_id.as_deref());
+    contact_of(chat.filter(|_| is_written)?, user_id)
+}
+
+/// Returns the contacts with the contact of a chat. `None` for a group.
+fn contact_of(chat: &Chat, user_id: Option<&str>) -> Option<Json> {
+    if chat.kind != ChatType::Individual {
+        return None;
+    }
     let text = |text: Option<&str>| text.map(Json::string);
-    let user_id = message.writer.as_ref().and_then(|writer| writer.user_id.as_deref()).or(chat.user_id.as_deref());
+    let user_id = user_id.or(chat.user_id.as_deref());
     let profile =
         Json::object([("name", text(chat.profile_name.as_deref())), ("username", text(chat.username.as_deref()))]);
     let contact = [("profile", Some(profile)), ("wa_id", text(chat.wa_id.as_deref())), ("user_id", text(user_id))];
