@@ -81,6 +81,8 @@ impl Deployment {
         tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(receive))).await });
 
         let stack = local::start(Options::default()).await?;
+        // Another section may have installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().build()?;
         let mut deployment = Deployment { stack, http, session_id: String::new(), webhook_id: String::new(), arrivals };
         let created = deployment.api("POST", "/api/session/create", &json!({"userId": "ada"})).await?;
