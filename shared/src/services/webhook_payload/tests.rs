@@ -162,6 +162,7 @@ fn contact_that_was_not_stored_is_restored_from_the_chat() {
 
 #[test]
 fn statuses_have_the_body_that_whatsapp_sends() {
+    const CONTACT: &str = r#""contacts":[{"profile":{"name":"Ada"},"wa_id":"16505551234"}]"#;
     let (chat, message, metadata) = sent();
     let pricing = r#"{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}"#;
     let conversation = r#"{"id":"8eb644","expiration_timestamp":"1673031000","origin":{"type":"utility"}}"#;
@@ -184,7 +185,7 @@ fn statuses_have_the_body_that_whatsapp_sends() {
         (ChangeType::MessagePlayed, "played", ""),
     ] {
         let change = resolved(kind, chat.clone(), message.clone(), metadata.clone());
-        let body = received("messages", &format!(r#""statuses":[{{{}{rest}}}]"#, head(status)));
+        let body = received("messages", &format!(r#"{CONTACT},"statuses":[{{{}{rest}}}]"#, head(status)));
         assert_eq!(body_of(&change).unwrap(), body);
         assert!(matches!(updates(body.as_bytes()).unwrap()[..], [Update::Status(..), ..]));
     }
@@ -193,7 +194,7 @@ fn statuses_have_the_body_that_whatsapp_sends() {
     let change = resolved(ChangeType::MessageRead, chat.clone(), message.clone(), metadata);
     assert_eq!(
         body_of(&change).unwrap(),
-        received("messages", &format!(r#""statuses":[{{{}{price}}}]"#, head("read")))
+        received("messages", &format!(r#"{CONTACT},"statuses":[{{{}{price}}}]"#, head("read")))
     );
 }
 
