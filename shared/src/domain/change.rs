@@ -78,7 +78,7 @@ change_types! {
     SessionResumed "session.resumed",
     /// A session has a new QR code.
     SessionQr "session.qr",
-    /// A webhook event about the number or its account was stored.
+    /// A webhook event that names the session's number was stored.
     AccountEvent "account.event",
     /// A webhook was disabled because its receiver failed for days or responded 410.
     WebhookDisabled "webhook.disabled",

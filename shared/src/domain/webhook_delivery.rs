@@ -132,7 +132,7 @@ pub struct WebhookDelivery {
     pub failures: u32,
     /// When the delivery failed first, or began to wait.
     pub blocking_since: Timestamp,
-    /// When the next attempt is due. `None` if there is none, or while the webhook is disabled.
+    /// When the next attempt is due. `None` after the last one, and while the webhook is disabled.
     pub due_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,

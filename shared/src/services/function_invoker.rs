@@ -44,7 +44,7 @@ pub enum NotifyEvent {
         /// Their IDs.
         sessions: Vec<SessionId>,
     },
-    /// A webhook was created, enabled, or has deliveries to repeat.
+    /// A webhook was enabled or changed, or has deliveries to repeat.
     Webhook {
         /// Its ID.
         webhook: WebhookId,

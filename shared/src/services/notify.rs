@@ -3,8 +3,8 @@
 //! - A webhook has a position in the log of each session. A run holds a lease on it while it delivers, so that two runs
 //!   never deliver the same changes, and moves it once per page of the log. If a run ends in between, its page is
 //!   delivered again, with the same IDs.
-//! - A change that the receiver doesn't accept becomes a delivery of its own, which is retried. The changes after it are
-//!   delivered meanwhile, except those of the same chat with the order `chat`.
+//! - A change that the receiver doesn't accept becomes a separate delivery, which is retried. The changes after it are delivered
+//!   meanwhile, except those of the same chat with the order `chat`.
 //! - If a receiver fails several times in a row, its deliveries pause, and its position stays.
 //! - Each webhook has its own task, so that a slow receiver delays no other.
 //!
@@ -50,7 +50,8 @@ const SHUTDOWN_MARGIN: Duration = TIMEOUT.saturating_add(Duration::from_secs(10)
 /// The maximum number of concurrent requests of a process, which Lambda allows 1,024 open files.
 const MAX_REQUESTS: usize = 512;
 
-/// The maximum number of sessions that the schedule's run delivers concurrently. One of `relay` has its batch's sessions.
+/// The maximum number of sessions that a run delivers concurrently, except one that `relay` starts: it delivers all of its
+/// sessions at once.
 const MAX_SESSIONS: usize = 100;
 
 /// How long an invocation waits for the `due` and `inbox` indexes to show a request that was just stored.
@@ -169,7 +170,7 @@ impl Notifier {
     ///
     /// # Errors
     ///
-    /// If something couldn't be delivered for another reason than its receiver. Lambda repeats the invocation, and the
+    /// If something couldn't be delivered for a reason other than its receiver. Lambda repeats the invocation, and the
     /// schedule delivers what is left.
     pub async fn run(&self, event: Value) -> Result<(), NotifyError> {
         let result = match serde_json::from_value(event) {

@@ -52,7 +52,7 @@ pub struct Appended {
     pub first: u64,
     /// The number of the last change.
     pub last: u64,
-    /// Whether the session has webhooks, of its own or for all sessions.
+    /// Whether webhooks receive the session's changes: those of the session, or those for all sessions.
     pub has_webhooks: bool,
 }
 
@@ -104,8 +104,8 @@ impl LogRow {
 }
 
 impl Changes<'_> {
-    /// Lets the numbers of an erased session's log expire, unless changes are appended later. Until then, a new session of
-    /// the same owner continues them, because the positions of readers refer to them.
+    /// Lets the numbers of an erased session's log expire, unless changes are appended later. Until then, a new session of its
+    /// owner continues them, because the positions of readers refer to them.
     pub(super) async fn expire(self, session_id: SessionId) -> Result<(), StoreError> {
         let update = UpdateBuilder::new(&Key::change_log(session_id))
             .set("expires_at", self.0.system.now().after(NUMBERS_LIFETIME).seconds())
@@ -177,8 +177,8 @@ impl Changes<'_> {
     ///
     /// # Errors
     ///
-    /// The inner error if changes after the position have expired. [`Changes::oldest`] is then the position to go on
-    /// from.
+    /// The inner error if changes after the position have expired. [`Changes::oldest`] is then the position to
+    /// continue from.
     pub async fn read(
         self,
         session_id: SessionId,

@@ -1,5 +1,5 @@
 //! The positions of webhooks in the change logs. A run of `notify` holds a lease on a position while it delivers, so that
-//! only one run delivers changes from there. A replay has a position of its own.
+//! only one run delivers changes from there. A replay has a separate position.
 
 use std::{collections::HashMap, time::Duration};
 

@@ -22,7 +22,7 @@ use crate::domain::{
 /// A record of the stream: what was written, and what it replaced.
 #[derive(Clone, Debug)]
 pub struct StreamRecord {
-    /// The ID of the record. It has the same when it is repeated.
+    /// The ID of the record. A repeated record has the same ID.
     pub event_id: String,
     /// About when the table was changed, in whole seconds.
     pub at: Timestamp,

@@ -100,9 +100,9 @@ impl EndpointHealth {
         self.not_before.is_some_and(|not_before| now < not_before)
     }
 
-    /// Returns whether to disable the webhook, whose settings were last changed at `updated_at`.
-    pub fn is_dead(&self, updated_at: Timestamp, now: Timestamp) -> bool {
-        let failing_since = self.failing_since.map(|since| since.max(updated_at));
+    /// Returns whether to disable the webhook, which was last enabled at `enabled_at`.
+    pub fn is_dead(&self, enabled_at: Timestamp, now: Timestamp) -> bool {
+        let failing_since = self.failing_since.map(|since| since.max(enabled_at));
         self.failures >= FAILURES_BEFORE_DISABLING
             && failing_since.is_some_and(|since| since.after(MAX_FAILING_TIME) <= now)
     }
@@ -165,7 +165,7 @@ mod tests {
         let health = after(&[FAILED; 20], at(0));
         assert!(!health.is_dead(none, at(5 * day - 1)));
         assert!(health.is_dead(none, at(5 * day)));
-        // Its owner changed it, so it has five more days.
+        // Its owner enabled it again, so it has five more days.
         assert!(!health.is_dead(at(day), at(5 * day)));
         assert!(health.is_dead(at(day), at(6 * day)));
         assert!(!after(&[FAILED; 19], at(0)).is_dead(none, at(50 * day)));

@@ -1,5 +1,5 @@
-//! The due poller: starts `notify` for due webhooks, and delivers bulk messages, retries, messages with an unknown outcome, and messages that the stream
-//! missed.
+//! The due poller: delivers bulk messages, retries, messages with an unknown outcome, and messages that the stream missed,
+//! and starts `notify` for due webhooks.
 
 use std::{
     collections::{HashMap, HashSet},

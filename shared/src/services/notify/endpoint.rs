@@ -49,7 +49,7 @@ pub(super) struct Endpoint {
 /// How the run of a webhook ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// All changes up to this number of the log are delivered, or have deliveries of their own.
+    /// All changes up to this number of the log are delivered, or have separate deliveries.
     CaughtUp(u64),
     /// The deliveries pause. The schedule continues them.
     Paused,
