@@ -243,7 +243,9 @@ async fn replay_covers_a_range_of_the_log() {
     let new = |number: u64| -> NewChange { change(&session_id, number, None, now()).change };
     let start = app.changes(&session_id, None).await["next"].as_u64().unwrap();
     let replay = async |body: &Value| app.post(&path(&webhook, "replay"), body).await;
+    // One replay runs at a time.
     let range = async |body: Value| {
+        app.wait_until("the last replay has ended", async || app.items("webhook_replay").await.is_empty()).await;
         let response = replay(&body).await;
         assert_eq!((response.status, &response.json["success"]), (202, &json!(true)), "{body}: {}", response.json);
         (response.json["from"].as_u64(), response.json["to"].as_u64())
@@ -263,7 +265,14 @@ async fn replay_covers_a_range_of_the_log() {
     let last = store.changes().append(id, &[new(5)]).await.unwrap().last;
     let (oldest, since) = (last - 2, between.to_string());
 
+    receiver.always(Reply::status(200).held());
     assert_eq!(range(json!({"after": oldest - 1})).await, (Some(oldest), Some(last)));
+    let text = "A replay of this webhook is running: wait until it has ended";
+    assert_error(&replay(&json!({"after": oldest - 1})).await, 409, "replay_running", text);
+    let (other, _) = create(&app, &json!({"sessionId": session_id, "url": receiver.url("/other")})).await;
+    assert_eq!(app.post(&path(&other, "replay"), &json!({"after": oldest - 1})).await.status, 202);
+    receiver.clear_rules();
+    receiver.release();
     assert_eq!(range(json!({"after": oldest - 1, "until": oldest})).await, (Some(oldest), Some(oldest)));
     assert_eq!(
         range(json!({"after": oldest, "until": 9_000_000, "only": "failed"})).await,

@@ -122,6 +122,8 @@ error_codes! {
     TooManyWebhooks 409 "too_many_webhooks",
     /// The webhook is disabled.
     WebhookDisabled 409 "webhook_disabled",
+    /// An earlier replay of the webhook isn't finished.
+    ReplayRunning 409 "replay_running",
     /// The number is linked to a session.
     NumberLinked 409 "number_linked",
     /// The deployment has the maximum number of numbers.

@@ -78,6 +78,7 @@ service_errors! {
     WebhookDeliveryError:
         NotFound => AttemptNotFound,
         Disabled => WebhookDisabled,
+        ReplayRunning => ReplayRunning,
         Expired => ChangesExpired,
         AfterEnd => InvalidField;
         Store, Send;

@@ -115,9 +115,9 @@ enum Mark {
 
 impl Work {
     fn add(&mut self, cursor: CursorId) {
-        match cursor.replay_id {
-            Some(_) => self.replays.push(cursor),
-            None => _ = self.webhooks.entry(cursor.webhook_id).or_default(),
+        match cursor.is_replay {
+            true => self.replays.push(cursor),
+            false => _ = self.webhooks.entry(cursor.webhook_id).or_default(),
         }
     }
 }
@@ -206,7 +206,7 @@ impl Notifier {
         }
         let mut chats = self.resumed(id).await?;
         let cursors = self.store.webhook_cursors().list(id).await?;
-        if chats.is_empty() && cursors.iter().all(|cursor| cursor.replay_id.is_none()) {
+        if chats.is_empty() && !cursors.iter().any(|cursor| cursor.is_replay) {
             // It may be a retry that the index doesn't show yet.
             tokio::time::sleep(INDEX_DELAY).await;
             chats = self.resumed(id).await?;
@@ -279,7 +279,7 @@ impl Notifier {
         let found = self.store.webhooks().of_session(session_id).await?;
         let mut tasks = JoinSet::new();
         for webhook in found.webhooks {
-            let id = CursorId { webhook_id: webhook.id, session_id, replay_id: None };
+            let id = CursorId { webhook_id: webhook.id, session_id, is_replay: false };
             let requested = work.webhooks.remove(&webhook.id);
             let (replays, others) = work.replays.into_iter().partition(|replay| replay.webhook_id == webhook.id);
             work.replays = others;
@@ -289,8 +289,7 @@ impl Notifier {
             }
             let ids = (work.log.is_some() || requested.is_some()).then_some(id);
             for id in ids.into_iter().chain(replays) {
-                let chats =
-                    if id.replay_id.is_none() { requested.clone().unwrap_or_default() } else { BTreeSet::new() };
+                let chats = if id.is_replay { BTreeSet::new() } else { requested.clone().unwrap_or_default() };
                 let endpoint = Endpoint::new(self.clone(), webhook.clone(), id);
                 let task = endpoint.run(chats, work.ignores_pause);
                 tasks.spawn(async move { (id, task.await) }.in_current_span());
@@ -369,7 +368,7 @@ impl Notifier {
         replays: Vec<CursorId>,
     ) -> Result<(), NotifyError> {
         for (webhook_id, chats) in webhooks {
-            self.store.webhook_cursors().delete(CursorId { webhook_id, session_id, replay_id: None }).await?;
+            self.store.webhook_cursors().delete(CursorId { webhook_id, session_id, is_replay: false }).await?;
             for chat_id in chats {
                 for delivery in self.store.webhook_deliveries().open(webhook_id, session_id, chat_id).await? {
                     self.store.webhook_deliveries().delete(&delivery).await?;

@@ -30,6 +30,9 @@ pub enum WebhookDeliveryError {
     /// The webhook is disabled.
     #[error("The webhook is disabled: enable it first, with PATCH and enabled")]
     Disabled,
+    /// An earlier replay of the same log isn't finished.
+    #[error("A replay of this webhook is running: wait until it has ended")]
+    ReplayRunning,
     /// Changes of the range have expired, or may have. Has the position before the oldest change.
     #[error("The log no longer has all of these changes: use after with {0} for those that are left")]
     Expired(u64),
@@ -140,7 +143,8 @@ pub async fn retry(
     Ok(delivery)
 }
 
-/// Delivers a part of a log again. Returns the numbers of its first and last change; `None` if it has none.
+/// Delivers a part of a log again, one part at a time. Returns the numbers of its first and last change; `None` if it has
+/// none.
 pub async fn replay(
     store: &Store,
     notify: &FunctionInvoker,
@@ -156,7 +160,9 @@ pub async fn replay(
     if position >= end {
         return Ok(None);
     }
-    store.webhook_cursors().start_replay(webhook.id, session_id, only, position, end).await?;
+    if !store.webhook_cursors().start_replay(webhook.id, session_id, only, position, end).await? {
+        return Err(WebhookDeliveryError::ReplayRunning);
+    }
     start(notify, webhook).await;
     Ok(Some((position + 1, end)))
 }

@@ -254,7 +254,7 @@ mod tests {
     fn a_webhook_is_behind_by_the_changes_after_its_position() {
         let end = LogEnd { last: 50, appended_at: Some(at(2_000)) };
         let cursor = |position| WebhookCursor {
-            id: CursorId { webhook_id: webhook().id, session_id: SessionId::for_owner("ada"), replay_id: None },
+            id: CursorId { webhook_id: webhook().id, session_id: SessionId::for_owner("ada"), is_replay: false },
             progress: Progress::new(position, []),
             health: EndpointHealth { failures: 3, failing_since: Some(at(1_500)), ..EndpointHealth::default() },
             failing_until: None,

@@ -253,19 +253,22 @@ impl Key {
         Self::new(webhook_cursors_pk(id), format!("CURSOR#{session_id}"))
     }
 
-    /// The position of a replay in the log of a session.
-    pub(crate) fn webhook_replay(id: WebhookId, session_id: SessionId, replay_id: uuid::Uuid) -> Self {
-        Self::new(webhook_cursors_pk(id), format!("REPLAY#{session_id}#{replay_id}"))
+    /// The position of the unfinished replay in the log of a session.
+    pub(crate) fn webhook_replay(id: WebhookId, session_id: SessionId) -> Self {
+        Self::new(webhook_cursors_pk(id), format!("REPLAY#{session_id}"))
     }
 
-    /// Returns the webhook, the session, and the ID of the replay of a position in a log, if this is the key of one.
-    pub(crate) fn webhook_position(&self) -> Option<(WebhookId, SessionId, Option<uuid::Uuid>)> {
+    /// Returns the webhook and the session of a position in a log, and whether it is that of a replay, if this is the key
+    /// of one.
+    pub(crate) fn webhook_position(&self) -> Option<(WebhookId, SessionId, bool)> {
         let webhook_id = self.pk.strip_prefix(WEBHOOK)?.parse().ok()?;
-        if let Some(session_id) = self.sk.strip_prefix("CURSOR#") {
-            return Some((webhook_id, session_id.parse().ok()?, None));
-        }
-        let (session_id, replay_id) = self.sk.strip_prefix("REPLAY#")?.split_once('#')?;
-        Some((webhook_id, session_id.parse().ok()?, Some(uuid::Uuid::try_parse(replay_id).ok()?)))
+        let (kind, session_id) = self.sk.split_once('#')?;
+        let is_replay = match kind {
+            "CURSOR" => false,
+            "REPLAY" => true,
+            _ => return None,
+        };
+        Some((webhook_id, session_id.parse().ok()?, is_replay))
     }
 
     /// Returns the webhook of a failed delivery, if this is the key of one.

@@ -1,5 +1,5 @@
 //! The positions of webhooks in the change logs. A run of `notify` holds a lease on a position while it delivers, so that
-//! only one run delivers changes from there. A replay has a separate position.
+//! only one run delivers changes from there. A replay has a separate position, one per webhook and log at a time.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -31,8 +31,8 @@ pub struct CursorId {
     pub webhook_id: WebhookId,
     /// The session.
     pub session_id: SessionId,
-    /// The replay; `None` for the position of new changes.
-    pub replay_id: Option<Uuid>,
+    /// Whether it is the position of a replay, not that of new changes.
+    pub is_replay: bool,
 }
 
 /// Which changes a replay delivers again.
@@ -92,15 +92,15 @@ struct CursorRow {
 
 impl CursorId {
     fn key(&self) -> Key {
-        match self.replay_id {
-            Some(replay_id) => Key::webhook_replay(self.webhook_id, self.session_id, replay_id),
-            None => Key::webhook_cursor(self.webhook_id, self.session_id),
+        match self.is_replay {
+            true => Key::webhook_replay(self.webhook_id, self.session_id),
+            false => Key::webhook_cursor(self.webhook_id, self.session_id),
         }
     }
 
     pub(super) fn from_key(key: &Key) -> Option<Self> {
-        let (webhook_id, session_id, replay_id) = key.webhook_position()?;
-        Some(Self { webhook_id, session_id, replay_id })
+        let (webhook_id, session_id, is_replay) = key.webhook_position()?;
+        Some(Self { webhook_id, session_id, is_replay })
     }
 }
 
@@ -118,7 +118,7 @@ impl WebhookCursors<'_> {
     }
 
     /// Starts to deliver changes again that were appended after `position` up to `end`. The schedule finds the replay,
-    /// unless `notify` is started with the webhook's ID.
+    /// unless `notify` is started with the webhook's ID. Returns `false` if an earlier replay of the log isn't finished.
     pub async fn start_replay(
         self,
         webhook_id: WebhookId,
@@ -126,8 +126,8 @@ impl WebhookCursors<'_> {
         only: ReplayOnly,
         position: u64,
         end: u64,
-    ) -> Result<CursorId, StoreError> {
-        let id = CursorId { webhook_id, session_id, replay_id: Some(self.0.system.ordered_uuid()) };
+    ) -> Result<bool, StoreError> {
+        let id = CursorId { webhook_id, session_id, is_replay: true };
         let now = self.0.system.now();
         let mut item = self.item(id, REPLAY, position);
         item.insert("only".to_owned(), item::value(&only)?);
@@ -135,8 +135,8 @@ impl WebhookCursors<'_> {
         item.insert("due_key".to_owned(), string(notify_key(session_id)));
         item.insert("due_at".to_owned(), string(now.to_string()));
         item.insert("expires_at".to_owned(), number(now.after(LIFETIME).seconds()));
-        self.0.put_if_absent("starting a replay", item).await?;
-        Ok(id)
+        let written = self.0.put_if("starting a replay", item, "attribute_not_exists(pk)").await?;
+        Ok(matches!(written, WriteOutcome::Written { .. }))
     }
 
     /// Returns all positions of a webhook, with those of unfinished replays.
@@ -173,7 +173,7 @@ impl WebhookCursors<'_> {
         session_id: SessionId,
         webhook_ids: &[WebhookId],
     ) -> Result<HashMap<WebhookId, WebhookCursor>, StoreError> {
-        let id = |webhook_id: &WebhookId| CursorId { webhook_id: *webhook_id, session_id, replay_id: None };
+        let id = |webhook_id: &WebhookId| CursorId { webhook_id: *webhook_id, session_id, is_replay: false };
         let keys = webhook_ids.iter().map(|webhook_id| id(webhook_id).key()).collect();
         let mut found = self.0.get_all_eventually("reading the positions of webhooks", keys).await?;
         let items = webhook_ids.iter().filter_map(|webhook_id| {
@@ -307,7 +307,7 @@ mod tests {
         let id = CursorId {
             webhook_id: WebhookId::from_uuid(Uuid::nil()),
             session_id: SessionId::for_owner("ada"),
-            replay_id: None,
+            is_replay: false,
         };
         let mut row = id.key().attributes();
         row.insert("position".to_owned(), number(u64::MAX / 2));

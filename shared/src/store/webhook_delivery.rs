@@ -437,7 +437,7 @@ mod tests {
         for key in [
             Key::change_log(session_id),
             Key::webhook_cursor(webhook_id, session_id),
-            Key::webhook_replay(webhook_id, session_id, Uuid::max()),
+            Key::webhook_replay(webhook_id, session_id),
             Key::webhook_delivery(session_id, Some(chat_id), webhook_id, 1),
             Key::webhook_delivery(session_id, Some(chat_id), webhook_id, 2),
             Key::webhook_delivery(session_id, None, webhook_id, 3),
@@ -445,9 +445,9 @@ mod tests {
         ] {
             due.add(&entry(key));
         }
-        let cursor = |replay_id| CursorId { webhook_id, session_id, replay_id };
+        let cursor = |is_replay| CursorId { webhook_id, session_id, is_replay };
         assert_eq!(due.sessions.into_iter().collect::<Vec<_>>(), [session_id]);
-        assert_eq!(due.cursors, [cursor(None), cursor(Some(Uuid::max()))]);
+        assert_eq!(due.cursors, [cursor(false), cursor(true)]);
         assert_eq!(due.deliveries, [(webhook_id, session_id, Some(chat_id)), (webhook_id, session_id, None)]);
     }
 }

@@ -166,7 +166,7 @@ impl<'a> Delivery<'a> {
         }
         let (oldest, last) = (log.oldest(id.session_id).await?, log.end(id.session_id).await?.last);
         let end = if oldest > position { PageEnd::More } else { PageEnd::CaughtUp };
-        if end == PageEnd::More && id.replay_id.is_none() {
+        if end == PageEnd::More && !id.is_replay {
             let expired = oldest - position;
             self.notifier.metrics.add(Metric::WebhookChangesExpired, expired);
             tracing::warn!(webhook_id = %id.webhook_id, expired, "changes expired before their delivery");
@@ -420,7 +420,7 @@ impl<'a> Delivery<'a> {
             let mut state = self.state();
             state.retries.extract_if(.., |_, due_at| *due_at <= now).map(|(chat_id, _)| chat_id).collect()
         };
-        if id.replay_id.is_none() {
+        if !id.is_replay {
             let due = self.notifier.store.webhook_deliveries().due_of_session(id.session_id).await?;
             let own = due
                 .deliveries
@@ -478,7 +478,7 @@ impl<'a> Delivery<'a> {
     }
 
     fn record_latency(&self, change: &Change) {
-        if self.state().cursor.id.replay_id.is_none() {
+        if !self.state().cursor.id.is_replay {
             let duration = self.notifier.system.now().since(change.appended_at);
             let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
             self.notifier.metrics.add(Metric::WebhookMilliseconds, milliseconds);

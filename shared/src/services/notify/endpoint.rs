@@ -111,7 +111,7 @@ impl Endpoint {
         Ok(match store.webhook_cursors().acquire(self.id, lease, now.after(LEASE), ignores_pause).await? {
             Acquired::Leased(cursor) => Turn::Leased(cursor),
             // The replay is finished.
-            Acquired::Missing if self.id.replay_id.is_some() => Turn::End(Outcome::Disabled),
+            Acquired::Missing if self.id.is_replay => Turn::End(Outcome::Disabled),
             Acquired::Missing => {
                 let position = store.changes().first_since(self.id.session_id, self.webhook.created_at).await?;
                 store.webhook_cursors().create(self.id, position).await?;
@@ -196,7 +196,7 @@ impl Endpoint {
             Stop::Disabled => (Outcome::Disabled, None),
             Stop::OutOfTime => (Outcome::OutOfTime, Some(now)),
         };
-        let due_at = due_at.or(self.id.replay_id.map(|_| now).filter(|_| outcome != Outcome::Disabled));
+        let due_at = due_at.or((self.id.is_replay && outcome != Outcome::Disabled).then_some(now));
         let is_released = store.webhook_cursors().release(&cursor, lease, due_at).await?;
         match error {
             Some(error) => Err(error),
@@ -227,7 +227,7 @@ impl Endpoint {
         match outcome {
             Outcome::CaughtUp(last) => {
                 // A run that was started meanwhile found the lease taken.
-                if self.id.replay_id.is_none() && store.changes().end(self.id.session_id).await?.last > last {
+                if !self.id.is_replay && store.changes().end(self.id.session_id).await?.last > last {
                     return Ok(true);
                 }
             }
