@@ -3,8 +3,8 @@
 //! - A webhook has a position in the log of each session. A run holds a lease on it while it delivers, so that two runs
 //!   never deliver the same changes, and moves it once per page of the log. If a run ends in between, its page is
 //!   delivered again, with the same IDs.
-//! - A change that the receiver doesn't accept becomes a separate delivery, which is retried. The changes after it are delivered
-//!   meanwhile, except those of the same chat with the order `chat`.
+//! - A change that the receiver doesn't accept becomes a separate delivery, which is retried. The changes after it are
+//!   delivered meanwhile, except those of the same chat with the order `chat`.
 //! - If a receiver fails several times in a row, its deliveries pause, and its position stays.
 //! - Each webhook has its own task, so that a slow receiver delays no other.
 //!

@@ -104,8 +104,8 @@ impl LogRow {
 }
 
 impl Changes<'_> {
-    /// Lets the numbers of an erased session's log expire, unless changes are appended later. Until then, a new session of its
-    /// owner continues them, because the positions of readers refer to them.
+    /// Lets the numbers of an erased session's log expire, unless changes are appended later. Until then, a new session of
+    /// its owner continues them, because the positions of readers refer to them.
     pub(super) async fn expire(self, session_id: SessionId) -> Result<(), StoreError> {
         let update = UpdateBuilder::new(&Key::change_log(session_id))
             .set("expires_at", self.0.system.now().after(NUMBERS_LIFETIME).seconds())

@@ -73,8 +73,8 @@ pub struct NewWebhook {
 
 impl NewWebhook {
     /// Parses `{"sessionId"?, "url", "events"?, "format"?, "order"?, "headers"?, "description"?, "enabled"?,
-    /// "verifyToken"?}`. By default, a webhook is enabled and receives all types. 404 for a session of another owner; 400 without a session, except from
-    /// an admin.
+    /// "verifyToken"?}`. By default, a webhook is enabled and receives all types. 404 for a session of another owner; 400
+    /// without a session, except from an admin.
     pub fn read(body: &Body, caller: &Caller, allow_local: bool) -> Result<Self, ApiError> {
         let body = body.object(&[
             "sessionId",
