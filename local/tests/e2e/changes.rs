@@ -92,6 +92,18 @@ async fn each_change_of_a_chat_is_logged_once_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_erasure_of_a_chat_is_logged() {
+    let (app, session_id, start) = connected().await;
+    for id in ["w.1", "w.2"] {
+        app.deliver_messages(&json!([text_message(id, CUSTOMER, "hi")])).await;
+        let chat_id = app.items("chat").await.remove(0)["id"].as_str().unwrap().to_owned();
+        assert_eq!(app.delete(&format!("/api/chats/{chat_id}")).await.status, 200);
+    }
+    let once = ["chat.created", "message.received", "chat.erased"];
+    expect_changes(&app, &session_id, start, &[once, once].concat()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_of_a_session_and_events_of_its_number_are_logged() {
     let app = TestApp::start().await;
     let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();

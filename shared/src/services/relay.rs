@@ -4,9 +4,10 @@
 //! 2. evaluate the auto-reply rules for contacts' messages,
 //! 3. start `notify` for the sessions that have webhooks.
 //!
-//! Neither of the first two waits for the other. A record for which one of them fails is repeated with the records after
-//! it: changes get new numbers but keep their IDs, and a message has at most one auto-reply. The third is best effort:
-//! the log is marked as undelivered before, and the schedule starts `notify` for such logs.
+//! Changes are appended first, so that a rule can't hold them up. A record for which one of the first two fails is
+//! repeated with the records after it: changes get new numbers but keep their IDs, and a message has at most one
+//! auto-reply. The third is best effort: the log is marked as undelivered before, and the schedule starts `notify` for
+//! such logs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -75,13 +76,15 @@ impl Relay {
             records.push(record);
             messages.extend(message.map(|message| (index, message)));
         }
-        let (mut failed, responses) = tokio::join!(self.append(&records), self.respond(messages));
+        let (mut failed, sessions) = self.append(&records).await;
+        let ((), responses) = tokio::join!(self.start_notify(sessions), self.respond(messages));
         failed.extend(responses);
         tags.into_iter().enumerate().filter(|(index, _)| failed.contains(index)).map(|(_, tag)| tag).collect()
     }
 
-    /// Appends the changes that the records report, and starts `notify`. Returns the indexes of the records that failed.
-    async fn append(&self, records: &[StreamRecord]) -> BTreeSet<usize> {
+    /// Appends the changes that the records report. Returns the indexes of the records that failed, and the sessions with
+    /// webhooks that have new changes.
+    async fn append(&self, records: &[StreamRecord]) -> (BTreeSet<usize>, Vec<SessionId>) {
         let (logs, mut failed) = self.logs(records).await;
         let appended: Vec<_> = stream::iter(logs)
             .map(|(session_id, LogChanges { changes, records })| async move {
@@ -100,10 +103,13 @@ impl Relay {
                 }
             }
         }
+        (failed, sessions)
+    }
+
+    async fn start_notify(&self, sessions: Vec<SessionId>) {
         if !sessions.is_empty() {
             self.notify.invoke(&NotifyEvent::Sessions { sessions }).await;
         }
-        failed
     }
 
     /// Returns the changes by log, and the indexes of the records whose log can't be determined now.

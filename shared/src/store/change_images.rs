@@ -72,7 +72,8 @@ pub fn read_write(old: serde_dynamo::Item, new: serde_dynamo::Item) -> Result<Wr
             let Ids { id: session_id, .. } = read::<Ids<SessionId>>(SESSION, new.clone())?;
             Write::Session { session_id, before: read(SESSION, old)?, after: read(SESSION, new)? }
         }
-        (ERASURE, true) => {
+        // A second request replaces the first. Its progress is saved in the same item.
+        (ERASURE, _) if old.get("requested_at") != new.get("requested_at") => {
             let ErasureIds { target, session_id } = read(ERASURE, new)?;
             Write::NewErasure { target, session_id }
         }

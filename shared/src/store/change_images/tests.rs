@@ -59,3 +59,23 @@ fn images_are_read_by_their_entity() {
     assert_eq!(kinds(nothing(), image(&[("entity", string("rule"))])), []);
     assert!(read_write(nothing(), image(&[("entity", string(MESSAGE))])).is_err());
 }
+
+#[test]
+fn each_request_to_erase_a_chat_is_a_change() {
+    let session_id = SessionId::for_owner("ada");
+    let chat_id = ChatId::for_identity(session_id, &Identity::Group("1".to_owned()));
+    let request = |requested_at: &str| {
+        let target = [("chat".to_owned(), string(chat_id.to_string()))];
+        image(&[
+            ("entity", string(ERASURE)),
+            ("target", aws_sdk_dynamodb::types::AttributeValue::M(target.into())),
+            ("session_id", string(session_id.to_string())),
+            ("requested_at", string(requested_at)),
+        ])
+    };
+    let erased = [(ChangeType::ChatErased, Log::Session(session_id))];
+    assert_eq!(kinds(serde_dynamo::Item::default(), request("2026-11-26T12:00:00.000Z")), erased);
+    assert_eq!(kinds(request("2026-11-26T12:00:00.000Z"), request("2026-11-26T12:01:00.000Z")), erased);
+    // The progress is saved in the same item.
+    assert_eq!(kinds(request("2026-11-26T12:00:00.000Z"), request("2026-11-26T12:00:00.000Z")), []);
+}
