@@ -12,6 +12,13 @@ use crate::{
 
 const URL: &str = "https://example.com/hooks";
 
+/// Starts a deployment whose routes accept more than 20 requests at once.
+async fn without_throttling() -> TestApp {
+    let limits = "ThrottlingRateLimit: 5, ThrottlingBurstLimit: 20";
+    let raised = "ThrottlingRateLimit: 500, ThrottlingBurstLimit: 500";
+    TestApp::start_with_template(|template| template.replace(limits, raised), &[]).await
+}
+
 async fn create(app: &TestApp, session_id: &str) -> Value {
     app.create_webhook(&json!({"sessionId": session_id, "url": URL})).await["webhook"].clone()
 }
@@ -132,7 +139,7 @@ async fn concurrent_changes_of_different_settings_are_all_kept() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_requests_are_refused() {
-    let app = TestApp::start().await;
+    let app = without_throttling().await;
     let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
     let webhook = create(&app, &session_id).await;
     let headers: Value = (0..21).map(|n| (format!("x-{n}"), json!("1"))).collect::<serde_json::Map<_, _>>().into();
@@ -192,7 +199,7 @@ async fn wrong_requests_are_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn session_has_up_to_ten_webhooks() {
-    let app = TestApp::start().await;
+    let (app, receiver) = (without_throttling().await, Receiver::start().await);
     let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
     for request in [json!({"sessionId": session_id, "url": URL}), json!({"url": URL})] {
         let responses = join_all((0..20).map(|_| app.post("/api/webhooks", &request))).await;
@@ -210,7 +217,15 @@ async fn session_has_up_to_ten_webhooks() {
         assert_eq!(deletions.iter().filter(|response| response.status == 200).count(), 1);
         assert_eq!(app.post("/api/webhooks", &request).await.status, 200);
         assert_error(&app.post("/api/webhooks", &request).await, 409, "too_many_webhooks", "delete one first");
+        let mut verified = request;
+        verified["url"] = json!(receiver.url("/"));
+        verified["format"] = json!("cloud_api");
+        verified["verifyToken"] = json!("x");
+        assert_error(&app.post("/api/webhooks", &verified).await, 409, "too_many_webhooks", "delete one first");
+        verified["sessionId"] = json!("00000000-0000-4000-8000-000000000000");
+        assert_error(&app.post("/api/webhooks", &verified).await, 404, "session_not_found", "Session not found");
     }
+    assert!(receiver.deliveries().is_empty(), "receivers of webhooks that can't be created aren't asked");
     assert_eq!(list(&app, &session_id).await.len(), 10);
     let for_all = app.get("/api/webhooks").await.json["webhooks"].clone();
     assert_eq!(for_all.as_array().unwrap().len(), 10);

@@ -38,6 +38,9 @@ use crate::{
 /// seconds).
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The timeout of a verification. The caller of the API waits for it.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The timeout of a connection, including TLS. Long enough to repeat a lost SYN packet twice.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -77,6 +80,7 @@ pub struct WebhookClient {
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     timeout: Duration,
+    handshake_timeout: Duration,
     idle_after: Duration,
 }
 
@@ -117,7 +121,7 @@ struct Response {
 impl WebhookClient {
     /// Creates a client. `allow_local` also allows `http://127.0.0.1`, for a local run.
     pub fn new(allow_local: bool) -> Self {
-        let limits = Limits { timeout: TIMEOUT, idle_after: IDLE_AFTER };
+        let limits = Limits { timeout: TIMEOUT, handshake_timeout: HANDSHAKE_TIMEOUT, idle_after: IDLE_AFTER };
         Self::with_resolver(allow_local, SystemResolver, limits)
     }
 
@@ -147,7 +151,7 @@ impl WebhookClient {
             .map_err(PostError::from)
             .and_then(|url| Ok((post_request(&url, headers, body).map_err(|_| PostError::Header)?, url)));
         let response = match request {
-            Ok((request, url)) => self.send(&url, request, system).await,
+            Ok((request, url)) => self.send(&url, request, self.limits.timeout, system).await,
             Err(error) => Err(error),
         };
         let now = system.now();
@@ -185,7 +189,7 @@ impl WebhookClient {
         ]);
         let no_response = |error: PostError| HandshakeError::NoResponse(error.to_string());
         let request = get_request(&url).map_err(|_| no_response(PostError::Url(WebhookUrlError::Host)))?;
-        let response = self.send(&url, request, system).await.map_err(no_response)?;
+        let response = self.send(&url, request, self.limits.handshake_timeout, system).await.map_err(no_response)?;
         match response.status {
             200 if response.body == challenge.as_bytes() => Ok(()),
             200 => Err(HandshakeError::Challenge),
@@ -195,7 +199,13 @@ impl WebhookClient {
 
     /// Sends a request and reads the response until its end, the size limit, or the timeout. A status without a complete
     /// body is a response: the receiver has decided.
-    async fn send(&self, url: &WebhookUrl, request: HttpRequest, system: System) -> Result<Response, PostError> {
+    async fn send(
+        &self,
+        url: &WebhookUrl,
+        request: HttpRequest,
+        timeout: Duration,
+        system: System,
+    ) -> Result<Response, PostError> {
         let connection = CaptureSmithyConnection::new();
         let mut head = None;
         let mut body = Vec::new();
@@ -211,7 +221,7 @@ impl WebhookClient {
             }
             Ok(())
         };
-        let result = tokio::time::timeout(self.limits.timeout, exchange).await;
+        let result = tokio::time::timeout(timeout, exchange).await;
         if result.is_err() {
             // Nothing arrives anymore, maybe because a router dropped the connection while the process was frozen. A
             // connection of HTTP/2 would otherwise be used until TCP gives up, minutes later.
@@ -222,7 +232,7 @@ impl WebhookClient {
         match (head, result) {
             (Some((status, retry_after)), _) => Ok(Response { status, retry_after, body }),
             (None, Ok(Err(error))) => Err(error),
-            (None, _) => Err(PostError::Timeout(self.limits.timeout)),
+            (None, _) => Err(PostError::Timeout(timeout)),
         }
     }
 

@@ -152,6 +152,8 @@ impl WebhookCreator {
         verification: Option<Verification>,
     ) -> Result<(WebhookStatus, WebhookSecret), WebhookEndpointError> {
         if let Some(Verification { url, token }) = verification {
+            // A request that creates nothing must not reach a receiver.
+            check_room(store, session_id).await?;
             self.client.handshake(&url, &token, self.system).await?;
         }
         let id = WebhookId::from_uuid(self.system.ordered_uuid());
@@ -160,6 +162,11 @@ impl WebhookCreator {
         let secret = self.signing_key.webhook_secret(id, webhook.secret_version).await?;
         match store.webhooks().create(&webhook).await? {
             WebhookCreated::Created => {
+                tracing::info!(
+                    webhook_id = %webhook.id,
+                    session_id = session_id.map(tracing::field::display),
+                    "webhook created"
+                );
                 let health = session_id.map(|_| WebhookHealth::new(&webhook, LogEnd::default(), None));
                 Ok((WebhookStatus { webhook, health }, secret))
             }
@@ -167,6 +174,23 @@ impl WebhookCreator {
             WebhookCreated::TooMany => Err(WebhookEndpointError::TooMany),
         }
     }
+}
+
+/// Checks that the session exists and has fewer webhooks than the maximum. Another request can create one afterwards, so the
+/// write has the same conditions.
+async fn check_room(store: &Store, session_id: Option<SessionId>) -> Result<(), WebhookEndpointError> {
+    let session_exists = async {
+        match session_id {
+            Some(session_id) => Ok(store.sessions().get(session_id).await?.is_some()),
+            None => Ok(true),
+        }
+    };
+    let (exists, webhooks) = try_join(session_exists, store.webhooks().list(session_id)).await?;
+    if !exists {
+        return Err(WebhookEndpointError::SessionNotFound);
+    }
+    let count = u64::try_from(webhooks.len()).unwrap_or(u64::MAX);
+    if count < MAX_WEBHOOKS { Ok(()) } else { Err(WebhookEndpointError::TooMany) }
 }
 
 /// Returns a webhook.
@@ -182,6 +206,11 @@ pub async fn update(
     change: &WebhookChange,
 ) -> Result<WebhookStatus, WebhookEndpointError> {
     let webhook = store.webhooks().update(webhook, change).await?.ok_or(WebhookEndpointError::NotFound)?;
+    tracing::info!(
+        webhook_id = %webhook.id,
+        session_id = webhook.session_id.map(tracing::field::display),
+        "webhook changed"
+    );
     if webhook.enabled && change.can_end_failure() {
         notify.invoke(&NotifyEvent::Webhook { webhook: webhook.id }).await;
     }

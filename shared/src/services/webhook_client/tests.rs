@@ -16,8 +16,10 @@ use crate::{domain::webhook_delivery::AttemptResult, services::public_http::Fixe
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// Long enough for every response of a receiver in this process.
-const LONG: Limits = Limits { timeout: Duration::from_secs(60), idle_after: Duration::from_secs(60) };
+const LONG: Limits = Limits { timeout: MINUTE, handshake_timeout: MINUTE, idle_after: MINUTE };
 
 /// For receivers that never respond.
 const SHORT: Limits = Limits { timeout: Duration::from_millis(300), ..LONG };
@@ -425,6 +427,20 @@ async fn a_handshake_needs_the_challenge() {
     }
     let (result, _) = handshake(|_| String::new()).await;
     assert!(result.unwrap_err().to_string().starts_with("The connection failed: "));
+}
+
+#[tokio::test]
+async fn a_handshake_has_a_timeout_of_its_own() {
+    let receiver = Receiver::new().await;
+    let url = WebhookUrl::parse(&receiver.url(), true).unwrap();
+    let client = local(Limits { handshake_timeout: Duration::from_millis(300), ..LONG });
+    let receive = async {
+        let mut stream = receiver.accept().await;
+        read_request(&mut stream).await;
+        stream
+    };
+    let (result, _stream) = tokio::join!(client.handshake(&url, "token", System::real()), receive);
+    assert_eq!(result, Err(HandshakeError::NoResponse("No response within 0 seconds".to_owned())));
 }
 
 fn response(status: u16, body: &str) -> String {
