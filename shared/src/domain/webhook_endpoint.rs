@@ -107,7 +107,8 @@ impl FromStr for EventPattern {
 }
 
 /// A webhook as stored. Its secret isn't stored: it is derived from the deployment's signing key, the ID, and the version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Its [`fmt::Debug`] leaves out the URL, the headers, and the description.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookEndpoint {
     /// The ID.
     pub id: WebhookId,
@@ -169,8 +170,8 @@ impl DisabledReason {
     }
 }
 
-/// The settings of a webhook as its owner gives them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The settings of a webhook as its owner gives them. Their [`fmt::Debug`] is that of [`WebhookEndpoint`].
+#[derive(Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are those of WebhookEndpoint")]
 pub struct WebhookFields {
     pub url: String,
@@ -182,8 +183,9 @@ pub struct WebhookFields {
     pub enabled: bool,
 }
 
-/// A change of a webhook's settings. `None` leaves one as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A change of a webhook's settings. `None` leaves one as it is. Its [`fmt::Debug`] shows which settings it has, and not
+/// their values.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are those of WebhookEndpoint")]
 pub struct WebhookChange {
     pub url: Option<String>,
@@ -199,6 +201,51 @@ impl WebhookChange {
     /// Returns whether deliveries that failed or waited can succeed after the change.
     pub fn can_end_failure(&self) -> bool {
         self.enabled == Some(true) || self.url.is_some() || self.format.is_some() || self.headers != Setting::Keep
+    }
+}
+
+impl fmt::Debug for WebhookEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookEndpoint")
+            .field("id", &self.id)
+            .field("session_id", &self.session_id)
+            .field("events", &self.events)
+            .field("format", &self.format)
+            .field("order", &self.order)
+            .field("enabled", &self.enabled)
+            .field("disabled_reason", &self.disabled_reason)
+            .field("secret_version", &self.secret_version)
+            .field("updated_at", &self.updated_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WebhookFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookFields")
+            .field("events", &self.events)
+            .field("format", &self.format)
+            .field("order", &self.order)
+            .field("enabled", &self.enabled)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WebhookChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, events, format, order, headers, description, enabled } = self;
+        let settings = [
+            ("url", url.is_some()),
+            ("events", events.is_some()),
+            ("format", format.is_some()),
+            ("order", order.is_some()),
+            ("headers", *headers != Setting::Keep),
+            ("description", *description != Setting::Keep),
+            ("enabled", enabled.is_some()),
+        ];
+        let changed = settings.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name);
+        f.write_str("WebhookChange ")?;
+        f.debug_set().entries(changed).finish()
     }
 }
 
@@ -254,6 +301,35 @@ mod tests {
         }
         for other in ["", "message", "message.", "mess*", "message.r*", ".*", "**", "message.recieved", "Message.*"] {
             assert_eq!(other.parse::<EventPattern>(), Err(NotAPattern), "{other}");
+        }
+    }
+
+    #[test]
+    fn debug_texts_have_neither_urls_nor_headers() {
+        let headers = BTreeMap::from([("authorization".to_owned(), "Bearer private".to_owned())]);
+        let fields = WebhookFields {
+            url: "https://example.com/private".to_owned(),
+            events: vec![EventPattern::all()],
+            format: Format::CloudApi,
+            order: Order::Chat,
+            headers: headers.clone(),
+            description: Some("private".to_owned()),
+            enabled: true,
+        };
+        let change = WebhookChange {
+            url: Some(fields.url.clone()),
+            headers: Setting::Set(headers),
+            description: Setting::Set("private".to_owned()),
+            ..WebhookChange::default()
+        };
+        assert_eq!(format!("{change:?}"), r#"WebhookChange {"url", "headers", "description"}"#);
+        let id = WebhookId::from_uuid(uuid::Uuid::nil());
+        let fields_text = format!("{fields:?}");
+        let endpoint_text = format!("{:?}", WebhookEndpoint::new(id, None, fields, Timestamp::MIN));
+        assert!(endpoint_text.contains(&id.to_string()), "{endpoint_text}");
+        for text in [fields_text, endpoint_text] {
+            assert!(text.contains("CloudApi") && text.contains("Chat"), "{text}");
+            assert!(!text.contains("example.com") && !text.contains("private"), "{text}");
         }
     }
 
