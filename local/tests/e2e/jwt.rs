@@ -76,6 +76,13 @@ async fn token_authenticates_its_subject_across_key_rotation() {
     assert_eq!(created.json["message"], "Session created successfully", "{}", created.json);
     let status = format!("/api/session/status?sessionId={}", created.json["session"]["id"].as_str().unwrap());
     assert_eq!(app.with_key(&ada, "GET", &status, &Value::Null).await.status, 200);
+    // A stolen token can't create a webhook, which would outlive it.
+    let webhook = json!({"sessionId": created.json["session"]["id"], "url": "https://example.com/"});
+    for (method, path) in [("POST", "/api/webhooks"), ("PATCH", "/api/webhooks/x")] {
+        let refused = app.with_key(&ada, method, path, &webhook).await;
+        let sentence = "This needs a key with the scope webhooks";
+        assert_eq!((refused.status, refused.json["error"].as_str()), (403, Some(sentence)), "{method} {path}");
+    }
     // A user of the identity provider can't take the deployment's number.
     app.scan(created.json["session"]["qr"].as_str().unwrap(), "201001234567").await;
     let paired = app.with_key(&ada, "GET", &status, &Value::Null).await.json["session"].clone();

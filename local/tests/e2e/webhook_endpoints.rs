@@ -275,7 +275,7 @@ async fn secret_is_rotated() {
 async fn only_admins_have_webhooks_for_all_sessions() {
     let app = TestApp::start().await;
     let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
-    let (_, key) = app.create_key("ada", &["webhooks"]).await;
+    let (_, key) = app.create_key("ada", &["webhooks", "messages:read"]).await;
     let sentence = "sessionId is required: only an admin's webhook covers all sessions";
     let refused = app.with_key(&key, "POST", "/api/webhooks", &json!({"url": URL})).await;
     assert_error(&refused, 400, "missing_field", sentence);

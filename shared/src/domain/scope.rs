@@ -22,7 +22,7 @@ pub enum Scope {
     /// Manage auto-reply rules.
     #[serde(rename = "rules")]
     Rules,
-    /// Manage the webhooks that receive changes.
+    /// Manage the webhooks that receive changes. Creating and changing one also needs [`Self::MessagesRead`].
     #[serde(rename = "webhooks")]
     Webhooks,
     /// Claim and settle messages as a session's linked-device worker.
@@ -47,9 +47,10 @@ impl Scope {
     ];
 
     /// The scopes of an identity provider's token: everything an owner's own application needs. The scopes of workers
-    /// and of the operator (`worker`, `admin`) need an API key.
-    pub const OF_TOKENS: [Self; 6] =
-        [Self::Sessions, Self::MessagesSend, Self::MessagesRead, Self::ChatsWrite, Self::Rules, Self::Webhooks];
+    /// and of the operator (`worker`, `admin`) need an API key, and so does `webhooks`: a token expires within hours, but a
+    /// webhook that someone created with a stolen one would stay.
+    pub const OF_TOKENS: [Self; 5] =
+        [Self::Sessions, Self::MessagesSend, Self::MessagesRead, Self::ChatsWrite, Self::Rules];
 
     /// Returns the scope's name in requests and responses.
     pub fn as_str(self) -> &'static str {

@@ -46,7 +46,7 @@ impl ApiRequest {
     ///
     /// # Errors
     ///
-    /// 405 for a method that the route doesn't support, 401 without a caller, 403 if the caller lacks the scope, 400 for a
+    /// 405 for a method that the route doesn't support, 401 without a caller, 403 if the caller lacks a scope, 400 for a
     /// query parameter that the method doesn't take, and for the body of a `GET` or `DELETE`.
     pub(crate) fn admit(route: &Route, request: Request) -> Result<Self, ApiError> {
         // API Gateway routes GET /api/messages/send to GET /api/messages/{messageId}, because that path has no GET.
@@ -61,9 +61,11 @@ impl ApiRequest {
         let operation = operation.ok_or_else(|| ApiError::method_not_allowed(route))?;
         let caller = match operation.access {
             Access::Open => None,
-            Access::Needs(scope) => {
+            access => {
                 let caller = caller(&request).ok_or_else(unauthenticated)?;
-                caller.require(scope)?;
+                for scope in access.scopes() {
+                    caller.require(scope)?;
+                }
                 Some(caller)
             }
         };

@@ -2,7 +2,7 @@
 
 use lambda_http::http::Method;
 
-use Access::{Needs, Open};
+use Access::{Needs, NeedsBoth, Open};
 
 use crate::domain::scope::Scope::{
     self, Admin, ChatsWrite, MessagesRead, MessagesSend, Rules, Sessions, Webhooks, Worker,
@@ -15,6 +15,20 @@ pub enum Access {
     Open,
     /// A caller with this scope.
     Needs(Scope),
+    /// A caller with both scopes.
+    NeedsBoth(Scope, Scope),
+}
+
+impl Access {
+    /// Returns the scopes that the caller needs; none without an authorizer.
+    pub fn scopes(self) -> impl Iterator<Item = Scope> {
+        let (first, second) = match self {
+            Open => (None, None),
+            Needs(scope) => (Some(scope), None),
+            NeedsBoth(first, second) => (Some(first), Some(second)),
+        };
+        first.into_iter().chain(second)
+    }
 }
 
 /// A method of a path.
@@ -157,11 +171,11 @@ routes! {
     NUMBERS "/api/numbers": GET [] Needs(Admin);
     /// Returns, registers, or deletes a number.
     NUMBER "/api/numbers/{phoneNumberId}": GET [] Needs(Admin), PUT [] Needs(Admin), DELETE [] Needs(Admin);
-    /// Lists the webhooks of a session, or those for all sessions, or creates one.
-    WEBHOOKS "/api/webhooks": GET ["sessionId"] Needs(Webhooks), POST [] Needs(Webhooks);
-    /// Returns, changes, or deletes a webhook.
+    /// Lists the webhooks of a session, or those for all sessions, or creates one, which receives messages.
+    WEBHOOKS "/api/webhooks": GET ["sessionId"] Needs(Webhooks), POST [] NeedsBoth(Webhooks, MessagesRead);
+    /// Returns, changes, or deletes a webhook. A change can send messages to another URL.
     WEBHOOK_ENDPOINT "/api/webhooks/{webhookId}":
-        GET [] Needs(Webhooks), PATCH [] Needs(Webhooks), DELETE [] Needs(Webhooks);
+        GET [] Needs(Webhooks), PATCH [] NeedsBoth(Webhooks, MessagesRead), DELETE [] Needs(Webhooks);
     /// Returns or rotates the secret of a webhook.
     WEBHOOK_SECRET "/api/webhooks/{webhookId}/secret": GET [] Needs(Webhooks), POST [] Needs(Webhooks);
     /// Sends a test to a webhook.
