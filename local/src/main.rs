@@ -116,6 +116,9 @@ Create a session, get its status, and get its QR code as text and as an image:
   curl {key} '{api}/api/qr?sessionId={session}&format=image' -o qr.png
 Scan the QR code with the owner's phone to connect the session:
   curl {whatsapp}/simulator/scan {json} "{{\"qr\":\"{read_qr}\",\"from\":\"201001234567\"}}"
+Create a webhook, whose receiver is built in, and later list what it received:
+  curl {api}/api/webhooks {key} {json} '{{"sessionId":"{session}","url":"{whatsapp}/simulator/receiver"}}'
+  curl {whatsapp}/simulator/receiver
 Receive a message from a customer, reply, and list the sent messages:
   curl {whatsapp}/simulator/messages {json} '{{"from":"201007654321","name":"Mona","text":"Hello"}}'
   curl {api}/api/messages/send {key} {json} '{{"sessionId":"{session}","to":"201007654321","message":"Welcome"}}'
