@@ -20,8 +20,8 @@ pub(super) struct Role {
 /// A permissions boundary.
 pub(super) struct Boundary {
     arn: String,
-    /// The patterns of the actions that it allows on every resource.
-    actions: Vec<String>,
+    /// The patterns of the actions and resources that its statements allow.
+    statements: Vec<(Vec<String>, Vec<String>)>,
 }
 
 #[derive(Deserialize)]
@@ -145,15 +145,15 @@ pub(super) fn boundary(logical_id: &str, properties: Value, path: &str) -> Resul
     let policy: ManagedPolicy = deserialize(properties, path)?;
     let path = format!("{path}.PolicyDocument");
     let document: Document = deserialize(policy.policy_document, &path)?;
-    let mut actions = Vec::new();
+    let mut statements = Vec::new();
     for (index, element) in items(document.statement).into_iter().enumerate() {
         let element: Element = deserialize(element, &format!("{path}.Statement[{index}]"))?;
-        if element.condition.is_none() && element.resource.0.iter().any(|resource| resource == "*") {
-            actions.extend(element.action.0);
+        if element.condition.is_none() {
+            statements.push((element.action.0, element.resource.0));
         }
     }
     let arn = return_values::reference("AWS::IAM::ManagedPolicy", logical_id).unwrap_or_default();
-    Ok(Boundary { arn, actions })
+    Ok(Boundary { arn, statements })
 }
 
 /// Checks that the boundary with this ARN allows all actions of a function, because the local run evaluates only the
@@ -168,13 +168,20 @@ pub(super) fn check_boundary(
     let Some(boundary) = boundaries.iter().find(|boundary| boundary.arn == arn) else {
         return Err(TemplateError::at(path, "must be !Ref of an AWS::IAM::ManagedPolicy"));
     };
-    let is_allowed = |action: &String| {
-        boundary.actions.iter().any(|allowed| is_like(&allowed.to_lowercase(), &action.to_lowercase()))
+    let is_allowed = |action: &str, resource: &str| {
+        boundary.statements.iter().any(|(actions, resources)| {
+            actions.iter().any(|allowed| is_like(&allowed.to_lowercase(), &action.to_lowercase()))
+                && resources.iter().any(|allowed| is_like(allowed, resource))
+        })
     };
-    match statements.iter().flat_map(|statement| &statement.actions).find(|action| !is_allowed(action)) {
-        Some(action) => Err(TemplateError::at(path, format!("does not allow {action} on every resource"))),
-        None => Ok(()),
+    for Statement { actions, resources, .. } in statements {
+        for (action, resource) in actions.iter().flat_map(|action| resources.iter().map(move |to| (action, to))) {
+            if !is_allowed(action, resource) {
+                return Err(TemplateError::at(path, format!("does not allow {action} on {resource}")));
+            }
+        }
     }
+    Ok(())
 }
 
 /// Returns the statements of a function with the properties `Role` and `Policies`.

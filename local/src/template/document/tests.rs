@@ -300,15 +300,18 @@ fn permissions_boundary_must_allow_the_actions_of_its_functions() {
         parse(&text.replacen("#resource", &policy, 1), &[])
     };
     for actions in ["['dynamodb:*', 'kms:*']", "DynamoDB:GetItem", "'*'"] {
-        assert!(boundary(&format!("Effect: Allow, Action: {actions}, Resource: '*'")).is_ok(), "{actions}");
+        for resource in ["'*'", "!GetAtt Table.Arn", "['arn:aws:s3:::a', 'arn:aws:dynamodb:*']"] {
+            let statement = format!("Effect: Allow, Action: {actions}, Resource: {resource}");
+            assert!(boundary(&statement).is_ok(), "{statement}");
+        }
     }
     for limit in [
         "Effect: Allow, Action: ['kms:*'], Resource: '*'",
-        "Effect: Allow, Action: ['dynamodb:*'], Resource: !GetAtt Table.Arn",
+        "Effect: Allow, Action: ['dynamodb:*'], Resource: !Sub '${Table.Arn}/index/due'",
         "Effect: Allow, Action: ['dynamodb:*'], Resource: '*', Condition: {}",
     ] {
         let error = boundary(limit).unwrap_err();
-        let expected = "Resources.Qr.Properties.PermissionsBoundary: does not allow dynamodb:GetItem on every resource";
+        let expected = "Resources.Qr.Properties.PermissionsBoundary: does not allow dynamodb:GetItem on arn:";
         assert!(error.contains(expected), "{error}");
     }
     // A role of the template isn't limited.
@@ -406,6 +409,7 @@ fn project_parameters_are_range_checked() {
         ("DeliverConcurrency", "0", "1"),
         ("DeliverConcurrency", "5", "4"),
         ("DeliverConcurrency", "1000", "1001"),
+        ("NotifyConcurrency", "1000", "1001"),
         ("DomainName", "api.example.com", "https://api.example.com"),
         ("Tracing", "Active", "PassThrough"),
     ] {
