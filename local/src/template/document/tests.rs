@@ -399,6 +399,21 @@ fn project_template_is_supported() {
 }
 
 #[test]
+fn only_functions_that_return_secrets_create_the_signing_key() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let template = Template::load(&path, &BTreeMap::new()).unwrap();
+    let allowed = |action: &str| -> BTreeSet<&str> {
+        let functions = template.functions.iter().filter(|function| {
+            function.permissions.iter().any(|statement| statement.actions.iter().any(|allowed| allowed == action))
+        });
+        functions.map(|function| function.name.as_str()).collect()
+    };
+    assert_eq!(allowed("ssm:PutParameter"), BTreeSet::from(["webhook-secret", "webhooks"]));
+    let readers = BTreeSet::from(["notify", "webhook-secret", "webhook-test", "webhooks"]);
+    assert_eq!(allowed("ssm:GetParameter"), readers);
+}
+
+#[test]
 fn project_parameters_are_range_checked() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let load = |name: &str, value: &str| Template::load(&path, &BTreeMap::from([(name.into(), value.into())]));
