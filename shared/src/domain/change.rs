@@ -72,6 +72,8 @@ change_types! {
     ChatErased "chat.erased",
     /// A session was linked to a number, or its worker connected.
     SessionConnected "session.connected",
+    /// The session's worker disconnected.
+    SessionDisconnected "session.disconnected",
     /// Sending was paused.
     SessionPaused "session.paused",
     /// Sending was resumed.

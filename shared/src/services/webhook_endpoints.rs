@@ -32,7 +32,7 @@ pub enum WebhookEndpointError {
     #[error("Session not found")]
     SessionNotFound,
     /// The session has the maximum number of webhooks, or there are as many for all sessions.
-    #[error("There are already {MAX_WEBHOOKS} webhooks, the maximum of a session: delete one first")]
+    #[error("There are already {MAX_WEBHOOKS} webhooks, the maximum: delete one first")]
     TooMany,
     /// The receiver failed the verification.
     #[error(transparent)]

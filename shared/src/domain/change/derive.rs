@@ -265,6 +265,7 @@ impl Derivation<'_> {
     fn session(self, session_id: SessionId, before: &SessionState, after: &SessionState) -> Vec<Derived> {
         let kinds = [
             (!before.is_connected && after.is_connected, ChangeType::SessionConnected),
+            (before.is_connected && !after.is_connected, ChangeType::SessionDisconnected),
             (before.paused_reason.is_none() && after.paused_reason.is_some(), ChangeType::SessionPaused),
             (before.paused_reason.is_some() && after.paused_reason.is_none(), ChangeType::SessionResumed),
             (after.qr.is_some() && before.qr != after.qr, ChangeType::SessionQr),

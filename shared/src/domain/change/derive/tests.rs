@@ -151,7 +151,7 @@ fn chats_sessions_and_webhooks_report_what_the_api_and_qasid_did() {
         (chat_change(chat(Some(1), None), chat(Some(2), Some(other))), vec![T::ChatMerged]),
         (chat_change(chat(Some(1), Some(other)), chat(Some(1), Some(other))), vec![]),
         (session_change(session(false, None, Some("a")), session(true, None, None)), vec![T::SessionConnected]),
-        (session_change(session(true, None, None), session(false, None, None)), vec![]),
+        (session_change(session(true, None, None), session(false, None, None)), vec![T::SessionDisconnected]),
         (session_change(session(true, None, None), session(true, Some("x"), None)), vec![T::SessionPaused]),
         (session_change(session(true, Some("x"), None), session(true, None, None)), vec![T::SessionResumed]),
         (session_change(session(true, Some("x"), None), session(true, Some("y"), None)), vec![]),
