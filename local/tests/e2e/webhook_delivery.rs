@@ -336,3 +336,36 @@ async fn schedule_delivers_what_no_run_delivered() {
     let is_unmarked = async || app.items("change_log").await.iter().all(|log| log["due_at"].is_null());
     app.wait_until("the log leaves the index", is_unmarked).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn due_deliveries_of_a_paused_webhook_hide_no_others() {
+    let (app, session_id) = TestApp::connected().await;
+    let (paused, receiver) = (Receiver::start().await, Receiver::start().await);
+    let (webhook_of_paused, _) = webhook(&app, &paused, json!({"sessionId": session_id})).await;
+    webhook(&app, &receiver, json!({"sessionId": session_id})).await;
+    paused.always(Reply::status(429).header("retry-after", 3_600));
+    receiver.next(1, Reply::status(200).held());
+    receive(&app, "201001234567", "1").await;
+    receiver.wait_for(1).await;
+    let is_paused = async || app.items("webhook_cursor").await.iter().any(|cursor| !cursor["not_before"].is_null());
+    app.wait_until("deliveries pause", is_paused).await;
+    app.kill("notify").await;
+    let [log] = &app.items("change_log").await[..] else { panic!("one log") };
+    for number in 0..1_100 {
+        app.put_item(&[
+            ("pk", &format!("CHAT#00000000-0000-4000-8000-{number:012}")),
+            ("sk", &format!("DELIVERY#{}#{number:016}", webhook_of_paused["id"].as_str().unwrap())),
+            ("session_id", &session_id),
+            ("due_key", log["due_key"].as_str().unwrap()),
+            ("due_at", "2019-01-01T00:00:00.000Z"),
+        ])
+        .await;
+    }
+    app.set_item_attribute(log, "due_at", LONG_AGO).await;
+    for cursor in app.items("webhook_cursor").await.iter().filter(|cursor| !cursor["lease_until"].is_null()) {
+        app.set_item_attribute(cursor, "lease_until", LONG_AGO).await;
+    }
+    app.invoke("notify", &json!({"source": "qasid.due"})).await;
+    accepts(&receiver, &["1"]).await;
+    assert_eq!(paused.deliveries().len(), 1);
+}

@@ -16,7 +16,10 @@ mod endpoint;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -57,6 +60,9 @@ const MAX_SESSIONS: usize = 100;
 /// How long an invocation waits for the `due` and `inbox` indexes to show a request that was just stored.
 const INDEX_DELAY: Duration = Duration::from_secs(1);
 
+/// How long a run reads the entries of the `due` index. At an entry's size, that is millions.
+const MAX_DUE_READ: Duration = Duration::from_secs(30);
+
 /// The number of deliveries to read at once.
 const LIST_PAGE: usize = 100;
 
@@ -73,6 +79,16 @@ pub struct Notifier {
     known: Arc<Mutex<HashSet<CursorId>>>,
     /// When Lambda ends the process.
     deadline: Timestamp,
+    invocation: Arc<Invocation>,
+}
+
+/// What the tasks of an invocation record.
+#[derive(Debug, Default)]
+struct Invocation {
+    /// Whether due work is left, which needs another invocation.
+    is_incomplete: AtomicBool,
+    /// Whether a change was sent or a position moved. Otherwise, another invocation wouldn't do more either.
+    has_progress: AtomicBool,
 }
 
 /// Changes could not be delivered because a dependency other than the receiver failed.
@@ -134,6 +150,7 @@ impl Notifier {
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             known: Arc::default(),
             deadline: system.now().after(Duration::MAX),
+            invocation: Arc::default(),
         }
     }
 
@@ -142,7 +159,7 @@ impl Notifier {
     pub fn until(&self, deadline: u64) -> Self {
         let deadline = i64::try_from(deadline).ok().and_then(Timestamp::from_milliseconds);
         let deadline = deadline.filter(|deadline| *deadline > self.system.now()).unwrap_or(self.deadline);
-        Self { deadline, ..self.clone() }
+        Self { deadline, invocation: Arc::default(), ..self.clone() }
     }
 
     /// Opens the connections and reads the signing key before the first event arrives.
@@ -165,6 +182,14 @@ impl Notifier {
         self.system.now() < self.last_start()
     }
 
+    fn record_incomplete(&self) {
+        self.invocation.is_incomplete.store(true, Ordering::Relaxed);
+    }
+
+    fn record_progress(&self) {
+        self.invocation.has_progress.store(true, Ordering::Relaxed);
+    }
+
     /// Delivers what an event asks for: `{"sessions": […]}` the new changes of these sessions, `{"webhook": …}` everything
     /// of this webhook, and any other event what is due.
     ///
@@ -183,19 +208,21 @@ impl Notifier {
             Ok(NotifyEvent::Webhook { webhook }) => self.run_webhook(webhook).await,
             Ok(NotifyEvent::Due { .. }) | Err(_) => self.run_due().await,
         };
+        let Invocation { is_incomplete, has_progress } = &*self.invocation;
+        if is_incomplete.load(Ordering::Relaxed) && has_progress.load(Ordering::Relaxed) {
+            self.self_invoker.invoke(&NotifyEvent::due()).await;
+        }
         self.metrics.write(self.system.now());
         result
     }
 
     /// Delivers what is due.
     async fn run_due(&self) -> Result<(), NotifyError> {
-        let due = self.store.webhook_deliveries().due().await?;
-        let has_more = due.has_more;
-        let result = self.run_all(work_of(due), MAX_SESSIONS).await;
-        if has_more {
-            self.self_invoker.invoke(&NotifyEvent::due()).await;
+        let due = self.store.webhook_deliveries().due(self.system.now().after(MAX_DUE_READ)).await?;
+        if due.has_more {
+            self.record_incomplete();
         }
-        result
+        self.run_all(work_of(due), MAX_SESSIONS).await
     }
 
     /// Delivers everything of a webhook, also while its deliveries pause.
@@ -276,6 +303,11 @@ impl Notifier {
 
     /// Runs the work of a session: each webhook in its own task. Returns how many failed.
     async fn run_session(&self, session_id: SessionId, mut work: Work) -> Result<usize, NotifyError> {
+        if !self.has_time() {
+            // It stays due.
+            self.record_incomplete();
+            return Ok(0);
+        }
         let found = self.store.webhooks().of_session(session_id).await?;
         let mut tasks = JoinSet::new();
         for webhook in found.webhooks {
@@ -297,7 +329,7 @@ impl Notifier {
         }
         self.discard(session_id, work.webhooks, work.replays).await?;
 
-        let (mut failed, mut is_delivered, mut is_out_of_time) = (0, true, false);
+        let (mut failed, mut is_delivered) = (0, true);
         while let Some(ended) = tasks.join_next().await {
             let (id, result) = match ended {
                 Ok((id, result)) => (Some(id), result),
@@ -307,7 +339,11 @@ impl Notifier {
                 Ok(Outcome::CaughtUp(last)) => is_delivered &= last >= found.end.last,
                 Ok(Outcome::Paused | Outcome::Disabled) => {}
                 Ok(Outcome::Busy) => is_delivered = false,
-                Ok(Outcome::OutOfTime) => (is_delivered, is_out_of_time) = (false, true),
+                Ok(Outcome::OutOfTime) => {
+                    // Continues where this one ended, which is due.
+                    self.record_incomplete();
+                    is_delivered = false;
+                }
                 Err(error) => {
                     failed += 1;
                     is_delivered = false;
@@ -315,10 +351,6 @@ impl Notifier {
                     tracing::error!(webhook_id, error = telemetry::chain(&error), "webhook delivery failed");
                 }
             }
-        }
-        if is_out_of_time {
-            // Continues where this one ended, which is due.
-            self.self_invoker.invoke(&NotifyEvent::due()).await;
         }
         if is_delivered && work.log == Some(Mark::IsDue) {
             self.store.webhook_deliveries().unmark(session_id, found.end.last).await?;

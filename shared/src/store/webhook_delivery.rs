@@ -31,11 +31,8 @@ const ROUNDS: usize = 5;
 /// Concurrent requests.
 const PARALLEL: usize = 8;
 
-/// Number of entries in a page of an index.
-const PAGE: i32 = 200;
-
-/// The maximum number of pages of due entries to read from one partition.
-const MAX_PAGES: usize = 5;
+/// The maximum number of due entries that a run reads to find its own.
+const MAX_OWN_ENTRIES: i32 = 1_000;
 
 /// The work of `notify` that is due.
 #[derive(Clone, Debug, Default)]
@@ -45,8 +42,8 @@ pub struct DueNotifications {
     /// Positions whose pause has ended, and unfinished replays.
     pub cursors: Vec<CursorId>,
     /// Webhooks with due deliveries, each with its session and the chat; `None` for changes without a chat.
-    pub deliveries: Vec<(WebhookId, SessionId, Option<ChatId>)>,
-    /// Whether there is more.
+    pub deliveries: BTreeSet<(WebhookId, SessionId, Option<ChatId>)>,
+    /// Whether there is more than could be read in time.
     pub has_more: bool,
 }
 
@@ -193,19 +190,24 @@ impl WebhookDeliveries<'_> {
         Ok(deliveries)
     }
 
-    /// Returns the work of `notify` that is due. Eventually consistent.
-    pub async fn due(self) -> Result<DueNotifications, StoreError> {
+    /// Returns the work of `notify` that is due. Reads until `deadline`: many deliveries can be due for a webhook that
+    /// pauses, and entries of others are behind them. Eventually consistent.
+    pub async fn due(self, deadline: Timestamp) -> Result<DueNotifications, StoreError> {
         let parts = stream::iter(notify_keys())
-            .map(|key| self.due_part(key))
+            .map(|key| self.due_part(key, deadline))
             .buffer_unordered(PARALLEL)
             .try_collect::<Vec<_>>()
             .await?;
         Ok(parts.into_iter().fold(DueNotifications::default(), DueNotifications::and))
     }
 
-    /// Returns the due work in the partition of the `due` index that has a session's. Eventually consistent.
+    /// Returns the first due entries in the partition of the `due` index that has a session's. Eventually consistent.
     pub async fn due_of_session(self, session_id: SessionId) -> Result<DueNotifications, StoreError> {
-        self.due_part(notify_key(session_id)).await
+        let query = self.due_entries(notify_key(session_id)).limit(MAX_OWN_ENTRIES);
+        let output = query.send().await.map_err(StoreError::request("reading due notifications"))?;
+        let mut due = DueNotifications::default();
+        output.items().iter().for_each(|entry| due.add(entry));
+        Ok(due)
     }
 
     /// Removes the entry of a session's log from the `due` index, unless changes were appended after `last`.
@@ -225,9 +227,8 @@ impl WebhookDeliveries<'_> {
         self.0.get("reading a delivery", &key(delivery)).await?.map(read).transpose()
     }
 
-    async fn due_part(self, due_key: String) -> Result<DueNotifications, StoreError> {
-        let query = self
-            .0
+    fn due_entries(self, due_key: String) -> QueryFluentBuilder {
+        self.0
             .client
             .query()
             .table_name(&self.0.table)
@@ -235,20 +236,22 @@ impl WebhookDeliveries<'_> {
             .key_condition_expression("due_key = :key AND due_at <= :now")
             .expression_attribute_values(":key", string(due_key))
             .expression_attribute_values(":now", string(self.0.system.now().to_string()))
-            .limit(PAGE);
+    }
+
+    async fn due_part(self, due_key: String, deadline: Timestamp) -> Result<DueNotifications, StoreError> {
+        let query = self.due_entries(due_key);
         let mut due = DueNotifications::default();
         let mut start = None;
-        for _ in 0..MAX_PAGES {
+        loop {
             let request = query.clone().set_exclusive_start_key(start).send();
             let output = request.await.map_err(StoreError::request("reading due notifications"))?;
             output.items().iter().for_each(|entry| due.add(entry));
             start = output.last_evaluated_key;
-            if start.is_none() {
-                break;
+            due.has_more = start.is_some();
+            if !due.has_more || self.0.system.now() > deadline {
+                return Ok(due);
             }
         }
-        due.has_more = start.is_some();
-        Ok(due)
     }
 
     /// Reads one status of the list. The entries have the keys of the deliveries.
@@ -296,10 +299,7 @@ impl DueNotifications {
             && let Some(session_id) = text(entry, "session_id").and_then(|text| text.parse().ok())
         {
             let chat_id = key.pk.strip_prefix("CHAT#").and_then(|id| id.parse().ok());
-            let delivery = (webhook_id, session_id, chat_id);
-            if !self.deliveries.contains(&delivery) {
-                self.deliveries.push(delivery);
-            }
+            self.deliveries.insert((webhook_id, session_id, chat_id));
         }
     }
 
@@ -448,6 +448,7 @@ mod tests {
         let cursor = |is_replay| CursorId { webhook_id, session_id, is_replay };
         assert_eq!(due.sessions.into_iter().collect::<Vec<_>>(), [session_id]);
         assert_eq!(due.cursors, [cursor(false), cursor(true)]);
-        assert_eq!(due.deliveries, [(webhook_id, session_id, Some(chat_id)), (webhook_id, session_id, None)]);
+        let deliveries = [(webhook_id, session_id, None), (webhook_id, session_id, Some(chat_id))];
+        assert_eq!(due.deliveries, BTreeSet::from(deliveries));
     }
 }

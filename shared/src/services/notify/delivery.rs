@@ -23,10 +23,7 @@ use crate::{
         },
         webhook_endpoint::{Order, WebhookEndpoint},
     },
-    services::{
-        changes::{self, ResolvedChange},
-        function_invoker::NotifyEvent,
-    },
+    services::changes::{self, ResolvedChange},
     store::{ReplayOnly, StoreError, WebhookCursor},
     telemetry::Metric,
 };
@@ -144,7 +141,7 @@ impl<'a> Delivery<'a> {
             }
             match page_end {
                 PageEnd::CaughtUp => return Ok((Stop::CaughtUp, last)),
-                PageEnd::More if self.save().await? => {}
+                PageEnd::More if self.save().await? => self.notifier.record_progress(),
                 // Another run has the lease.
                 PageEnd::More => return Ok((Stop::OutOfTime, 0)),
                 PageEnd::Gap if !is_empty => gap_wait = FIRST_GAP_WAIT,
@@ -367,7 +364,8 @@ impl<'a> Delivery<'a> {
             }
         }
         // The next run finds them.
-        self.notifier.self_invoker.invoke(&NotifyEvent::due()).await;
+        self.notifier.record_progress();
+        self.notifier.record_incomplete();
         Ok(Stop::Finished)
     }
 
@@ -382,6 +380,7 @@ impl<'a> Delivery<'a> {
         }
         let Some(attempt) = sender.send(&self.webhook, change).await? else { return Ok(Some(None)) };
         drop(permit);
+        self.notifier.record_progress();
         let (result, now) = (attempt.result(), system.now());
         let mut state = self.state();
         let was_probing = state.cursor.health.is_probing();
