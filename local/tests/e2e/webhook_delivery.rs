@@ -1,15 +1,23 @@
 //! Delivery of changes to webhooks: signatures, retries, order, pauses, disabled webhooks, and interrupted runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
+use shared::{
+    domain::{system::System, time::Timestamp, webhook_endpoint::WebhookChange},
+    store::{Acquired, CursorId},
+};
 
 use crate::{
     receiver::{Delivery, Receiver, Reply},
-    test_app::TestApp,
+    test_app::{TestApp, change},
 };
 
 const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";
+const FAR_FUTURE: &str = "2099-01-01T00:00:00.000Z";
 
 /// Creates a webhook for `message.received` with further settings. Returns it and its secret.
 async fn webhook(app: &TestApp, receiver: &Receiver, settings: Value) -> (Value, String) {
@@ -297,6 +305,10 @@ async fn erased_chat_ends_its_deliveries() {
     let is_waiting = async || statuses(&app).await.get("waiting") == Some(&1);
     app.wait_until("a change waits", is_waiting).await;
 
+    for item in app.items("webhook_delivery").await {
+        // As if it had failed after the erasure was requested.
+        app.set_item_attribute(&item, "created_at", FAR_FUTURE).await;
+    }
     let chat_id = app.items("webhook_delivery").await[0]["chat_id"].as_str().unwrap().to_owned();
     let erased = app.delete(&format!("/api/chats/{chat_id}")).await;
     assert_eq!(erased.status, 200, "{}", erased.json);
@@ -368,4 +380,156 @@ async fn due_deliveries_of_a_paused_webhook_hide_no_others() {
     app.invoke("notify", &json!({"source": "qasid.due"})).await;
     accepts(&receiver, &["1"]).await;
     assert_eq!(paused.deliveries().len(), 1);
+}
+
+/// Waits until the deliveries of the only webhook pause, and makes the pause long. Ends the runs that wait for its end.
+async fn pauses(app: &TestApp) {
+    let paused = async || app.items("webhook_cursor").await.into_iter().find(|cursor| !cursor["not_before"].is_null());
+    app.wait_until("deliveries pause", async || paused().await.is_some()).await;
+    app.set_item_attribute(&paused().await.unwrap(), "not_before", FAR_FUTURE).await;
+    app.kill("notify").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receiver_that_rejects_some_changes_gets_the_others() {
+    let (app, session_id) = TestApp::connected().await;
+    let receiver = Receiver::start().await;
+    let (webhook, _) = webhook(&app, &receiver, json!({"sessionId": session_id})).await;
+    receiver.when(|delivery| text(delivery).starts_with("bad"), Reply::status(500));
+    let messages: Vec<Value> = (0..10)
+        .map(
+            |number| json!({"from": format!("2010012345{number:02}"), "name": "Mona", "text": format!("bad {number}")}),
+        )
+        .collect();
+    app.simulator("POST", "/simulator/messages", &json!({"messages": messages})).await;
+    pauses(&app).await;
+    for text in ["good", "better"] {
+        receive(&app, "201001234567", text).await;
+        app.wait_for_change(&session_id, text, |change| change["message"]["body"] == text).await;
+    }
+    let before = receiver.deliveries().len();
+    run_due(&app).await;
+    accepts(&receiver, &["good", "better"]).await;
+    let later = texts(&receiver.deliveries()[before..]);
+    assert_eq!(later[0], "good", "the probe is a new change");
+    assert!(later[1..].iter().filter(|text| text.starts_with("bad")).count() >= 10, "{later:?}");
+    let found = app.get(&path(&webhook)).await.json["webhook"].clone();
+    assert_eq!(found["failures"], 0, "failed repeats start no pause: {found}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failed_change_that_blocks_its_chat_is_the_probe_after_a_pause() {
+    let (app, session_id) = TestApp::connected().await;
+    let receiver = Receiver::start().await;
+    webhook(&app, &receiver, json!({"sessionId": session_id, "order": "chat"})).await;
+    receiver.always(Reply::status(429));
+    receive(&app, "201001234567", "1").await;
+    pauses(&app).await;
+    receive(&app, "201001234567", "2").await;
+    app.wait_for_change(&session_id, "2", |change| change["message"]["body"] == "2").await;
+    receiver.clear_rules();
+    let [delivery] = &app.items("webhook_delivery").await[..] else { panic!("one delivery") };
+    app.set_item_attribute(delivery, "due_at", FAR_FUTURE).await;
+    let [cursor] = &app.items("webhook_cursor").await[..] else { panic!("one position") };
+    app.set_item_attribute(cursor, "not_before", LONG_AGO).await;
+    app.invoke("notify", &json!({"sessions": [session_id]})).await;
+    accepts(&receiver, &["1", "2"]).await;
+    assert_eq!(texts(&receiver.accepted()), ["1", "2"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_url_ends_a_pause() {
+    let (app, session_id) = TestApp::connected().await;
+    let (old, new) = (Receiver::start().await, Receiver::start().await);
+    let (webhook, _) = webhook(&app, &old, json!({"sessionId": session_id})).await;
+    old.always(Reply::status(429));
+    receive(&app, "201001234567", "1").await;
+    pauses(&app).await;
+    receive(&app, "201001234567", "2").await;
+    app.wait_for_change(&session_id, "2", |change| change["message"]["body"] == "2").await;
+    assert_eq!(app.patch(&path(&webhook), &json!({"url": new.url("/")})).await.status, 200);
+    accepts(&new, &["2"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn enabled_webhook_gets_what_is_open_without_an_invocation() {
+    let (app, session_id) = TestApp::connected().await;
+    for settings in [json!({"sessionId": session_id}), json!({})] {
+        let receiver = Receiver::start().await;
+        let (webhook, _) = webhook(&app, &receiver, settings).await;
+        receiver.when(|delivery| text(delivery) == "1", Reply::status(500));
+        receive(&app, "201001234567", "1").await;
+        receiver.wait_for(1).await;
+        let is_stored = async || statuses(&app).await.get("retrying") == Some(&1);
+        app.wait_until("the delivery is stored", is_stored).await;
+        app.patch(&path(&webhook), &json!({"enabled": false})).await;
+        let is_suspended = async || {
+            run_due(&app).await;
+            let open = app.items("webhook_delivery").await.into_iter().filter(|item| item["status"] == "retrying");
+            open.into_iter().all(|item| item["due_at"].is_null())
+        };
+        app.wait_until("the delivery is suspended", is_suspended).await;
+        receive(&app, "201001234567", "2").await;
+        app.wait_for_change(&session_id, "2", |change| change["message"]["body"] == "2").await;
+        is_idle(&app).await;
+        receiver.clear_rules();
+
+        // As if Lambda refused the invocation after the request.
+        let store = app.store();
+        let found = store.webhooks().find(webhook["id"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
+        let change = WebhookChange { enabled: Some(true), ..WebhookChange::default() };
+        store.webhooks().update(&found, &change).await.unwrap();
+        app.invoke("notify", &json!({"source": "qasid.due"})).await;
+        accepts(&receiver, &["1", "2"]).await;
+        let is_resumed = async || app.items("webhook").await.iter().all(|webhook| webhook["due_at"].is_null());
+        app.wait_until("the webhook leaves the index", is_resumed).await;
+        assert_eq!(app.delete(&path(&webhook)).await.status, 200);
+        for item in app.items("webhook_delivery").await {
+            assert_eq!(item["status"], "delivered", "{item}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn webhook_that_is_disabled_gets_no_change_that_was_read_before() {
+    let (app, session_id) = TestApp::connected().await;
+    let receiver = Receiver::start().await;
+    let (webhook, _) = webhook(&app, &receiver, json!({"sessionId": session_id})).await;
+    receiver.when(|delivery| text(delivery) == "0", Reply::status(200).held());
+    // Longer than a run uses the settings that it has read.
+    receiver.when(|delivery| text(delivery) == "1", Reply::status(200).after(Duration::from_secs(6)));
+    for text in ["0", "1", "2"] {
+        receive(&app, "201001234567", text).await;
+        app.wait_for_change(&session_id, text, |change| change["message"]["body"] == text).await;
+    }
+    receiver.wait_for(1).await;
+    receiver.release();
+    receiver.wait_for(2).await;
+    assert_eq!(app.patch(&path(&webhook), &json!({"enabled": false})).await.status, 200);
+    is_idle(&app).await;
+    assert_eq!(texts(&receiver.deliveries()), ["0", "1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn request_whose_response_was_lost_can_be_repeated() {
+    let (app, session_id) = TestApp::connected().await;
+    let receiver = Receiver::start().await;
+    let (webhook, _) = webhook(&app, &receiver, json!({"sessionId": session_id})).await;
+    let (store, system) = (app.store(), System::real());
+    let webhook_id = webhook["id"].as_str().unwrap().parse().unwrap();
+    let id = CursorId { webhook_id, session_id: session_id.parse().unwrap(), is_replay: false };
+    store.webhook_cursors().create(id, 0).await.unwrap();
+    let (lease, until) = (system.random_uuid(), system.now().after(Duration::from_secs(60)));
+    for _ in 0..2 {
+        let acquired = store.webhook_cursors().acquire(id, lease, until, false).await.unwrap();
+        assert!(matches!(acquired, Acquired::Leased(_)), "{acquired:?}");
+    }
+    let other = store.webhook_cursors().acquire(id, system.random_uuid(), until, false).await.unwrap();
+    assert!(matches!(other, Acquired::Taken), "{other:?}");
+
+    let change = change(&session_id, 7, None, Timestamp::MIN);
+    for _ in 0..2 {
+        app.put_failed_delivery(&webhook, change.clone(), 500).await;
+    }
+    assert_eq!(app.items("webhook_delivery").await[0]["attempt_count"], 1);
 }

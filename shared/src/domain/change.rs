@@ -182,6 +182,13 @@ pub struct Change {
     pub change: NewChange,
 }
 
+impl Change {
+    /// Returns the chat whose erasure also deletes the deliveries of this change. The erasure's own deliveries stay.
+    pub fn erased_with(&self) -> Option<ChatId> {
+        self.change.chat_id.filter(|_| self.change.kind != ChangeType::ChatErased)
+    }
+}
+
 impl NewChange {
     /// Returns the key of the message that the change is about, if any.
     pub fn message_key(&self) -> Option<MessageKey> {

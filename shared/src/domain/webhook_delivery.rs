@@ -215,6 +215,18 @@ impl WebhookDelivery {
         }
     }
 
+    /// Returns this new delivery with the attempts of an earlier one of the same change.
+    pub fn replacing(&self, earlier: &Self) -> Self {
+        let attempts = self.attempts.iter().cloned();
+        let start = Self { attempts: earlier.attempts.clone(), attempt_count: earlier.attempt_count, ..self.clone() };
+        attempts.fold(start, |delivery, attempt| delivery.with(attempt))
+    }
+
+    /// Returns whether this attempt is the last one.
+    pub fn has_attempt(&self, attempt: Option<&WebhookAttempt>) -> bool {
+        attempt.is_some() && self.attempts.last() == attempt
+    }
+
     /// Returns until when later changes of the chat wait for this one, with the order `chat`; `None` if they don't.
     pub fn blocks_until(&self) -> Option<Timestamp> {
         self.status.is_open().then(|| self.blocking_since.after(MAX_CHAT_WAIT))

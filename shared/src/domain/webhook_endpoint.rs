@@ -148,6 +148,9 @@ pub struct WebhookEndpoint {
     pub created_at: Timestamp,
     /// When its settings were last changed.
     pub updated_at: Timestamp,
+    /// When it was enabled, until the deliveries that were open before are due again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
 }
 
 /// Why Qasid disabled a webhook.
@@ -269,6 +272,7 @@ impl WebhookEndpoint {
             previous_secret_until: None,
             created_at: now,
             updated_at: now,
+            due_at: None,
         }
     }
 

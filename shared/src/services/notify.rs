@@ -53,6 +53,10 @@ const SHUTDOWN_MARGIN: Duration = TIMEOUT.saturating_add(Duration::from_secs(10)
 /// The maximum number of concurrent requests of a process, which Lambda allows 1,024 open files.
 const MAX_REQUESTS: usize = 512;
 
+/// The number of runs of a process that read the content of many changes at once. The content of a message is up to
+/// 128 KB in the table.
+const MAX_CONTENTS: usize = 16;
+
 /// The maximum number of sessions that a run delivers concurrently, except one that `relay` starts: it delivers all of its
 /// sessions at once.
 const MAX_SESSIONS: usize = 100;
@@ -75,6 +79,7 @@ pub struct Notifier {
     system: System,
     metrics: Metrics,
     requests: Arc<Semaphore>,
+    contents: Arc<Semaphore>,
     /// Positions of disabled webhooks that exist.
     known: Arc<Mutex<HashSet<CursorId>>>,
     /// When Lambda ends the process.
@@ -148,6 +153,7 @@ impl Notifier {
             system,
             metrics: Metrics::default(),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            contents: Arc::new(Semaphore::new(MAX_CONTENTS)),
             known: Arc::default(),
             deadline: system.now().after(Duration::MAX),
             invocation: Arc::default(),
@@ -222,7 +228,12 @@ impl Notifier {
         if due.has_more {
             self.record_incomplete();
         }
-        self.run_all(work_of(due), MAX_SESSIONS).await
+        let webhooks = stream::iter(due.webhooks.clone())
+            .map(|id| self.run_webhook(id))
+            .buffer_unordered(MAX_SESSIONS)
+            .fold(Ok(()), |result, next| async { result.and(next) });
+        let (webhooks, others) = tokio::join!(webhooks, self.run_all(work_of(due), MAX_SESSIONS));
+        webhooks.and(others)
     }
 
     /// Delivers everything of a webhook, also while its deliveries pause.
@@ -231,12 +242,12 @@ impl Notifier {
         if !webhook.enabled {
             return Ok(());
         }
-        let mut chats = self.resumed(id).await?;
-        let cursors = self.store.webhook_cursors().list(id).await?;
+        let cursors = self.resume_positions(&webhook).await?;
+        let mut chats = self.resume_deliveries(&webhook).await?;
         if chats.is_empty() && !cursors.iter().any(|cursor| cursor.is_replay) {
             // It may be a retry that the index doesn't show yet.
             tokio::time::sleep(INDEX_DELAY).await;
-            chats = self.resumed(id).await?;
+            chats = self.resume_deliveries(&webhook).await?;
         }
         let mut sessions: BTreeMap<SessionId, Work> = BTreeMap::new();
         if let Some(session_id) = webhook.session_id {
@@ -254,29 +265,61 @@ impl Notifier {
         self.run_all(sessions.into_iter(), MAX_SESSIONS).await
     }
 
+    /// Makes the positions of a webhook due that was enabled, with those of unfinished replays. Returns all of them.
+    async fn resume_positions(&self, webhook: &WebhookEndpoint) -> Result<Vec<CursorId>, StoreError> {
+        let cursors = self.store.webhook_cursors();
+        let mut found = cursors.list(webhook.id).await?;
+        if webhook.due_at.is_some() {
+            let own =
+                webhook.session_id.map(|session_id| CursorId { webhook_id: webhook.id, session_id, is_replay: false });
+            if let Some(id) = own.filter(|id| !found.contains(id)) {
+                cursors.create(id, self.store.changes().first_since(id.session_id, webhook.created_at).await?).await?;
+                found.push(id);
+            }
+            stream::iter(found.clone())
+                .map(|id| cursors.resume(id))
+                .buffer_unordered(MAX_SESSIONS)
+                .try_for_each(|()| async { Ok(()) })
+                .await?;
+        }
+        Ok(found)
+    }
+
     /// Makes the deliveries of a webhook due that were open when it was disabled. Returns the chats with due deliveries.
-    async fn resumed(&self, id: WebhookId) -> Result<BTreeSet<(SessionId, Option<ChatId>)>, NotifyError> {
+    /// Call [`Self::resume_positions`] before: afterwards, the webhook itself isn't due anymore.
+    async fn resume_deliveries(
+        &self,
+        webhook: &WebhookEndpoint,
+    ) -> Result<BTreeSet<(SessionId, Option<ChatId>)>, StoreError> {
         let deliveries = self.store.webhook_deliveries();
         let now = self.system.now();
         let mut chats = BTreeSet::new();
         for status in DeliveryStatus::ALL.into_iter().filter(|status| status.is_open()) {
             let mut after = None;
             loop {
-                let page = deliveries.list(id, Some(status), after, LIST_PAGE).await?;
+                if !self.has_time() {
+                    // The webhook stays due.
+                    self.record_incomplete();
+                    return Ok(chats);
+                }
+                let page = deliveries.list(webhook.id, Some(status), after, LIST_PAGE).await?;
                 for delivery in page.items {
-                    if delivery.due_at.is_none() {
-                        deliveries.update(&delivery, &DeliveryEvent::Resumed).await?;
+                    // The list may not show yet that a delivery was suspended.
+                    if delivery.due_at.is_none() || webhook.due_at.is_some() {
+                        let resumed = deliveries.update(&delivery, &DeliveryEvent::Resumed).await?;
+                        resumed.iter().for_each(|_| self.record_progress());
                     }
                     if delivery.due_at.is_none_or(|due_at| due_at <= now) {
                         chats.insert(chat_of(&delivery));
                     }
                 }
                 after = page.next;
-                if after.is_none() || !self.has_time() {
+                if after.is_none() {
                     break;
                 }
             }
         }
+        self.store.webhooks().resumed(webhook).await?;
         Ok(chats)
     }
 
@@ -310,13 +353,15 @@ impl Notifier {
         }
         let found = self.store.webhooks().of_session(session_id).await?;
         let mut tasks = JoinSet::new();
+        let mut errors = Vec::new();
         for webhook in found.webhooks {
             let id = CursorId { webhook_id: webhook.id, session_id, is_replay: false };
             let requested = work.webhooks.remove(&webhook.id);
             let (replays, others) = work.replays.into_iter().partition(|replay| replay.webhook_id == webhook.id);
             work.replays = others;
             if !webhook.enabled {
-                self.suspend(&webhook, id, requested, replays).await?;
+                // Deliveries of other webhooks run already.
+                errors.extend(self.suspend(&webhook, id, requested, replays).await.err());
                 continue;
             }
             let ids = (work.log.is_some() || requested.is_some()).then_some(id);
@@ -327,9 +372,12 @@ impl Notifier {
                 tasks.spawn(async move { (id, task.await) }.in_current_span());
             }
         }
-        self.discard(session_id, work.webhooks, work.replays).await?;
+        errors.extend(self.discard(session_id, work.webhooks, work.replays).await.err());
+        for error in &errors {
+            tracing::error!(error = telemetry::chain(error), "webhook delivery failed");
+        }
 
-        let (mut failed, mut is_delivered) = (0, true);
+        let (mut failed, mut is_delivered) = (errors.len(), errors.is_empty());
         while let Some(ended) = tasks.join_next().await {
             let (id, result) = match ended {
                 Ok((id, result)) => (Some(id), result),
@@ -373,20 +421,33 @@ impl Notifier {
             self.store.webhook_cursors().create(id, position).await?;
         }
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        let Some(chats) = requested else {
-            return stream::iter(replays)
-                .map(|replay| self.store.webhook_cursors().suspend(replay))
-                .buffer_unordered(MAX_SESSIONS)
-                .try_for_each(|()| async { Ok(()) })
-                .await
-                .map_err(NotifyError::from);
-        };
-        for cursor in replays.into_iter().chain([id]) {
-            self.store.webhook_cursors().suspend(cursor).await?;
+        let cursors: Vec<CursorId> = replays.into_iter().chain(requested.is_some().then_some(id)).collect();
+        let chats = requested.unwrap_or_default();
+        for cursor in &cursors {
+            self.store.webhook_cursors().suspend(*cursor).await?;
         }
+        self.change_open(id, &chats, &DeliveryEvent::Suspended).await?;
+        if !cursors.is_empty() && self.current(webhook).await?.is_some() {
+            // It was enabled meanwhile.
+            for cursor in &cursors {
+                self.store.webhook_cursors().resume(*cursor).await?;
+            }
+            self.change_open(id, &chats, &DeliveryEvent::Resumed).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies an event to the open deliveries of chats.
+    async fn change_open(
+        &self,
+        id: CursorId,
+        chats: &BTreeSet<Option<ChatId>>,
+        event: &DeliveryEvent,
+    ) -> Result<(), StoreError> {
+        let deliveries = self.store.webhook_deliveries();
         for chat_id in chats {
-            for delivery in self.store.webhook_deliveries().open(webhook.id, id.session_id, chat_id).await? {
-                self.store.webhook_deliveries().update(&delivery, &DeliveryEvent::Suspended).await?;
+            for delivery in deliveries.open(id.webhook_id, id.session_id, *chat_id).await? {
+                deliveries.update(&delivery, event).await?;
             }
         }
         Ok(())
@@ -415,7 +476,7 @@ impl Notifier {
 }
 
 fn chat_of(delivery: &WebhookDelivery) -> (SessionId, Option<ChatId>) {
-    (delivery.change.session_id, delivery.change.change.chat_id)
+    (delivery.change.session_id, delivery.change.erased_with())
 }
 
 /// Groups due work by session.

@@ -243,9 +243,9 @@ impl Key {
         Self::new(webhooks_pk(session_id), format!("{WEBHOOK}{id}"))
     }
 
-    /// Returns whether this is the key of a webhook.
-    pub(crate) fn is_webhook(&self) -> bool {
-        self.pk.starts_with("CHANGES#") && self.sk.starts_with(WEBHOOK)
+    /// Returns the ID of the webhook, if this is the key of one.
+    pub(crate) fn webhook_id(&self) -> Option<WebhookId> {
+        self.sk.strip_prefix(WEBHOOK)?.parse().ok().filter(|_| self.pk.starts_with("CHANGES#"))
     }
 
     /// The position of a webhook in the log of a session.
@@ -456,8 +456,8 @@ pub(crate) fn webhook_deliveries_key(id: WebhookId, status: DeliveryStatus) -> S
 
 /// Partition key of the `due` index for work of `notify`: sessions with undelivered changes, failed deliveries to retry,
 /// and positions of webhooks that pause.
-pub(crate) fn notify_key(session_id: SessionId) -> String {
-    notify_partition(session_id.shard(DUE_SHARDS))
+pub(crate) fn notify_key(session_id: impl Into<Option<SessionId>>) -> String {
+    notify_partition(session_id.into().map_or(0, |id| id.shard(DUE_SHARDS)))
 }
 
 /// Returns all partition keys of [`notify_key`].

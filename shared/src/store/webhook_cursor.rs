@@ -87,7 +87,16 @@ struct CursorRow {
     #[serde(default)]
     end: Option<u64>,
     #[serde(default)]
+    lease: Option<Uuid>,
+    #[serde(default)]
     lease_until: Option<Timestamp>,
+}
+
+/// Who has the lease on a position.
+#[derive(Debug, Default, PartialEq)]
+struct Lease {
+    id: Option<Uuid>,
+    until: Option<Timestamp>,
 }
 
 impl CursorId {
@@ -184,7 +193,7 @@ impl WebhookCursors<'_> {
     }
 
     /// Acquires the lease on a position until `until`, unless another run has it, or deliveries pause. With
-    /// `ignores_pause`, also while they pause.
+    /// `ignores_pause`, also while they pause, and ends the pause.
     pub async fn acquire(
         self,
         id: CursorId,
@@ -202,15 +211,18 @@ impl WebhookCursors<'_> {
         if !ignores_pause {
             update = update.condition(("attribute_not_exists(not_before) OR not_before <= ?", now));
         }
-        match self.0.update("acquiring the lease on a webhook's position", update).await? {
-            WriteOutcome::Written { item } => Ok(Acquired::Leased(Box::new(cursor(id, item.unwrap_or_default())?.0))),
-            WriteOutcome::Refused { item: None } => Ok(Acquired::Missing),
-            WriteOutcome::Refused { item: Some(item) } => {
-                let (cursor, lease_until) = cursor(id, item)?;
-                let pause = cursor.health.not_before.filter(|_| lease_until.is_none_or(|until| until < now));
-                Ok(pause.map_or(Acquired::Taken, Acquired::Paused))
-            }
+        let outcome = self.0.update("acquiring the lease on a webhook's position", update).await?;
+        let is_written = matches!(outcome, WriteOutcome::Written { .. });
+        let (WriteOutcome::Written { item } | WriteOutcome::Refused { item }) = outcome;
+        let Some(item) = item else { return Ok(Acquired::Missing) };
+        let (mut cursor, found) = cursor(id, item)?;
+        // It is refused if the response to the same request was lost.
+        if is_written || found.id == Some(lease) {
+            cursor.health.not_before = cursor.health.not_before.filter(|_| !ignores_pause);
+            return Ok(Acquired::Leased(Box::new(cursor)));
         }
+        let pause = cursor.health.not_before.filter(|_| found.until.is_none_or(|until| until < now));
+        Ok(pause.map_or(Acquired::Taken, Acquired::Paused))
     }
 
     /// Extends a lease. Returns `false` if another run has it.
@@ -259,6 +271,15 @@ impl WebhookCursors<'_> {
         self.0.update_if("suspending a webhook's position", update).await.map(drop)
     }
 
+    /// Makes a position due: its webhook was enabled.
+    pub async fn resume(self, id: CursorId) -> Result<(), StoreError> {
+        let update = UpdateBuilder::new(&id.key())
+            .set("due_key", notify_key(id.session_id))
+            .set("due_at", self.0.system.now())
+            .condition("attribute_exists(pk)");
+        self.0.update_if("resuming a webhook's position", update).await.map(drop)
+    }
+
     fn item(self, id: CursorId, kind: &str, position: u64) -> Item {
         let mut item = id.key().attributes();
         item.insert("entity".to_owned(), string(kind));
@@ -286,7 +307,7 @@ impl WebhookCursors<'_> {
     }
 }
 
-fn cursor(id: CursorId, item: Item) -> Result<(WebhookCursor, Option<Timestamp>), StoreError> {
+fn cursor(id: CursorId, item: Item) -> Result<(WebhookCursor, Lease), StoreError> {
     let row: CursorRow = item::read(CURSOR, item)?;
     let cursor = WebhookCursor {
         id,
@@ -295,7 +316,7 @@ fn cursor(id: CursorId, item: Item) -> Result<(WebhookCursor, Option<Timestamp>)
         failing_until: row.failing_until,
         replay: row.only.zip(row.end),
     };
-    Ok((cursor, row.lease_until))
+    Ok((cursor, Lease { id: row.lease, until: row.lease_until }))
 }
 
 #[cfg(test)]
@@ -311,8 +332,9 @@ mod tests {
         };
         let mut row = id.key().attributes();
         row.insert("position".to_owned(), number(u64::MAX / 2));
-        let (new, lease_until) = cursor(id, row.clone()).unwrap();
-        assert_eq!((new.progress.position(), new.health, lease_until), (u64::MAX / 2, EndpointHealth::default(), None));
+        let (new, lease) = cursor(id, row.clone()).unwrap();
+        let expected = (u64::MAX / 2, EndpointHealth::default(), Lease::default());
+        assert_eq!((new.progress.position(), new.health, lease), expected);
 
         let at = Timestamp::from_seconds(1_790_000_000).unwrap();
         let health = EndpointHealth {
@@ -324,9 +346,10 @@ mod tests {
         };
         row.extend(item::write(CURSOR, &id.key(), &health).unwrap());
         row.insert("handled".to_owned(), item::value(&[u64::MAX / 2, u64::MAX / 2 + 2]).unwrap());
+        row.insert("lease".to_owned(), string(Uuid::max().to_string()));
         row.insert("lease_until".to_owned(), string(at.to_string()));
-        let (read, lease_until) = cursor(id, row).unwrap();
-        assert_eq!((read.health, lease_until), (health, Some(at)));
+        let (read, lease) = cursor(id, row).unwrap();
+        assert_eq!((read.health, lease), (health, Lease { id: Some(Uuid::max()), until: Some(at) }));
         assert_eq!(read.progress.handled().collect::<Vec<_>>(), [u64::MAX / 2 + 2]);
     }
 }

@@ -39,6 +39,8 @@ const MAX_OWN_ENTRIES: i32 = 1_000;
 pub struct DueNotifications {
     /// Sessions with changes that may not be delivered.
     pub sessions: BTreeSet<SessionId>,
+    /// Webhooks that were enabled and whose deliveries aren't resumed yet.
+    pub webhooks: BTreeSet<WebhookId>,
     /// Positions whose pause has ended, and unfinished replays.
     pub cursors: Vec<CursorId>,
     /// Webhooks with due deliveries, each with its session and the chat; `None` for changes without a chat.
@@ -79,17 +81,24 @@ impl WebhookDeliveries<'_> {
         change.appended_at.after(self.0.change_retention)
     }
 
-    /// Stores a new delivery. If there is one of the same change, records the attempt there, or leaves it as it is if
-    /// there was none.
+    /// Stores a new delivery. If the same change has an open one, records the attempt there, or leaves it as it is if
+    /// there was none. Replaces a closed one: a replay delivers the change again.
     pub async fn put(self, delivery: &WebhookDelivery) -> Result<(), StoreError> {
-        let item = write(delivery, 0)?;
-        match self.0.put_if("storing a delivery", item, "attribute_not_exists(pk)").await? {
+        let operation = "storing a delivery";
+        match self.0.put_if(operation, write(delivery, 0)?, "attribute_not_exists(pk)").await? {
             WriteOutcome::Written { .. } | WriteOutcome::Refused { item: None } => Ok(()),
             WriteOutcome::Refused { item: Some(item) } => {
-                let (existing, _) = read(item)?;
+                let (existing, version) = read(item)?;
+                if existing.has_attempt(delivery.attempts.last()) {
+                    return Ok(());
+                }
                 if !existing.status.is_open() {
-                    // A replay delivers the change again.
-                    self.update(&existing, &DeliveryEvent::RetryRequested).await?;
+                    let unchanged = ("version = ?", version);
+                    let replaced = write(&delivery.replacing(&existing), version + 1)?;
+                    return match self.0.put_if(operation, replaced, unchanged).await? {
+                        WriteOutcome::Written { .. } => Ok(()),
+                        WriteOutcome::Refused { .. } => Err(StoreError::Contention { operation }),
+                    };
                 }
                 if let Some(attempt) = delivery.attempts.last() {
                     self.update(&existing, &DeliveryEvent::Attempted(attempt.clone())).await?;
@@ -109,6 +118,12 @@ impl WebhookDeliveries<'_> {
         let operation = "changing a delivery";
         for _ in 0..ROUNDS {
             let Some((found, version)) = self.get(delivery).await? else { return Ok(None) };
+            if let DeliveryEvent::Attempted(attempt) = event
+                && found.has_attempt(Some(attempt))
+            {
+                // The response to the same request was lost.
+                return Ok(Some(found));
+            }
             let Some(changed) = found.on(event.clone(), self.0.system.now(), self.0.system.random_uuid()) else {
                 return Ok(None);
             };
@@ -293,6 +308,8 @@ impl DueNotifications {
         let Some(key) = Key::from_item(entry) else { return };
         if let Some(session_id) = key.session_of_change_log() {
             self.sessions.insert(session_id);
+        } else if let Some(id) = key.webhook_id() {
+            self.webhooks.insert(id);
         } else if let Some(id) = CursorId::from_key(&key) {
             self.cursors.push(id);
         } else if let Some(webhook_id) = key.webhook_of_delivery()
@@ -305,6 +322,7 @@ impl DueNotifications {
 
     fn and(mut self, other: Self) -> Self {
         self.sessions.extend(other.sessions);
+        self.webhooks.extend(other.webhooks);
         self.cursors.extend(other.cursors);
         self.deliveries.extend(other.deliveries);
         self.has_more |= other.has_more;
@@ -317,8 +335,8 @@ fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
 }
 
 fn key(delivery: &WebhookDelivery) -> Key {
-    let Change { session_id, sequence, change, .. } = &delivery.change;
-    Key::webhook_delivery(*session_id, change.chat_id, delivery.webhook_id, *sequence)
+    let Change { session_id, sequence, .. } = &delivery.change;
+    Key::webhook_delivery(*session_id, delivery.change.erased_with(), delivery.webhook_id, *sequence)
 }
 
 fn write(delivery: &WebhookDelivery, version: u64) -> Result<Item, StoreError> {
@@ -424,6 +442,15 @@ mod tests {
     }
 
     #[test]
+    fn the_erasure_of_a_chat_keeps_its_own_deliveries() {
+        let mut delivery = delivery(Some(ChatId::from_uuid(Uuid::max())));
+        assert!(key(&delivery).pk.starts_with("CHAT#"));
+        delivery.change.change.kind = ChangeType::ChatErased;
+        assert!(key(&delivery).pk.starts_with("CHANGES#"));
+        assert_eq!(read(write(&delivery, 7).unwrap()).unwrap(), (delivery, 7));
+    }
+
+    #[test]
     fn due_entries_lead_to_the_work_of_notify() {
         let session_id = SessionId::for_owner("ada");
         let webhook_id = WebhookId::from_uuid(Uuid::nil());
@@ -441,6 +468,7 @@ mod tests {
             Key::webhook_delivery(session_id, Some(chat_id), webhook_id, 1),
             Key::webhook_delivery(session_id, Some(chat_id), webhook_id, 2),
             Key::webhook_delivery(session_id, None, webhook_id, 3),
+            Key::webhook(None, webhook_id),
             Key::session(session_id),
         ] {
             due.add(&entry(key));
@@ -448,6 +476,7 @@ mod tests {
         let cursor = |is_replay| CursorId { webhook_id, session_id, is_replay };
         assert_eq!(due.sessions.into_iter().collect::<Vec<_>>(), [session_id]);
         assert_eq!(due.cursors, [cursor(false), cursor(true)]);
+        assert_eq!(due.webhooks, BTreeSet::from([webhook_id]));
         let deliveries = [(webhook_id, session_id, None), (webhook_id, session_id, Some(chat_id))];
         assert_eq!(due.deliveries, BTreeSet::from(deliveries));
     }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use super::{
     Store, StoreError, Webhooks,
     item::{self, Item, string},
-    keys::{Key, WEBHOOK, webhook_cursors_pk, webhooks_pk},
+    keys::{Key, WEBHOOK, notify_key, webhook_cursors_pk, webhooks_pk},
     transaction::Transaction,
     update::{UpdateBuilder, WriteOutcome},
 };
@@ -68,7 +68,7 @@ impl Webhooks<'_> {
     /// Returns the webhook with this id. Eventually consistent.
     pub async fn find(self, id: WebhookId) -> Result<Option<WebhookEndpoint>, StoreError> {
         let keys = self.0.keys_by_id("querying a webhook by id", id).await?;
-        let Some(key) = keys.into_iter().find(Key::is_webhook) else { return Ok(None) };
+        let Some(key) = keys.into_iter().find(|key| key.webhook_id().is_some()) else { return Ok(None) };
         let item = self.0.get("reading a webhook", &key).await?;
         item.map(|item| item::read(WEBHOOK_ENDPOINT, item)).transpose()
     }
@@ -125,13 +125,25 @@ impl Webhooks<'_> {
             Setting::Reset => update.remove(["description"]),
             Setting::Keep => update,
         };
-        if change.enabled == Some(true) {
-            update = update.remove(["disabled_reason"]);
-            if !webhook.enabled {
-                update = update.set("enabled_at", now);
+        match change.enabled {
+            Some(true) => {
+                update = update.remove(["disabled_reason"]);
+                update = update.set("due_key", notify_key(webhook.session_id)).set("due_at", now);
+                if !webhook.enabled {
+                    update = update.set("enabled_at", now);
+                }
             }
+            Some(false) => update = update.remove(["due_key", "due_at"]),
+            None => {}
         }
         self.change("changing a webhook", update).await
+    }
+
+    /// Removes a webhook from the `due` index, unless it was enabled again since it was read: its deliveries are due.
+    pub async fn resumed(self, webhook: &WebhookEndpoint) -> Result<(), StoreError> {
+        let Some(due_at) = webhook.due_at else { return Ok(()) };
+        let update = UpdateBuilder::new(&key(webhook)).remove(["due_key", "due_at"]).condition(("due_at = ?", due_at));
+        self.0.update_if("resuming the deliveries of a webhook", update).await.map(drop)
     }
 
     /// Replaces the secret by the next version. The previous version signs until `previous_until`. Returns the webhook
@@ -154,6 +166,7 @@ impl Webhooks<'_> {
             .set("enabled", false)
             .set("disabled_reason", reason.as_str())
             .set("updated_at", self.0.system.now())
+            .remove(["due_key", "due_at"])
             .condition(("enabled = ?", true))
             .condition(("updated_at = ?", webhook.updated_at));
         self.0.update_if("disabling a webhook", update).await
@@ -222,5 +235,5 @@ async fn read(query: QueryFluentBuilder) -> Result<(LogEnd, Vec<WebhookEndpoint>
 }
 
 fn is_webhook(item: &Item) -> bool {
-    Key::from_item(item).is_some_and(|key| key.is_webhook())
+    Key::from_item(item).is_some_and(|key| key.webhook_id().is_some())
 }

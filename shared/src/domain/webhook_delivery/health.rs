@@ -48,7 +48,13 @@ pub struct EndpointHealth {
 }
 
 impl EndpointHealth {
-    /// Records the result of an attempt.
+    /// Returns whether the result of an attempt tells something about the receiver. A change that fails again doesn't: the
+    /// receiver may reject only this one. It does if it is the probe after a pause.
+    pub fn counts(&self, result: AttemptResult, is_repeat: bool) -> bool {
+        !is_repeat || self.is_probing() || !matches!(result, AttemptResult::Failed(_))
+    }
+
+    /// Records the result of an attempt that counts.
     pub fn record(&mut self, result: AttemptResult, now: Timestamp) {
         match result {
             AttemptResult::Delivered => {
@@ -137,6 +143,17 @@ mod tests {
         assert!(after(&[FAILED; 10], at(0)).stops_after(FAILED));
         let with_success = [[FAILED; 5].as_slice(), &[AttemptResult::Delivered], &[FAILED; 9]].concat();
         assert!(!after(&with_success, at(0)).stops_after(FAILED));
+    }
+
+    #[test]
+    fn repeats_that_fail_dont_count_unless_they_are_probes() {
+        let mut health = after(&[AttemptResult::Delivered], at(0));
+        assert!(health.counts(FAILED, false) && !health.counts(FAILED, true));
+        for result in [AttemptResult::Delivered, AttemptResult::Gone, AttemptResult::Overloaded(None)] {
+            assert!(health.counts(result, true), "{result:?}");
+        }
+        health.back_off(None, at(0), Uuid::nil());
+        assert!(health.counts(FAILED, true));
     }
 
     #[test]

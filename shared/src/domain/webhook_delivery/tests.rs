@@ -104,6 +104,23 @@ fn a_requested_retry_starts_the_schedule_again() {
 }
 
 #[test]
+fn a_new_delivery_of_a_replay_keeps_the_attempts_of_the_earlier_one_and_blocks_its_chat() {
+    let delivered = after(&failed_once(), DeliveryEvent::Attempted(attempt(Some(200))), at(10));
+    let id = WebhookId::from_uuid(Uuid::nil());
+    let now = at(10_000);
+    let waits = WebhookDelivery::waiting(id, change(), at(7 * 86_400), now).replacing(&delivered);
+    assert_eq!((waits.status, waits.blocks_until()), (DeliveryStatus::Waiting, Some(at(13_600))));
+    assert_eq!((waits.attempt_count, &waits.attempts), (2, &delivered.attempts));
+    let failed = WebhookDelivery::failed(id, change(), attempt(None), at(7 * 86_400), now, Uuid::nil());
+    let failed = failed.replacing(&delivered);
+    assert_eq!(
+        (failed.status, failed.failures, failed.blocks_until()),
+        (DeliveryStatus::Retrying, 1, Some(at(13_600)))
+    );
+    assert_eq!((failed.attempt_count, failed.attempts.last()), (3, Some(&attempt(None))));
+}
+
+#[test]
 fn a_failed_delivery_blocks_its_chat_for_an_hour_after_its_first_failure() {
     let delivery = failed_once();
     assert_eq!(delivery.blocks_until(), Some(at(3_600)));

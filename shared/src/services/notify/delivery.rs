@@ -2,14 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
-use super::{LIST_PAGE, Notifier, NotifyError};
+use super::{LIST_PAGE, Notifier, NotifyError, endpoint::SETTINGS_LIFETIME};
 use crate::{
     domain::{
         change::{
@@ -31,8 +31,18 @@ use crate::{
 /// The number of changes of a page. The position moves once per page.
 const PAGE: usize = 100;
 
-/// How often a run looks for due deliveries of earlier runs, and for changed settings.
+/// The number of changes whose content is read at once: all of a run that has a permit, or of one that has none.
+const CONTENTS: usize = 32;
+const CONTENTS_WITHOUT_PERMIT: usize = 4;
+
+/// How often a run looks for due deliveries of earlier runs.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// After this time, a run reads the content of a change again, which may have been erased.
+const CONTENT_LIFETIME: Duration = Duration::from_secs(5);
+
+/// After this many failed repeats, a run continues with the log. The other repeats stay due.
+const MAX_FAILED_REPEATS: u32 = 10;
 
 /// How long a run waits before it reads a change again that is being stored: doubles each time.
 const FIRST_GAP_WAIT: Duration = Duration::from_millis(20);
@@ -70,29 +80,48 @@ pub(super) struct Ended {
 
 pub(super) struct Delivery<'a> {
     notifier: &'a Notifier,
-    webhook: WebhookEndpoint,
     lease: Uuid,
     state: Mutex<State>,
 }
 
 /// What the concurrent requests of a run change.
 struct State {
+    webhook: Arc<WebhookEndpoint>,
+    /// When the settings of the webhook were read.
+    read_at: Timestamp,
     cursor: WebhookCursor,
     stop: Option<Stop>,
     /// Whether a change was sent after a pause. The result decides about the others.
     has_probed: bool,
+    failed_repeats: u32,
     retries: BTreeMap<Option<ChatId>, Timestamp>,
     error: Option<NotifyError>,
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn new(notifier: &'a Notifier, webhook: WebhookEndpoint, cursor: WebhookCursor, lease: Uuid) -> Self {
-        let state = State { cursor, stop: None, has_probed: false, retries: BTreeMap::new(), error: None };
-        Self { notifier, webhook, lease, state: Mutex::new(state) }
+    /// Prepares a run with the settings of the webhook that were read at `read_at`.
+    pub(super) fn new(
+        notifier: &'a Notifier,
+        webhook: WebhookEndpoint,
+        read_at: Timestamp,
+        cursor: WebhookCursor,
+        lease: Uuid,
+    ) -> Self {
+        let state = State {
+            webhook: Arc::new(webhook),
+            read_at,
+            cursor,
+            stop: None,
+            has_probed: false,
+            failed_repeats: 0,
+            retries: BTreeMap::new(),
+            error: None,
+        };
+        Self { notifier, lease, state: Mutex::new(state) }
     }
 
     /// Retries the due deliveries of `chats`, and delivers the changes after the position.
-    pub(super) async fn run(mut self, chats: BTreeSet<Option<ChatId>>) -> Ended {
+    pub(super) async fn run(self, chats: BTreeSet<Option<ChatId>>) -> Ended {
         let result = self.deliver(chats).await;
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (stop, last, error) = match result {
@@ -102,8 +131,7 @@ impl<'a> Delivery<'a> {
         Ended { cursor: state.cursor, stop, retries: state.retries, last, error }
     }
 
-    async fn deliver(&mut self, chats: BTreeSet<Option<ChatId>>) -> Result<(Stop, u64), NotifyError> {
-        self.retry(chats).await;
+    async fn deliver(&self, mut chats: BTreeSet<Option<ChatId>>) -> Result<(Stop, u64), NotifyError> {
         let replay = self.state().cursor.replay;
         if let Some((ReplayOnly::Failed, end)) = replay {
             return self.retry_failed(end).await.map(|stop| (stop, 0));
@@ -118,12 +146,14 @@ impl<'a> Delivery<'a> {
             }
             if now.since(checked_at) >= CHECK_INTERVAL {
                 checked_at = now;
-                match self.notifier.current(&self.webhook).await? {
-                    Some(webhook) => self.webhook = webhook,
-                    None => return Ok((Stop::Disabled, 0)),
+                if self.current_webhook().await?.is_none() {
+                    continue;
                 }
-                let due = self.due_chats(now).await?;
-                self.retry(due).await;
+                chats.extend(self.due_chats(now).await?);
+            }
+            // After a pause, a new change is the probe: the receiver may reject only those that are due.
+            if !chats.is_empty() && !self.health().is_probing() {
+                self.retry(std::mem::take(&mut chats)).await;
                 continue;
             }
             let page = self.read().await?;
@@ -140,6 +170,7 @@ impl<'a> Delivery<'a> {
                 return Ok((Stop::Finished, last));
             }
             match page_end {
+                PageEnd::CaughtUp if !chats.is_empty() => self.retry(std::mem::take(&mut chats)).await,
                 PageEnd::CaughtUp => return Ok((Stop::CaughtUp, last)),
                 PageEnd::More if self.save().await? => self.notifier.record_progress(),
                 // Another run has the lease.
@@ -175,21 +206,26 @@ impl<'a> Delivery<'a> {
     /// changes are left.
     async fn deliver_page(&self, page: ChangePage, end: Option<u64>) -> Result<bool, NotifyError> {
         let end = end.unwrap_or(u64::MAX);
-        let is_wanted = |change: &Change| change.sequence <= end && self.webhook.subscribes_to(change.change.kind);
+        let webhook = self.webhook();
+        let is_wanted = |change: &Change| change.sequence <= end && webhook.subscribes_to(change.change.kind);
         let wanted: Vec<Change> = page.changes.into_iter().filter(is_wanted).collect();
         let sequences: Vec<u64> = wanted.iter().map(|change| change.sequence).collect();
-        let unhandled = {
+        let mut unhandled = {
             let progress = &self.state().cursor.progress;
             wanted.into_iter().filter(|change| !progress.is_handled(change.sequence)).collect::<Vec<_>>()
         };
-        let has_changes = !unhandled.is_empty();
-        if has_changes {
-            let resolved = changes::resolve(&self.notifier.store, unhandled).await?;
+        while !unhandled.is_empty() && !self.is_stopping(self.notifier.system.now()) {
+            // A run without a permit doesn't wait for the slow receiver of another one.
+            let permit = self.notifier.contents.try_acquire();
+            let count = if permit.is_ok() { CONTENTS } else { CONTENTS_WITHOUT_PERMIT };
+            let rest = unhandled.split_off(count.min(unhandled.len()));
+            let resolved_at = self.notifier.system.now();
+            let resolved = changes::resolve(&self.notifier.store, std::mem::replace(&mut unhandled, rest)).await?;
             let chats = by_chat(resolved);
             let concurrency = self.health().concurrency();
             stream::iter(chats)
                 .for_each_concurrent(concurrency, |(chat_id, changes)| async move {
-                    if let Err(error) = self.deliver_chat(chat_id, changes).await {
+                    if let Err(error) = self.deliver_chat(chat_id, changes, resolved_at).await {
                         self.fail(error);
                     }
                 })
@@ -198,27 +234,30 @@ impl<'a> Delivery<'a> {
         let mut state = self.state();
         let is_complete = sequences.iter().all(|sequence| state.cursor.progress.is_handled(*sequence));
         state.cursor.progress.advance(sequences, page.next.min(end));
-        let has_probed = std::mem::take(&mut state.has_probed);
-        if has_changes && !is_complete && !has_probed && state.cursor.health.is_probing() {
-            // All chats wait for their failed changes.
-            state.stop.get_or_insert(Stop::Failing(None));
-        }
+        state.has_probed = false;
         Ok(is_complete)
     }
 
     /// Delivers changes of a chat in order, until the run stops.
-    async fn deliver_chat(&self, chat_id: Option<ChatId>, changes: Vec<ResolvedChange>) -> Result<(), NotifyError> {
+    async fn deliver_chat(
+        &self,
+        chat_id: Option<ChatId>,
+        changes: Vec<ResolvedChange>,
+        resolved_at: Timestamp,
+    ) -> Result<(), NotifyError> {
         let deliveries = self.notifier.store.webhook_deliveries();
         let id = self.state().cursor.id;
-        let in_order = self.webhook.order == Order::Chat && chat_id.is_some();
-        let mut blocked_until = None;
+        let in_order = self.webhook().order == Order::Chat && chat_id.is_some();
         let failing_until = self.state().cursor.failing_until;
-        if in_order && failing_until.is_some_and(|until| until > self.notifier.system.now()) {
-            let open = deliveries.open(id.webhook_id, id.session_id, chat_id).await?;
+        let now = self.notifier.system.now();
+        let mut blocking = Vec::new();
+        if in_order && failing_until.is_some_and(|until| until > now) {
             let first = changes.first().map_or(0, |change| change.change.sequence);
-            let earlier = open.iter().filter(|delivery| delivery.change.sequence < first);
-            blocked_until = earlier.filter_map(WebhookDelivery::blocks_until).max();
+            blocking = deliveries.open(id.webhook_id, id.session_id, chat_id).await?;
+            let blocks = |delivery: &WebhookDelivery| delivery.blocks_until().is_some_and(|until| until > now);
+            blocking.retain(|delivery| delivery.change.sequence < first && blocks(delivery));
         }
+        let mut blocked_until = blocking.iter().filter_map(WebhookDelivery::blocks_until).max();
         for change in changes {
             let now = self.notifier.system.now();
             if self.is_stopping(now) {
@@ -226,13 +265,20 @@ impl<'a> Delivery<'a> {
             }
             let sequence = change.change.sequence;
             let expires_at = deliveries.expires_at(&change.change);
-            let delivery = if blocked_until.is_some_and(|until| until > now) {
+            let chat_id = change.change.erased_with();
+            // The erasure of a chat doesn't wait for a delivery that it deletes.
+            let delivery = if chat_id.is_some() && blocked_until.is_some_and(|until| until > now) {
                 if self.health().is_probing() {
+                    // The first of the chat that isn't delivered is the probe.
+                    if let Some((first, next)) = blocking.split_first() {
+                        self.attempt(first, next, in_order).await?;
+                        self.state().retries.insert(chat_id, now);
+                    }
                     return Ok(());
                 }
                 WebhookDelivery::waiting(id.webhook_id, change.change, expires_at, now)
             } else {
-                let Some(attempt) = self.post(&change).await? else { return Ok(()) };
+                let Some(attempt) = self.post(&change, resolved_at, false).await? else { return Ok(()) };
                 let Some(attempt) = attempt else {
                     self.handle(sequence);
                     continue;
@@ -251,6 +297,7 @@ impl<'a> Delivery<'a> {
                 WebhookDelivery::failed(id.webhook_id, change.change, attempt, expires_at, now, random)
             };
             deliveries.put(&delivery).await?;
+            let in_order = in_order && chat_id.is_some();
             if in_order {
                 blocked_until = blocked_until.max(delivery.blocks_until());
             }
@@ -262,6 +309,7 @@ impl<'a> Delivery<'a> {
 
     /// Retries the due deliveries of chats, several at once.
     async fn retry(&self, chats: BTreeSet<Option<ChatId>>) {
+        self.state().failed_repeats = 0;
         loop {
             let concurrency = self.health().concurrency();
             stream::iter(&chats)
@@ -283,12 +331,12 @@ impl<'a> Delivery<'a> {
     async fn retry_chat(&self, chat_id: Option<ChatId>) -> Result<(), NotifyError> {
         let Notifier { store, system, .. } = self.notifier;
         let id = self.state().cursor.id;
-        let in_order = self.webhook.order == Order::Chat && chat_id.is_some();
+        let in_order = self.webhook().order == Order::Chat && chat_id.is_some();
         let open = store.webhook_deliveries().open(id.webhook_id, id.session_id, chat_id).await?;
         let mut blocked_until = None;
         for (index, delivery) in open.iter().enumerate() {
             let now = system.now();
-            if self.is_stopping(now) {
+            if self.is_stopping(now) || self.state().failed_repeats >= MAX_FAILED_REPEATS {
                 return Ok(());
             }
             let is_blocked = in_order && blocked_until.is_some_and(|until| until > now);
@@ -317,15 +365,20 @@ impl<'a> Delivery<'a> {
         in_order: bool,
     ) -> Result<Option<Option<WebhookDelivery>>, NotifyError> {
         let deliveries = self.notifier.store.webhook_deliveries();
+        let now = self.notifier.system.now();
         let resolved = changes::resolve(&self.notifier.store, vec![delivery.change.clone()]).await?;
         let Some(change) = resolved.first() else { return Ok(None) };
-        let Some(attempt) = self.post(change).await? else { return Ok(None) };
+        let Some(attempt) = self.post(change, now, delivery.attempt_count > 0).await? else { return Ok(None) };
         let Some(attempt) = attempt else {
             // It has no content anymore.
             deliveries.delete(delivery).await?;
             return Ok(Some(None));
         };
         let is_delivered = attempt.result() == AttemptResult::Delivered;
+        if !is_delivered && delivery.status == DeliveryStatus::Retrying && delivery.due_at > Some(now) {
+            // A probe doesn't take one of its retries.
+            return Ok(None);
+        }
         if is_delivered && let Some(next) = next.iter().find(|next| next.status == DeliveryStatus::Waiting) {
             // If the process ends here, the schedule continues with it.
             deliveries.update(next, &DeliveryEvent::Unblocked).await?;
@@ -369,30 +422,49 @@ impl<'a> Delivery<'a> {
         Ok(Stop::Finished)
     }
 
-    /// Sends a change. Returns `None` if the run stops, and an inner `None` if the change has no form in the webhook's
-    /// format.
-    async fn post(&self, change: &ResolvedChange) -> Result<Option<Option<WebhookAttempt>>, NotifyError> {
-        let Notifier { sender, system, metrics, requests, .. } = self.notifier;
+    /// Sends a change whose content was read at `resolved_at`, again if it `is_repeat`. Returns `None` if the run stops,
+    /// and an inner `None` if the change has no form in the webhook's format.
+    async fn post(
+        &self,
+        change: &ResolvedChange,
+        resolved_at: Timestamp,
+        is_repeat: bool,
+    ) -> Result<Option<Option<WebhookAttempt>>, NotifyError> {
+        let Notifier { store, sender, system, metrics, requests, .. } = self.notifier;
         // The semaphore is never closed.
         let permit = requests.acquire().await;
         if self.is_stopping(system.now()) {
             return Ok(None);
         }
-        let Some(attempt) = sender.send(&self.webhook, change).await? else { return Ok(Some(None)) };
+        let Some(webhook) = self.current_webhook().await? else { return Ok(None) };
+        let again = if system.now().since(resolved_at) < CONTENT_LIFETIME {
+            Vec::new()
+        } else {
+            changes::resolve(store, vec![change.change.clone()]).await?
+        };
+        let change = again.first().unwrap_or(change);
+        let Some(attempt) = sender.send(&webhook, change).await? else { return Ok(Some(None)) };
         drop(permit);
         self.notifier.record_progress();
         let (result, now) = (attempt.result(), system.now());
         let mut state = self.state();
-        let was_probing = state.cursor.health.is_probing();
-        state.cursor.health.record(result, now);
-        let health = &state.cursor.health;
+        let is_replay = state.cursor.id.is_replay;
+        let health = &mut state.cursor.health;
+        let (was_probing, counts) = (health.is_probing(), health.counts(result, is_repeat));
+        if counts {
+            health.record(result, now);
+        }
         let stop = match result {
             AttemptResult::Delivered => None,
             AttemptResult::Gone => Some(Stop::Gone),
-            _ if health.is_dead(self.webhook.enabled_at.unwrap_or(self.webhook.created_at), now) => Some(Stop::Dead),
+            _ if !counts => None,
+            _ if !is_replay && health.is_dead(webhook.enabled_at.unwrap_or(webhook.created_at), now) => {
+                Some(Stop::Dead)
+            }
             _ => health.stops_after(result).then(|| Stop::Failing(result.retry_after())),
         };
         state.has_probed |= was_probing;
+        state.failed_repeats += u32::from(is_repeat && result != AttemptResult::Delivered);
         if let Some(stop) = stop {
             state.stop.get_or_insert(stop);
         }
@@ -402,7 +474,7 @@ impl<'a> Delivery<'a> {
         } else {
             metrics.add(Metric::WebhookAttemptsFailed, 1);
             tracing::info!(
-                webhook_id = %self.webhook.id,
+                webhook_id = %webhook.id,
                 change_id = %change.change.change.id,
                 status = attempt.status,
                 duration_ms = attempt.duration_ms,
@@ -428,6 +500,30 @@ impl<'a> Delivery<'a> {
             chats.extend(own.map(|(_, _, chat_id)| chat_id));
         }
         Ok(chats)
+    }
+
+    /// Returns the settings of the webhook, which it reads again if they are old. Returns `None` if the webhook was disabled
+    /// or deleted, and stops the run.
+    async fn current_webhook(&self) -> Result<Option<Arc<WebhookEndpoint>>, StoreError> {
+        let now = self.notifier.system.now();
+        let (webhook, read_at) = {
+            let state = self.state();
+            (Arc::clone(&state.webhook), state.read_at)
+        };
+        if now.since(read_at) < SETTINGS_LIFETIME {
+            return Ok(Some(webhook));
+        }
+        let current = self.notifier.current(&webhook).await?.map(Arc::new);
+        let mut state = self.state();
+        match &current {
+            Some(webhook) => (state.webhook, state.read_at) = (Arc::clone(webhook), now),
+            None => _ = state.stop.get_or_insert(Stop::Disabled),
+        }
+        Ok(current)
+    }
+
+    fn webhook(&self) -> Arc<WebhookEndpoint> {
+        Arc::clone(&self.state().webhook)
     }
 
     async fn save(&self) -> Result<bool, StoreError> {
@@ -468,7 +564,7 @@ impl<'a> Delivery<'a> {
         if delivery.status == DeliveryStatus::Retrying
             && let Some(due_at) = delivery.due_at
         {
-            let next = state.retries.entry(delivery.change.change.chat_id).or_insert(due_at);
+            let next = state.retries.entry(delivery.change.erased_with()).or_insert(due_at);
             *next = due_at.min(*next);
         }
         if in_order {

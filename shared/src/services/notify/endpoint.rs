@@ -34,7 +34,7 @@ const MAX_WAIT: Duration = Duration::from_secs(15);
 const BUSY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// After this time, a run reads the settings of the webhook again.
-const SETTINGS_LIFETIME: Duration = Duration::from_secs(5);
+pub(super) const SETTINGS_LIFETIME: Duration = Duration::from_secs(5);
 
 /// A webhook whose changes of one session are to be delivered.
 pub(super) struct Endpoint {
@@ -92,17 +92,29 @@ impl Endpoint {
             chats.extend(self.retries.extract_if(.., |_, due_at| *due_at <= now).map(|(chat_id, _)| chat_id));
             if !self.refresh().await? {
                 self.notifier.store.webhook_cursors().release(&cursor, lease, None).await?;
-                return Ok(Outcome::Disabled);
+                return self.disabled().await;
             }
             ignores_pause = false;
             let Some(ended) = self.deliver(cursor, lease, std::mem::take(&mut chats)).await? else {
                 return Ok(Outcome::Busy);
             };
             let outcome = self.end(ended, lease).await?;
+            if outcome == Outcome::Disabled {
+                return self.disabled().await;
+            }
             if !self.continues_after(outcome).await? {
                 return Ok(outcome);
             }
         }
+    }
+
+    /// Makes the position due if the webhook was enabled while this run released it.
+    async fn disabled(&self) -> Result<Outcome, NotifyError> {
+        if self.notifier.current(&self.webhook).await?.is_none() {
+            return Ok(Outcome::Disabled);
+        }
+        self.notifier.store.webhook_cursors().resume(self.id).await?;
+        Ok(Outcome::OutOfTime)
     }
 
     async fn acquire(&mut self, lease: Uuid, ignores_pause: bool) -> Result<Turn, NotifyError> {
@@ -137,7 +149,7 @@ impl Endpoint {
         lease: Uuid,
         chats: BTreeSet<Option<ChatId>>,
     ) -> Result<Option<Ended>, NotifyError> {
-        let delivery = Delivery::new(&self.notifier, self.webhook.clone(), cursor, lease);
+        let delivery = Delivery::new(&self.notifier, self.webhook.clone(), self.read_at, cursor, lease);
         tokio::select! {
             ended = delivery.run(chats) => Ok(Some(ended)),
             lost = self.keep_lease(lease) => lost.map(|()| None),

@@ -57,9 +57,9 @@ impl Erasures<'_> {
                 if key == Key::chat(chat_id) {
                     continue;
                 }
-                // Written later for a change that the receiver may still get, such as the erasure itself.
+                // Of a later message of the contact. An attempt of an earlier one can have content in its response.
                 if key.webhook_of_delivery().is_some() {
-                    if created_at(&item).is_none_or(|at| at <= cutoff) {
+                    if appended_at(&item).is_none_or(|at| at <= cutoff) {
                         deliveries.push(key);
                     }
                     continue;
@@ -144,8 +144,8 @@ impl Erasures<'_> {
     }
 }
 
-fn created_at(item: &Item) -> Option<Timestamp> {
-    item.get("created_at")?.as_s().ok()?.parse().ok()
+fn appended_at(item: &Item) -> Option<Timestamp> {
+    item.get("appended_at")?.as_s().ok()?.parse().ok()
 }
 
 /// Returns when a message was received, or for an outbound message when it was created.
