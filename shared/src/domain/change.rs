@@ -198,3 +198,18 @@ impl NewChange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_every_type() {
+        let documentation = include_str!("../../../docs/webhooks.md");
+        let section = documentation.split_once("## Events").unwrap().1;
+        let table = section.split("### ").next().unwrap();
+        for kind in ChangeType::ALL {
+            assert!(table.contains(&format!("`{kind}`")), "{kind}");
+        }
+    }
+}
