@@ -135,15 +135,15 @@ async fn session_is_erased_completely_and_can_be_created_again() {
 const PAST: &str = "2026-01-01T00:00:00.000Z";
 const FUTURE: &str = "2099-01-01T00:00:00.000Z";
 
-/// Stores a failed delivery to a webhook.
-async fn put_delivery(app: &TestApp, pk: &str, sequence: u64, created_at: &str) {
+/// Stores a failed delivery of a change to a webhook.
+async fn put_delivery(app: &TestApp, pk: &str, sequence: u64, appended_at: &str) {
     let sk = format!("DELIVERY#00000000-0000-7000-8000-000000000001#{sequence:016}");
-    app.put_item(&[("pk", pk), ("sk", &sk), ("entity", "webhook_delivery"), ("created_at", created_at)]).await;
+    app.put_item(&[("pk", pk), ("sk", &sk), ("entity", "webhook_delivery"), ("appended_at", appended_at)]).await;
 }
 
-/// Returns when the stored deliveries were created.
+/// Returns when the changes of the stored deliveries were appended.
 async fn deliveries(app: &TestApp) -> Vec<Value> {
-    app.items("webhook_delivery").await.iter().map(|item| item["created_at"].clone()).collect()
+    app.items("webhook_delivery").await.iter().map(|item| item["appended_at"].clone()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
