@@ -178,7 +178,7 @@ async fn erasure_of_a_session_includes_its_webhooks() {
     put_delivery(&app, &pk, 1, PAST).await;
     erase_completely(&app, &format!("/api/session?sessionId={session_id}")).await;
     let webhooks: Vec<Value> = app.items("webhook").await.iter().map(|webhook| webhook["id"].clone()).collect();
-    assert_eq!(webhooks, [for_all.clone()]);
+    assert_eq!(webhooks, std::slice::from_ref(&for_all));
     let cursors: Vec<Value> = app.items("cursor_of_test").await.iter().map(|cursor| cursor["pk"].clone()).collect();
     assert_eq!(cursors, [json!(format!("WEBHOOK#{}", for_all.as_str().unwrap()))]);
     assert_eq!(deliveries(&app).await, Vec::<Value>::new());
