@@ -233,6 +233,11 @@ impl Key {
         Self::new(webhooks_pk(Some(session_id)), "SEQUENCE")
     }
 
+    /// Returns whether this is the key of the end of a change log.
+    pub(crate) fn is_change_log(&self) -> bool {
+        self.pk.starts_with("CHANGES#") && self.sk == "SEQUENCE"
+    }
+
     /// The number of webhooks for all sessions.
     pub(crate) fn webhook_count() -> Self {
         Self::new(webhooks_pk(None), "SEQUENCE")

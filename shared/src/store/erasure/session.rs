@@ -103,7 +103,7 @@ impl Erasures<'_> {
                 self.0.webhooks().delete(&webhook).await?;
             }
         }
-        self.erase_partition(webhooks_pk(Some(session_id)), "created_at", cutoff).await
+        self.erase_partition(webhooks_pk(Some(session_id)), "appended_at", cutoff).await
     }
 
     /// Erases the chats of one inbox list.
@@ -176,7 +176,8 @@ impl Erasures<'_> {
         }
     }
 
-    /// Deletes the items of a partition, except a session, that were stored up to `cutoff` by their attribute `stored_at`.
+    /// Deletes the items of a partition that were stored up to `cutoff` by their attribute `stored_at`, except a session and
+    /// the end of a change log.
     async fn erase_partition(self, pk: String, stored_at: &str, cutoff: Timestamp) -> Result<(), StoreError> {
         let query = self
             .0
@@ -188,7 +189,7 @@ impl Erasures<'_> {
             .expression_attribute_values(":pk", string(pk))
             .expression_attribute_values(":cutoff", string(cutoff.to_string()));
         let keys = self.0.query_keys("reading items of a session to erase", query).await?;
-        self.delete_all(keys.into_iter().filter(|key| !key.is_session()).collect()).await
+        self.delete_all(keys.into_iter().filter(|key| !key.is_session() && !key.is_change_log()).collect()).await
     }
 
     /// Returns a page of a partition of the `inbox` index, and the start of the next page.
