@@ -27,7 +27,8 @@ async fn missing_permission_to_invoke_a_function_is_named_in_the_output() {
     app.send(&session_id, "+201001234567", "hello").await;
     let denied = ["missing permission", "DeliverRole/deliver", "lambda:InvokeFunction", "function:qasid-Deliver"];
     app.wait_until("the invocation is denied", async || app.has_logged(&denied)).await;
-    assert!(app.has_logged(&["deliver: WARN function invocation failed", "AccessDeniedException"]));
+    let failed = ["deliver: WARN function invocation failed", "AccessDeniedException"];
+    app.wait_until("the failure is logged", async || app.has_logged(&failed)).await;
 }
 
 /// Replaces a part of the policy of `create-session`, and checks that it can't store a session.
