@@ -22,7 +22,6 @@ pub(super) struct Shard {
 #[derive(Clone)]
 pub(super) struct StreamReader {
     database: dynoxide::Database,
-    partition_key_name: String,
     pub(super) shard: Shard,
 }
 
@@ -37,10 +36,9 @@ impl StreamReader {
             let table = database.describe_table(parse(json!({"TableName": table_name}))?)?;
             let table = serde_json::to_value(table.table).unwrap_or_default();
             let stream_arn = table["LatestStreamArn"].as_str().ok_or(StreamError::NoStream { table_name })?.to_owned();
-            let partition_key_name = table["KeySchema"][0]["AttributeName"].as_str().unwrap_or_default().to_owned();
             let stream = database.describe_stream(parse(json!({"StreamArn": stream_arn}))?)?.stream_description;
             let id = stream.shards.into_iter().next().map(|shard| shard.shard_id).unwrap_or_default();
-            Ok(StreamReader { database, partition_key_name, shard: Shard { stream_arn, id } })
+            Ok(StreamReader { database, shard: Shard { stream_arn, id } })
         })
         .await
     }
@@ -63,7 +61,7 @@ impl StreamReader {
         position: SequenceNumber,
         filter: Arc<Filter>,
     ) -> Result<Vec<ReadEntry>, StreamError> {
-        let StreamReader { database, partition_key_name, shard } = self.clone();
+        let StreamReader { database, shard } = self.clone();
         blocking(move || {
             let mut request =
                 json!({"StreamArn": shard.stream_arn, "ShardId": shard.id, "ShardIteratorType": "TRIM_HORIZON"});
@@ -78,8 +76,7 @@ impl StreamReader {
                 .map(|record| {
                     let record = serde_json::to_value(record).unwrap_or_default();
                     let wanted = filter.accepts(&record);
-                    let record =
-                        Record::new(record, &partition_key_name, &shard.stream_arn).ok_or(StreamError::Malformed)?;
+                    let record = Record::new(record, &shard.stream_arn).ok_or(StreamError::Malformed)?;
                     Ok((record.sequence, wanted.then_some(record)))
                 })
                 .collect()

@@ -1,7 +1,7 @@
 //! A stream record.
 
 use std::{
-    collections::hash_map::DefaultHasher,
+    collections::{BTreeMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
 };
 
@@ -17,30 +17,31 @@ pub(super) struct Record {
     pub(super) sequence: SequenceNumber,
     /// `ApproximateCreationDateTime`.
     pub(super) created: Timestamp,
-    /// The typed value of the partition key as JSON.
-    pub(super) partition_key: String,
+    /// The typed values of the item's key, by the name of their attribute, as JSON.
+    pub(super) key: BTreeMap<String, String>,
     /// The record in Lambda's event format as JSON.
     pub(super) json: String,
 }
 
 impl Record {
     /// Converts a record of the database. Returns `None` if it has no sequence number or time.
-    pub(super) fn new(mut record: Value, partition_key_name: &str, stream_arn: &str) -> Option<Record> {
+    pub(super) fn new(mut record: Value, stream_arn: &str) -> Option<Record> {
         record["eventSourceARN"] = stream_arn.into();
         let change = &record["dynamodb"];
         let seconds = change["ApproximateCreationDateTime"].as_f64()?;
         Some(Record {
             sequence: change["SequenceNumber"].as_str()?.parse().ok()?,
             created: Timestamp::from_millisecond((seconds * 1000.0) as i64).ok()?,
-            partition_key: change["Keys"][partition_key_name].to_string(),
+            key: change["Keys"].as_object()?.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
             json: record.to_string(),
         })
     }
 
-    /// Returns the worker for this record. All records of a partition key share a worker, which keeps them in order.
+    /// Returns the worker for this record. All records of an item share a worker, which keeps them in order. Lambda promises
+    /// no more (Lambda Developer Guide, *Process Amazon DynamoDB records with Lambda*).
     pub(super) fn worker_index(&self, workers: usize) -> usize {
         let mut hasher = DefaultHasher::new();
-        self.partition_key.hash(&mut hasher);
+        self.key.hash(&mut hasher);
         (hasher.finish() % workers.max(1) as u64) as usize
     }
 }

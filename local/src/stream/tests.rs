@@ -181,9 +181,9 @@ async fn a_partial_failure_is_retried_from_the_record_that_failed() {
 }
 
 #[tokio::test]
-async fn a_stuck_partition_key_blocks_only_its_worker_and_the_checkpoint() {
+async fn a_stuck_item_blocks_only_its_worker_and_the_checkpoint() {
     let h = Harness::new().await;
-    let (stuck, free) = keys_of_two_workers();
+    let (stuck, free) = keys_of_two_workers(["stuck", "free"]);
     h.put(&stuck, "stuck");
     h.put(&free, "free");
     let (lambda, mut invocations) =
@@ -199,14 +199,14 @@ async fn a_stuck_partition_key_blocks_only_its_worker_and_the_checkpoint() {
     assert_eq!(h.checkpoint(), None);
 }
 
-/// Returns two partition keys that belong to different workers.
-fn keys_of_two_workers() -> (String, String) {
-    let worker_of = |pk: &str| {
-        let mut record = record::tests::record(1);
-        record.partition_key = json!({"S": pk}).to_string();
-        record.worker_index(2)
+/// Returns the partition keys of items with these sort keys that belong to different workers.
+fn keys_of_two_workers(sort_keys: [&str; 2]) -> (String, String) {
+    let worker_of = |pk: &str, sk: &str| {
+        let key = [("pk", pk), ("sk", sk)].map(|(name, value)| (name.to_owned(), json!({"S": value}).to_string()));
+        Record { key: key.into(), ..record::tests::record(1) }.worker_index(2)
     };
-    let other = (0..100).map(|n| n.to_string()).find(|pk| worker_of(pk) != worker_of("a")).unwrap();
+    let [first, second] = sort_keys;
+    let other = (0..100).map(|n| n.to_string()).find(|pk| worker_of(pk, second) != worker_of("a", first)).unwrap();
     ("a".to_owned(), other)
 }
 

@@ -1,4 +1,4 @@
-//! A worker of a mapping: invokes batches of some partition keys sequentially, in stream order.
+//! A worker of a mapping: invokes batches of some items sequentially, in stream order.
 
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::*;
@@ -14,7 +16,7 @@ pub(crate) fn record(sequence: u128) -> Record {
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },
     });
-    Record::new(change, "pk", "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/1").unwrap()
+    Record::new(change, "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/1").unwrap()
 }
 
 #[test]
@@ -28,8 +30,12 @@ fn the_event_parses_as_the_lambda_event_type() {
 }
 
 #[test]
-fn a_partition_key_always_has_the_same_worker() {
-    let workers: Vec<usize> = (1..50).map(|n| record(n).worker_index(10)).collect();
-    assert!(workers.iter().all(|worker| *worker == workers[0] && *worker < 10));
+fn an_item_always_has_the_same_worker_and_a_partition_several() {
+    for n in 1..50 {
+        let later = Record { sequence: n + 1, ..record(n) };
+        assert_eq!(record(n).worker_index(10), later.worker_index(10));
+    }
+    let workers: BTreeSet<usize> = (1..50).map(|n| record(n).worker_index(10)).collect();
+    assert!(workers.len() > 1 && workers.iter().all(|worker| *worker < 10));
     assert_eq!(record(1).worker_index(1), 0);
 }
