@@ -24,12 +24,20 @@ pub struct Ready {
     pub secret_id: String,
     /// An API key with all scopes, for `Authorization: Bearer`.
     pub api_key: String,
+    /// WhatsApp's ID of the WhatsApp Business Account that owns the number.
+    pub waba_id: String,
     /// WhatsApp's ID of the business number.
     pub phone_number_id: String,
     /// The business number, digits only.
     pub display_phone_number: String,
+    /// The ID of Qasid's Meta app.
+    pub app_id: String,
     /// The app secret that signs webhooks.
     pub app_secret: String,
+    /// The access token for the Graph API.
+    pub access_token: String,
+    /// A second Meta app, for a bot that receives webhooks beside Qasid.
+    pub bot: Bot,
     /// The token for webhook verification.
     pub verify_token: String,
     /// Name of the DynamoDB table.
@@ -38,6 +46,18 @@ pub struct Ready {
     /// CloudFront adds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+}
+
+/// A Meta app for a bot.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bot {
+    /// The ID of the app.
+    pub app_id: String,
+    /// The app secret that signs its webhooks.
+    pub app_secret: String,
+    /// The access token for the Graph API.
+    pub access_token: String,
 }
 
 impl Ready {

@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -30,6 +30,16 @@ pub struct WhatsAppSecret {
     /// Token that Meta sends to verify the webhook.
     pub verify_token: String,
     /// Bearer token for sends.
+    pub access_token: String,
+}
+
+/// The credentials of the simulated WhatsApp's second Meta app, for a bot beside Qasid.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BotCredentials {
+    /// Key of the webhook signatures.
+    pub app_secret: String,
+    /// Bearer token for Graph API calls.
     pub access_token: String,
 }
 
@@ -69,17 +79,36 @@ impl WhatsAppSecret {
     /// # Errors
     /// Returns a [`SecretError`] if the file is damaged or cannot be read or written.
     pub fn load_or_create(directory: &Path) -> Result<WhatsAppSecret, SecretError> {
-        let path = directory.join("secrets.json");
-        let load_or_create = || match file::read(&path)? {
-            Some(json) => Ok(serde_json::from_slice(&json)?),
-            None => {
-                let secret = WhatsAppSecret::random();
-                file::replace(&path, &serde_json::to_vec_pretty(&secret)?)?;
-                Ok(secret)
-            }
-        };
-        load_or_create().map_err(|source| SecretError { path: path.clone(), source })
+        load_or_create(directory.join("secrets.json"), WhatsAppSecret::random)
     }
+}
+
+impl BotCredentials {
+    /// Generates values with 122 random bits each.
+    pub fn random() -> BotCredentials {
+        let value = || Uuid::new_v4().simple().to_string();
+        BotCredentials { app_secret: value(), access_token: value() }
+    }
+
+    /// Loads the credentials from `bot.json` in `directory`, as [`WhatsAppSecret::load_or_create`] does.
+    ///
+    /// # Errors
+    /// Returns a [`SecretError`] if the file is damaged or cannot be read or written.
+    pub fn load_or_create(directory: &Path) -> Result<BotCredentials, SecretError> {
+        load_or_create(directory.join("bot.json"), BotCredentials::random)
+    }
+}
+
+fn load_or_create<T: Serialize + DeserializeOwned>(path: PathBuf, create: fn() -> T) -> Result<T, SecretError> {
+    let load_or_create = || match file::read(&path)? {
+        Some(json) => Ok(serde_json::from_slice(&json)?),
+        None => {
+            let created = create();
+            file::replace(&path, &serde_json::to_vec_pretty(&created)?)?;
+            Ok(created)
+        }
+    };
+    load_or_create().map_err(|source| SecretError { path: path.clone(), source })
 }
 
 /// Serves the secrets, given by name or ARN with their current values, and the keys of `kms` until `shutdown`.

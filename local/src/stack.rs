@@ -20,8 +20,9 @@ use crate::{
     lambda_api,
     parameters::{self, ParameterStore},
     ports::{self, url},
+    ready::Bot,
     schedule,
-    secrets::{self, OriginSecret, WhatsAppSecret},
+    secrets::{self, BotCredentials, OriginSecret, WhatsAppSecret},
     stream::{Checkpoints, EventSourceMapping, FailureQueue},
     template::Template,
     whatsapp,
@@ -157,12 +158,13 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let whatsapp_secret_id = secret_id("WhatsAppSecret")?;
     let deployments = deployments(&template, functions::build(&console).await?)?;
 
-    let (secret, checkpoints, folder) = match &storage {
-        Storage::Memory => (WhatsAppSecret::random(), Checkpoints::memory(), None),
+    let (secret, bot, checkpoints, folder) = match &storage {
+        Storage::Memory => (WhatsAppSecret::random(), BotCredentials::random(), Checkpoints::memory(), None),
         Storage::Directory(folder) => {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StartError::DataFolder { path: folder.clone(), source })?;
-            (WhatsAppSecret::load_or_create(folder)?, Checkpoints::directory(folder)?, Some(folder.as_path()))
+            let (secret, bot) = (WhatsAppSecret::load_or_create(folder)?, BotCredentials::load_or_create(folder)?);
+            (secret, bot, Checkpoints::directory(folder)?, Some(folder.as_path()))
         }
     };
     let (kms, parameters) = (Kms::new(template.keys.clone(), folder)?, ParameterStore::open(folder)?);
@@ -187,6 +189,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let origin = template.secrets.get("OriginSecret").map(|id| (id.clone(), OriginSecret::random()));
     let origin_value = origin.as_ref().map(|(_, secret)| secret.first.clone());
     let settings = whatsapp::Settings {
+        url: whatsapp_url.clone(),
         webhook_url: format!("{api}/api/webhook"),
         added_headers: origin_value.iter().map(|value| (ORIGIN_HEADER.to_owned(), value.clone())).collect(),
         phone_number_id: phone_number_id.clone(),
@@ -194,6 +197,8 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         waba_id: WABA_ID.to_owned(),
         app_secret: secret.app_secret.clone(),
         access_token: secret.access_token.clone(),
+        verify_token: secret.verify_token.clone(),
+        bot: bot.clone(),
         graph_api_version,
         throughput: whatsapp::DEFAULT_THROUGHPUT,
         journal,
@@ -206,9 +211,17 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         secrets_manager,
         parameter_store,
         secret_id: whatsapp_secret_id.clone(),
+        waba_id: WABA_ID.to_owned(),
         phone_number_id,
         display_phone_number,
+        app_id: whatsapp::DEFAULT_APP_ID.to_owned(),
         app_secret: secret.app_secret.clone(),
+        access_token: secret.access_token.clone(),
+        bot: Bot {
+            app_id: whatsapp::BOT_APP_ID.to_owned(),
+            app_secret: bot.app_secret,
+            access_token: bot.access_token,
+        },
         verify_token: secret.verify_token.clone(),
         table: template.table.name.clone(),
         origin: origin_value,

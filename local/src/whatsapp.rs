@@ -1,6 +1,7 @@
 //! A simulated WhatsApp: the Cloud API that the functions call, signed webhooks, and the `/simulator` control API for
 //! customer messages and faults. Shares no code with the functions, so that a bug in their code cannot hide here.
 
+mod apps;
 mod clock;
 mod control;
 mod dispatcher;
@@ -13,7 +14,9 @@ mod infrastructure;
 mod journal;
 mod limits;
 mod numbers;
+mod parameters;
 mod receiver;
+mod registry;
 mod scan;
 mod send;
 mod server;
@@ -30,8 +33,13 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use self::simulator::Simulator;
-pub use self::{infrastructure::Infrastructure, journal::JournalError, limits::DEFAULT_THROUGHPUT};
-use crate::console::Console;
+pub use self::{
+    apps::{BOT_APP_ID, DEFAULT_APP_ID},
+    infrastructure::Infrastructure,
+    journal::JournalError,
+    limits::DEFAULT_THROUGHPUT,
+};
+use crate::{console::Console, secrets::BotCredentials};
 
 /// Maximum request body size. Meta's webhooks have up to 3 MB.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -39,6 +47,8 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// The configuration of the simulated WhatsApp. Has no `Debug` because it holds secrets.
 #[derive(Clone)]
 pub struct Settings {
+    /// The URL of the simulated WhatsApp itself, such as `http://127.0.0.1:8788`.
+    pub url: String,
     /// The webhook URL, such as `http://127.0.0.1:8787/api/webhook`.
     pub webhook_url: String,
     /// Headers that a proxy in front of the webhook would add.
@@ -53,6 +63,10 @@ pub struct Settings {
     pub app_secret: String,
     /// The access token that Graph API calls need.
     pub access_token: String,
+    /// The token that verifies the webhook URL.
+    pub verify_token: String,
+    /// The credentials of the second Meta app, for a bot.
+    pub bot: BotCredentials,
     /// The latest supported Graph API version, such as `v26.0`.
     pub graph_api_version: String,
     /// Messages per second that each business number may send until `POST /simulator/numbers` changes it.

@@ -15,7 +15,7 @@ use local::database::{Database, Storage};
 use local::kms::Kms;
 use local::lambda::{Deployment, Lambda};
 use local::parameters::{self, ParameterStore};
-use local::secrets::{self, WhatsAppSecret};
+use local::secrets::{self, BotCredentials, WhatsAppSecret};
 use local::template::Template;
 use local::{functions, whatsapp};
 use percent_encoding::percent_decode_str;
@@ -53,7 +53,7 @@ impl Harness {
         let parameters = BTreeMap::from([
             ("PhoneNumberId".to_owned(), PHONE_NUMBER_ID.to_owned()),
             ("DisplayPhoneNumber".to_owned(), DISPLAY_PHONE_NUMBER.to_owned()),
-            ("GraphApiBaseUrl".to_owned(), graph_url),
+            ("GraphApiBaseUrl".to_owned(), graph_url.clone()),
             // High enough to keep the rate limiter out of the measurement.
             ("MessagesPerSecond".to_owned(), "1000".to_owned()),
         ]);
@@ -77,6 +77,7 @@ impl Harness {
         let secret = WhatsAppSecret::random();
         let app_secret = secret.app_secret.clone();
         let settings = whatsapp::Settings {
+            url: graph_url.clone(),
             webhook_url: sink_url.clone(),
             added_headers: BTreeMap::new(),
             phone_number_id: PHONE_NUMBER_ID.to_owned(),
@@ -84,6 +85,8 @@ impl Harness {
             waba_id: events::WABA_ID.to_owned(),
             app_secret: app_secret.clone(),
             access_token: secret.access_token.clone(),
+            verify_token: secret.verify_token.clone(),
+            bot: BotCredentials::random(),
             graph_api_version: template.parameters.get("GraphApiVersion").cloned().unwrap_or_default(),
             throughput: 1000,
             journal: None,

@@ -117,7 +117,7 @@ async fn list_accepted(
 }
 
 async fn change_number(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
-    simulator.numbers.change(read(&bytes(body)?)?);
+    simulator.change_number(read(&bytes(body)?)?)?;
     Ok(Json(json!({"success": true})))
 }
 

@@ -16,10 +16,11 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    WhatsAppError,
+    WhatsAppError, apps,
     clock::unix_now,
     journal::{Journal, JournalEntry, Webhook},
     numbers::Numbers,
+    registry::Registry,
     webhook::sign,
 };
 use crate::{
@@ -70,9 +71,12 @@ pub(super) struct WebhookDispatcher {
 
 struct Inner {
     client: reqwest::Client,
+    /// Qasid's webhook URL.
     url: String,
+    /// Headers for Qasid's webhook URL.
     added_headers: BTreeMap<String, String>,
     numbers: Arc<Numbers>,
+    apps: Arc<Registry<apps::State>>,
     journal: Journal,
     console: Console,
     held: watch::Sender<bool>,
@@ -90,6 +94,7 @@ impl WebhookDispatcher {
         url: String,
         added_headers: BTreeMap<String, String>,
         numbers: Arc<Numbers>,
+        apps: Arc<Registry<apps::State>>,
         journal: Journal,
         console: Console,
         shutdown: CancellationToken,
@@ -100,6 +105,7 @@ impl WebhookDispatcher {
             url,
             added_headers,
             numbers,
+            apps,
             journal,
             console,
             held: watch::Sender::new(false),
@@ -214,15 +220,27 @@ impl WebhookDispatcher {
         attempt
     }
 
+    /// Posts a webhook to the callback URL that its app has now.
     async fn post(&self, webhook: &Webhook) -> DeliveryAttempt {
-        let mut request = self.inner.client.post(&self.inner.url);
-        for (name, value) in &self.inner.added_headers {
-            request = request.header(name, value);
+        let inner = &*self.inner;
+        let number = inner.numbers.of_webhook(&webhook.body).number;
+        let destination = inner.apps.read(|apps| {
+            let callback = apps.destination(&webhook.app_id, &number.waba_id, &number.phone_number_id)?;
+            Some((callback.url.clone(), apps.app(&webhook.app_id)?.secret.clone()))
+        });
+        let Some((url, secret)) = destination else {
+            return DeliveryAttempt { status: None, error: Some("the app has no webhook anymore".to_owned()) };
+        };
+        let mut request = inner.client.post(&url);
+        if url == inner.url {
+            for (name, value) in &inner.added_headers {
+                request = request.header(name, value);
+            }
         }
         let request = request
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, "facebookexternalua")
-            .header("X-Hub-Signature-256", sign(&self.inner.numbers.app_secret(&webhook.body), webhook.body.as_bytes()))
+            .header("X-Hub-Signature-256", sign(&secret, webhook.body.as_bytes()))
             .body(webhook.body.clone());
         match request.send().await {
             Ok(response) => {

@@ -7,7 +7,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::{clock::random, error_code};
+use super::{clock::random, error_code, journal::JournalError};
 
 /// A Graph API error response (Meta, *Handle errors*). Meta recommends handling errors by `code`.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct GraphError {
     kind: &'static str,
     message: String,
     details: Option<String>,
+    /// A title and a sentence for the user.
+    user_message: Option<(String, String)>,
     /// The value of `Retry-After` in seconds.
     retry_after: Option<u64>,
 }
@@ -30,12 +32,26 @@ impl GraphError {
         let message = if matches!(code, 0 | 1 | 2 | 190) { title.to_owned() } else { format!("(#{code}) {title}") };
         // WhatsApp codes have six digits, and only they include `error_data`.
         let details = details.or_else(|| (code >= 100_000).then(|| title.to_owned()));
-        GraphError { status, code, subcode: None, kind: "OAuthException", message, details, retry_after: None }
+        GraphError {
+            status,
+            code,
+            subcode: None,
+            kind: "OAuthException",
+            message,
+            details,
+            user_message: None,
+            retry_after: None,
+        }
     }
 
     /// A missing or invalid parameter, with Meta's wording.
     pub(super) fn parameter(sentence: &str) -> GraphError {
         GraphError { message: format!("(#100) {sentence}"), ..GraphError::new(100, None) }
+    }
+
+    /// A parameter that is required.
+    pub(super) fn missing(name: &str) -> GraphError {
+        GraphError::parameter(&format!("The parameter {name} is required."))
     }
 
     /// An object that does not exist, is not accessible with this token, or does not support the operation. Meta does
@@ -64,6 +80,16 @@ impl GraphError {
         GraphError { status: 413, ..GraphError::parameter("The request body is larger than 4 MB") }
     }
 
+    /// Sets the subcode.
+    pub(super) fn with_subcode(self, subcode: u32) -> GraphError {
+        GraphError { subcode: Some(subcode), ..self }
+    }
+
+    /// Sets `error_user_title` and `error_user_msg`.
+    pub(super) fn with_user_message(self, title: &str, message: &str) -> GraphError {
+        GraphError { user_message: Some((title.to_owned(), message.to_owned())), ..self }
+    }
+
     /// Sets the HTTP status, if given.
     pub(super) fn with_status(self, status: Option<u16>) -> GraphError {
         GraphError { status: status.unwrap_or(self.status), ..self }
@@ -72,6 +98,13 @@ impl GraphError {
     /// Sets the `Retry-After` header in seconds, if given.
     pub(super) fn with_retry_after(self, retry_after: Option<u64>) -> GraphError {
         GraphError { retry_after, ..self }
+    }
+}
+
+/// The simulator could not store a change. The console has the cause.
+impl From<JournalError> for GraphError {
+    fn from(_: JournalError) -> GraphError {
+        GraphError::new(131_000, None)
     }
 }
 
@@ -85,6 +118,10 @@ impl IntoResponse for GraphError {
         });
         if let Some(subcode) = self.subcode {
             error["error_subcode"] = json!(subcode);
+        }
+        if let Some((title, message)) = self.user_message {
+            error["error_user_title"] = json!(title);
+            error["error_user_msg"] = json!(message);
         }
         if let Some(details) = self.details {
             error["error_data"] = json!({"messaging_product": "whatsapp", "details": details});

@@ -1,6 +1,7 @@
 //! The state that survives a restart: an append-only file of JSON lines, compacted at startup.
 
 use std::{
+    collections::BTreeMap,
     fs::{File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
@@ -49,10 +50,17 @@ pub(super) struct ReadReceipt {
 pub(super) struct Webhook {
     /// Counts from 1 per journal.
     pub(super) id: u64,
+    /// The Meta app that receives it.
+    #[serde(default = "default_app")]
+    pub(super) app_id: String,
     /// The exact text to sign and send.
     pub(super) body: String,
     /// Unix seconds.
     pub(super) queued_at: i64,
+}
+
+fn default_app() -> String {
+    super::apps::DEFAULT_APP_ID.to_owned()
 }
 
 /// A line of the file. A message and its webhooks share a line, so that a torn write loses both or neither.
@@ -77,6 +85,8 @@ pub(super) enum JournalEntry {
         #[serde(rename = "people")]
         users: Users,
     },
+    /// The new state of a [`super::registry::Registry`].
+    Registry { name: String, value: Value },
 }
 
 /// The content of a journal when it was opened.
@@ -88,6 +98,8 @@ pub(super) struct Recovered {
     /// Undelivered webhooks, ordered by ID.
     pub(super) pending: Vec<Webhook>,
     pub(super) last_webhook_id: u64,
+    /// The latest state of each registry, by name.
+    pub(super) registries: BTreeMap<String, Value>,
 }
 
 /// An error that makes the journal unusable.
@@ -109,6 +121,15 @@ pub enum JournalError {
         path: PathBuf,
         /// Counted from 1.
         line: usize,
+        /// The cause.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The state of a registry doesn't have the expected form.
+    #[error("the {name} of the WhatsApp journal have an unknown form")]
+    Registry {
+        /// The name of the registry.
+        name: &'static str,
         /// The cause.
         #[source]
         source: serde_json::Error,
@@ -186,7 +207,7 @@ fn encode(record: &JournalEntry) -> Result<Vec<u8>, JournalError> {
 fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let mut recovered = Recovered::default();
-    let mut pending = std::collections::BTreeMap::new();
+    let mut pending = BTreeMap::new();
     for (index, line) in bytes[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
         let record = serde_json::from_slice(line).map_err(|source| JournalError::Damaged {
             path: path.to_owned(),
@@ -214,6 +235,10 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
                 recovered.users = users;
                 Vec::new()
             }
+            JournalEntry::Registry { name, value } => {
+                recovered.registries.insert(name, value);
+                Vec::new()
+            }
         };
         for webhook in webhooks {
             recovered.last_webhook_id = recovered.last_webhook_id.max(webhook.id);
@@ -226,6 +251,9 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
 
 fn compact(recovered: &Recovered) -> Result<Vec<u8>, JournalError> {
     let mut lines = encode(&JournalEntry::Users { users: recovered.users.clone() })?;
+    for (name, value) in &recovered.registries {
+        lines.extend(encode(&JournalEntry::Registry { name: name.clone(), value: value.clone() })?);
+    }
     for message in &recovered.accepted {
         lines.extend(encode(&JournalEntry::Accepted { message: message.clone(), webhooks: Vec::new() })?);
     }

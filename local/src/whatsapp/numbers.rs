@@ -12,14 +12,12 @@ use serde_json::Value;
 
 use super::webhook::BusinessNumber;
 
-/// A business number, the credentials of its app, and its throughput.
+/// A business number, its app, and its throughput.
 #[derive(Clone)]
 pub(super) struct RegisteredNumber {
     pub(super) number: BusinessNumber,
-    /// Signs the number's webhooks.
-    pub(super) app_secret: String,
-    /// The access token that calls for the number need.
-    pub(super) access_token: String,
+    /// The Meta app whose access token can use the number.
+    pub(super) app_id: String,
     /// Messages per second that the number may send.
     pub(super) throughput: u32,
 }
@@ -31,8 +29,8 @@ pub(super) struct RegisteredNumber {
 pub(super) struct NumberChange {
     phone_number_id: Option<String>,
     display_phone_number: Option<String>,
-    app_secret: Option<String>,
-    access_token: Option<String>,
+    pub(super) app_secret: Option<String>,
+    pub(super) access_token: Option<String>,
     messages_per_second: Option<NonZeroU32>,
 }
 
@@ -81,36 +79,36 @@ impl Numbers {
         })
     }
 
-    /// Adds or changes a number.
-    pub(super) fn change(&self, change: NumberChange) {
+    /// Adds or changes a number, and returns it. A new number with credentials belongs to an app of its own, whose ID is
+    /// that of the number.
+    pub(super) fn change(&self, change: &NumberChange) -> RegisteredNumber {
         let mut registered = match &change.phone_number_id {
             Some(id) => self.get_or_default(id),
             None => self.default_number(),
         };
-        let set = |value: &mut String, change: Option<String>| {
-            if let Some(change) = change {
-                *value = change;
-            }
-        };
-        set(&mut registered.number.display_phone_number, change.display_phone_number);
-        set(&mut registered.app_secret, change.app_secret);
-        set(&mut registered.access_token, change.access_token);
+        if let Some(display_phone_number) = &change.display_phone_number {
+            registered.number.display_phone_number.clone_from(display_phone_number);
+        }
         registered.throughput = change.messages_per_second.map_or(registered.throughput, NonZeroU32::get);
         let mut state = self.state();
-        if state.default.number.phone_number_id == registered.number.phone_number_id {
-            state.default = registered;
+        let id = &registered.number.phone_number_id;
+        if state.default.number.phone_number_id == *id {
+            state.default = registered.clone();
         } else {
-            state.others.insert(registered.number.phone_number_id.clone(), registered);
+            if change.app_secret.is_some() || change.access_token.is_some() {
+                registered.app_id.clone_from(id);
+            }
+            state.others.insert(id.clone(), registered.clone());
         }
+        registered
     }
 
-    /// Returns the secret that signs this webhook: that of the number in its first change.
-    pub(super) fn app_secret(&self, body: &str) -> String {
+    /// Returns the number that a webhook body is about: that in its first change, or the default number.
+    pub(super) fn of_webhook(&self, body: &str) -> RegisteredNumber {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let id = &body["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"];
         let state = self.state();
-        let registered = id.as_str().and_then(|id| state.get(id)).unwrap_or(&state.default);
-        registered.app_secret.clone()
+        id.as_str().and_then(|id| state.get(id)).unwrap_or(&state.default).clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

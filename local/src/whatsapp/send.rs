@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{graph_error::GraphError, users::Address};
+use super::{graph_error::GraphError, parameters::Parameters, users::Address};
 
 const TYPES: [&str; 12] = [
     "audio",
@@ -52,20 +52,35 @@ pub(super) struct OutboundMessage {
     pub(super) body: Map<String, Value>,
 }
 
-/// Parses a request body. `business` is the `wa_id` of the sending number.
-pub(super) fn parse(body: &[u8], business: &str) -> Result<SendRequest, GraphError> {
-    let body: Value = serde_json::from_slice(body)
-        .map_err(|error| GraphError::new(100, Some(format!("The request body is not valid JSON: {error}"))))?;
-    let Value::Object(body) = body else {
-        return Err(GraphError::new(100, Some("The request body is not a JSON object".to_owned())));
-    };
+/// Members that can be strings that contain JSON.
+const OBJECTS: [&str; 14] = [
+    "audio",
+    "contacts",
+    "context",
+    "document",
+    "image",
+    "interactive",
+    "location",
+    "pin",
+    "reaction",
+    "sticker",
+    "template",
+    "text",
+    "typing_indicator",
+    "video",
+];
+
+/// Parses the parameters of a request. `business` is the `wa_id` of the sending number.
+pub(super) fn parse(mut parameters: Parameters, business: &str) -> Result<SendRequest, GraphError> {
+    parameters.expand(&OBJECTS);
+    let Parameters(body) = parameters;
     match string(&body, "messaging_product")? {
         Some("whatsapp") => {}
         Some(other) => {
             let sentence = format!("Param messaging_product must be one of {{WHATSAPP}} - got \"{other}\".");
             return Err(GraphError::parameter(&sentence));
         }
-        None => return Err(missing("messaging_product")),
+        None => return Err(GraphError::missing("messaging_product")),
     }
     if body.contains_key("status") {
         return read_receipt(&body).map(SendRequest::ReadReceipt);
@@ -82,7 +97,7 @@ fn read_receipt(body: &Map<String, Value>) -> Result<ReadReceiptRequest, GraphEr
         Some(_) => {
             return Err(GraphError::new(131_009, Some("message_id is not a message ID".to_owned())));
         }
-        None => return Err(missing("message_id")),
+        None => return Err(GraphError::missing("message_id")),
     };
     match body.get("typing_indicator") {
         None => Ok(ReadReceiptRequest { message_id, typing_indicator: false }),
@@ -125,7 +140,7 @@ fn recipient(body: &Map<String, Value>) -> Result<(Address, String), GraphError>
     let (address, input) = match (string(body, "to")?, string(body, "recipient")?) {
         (Some(to), _) => (Address::phone(to), to),
         (None, Some(recipient)) => (Address::user_id(recipient), recipient),
-        (None, None) => return Err(missing("to")),
+        (None, None) => return Err(GraphError::missing("to")),
     };
     let address = address.ok_or_else(|| {
         GraphError::new(131_009, Some("The recipient is neither a phone number nor a user ID".to_owned()))
@@ -150,7 +165,7 @@ fn check_content(body: &Map<String, Value>, kind: &str) -> Result<(), GraphError
                 return Err(too_long("text['body']", MAX_TEXT_CHARS));
             }
             Some(text) if !text.is_empty() => {}
-            _ => return Err(missing("text['body']")),
+            _ => return Err(GraphError::missing("text['body']")),
         }
     }
     Ok(())
@@ -162,10 +177,6 @@ fn string<'a>(body: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(GraphError::parameter(&format!("Param {name} must be a string."))),
     }
-}
-
-fn missing(name: &str) -> GraphError {
-    GraphError::parameter(&format!("The parameter {name} is required."))
 }
 
 fn too_long(name: &str, limit: usize) -> GraphError {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Settings, WhatsAppError,
+    apps::{self, App, Callback},
     clock::{now, unix_now},
     dispatcher::{DeliveryAttempt, WebhookCounts, WebhookDispatcher},
     faults::{Faults, FaultsUpdate, SendOutcome},
@@ -19,7 +20,8 @@ use super::{
     inbound::{self, InboundMessage},
     journal::{AcceptedMessage, Journal, JournalEntry, JournalError, ReadReceipt, Recovered, Webhook},
     limits::{Limits, Refused},
-    numbers::{Numbers, RegisteredNumber},
+    numbers::{NumberChange, Numbers, RegisteredNumber},
+    registry::Registry,
     send::{OutboundMessage, ReadReceiptRequest},
     status::{MessageStatuses, ValueMembers},
     users::{Address, User, Users},
@@ -34,6 +36,7 @@ use crate::{
 /// The simulated WhatsApp with its business numbers and users.
 pub(super) struct Simulator {
     pub(super) numbers: Arc<Numbers>,
+    pub(super) apps: Arc<Registry<apps::State>>,
     pub(super) latest_version: GraphVersion,
     pub(super) shutdown: CancellationToken,
     console: Console,
@@ -106,17 +109,28 @@ impl Simulator {
             phone_number_id: settings.phone_number_id,
             display_phone_number: settings.display_phone_number,
         };
-        let default = RegisteredNumber {
-            number,
-            app_secret: settings.app_secret,
+        let qasid = App {
+            id: apps::DEFAULT_APP_ID.to_owned(),
+            name: "Qasid".to_owned(),
+            secret: settings.app_secret,
             access_token: settings.access_token,
-            throughput: settings.throughput,
+            callback: Some(Callback { url: settings.webhook_url.clone(), verify_token: settings.verify_token }),
         };
-        let numbers = Arc::new(Numbers::new(default));
+        let bot = App {
+            id: apps::BOT_APP_ID.to_owned(),
+            name: "Bot".to_owned(),
+            secret: settings.bot.app_secret,
+            access_token: settings.bot.access_token,
+            callback: None,
+        };
+        let apps = Arc::new(apps::open(&journal, &recovered, &number.waba_id, qasid, bot)?);
+        let app_id = apps::DEFAULT_APP_ID.to_owned();
+        let numbers = Arc::new(Numbers::new(RegisteredNumber { number, app_id, throughput: settings.throughput }));
         let dispatcher = WebhookDispatcher::new(
             settings.webhook_url,
             settings.added_headers,
             Arc::clone(&numbers),
+            Arc::clone(&apps),
             journal.clone(),
             console.clone(),
             shutdown.clone(),
@@ -135,7 +149,42 @@ impl Simulator {
             last_inbound_at: HashMap::new(),
             last_webhook_id: recovered.last_webhook_id,
         };
-        Ok(Simulator { numbers, latest_version, shutdown, console, dispatcher, journal, state: Mutex::new(state) })
+        Ok(Simulator {
+            numbers,
+            apps,
+            latest_version,
+            shutdown,
+            console,
+            dispatcher,
+            journal,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Returns the app of an access token.
+    pub(super) fn authenticate(&self, token: Option<&str>) -> Result<App, GraphError> {
+        let app = token.and_then(|token| self.apps.read(|apps| apps.find_by_token(token).cloned()));
+        app.ok_or_else(|| GraphError::new(190, None))
+    }
+
+    /// Adds or changes a business number, and the credentials of its app.
+    pub(super) fn change_number(&self, change: NumberChange) -> Result<(), JournalError> {
+        let registered = self.numbers.change(&change);
+        if change.app_secret.is_none() && change.access_token.is_none() {
+            return Ok(());
+        }
+        self.apps.change(|apps| {
+            let Some(default) = apps.app(apps::DEFAULT_APP_ID) else { return Ok(()) };
+            let mut app = apps.app(&registered.app_id).unwrap_or(default).clone();
+            if app.id != registered.app_id {
+                app.id = registered.app_id;
+                apps.subscribe(&registered.number.waba_id, &app.id, None);
+            }
+            app.secret = change.app_secret.unwrap_or(app.secret);
+            app.access_token = change.access_token.unwrap_or(app.access_token);
+            apps.put(app);
+            Ok(())
+        })
     }
 
     /// Returns the outcome of the next send.
@@ -189,7 +238,7 @@ impl Simulator {
             Fate::Held => Vec::new(),
         };
         let bodies = contents.into_iter().map(|content| webhook::body(number, content)).collect();
-        let groups = state.queue(bodies);
+        let groups = state.queue(&self.subscribed(number), bodies);
         let text = format!("accepted: {} message for {}", message.kind, message.recipient.masked());
         let (to, recipient) = match message.recipient {
             Address::Phone(_) => (Some(message.input), None),
@@ -249,7 +298,7 @@ impl Simulator {
         let content: ValueMembers = inbound::content(&messages, state.faults.webhooks.bsuid_only);
         let body = webhook::body(number, content);
         let users = messages.iter().map(|inbound| inbound.user.clone()).collect();
-        let first_attempts = self.dispatch(state, body, users).map_err(InboundError::Journal)?;
+        let first_attempts = self.dispatch(state, number, body, users).map_err(InboundError::Journal)?;
         match messages.as_slice() {
             [inbound] => self.log(format!("message from {}", inbound.user.masked())),
             _ => self.log(format!("{} messages from customers", messages.len())),
@@ -259,17 +308,32 @@ impl Simulator {
 
     /// Sends a webhook body unchanged, except for the encoding.
     pub(super) fn send_raw(&self, body: &str) -> Result<Dispatched, JournalError> {
-        let first_attempts = self.dispatch(self.state(), webhook::escape_non_ascii(body), Vec::new())?;
+        let number = self.numbers.of_webhook(body).number;
+        let first_attempts = self.dispatch(self.state(), &number, webhook::escape(body), Vec::new())?;
         Ok(Dispatched { ids: Vec::new(), first_attempts })
+    }
+
+    /// Returns the IDs of the apps that get the webhooks of a number.
+    fn subscribed(&self, number: &BusinessNumber) -> Vec<String> {
+        let BusinessNumber { waba_id, phone_number_id, .. } = number;
+        let owner = self.numbers.get_or_default(phone_number_id).app_id;
+        self.apps.read(|apps| {
+            let subscribed = apps.subscriptions(waba_id).map(|subscription| &subscription.app_id);
+            let reached = subscribed.filter(|app_id| {
+                apps::has_access(app_id, &owner) && apps.destination(app_id, waba_id, phone_number_id).is_some()
+            });
+            reached.cloned().collect()
+        })
     }
 
     fn dispatch(
         &self,
         mut state: MutexGuard<'_, State>,
+        number: &BusinessNumber,
         body: String,
         users: Vec<User>,
     ) -> Result<Option<oneshot::Receiver<Vec<DeliveryAttempt>>>, JournalError> {
-        let groups = state.queue(vec![body]);
+        let groups = state.queue(&self.subscribed(number), vec![body]);
         self.journal.append(&JournalEntry::Inbound { users: users.clone(), webhooks: groups.concat() })?;
         users.iter().for_each(|user| state.users.remember(user));
         let held = state.faults.webhooks.hold;
@@ -337,19 +401,18 @@ impl Simulator {
 }
 
 impl State {
-    /// Creates a group of webhooks for each body: the webhook and its duplicates.
-    fn queue(&mut self, bodies: Vec<String>) -> Vec<Vec<Webhook>> {
+    /// Creates a group of webhooks for each body: one for each of the apps, and the duplicates.
+    fn queue(&mut self, apps: &[String], bodies: Vec<String>) -> Vec<Vec<Webhook>> {
         let copies = 1 + self.faults.webhooks.duplicates;
         let queued_at = unix_now();
-        bodies
-            .into_iter()
-            .map(|body| {
-                let copy = |_| {
-                    self.last_webhook_id += 1;
-                    Webhook { id: self.last_webhook_id, body: body.clone(), queued_at }
-                };
-                (0..copies).map(copy).collect()
-            })
-            .collect()
+        let mut webhook = |app_id: &String, body: &String| {
+            self.last_webhook_id += 1;
+            Webhook { id: self.last_webhook_id, app_id: app_id.clone(), body: body.clone(), queued_at }
+        };
+        let mut group = |body: String| {
+            let apps = (0..copies).flat_map(|_| apps);
+            apps.map(|app_id| webhook(app_id, &body)).collect()
+        };
+        bodies.into_iter().map(&mut group).collect()
     }
 }

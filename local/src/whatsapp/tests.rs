@@ -29,10 +29,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Settings, WhatsAppError, dispatcher::http_client, serve, webhook::sign};
-use crate::console::Console;
+use crate::{console::Console, secrets::BotCredentials};
 
 const TOKEN: &str = "token";
 const SECRET: &str = "secret";
+const BOT_TOKEN: &str = "bot-token";
+const BOT_SECRET: &str = "bot-secret";
 const PHONE_NUMBER_ID: &str = "106540352242922";
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -105,6 +107,7 @@ impl Simulator {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let settings = Settings {
+            url: format!("http://{address}"),
             webhook_url: webhook_url.to_owned(),
             added_headers: BTreeMap::new(),
             phone_number_id: PHONE_NUMBER_ID.to_owned(),
@@ -112,6 +115,8 @@ impl Simulator {
             waba_id: "102290129340398".to_owned(),
             app_secret: SECRET.to_owned(),
             access_token: TOKEN.to_owned(),
+            verify_token: "verify".to_owned(),
+            bot: BotCredentials { app_secret: BOT_SECRET.to_owned(), access_token: BOT_TOKEN.to_owned() },
             graph_api_version: "v26.0".to_owned(),
             throughput: 80,
             journal,

@@ -32,23 +32,27 @@ pub(super) fn body(number: &BusinessNumber, content: Vec<(&str, Value)>) -> Stri
         "object": "whatsapp_business_account",
         "entry": [{"id": number.waba_id, "changes": [{"value": value, "field": "messages"}]}],
     });
-    escape_non_ascii(&body.to_string())
+    escape(&body.to_string())
 }
 
-/// Escapes every non-ASCII character as `\uxxxx`. Meta signs the body in this form (Messenger Platform, *Validate
-/// payloads*: "an escaped unicode version of the payload, with lowercase hex digits"), so a signature over a parsed and
-/// reserialized body fails. Valid JSON contains such characters only in strings, so no parsing is needed.
-pub(super) fn escape_non_ascii(json: &str) -> String {
+/// Escapes `/` as `\/` and every non-ASCII character as `\uxxxx`. Meta signs the body in this form (Messenger Platform,
+/// *Validate payloads*: "an escaped unicode version of the payload, with lowercase hex digits"), so a signature over a
+/// parsed and reserialized body fails. Valid JSON contains these characters only in strings, so no parsing is needed.
+pub(super) fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
+    let mut is_escaped = false;
     for c in json.chars() {
-        if c.is_ascii() {
-            escaped.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a String cannot fail.
-                let _ = write!(escaped, "\\u{unit:04x}");
+        match c {
+            '/' if !is_escaped => escaped.push_str(r"\/"),
+            _ if c.is_ascii() => escaped.push(c),
+            _ => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Writing to a String cannot fail.
+                    let _ = write!(escaped, "\\u{unit:04x}");
+                }
             }
         }
+        is_escaped = c == '\\' && !is_escaped;
     }
     escaped
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn webhook(id: u64) -> Webhook {
-    Webhook { id, body: format!("{{\"n\":{id}}}"), queued_at: 1 }
+    Webhook { id, app_id: "1".to_owned(), body: format!("{{\"n\":{id}}}"), queued_at: 1 }
 }
 
 fn accepted(id: &str) -> AcceptedMessage {
@@ -30,6 +30,10 @@ fn undelivered_webhooks_are_recovered() {
     let webhooks = vec![webhook(2), webhook(3)];
     journal.append(&JournalEntry::Accepted { message: accepted("wamid.1"), webhooks }).unwrap();
     journal.append(&JournalEntry::Settled { id: 2 }).unwrap();
+    for value in [1, 2] {
+        let value = serde_json::json!([value]);
+        journal.append(&JournalEntry::Registry { name: "colors".to_owned(), value }).unwrap();
+    }
     let receipt = ReadReceipt {
         message_id: "wamid.2".to_owned(),
         typing_indicator: true,
@@ -46,6 +50,7 @@ fn undelivered_webhooks_are_recovered() {
         read_receipts: vec![receipt],
         pending: vec![webhook(1), webhook(3)],
         last_webhook_id: 3,
+        registries: BTreeMap::from([("colors".to_owned(), serde_json::json!([2]))]),
     };
     // The second time reads the compacted file.
     assert_eq!(Journal::open(&path).unwrap().1, expected);

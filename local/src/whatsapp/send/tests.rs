@@ -17,8 +17,12 @@ fn with(change: Value) -> Value {
     body
 }
 
+fn parameters(body: &Value) -> Parameters {
+    Parameters(body.as_object().unwrap().clone())
+}
+
 fn accepted(body: &Value) -> OutboundMessage {
-    match parse(body.to_string().as_bytes(), BUSINESS).unwrap() {
+    match parse(parameters(body), BUSINESS).unwrap() {
         SendRequest::Message(message) => message,
         SendRequest::ReadReceipt(_) => panic!("not a message: {body}"),
     }
@@ -50,7 +54,7 @@ fn to_takes_precedence_over_recipient() {
 fn a_read_receipt_is_distinguished_from_a_message() {
     let body = json!({"messaging_product": "whatsapp", "status": "read",
         "message_id": "wamid.1", "typing_indicator": {"type": "text"}});
-    let receipt = |body: &Value| match parse(body.to_string().as_bytes(), BUSINESS) {
+    let receipt = |body: &Value| match parse(parameters(body), BUSINESS) {
         Ok(SendRequest::ReadReceipt(request)) => request,
         other => panic!("{other:?}"),
     };
@@ -62,7 +66,7 @@ fn a_read_receipt_is_distinguished_from_a_message() {
     for (key, value) in [("status", json!("seen")), ("message_id", json!("7")), ("typing_indicator", json!({}))] {
         let mut body = body.clone();
         body[key] = value;
-        assert!(parse(body.to_string().as_bytes(), BUSINESS).is_err(), "{body}");
+        assert!(parse(parameters(&body), BUSINESS).is_err(), "{body}");
     }
 }
 
@@ -86,13 +90,8 @@ fn invalid_requests_have_the_error_code_of_meta() {
         (json!({"context": {}}), 100),
         (json!({"biz_opaque_callback_data": "k".repeat(513)}), 100),
     ] {
-        let error = parse(with(change.clone()).to_string().as_bytes(), BUSINESS).unwrap_err();
+        let error = parse(parameters(&with(change.clone())), BUSINESS).unwrap_err();
         assert_eq!(error.code, code, "{change}");
         assert_eq!(error.status, 400, "{change}");
     }
-    let deep = "[".repeat(10_000);
-    for body in ["", "{", "[]", "null", "\u{feff}{}", deep.as_str()] {
-        assert_eq!(parse(body.as_bytes(), BUSINESS).unwrap_err().code, 100);
-    }
-    assert_eq!(parse(b"\xff\xfe", BUSINESS).unwrap_err().code, 100);
 }

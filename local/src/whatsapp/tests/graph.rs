@@ -126,3 +126,69 @@ async fn invalid_calls_have_errors_in_the_format_of_meta() {
     }
     assert_eq!(simulator.get("/simulator/messages").await["messages"], json!([]));
 }
+
+#[tokio::test]
+async fn requests_are_accepted_in_every_form_that_the_graph_api_accepts() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    let messages = format!("/{PHONE_NUMBER_ID}/messages");
+    let fields = [("messaging_product", "whatsapp"), ("to", "+201001234567"), ("text", r#"{"body": "hi"}"#)];
+    let strings: Value = fields.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let query = serde_json::Map::from_iter([("access_token".to_owned(), json!(TOKEN))]);
+    let with_token = fields.iter().copied().chain([("access_token", TOKEN)]);
+    let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(with_token).finish();
+    let multipart: String = fields
+        .iter()
+        .map(|(name, value)| format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"))
+        .collect();
+    let mut in_body = strings.clone();
+    in_body.as_object_mut().unwrap().extend(query);
+    let post = |path: &str| simulator.client.post(simulator.url(path));
+    let is_form = ("content-type", "application/x-www-form-urlencoded");
+    let cases = [
+        ("without a version", post(&messages).bearer_auth(TOKEN).json(&strings)),
+        ("with a slash", post(&format!("/v20.0{messages}/")).bearer_auth(TOKEN).json(&strings)),
+        ("token in the query", post(&format!("{messages}?access_token={TOKEN}")).json(&strings)),
+        ("token in the body", post(&messages).json(&in_body)),
+        ("form", post(&messages).header(is_form.0, is_form.1).body(form.clone())),
+        ("parameters in the query", post(&format!("{messages}?{form}"))),
+        (
+            "multipart form",
+            post(&messages)
+                .bearer_auth(TOKEN)
+                .header("content-type", "multipart/form-data; boundary=x")
+                .body(format!("{multipart}--x--\r\n")),
+        ),
+    ];
+    for (index, (name, request)) in cases.into_iter().enumerate() {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200, "{name}");
+        let accepted = simulator.get(&format!("/simulator/messages?from={index}")).await;
+        assert_eq!(accepted["messages"][0]["body"]["text"], json!({"body": "hi"}), "{name}");
+        assert_eq!(accepted["messages"][0]["body"].get("access_token"), None, "{name}");
+        assert_eq!(receiver.status().await["status"], "sent", "{name}");
+        for _ in 0..2 {
+            receiver.text().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_app_sees_only_the_objects_of_its_business() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let number = json!({"phoneNumberId": "7", "appSecret": "other-secret", "accessToken": "other-token"});
+    simulator.post("/simulator/numbers", &number).await;
+    for (token, id, code) in [
+        (TOKEN, PHONE_NUMBER_ID, None),
+        (BOT_TOKEN, PHONE_NUMBER_ID, None),
+        ("other-token", "7", None),
+        ("other-token", PHONE_NUMBER_ID, Some(100)),
+        (TOKEN, "7", Some(100)),
+        (BOT_TOKEN, "7", Some(100)),
+        ("unknown", "7", Some(190)),
+    ] {
+        let response = simulator.client.get(simulator.url(&format!("/{id}"))).bearer_auth(token).send().await.unwrap();
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["error"]["code"].as_u64(), code, "{token} {id}: {body}");
+    }
+}

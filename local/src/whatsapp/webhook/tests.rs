@@ -12,12 +12,14 @@ fn the_signature_matches_published_test_vectors() {
 }
 
 #[test]
-fn non_ascii_characters_are_escaped_reversibly() {
-    let json = json!({"name": "Zoë", "text": "السلام عليكم 👋\u{0}\n"}).to_string();
-    let escaped = escape_non_ascii(&json);
+fn non_ascii_characters_and_slashes_are_escaped_reversibly() {
+    let json = json!({"name": "Zoë", "text": "السلام عليكم 👋\u{0}\n", "link": "https://a/\\/b\\"}).to_string();
+    let escaped = escape(&json);
     assert!(escaped.is_ascii());
     assert!(escaped.contains(r"Zo\u00eb"), "{escaped}");
     assert!(escaped.contains(r"\ud83d\udc4b"), "{escaped}");
+    assert!(escaped.contains(r"https:\/\/a\/\\\/b\\"), "{escaped}");
+    assert_eq!(escape(&escaped), escaped, "an escaped body stays as it is");
     assert_eq!(serde_json::from_str::<Value>(&escaped).unwrap(), serde_json::from_str::<Value>(&json).unwrap());
 }
 

@@ -1,0 +1,133 @@
+//! `/{phone number ID}/messages`: sends messages and read receipts.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::Method,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        faults::SendOutcome,
+        graph_error::GraphError,
+        journal::JournalError,
+        numbers::RegisteredNumber,
+        send::{self, OutboundMessage, ReadReceiptRequest, SendRequest},
+        server::close_without_response,
+        simulator::{Fate, Simulator},
+        users::Address,
+        webhook::BusinessNumber,
+    },
+    GraphRequest,
+};
+use crate::error_chain;
+
+pub(super) async fn handle(
+    simulator: &Simulator,
+    request: GraphRequest,
+    sender: RegisteredNumber,
+) -> Result<Response, GraphError> {
+    if request.method != Method::POST {
+        return Err(request.unsupported());
+    }
+    match send::parse(request.parameters, &sender.number.display_phone_number)? {
+        SendRequest::ReadReceipt(request) => read_receipt(simulator, request).await,
+        SendRequest::Message(message) => send(simulator, &sender, message).await,
+    }
+}
+
+/// Accepts a read receipt. The faults for sends apply.
+async fn read_receipt(simulator: &Simulator, request: ReadReceiptRequest) -> Result<Response, GraphError> {
+    let done = || Json(json!({"success": true})).into_response();
+    match simulator.next_send() {
+        SendOutcome::Accepted | SendOutcome::Failed(_) | SendOutcome::Held(_) => {
+            simulator.accept_read_receipt(request).map(|()| done())
+        }
+        SendOutcome::Rejected { code, status, retry_after } => {
+            simulator.problem(format!("fault: read receipt rejected with code {code}"));
+            Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
+        }
+        SendOutcome::LostBeforeAcceptance(hang) => Ok(hang_up(simulator, hang).await),
+        SendOutcome::LostAfterAcceptance(hang) => {
+            simulator.accept_read_receipt(request)?;
+            Ok(hang_up(simulator, hang).await)
+        }
+    }
+}
+
+async fn send(
+    simulator: &Simulator,
+    sender: &RegisteredNumber,
+    message: OutboundMessage,
+) -> Result<Response, GraphError> {
+    let number = &sender.number;
+    let (contact, masked) = (contact(&message), message.recipient.masked());
+    simulator.limit_send(sender, &message.recipient).inspect_err(|error| {
+        simulator.problem(format!("rate limit: message for {masked} rejected with code {}", error.code));
+    })?;
+    let lost = |when| simulator.problem(format!("fault: no response for {masked}, {when}"));
+    match simulator.next_send() {
+        SendOutcome::Accepted => {
+            accept(simulator, number, message, Fate::Delivered).map(|id| accepted_response(&contact, &id, None))
+        }
+        SendOutcome::Failed(code) => {
+            accept(simulator, number, message, Fate::Failed(code)).map(|id| accepted_response(&contact, &id, None))
+        }
+        SendOutcome::Held(status) => {
+            accept(simulator, number, message, Fate::Held).map(|id| accepted_response(&contact, &id, Some(&status)))
+        }
+        SendOutcome::Rejected { code, status, retry_after } => {
+            simulator.problem(format!("fault: message for {masked} rejected with code {code}"));
+            Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
+        }
+        SendOutcome::LostBeforeAcceptance(hang) => {
+            lost("not accepted");
+            Ok(hang_up(simulator, hang).await)
+        }
+        SendOutcome::LostAfterAcceptance(hang) => {
+            accept(simulator, number, message, Fate::Delivered)?;
+            lost("accepted");
+            Ok(hang_up(simulator, hang).await)
+        }
+    }
+}
+
+fn accept(
+    simulator: &Simulator,
+    number: &BusinessNumber,
+    message: OutboundMessage,
+    fate: Fate,
+) -> Result<String, GraphError> {
+    simulator.accept(number, message, fate).map_err(|error: JournalError| {
+        simulator.problem(format!("message not accepted: {}", error_chain(&error)));
+        GraphError::new(131_000, None)
+    })
+}
+
+fn contact(message: &OutboundMessage) -> Value {
+    match &message.recipient {
+        Address::Phone(wa_id) => json!({"input": message.input, "wa_id": wa_id}),
+        Address::UserId(user_id) => json!({"input": message.input, "user_id": user_id}),
+    }
+}
+
+/// `message_status` tells that the message is held back (Meta, *Template pacing*).
+fn accepted_response(contact: &Value, id: &str, message_status: Option<&str>) -> Response {
+    let mut message = json!({"id": id});
+    if let Some(status) = message_status {
+        message["message_status"] = json!(status);
+    }
+    let body = json!({"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]});
+    Json(body).into_response()
+}
+
+async fn hang_up(simulator: &Simulator, hang: Duration) -> Response {
+    tokio::select! {
+        () = tokio::time::sleep(hang) => {}
+        () = simulator.shutdown.cancelled() => {}
+    }
+    close_without_response()
+}

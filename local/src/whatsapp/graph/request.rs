@@ -1,0 +1,129 @@
+//! Graph API requests, with everything that the Graph API is lenient about: paths without a version or with a trailing
+//! slash, the access token in a header, the query, or the body, and parameters in the query, a form, or a JSON body.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Multipart, Request},
+    http::{HeaderMap, Method, Uri, header, request::Parts},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::GraphVersion;
+use crate::whatsapp::{graph_error::GraphError, parameters::Parameters};
+
+/// Maximum size of a body that isn't a file.
+const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// Maximum size of a body with a file: a document has up to 100 MB (Meta, *Media*).
+const MAX_UPLOAD_BYTES: usize = 101 * 1024 * 1024;
+
+/// A request to the Graph API.
+#[derive(Debug)]
+pub(in crate::whatsapp) struct GraphRequest {
+    pub(in crate::whatsapp) method: Method,
+    /// The path without the version, in segments.
+    pub(in crate::whatsapp) path: Vec<String>,
+    pub(in crate::whatsapp) parameters: Parameters,
+    pub(in crate::whatsapp) file: Option<UploadedFile>,
+    /// The access token, if the request has one.
+    pub(in crate::whatsapp) token: Option<String>,
+}
+
+/// A file of a multipart form.
+#[derive(Clone, Debug)]
+pub(in crate::whatsapp) struct UploadedFile {
+    pub(in crate::whatsapp) name: Option<String>,
+    pub(in crate::whatsapp) content_type: Option<String>,
+    pub(in crate::whatsapp) bytes: Bytes,
+}
+
+impl GraphRequest {
+    /// Reads a request. Reads the whole body before it checks anything, so that the client can reuse the connection.
+    pub(super) async fn read(request: Request, latest: GraphVersion) -> Result<GraphRequest, GraphError> {
+        let (parts, body) = request.into_parts();
+        let is_upload = content_type(&parts.headers) == "multipart/form-data";
+        let limit = if is_upload { MAX_UPLOAD_BYTES } else { MAX_BODY_BYTES };
+        let body = match Limited::new(body, limit).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return Err(GraphError::too_large()),
+            Err(_) => return Err(GraphError::new(100, Some("The request body could not be read".to_owned()))),
+        };
+        let path = path(&parts.uri, latest).ok_or_else(|| GraphError::unknown_path(parts.uri.path()))?;
+        let (content, file) = content(&parts, body).await?;
+        let mut parameters = form(parts.uri.query().unwrap_or_default().as_bytes());
+        parameters.extend(content);
+        let mut token = parameters.remove("access_token").and_then(|token| token.as_str().map(str::to_owned));
+        if let Some(authorization) = parts.headers.get(header::AUTHORIZATION) {
+            let value = authorization.to_str().unwrap_or_default();
+            let bearer = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("OAuth ")).unwrap_or_default();
+            token = Some(bearer.trim().to_owned());
+        }
+        Ok(GraphRequest { method: parts.method, path, parameters: Parameters(parameters), file, token })
+    }
+
+    /// Returns the error for an object that doesn't support the request.
+    pub(in crate::whatsapp) fn unsupported(&self) -> GraphError {
+        GraphError::unsupported(self.method.as_str(), self.path.first().map_or("", String::as_str))
+    }
+}
+
+/// Returns the segments after the version; `None` for a version that isn't supported or a path that isn't UTF-8.
+fn path(uri: &Uri, latest: GraphVersion) -> Option<Vec<String>> {
+    let decode = |segment: &str| percent_decode_str(segment).decode_utf8().ok().map(|text| text.into_owned());
+    let segments = uri.path().split('/').filter(|segment| !segment.is_empty());
+    let mut segments: Vec<String> = segments.map(decode).collect::<Option<_>>()?;
+    let is_version = |segment: &String| {
+        let mut characters = segment.chars();
+        characters.next() == Some('v') && characters.next().is_some_and(|c| c.is_ascii_digit())
+    };
+    if segments.first().is_some_and(is_version) {
+        GraphVersion::parse(&segments.remove(0)).filter(|version| *version <= latest)?;
+    }
+    Some(segments)
+}
+
+/// Parses the body by its content type. Ignores bodies of other types, as the Graph API does.
+async fn content(parts: &Parts, body: Bytes) -> Result<(Map<String, Value>, Option<UploadedFile>), GraphError> {
+    if body.is_empty() {
+        return Ok((Map::new(), None));
+    }
+    match content_type(&parts.headers).as_str() {
+        "application/json" => match serde_json::from_slice(&body) {
+            Ok(Value::Object(object)) => Ok((object, None)),
+            Ok(_) => Err(GraphError::new(100, Some("The request body is not a JSON object".to_owned()))),
+            Err(error) => Err(GraphError::new(100, Some(format!("The request body is not valid JSON: {error}")))),
+        },
+        "application/x-www-form-urlencoded" => Ok((form(&body), None)),
+        "multipart/form-data" => multipart(parts, body).await,
+        _ => Ok((Map::new(), None)),
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn form(text: &[u8]) -> Map<String, Value> {
+    form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
+}
+
+async fn multipart(parts: &Parts, body: Bytes) -> Result<(Map<String, Value>, Option<UploadedFile>), GraphError> {
+    let invalid = |_| GraphError::new(100, Some("The request body is not a valid multipart form".to_owned()));
+    let mut request = Request::new(Body::from(body));
+    *request.headers_mut() = parts.headers.clone();
+    let mut form = Multipart::from_request(request, &()).await.map_err(|_| invalid(()))?;
+    let (mut fields, mut file) = (Map::new(), None);
+    while let Some(field) = form.next_field().await.map_err(|_| invalid(()))? {
+        let field_name = field.name().unwrap_or_default().to_owned();
+        let (name, content_type) = (field.file_name().map(str::to_owned), field.content_type().map(str::to_owned));
+        let bytes = field.bytes().await.map_err(|_| invalid(()))?;
+        if field_name == "file" || name.is_some() {
+            file = Some(UploadedFile { name, content_type, bytes });
+        } else {
+            fields.insert(field_name, Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    Ok((fields, file))
+}
