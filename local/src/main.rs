@@ -96,11 +96,13 @@ fn announce(ready: &Ready, file: Option<&std::path::Path>) -> Result<(), Box<dyn
 /// Returns the addresses and a ready-to-paste command for each endpoint.
 fn guide(ready: &Ready) -> String {
     let Ready { api, api_key, whatsapp, dynamodb, verify_token, table, .. } = ready;
+    let Ready { waba_id, phone_number_id, app_id, app_secret, access_token, bot, .. } = ready;
     let session = SessionId::for_owner("owner-1");
     let json = "-H 'content-type: application/json' -d";
     let key = r#"-H "Authorization: Bearer $KEY""#;
     let read_qr =
         format!("$(curl -s {key} '{api}/api/qr?sessionId={session}' | sed 's/.*\"qr\":\"\\([^\"]*\\)\".*/\\1/')");
+    let (bot_app_id, bot_app_secret, bot_token) = (&bot.app_id, &bot.app_secret, &bot.access_token);
     format!(
         r#"
 API        {api}
@@ -125,6 +127,14 @@ Receive a message from a customer, reply, and list the sent messages:
   curl {whatsapp}/simulator/messages
 Verify the webhook like Meta:
   curl '{api}/api/webhook?hub.mode=subscribe&hub.verify_token={verify_token}&hub.challenge=1158201444'
+
+Point a bot at the simulated WhatsApp (docs/simulator.md): use {whatsapp} instead of https://graph.facebook.com.
+  phone number ID  {phone_number_id}
+  WABA ID          {waba_id}
+  Qasid's app      {app_id}  secret {app_secret}  token {access_token}
+  the bot's app    {bot_app_id}  secret {bot_app_secret}  token {bot_token}
+Send webhooks to the bot beside Qasid (the URL must pass WhatsApp's verification):
+  curl {whatsapp}/{waba_id}/subscribed_apps -H 'Authorization: Bearer {bot_token}' {json} '{{"override_callback_uri":"http://127.0.0.1:3000/webhook","verify_token":"…"}}'
 
 Press Ctrl-C to stop.
 
