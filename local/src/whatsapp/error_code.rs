@@ -32,6 +32,7 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
         131_030 => (400, "Recipient phone number not in allowed list"),
         131_031 => (403, "Account has been locked"),
         131_037 => (400, "Display name approval needed"),
+        131_041 => (400, "Group unknown"),
         131_042 => (400, "Business eligibility payment issue"),
         131_045 => (500, "Incorrect certificate"),
         131_047 => (400, "Re-engagement message"),

@@ -1,15 +1,29 @@
 //! Parses and validates requests to `/{phone number ID}/messages` as Meta does.
 
+mod contacts;
+mod interactive;
+mod location;
+mod media;
+mod param;
+mod pin;
+mod reaction;
+mod template;
+mod text;
+
 use serde_json::{Map, Value};
 
+use self::param::{Param, invalid, required, too_long, unlisted};
 use super::{graph_error::GraphError, parameters::Parameters, users::Address};
 
-const TYPES: [&str; 12] = [
+/// The types of Meta's error message.
+const TYPES: [&str; 14] = [
     "audio",
     "contacts",
     "document",
+    "gif",
     "image",
     "interactive",
+    "link_preview",
     "location",
     "pin",
     "reaction",
@@ -18,8 +32,6 @@ const TYPES: [&str; 12] = [
     "text",
     "video",
 ];
-/// Maximum length of a text (Meta, *Text messages*).
-const MAX_TEXT_CHARS: usize = 4096;
 /// Maximum length of `biz_opaque_callback_data` (Meta, changelog of the WhatsApp Business Platform).
 const MAX_CALLBACK_DATA_CHARS: usize = 512;
 
@@ -73,114 +85,105 @@ const OBJECTS: [&str; 14] = [
 /// Parses the parameters of a request. `business` is the `wa_id` of the sending number.
 pub(super) fn parse(mut parameters: Parameters, business: &str) -> Result<SendRequest, GraphError> {
     parameters.expand(&OBJECTS);
-    let Parameters(body) = parameters;
-    match string(&body, "messaging_product")? {
-        Some("whatsapp") => {}
-        Some(other) => {
-            let sentence = format!("Param messaging_product must be one of {{WHATSAPP}} - got \"{other}\".");
-            return Err(GraphError::parameter(&sentence));
-        }
-        None => return Err(GraphError::missing("messaging_product")),
+    let product = parameters.required_string("messaging_product")?;
+    if product != "whatsapp" {
+        return Err(unlisted("messaging_product", &["whatsapp"], &product));
     }
-    if body.contains_key("status") {
-        return read_receipt(&body).map(SendRequest::ReadReceipt);
+    if parameters.get("status").is_some() {
+        return read_receipt(&parameters).map(SendRequest::ReadReceipt);
     }
-    message(body, business).map(SendRequest::Message)
+    message(parameters, business).map(SendRequest::Message)
 }
 
-fn read_receipt(body: &Map<String, Value>) -> Result<ReadReceiptRequest, GraphError> {
-    if string(body, "status")? != Some("read") {
-        return Err(GraphError::parameter("Param status must be one of {READ}."));
+fn read_receipt(parameters: &Parameters) -> Result<ReadReceiptRequest, GraphError> {
+    let status = parameters.required_string("status")?;
+    if status != "read" {
+        return Err(unlisted("status", &["read"], &status));
     }
-    let message_id = match string(body, "message_id")? {
-        Some(id) if id.starts_with("wamid.") => id.to_owned(),
-        Some(_) => {
-            return Err(GraphError::new(131_009, Some("message_id is not a message ID".to_owned())));
-        }
-        None => return Err(GraphError::missing("message_id")),
+    let message_id = parameters.required_string("message_id")?;
+    if !message_id.starts_with("wamid.") {
+        return Err(invalid("message_id is not a message ID".to_owned()));
+    }
+    let indicator = parameters.get("typing_indicator");
+    if let Some(indicator) = indicator {
+        Param::new("typing_indicator".to_owned(), indicator, &["type"])?.word("type", &["text"])?;
+    }
+    Ok(ReadReceiptRequest { message_id, typing_indicator: indicator.is_some() })
+}
+
+fn message(parameters: Parameters, business: &str) -> Result<OutboundMessage, GraphError> {
+    let is_group = match parameters.string("recipient_type")?.as_deref() {
+        None | Some("individual") => false,
+        Some("group") => true,
+        Some(other) => return Err(unlisted("recipient_type", &["individual", "group"], other)),
     };
-    match body.get("typing_indicator") {
-        None => Ok(ReadReceiptRequest { message_id, typing_indicator: false }),
-        Some(indicator) if indicator["type"] == "text" => Ok(ReadReceiptRequest { message_id, typing_indicator: true }),
-        Some(_) => Err(GraphError::parameter("Param typing_indicator['type'] must be one of {TEXT}.")),
-    }
-}
-
-fn message(body: Map<String, Value>, business: &str) -> Result<OutboundMessage, GraphError> {
-    if let Some(recipient_type) = string(&body, "recipient_type")?
-        && recipient_type != "individual"
-    {
-        // Groups require an Official Business Account, which the simulated number does not have.
-        return Err(GraphError::parameter("Param recipient_type must be one of {INDIVIDUAL}."));
-    }
-    let (recipient, input) = recipient(&body)?;
-    if recipient == Address::Phone(business.to_owned()) {
-        return Err(GraphError::new(131_021, Some("Sender and recipient phone number is the same.".to_owned())));
-    }
-    let kind = string(&body, "type")?.unwrap_or("text").to_owned();
+    let kind = parameters.string("type")?.unwrap_or_else(|| "text".to_owned());
     if !TYPES.contains(&kind.as_str()) {
-        let listed = TYPES.join(", ").to_uppercase();
-        return Err(GraphError::parameter(&format!("Param type must be one of {{{listed}}} - got \"{kind}\".")));
+        return Err(unlisted("type", &TYPES, &kind));
     }
-    check_content(&body, &kind)?;
-    if let Some(context) = body.get("context")
-        && !context["message_id"].is_string()
-    {
-        return Err(GraphError::parameter("The parameter context['message_id'] is required."));
+    check_content(&parameters, &kind)?;
+    check_context(&parameters, &kind)?;
+    if parameters.get("category").is_some() && kind != "template" {
+        // Direct Send (Meta, *Direct Send*) needs Meta's approval for the account.
+        let details = "Direct Send is not enabled for this WhatsApp Business Account".to_owned();
+        return Err(GraphError::new(100, Some(details)));
     }
-    let callback_data = string(&body, "biz_opaque_callback_data")?.map(str::to_owned);
+    let callback_data = parameters.string("biz_opaque_callback_data")?;
     if callback_data.as_ref().is_some_and(|data| data.chars().count() > MAX_CALLBACK_DATA_CHARS) {
         return Err(too_long("biz_opaque_callback_data", MAX_CALLBACK_DATA_CHARS));
     }
-    Ok(OutboundMessage { recipient, input, kind, callback_data, body })
+    if is_group {
+        // The simulated business has no groups: they need an Official Business Account (Meta, *Groups API*).
+        return Err(match Address::phone(&parameters.required_string("to")?) {
+            Some(_) => invalid("recipient_type and the type of to do not match".to_owned()),
+            None => GraphError::new(131_041, None),
+        });
+    }
+    if kind == "pin" {
+        return Err(invalid("Messages of type pin can only be sent to groups".to_owned()));
+    }
+    let (recipient, input) = recipient(&parameters)?;
+    if recipient == Address::Phone(business.to_owned()) {
+        return Err(GraphError::new(131_021, Some("Sender and recipient phone number is the same.".to_owned())));
+    }
+    Ok(OutboundMessage { recipient, input, kind, callback_data, body: parameters.0 })
 }
 
 /// `to` takes precedence over `recipient` (Meta, *Business-scoped user IDs*).
-fn recipient(body: &Map<String, Value>) -> Result<(Address, String), GraphError> {
-    let (address, input) = match (string(body, "to")?, string(body, "recipient")?) {
-        (Some(to), _) => (Address::phone(to), to),
-        (None, Some(recipient)) => (Address::user_id(recipient), recipient),
+fn recipient(parameters: &Parameters) -> Result<(Address, String), GraphError> {
+    let (address, input) = match (parameters.string("to")?, parameters.string("recipient")?) {
+        (Some(to), _) => (Address::phone(&to), to),
+        (None, Some(recipient)) => (Address::user_id(&recipient), recipient),
         (None, None) => return Err(GraphError::missing("to")),
     };
-    let address = address.ok_or_else(|| {
-        GraphError::new(131_009, Some("The recipient is neither a phone number nor a user ID".to_owned()))
-    })?;
-    Ok((address, input.to_owned()))
+    let malformed = || invalid("The phone number is malformed: Please use the format: +1234567890.".to_owned());
+    Ok((address.ok_or_else(malformed)?, input))
 }
 
-/// Checks that the object named by `type` exists. Validates only the content of texts, which the functions send.
-fn check_content(body: &Map<String, Value>, kind: &str) -> Result<(), GraphError> {
-    let content = body.get(kind).filter(|content| !content.is_null());
-    let Some(content) = content else {
-        let details = format!("The parameter {kind} is required for type {kind}.");
-        return Err(GraphError::new(131_008, Some(details)));
+/// Checks the message to reply to. A reaction cannot be a reply (Meta, *Contextual replies*).
+fn check_context(parameters: &Parameters, kind: &str) -> Result<(), GraphError> {
+    let Some(context) = parameters.get("context") else { return Ok(()) };
+    Param::new("context".to_owned(), context, &["message_id"])?.required_text("message_id")?;
+    if kind == "reaction" { Err(invalid("A reaction cannot be a contextual reply".to_owned())) } else { Ok(()) }
+}
+
+/// Checks the object named by `type`.
+fn check_content(parameters: &Parameters, kind: &str) -> Result<(), GraphError> {
+    let Some(content) = parameters.get(kind) else {
+        return Err(required(format!("Parameter '{kind}' is mandatory for type '{kind}'")));
     };
-    let has_shape = if kind == "contacts" { content.is_array() } else { content.is_object() };
-    if !has_shape {
-        return Err(GraphError::parameter(&format!("Param {kind} must be a JSON object or, for contacts, an array.")));
+    match kind {
+        "audio" | "document" | "image" | "sticker" | "video" => media::check(kind, content),
+        "contacts" => contacts::check(content),
+        "interactive" => interactive::check(content),
+        "location" => location::check(content),
+        "pin" => pin::check(content),
+        "reaction" => reaction::check(content),
+        "template" => template::check(content),
+        "text" => text::check(content),
+        // Meta lists these types in its error message, but documents no way to send them.
+        _ => Err(GraphError::new(131_051, Some("Message type is not currently supported".to_owned()))),
     }
-    if kind == "text" {
-        match content["body"].as_str() {
-            Some(text) if text.chars().count() > MAX_TEXT_CHARS => {
-                return Err(too_long("text['body']", MAX_TEXT_CHARS));
-            }
-            Some(text) if !text.is_empty() => {}
-            _ => return Err(GraphError::missing("text['body']")),
-        }
-    }
-    Ok(())
-}
-
-fn string<'a>(body: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, GraphError> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(GraphError::parameter(&format!("Param {name} must be a string."))),
-    }
-}
-
-fn too_long(name: &str, limit: usize) -> GraphError {
-    GraphError::parameter(&format!("Param {name} must be at most {limit} characters long."))
 }
 
 #[cfg(test)]

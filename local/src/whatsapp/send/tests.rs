@@ -1,3 +1,6 @@
+mod content;
+mod interactive;
+
 use serde_json::json;
 
 use super::*;
@@ -36,10 +39,11 @@ fn valid_messages_are_accepted() {
     assert_eq!(message.callback_data.unwrap().len(), 512);
 
     assert_eq!(accepted(&with(json!({"type": null}))).kind, "text");
-    accepted(&with(json!({"text": {"body": "é".repeat(4096)}})));
-    accepted(&with(json!({"type": "image", "image": {"link": "https://example.org/a.png"}})));
-    accepted(&with(json!({"type": "contacts", "contacts": [{}]})));
+    accepted(&with(json!({"recipient_type": "individual", "to": 201_001_234_567_u64})));
+    accepted(&with(json!({"text": "{\"body\": \"hi\"}"})));
     accepted(&with(json!({"context": {"message_id": "wamid.1"}})));
+    // The Graph API ignores unknown parameters of a request.
+    accepted(&with(json!({"preview": true})));
 }
 
 #[test]
@@ -72,22 +76,33 @@ fn a_read_receipt_is_distinguished_from_a_message() {
 
 #[test]
 fn invalid_requests_have_the_error_code_of_meta() {
+    let reaction = json!({"message_id": "wamid.1", "emoji": "👍"});
+    let pin = json!({"type": "pin", "message_id": "wamid.1", "expiration_days": 4});
     for (change, code) in [
         (json!({"messaging_product": null}), 100),
         (json!({"messaging_product": "messenger"}), 100),
         (json!({"to": null}), 100),
-        (json!({"to": 201_001_234_567_u64}), 100),
+        (json!({"to": ["201001234567"]}), 100),
         (json!({"to": "unknown"}), 131_009),
         (json!({"to": null, "recipient": "unknown"}), 131_009),
         (json!({"to": "+1 555 078 3881"}), 131_021),
-        (json!({"recipient_type": "group"}), 100),
+        (json!({"recipient_type": "channel"}), 100),
+        (json!({"recipient_type": "group"}), 131_009),
+        (json!({"recipient_type": "group", "to": null}), 100),
+        (json!({"recipient_type": "group", "to": "Y2FwaV9ncm91cDox"}), 131_041),
+        (json!({"recipient_type": "group", "to": "Y2FwaV9ncm91cDox", "text": {}}), 100),
+        (json!({"recipient_type": "group", "to": "Y2FwaV9ncm91cDox", "type": "pin", "pin": pin}), 131_041),
+        (json!({"type": "pin", "pin": pin}), 131_009),
         (json!({"type": "hologram", "hologram": {}}), 100),
+        (json!({"type": "gif", "gif": {}}), 131_051),
         (json!({"type": "image"}), 131_008),
-        (json!({"text": "hi"}), 100),
-        (json!({"text": {}}), 100),
-        (json!({"text": {"body": ""}}), 100),
-        (json!({"text": {"body": "é".repeat(4097)}}), 100),
+        (json!({"text": null}), 131_008),
         (json!({"context": {}}), 100),
+        (json!({"context": {"message_id": ""}}), 100),
+        (json!({"context": {"id": "wamid.1"}}), 100),
+        (json!({"context": "wamid.1"}), 100),
+        (json!({"context": {"message_id": "wamid.1"}, "type": "reaction", "reaction": reaction}), 131_009),
+        (json!({"category": "utility"}), 100),
         (json!({"biz_opaque_callback_data": "k".repeat(513)}), 100),
     ] {
         let error = parse(parameters(&with(change.clone())), BUSINESS).unwrap_err();
