@@ -15,6 +15,7 @@ mod journal;
 mod limits;
 mod numbers;
 mod parameters;
+mod phones;
 mod receiver;
 mod registry;
 mod scan;

@@ -14,8 +14,10 @@
 //! - `GET /simulator/limits` returns how many sends WhatsApp's rate limits refused (see [`super::limits`]).
 //! - `GET`, `POST`, and `DELETE /simulator/faults` control faults (see [`super::faults`]).
 //!
-//! [`super::infrastructure`] adds controls for the table and the functions, and [`super::receiver`] a receiver of outgoing
-//! webhooks.
+//! [`phones`] adds controls for the phones of users, [`super::infrastructure`] controls for the table and the functions,
+//! and [`super::receiver`] a receiver of outgoing webhooks.
+
+mod phones;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -55,6 +57,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
         .route("/simulator/limits", get(limits))
         .route("/simulator/webhooks", get(webhooks))
         .route("/simulator/faults", get(faults).post(change_faults).delete(clear_faults))
+        .merge(phones::routes())
         .method_not_allowed_fallback(method_not_allowed)
         // Otherwise, the Graph API would parse such a path as a version and an ID.
         .route("/simulator", any(not_found))

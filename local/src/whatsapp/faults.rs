@@ -31,7 +31,7 @@ pub(super) struct FaultsUpdate {
 }
 
 /// Distinguishes a `null` member from an absent one.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<Option<T>, D::Error> {
+pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<Option<T>, D::Error> {
     T::deserialize(member).map(Some)
 }
 

@@ -4,9 +4,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    phones::{self, Entry, MessageState, Origin, Phones},
     status::{ValueMembers, contact},
     users::{Address, User, Users},
     wamid::{self, Direction},
+    webhook::BusinessNumber,
 };
 
 /// A message for `POST /simulator/messages`. All other members, such as `context`, `referral`, `errors`, and the object
@@ -38,21 +40,33 @@ enum Timestamp {
 pub(super) struct InboundMessage {
     pub(super) id: String,
     pub(super) user: User,
+    /// The phone number, if the user shares it with the business.
+    shared_number: Option<String>,
     /// Time of the message in Unix seconds.
     pub(super) at: i64,
     /// The message without its sender, which depends on the active faults.
     message: Map<String, Value>,
 }
 
-/// Parses a message. `now` is in Unix seconds.
+/// Parses a message to `business`. `now` is in Unix seconds.
 ///
 /// # Errors
 /// Returns a sentence that describes the problem.
-pub(super) fn parse(request: Value, users: &Users, now: i64) -> Result<InboundMessage, String> {
+pub(super) fn parse(
+    request: Value,
+    users: &Users,
+    phones: &Phones,
+    business: &BusinessNumber,
+    now: i64,
+) -> Result<InboundMessage, String> {
     let request: InboundRequest =
         serde_json::from_value(request).map_err(|error| format!("The message is invalid: {error}"))?;
-    let sender = sender(&request, users)?;
+    let (sender, is_by_number) = sender(&request, users)?;
+    let settings = phones.settings(sender.key());
+    settings.check_reachable()?;
+    let shared_number = sender.wa_id.clone().filter(|_| is_by_number && settings.shares_number);
     let mut message = request.content;
+    complete_context(&mut message, phones, business, shared_number.as_deref());
     let kind = match (request.kind, message.get("text")) {
         (Some(kind), _) => kind,
         (None, Some(_)) => "text".to_owned(),
@@ -72,24 +86,18 @@ pub(super) fn parse(request: Value, users: &Users, now: i64) -> Result<InboundMe
         Some(Timestamp::Text(text)) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => text,
         Some(Timestamp::Text(_)) => return Err("timestamp must be in Unix seconds".to_owned()),
     };
-    let id = request
-        .id
-        .unwrap_or_else(|| wamid::generate(sender.wa_id.as_deref().unwrap_or(&sender.user_id), Direction::Inbound));
+    let id = request.id.unwrap_or_else(|| wamid::generate(sender.key(), Direction::Inbound));
     message.insert("id".to_owned(), json!(id));
     message.insert("timestamp".to_owned(), json!(timestamp));
     message.insert("type".to_owned(), json!(kind));
-    Ok(InboundMessage { id, user: sender, at: timestamp.parse().unwrap_or(now), message })
+    Ok(InboundMessage { id, user: sender, shared_number, at: timestamp.parse().unwrap_or(now), message })
 }
 
-fn sender(request: &InboundRequest, users: &Users) -> Result<User, String> {
-    let address = Address::phone(&request.from)
-        .or_else(|| Address::user_id(&request.from))
+/// Returns the sender, and whether the request identifies them by phone number.
+fn sender(request: &InboundRequest, users: &Users) -> Result<(User, bool), String> {
+    let address = Address::parse(&request.from)
         .ok_or("from must be a phone number with its country code, or a business-scoped user ID")?;
     let mut user = users.get(&address);
-    if address == Address::UserId(user.user_id.clone()) {
-        // A sender identified by user ID does not share the phone number.
-        user.wa_id = None;
-    }
     if let Some(user_id) = &request.from_user_id {
         let Some(Address::UserId(user_id)) = Address::user_id(user_id) else {
             return Err("fromUserId must be a business-scoped user ID, such as US.13491208655302741918".to_owned());
@@ -99,12 +107,41 @@ fn sender(request: &InboundRequest, users: &Users) -> Result<User, String> {
     if let Some(name) = &request.name {
         user.name = Some(name.clone());
     }
-    Ok(user)
+    Ok((user, matches!(address, Address::Phone(_))))
+}
+
+/// Adds the sender of a quoted message (Meta, *messages webhook reference*, context).
+fn complete_context(
+    message: &mut Map<String, Value>,
+    phones: &Phones,
+    business: &BusinessNumber,
+    shared_number: Option<&str>,
+) {
+    let Some(context) = message.get_mut("context").and_then(Value::as_object_mut) else { return };
+    let quoted = context.get("id").and_then(Value::as_str).and_then(|id| phones.find(id));
+    let from = match quoted {
+        Some((_, entry)) if entry.is_of_business() => Some(business.display_phone_number.as_str()),
+        Some(_) => shared_number,
+        None => None,
+    };
+    if let Some(from) = from {
+        context.entry("from").or_insert(json!(from));
+    }
+}
+
+impl InboundMessage {
+    /// Returns the message as its phone shows it.
+    pub(super) fn entry(&self, business: &BusinessNumber) -> Entry {
+        let kind = self.message.get("type").and_then(Value::as_str).unwrap_or_default();
+        let content = phones::content(kind, &self.message);
+        let number = business.phone_number_id.clone();
+        Entry::new(self.id.clone(), number, Origin::Phone, kind.to_owned(), self.at, MessageState::Delivered, content)
+    }
 }
 
 /// Returns the members of one webhook with all `messages`.
 pub(super) fn content(messages: &[InboundMessage], bsuid_only: bool) -> ValueMembers {
-    let wa_id = |inbound: &InboundMessage| inbound.user.wa_id.clone().filter(|_| !bsuid_only);
+    let wa_id = |inbound: &InboundMessage| inbound.shared_number.clone().filter(|_| !bsuid_only);
     let objects: Vec<Value> = messages
         .iter()
         .map(|inbound| {

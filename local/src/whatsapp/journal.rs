@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::users::{User, Users};
+use super::{
+    phones::{PhoneEvent, Phones},
+    users::{User, Users},
+};
 
 /// A message accepted by the simulated WhatsApp, in the format of `GET /simulator/messages`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,14 +71,25 @@ fn default_app() -> String {
 #[serde(rename_all = "snake_case")]
 pub(super) enum JournalEntry {
     /// A message of the business was accepted.
-    Accepted { message: AcceptedMessage, webhooks: Vec<Webhook> },
+    Accepted {
+        message: AcceptedMessage,
+        webhooks: Vec<Webhook>,
+        #[serde(default)]
+        phones: Vec<PhoneEvent>,
+    },
     /// The business read a message.
-    Read { receipt: ReadReceipt },
-    /// Customers sent messages.
+    Read {
+        receipt: ReadReceipt,
+        #[serde(default)]
+        phones: Vec<PhoneEvent>,
+    },
+    /// Users or their phones changed: they sent messages, called, or got messages.
     Inbound {
         #[serde(rename = "people")]
         users: Vec<User>,
         webhooks: Vec<Webhook>,
+        #[serde(default)]
+        phones: Vec<PhoneEvent>,
     },
     /// A webhook was delivered or abandoned.
     Settled { id: u64 },
@@ -95,6 +109,7 @@ pub(super) struct Recovered {
     pub(super) users: Users,
     pub(super) accepted: Vec<AcceptedMessage>,
     pub(super) read_receipts: Vec<ReadReceipt>,
+    pub(super) phones: Phones,
     /// Undelivered webhooks, ordered by ID.
     pub(super) pending: Vec<Webhook>,
     pub(super) last_webhook_id: u64,
@@ -214,32 +229,33 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
             line: index + 1,
             source,
         })?;
-        let webhooks = match record {
-            JournalEntry::Accepted { message, webhooks } => {
+        let (webhooks, phones) = match record {
+            JournalEntry::Accepted { message, webhooks, phones } => {
                 recovered.accepted.push(message);
-                webhooks
+                (webhooks, phones)
             }
-            JournalEntry::Read { receipt } => {
+            JournalEntry::Read { receipt, phones } => {
                 recovered.read_receipts.push(receipt);
-                Vec::new()
+                (Vec::new(), phones)
             }
-            JournalEntry::Inbound { users, webhooks } => {
+            JournalEntry::Inbound { users, webhooks, phones } => {
                 users.iter().for_each(|user| recovered.users.remember(user));
-                webhooks
+                (webhooks, phones)
             }
             JournalEntry::Settled { id } => {
                 pending.remove(&id);
-                Vec::new()
+                Default::default()
             }
             JournalEntry::Users { users } => {
                 recovered.users = users;
-                Vec::new()
+                Default::default()
             }
             JournalEntry::Registry { name, value } => {
                 recovered.registries.insert(name, value);
-                Vec::new()
+                Default::default()
             }
         };
+        phones.into_iter().for_each(|event| recovered.phones.apply(event));
         for webhook in webhooks {
             recovered.last_webhook_id = recovered.last_webhook_id.max(webhook.id);
             pending.insert(webhook.id, webhook);
@@ -255,15 +271,26 @@ fn compact(recovered: &Recovered) -> Result<Vec<u8>, JournalError> {
         lines.extend(encode(&JournalEntry::Registry { name: name.clone(), value: value.clone() })?);
     }
     for message in &recovered.accepted {
-        lines.extend(encode(&JournalEntry::Accepted { message: message.clone(), webhooks: Vec::new() })?);
+        lines.extend(encode(&JournalEntry::Accepted {
+            message: message.clone(),
+            webhooks: Vec::new(),
+            phones: Vec::new(),
+        })?);
     }
     for receipt in &recovered.read_receipts {
-        lines.extend(encode(&JournalEntry::Read { receipt: receipt.clone() })?);
+        lines.extend(encode(&JournalEntry::Read { receipt: receipt.clone(), phones: Vec::new() })?);
+    }
+    for event in recovered.phones.snapshot() {
+        lines.extend(encode(&inbound(Vec::new(), vec![event]))?);
     }
     for webhook in &recovered.pending {
-        lines.extend(encode(&JournalEntry::Inbound { users: Vec::new(), webhooks: vec![webhook.clone()] })?);
+        lines.extend(encode(&inbound(vec![webhook.clone()], Vec::new()))?);
     }
     Ok(lines)
+}
+
+fn inbound(webhooks: Vec<Webhook>, phones: Vec<PhoneEvent>) -> JournalEntry {
+    JournalEntry::Inbound { users: Vec::new(), webhooks, phones }
 }
 
 #[cfg(test)]

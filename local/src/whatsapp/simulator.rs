@@ -1,12 +1,17 @@
 //! The state of the simulated WhatsApp and its transitions.
 
+pub(super) mod phones;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -21,6 +26,7 @@ use super::{
     journal::{AcceptedMessage, Journal, JournalEntry, JournalError, ReadReceipt, Recovered, Webhook},
     limits::{Limits, Refused},
     numbers::{NumberChange, Numbers, RegisteredNumber},
+    phones::{self as phone, Entry, MessageState, Origin, PhoneEvent, Phones},
     registry::Registry,
     send::{OutboundMessage, ReadReceiptRequest},
     status::{MessageStatuses, ValueMembers},
@@ -43,6 +49,8 @@ pub(super) struct Simulator {
     dispatcher: WebhookDispatcher,
     journal: Journal,
     state: Mutex<State>,
+    /// Notified when a phone changes.
+    phones_changed: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -50,6 +58,7 @@ struct State {
     users: Users,
     accepted: Vec<AcceptedMessage>,
     read_receipts: Vec<ReadReceipt>,
+    phones: Phones,
     faults: Faults,
     limits: Limits,
     /// The time of each user's last message in Unix seconds, by phone number and user ID.
@@ -89,6 +98,12 @@ pub(super) enum InboundError {
     Invalid(String),
     /// The messages cannot be stored.
     Journal(JournalError),
+}
+
+impl From<JournalError> for InboundError {
+    fn from(error: JournalError) -> InboundError {
+        InboundError::Journal(error)
+    }
 }
 
 impl Simulator {
@@ -144,6 +159,7 @@ impl Simulator {
             users: recovered.users,
             accepted: recovered.accepted,
             read_receipts: recovered.read_receipts,
+            phones: recovered.phones,
             faults: Faults::default(),
             limits: Limits::default(),
             last_inbound_at: HashMap::new(),
@@ -158,6 +174,7 @@ impl Simulator {
             dispatcher,
             journal,
             state: Mutex::new(state),
+            phones_changed: watch::Sender::new(()),
         })
     }
 
@@ -231,15 +248,27 @@ impl Simulator {
             .is_some_and(|at| unix_now() - at < CUSTOMER_SERVICE_WINDOW_SECONDS);
         let rejected = state.faults.window && !is_open && message.kind != "template";
         let faults = state.faults.webhooks.clone();
-        let contents = match fate {
-            Fate::Failed(code) => vec![statuses.failed(code, &faults)],
-            _ if rejected => vec![statuses.failed(RE_ENGAGEMENT_CODE, &faults)],
-            Fate::Delivered => statuses.sent_delivered_read(&faults),
-            Fate::Held => Vec::new(),
+        let settings = state.phones.settings(user.key());
+        let reached = match fate {
+            Fate::Failed(code) => MessageState::Failed(code),
+            _ if rejected => MessageState::Failed(RE_ENGAGEMENT_CODE),
+            Fate::Delivered => settings.reach(),
+            Fate::Held => MessageState::Held,
         };
+        let contents = statuses.webhooks(&settings.reported(None, reached).unwrap_or_default(), &faults);
         let bodies = contents.into_iter().map(|content| webhook::body(number, content)).collect();
         let groups = state.queue(&self.subscribed(number), bodies);
         let text = format!("accepted: {} message for {}", message.kind, message.recipient.masked());
+        let entry = Entry::new(
+            id.clone(),
+            number.phone_number_id.clone(),
+            Origin::Business { recipient: message.recipient.clone(), callback_data: message.callback_data.clone() },
+            message.kind.clone(),
+            unix_now(),
+            reached,
+            phone::content(&message.kind, &message.body),
+        );
+        let phones = vec![PhoneEvent::of(user.key(), entry)];
         let (to, recipient) = match message.recipient {
             Address::Phone(_) => (Some(message.input), None),
             Address::UserId(_) => (None, Some(message.input)),
@@ -254,8 +283,9 @@ impl Simulator {
             callback_data: message.callback_data,
         };
         let webhooks = groups.concat();
-        self.journal.append(&JournalEntry::Accepted { message: accepted.clone(), webhooks })?;
+        self.journal.append(&JournalEntry::Accepted { message: accepted.clone(), webhooks, phones: phones.clone() })?;
         state.accepted.push(accepted);
+        self.apply(&mut state, phones);
         drop(state);
         self.console.line(Kind::WhatsApp, text);
         // The response does not wait for the statuses, which may arrive first.
@@ -270,12 +300,18 @@ impl Simulator {
         if state.accepted.iter().any(|accepted| accepted.id == message_id) {
             return Err(GraphError::new(131_009, Some("message_id is not a received message".to_owned())));
         }
+        let mut phones = state.phones.read_by_business(&message_id);
+        if typing_indicator {
+            phones.extend(state.phones.typing(&message_id, unix_now()));
+        }
         let receipt = ReadReceipt { message_id, typing_indicator, accepted_at: format!("{:.6}", now()) };
-        self.journal.append(&JournalEntry::Read { receipt: receipt.clone() }).map_err(|error| {
+        let entry = JournalEntry::Read { receipt: receipt.clone(), phones: phones.clone() };
+        self.journal.append(&entry).map_err(|error| {
             self.problem(format!("read receipt not accepted: {}", error_chain(&error)));
             GraphError::new(131_000, None)
         })?;
         state.read_receipts.push(receipt);
+        self.apply(&mut state, phones);
         drop(state);
         self.log(if typing_indicator { "accepted: typing indicator" } else { "accepted: read receipt" });
         Ok(())
@@ -287,7 +323,8 @@ impl Simulator {
         let now = unix_now();
         let mut messages: Vec<InboundMessage> = Vec::with_capacity(requests.len());
         for request in requests {
-            messages.push(inbound::parse(request, &state.users, now).map_err(InboundError::Invalid)?);
+            let parsed = inbound::parse(request, &state.users, &state.phones, number, now);
+            messages.push(parsed.map_err(InboundError::Invalid)?);
         }
         for InboundMessage { user, at, .. } in &messages {
             for name in user.wa_id.iter().chain([&user.user_id]) {
@@ -298,7 +335,10 @@ impl Simulator {
         let content: ValueMembers = inbound::content(&messages, state.faults.webhooks.bsuid_only);
         let body = webhook::body(number, content);
         let users = messages.iter().map(|inbound| inbound.user.clone()).collect();
-        let first_attempts = self.dispatch(state, number, body, users).map_err(InboundError::Journal)?;
+        let entry = |inbound: &InboundMessage| PhoneEvent::of(inbound.user.key(), inbound.entry(number));
+        let phones = messages.iter().map(entry).collect();
+        let groups = state.queue(&self.subscribed(number), vec![body]);
+        let first_attempts = self.dispatch(state, groups, users, phones)?;
         match messages.as_slice() {
             [inbound] => self.log(format!("message from {}", inbound.user.masked())),
             _ => self.log(format!("{} messages from customers", messages.len())),
@@ -309,7 +349,9 @@ impl Simulator {
     /// Sends a webhook body unchanged, except for the encoding.
     pub(super) fn send_raw(&self, body: &str) -> Result<Dispatched, JournalError> {
         let number = self.numbers.of_webhook(body).number;
-        let first_attempts = self.dispatch(self.state(), &number, webhook::escape(body), Vec::new())?;
+        let mut state = self.state();
+        let groups = state.queue(&self.subscribed(&number), vec![webhook::escape(body)]);
+        let first_attempts = self.dispatch(state, groups, Vec::new(), Vec::new())?;
         Ok(Dispatched { ids: Vec::new(), first_attempts })
     }
 
@@ -326,16 +368,21 @@ impl Simulator {
         })
     }
 
+    /// Stores changes of users and phones with their webhooks, and delivers the groups of webhooks one after the other.
     fn dispatch(
         &self,
         mut state: MutexGuard<'_, State>,
-        number: &BusinessNumber,
-        body: String,
+        groups: Vec<Vec<Webhook>>,
         users: Vec<User>,
+        phones: Vec<PhoneEvent>,
     ) -> Result<Option<oneshot::Receiver<Vec<DeliveryAttempt>>>, JournalError> {
-        let groups = state.queue(&self.subscribed(number), vec![body]);
-        self.journal.append(&JournalEntry::Inbound { users: users.clone(), webhooks: groups.concat() })?;
+        self.journal.append(&JournalEntry::Inbound {
+            users: users.clone(),
+            webhooks: groups.concat(),
+            phones: phones.clone(),
+        })?;
         users.iter().for_each(|user| state.users.remember(user));
+        self.apply(&mut state, phones);
         let held = state.faults.webhooks.hold;
         drop(state);
         let first_attempts = self.dispatcher.dispatch(groups);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     error_code,
     faults::WebhookFaults,
+    phones::MessageState,
     users::{Address, User},
 };
 
@@ -24,38 +25,41 @@ pub(super) struct MessageStatuses<'a> {
 pub(super) type ValueMembers = Vec<(&'static str, Value)>;
 
 impl MessageStatuses<'_> {
-    /// Returns the webhooks for a recipient whose phone is on and whose chat is open: `sent`, `delivered`, and `read`,
-    /// in delivery order and with the faults applied.
-    pub(super) fn sent_delivered_read(&self, faults: &WebhookFaults) -> Vec<ValueMembers> {
-        let mut statuses = vec!["sent"];
-        if !faults.no_delivered {
-            statuses.push("delivered");
-        }
-        if !faults.no_read {
-            statuses.push("read");
-        }
-        let mut webhooks: Vec<ValueMembers> = statuses
-            .iter()
-            .enumerate()
-            .map(|(index, status)| {
-                let mut object = self.status(status, faults);
-                // `sent` and one of `delivered` and `read` include the pricing (Meta, *status messages webhook*).
-                if index < 2 {
-                    object["pricing"] = self.pricing();
-                }
-                self.address(&mut object, true);
-                vec![("contacts", json!([self.contact()])), ("statuses", json!([object]))]
-            })
-            .collect();
+    /// Returns the webhooks that report `states`, one each, in delivery order and with the faults applied.
+    pub(super) fn webhooks(&self, states: &[MessageState], faults: &WebhookFaults) -> Vec<ValueMembers> {
+        let is_omitted = |state: &MessageState| match state {
+            MessageState::Delivered => faults.no_delivered,
+            MessageState::Read => faults.no_read,
+            _ => false,
+        };
+        let states = states.iter().filter(|state| !is_omitted(state));
+        let mut webhooks: Vec<ValueMembers> = states.map(|state| self.webhook(*state, faults)).collect();
         if faults.reorder {
             webhooks.reverse();
         }
         webhooks
     }
 
+    fn webhook(&self, state: MessageState, faults: &WebhookFaults) -> ValueMembers {
+        if let MessageState::Failed(code) = state {
+            return self.failed(code, faults);
+        }
+        let mut object = self.status(state.name(), faults);
+        // `sent` and one of `delivered` and `read` include the pricing (Meta, *status messages webhook*).
+        let has_pricing = match state {
+            MessageState::Read => faults.no_delivered,
+            _ => state <= MessageState::Delivered,
+        };
+        if has_pricing {
+            object["pricing"] = self.pricing();
+        }
+        self.address(&mut object, true);
+        vec![("contacts", json!([self.contact()])), ("statuses", json!([object]))]
+    }
+
     /// Returns the webhook of a message that was accepted but not delivered. It has no `contacts`, and no user ID if
     /// the message was sent to a phone number (Meta, *Business-scoped user IDs*).
-    pub(super) fn failed(&self, code: u32, faults: &WebhookFaults) -> ValueMembers {
+    fn failed(&self, code: u32, faults: &WebhookFaults) -> ValueMembers {
         let mut object = self.status("failed", faults);
         object["errors"] = json!([error_code::webhook_error(code)]);
         self.address(&mut object, false);
@@ -117,6 +121,9 @@ pub(super) fn contact(user: &User, wa_id: Option<&str>) -> Value {
     let mut contact = json!({"profile": {}, "user_id": user.user_id});
     if let Some(name) = &user.name {
         contact["profile"]["name"] = json!(name);
+    }
+    if let Some(username) = &user.username {
+        contact["profile"]["username"] = json!(username);
     }
     if let Some(wa_id) = wa_id {
         contact["wa_id"] = json!(wa_id);

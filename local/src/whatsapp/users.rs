@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The address of a user. A phone number has the format of a `wa_id`: digits with the country code and without `+`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Address {
     Phone(String),
     UserId(String),
@@ -41,6 +42,11 @@ impl Address {
         (country_is_valid && id_is_valid).then(|| Address::UserId(text.to_owned()))
     }
 
+    /// Parses a phone number or a user ID.
+    pub(super) fn parse(text: &str) -> Option<Address> {
+        Address::phone(text).or_else(|| Address::user_id(text))
+    }
+
     /// Returns the digits or the user ID.
     pub(super) fn as_str(&self) -> &str {
         match self {
@@ -68,12 +74,20 @@ pub(super) struct User {
     pub(super) user_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
+    /// The name that other users see instead of the phone number (Meta, *Business-scoped user IDs*).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) username: Option<String>,
 }
 
 impl User {
+    /// Returns the key of the user's phone: the phone number, or the user ID if the number is unknown.
+    pub(super) fn key(&self) -> &str {
+        self.wa_id.as_deref().unwrap_or(&self.user_id)
+    }
+
     /// Returns the last four characters of the address, for the output.
     pub(super) fn masked(&self) -> String {
-        masked(self.wa_id.as_deref().unwrap_or(&self.user_id))
+        masked(self.key())
     }
 }
 
@@ -93,8 +107,10 @@ impl Users {
             return user.clone();
         }
         match address {
-            Address::Phone(wa_id) => User { wa_id: Some(wa_id.clone()), user_id: derive_user_id(wa_id), name: None },
-            Address::UserId(user_id) => User { wa_id: None, user_id: user_id.clone(), name: None },
+            Address::Phone(wa_id) => {
+                User { wa_id: Some(wa_id.clone()), user_id: derive_user_id(wa_id), name: None, username: None }
+            }
+            Address::UserId(user_id) => User { wa_id: None, user_id: user_id.clone(), name: None, username: None },
         }
     }
 

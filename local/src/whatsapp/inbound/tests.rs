@@ -1,7 +1,16 @@
 use super::*;
 
+fn parsed(request: Value, phones: &Phones) -> Result<InboundMessage, String> {
+    let business = BusinessNumber {
+        waba_id: "1".to_owned(),
+        phone_number_id: "2".to_owned(),
+        display_phone_number: "15550783881".to_owned(),
+    };
+    parse(request, &Users::default(), phones, &business, 1_749_416_383)
+}
+
 fn webhook(request: Value, bsuid_only: bool) -> Value {
-    let inbound = parse(request, &Users::default(), 1_749_416_383).unwrap();
+    let inbound = parsed(request, &Phones::default()).unwrap();
     content(&[inbound], bsuid_only).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
@@ -68,7 +77,7 @@ fn the_error_names_the_invalid_member() {
         (json!({"from": "201001234567", "text": "hi", "fromUserId": "7"}), "fromUserId"),
         (json!("hi"), "invalid"),
     ] {
-        let sentence = parse(request.clone(), &Users::default(), 0).unwrap_err();
+        let sentence = parsed(request.clone(), &Phones::default()).unwrap_err();
         assert!(sentence.contains(named), "{request}: {sentence}");
     }
 }

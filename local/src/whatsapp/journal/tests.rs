@@ -1,4 +1,5 @@
 use super::*;
+use crate::whatsapp::phones::PhoneSettings;
 
 fn webhook(id: u64) -> Webhook {
     Webhook { id, app_id: "1".to_owned(), body: format!("{{\"n\":{id}}}"), queued_at: 1 }
@@ -17,7 +18,12 @@ fn accepted(id: &str) -> AcceptedMessage {
 }
 
 fn user() -> User {
-    User { wa_id: Some("201001234567".to_owned()), user_id: "EG.7".to_owned(), name: None }
+    User { wa_id: Some("201001234567".to_owned()), user_id: "EG.7".to_owned(), name: None, username: None }
+}
+
+fn phone_event() -> PhoneEvent {
+    let settings = PhoneSettings { online: false, ..PhoneSettings::default() };
+    PhoneEvent::settings("201001234567", settings)
 }
 
 #[test]
@@ -26,9 +32,13 @@ fn undelivered_webhooks_are_recovered() {
     let path = directory.path().join("whatsapp.jsonl");
     let (journal, recovered) = Journal::open(&path).unwrap();
     assert_eq!(recovered, Recovered::default());
-    journal.append(&JournalEntry::Inbound { users: vec![user()], webhooks: vec![webhook(1)] }).unwrap();
+    journal
+        .append(&JournalEntry::Inbound { users: vec![user()], webhooks: vec![webhook(1)], phones: Vec::new() })
+        .unwrap();
     let webhooks = vec![webhook(2), webhook(3)];
-    journal.append(&JournalEntry::Accepted { message: accepted("wamid.1"), webhooks }).unwrap();
+    journal
+        .append(&JournalEntry::Accepted { message: accepted("wamid.1"), webhooks, phones: vec![phone_event()] })
+        .unwrap();
     journal.append(&JournalEntry::Settled { id: 2 }).unwrap();
     for value in [1, 2] {
         let value = serde_json::json!([value]);
@@ -39,15 +49,18 @@ fn undelivered_webhooks_are_recovered() {
         typing_indicator: true,
         accepted_at: "2026-01-01T00:00:00Z".to_owned(),
     };
-    journal.append(&JournalEntry::Read { receipt: receipt.clone() }).unwrap();
+    journal.append(&JournalEntry::Read { receipt: receipt.clone(), phones: Vec::new() }).unwrap();
     drop(journal);
 
     let mut users = Users::default();
     users.remember(&user());
+    let mut phones = Phones::default();
+    phones.apply(phone_event());
     let expected = Recovered {
         users,
         accepted: vec![accepted("wamid.1")],
         read_receipts: vec![receipt],
+        phones,
         pending: vec![webhook(1), webhook(3)],
         last_webhook_id: 3,
         registries: BTreeMap::from([("colors".to_owned(), serde_json::json!([2]))]),
@@ -62,7 +75,9 @@ fn an_incomplete_last_line_is_dropped() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("whatsapp.jsonl");
     let (journal, _) = Journal::open(&path).unwrap();
-    journal.append(&JournalEntry::Inbound { users: Vec::new(), webhooks: vec![webhook(1)] }).unwrap();
+    journal
+        .append(&JournalEntry::Inbound { users: Vec::new(), webhooks: vec![webhook(1)], phones: Vec::new() })
+        .unwrap();
     journal.append(&JournalEntry::Settled { id: 1 }).unwrap();
     drop(journal);
     let length = std::fs::metadata(&path).unwrap().len();

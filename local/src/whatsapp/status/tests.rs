@@ -1,7 +1,9 @@
 use super::*;
 
+const READ: [MessageState; 3] = [MessageState::Sent, MessageState::Delivered, MessageState::Read];
+
 fn user() -> User {
-    User { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()) }
+    User { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()), username: None }
 }
 
 fn statuses<'a>(user: &'a User, recipient: &'a Address) -> MessageStatuses<'a> {
@@ -17,7 +19,7 @@ fn names(webhooks: &[ValueMembers]) -> Vec<String> {
 fn a_message_has_sent_delivered_and_read_statuses() {
     let (user, recipient) = (user(), Address::Phone("201001234567".into()));
     let statuses = statuses(&user, &recipient);
-    let webhooks = statuses.sent_delivered_read(&WebhookFaults::default());
+    let webhooks = statuses.webhooks(&READ, &WebhookFaults::default());
     assert_eq!(names(&webhooks), ["sent", "delivered", "read"]);
     assert_eq!(
         webhooks[0],
@@ -41,10 +43,13 @@ fn a_message_has_sent_delivered_and_read_statuses() {
         ]
     );
     assert_eq!(webhooks[2][1].1[0].get("pricing"), None);
+    let played = statuses.webhooks(&[MessageState::Played], &WebhookFaults::default());
+    assert_eq!(names(&played), ["played"]);
+    assert_eq!(played[0][1].1[0].get("pricing"), None);
 
     let faults =
         WebhookFaults { reorder: true, no_delivered: true, without_callback_data: true, ..WebhookFaults::default() };
-    let webhooks = statuses.sent_delivered_read(&faults);
+    let webhooks = statuses.webhooks(&READ, &faults);
     assert_eq!(names(&webhooks), ["read", "sent"]);
     assert_eq!(webhooks[0][1].1[0].get("biz_opaque_callback_data"), None);
     assert_ne!(webhooks[0][1].1[0].get("pricing"), None);
@@ -54,7 +59,7 @@ fn a_message_has_sent_delivered_and_read_statuses() {
 fn a_message_to_a_user_id_contains_no_phone_number() {
     let (user, recipient) = (user(), Address::UserId("EG.7".into()));
     let statuses = statuses(&user, &recipient);
-    for webhook in statuses.sent_delivered_read(&WebhookFaults::default()) {
+    for webhook in statuses.webhooks(&READ, &WebhookFaults::default()) {
         assert!(!json!(webhook).to_string().contains("201001234567"));
         assert_eq!(webhook[1].1[0]["recipient_user_id"], "EG.7");
     }
@@ -64,7 +69,8 @@ fn a_message_to_a_user_id_contains_no_phone_number() {
 fn a_failure_has_an_error_and_no_contacts() {
     let (user, recipient) = (user(), Address::Phone("201001234567".into()));
     let statuses = statuses(&user, &recipient);
-    let webhook = statuses.failed(131_047, &WebhookFaults::default());
+    let webhooks = statuses.webhooks(&[MessageState::Failed(131_047)], &WebhookFaults::default());
+    let webhook = &webhooks[0];
     assert_eq!(webhook.len(), 1);
     let status = &webhook[0].1[0];
     assert_eq!(status["errors"][0]["code"], 131_047);

@@ -34,7 +34,8 @@ fn a_phone_number_keeps_its_user_id() {
     assert_eq!(Address::user_id(&derived).unwrap().as_str(), derived);
     assert_eq!(users.get(&phone).user_id, derived);
 
-    let user = User { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()) };
+    let user =
+        User { wa_id: Some("201001234567".into()), user_id: "EG.7".into(), name: Some("Mona".into()), username: None };
     users.remember(&user);
     assert_eq!(users.get(&phone), user);
     assert_eq!(users.get(&Address::user_id("EG.7").unwrap()), user);
