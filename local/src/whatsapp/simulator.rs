@@ -337,8 +337,7 @@ impl Simulator {
         let users = messages.iter().map(|inbound| inbound.user.clone()).collect();
         let entry = |inbound: &InboundMessage| PhoneEvent::of(inbound.user.key(), inbound.entry(number));
         let phones = messages.iter().map(entry).collect();
-        let groups = state.queue(&self.subscribed(number), vec![body]);
-        let first_attempts = self.dispatch(state, groups, users, phones)?;
+        let first_attempts = self.dispatch(state, vec![(number.clone(), body)], users, phones)?;
         match messages.as_slice() {
             [inbound] => self.log(format!("message from {}", inbound.user.masked())),
             _ => self.log(format!("{} messages from customers", messages.len())),
@@ -349,9 +348,8 @@ impl Simulator {
     /// Sends a webhook body unchanged, except for the encoding.
     pub(super) fn send_raw(&self, body: &str) -> Result<Dispatched, JournalError> {
         let number = self.numbers.of_webhook(body).number;
-        let mut state = self.state();
-        let groups = state.queue(&self.subscribed(&number), vec![webhook::escape(body)]);
-        let first_attempts = self.dispatch(state, groups, Vec::new(), Vec::new())?;
+        let first_attempts =
+            self.dispatch(self.state(), vec![(number, webhook::escape(body))], Vec::new(), Vec::new())?;
         Ok(Dispatched { ids: Vec::new(), first_attempts })
     }
 
@@ -368,14 +366,18 @@ impl Simulator {
         })
     }
 
-    /// Stores changes of users and phones with their webhooks, and delivers the groups of webhooks one after the other.
+    /// Stores changes of users and phones with their webhooks, and delivers the webhooks one after the other.
     fn dispatch(
         &self,
         mut state: MutexGuard<'_, State>,
-        groups: Vec<Vec<Webhook>>,
+        bodies: Vec<(BusinessNumber, String)>,
         users: Vec<User>,
         phones: Vec<PhoneEvent>,
     ) -> Result<Option<oneshot::Receiver<Vec<DeliveryAttempt>>>, JournalError> {
+        let mut groups = Vec::new();
+        for (number, body) in bodies {
+            groups.extend(state.queue(&self.subscribed(&number), vec![body]));
+        }
         self.journal.append(&JournalEntry::Inbound {
             users: users.clone(),
             webhooks: groups.concat(),

@@ -9,11 +9,10 @@ use super::{Dispatched, InboundError, Simulator, State};
 use crate::whatsapp::{
     clock::unix_now,
     faults::present,
-    journal::Webhook,
     phones::{AutomaticTicks, Conversation, Entry, MessageState, Origin, Page, PhoneEvent, PhoneSettings},
     status::MessageStatuses,
     users::{Address, User},
-    webhook,
+    webhook::{self, BusinessNumber},
 };
 
 /// A user and their phone, in the format of `GET /simulator/phones/{number}`.
@@ -87,12 +86,12 @@ impl Simulator {
         address: &Address,
         update: PhoneUpdate,
     ) -> Result<Phone, InboundError> {
-        let mut state = self.state();
+        let state = self.state();
         let mut user = state.users.get(address);
         let settings = state.phones.settings(user.key());
         let settings = update.apply(&mut user, settings).map_err(InboundError::Invalid)?;
         let due = state.phones.due(user.key(), settings);
-        let mut changes = self.advance(&mut state, &user, settings, due);
+        let mut changes = self.advance(&state, &user, settings, due);
         changes.events.push(PhoneEvent::settings(user.key(), settings));
         drop(self.dispatch(state, changes.webhooks, vec![user], changes.events)?);
         Ok(self.phone(address))
@@ -104,7 +103,7 @@ impl Simulator {
         address: &Address,
         command: &TickCommand,
     ) -> Result<Dispatched, InboundError> {
-        let mut state = self.state();
+        let state = self.state();
         let user = state.users.get(address);
         let settings = state.phones.settings(user.key());
         let to = command.state().map_err(InboundError::Invalid)?;
@@ -126,7 +125,7 @@ impl Simulator {
             };
             return Err(InboundError::Invalid(problem));
         }
-        let changes = self.advance(&mut state, &user, settings, due);
+        let changes = self.advance(&state, &user, settings, due);
         let ids = changes.events.iter().filter_map(PhoneEvent::message_id).collect();
         let first_attempts = self.dispatch(state, changes.webhooks, Vec::new(), changes.events)?;
         Ok(Dispatched { ids, first_attempts })
@@ -156,13 +155,7 @@ impl Simulator {
     }
 
     /// Returns the changes that advance messages of a user to new states.
-    fn advance(
-        &self,
-        state: &mut State,
-        user: &User,
-        settings: PhoneSettings,
-        due: Vec<(Entry, MessageState)>,
-    ) -> Changes {
+    fn advance(&self, state: &State, user: &User, settings: PhoneSettings, due: Vec<(Entry, MessageState)>) -> Changes {
         let mut changes = Changes { events: Vec::new(), webhooks: Vec::new() };
         for (entry, to) in due {
             let Origin::Business { recipient, callback_data } = &entry.origin else { continue };
@@ -177,8 +170,7 @@ impl Simulator {
                 at: unix_now(),
             };
             let contents = statuses.webhooks(&reported, &state.faults.webhooks).into_iter();
-            let bodies = contents.map(|content| webhook::body(&number, content)).collect();
-            changes.webhooks.extend(state.queue(&self.subscribed(&number), bodies));
+            changes.webhooks.extend(contents.map(|content| (number.clone(), webhook::body(&number, content))));
             changes.events.push(PhoneEvent::of(user.key(), entry.with_state(to)));
         }
         changes
@@ -194,8 +186,7 @@ impl Simulator {
 /// Changes of messages and the webhooks that report them.
 struct Changes {
     events: Vec<PhoneEvent>,
-    /// To deliver one group after the other.
-    webhooks: Vec<Vec<Webhook>>,
+    webhooks: Vec<(BusinessNumber, String)>,
 }
 
 impl State {
