@@ -13,6 +13,7 @@ mod inbound;
 mod infrastructure;
 mod journal;
 mod limits;
+mod media;
 mod numbers;
 mod parameters;
 mod phones;
@@ -88,6 +89,9 @@ pub enum WhatsAppError {
     /// The journal of an earlier run is unusable.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The folder of media files is unusable.
+    #[error("cannot use the folder of media files")]
+    Media(#[source] std::io::Error),
     /// The HTTP client's TLS configuration cannot be created.
     #[error("cannot set up TLS for webhooks")]
     Tls(#[source] rustls::Error),
@@ -116,6 +120,7 @@ pub async fn serve(
         .merge(control::routes())
         .merge(infrastructure.map(infrastructure::routes).unwrap_or_default())
         .merge(receiver)
+        .merge(media::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::clone(&simulator));
     server::serve(listener, router, &shutdown).await;

@@ -14,8 +14,8 @@
 //! - `GET /simulator/limits` returns how many sends WhatsApp's rate limits refused (see [`super::limits`]).
 //! - `GET`, `POST`, and `DELETE /simulator/faults` control faults (see [`super::faults`]).
 //!
-//! [`phones`] adds controls for the phones of users, [`super::infrastructure`] controls for the table and the functions,
-//! and [`super::receiver`] a receiver of outgoing webhooks.
+//! [`phones`] adds controls for the phones of users, [`super::media`] for the files of customers, and
+//! [`super::infrastructure`] for the table and the functions. [`super::receiver`] adds a receiver of outgoing webhooks.
 
 mod phones;
 
@@ -39,7 +39,7 @@ use super::{
     dispatcher::WebhookCounts,
     faults::{Faults, FaultsUpdate},
     journal::JournalError,
-    scan,
+    media, scan,
     simulator::{Dispatched, InboundError, Simulator},
     webhook::BusinessNumber,
 };
@@ -165,7 +165,7 @@ async fn receive(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<
     }
     let mut members: Map<String, Value> = read(&body)?;
     let number = number(&simulator, &mut members)?;
-    let messages = match members.remove("messages") {
+    let mut messages = match members.remove("messages") {
         None => vec![Value::Object(members)],
         Some(_) if !members.is_empty() => {
             return Err(ControlError::bad_request(
@@ -179,6 +179,9 @@ async fn receive(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<
             )));
         }
     };
+    for message in &mut messages {
+        media::complete(&simulator, &number.phone_number_id, message).await?;
+    }
     Ok(delivery_response(simulator.receive(&number, messages)?).await)
 }
 

@@ -51,14 +51,14 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
     }
 }
 
-/// Builds an element of `errors` in a status webhook.
-pub(super) fn webhook_error(code: u32) -> Value {
+/// Builds an element of `errors` in a status webhook, with the error's title in place of absent details.
+pub(super) fn webhook_error(code: u32, details: Option<&str>) -> Value {
     let (_, title) = describe(code);
     json!({
         "code": code,
         "title": title,
         "message": title,
-        "error_data": {"details": title},
+        "error_data": {"details": details.unwrap_or(title)},
         "href": HELP,
     })
 }

@@ -1,5 +1,6 @@
 //! The Graph API: parses a request, authenticates its token, and dispatches it by its path.
 
+mod media;
 mod messages;
 mod phone_number;
 mod request;
@@ -36,7 +37,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
 }
 
 async fn handle(State(simulator): State<Arc<Simulator>>, request: Request) -> Result<Response, GraphError> {
-    let request = GraphRequest::read(request, simulator.latest_version).await?;
+    let request = GraphRequest::read(request, &simulator).await?;
     let app = simulator.authenticate(request.token.as_deref())?;
     dispatch(&simulator, &app, request).await
 }
@@ -46,11 +47,19 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
     let Some((id, edge)) = path.split_first() else {
         return Err(GraphError::unknown_path("/"));
     };
+    if path == ["whatsapp_business", "attachments"] {
+        return media::download(simulator, app, request).await;
+    }
     let number = simulator.numbers.get(id).filter(|number| apps::has_access(&app.id, &number.app_id));
     match (number, edge) {
         (Some(number), []) => phone_number::handle(request, number).await,
         (Some(number), ["messages"]) => messages::handle(simulator, request, number).await,
-        (None, [] | ["messages"]) => Err(request.unsupported()),
+        (Some(number), ["media"]) => media::upload(simulator, request, number).await,
+        (None, []) => match simulator.find_media(id).filter(|media| simulator.has_access(app, media)) {
+            Some(media) => media::handle(simulator, &request, &media),
+            None => Err(request.unsupported()),
+        },
+        (None, ["messages" | "media"]) => Err(request.unsupported()),
         _ => Err(GraphError::unknown_path(&format!("/{}", request.path.join("/")))),
     }
 }

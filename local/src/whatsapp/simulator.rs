@@ -25,6 +25,7 @@ use super::{
     inbound::{self, InboundMessage},
     journal::{AcceptedMessage, Journal, JournalEntry, JournalError, ReadReceipt, Recovered, Webhook},
     limits::{Limits, Refused},
+    media::{Media, MediaStore, references},
     numbers::{NumberChange, Numbers, RegisteredNumber},
     phones::{self as phone, Entry, MessageState, Origin, PhoneEvent, Phones},
     registry::Registry,
@@ -43,8 +44,10 @@ use crate::{
 pub(super) struct Simulator {
     pub(super) numbers: Arc<Numbers>,
     pub(super) apps: Arc<Registry<apps::State>>,
+    pub(super) media: MediaStore,
     pub(super) latest_version: GraphVersion,
     pub(super) shutdown: CancellationToken,
+    url: String,
     console: Console,
     dispatcher: WebhookDispatcher,
     journal: Journal,
@@ -72,13 +75,18 @@ const CUSTOMER_SERVICE_WINDOW_SECONDS: i64 = 24 * 60 * 60;
 /// More than 24 hours have passed since the customer's last message (Meta, *Error codes*).
 const RE_ENGAGEMENT_CODE: u32 = 131_047;
 
+/// WhatsApp cannot use the media of a message (Meta, *Error codes*).
+const MEDIA_ERROR_CODE: u32 = 131_053;
+
 /// What happens to an accepted message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It is delivered and read.
     Delivered,
     /// It fails with this code.
     Failed(u32),
+    /// It fails for this reason, which its file gives.
+    MediaError(String),
     /// It is held back: no status follows by itself.
     Held,
 }
@@ -119,6 +127,8 @@ impl Simulator {
             Some(path) => Journal::open(path)?,
             None => (Journal::default(), Recovered::default()),
         };
+        let folder = settings.journal.as_ref().map(|path| path.with_file_name("whatsapp-media"));
+        let media = MediaStore::open(folder, unix_now()).map_err(WhatsAppError::Media)?;
         let number = BusinessNumber {
             waba_id: settings.waba_id,
             phone_number_id: settings.phone_number_id,
@@ -168,8 +178,10 @@ impl Simulator {
         Ok(Simulator {
             numbers,
             apps,
+            media,
             latest_version,
             shutdown,
+            url: settings.url,
             console,
             dispatcher,
             journal,
@@ -182,6 +194,47 @@ impl Simulator {
     pub(super) fn authenticate(&self, token: Option<&str>) -> Result<App, GraphError> {
         let app = token.and_then(|token| self.apps.read(|apps| apps.find_by_token(token).cloned()));
         app.ok_or_else(|| GraphError::new(190, None))
+    }
+
+    /// Returns the file with this ID, if it exists and has not expired.
+    pub(super) fn find_media(&self, id: &str) -> Option<Media> {
+        self.media.get(id, unix_now()).unwrap_or_else(|error| {
+            self.problem(format!("file not read: {error}"));
+            None
+        })
+    }
+
+    /// Returns whether an app can access the file of a business number.
+    pub(super) fn has_access(&self, app: &App, media: &Media) -> bool {
+        apps::has_access(&app.id, &self.numbers.get_or_default(&media.phone_number_id).app_id)
+    }
+
+    /// Returns a URL that downloads the file for the next 5 minutes.
+    pub(super) fn download_url(&self, media: &Media) -> String {
+        media.download_url(&self.url, unix_now())
+    }
+
+    /// Checks the files that a message refers to. Returns the reason why WhatsApp cannot deliver one of them.
+    ///
+    /// # Errors
+    /// Returns Meta's error if the sender has no file with an ID.
+    pub(super) fn check_media(
+        &self,
+        sender: &BusinessNumber,
+        message: &OutboundMessage,
+    ) -> Result<Option<String>, GraphError> {
+        let mut problem = None;
+        for reference in references(&message.kind, &message.body) {
+            let media = self.find_media(&reference.id);
+            let Some(media) = media.filter(|media| media.phone_number_id == sender.phone_number_id) else {
+                return Err(GraphError::parameter(&format!(
+                    "Param {} is not a valid whatsapp business account media attachment ID",
+                    reference.parameter
+                )));
+            };
+            problem = problem.or_else(|| media.delivery_error(reference.kind));
+        }
+        Ok(problem)
     }
 
     /// Adds or changes a business number, and the credentials of its app.
@@ -234,13 +287,14 @@ impl Simulator {
         let mut state = self.state();
         let id = wamid::generate(message.recipient.as_str(), Direction::Outbound);
         let user = state.users.get(&message.recipient);
-        let statuses = MessageStatuses {
+        let mut statuses = MessageStatuses {
             wamid: &id,
             kind: &message.kind,
             recipient: &message.recipient,
             user: &user,
             callback_data: message.callback_data.as_deref(),
             at: unix_now(),
+            failure: None,
         };
         let is_open = state
             .last_inbound_at
@@ -249,9 +303,13 @@ impl Simulator {
         let rejected = state.faults.window && !is_open && message.kind != "template";
         let faults = state.faults.webhooks.clone();
         let settings = state.phones.settings(user.key());
-        let reached = match fate {
-            Fate::Failed(code) => MessageState::Failed(code),
+        let reached = match &fate {
+            Fate::Failed(code) => MessageState::Failed(*code),
             _ if rejected => MessageState::Failed(RE_ENGAGEMENT_CODE),
+            Fate::MediaError(details) => {
+                statuses.failure = Some(details);
+                MessageState::Failed(MEDIA_ERROR_CODE)
+            }
             Fate::Delivered => settings.reach(),
             Fate::Held => MessageState::Held,
         };

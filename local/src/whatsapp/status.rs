@@ -19,6 +19,8 @@ pub(super) struct MessageStatuses<'a> {
     pub(super) callback_data: Option<&'a str>,
     /// Unix seconds.
     pub(super) at: i64,
+    /// The details of a failure.
+    pub(super) failure: Option<&'a str>,
 }
 
 /// Members of a webhook's `value`, for [`super::webhook::body`].
@@ -61,7 +63,7 @@ impl MessageStatuses<'_> {
     /// the message was sent to a phone number (Meta, *Business-scoped user IDs*).
     fn failed(&self, code: u32, faults: &WebhookFaults) -> ValueMembers {
         let mut object = self.status("failed", faults);
-        object["errors"] = json!([error_code::webhook_error(code)]);
+        object["errors"] = json!([error_code::webhook_error(code, self.failure)]);
         self.address(&mut object, false);
         vec![("statuses", json!([object]))]
     }

@@ -5,6 +5,7 @@ mod deliveries;
 mod faults;
 mod graph;
 mod limits;
+mod media;
 mod phones;
 mod receiver;
 

@@ -65,13 +65,14 @@ async fn send(
 ) -> Result<Response, GraphError> {
     let number = &sender.number;
     let (contact, masked) = (contact(&message), message.recipient.masked());
+    let delivered = simulator.check_media(number, &message)?.map_or(Fate::Delivered, Fate::MediaError);
     simulator.limit_send(sender, &message.recipient).inspect_err(|error| {
         simulator.problem(format!("rate limit: message for {masked} rejected with code {}", error.code));
     })?;
     let lost = |when| simulator.problem(format!("fault: no response for {masked}, {when}"));
     match simulator.next_send() {
         SendOutcome::Accepted => {
-            accept(simulator, number, message, Fate::Delivered).map(|id| accepted_response(&contact, &id, None))
+            accept(simulator, number, message, delivered).map(|id| accepted_response(&contact, &id, None))
         }
         SendOutcome::Failed(code) => {
             accept(simulator, number, message, Fate::Failed(code)).map(|id| accepted_response(&contact, &id, None))
@@ -88,7 +89,7 @@ async fn send(
             Ok(hang_up(simulator, hang).await)
         }
         SendOutcome::LostAfterAcceptance(hang) => {
-            accept(simulator, number, message, Fate::Delivered)?;
+            accept(simulator, number, message, delivered)?;
             lost("accepted");
             Ok(hang_up(simulator, hang).await)
         }

@@ -3,7 +3,7 @@
 
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequest, Multipart, Request},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Request, multipart::Field},
     http::{HeaderMap, Method, Uri, header, request::Parts},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -11,12 +11,10 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::GraphVersion;
-use crate::whatsapp::{graph_error::GraphError, parameters::Parameters};
+use crate::whatsapp::{graph_error::GraphError, media::Writer, parameters::Parameters, simulator::Simulator};
 
 /// Maximum size of a body that isn't a file.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
-/// Maximum size of a body with a file: a document has up to 100 MB (Meta, *Media*).
-const MAX_UPLOAD_BYTES: usize = 101 * 1024 * 1024;
 
 /// A request to the Graph API.
 #[derive(Debug)]
@@ -31,26 +29,25 @@ pub(in crate::whatsapp) struct GraphRequest {
 }
 
 /// A file of a multipart form.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::whatsapp) struct UploadedFile {
     pub(in crate::whatsapp) name: Option<String>,
     pub(in crate::whatsapp) content_type: Option<String>,
-    pub(in crate::whatsapp) bytes: Bytes,
+    /// The content, which is on disk.
+    pub(in crate::whatsapp) content: Writer,
 }
 
 impl GraphRequest {
     /// Reads a request. Reads the whole body before it checks anything, so that the client can reuse the connection.
-    pub(super) async fn read(request: Request, latest: GraphVersion) -> Result<GraphRequest, GraphError> {
+    pub(super) async fn read(request: Request, simulator: &Simulator) -> Result<GraphRequest, GraphError> {
         let (parts, body) = request.into_parts();
-        let is_upload = content_type(&parts.headers) == "multipart/form-data";
-        let limit = if is_upload { MAX_UPLOAD_BYTES } else { MAX_BODY_BYTES };
-        let body = match Limited::new(body, limit).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(GraphError::too_large()),
-            Err(_) => return Err(GraphError::new(100, Some("The request body could not be read".to_owned()))),
+        let (content, file) = if content_type(&parts.headers) == "multipart/form-data" {
+            multipart(&parts, body, simulator).await?
+        } else {
+            (content(&parts, &bytes(body).await?)?, None)
         };
-        let path = path(&parts.uri, latest).ok_or_else(|| GraphError::unknown_path(parts.uri.path()))?;
-        let (content, file) = content(&parts, body).await?;
+        let path = path(&parts.uri, simulator.latest_version);
+        let path = path.ok_or_else(|| GraphError::unknown_path(parts.uri.path()))?;
         let mut parameters = form(parts.uri.query().unwrap_or_default().as_bytes());
         parameters.extend(content);
         let mut token = parameters.remove("access_token").and_then(|token| token.as_str().map(str::to_owned));
@@ -83,20 +80,27 @@ fn path(uri: &Uri, latest: GraphVersion) -> Option<Vec<String>> {
     Some(segments)
 }
 
+async fn bytes(body: Body) -> Result<Bytes, GraphError> {
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(GraphError::too_large()),
+        Err(_) => Err(GraphError::new(100, Some("The request body could not be read".to_owned()))),
+    }
+}
+
 /// Parses the body by its content type. Ignores bodies of other types, as the Graph API does.
-async fn content(parts: &Parts, body: Bytes) -> Result<(Map<String, Value>, Option<UploadedFile>), GraphError> {
+fn content(parts: &Parts, body: &[u8]) -> Result<Map<String, Value>, GraphError> {
     if body.is_empty() {
-        return Ok((Map::new(), None));
+        return Ok(Map::new());
     }
     match content_type(&parts.headers).as_str() {
-        "application/json" => match serde_json::from_slice(&body) {
-            Ok(Value::Object(object)) => Ok((object, None)),
+        "application/json" => match serde_json::from_slice(body) {
+            Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(GraphError::new(100, Some("The request body is not a JSON object".to_owned()))),
             Err(error) => Err(GraphError::new(100, Some(format!("The request body is not valid JSON: {error}")))),
         },
-        "application/x-www-form-urlencoded" => Ok((form(&body), None)),
-        "multipart/form-data" => multipart(parts, body).await,
-        _ => Ok((Map::new(), None)),
+        "application/x-www-form-urlencoded" => Ok(form(body)),
+        _ => Ok(Map::new()),
     }
 }
 
@@ -109,21 +113,53 @@ fn form(text: &[u8]) -> Map<String, Value> {
     form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
 }
 
-async fn multipart(parts: &Parts, body: Bytes) -> Result<(Map<String, Value>, Option<UploadedFile>), GraphError> {
-    let invalid = |_| GraphError::new(100, Some("The request body is not a valid multipart form".to_owned()));
-    let mut request = Request::new(Body::from(body));
+/// Reads a form. Writes the file to disk as it arrives.
+async fn multipart(
+    parts: &Parts,
+    body: Body,
+    simulator: &Simulator,
+) -> Result<(Map<String, Value>, Option<UploadedFile>), GraphError> {
+    let mut request = Request::new(body);
     *request.headers_mut() = parts.headers.clone();
-    let mut form = Multipart::from_request(request, &()).await.map_err(|_| invalid(()))?;
+    // Fields have their own limit, and a larger file than WhatsApp supports is read and not stored.
+    DefaultBodyLimit::disable().apply(&mut request);
+    let mut form = Multipart::from_request(request, &()).await.map_err(|_| invalid_form())?;
     let (mut fields, mut file) = (Map::new(), None);
-    while let Some(field) = form.next_field().await.map_err(|_| invalid(()))? {
+    while let Some(field) = form.next_field().await.map_err(|_| invalid_form())? {
         let field_name = field.name().unwrap_or_default().to_owned();
         let (name, content_type) = (field.file_name().map(str::to_owned), field.content_type().map(str::to_owned));
-        let bytes = field.bytes().await.map_err(|_| invalid(()))?;
         if field_name == "file" || name.is_some() {
-            file = Some(UploadedFile { name, content_type, bytes });
+            file = Some(UploadedFile { name, content_type, content: store(field, simulator).await? });
         } else {
-            fields.insert(field_name, Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+            fields.insert(field_name, Value::String(text(field).await?));
         }
     }
     Ok((fields, file))
+}
+
+async fn store(mut field: Field<'_>, simulator: &Simulator) -> Result<Writer, GraphError> {
+    let failed = |error| {
+        simulator.problem(format!("file not stored: {error}"));
+        GraphError::new(131_000, None)
+    };
+    let mut writer = simulator.media.writer().map_err(failed)?;
+    while let Some(bytes) = field.chunk().await.map_err(|_| invalid_form())? {
+        writer.write(&bytes).await.map_err(failed)?;
+    }
+    Ok(writer)
+}
+
+async fn text(mut field: Field<'_>) -> Result<String, GraphError> {
+    let mut text = Vec::new();
+    while let Some(bytes) = field.chunk().await.map_err(|_| invalid_form())? {
+        text.extend_from_slice(&bytes);
+        if text.len() > MAX_BODY_BYTES {
+            return Err(GraphError::too_large());
+        }
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn invalid_form() -> GraphError {
+    GraphError::new(100, Some("The request body is not a valid multipart form".to_owned()))
 }

@@ -168,6 +168,7 @@ impl Simulator {
                 user,
                 callback_data: callback_data.as_deref(),
                 at: unix_now(),
+                failure: None,
             };
             let contents = statuses.webhooks(&reported, &state.faults.webhooks).into_iter();
             changes.webhooks.extend(contents.map(|content| (number.clone(), webhook::body(&number, content))));

@@ -8,7 +8,7 @@ fn user() -> User {
 
 fn statuses<'a>(user: &'a User, recipient: &'a Address) -> MessageStatuses<'a> {
     let (wamid, kind, callback_data, at) = ("wamid.1", "text", Some("key"), 1_750_030_073);
-    MessageStatuses { wamid, kind, recipient, user, callback_data, at }
+    MessageStatuses { wamid, kind, recipient, user, callback_data, at, failure: None }
 }
 
 fn names(webhooks: &[ValueMembers]) -> Vec<String> {

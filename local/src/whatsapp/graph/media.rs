@@ -1,0 +1,93 @@
+//! `/{phone number ID}/media` and `/{media ID}`: uploads, lookups, and deletions of files, and their download URLs (Meta,
+//! *Media*).
+
+use axum::{
+    Json,
+    http::Method,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use super::{
+    super::{
+        apps::App,
+        clock::unix_now,
+        graph_error::GraphError,
+        media::{self, Media, NewMedia, Source, upload_error},
+        numbers::RegisteredNumber,
+        simulator::Simulator,
+    },
+    GraphRequest,
+};
+
+/// Stores a file of the business and returns its ID.
+pub(super) async fn upload(
+    simulator: &Simulator,
+    request: GraphRequest,
+    number: RegisteredNumber,
+) -> Result<Response, GraphError> {
+    if request.method != Method::POST {
+        return Err(request.unsupported());
+    }
+    if request.parameters.required_string("messaging_product")? != "whatsapp" {
+        return Err(GraphError::parameter("Param messaging_product must be one of {WHATSAPP}."));
+    }
+    let file = request.file.ok_or_else(|| GraphError::missing("file"))?;
+    let mime_type = file.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+    if let Some(sentence) = upload_error(&mime_type, file.content.size()) {
+        return Err(GraphError::parameter(&sentence));
+    }
+    let phone_number_id = number.number.phone_number_id;
+    let new = NewMedia { phone_number_id, mime_type, file_name: file.name, source: Source::Business };
+    let media = simulator.media.store(file.content, new, unix_now()).await.map_err(|error| {
+        simulator.problem(format!("file not stored: {error}"));
+        GraphError::new(131_000, None)
+    })?;
+    Ok(Json(json!({"id": media.id})).into_response())
+}
+
+/// Returns or deletes a file. With `phone_number_id`, only a file of this number.
+pub(super) fn handle(simulator: &Simulator, request: &GraphRequest, media: &Media) -> Result<Response, GraphError> {
+    if let Some(phone_number_id) = request.parameters.string("phone_number_id")?
+        && phone_number_id != media.phone_number_id
+    {
+        return Err(GraphError::parameter("Param phone_number_id is not a valid whatsapp business phone number id ID"));
+    }
+    let body = match request.method {
+        Method::GET => json!({
+            "messaging_product": "whatsapp",
+            "url": simulator.download_url(media),
+            "mime_type": media.mime_type,
+            "sha256": media.sha256_hex(),
+            "file_size": media.size,
+            "id": media.id,
+        }),
+        Method::DELETE => {
+            simulator.media.delete(media).map_err(|error| {
+                simulator.problem(format!("file not deleted: {error}"));
+                GraphError::new(131_000, None)
+            })?;
+            json!({"success": true})
+        }
+        _ => return Err(request.unsupported()),
+    };
+    Ok(Json(body).into_response())
+}
+
+/// Downloads a file. A missing or unknown token has status 401, and an invalid or expired URL 404 (Meta, *Media Download
+/// API*).
+pub(super) async fn download(simulator: &Simulator, app: &App, request: GraphRequest) -> Result<Response, GraphError> {
+    let parameter = |name| request.parameters.string(name).map(Option::unwrap_or_default);
+    let (id, ext, hash) = (parameter("mid")?, parameter("ext")?, parameter("hash")?);
+    let media = simulator.find_media(&id).filter(|media| {
+        request.method == Method::GET
+            && simulator.has_access(app, media)
+            && media.is_download_url(&ext, &hash, unix_now())
+    });
+    let missing = || GraphError::unsupported("get", &id).with_status(Some(404));
+    let media = media.ok_or_else(missing)?;
+    media::content(&simulator.media, &media).await.map_err(|error| {
+        simulator.problem(format!("file not read: {error}"));
+        missing()
+    })
+}
