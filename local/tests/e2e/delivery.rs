@@ -199,12 +199,16 @@ async fn every_content_type_is_sent_in_the_cloud_api_shape() {
     let (app, session_id) = TestApp::connected().await;
     app.inbound(&json!({"from": "201001234567", "text": "hi", "id": "wamid.question"})).await;
     let buttons = json!({"buttons": [{"type": "reply", "reply": {"id": "y", "title": "Yes"}}]});
+    let video = app.upload("video/mp4", b"\0\0\0\x18ftypmp42").await;
+    let audio = app.upload("audio/mpeg", b"ID3").await;
+    let document = app.upload("application/pdf", b"%PDF").await;
+    let sticker = app.upload("image/webp", b"RIFF\0\0\0\0WEBPVP8 ").await;
     let contents = [
         json!({"type": "image", "image": {"link": "https://example.com/a.jpg", "caption": "a picture"}}),
-        json!({"type": "video", "video": {"id": "1"}}),
-        json!({"type": "audio", "audio": {"id": "1"}}),
-        json!({"type": "document", "document": {"id": "1", "filename": "a.pdf"}}),
-        json!({"type": "sticker", "sticker": {"id": "1"}}),
+        json!({"type": "video", "video": {"id": video}}),
+        json!({"type": "audio", "audio": {"id": audio}}),
+        json!({"type": "document", "document": {"id": document, "filename": "a.pdf"}}),
+        json!({"type": "sticker", "sticker": {"id": sticker}}),
         json!({"type": "location", "location": {"latitude": 30.0, "longitude": 31.2}}),
         json!({"type": "contacts", "contacts": [{"name": {"formatted_name": "Ada L", "first_name": "Ada"}}]}),
         json!({"type": "reaction", "reaction": {"message_id": "wamid.question", "emoji": "👍"}}),

@@ -248,15 +248,17 @@ async fn reaction_of_a_worker_session_shows_when_it_is_settled() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn preview_of_a_sent_message_is_the_one_of_a_received_one() {
     let (app, session_id) = TestApp::connected().await;
+    let document = app.upload("application/pdf", b"%PDF").await;
+    let image = app.upload("image/jpeg", b"\xff\xd8\xff").await;
     for (message, expected) in [
-        (json!({"type": "document", "document": {"id": "1", "filename": "bill.pdf"}}), "bill.pdf"),
+        (json!({"type": "document", "document": {"id": document, "filename": "bill.pdf"}}), "bill.pdf"),
         (
             json!({"type": "location", "location": {"latitude": 31.2, "longitude": 29.9, "name": "Bibliotheca"}}),
             "Bibliotheca",
         ),
         (json!({"type": "contacts", "contacts": [{"name": {"formatted_name": "Ada", "first_name": "Ada"}}]}), "Ada"),
         (json!({"type": "template", "template": {"name": "order_ready", "language": {"code": "en"}}}), "order_ready"),
-        (json!({"type": "image", "image": {"id": "1"}}), "[image]"),
+        (json!({"type": "image", "image": {"id": image}}), "[image]"),
     ] {
         let sent = send(&app, &session_id, &message).await;
         assert_eq!(sent["chat"]["last_message"], expected);

@@ -55,6 +55,21 @@ impl TestApp {
         accepted.iter().map(|message| message["body"]["text"]["body"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
+    /// Uploads a file as the business, and returns its ID.
+    pub async fn upload(&self, mime_type: &str, content: &[u8]) -> String {
+        let head = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"messaging_product\"\r\n\r\nwhatsapp\r\n--b\r\nContent-Disposition: \
+             form-data; name=\"file\"; filename=\"file\"\r\nContent-Type: {mime_type}\r\n\r\n"
+        );
+        let form = [head.as_bytes(), content, b"\r\n--b--\r\n"].concat();
+        let url = format!("{}/{}/media", self.ready.whatsapp, self.ready.phone_number_id);
+        let token = format!("Bearer {}", self.ready.access_token);
+        let request = self.http.post(url).header("authorization", token).body(form);
+        let response = request.header("content-type", "multipart/form-data; boundary=b").send().await.unwrap();
+        let response: Value = response.json().await.unwrap();
+        response["id"].as_str().unwrap_or_else(|| panic!("no ID: {response}")).to_owned()
+    }
+
     pub async fn simulator(&self, method: &str, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.ready.whatsapp);
         let response = self.send_request(method, &url, &[], bytes(body)).await;
