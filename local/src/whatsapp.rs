@@ -2,6 +2,7 @@
 //! customer messages and faults. Shares no code with the functions, so that a bug in their code cannot hide here.
 
 mod apps;
+mod calls;
 mod clock;
 mod control;
 mod dispatcher;

@@ -14,9 +14,10 @@
 //! - `GET /simulator/limits` returns how many sends WhatsApp's rate limits refused (see [`super::limits`]).
 //! - `GET`, `POST`, and `DELETE /simulator/faults` control faults (see [`super::faults`]).
 //!
-//! [`phones`] adds controls for the phones of users, [`super::media`] for the files of customers, and
+//! [`phones`] and [`calls`] add controls for the phones of users, [`super::media`] for the files of customers, and
 //! [`super::infrastructure`] for the table and the functions. [`super::receiver`] adds a receiver of outgoing webhooks.
 
+mod calls;
 mod phones;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -57,6 +58,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
         .route("/simulator/limits", get(limits))
         .route("/simulator/webhooks", get(webhooks))
         .route("/simulator/faults", get(faults).post(change_faults).delete(clear_faults))
+        .merge(calls::routes())
         .merge(phones::routes())
         .method_not_allowed_fallback(method_not_allowed)
         // Otherwise, the Graph API would parse such a path as a version and an ID.

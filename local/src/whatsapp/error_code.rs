@@ -47,6 +47,7 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
         132_001 => (404, "Template does not exist"),
         133_004 => (503, "Server Temporarily Unavailable"),
         133_010 => (400, "Phone number not registered"),
+        138_006 => (401, "No approved call permission from the recipient"),
         _ => (400, "Error"),
     }
 }

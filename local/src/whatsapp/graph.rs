@@ -1,5 +1,6 @@
 //! The Graph API: parses a request, authenticates its token, and dispatches it by its path.
 
+mod calls;
 mod media;
 mod messages;
 mod phone_number;
@@ -53,13 +54,14 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
     let number = simulator.numbers.get(id).filter(|number| apps::has_access(&app.id, &number.app_id));
     match (number, edge) {
         (Some(number), []) => phone_number::handle(request, number).await,
+        (Some(number), ["calls"]) => calls::handle(simulator, request, number).await,
         (Some(number), ["messages"]) => messages::handle(simulator, request, number).await,
         (Some(number), ["media"]) => media::upload(simulator, request, number).await,
         (None, []) => match simulator.find_media(id).filter(|media| simulator.has_access(app, media)) {
             Some(media) => media::handle(simulator, &request, &media),
             None => Err(request.unsupported()),
         },
-        (None, ["messages" | "media"]) => Err(request.unsupported()),
+        (None, ["calls" | "messages" | "media"]) => Err(request.unsupported()),
         _ => Err(GraphError::unknown_path(&format!("/{}", request.path.join("/")))),
     }
 }

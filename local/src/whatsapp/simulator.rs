@@ -1,5 +1,6 @@
 //! The state of the simulated WhatsApp and its transitions.
 
+pub(super) mod calls;
 pub(super) mod phones;
 
 use std::{

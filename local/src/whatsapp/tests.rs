@@ -1,5 +1,6 @@
 //! Tests the simulated WhatsApp over HTTP, with a webhook receiver that responds as configured.
 
+mod calls;
 mod control;
 mod deliveries;
 mod faults;

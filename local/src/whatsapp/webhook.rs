@@ -18,6 +18,11 @@ pub(super) struct BusinessNumber {
 /// Builds a `messages` webhook for `number`. `content` holds the members of an inbound message or a status: `contacts`,
 /// `messages`, `statuses`.
 pub(super) fn body(number: &BusinessNumber, content: Vec<(&str, Value)>) -> String {
+    change(number, "messages", content)
+}
+
+/// Builds a webhook for `number` with a change of `field`.
+pub(super) fn change(number: &BusinessNumber, field: &str, content: Vec<(&str, Value)>) -> String {
     let mut value = json!({
         "messaging_product": "whatsapp",
         "metadata": {
@@ -30,7 +35,7 @@ pub(super) fn body(number: &BusinessNumber, content: Vec<(&str, Value)>) -> Stri
     }
     let body = json!({
         "object": "whatsapp_business_account",
-        "entry": [{"id": number.waba_id, "changes": [{"value": value, "field": "messages"}]}],
+        "entry": [{"id": number.waba_id, "changes": [{"value": value, "field": field}]}],
     });
     escape(&body.to_string())
 }

@@ -99,6 +99,11 @@ impl Entry {
         Entry { state, sequence: 0, ..self.clone() }
     }
 
+    /// Returns the message or call with other content, as a change.
+    pub(in crate::whatsapp) fn with_content(&self, content: Map<String, Value>) -> Entry {
+        Entry { content, sequence: 0, ..self.clone() }
+    }
+
     pub(in crate::whatsapp) fn is_of_business(&self) -> bool {
         matches!(self.origin, Origin::Business { .. })
     }
