@@ -2,12 +2,14 @@
 //! customer messages and faults. Shares no code with the functions, so that a bug in their code cannot hide here.
 
 mod apps;
+mod business;
 mod calls;
 mod clock;
 mod control;
 mod dispatcher;
 mod error_code;
 mod faults;
+mod fields;
 mod graph;
 mod graph_error;
 mod inbound;
@@ -16,6 +18,7 @@ mod journal;
 mod limits;
 mod media;
 mod numbers;
+mod paging;
 mod parameters;
 mod phones;
 mod receiver;

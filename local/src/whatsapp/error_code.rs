@@ -19,6 +19,7 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
         200..=299 => (403, "Permissions error"),
         368 => (403, "Temporarily blocked for policies violations"),
         80007 => (400, "Rate limit issues"),
+        130_403 => (400, "The recipient is blocked by the business"),
         130_429 => (400, "Rate limit hit"),
         130_472 => (400, "User's number is part of an experiment"),
         130_497 => (403, "Business account is restricted from messaging users in this country."),
@@ -46,8 +47,14 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
         132_000 => (400, "Template Param Count Mismatch"),
         132_001 => (404, "Template does not exist"),
         133_004 => (503, "Server Temporarily Unavailable"),
+        133_005 => (400, "Two step verification PIN Mismatch"),
+        133_006 => (400, "Phone number re-verification needed"),
         133_010 => (400, "Phone number not registered"),
+        133_016 => (400, "Account register/deregister rate limit exceeded"),
         138_006 => (401, "No approved call permission from the recipient"),
+        139_100 => (400, "Failed to block/unblock users"),
+        139_101 => (400, "Blocklist limit reached"),
+        139_102 => (400, "Blocklist concurrent update"),
         _ => (400, "Error"),
     }
 }

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{clock::random, error_code, journal::JournalError};
 
@@ -44,6 +44,16 @@ impl GraphError {
         }
     }
 
+    /// Creates the error `code` with another title.
+    pub(super) fn titled(code: u32, title: &str) -> GraphError {
+        let message = if code == 1 { title.to_owned() } else { format!("(#{code}) {title}") };
+        GraphError { message, ..GraphError::new(code, None) }
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// A missing or invalid parameter, with Meta's wording.
     pub(super) fn parameter(sentence: &str) -> GraphError {
         GraphError { message: format!("(#100) {sentence}"), ..GraphError::new(100, None) }
@@ -52,6 +62,16 @@ impl GraphError {
     /// A parameter that is required.
     pub(super) fn missing(name: &str) -> GraphError {
         GraphError::parameter(&format!("The parameter {name} is required."))
+    }
+
+    /// A text with more characters than allowed.
+    pub(super) fn too_long(name: &str, maximum: usize) -> GraphError {
+        GraphError::parameter(&format!("Param {name} must be at most {maximum} characters long."))
+    }
+
+    /// A parameter whose value is not in a list.
+    pub(super) fn not_one_of(name: &str, values: &[&str]) -> GraphError {
+        GraphError::parameter(&format!("Param {name} must be one of {{{}}}.", values.join(", ")))
     }
 
     /// An object that does not exist, is not accessible with this token, or does not support the operation. Meta does
@@ -110,6 +130,13 @@ impl From<JournalError> for GraphError {
 
 impl IntoResponse for GraphError {
     fn into_response(self) -> Response {
+        self.into_response_with(json!({}))
+    }
+}
+
+impl GraphError {
+    /// Returns the response with these members beside `error`.
+    pub(super) fn into_response_with(self, mut body: Value) -> Response {
         let mut error = json!({
             "message": self.message,
             "type": self.kind,
@@ -129,8 +156,9 @@ impl IntoResponse for GraphError {
         if self.code == 2 {
             error["is_transient"] = json!(true);
         }
+        body["error"] = error;
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(json!({"error": error}))).into_response();
+        let mut response = (status, axum::Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -30,6 +30,14 @@ impl Parameters {
         self.string(name)?.ok_or_else(|| GraphError::missing(name))
     }
 
+    /// Checks that `messaging_product` is `whatsapp`.
+    pub(super) fn require_messaging_product(&self) -> Result<(), GraphError> {
+        match self.required_string("messaging_product")?.as_str() {
+            "whatsapp" => Ok(()),
+            _ => Err(GraphError::not_one_of("messaging_product", &["WHATSAPP"])),
+        }
+    }
+
     /// Returns a whole number, also from a string.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, GraphError> {
         let Some(text) = self.string(name)? else { return Ok(None) };
