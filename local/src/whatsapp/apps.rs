@@ -24,6 +24,14 @@ pub(super) struct App {
     pub(super) callback: Option<Callback>,
 }
 
+impl App {
+    /// Returns the app access token, which changes the app itself but can't act for its business (Graph API, *Access
+    /// tokens*).
+    pub(super) fn app_token(&self) -> String {
+        format!("{}|{}", self.id, self.secret)
+    }
+}
+
 /// A URL that receives webhooks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Callback {
@@ -61,8 +69,9 @@ impl State {
         self.apps.iter().find(|app| app.id == id)
     }
 
+    /// Returns the app of an access token or an app access token.
     pub(super) fn find_by_token(&self, access_token: &str) -> Option<&App> {
-        self.apps.iter().find(|app| app.access_token == access_token)
+        self.apps.iter().find(|app| app.access_token == access_token || app.app_token() == access_token)
     }
 
     /// Adds or replaces an app.

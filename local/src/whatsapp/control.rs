@@ -37,10 +37,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
+    business,
     dispatcher::WebhookCounts,
     faults::{Faults, FaultsUpdate},
     journal::JournalError,
-    media, scan,
+    media,
+    scan::{self, Scanned},
     simulator::{Dispatched, InboundError, Simulator},
     webhook::BusinessNumber,
 };
@@ -217,10 +219,15 @@ struct Scan {
 
 async fn scan_qr(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     let Scan { qr, from, name } = read(&bytes(body)?)?;
-    let (number, text) = scan::parse(&qr).map_err(ControlError::bad_request)?;
-    let Some(registered) = simulator.numbers.find_by_display_number(&number) else {
-        return Err(ControlError::bad_request("qr does not contain a simulated number"));
+    let (registered, text) = match scan::parse(&qr).map_err(ControlError::bad_request)? {
+        Scanned::Chat { number, text } => (simulator.numbers.find_by_display_number(&number), text),
+        Scanned::Code(code) => {
+            let qr = business::find_qr_code(&simulator.business.qr_codes, &code);
+            let (id, qr) = qr.ok_or_else(|| ControlError::bad_request("This QR code has expired"))?;
+            (simulator.numbers.get(&id), qr.prefilled_message)
+        }
     };
+    let registered = registered.ok_or_else(|| ControlError::bad_request("qr does not contain a simulated number"))?;
     let mut message = json!({"from": from, "text": text});
     if let Some(name) = name {
         message["name"] = json!(name);

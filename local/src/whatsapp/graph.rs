@@ -1,22 +1,31 @@
 //! The Graph API: parses a request, authenticates its token, and dispatches it by its path.
 
+mod account;
+mod apps;
+mod blocked_users;
+mod callbacks;
 mod calls;
 mod media;
 mod messages;
 mod phone_number;
+mod profile;
+mod qr_codes;
+mod registration;
 mod request;
+mod settings;
 
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Json, Router,
     extract::{Request, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
+use serde_json::json;
 
 pub(super) use self::request::GraphRequest;
 use super::{
-    apps::{self, App},
+    apps::{App, has_access},
     graph_error::GraphError,
     simulator::Simulator,
 };
@@ -34,13 +43,23 @@ impl GraphVersion {
 }
 
 pub(super) fn routes() -> Router<Arc<Simulator>> {
-    Router::new().fallback(handle)
+    qr_codes::routes().fallback(handle)
 }
 
 async fn handle(State(simulator): State<Arc<Simulator>>, request: Request) -> Result<Response, GraphError> {
     let request = GraphRequest::read(request, &simulator).await?;
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    if path == ["oauth", "access_token"] {
+        return apps::access_token(&simulator, &request.parameters);
+    }
     let app = simulator.authenticate(request.token.as_deref())?;
-    dispatch(&simulator, &app, request).await
+    match path.as_slice() {
+        ["debug_token"] => apps::debug_token(&simulator, &app, &request.parameters),
+        [id, edge @ ..] if *id == app.id => apps::handle(&simulator, &app, &request, edge).await,
+        // An app access token can't act for the business.
+        _ if request.token == Some(app.app_token()) => Err(GraphError::new(10, None)),
+        _ => dispatch(&simulator, &app, request).await,
+    }
 }
 
 async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Result<Response, GraphError> {
@@ -51,19 +70,58 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
     if path == ["whatsapp_business", "attachments"] {
         return media::download(simulator, app, request).await;
     }
-    let number = simulator.numbers.get(id).filter(|number| apps::has_access(&app.id, &number.app_id));
-    match (number, edge) {
-        (Some(number), []) => phone_number::handle(request, number).await,
-        (Some(number), ["calls"]) => calls::handle(simulator, request, number).await,
-        (Some(number), ["messages"]) => messages::handle(simulator, request, number).await,
-        (Some(number), ["media"]) => media::upload(simulator, request, number).await,
-        (None, []) => match simulator.find_media(id).filter(|media| simulator.has_access(app, media)) {
-            Some(media) => media::handle(simulator, &request, &media),
-            None => Err(request.unsupported()),
-        },
-        (None, ["calls" | "messages" | "media"]) => Err(request.unsupported()),
-        _ => Err(GraphError::unknown_path(&format!("/{}", request.path.join("/")))),
+    let number = simulator.numbers.get(id).filter(|number| has_access(&app.id, &number.app_id));
+    if let Some(number) = number {
+        return match edge {
+            [] => phone_number::handle(simulator, app, &request, &number).await,
+            ["block_users"] => blocked_users::handle(simulator, &request, &number),
+            ["calls"] => calls::handle(simulator, request, number).await,
+            ["message_qrdls"] => qr_codes::handle(simulator, &request, id, None),
+            ["message_qrdls", code] => qr_codes::handle(simulator, &request, id, Some(code)),
+            ["media"] => media::upload(simulator, request, number).await,
+            ["messages"] => messages::handle(simulator, request, number).await,
+            ["register" | "deregister" | "request_code" | "verify_code"] => {
+                registration::handle(simulator, &request, &number, edge[0])
+            }
+            [
+                "settings"
+                | "whatsapp_commerce_settings"
+                | "whatsapp_business_encryption"
+                | "conversational_automation",
+            ] => settings::handle(simulator, &request, &number, edge[0]),
+            ["whatsapp_business_profile"] => profile::handle(simulator, &request, id),
+            _ => Err(unknown_path(&request)),
+        };
     }
+    if simulator.numbers.accounts(app).iter().any(|account| account == id) {
+        return match edge {
+            [] | ["phone_numbers" | "subscribed_apps"] => account::handle(simulator, app, &request, id, edge).await,
+            _ => Err(unknown_path(&request)),
+        };
+    }
+    if let ([], Some(media)) = (edge, simulator.find_media(id).filter(|media| simulator.has_access(app, media))) {
+        return media::handle(simulator, &request, &media);
+    }
+    match edge {
+        ["owned_whatsapp_business_accounts" | "client_whatsapp_business_accounts"] if *id == account::BUSINESS_ID => {
+            account::of_business(simulator, app, &request)
+        }
+        [] | [_] => Err(request.unsupported()),
+        _ => Err(unknown_path(&request)),
+    }
+}
+
+fn unknown_path(request: &GraphRequest) -> GraphError {
+    GraphError::unknown_path(&format!("/{}", request.path.join("/")))
+}
+
+fn success() -> Response {
+    Json(json!({"success": true})).into_response()
+}
+
+/// Returns the URL of a list, for the links to its pages.
+fn list_url(simulator: &Simulator, request: &GraphRequest) -> String {
+    format!("{}/{}", simulator.url, request.path.join("/"))
 }
 
 #[cfg(test)]

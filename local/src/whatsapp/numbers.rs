@@ -10,7 +10,10 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::webhook::BusinessNumber;
+use super::{
+    apps::{self, App},
+    webhook::BusinessNumber,
+};
 
 /// A business number, its app, and its throughput.
 #[derive(Clone)]
@@ -101,6 +104,32 @@ impl Numbers {
             state.others.insert(id.clone(), registered.clone());
         }
         registered
+    }
+
+    /// Adds a number unless its ID exists.
+    pub(super) fn add(&self, registered: RegisteredNumber) {
+        let mut state = self.state();
+        if state.get(&registered.number.phone_number_id).is_none() {
+            state.others.insert(registered.number.phone_number_id.clone(), registered);
+        }
+    }
+
+    /// Returns the numbers that an app can access, in the order of their IDs after the default number.
+    pub(super) fn accessible(&self, app: &App) -> Vec<RegisteredNumber> {
+        let state = self.state();
+        let numbers = std::iter::once(&state.default).chain(state.others.values());
+        numbers.filter(|number| apps::has_access(&app.id, &number.app_id)).cloned().collect()
+    }
+
+    /// Returns the IDs of the accounts with numbers that an app can access.
+    pub(super) fn accounts(&self, app: &App) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::new();
+        for RegisteredNumber { number, .. } in self.accessible(app) {
+            if !ids.contains(&number.waba_id) {
+                ids.push(number.waba_id);
+            }
+        }
+        ids
     }
 
     /// Returns the number that a webhook body is about: that in its first change, or the default number.

@@ -3,15 +3,27 @@
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-/// Returns the number and text of a click-to-chat link, `https://wa.me/<digits>?text=<text>` (WhatsApp Help Center,
-/// *How to use click to chat*).
+/// What a scanned link opens.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Scanned {
+    /// A chat with the number in digits, with this text.
+    Chat { number: String, text: String },
+    /// The chat of a QR code that a business created with the Graph API.
+    Code(String),
+}
+
+/// Parses a click-to-chat link, `https://wa.me/<digits>?text=<text>` (WhatsApp Help Center, *How to use click to chat*),
+/// or the link of a QR code, `https://wa.me/message/<code>` (Meta, *QR codes and short links*).
 ///
 /// # Errors
 /// Returns a sentence that describes the problem.
-pub(super) fn parse(qr: &str) -> Result<(String, String), String> {
+pub(super) fn parse(qr: &str) -> Result<Scanned, String> {
     let link = Url::parse(qr).map_err(|error| format!("qr is not a link: {error}"))?;
     if link.scheme() != "https" || link.host_str() != Some("wa.me") {
         return Err("qr is not a link to https://wa.me/".to_owned());
+    }
+    if let Some(code) = link.path().strip_prefix("/message/") {
+        return Ok(Scanned::Code(code.to_owned()));
     }
     let number = link.path().trim_start_matches('/');
     if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
@@ -21,7 +33,7 @@ pub(super) fn parse(qr: &str) -> Result<(String, String), String> {
         .map_err(|()| "The text of qr is not percent-encoded UTF-8".to_owned())?
         .filter(|text| !text.is_empty())
         .ok_or("qr does not contain a text")?;
-    Ok((number.to_owned(), text))
+    Ok(Scanned::Chat { number: number.to_owned(), text })
 }
 
 /// Returns the first value of `key` in a query string.

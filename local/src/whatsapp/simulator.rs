@@ -18,14 +18,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Settings, WhatsAppError,
     apps::{self, App, Callback},
-    clock::{now, unix_now},
-    dispatcher::{DeliveryAttempt, WebhookCounts, WebhookDispatcher},
+    business::{self, AddedNumber, Business, registration::Registration},
+    clock::{now, random, unix_now},
+    dispatcher::{DeliveryAttempt, WebhookCounts, WebhookDispatcher, http_client},
     faults::{Faults, FaultsUpdate, SendOutcome},
     graph::GraphVersion,
     graph_error::GraphError,
     inbound::{self, InboundMessage},
     journal::{AcceptedMessage, Journal, JournalEntry, JournalError, ReadReceipt, Recovered, Webhook},
-    limits::{Limits, Refused},
+    limits::{DEFAULT_THROUGHPUT, Limits, Refused},
     media::{Media, MediaStore, references},
     numbers::{NumberChange, Numbers, RegisteredNumber},
     phones::{self as phone, Entry, MessageState, Origin, PhoneEvent, Phones},
@@ -46,9 +47,13 @@ pub(super) struct Simulator {
     pub(super) numbers: Arc<Numbers>,
     pub(super) apps: Arc<Registry<apps::State>>,
     pub(super) media: MediaStore,
+    pub(super) business: Business,
+    /// Verifies webhook URLs.
+    pub(super) client: reqwest::Client,
     pub(super) latest_version: GraphVersion,
     pub(super) shutdown: CancellationToken,
-    url: String,
+    /// The URL of this simulator.
+    pub(super) url: String,
     console: Console,
     dispatcher: WebhookDispatcher,
     journal: Journal,
@@ -151,7 +156,12 @@ impl Simulator {
         };
         let apps = Arc::new(apps::open(&journal, &recovered, &number.waba_id, qasid, bot)?);
         let app_id = apps::DEFAULT_APP_ID.to_owned();
-        let numbers = Arc::new(Numbers::new(RegisteredNumber { number, app_id, throughput: settings.throughput }));
+        let throughput = settings.throughput;
+        let numbers = Arc::new(Numbers::new(RegisteredNumber { number, app_id, throughput }));
+        let business = Business::open(&journal, &recovered)?;
+        for (waba_id, number) in business.added_numbers() {
+            numbers.add(registered_number(&waba_id, number, throughput));
+        }
         let dispatcher = WebhookDispatcher::new(
             settings.webhook_url,
             settings.added_headers,
@@ -180,6 +190,8 @@ impl Simulator {
             numbers,
             apps,
             media,
+            business,
+            client: http_client()?,
             latest_version,
             shutdown,
             url: settings.url,
@@ -236,6 +248,42 @@ impl Simulator {
             problem = problem.or_else(|| media.delivery_error(reference.kind));
         }
         Ok(problem)
+    }
+
+    /// Adds a number to an account, which must be verified and registered before it can be used. Returns its ID.
+    pub(super) fn add_number(
+        &self,
+        waba_id: &str,
+        app_id: &str,
+        display_phone_number: String,
+        verified_name: String,
+    ) -> Result<String, JournalError> {
+        let phone_number_id = format!("1{:014}", random().as_u128() % 10_u128.pow(14));
+        let added =
+            AddedNumber { phone_number_id: phone_number_id.clone(), display_phone_number, app_id: app_id.to_owned() };
+        business::change(&self.business.numbers, &phone_number_id, |state| {
+            state.verified_name = Some(verified_name);
+            state.registration = Registration::of_new_number();
+            Ok::<_, JournalError>(())
+        })?;
+        business::change(&self.business.accounts, waba_id, |state| {
+            state.numbers.push(added.clone());
+            Ok::<_, JournalError>(())
+        })?;
+        self.numbers.add(registered_number(waba_id, added, DEFAULT_THROUGHPUT));
+        Ok(phone_number_id)
+    }
+
+    /// Returns the user with this address.
+    pub(super) fn user(&self, address: &Address) -> User {
+        self.state().users.get(address)
+    }
+
+    /// Returns whether a user has written in the last 24 hours.
+    pub(super) fn wrote_recently(&self, address: &Address) -> bool {
+        let state = self.state();
+        let last = state.last_inbound_at.get(address.as_str());
+        last.is_some_and(|at| unix_now() - at < CUSTOMER_SERVICE_WINDOW_SECONDS)
     }
 
     /// Adds or changes a business number, and the credentials of its app.
@@ -385,6 +433,18 @@ impl Simulator {
             let parsed = inbound::parse(request, &state.users, &state.phones, number, now);
             messages.push(parsed.map_err(InboundError::Invalid)?);
         }
+        let phone_number_id = &number.phone_number_id;
+        if !self.business.is_registered(phone_number_id) {
+            let sentence = format!("The business number {phone_number_id} is not registered with the Cloud API");
+            return Err(InboundError::Invalid(sentence));
+        }
+        let ids = messages.iter().map(|inbound| inbound.id.clone()).collect();
+        // The messages of blocked users don't arrive.
+        messages.retain(|inbound| !self.business.is_blocked(phone_number_id, &inbound.user));
+        if messages.is_empty() {
+            self.log("message from a blocked user");
+            return Ok(Dispatched { ids, first_attempts: None });
+        }
         for InboundMessage { user, at, .. } in &messages {
             for name in user.wa_id.iter().chain([&user.user_id]) {
                 let last = state.last_inbound_at.entry(name.clone()).or_insert(*at);
@@ -401,7 +461,7 @@ impl Simulator {
             [inbound] => self.log(format!("message from {}", inbound.user.masked())),
             _ => self.log(format!("{} messages from customers", messages.len())),
         }
-        Ok(Dispatched { ids: messages.into_iter().map(|inbound| inbound.id).collect(), first_attempts })
+        Ok(Dispatched { ids, first_attempts })
     }
 
     /// Sends a webhook body unchanged, except for the encoding.
@@ -506,6 +566,12 @@ impl Simulator {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn registered_number(waba_id: &str, added: AddedNumber, throughput: u32) -> RegisteredNumber {
+    let AddedNumber { phone_number_id, display_phone_number, app_id } = added;
+    let number = BusinessNumber { waba_id: waba_id.to_owned(), phone_number_id, display_phone_number };
+    RegisteredNumber { number, app_id, throughput }
 }
 
 impl State {

@@ -1,5 +1,7 @@
 //! Tests the simulated WhatsApp over HTTP, with a webhook receiver that responds as configured.
 
+mod business;
+mod callbacks;
 mod calls;
 mod control;
 mod deliveries;

@@ -33,9 +33,18 @@ pub(super) async fn handle(
     if request.method != Method::POST {
         return Err(request.unsupported());
     }
+    let phone_number_id = &sender.number.phone_number_id;
+    if !simulator.business.is_registered(phone_number_id) {
+        return Err(GraphError::new(133_010, None));
+    }
     match send::parse(request.parameters, &sender.number.display_phone_number)? {
         SendRequest::ReadReceipt(request) => read_receipt(simulator, request).await,
-        SendRequest::Message(message) => send(simulator, &sender, message).await,
+        SendRequest::Message(message) => {
+            if simulator.business.is_blocked(phone_number_id, &simulator.user(&message.recipient)) {
+                return Err(GraphError::new(130_403, None));
+            }
+            send(simulator, &sender, message).await
+        }
     }
 }
 

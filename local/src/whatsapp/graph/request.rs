@@ -51,7 +51,7 @@ impl GraphRequest {
         let mut parameters = form(parts.uri.query().unwrap_or_default().as_bytes());
         parameters.extend(content);
         let mut token = parameters.remove("access_token").and_then(|token| token.as_str().map(str::to_owned));
-        if let Some(authorization) = parts.headers.get(header::AUTHORIZATION) {
+        if let Some(authorization) = parts.headers.get(header::AUTHORIZATION).filter(|_| token.is_none()) {
             let value = authorization.to_str().unwrap_or_default();
             let bearer = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("OAuth ")).unwrap_or_default();
             token = Some(bearer.trim().to_owned());

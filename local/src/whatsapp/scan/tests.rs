@@ -7,8 +7,10 @@ fn the_number_and_text_of_a_link_are_returned() {
         ("https://wa.me/15550783881?a=b&text=%D8%B3%F0%9F%91%8B+x%2B%26", "س👋 x+&"),
         ("HTTPS://WA.ME/15550783881?text=A", "A"),
     ] {
-        assert_eq!(parse(qr).unwrap(), ("15550783881".to_owned(), text.to_owned()));
+        assert_eq!(parse(qr).unwrap(), Scanned::Chat { number: "15550783881".to_owned(), text: text.to_owned() });
     }
+    let code = parse("https://wa.me/message/4O4YGZEG3RIVE1").unwrap();
+    assert_eq!(code, Scanned::Code("4O4YGZEG3RIVE1".to_owned()));
 }
 
 #[test]
@@ -19,7 +21,6 @@ fn other_content_is_rejected() {
         ("https://example.org/15550783881?text=x", "wa.me"),
         ("http://wa.me/15550783881?text=x", "wa.me"),
         ("https://wa.me/?text=x", "number"),
-        ("https://wa.me/message/ABC?text=x", "number"),
         ("https://wa.me/15550783881", "a text"),
         ("https://wa.me/15550783881?text=", "a text"),
         ("https://wa.me/15550783881?text=%FF", "percent-encoded"),
