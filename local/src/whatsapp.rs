@@ -26,6 +26,7 @@ mod registry;
 mod scan;
 mod send;
 mod server;
+mod service_windows;
 mod simulator;
 mod status;
 mod users;

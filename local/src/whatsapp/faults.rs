@@ -8,14 +8,21 @@ const MAX_HANG_MS: u64 = 600_000;
 const MAX_DUPLICATES: u32 = 100;
 
 /// The active faults, in the format of `/simulator/faults`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Faults {
     /// The fault for the next sends.
     pub(super) sends: Option<SendFault>,
     /// The faults for webhooks.
     pub(super) webhooks: WebhookFaults,
-    /// Whether the customer service window is enforced: only templates are delivered outside of it.
+    /// Whether the customer service window is enforced: only templates are delivered outside of it. `false` is for
+    /// measurements that don't need a message from each recipient.
     pub(super) window: bool,
+}
+
+impl Default for Faults {
+    fn default() -> Faults {
+        Faults { sends: None, webhooks: WebhookFaults::default(), window: true }
+    }
 }
 
 /// An update of the faults. Only the given members are replaced. `sends: null` removes the fault for sends.

@@ -43,7 +43,7 @@ pub(super) struct InboundMessage {
     /// The phone number, if the user shares it with the business.
     shared_number: Option<String>,
     /// Time of the message in Unix seconds.
-    pub(super) at: i64,
+    at: i64,
     /// The message without its sender, which depends on the active faults.
     message: Map<String, Value>,
 }

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::{
     phones::{PhoneEvent, Phones},
+    service_windows::{Opening, ServiceWindows},
     users::{User, Users},
 };
 
@@ -87,12 +88,16 @@ pub(super) enum JournalEntry {
     Inbound {
         #[serde(rename = "people")]
         users: Vec<User>,
+        #[serde(default)]
+        windows: Vec<Opening>,
         webhooks: Vec<Webhook>,
         #[serde(default)]
         phones: Vec<PhoneEvent>,
     },
     /// A webhook was delivered or abandoned.
     Settled { id: u64 },
+    /// The customer service windows, in place of the compacted `Inbound` entries.
+    Windows { windows: ServiceWindows },
     /// All known users, in place of the compacted `Inbound` entries.
     #[serde(rename = "people")]
     Users {
@@ -107,6 +112,7 @@ pub(super) enum JournalEntry {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Recovered {
     pub(super) users: Users,
+    pub(super) windows: ServiceWindows,
     pub(super) accepted: Vec<AcceptedMessage>,
     pub(super) read_receipts: Vec<ReadReceipt>,
     pub(super) phones: Phones,
@@ -238,12 +244,17 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
                 recovered.read_receipts.push(receipt);
                 (Vec::new(), phones)
             }
-            JournalEntry::Inbound { users, webhooks, phones } => {
+            JournalEntry::Inbound { users, windows, webhooks, phones } => {
                 users.iter().for_each(|user| recovered.users.remember(user));
+                windows.into_iter().for_each(|opening| recovered.windows.open(opening));
                 (webhooks, phones)
             }
             JournalEntry::Settled { id } => {
                 pending.remove(&id);
+                Default::default()
+            }
+            JournalEntry::Windows { windows } => {
+                recovered.windows = windows;
                 Default::default()
             }
             JournalEntry::Users { users } => {
@@ -270,6 +281,7 @@ fn compact(recovered: &Recovered) -> Result<Vec<u8>, JournalError> {
     for (name, value) in &recovered.registries {
         lines.extend(encode(&JournalEntry::Registry { name: name.clone(), value: value.clone() })?);
     }
+    lines.extend(encode(&JournalEntry::Windows { windows: recovered.windows.clone() })?);
     for message in &recovered.accepted {
         lines.extend(encode(&JournalEntry::Accepted {
             message: message.clone(),
@@ -290,7 +302,7 @@ fn compact(recovered: &Recovered) -> Result<Vec<u8>, JournalError> {
 }
 
 fn inbound(webhooks: Vec<Webhook>, phones: Vec<PhoneEvent>) -> JournalEntry {
-    JournalEntry::Inbound { users: Vec::new(), webhooks, phones }
+    JournalEntry::Inbound { users: Vec::new(), windows: Vec::new(), webhooks, phones }
 }
 
 #[cfg(test)]

@@ -3,10 +3,7 @@
 pub(super) mod calls;
 pub(super) mod phones;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::{
@@ -32,6 +29,7 @@ use super::{
     phones::{self as phone, Entry, MessageState, Origin, PhoneEvent, Phones},
     registry::Registry,
     send::{OutboundMessage, ReadReceiptRequest},
+    service_windows::{Opening, ServiceWindows},
     status::{MessageStatuses, ValueMembers},
     users::{Address, User, Users},
     wamid::{self, Direction},
@@ -70,13 +68,9 @@ struct State {
     phones: Phones,
     faults: Faults,
     limits: Limits,
-    /// The time of each user's last message in Unix seconds, by phone number and user ID.
-    last_inbound_at: HashMap<String, i64>,
+    windows: ServiceWindows,
     last_webhook_id: u64,
 }
-
-/// How long after a customer's message any message can be sent (Meta, *Customer service windows*).
-const CUSTOMER_SERVICE_WINDOW_SECONDS: i64 = 24 * 60 * 60;
 
 /// More than 24 hours have passed since the customer's last message (Meta, *Error codes*).
 const RE_ENGAGEMENT_CODE: u32 = 131_047;
@@ -183,7 +177,7 @@ impl Simulator {
             phones: recovered.phones,
             faults: Faults::default(),
             limits: Limits::default(),
-            last_inbound_at: HashMap::new(),
+            windows: recovered.windows,
             last_webhook_id: recovered.last_webhook_id,
         };
         Ok(Simulator {
@@ -279,11 +273,10 @@ impl Simulator {
         self.state().users.get(address)
     }
 
-    /// Returns whether a user has written in the last 24 hours.
-    pub(super) fn wrote_recently(&self, address: &Address) -> bool {
+    /// Returns whether a user has written to a number or called it in the last 24 hours.
+    pub(super) fn wrote_recently(&self, phone_number_id: &str, address: &Address) -> bool {
         let state = self.state();
-        let last = state.last_inbound_at.get(address.as_str());
-        last.is_some_and(|at| unix_now() - at < CUSTOMER_SERVICE_WINDOW_SECONDS)
+        state.windows.is_open(phone_number_id, &state.users.get(address), unix_now())
     }
 
     /// Adds or changes a business number, and the credentials of its app.
@@ -345,16 +338,13 @@ impl Simulator {
             at: unix_now(),
             failure: None,
         };
-        let is_open = state
-            .last_inbound_at
-            .get(message.recipient.as_str())
-            .is_some_and(|at| unix_now() - at < CUSTOMER_SERVICE_WINDOW_SECONDS);
-        let rejected = state.faults.window && !is_open && message.kind != "template";
+        let needs_window = state.faults.window && message.kind != "template";
+        let is_open = !needs_window || state.windows.is_open(&number.phone_number_id, &user, unix_now());
+        let fate = if is_open || matches!(fate, Fate::Failed(_)) { fate } else { Fate::Failed(RE_ENGAGEMENT_CODE) };
         let faults = state.faults.webhooks.clone();
         let settings = state.phones.settings(user.key());
         let reached = match &fate {
             Fate::Failed(code) => MessageState::Failed(*code),
-            _ if rejected => MessageState::Failed(RE_ENGAGEMENT_CODE),
             Fate::MediaError(details) => {
                 statuses.failure = Some(details);
                 MessageState::Failed(MEDIA_ERROR_CODE)
@@ -365,7 +355,10 @@ impl Simulator {
         let contents = statuses.webhooks(&settings.reported(None, reached).unwrap_or_default(), &faults);
         let bodies = contents.into_iter().map(|content| webhook::body(number, content)).collect();
         let groups = state.queue(&self.subscribed(number), bodies);
-        let text = format!("accepted: {} message for {}", message.kind, message.recipient.masked());
+        let mut text = format!("accepted: {} message for {}", message.kind, message.recipient.masked());
+        if !is_open {
+            text += ", which fails with code 131047: the customer service window is closed";
+        }
         let entry = Entry::new(
             id.clone(),
             number.phone_number_id.clone(),
@@ -426,7 +419,7 @@ impl Simulator {
 
     /// Receives customer messages to `number` and sends them in one webhook.
     pub(super) fn receive(&self, number: &BusinessNumber, requests: Vec<Value>) -> Result<Dispatched, InboundError> {
-        let mut state = self.state();
+        let state = self.state();
         let now = unix_now();
         let mut messages: Vec<InboundMessage> = Vec::with_capacity(requests.len());
         for request in requests {
@@ -444,12 +437,6 @@ impl Simulator {
         if messages.is_empty() {
             self.log("message from a blocked user");
             return Ok(Dispatched { ids, first_attempts: None });
-        }
-        for InboundMessage { user, at, .. } in &messages {
-            for name in user.wa_id.iter().chain([&user.user_id]) {
-                let last = state.last_inbound_at.entry(name.clone()).or_insert(*at);
-                *last = (*last).max(*at);
-            }
         }
         let content: ValueMembers = inbound::content(&messages, state.faults.webhooks.bsuid_only);
         let body = webhook::body(number, content);
@@ -494,14 +481,18 @@ impl Simulator {
         phones: Vec<PhoneEvent>,
     ) -> Result<Option<oneshot::Receiver<Vec<DeliveryAttempt>>>, JournalError> {
         let mut groups = Vec::new();
+        let mut windows = Vec::new();
         for (number, body) in bodies {
+            windows.extend(Opening::all(&body, unix_now()));
             groups.extend(state.queue(&self.subscribed(&number), vec![body]));
         }
         self.journal.append(&JournalEntry::Inbound {
             users: users.clone(),
+            windows: windows.clone(),
             webhooks: groups.concat(),
             phones: phones.clone(),
         })?;
+        windows.into_iter().for_each(|opening| state.windows.open(opening));
         users.iter().for_each(|user| state.users.remember(user));
         self.apply(&mut state, phones);
         let held = state.faults.webhooks.hold;

@@ -11,6 +11,7 @@ mod limits;
 mod media;
 mod phones;
 mod receiver;
+mod service_window;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -145,6 +146,13 @@ impl Simulator {
         let url = self.url(&format!("/v26.0/{PHONE_NUMBER_ID}/messages"));
         let response = self.client.post(url).bearer_auth(TOKEN).json(body).send().await?;
         Ok((response.status(), response.json().await?))
+    }
+
+    /// Sends a customer's message, so that the business can send them any message, and takes its webhook.
+    async fn open_window(&self, receiver: &mut Receiver, from: &str) {
+        let (status, response) = self.post("/simulator/messages", &json!({"from": from, "text": "hi"})).await;
+        assert_eq!(status, 200, "{response}");
+        assert_eq!(receiver.value().await["messages"][0]["id"], response["ids"][0]);
     }
 
     /// Sends a text and returns its ID.

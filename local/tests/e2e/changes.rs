@@ -106,6 +106,7 @@ async fn each_erasure_of_a_chat_is_logged() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_of_a_session_and_events_of_its_number_are_logged() {
     let app = TestApp::start().await;
+    app.open_windows(&[CUSTOMER]).await;
     let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
     app.set_session_attribute(&session_id, "qr_expires_at", "2020-01-01T00:00:00.000Z").await;
     assert_eq!(app.get(&format!("/api/qr?sessionId={session_id}")).await.json["expired"], true);

@@ -74,6 +74,8 @@ async fn settle_all(rate: usize, bulk: impl Fn(&mut Rng) -> Vec<bool>) {
     ];
     let app = TestApp::start_with(&parameters).await;
     app.set_throughput(rate).await;
+    let contacts: Vec<String> = (0..messages.div_ceil(PER_CHAT)).map(contact).collect();
+    app.open_windows(&contacts).await;
     let session_id = app.connect("ada").await;
     app.set_faults(&json!({"sends": {"mix": {"seed": rng.u64(..), "faults": send_faults()}}})).await;
     let functions = vec!["deliver".to_owned(), "webhook".to_owned()];
@@ -117,11 +119,16 @@ fn send_faults() -> Value {
     ])
 }
 
+/// Returns the phone number of a chat's contact.
+fn contact(chat: usize) -> String {
+    format!("+20100{chat:07}")
+}
+
 /// Stores the messages, those of one chat sequentially, and returns their ids.
 async fn store(app: &TestApp, session_id: &str, messages: usize, bulk: &[Vec<bool>]) -> Vec<String> {
     let senders = Semaphore::new(SENDERS);
     let chats = (0..messages.div_ceil(PER_CHAT)).map(async |chat| {
-        let to = format!("+20100{chat:07}");
+        let to = contact(chat);
         let mut ids = Vec::new();
         for number in 0..PER_CHAT.min(messages - chat * PER_CHAT) {
             let _sender = senders.acquire().await.unwrap();

@@ -80,6 +80,7 @@ async fn messages_and_pending_statuses_survive_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let options = || Options { storage: Storage::Directory(data.path().to_owned()), ..Options::default() };
     let app = TestApp::start_from(options()).await;
+    app.open_windows(&["201001234567"]).await;
     let session_id = app.connect("ada").await;
     app.set_faults(&json!({"webhooks": {"hold": true}})).await;
     app.send(&session_id, "+201001234567", "before").await;

@@ -51,7 +51,7 @@ async fn message_with(app: &TestApp, text: &str, status: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stop_word_blocks_marketing_messages_until_start() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&[CONTACT]).await;
     // A contact who hasn't decided gets marketing messages.
     let (status, sent) = send(&app, &session_id, CONTACT, "marketing", "offer 1").await;
     assert_eq!((status, &sent["message"]["category"]), (200, &json!("marketing")), "{sent}");
@@ -130,7 +130,7 @@ async fn whatsapp_settings_apply_to_marketing_messages_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_marketing_message_is_withheld_after_stop() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201009876543"]).await;
     receive(&app, "hello").await;
     app.set_faults(&json!({"sends": {"errorCode": 190, "times": 1}})).await;
     app.send(&session_id, "+201009876543", "first").await;

@@ -116,7 +116,7 @@ async fn webhook_signed_by_the_app_of_another_number_changes_nothing() {
     let app = with_second_number().await;
     let session_id = app.connect("grace").await;
     app.set_faults(&json!({"webhooks": {"hold": true}})).await;
-    app.send(&session_id, "+201001234567", "hi").await;
+    app.send_template(&session_id, "+201001234567").await;
     let sent = app.wait_for_status("sent").await;
     let text = text_message("wamid.forged", "201001234567", "give me a refund");
     let mut forged = app.webhook_body(&json!([text]));

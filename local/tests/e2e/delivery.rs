@@ -12,7 +12,7 @@ fn attempts(item: &Value) -> Vec<(String, Value)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unsent_message_is_retried_and_every_attempt_is_recorded() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     app.set_faults(&json!({"sends": {"errorCode": 130_429, "times": 2}})).await;
     app.send(&session_id, "+201001234567", "hello").await;
     let item = app.wait_for_status("read").await;
@@ -36,7 +36,7 @@ async fn retry_after_of_whatsapp_is_respected() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retry_keeps_the_order_of_its_chat_without_blocking_others() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567", "201009876543"]).await;
     app.set_faults(&json!({"sends": {"errorCode": 131_056, "times": 1}})).await;
     app.send(&session_id, "+201001234567", "a1").await;
     app.wait_for_message("a1 with a retry time", |item| item["body"] == "a1" && item["not_before"].is_string()).await;
@@ -49,7 +49,7 @@ async fn retry_keeps_the_order_of_its_chat_without_blocking_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn token_error_pauses_the_session_until_it_is_resumed() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567", "201009876543"]).await;
     app.set_faults(&json!({"sends": {"errorCode": 190, "times": 1}})).await;
     app.send(&session_id, "+201001234567", "first").await;
     let paused_reason = async || app.session_status(&session_id).await["paused_reason"].clone();
@@ -103,7 +103,7 @@ async fn message_past_its_validity_fails() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_message_fails_at_its_deadline_and_a_late_status_corrects_it() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     app.set_faults(&json!({"sends": {"dropAfterAcceptance": true, "times": 1}, "webhooks": {"hold": true}})).await;
     app.send(&session_id, "+201001234567", "hello").await;
     // The next message doesn't wait, because the first one is never resent.
@@ -121,6 +121,7 @@ async fn unknown_message_fails_at_its_deadline_and_a_late_status_corrects_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_message_is_resent_if_the_session_opts_in() {
     let app = TestApp::start().await;
+    app.open_windows(&["201001234567"]).await;
     let session_id = app.connect_with_resend().await;
     app.set_faults(&json!({"sends": {"dropBeforeAcceptance": true, "times": 1}})).await;
     app.send(&session_id, "+201001234567", "first").await;
@@ -138,7 +139,7 @@ async fn unknown_message_is_resent_if_the_session_opts_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recipient_gets_a_burst_and_then_waits_without_an_error() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     for i in 0..47 {
         app.send(&session_id, "+201001234567", &format!("{i}")).await;
     }
@@ -151,7 +152,7 @@ async fn recipient_gets_a_burst_and_then_waits_without_an_error() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_invocations_of_deliver_send_a_message_once() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     // WhatsApp delays the attempt that the stream triggers.
     app.set_faults(&json!({"sends": {"errorCode": 130_429, "retryAfter": 3600, "times": 1}})).await;
     app.send(&session_id, "+201001234567", "hello").await;
@@ -168,7 +169,7 @@ async fn concurrent_invocations_of_deliver_send_a_message_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_templates_are_sent_outside_the_service_window() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201004444444"]).await;
     let ago = |hours: i64| (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours)).as_second().to_string();
     let mut clicked = text_message("wamid.ad", "201003333333", "I saw your advertisement");
     clicked["timestamp"] = json!(ago(60));
@@ -188,9 +189,7 @@ async fn only_templates_are_sent_outside_the_service_window() {
     for to in ["+201002222222", "+201004444444"] {
         assert_eq!(app.send(&session_id, to, "inside the window, or unknown").await.status, 200, "{to}");
     }
-    let template = json!({"type": "template", "template": {"name": "hello_world", "language": {"code": "en_US"}}});
-    let template = merge(template, &json!({"sessionId": session_id, "to": "+201001111111"}));
-    assert_eq!(app.post("/api/messages/send", &template).await.status, 200);
+    assert_eq!(app.send_template(&session_id, "+201001111111").await.status, 200);
     assert_eq!(app.accepted_texts(3).await.len(), 3);
 }
 
@@ -241,7 +240,7 @@ async fn every_content_type_is_sent_in_the_cloud_api_shape() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reply_context_accepts_a_message_id() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     let first = app.send(&session_id, "+201001234567", "first").await;
     let item = app.wait_for_status("read").await;
     let mut body = json!({"sessionId": session_id, "to": "+201001234567", "message": "second"});
@@ -256,7 +255,6 @@ async fn reply_context_accepts_a_message_id() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn service_window_error_of_whatsapp_fails_the_message() {
     let (app, session_id) = TestApp::connected().await;
-    app.set_faults(&json!({"window": true})).await;
     // The contact has no stored message, so WhatsApp decides.
     assert_eq!(app.send(&session_id, "+201001234567", "hello").await.status, 200);
     let item = app.wait_for_status("failed").await;
@@ -268,7 +266,7 @@ async fn service_window_error_of_whatsapp_fails_the_message() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_messages_are_sent_after_their_predecessor() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     app.set_faults(&json!({"sends": {"errorCode": 130_429, "retryAfter": 3600, "times": 1}})).await;
     app.send(&session_id, "+201001234567", "1").await;
     app.wait_for_message("the first message with a retry time", |item| item["not_before"].is_string()).await;
@@ -290,10 +288,12 @@ async fn waiting_messages_are_sent_after_their_predecessor() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bulk_message_that_waits_for_its_permit_still_expires() {
     let app = TestApp::start_with(&[("MessagesPerSecond", "2")]).await;
+    let contacts: Vec<String> = (0..24).map(|number| format!("+20100{number:07}")).collect();
+    app.open_windows(&contacts).await;
     let session_id = app.connect("ada").await;
     let until = (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(6)).to_string();
-    for number in 0..24 {
-        let body = json!({"sessionId": session_id, "to": format!("+20100{number:07}"), "message": "offer"});
+    for to in contacts {
+        let body = json!({"sessionId": session_id, "to": to, "message": "offer"});
         let body = merge(body, &json!({"priority": "bulk", "validUntil": until}));
         assert_eq!(app.post("/api/messages/send", &body).await.status, 200);
     }
@@ -310,7 +310,7 @@ async fn bulk_message_that_waits_for_its_permit_still_expires() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn normal_message_brings_a_long_chain_of_bulk_messages_along() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567", "201009876543"]).await;
     app.set_faults(&json!({"sends": {"errorCode": 190, "times": 1}})).await;
     app.send(&session_id, "+201009876543", "pauses").await;
     app.wait_until("the session is paused", async || app.items("session").await[0].get("paused_reason").is_some())

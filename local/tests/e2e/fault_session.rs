@@ -51,6 +51,8 @@ async fn kill_processes(app: &TestApp) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_while_requests_fail_and_processes_are_killed() {
     let app = TestApp::start_with(&[("UnknownDeadlineSeconds", "30")]).await;
+    let contacts: Vec<String> = (0..CONTACTS).map(contact).collect();
+    app.open_windows(&contacts).await;
     let session_id = app.connect("ada").await;
     let seed = fastrand::u64(..);
     println!("seed {seed}");

@@ -32,7 +32,7 @@ async fn killed_function_is_reported_and_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_deliver_never_sends_twice() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     // `deliver` is killed after the claim and before the response, so the outcome of the send is unknown.
     app.set_faults(&json!({"sends": {"timeoutAfterAcceptance": 20_000, "times": 1}, "webhooks": {"hold": true}})).await;
     app.send(&session_id, "+201001234567", "hello").await;

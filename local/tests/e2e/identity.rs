@@ -15,7 +15,7 @@ async fn chat_item(app: &TestApp, id: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chats_of_one_contact_are_merged_without_loss() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["553199998888"]).await;
     let now = now();
     let hidden = |id: &str, at: i64| text(id, at, &json!({"from_user_id": "EG.7"}));
     let both = |id: &str, at: i64| text(id, at, &json!({"from": "5531999998888", "from_user_id": "EG.7"}));

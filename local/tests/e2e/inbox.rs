@@ -86,7 +86,7 @@ async fn pages_show_every_chat_once_during_updates() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chat_with_the_newest_message_is_first() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001111111", "201002222222"]).await;
     let (first, second) = ("201001111111", "201002222222");
     // The index has both chats in one interval, in no particular order.
     for (to, other) in [(first, second), (second, first)] {

@@ -6,7 +6,7 @@ use crate::test_app::TestApp;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outbound_message_is_found_by_id_and_by_wamid() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     let sent = app.send(&session_id, "+201001234567", "hello").await.json["message"].clone();
     let id = sent["id"].as_str().unwrap();
     let pending = app.get(&format!("/api/messages/{id}")).await;

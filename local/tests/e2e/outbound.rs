@@ -13,7 +13,7 @@ const ARABIC: &str = "السلام عليكم، أريد أن أسأل عن طل
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sent_message_gets_its_statuses() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     let response = app.send(&session_id, "+20 100 123 4567", "hello 👋").await;
     assert_eq!(response.status, 200, "{}", response.json);
     let (chat, message) = (&response.json["chat"], &response.json["message"]);
@@ -75,7 +75,7 @@ async fn read_message_of_300_arabic_characters_and_its_chat_fit_into_a_kilobyte(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_sends_to_five_spellings_make_one_chat() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     let spellings =
         ["+20 100 123 4567", "201001234567", "201001234567@s.whatsapp.net", "00201001234567", "+20-(100)-123.4567"];
     let sends = (0..50).map(|i| (spellings[i % 5], format!("message {i}")));
@@ -107,7 +107,7 @@ async fn brazilian_ninth_digit_makes_no_second_chat() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idempotency_key_sends_once() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     let body = |text: &str| json!({"sessionId": session_id, "to": "+201001234567", "message": text});
     let send = async |key: &str, text: &str| {
         let headers = [("Idempotency-Key", key)];
@@ -139,7 +139,7 @@ async fn unpaired_session_cannot_send() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn text_in_the_cloud_api_shape_is_accepted() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["US.13491208655302741918"]).await;
     let body =
         json!({"sessionId": session_id, "to": "US.13491208655302741918", "type": "text", "text": {"body": "hi"}});
     let response = app.post("/api/messages/send", &body).await;
@@ -162,7 +162,7 @@ async fn send_that_whatsapp_refuses_fails_with_its_error_code() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failed_status_after_acceptance_fails_the_message() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     app.set_faults(&json!({"sends": {"failedStatus": 131_047, "times": 1}})).await;
     app.send(&session_id, "+201001234567", "hello").await;
     let item = app.wait_for_status("failed").await;
@@ -172,7 +172,7 @@ async fn failed_status_after_acceptance_fails_the_message() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn send_without_response_is_not_repeated_and_its_status_settles_it() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     app.set_faults(&json!({"sends": {"dropAfterAcceptance": true, "times": 1}, "webhooks": {"hold": true}})).await;
     app.send(&session_id, "+201001234567", "hello").await;
     let item = app.wait_for_status("unknown").await;
@@ -186,7 +186,7 @@ async fn send_without_response_is_not_repeated_and_its_status_settles_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statuses_before_the_send_response_are_kept() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     // WhatsApp responds to the send, but settling it fails at first, so the statuses win the race.
     app.inject_function_fault("deliver", "UpdateItem", Fault::ConnectionLostAfterCommit, 2);
     app.set_faults(&json!({"webhooks": {"reorder": true, "duplicates": 2}})).await;
@@ -202,7 +202,7 @@ async fn statuses_before_the_send_response_are_kept() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_without_callback_data_finds_its_message_by_wamid() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     app.set_faults(&json!({"webhooks": {"withoutCallbackData": true}})).await;
     app.send(&session_id, "+201001234567", "hello").await;
     app.wait_for_status("read").await;
@@ -210,7 +210,7 @@ async fn status_without_callback_data_finds_its_message_by_wamid() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_a_chat_are_sent_in_order() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     let texts: Vec<String> = (0..20).map(|i| i.to_string()).collect();
     for text in &texts {
         app.send(&session_id, "+201001234567", text).await;
@@ -220,7 +220,7 @@ async fn messages_of_a_chat_are_sent_in_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conflicting_transaction_is_retried() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     app.inject_fault("TransactWriteItems", Fault::TransactionConflict, 3);
     assert_eq!(app.send(&session_id, "+201001234567", "hello").await.status, 200);
     assert_eq!(app.items("message").await.len(), 1);

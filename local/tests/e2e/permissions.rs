@@ -21,6 +21,7 @@ async fn missing_permission_to_invoke_a_function_is_named_in_the_output() {
         format!("{before}PolicyName: SelfInvoke{}", policy.replacen("!GetAtt Deliver.Arn", "!GetAtt Webhook.Arn", 1))
     };
     let app = TestApp::start_with_template(edit, &[]).await;
+    app.open_windows(&["201001234567"]).await;
     let session_id = app.connect("ada").await;
     // The message is due again within seconds, so `deliver` invokes itself.
     app.set_faults(&json!({"sends": {"errorCode": 130_429, "retryAfter": 3, "times": 1}})).await;

@@ -48,7 +48,8 @@ async fn settings_of_a_session_are_set_kept_and_reset() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn default_country_completes_national_numbers() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) =
+        TestApp::connected_with(&["2015550123", "14155550102", "12015550123", "201001234567"]).await;
     let refused = app.send(&session_id, "4155550102", "hi").await;
     assert_eq!(refusal(&refused, "defaultCountry"), (400, &json!("invalid_recipient"), true), "{}", refused.json);
     // With a country code, these digits are a landline in Egypt.

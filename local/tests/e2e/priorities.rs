@@ -14,6 +14,9 @@ const ON_THEIR_WAY: usize = 40;
 /// Bulk messages per chat.
 const PER_CHAT: usize = 2;
 
+/// Normal messages to chats without bulk messages.
+const MAX_REPLIES: usize = 100;
+
 /// A queue of bulk messages from one number.
 struct Campaign {
     app: TestApp,
@@ -39,6 +42,9 @@ impl Campaign {
             [("MessagesPerSecond", per_second.as_str()), ("ApiRateLimit", "10000"), ("ApiBurstLimit", "5000")];
         let app = TestApp::start_with(&parameters).await;
         app.set_throughput(rate).await;
+        let contacts: Vec<String> =
+            (0..messages / PER_CHAT).chain(messages..messages + MAX_REPLIES).map(contact).collect();
+        app.open_windows(&contacts).await;
         let session_id = app.connect("ada").await;
         // Statuses do not matter here, and would take processor time from the processes under test.
         app.set_faults(&json!({"webhooks": {"hold": true}})).await;
@@ -80,9 +86,13 @@ impl Campaign {
     }
 }
 
+/// Returns the phone number of a chat's contact.
+fn contact(chat: usize) -> String {
+    format!("+20100{chat:07}")
+}
+
 async fn send(app: &TestApp, session_id: &str, chat: usize, text: &str, priority: &str) {
-    let to = format!("+20100{chat:07}");
-    let body = json!({"sessionId": session_id, "to": to, "message": text});
+    let body = json!({"sessionId": session_id, "to": contact(chat), "message": text});
     let response = app.post("/api/messages/send", &merge(body, &json!({"priority": priority}))).await;
     assert_eq!(response.status, 200, "{}", response.json);
 }
@@ -101,7 +111,7 @@ fn accepted_at(accepted: &Value) -> jiff::Timestamp {
 async fn replies_overtake_a_campaign() {
     let requested = std::env::var("QASID_PRIORITIES_MESSAGES").ok().map(|number| number.parse().unwrap());
     let (rate, messages) = requested.map_or((20, 400), |messages| (80, messages));
-    let replies = (messages / 20).min(100);
+    let replies = (messages / 20).min(MAX_REPLIES);
     let campaign = Campaign::start(rate, messages).await;
     let app = &campaign.app;
     let first = campaign.accepted().await;

@@ -19,20 +19,22 @@ async fn number_uses_its_rate_and_never_exceeds_it() {
     let rate_text = rate.to_string();
     let parameters = [("MessagesPerSecond", rate_text.as_str()), ("ApiRateLimit", "10000"), ("ApiBurstLimit", "5000")];
     let app = TestApp::start_with(&parameters).await;
+    // Four messages per recipient stay below the limit for one recipient.
+    let contact = |message: usize| format!("+20100{:07}", message / 4);
+    let contacts: Vec<String> = (0..messages).step_by(4).map(contact).collect();
+    app.open_windows(&contacts).await;
     let session_id = app.connect("ada").await;
     // Statuses do not matter here, and would take processor time from the processes under test.
     app.set_faults(&json!({"webhooks": {"hold": true}})).await;
     // Messages are stored while the session is paused and sent after it is resumed: a laptop can store fewer messages
     // per second than it sends.
     app.set_faults(&json!({"sends": {"errorCode": 190, "times": 1}})).await;
-    app.send(&session_id, "+201000000000", "hello").await;
+    app.send(&session_id, &contact(0), "hello").await;
     app.wait_until("the session is paused", async || app.items("session").await[0].get("paused_reason").is_some())
         .await;
-    // Four messages per recipient stay below the limit for one recipient.
     stream::iter(1..messages)
         .for_each_concurrent(16, async |message| {
-            let to = format!("+20100{:07}", message / 4);
-            assert_eq!(app.send(&session_id, &to, "hello").await.status, 200);
+            assert_eq!(app.send(&session_id, &contact(message), "hello").await.status, 200);
         })
         .await;
     let resumed = app.post("/api/session/resume", &json!({"sessionId": session_id})).await;
@@ -58,10 +60,11 @@ async fn number_uses_its_rate_and_never_exceeds_it() {
 async fn work_beyond_the_timeout_is_left_to_the_next_invocation() {
     let short = |template: &str| template.replacen("Timeout: 630", "Timeout: 23", 1);
     let app = TestApp::start_with_template(short, &[("MessagesPerSecond", "2")]).await;
+    let contacts = ["+201000000000", "+201000000001", "+201000000002", "+201000000003"];
+    app.open_windows(&contacts).await;
     let session_id = app.connect("ada").await;
-    for message in 0..16 {
-        let to = format!("+20100000000{}", message % 4);
-        assert_eq!(app.send(&session_id, &to, "hello").await.status, 200);
+    for to in contacts.into_iter().cycle().take(16) {
+        assert_eq!(app.send(&session_id, to, "hello").await.status, 200);
     }
     // A status can arrive before `deliver` has settled the send, so the test waits for the attempt.
     let attempts = async || {

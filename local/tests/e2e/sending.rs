@@ -42,7 +42,7 @@ async fn receive(app: &TestApp, wamid: &str, from: &str) -> (Value, Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reference_is_shown_with_its_message() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&[CONTACT]).await;
     let body = send_body(&session_id, CONTACT, &json!({"message": "hi", "reference": "order 17/2026 ✓"}));
     let send = async |body: &Value| {
         app.request("POST", "/api/messages/send", &[("Idempotency-Key", "k")], body.to_string().into_bytes()).await
@@ -73,7 +73,7 @@ async fn reference_is_shown_with_its_message() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn priority_is_shown_with_its_message() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&[CONTACT]).await;
     let body = send_body(&session_id, CONTACT, &json!({"message": "offer", "priority": "bulk"}));
     let send = async |body: &Value| {
         app.request("POST", "/api/messages/send", &[("Idempotency-Key", "k")], body.to_string().into_bytes()).await
@@ -112,7 +112,7 @@ async fn worker_receives_the_reference() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replies_and_reactions_need_a_message_that_the_contact_has() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&[CONTACT]).await;
     app.set_faults(&json!({"sends": {"errorCode": 131_026, "times": 1}})).await;
     let never_sent = send(&app, &session_id, &json!({"message": "1"})).await["message"]["id"].clone();
     wait_for(&app, &never_sent, "failed").await;
@@ -247,7 +247,7 @@ async fn reaction_of_a_worker_session_shows_when_it_is_settled() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn preview_of_a_sent_message_is_the_one_of_a_received_one() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&[CONTACT]).await;
     let document = app.upload("application/pdf", b"%PDF").await;
     let image = app.upload("image/jpeg", b"\xff\xd8\xff").await;
     for (message, expected) in [
@@ -299,7 +299,7 @@ async fn held_template_shows_why_until_a_status_arrives() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn payment_status_changes_the_payment_and_not_the_delivery() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&[CONTACT]).await;
     let id = send(&app, &session_id, &json!({"message": "please pay"})).await["message"]["id"].clone();
     let read = wait_for(&app, &id, "read").await;
     let wamid = &read["wamid"];
@@ -333,7 +333,7 @@ async fn payment_status_changes_the_payment_and_not_the_delivery() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn typing_indicator_is_shown_to_a_contact_who_wrote() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&[CONTACT]).await;
     let silent = send(&app, &session_id, &json!({"message": "hi"})).await;
     let chat = silent["chat"]["id"].as_str().unwrap();
     app.wait_for_status("read").await;

@@ -65,6 +65,15 @@ impl TestApp {
         (app, session_id)
     }
 
+    /// Starts a deployment with a paired session of owner `ada`, and returns the session's id. These contacts wrote to
+    /// the number before it was paired: WhatsApp accepts any message to them, but they have no chat yet.
+    pub async fn connected_with(contacts: &[&str]) -> (Self, String) {
+        let app = Self::start().await;
+        app.open_windows(contacts).await;
+        let session_id = app.connect("ada").await;
+        (app, session_id)
+    }
+
     /// Starts a deployment with these values for parameters of the template.
     pub async fn start_with(parameters: &[(&str, &str)]) -> Self {
         Self::start_from(Options { parameters: owned(parameters), ..Options::default() }).await

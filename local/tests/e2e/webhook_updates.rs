@@ -199,7 +199,7 @@ async fn early_edits_of_one_second_apply_in_the_order_of_arrival() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn echo_of_the_business_app_counts_as_an_agent_reply() {
-    let (app, session_id) = TestApp::connected().await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     let now = now() - 60;
     app.deliver_messages(&json!([typed_message("w.in", now, "text", json!({"body": "hi"}))])).await;
     let echo = |id: &str, at: i64, kind: &str, object: Value| {
@@ -313,8 +313,9 @@ async fn history_and_standby_messages_leave_chats_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statuses_keep_pricing_and_errors_and_group_statuses_count_by_participant() {
-    let (app, session_id) = TestApp::connected().await;
-    app.set_faults(&json!({"webhooks": {"hold": true}})).await;
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
+    // The test reports the statuses.
+    app.set_faults(&json!({"sends": {"messageStatus": "accepted", "times": 1}})).await;
     app.send(&session_id, "+201001234567", "hello").await;
     let single = app.wait_for_message("an accepted message", |item| item["wamid"].is_string()).await;
     let single = single["wamid"].as_str().unwrap().to_owned();
@@ -360,6 +361,7 @@ async fn statuses_keep_pricing_and_errors_and_group_statuses_count_by_participan
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_that_settles_a_message_releases_the_next_one() {
     let app = TestApp::start().await;
+    app.open_windows(&["201001234567"]).await;
     let session_id = app.connect_with_resend().await;
     app.set_faults(&json!({"sends": {"dropAfterAcceptance": true, "times": 1}, "webhooks": {"hold": true}})).await;
     app.send(&session_id, "+201001234567", "first").await;

@@ -47,7 +47,7 @@ fn block(simulator: &Simulator, parameters: &Parameters, number: &RegisteredNumb
         for (input, address) in &users {
             let code = match address {
                 Some(address) if address.as_str() == number.number.display_phone_number => Some(131_021),
-                Some(address) if simulator.wrote_recently(address) => {
+                Some(address) if simulator.wrote_recently(id, address) => {
                     (!list.add(&simulator.user(address))).then_some(139_101)
                 }
                 // Also for numbers that don't use WhatsApp.

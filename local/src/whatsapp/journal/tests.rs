@@ -5,6 +5,10 @@ fn webhook(id: u64) -> Webhook {
     Webhook { id, app_id: "1".to_owned(), body: format!("{{\"n\":{id}}}"), queued_at: 1 }
 }
 
+fn received(users: Vec<User>, windows: &[Opening], id: u64) -> JournalEntry {
+    JournalEntry::Inbound { users, windows: windows.to_vec(), webhooks: vec![webhook(id)], phones: Vec::new() }
+}
+
 fn accepted(id: &str) -> AcceptedMessage {
     AcceptedMessage {
         id: id.to_owned(),
@@ -32,14 +36,17 @@ fn undelivered_webhooks_are_recovered() {
     let path = directory.path().join("whatsapp.jsonl");
     let (journal, recovered) = Journal::open(&path).unwrap();
     assert_eq!(recovered, Recovered::default());
-    journal
-        .append(&JournalEntry::Inbound { users: vec![user()], webhooks: vec![webhook(1)], phones: Vec::new() })
-        .unwrap();
-    let webhooks = vec![webhook(2), webhook(3)];
+    let opening: Opening =
+        serde_json::from_str(r#"{"phoneNumberId": "7", "address": "201001234567", "at": 1}"#).unwrap();
+    journal.append(&received(vec![user()], &[], 1)).unwrap();
+    journal.append(&received(Vec::new(), std::slice::from_ref(&opening), 2)).unwrap();
+    let webhooks = vec![webhook(3), webhook(4)];
     journal
         .append(&JournalEntry::Accepted { message: accepted("wamid.1"), webhooks, phones: vec![phone_event()] })
         .unwrap();
-    journal.append(&JournalEntry::Settled { id: 2 }).unwrap();
+    for id in [2, 3] {
+        journal.append(&JournalEntry::Settled { id }).unwrap();
+    }
     for value in [1, 2] {
         let value = serde_json::json!([value]);
         journal.append(&JournalEntry::Registry { name: "colors".to_owned(), value }).unwrap();
@@ -56,13 +63,16 @@ fn undelivered_webhooks_are_recovered() {
     users.remember(&user());
     let mut phones = Phones::default();
     phones.apply(phone_event());
+    let mut windows = ServiceWindows::default();
+    windows.open(opening);
     let expected = Recovered {
         users,
+        windows,
         accepted: vec![accepted("wamid.1")],
         read_receipts: vec![receipt],
         phones,
-        pending: vec![webhook(1), webhook(3)],
-        last_webhook_id: 3,
+        pending: vec![webhook(1), webhook(4)],
+        last_webhook_id: 4,
         registries: BTreeMap::from([("colors".to_owned(), serde_json::json!([2]))]),
     };
     // The second time reads the compacted file.
@@ -75,9 +85,7 @@ fn an_incomplete_last_line_is_dropped() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("whatsapp.jsonl");
     let (journal, _) = Journal::open(&path).unwrap();
-    journal
-        .append(&JournalEntry::Inbound { users: Vec::new(), webhooks: vec![webhook(1)], phones: Vec::new() })
-        .unwrap();
+    journal.append(&received(Vec::new(), &[], 1)).unwrap();
     journal.append(&JournalEntry::Settled { id: 1 }).unwrap();
     drop(journal);
     let length = std::fs::metadata(&path).unwrap().len();

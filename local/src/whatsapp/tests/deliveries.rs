@@ -83,9 +83,9 @@ async fn a_restart_preserves_webhooks_and_messages() {
     let journal = Some(directory.path().join("whatsapp.jsonl"));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let simulator = Simulator::start_with(&format!("http://{closed}/webhook"), journal.clone());
-    let id = simulator.send_text("+201001234567").await;
     let (_, response) = simulator.post("/simulator/messages", &write_from("+201007654321")).await;
     let inbound_id = response["ids"][0].clone();
+    let id = simulator.send_text("+201007654321").await;
     simulator.stop().await;
 
     let mut receiver = Receiver::start().await;
@@ -108,11 +108,13 @@ async fn a_restart_preserves_webhooks_and_messages() {
     assert_eq!(simulator.all_delivered().await["delivered"], 4);
     simulator.stop().await;
 
-    // Nothing is delivered again, and the customer's name is still known.
+    // Nothing is delivered again. The customer's name is still known, and the customer service window is open.
     let simulator = Simulator::start_with(&receiver.url, journal);
     assert_eq!(simulator.get("/simulator/webhooks").await["queued"], 0);
     simulator.send_text("+201007654321").await;
-    assert_eq!(receiver.value().await["contacts"][0]["profile"]["name"], "Mona");
+    let value = receiver.value().await;
+    assert_eq!(value["contacts"][0]["profile"]["name"], "Mona");
+    assert_eq!(value["statuses"][0]["status"], "sent");
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ async fn a_rejected_send_is_not_accepted() {
 async fn a_held_message_has_its_status_and_gets_no_statuses() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
     simulator.faults(json!({"sends": {"messageStatus": "held_for_quality_assessment", "times": 1}})).await;
     let (status, response) = simulator.graph(&text_to("+201001234567")).await.unwrap();
     assert_eq!(
@@ -69,6 +70,7 @@ async fn until_closed(mut stream: TcpStream) -> (Vec<u8>, std::io::Result<usize>
 async fn a_dropped_connection_closes_without_a_response() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
     for (fault, accepted) in [
         (json!({"dropBeforeAcceptance": true}), 0),
         (json!({"timeoutBeforeAcceptance": 20}), 0),
@@ -83,7 +85,7 @@ async fn a_dropped_connection_closes_without_a_response() {
         assert_eq!(messages["messages"].as_array().unwrap().len(), accepted, "{fault}");
     }
     // Accepted messages have statuses even though the sender got no response.
-    assert_eq!(simulator.all_delivered().await["delivered"], 6);
+    assert_eq!(simulator.all_delivered().await["delivered"], 7);
     assert_eq!(receiver.status().await["biz_opaque_callback_data"], "key-1");
 
     let response = simulator.client.delete(simulator.url("/simulator/faults")).send().await.unwrap();
@@ -107,20 +109,22 @@ async fn a_hanging_send_does_not_delay_the_shutdown() {
 async fn an_accepted_send_can_fail() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
-    simulator.faults(json!({"sends": {"failedStatus": 131047, "times": 1}})).await;
+    simulator.open_window(&mut receiver, "+201001234567").await;
+    simulator.faults(json!({"sends": {"failedStatus": 131049, "times": 1}})).await;
     let id = simulator.send_text("+201001234567").await;
     let value = receiver.value().await;
     assert_eq!(value.get("contacts"), None);
     let status = &value["statuses"][0];
     assert_eq!((&status["id"], &status["status"]), (&json!(id), &json!("failed")));
-    assert_eq!(status["errors"][0]["code"], 131_047);
-    assert_eq!(simulator.all_delivered().await["queued"], 1);
+    assert_eq!(status["errors"][0]["code"], 131_049);
+    assert_eq!(simulator.all_delivered().await["queued"], 2);
 }
 
 #[tokio::test]
 async fn webhook_faults_apply_to_statuses() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
     simulator.faults(json!({"webhooks": {"reorder": true, "withoutCallbackData": true}})).await;
     simulator.send_text("+201001234567").await;
     for expected in ["read", "delivered", "sent"] {
@@ -133,5 +137,5 @@ async fn webhook_faults_apply_to_statuses() {
     for expected in ["sent", "sent", "sent", "delivered", "delivered", "delivered"] {
         assert_eq!(receiver.status().await["status"], expected);
     }
-    assert_eq!(simulator.all_delivered().await["delivered"], 9);
+    assert_eq!(simulator.all_delivered().await["delivered"], 10);
 }

@@ -6,6 +6,7 @@ use super::*;
 async fn an_accepted_message_is_sent_delivered_and_read() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
     let (status, response) = simulator.graph(&text_to("+20 100 123 4567")).await.unwrap();
     assert_eq!(status, 200);
     let id = response["messages"][0]["id"].as_str().unwrap();
@@ -27,7 +28,7 @@ async fn an_accepted_message_is_sent_delivered_and_read() {
         assert!(status["timestamp"].as_str().unwrap().parse::<i64>().unwrap() > 1_700_000_000);
     }
     let counts = simulator.all_delivered().await;
-    assert_eq!(counts, json!({"queued": 3, "delivered": 3, "failedAttempts": 0, "givenUp": 0, "pending": 0}));
+    assert_eq!(counts, json!({"queued": 4, "delivered": 4, "failedAttempts": 0, "givenUp": 0, "pending": 0}));
 
     let messages = simulator.get("/simulator/messages").await;
     let message = &messages["messages"][0];
@@ -50,6 +51,7 @@ async fn an_accepted_message_is_sent_delivered_and_read() {
 async fn the_response_for_a_user_id_contains_no_phone_number() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "US.1349").await;
     let body = json!({"messaging_product": "whatsapp", "recipient": "US.1349", "text": {"body": "hi"}});
     let (_, response) = simulator.graph(&body).await.unwrap();
     assert_eq!(response["contacts"], json!([{"input": "US.1349", "user_id": "US.1349"}]));
@@ -131,6 +133,7 @@ async fn invalid_calls_have_errors_in_the_format_of_meta() {
 async fn requests_are_accepted_in_every_form_that_the_graph_api_accepts() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
     let messages = format!("/{PHONE_NUMBER_ID}/messages");
     let fields = [("messaging_product", "whatsapp"), ("to", "+201001234567"), ("text", r#"{"body": "hi"}"#)];
     let strings: Value = fields.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();

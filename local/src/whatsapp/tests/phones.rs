@@ -69,6 +69,7 @@ async fn a_phone_has_a_user_and_settings() {
 async fn messages_wait_until_the_phone_is_online() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
     simulator.set(json!({"online": false})).await;
     let ids = [simulator.send_text("+201001234567").await, simulator.send_text("+201001234567").await];
     statuses(&mut receiver, &["sent", "sent"]).await;
@@ -87,17 +88,18 @@ async fn messages_wait_until_the_phone_is_online() {
             assert_eq!(status["recipient_id"], "201001234567");
         }
     }
-    assert_eq!(simulator.all_delivered().await["delivered"], 6);
+    assert_eq!(simulator.all_delivered().await["delivered"], 7);
 }
 
 #[tokio::test]
 async fn the_settings_decide_the_statuses() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
     simulator.set(json!({"readReceipts": false})).await;
     simulator.send_text("+201001234567").await;
     statuses(&mut receiver, &["sent", "delivered"]).await;
-    assert_eq!(simulator.feed().await["messages"][0]["status"], "read");
+    assert_eq!(simulator.feed().await["messages"][1]["status"], "read");
 
     simulator.set(json!({"onWhatsApp": false})).await;
     simulator.send_text("+201001234567").await;
@@ -110,14 +112,15 @@ async fn the_settings_decide_the_statuses() {
     simulator.set(json!({"blocked": false, "readReceipts": true})).await;
     simulator.send_text("+201001234567").await;
     statuses(&mut receiver, &["sent", "delivered", "read"]).await;
-    assert_eq!(simulator.feed().await["messages"][2]["status"], "blocked");
-    assert_eq!(simulator.all_delivered().await["delivered"], 7);
+    assert_eq!(simulator.feed().await["messages"][3]["status"], "blocked");
+    assert_eq!(simulator.all_delivered().await["delivered"], 8);
 }
 
 #[tokio::test]
 async fn ticks_follow_commands() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
     simulator.set(json!({"automaticTicks": "sent"})).await;
     let first = simulator.send_text("+201001234567").await;
     let second = simulator.send_text("+201001234567").await;
@@ -152,7 +155,7 @@ async fn ticks_follow_commands() {
     let (_, response) = ticks(json!({"status": "failed", "messageId": third, "errorCode": 131_049})).await;
     assert_eq!(response["ids"], json!([third]));
     assert_eq!(receiver.status().await["errors"][0]["code"], 131_049);
-    assert_eq!(simulator.feed().await["messages"][2]["errorCode"], 131_049);
+    assert_eq!(simulator.feed().await["messages"][3]["errorCode"], 131_049);
 }
 
 #[tokio::test]

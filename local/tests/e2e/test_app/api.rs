@@ -119,4 +119,11 @@ impl TestApp {
     pub async fn send(&self, session_id: &str, to: &str, text: &str) -> Response {
         self.post("/api/messages/send", &json!({"sessionId": session_id, "to": to, "message": text})).await
     }
+
+    /// Sends the template that every WhatsApp Business Account has. It needs no message of the contact.
+    pub async fn send_template(&self, session_id: &str, to: &str) -> Response {
+        let template = json!({"name": "hello_world", "language": {"code": "en_US"}});
+        let body = json!({"sessionId": session_id, "to": to, "type": "template", "template": template});
+        self.post("/api/messages/send", &body).await
+    }
 }
