@@ -13,6 +13,7 @@ mod qr_codes;
 mod registration;
 mod request;
 mod settings;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use axum::{
 };
 use serde_json::json;
 
-pub(super) use self::request::GraphRequest;
+pub(super) use self::{request::GraphRequest, uploads::UploadSessions};
 use super::{
     apps::{App, has_access},
     graph_error::GraphError,
@@ -55,6 +56,8 @@ async fn handle(State(simulator): State<Arc<Simulator>>, request: Request) -> Re
     let app = simulator.authenticate(request.token.as_deref())?;
     match path.as_slice() {
         ["debug_token"] => apps::debug_token(&simulator, &app, &request.parameters),
+        [id, "uploads"] if *id == app.id => uploads::create(&simulator, &app, &request),
+        [id] if id.starts_with(uploads::PREFIX) => uploads::handle(&simulator, &app, &request, id),
         [id, edge @ ..] if *id == app.id => apps::handle(&simulator, &app, &request, edge).await,
         // An app access token can't act for the business.
         _ if request.token == Some(app.app_token()) => Err(GraphError::new(10, None)),

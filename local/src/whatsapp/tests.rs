@@ -34,7 +34,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Settings, WhatsAppError, dispatcher::http_client, serve, webhook::sign};
+use super::{DEFAULT_APP_ID, Settings, WhatsAppError, dispatcher::http_client, serve, webhook::sign};
 use crate::{console::Console, secrets::BotCredentials};
 
 const TOKEN: &str = "token";

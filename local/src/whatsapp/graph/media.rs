@@ -30,7 +30,7 @@ pub(super) async fn upload(
         return Err(request.unsupported());
     }
     if request.parameters.required_string("messaging_product")? != "whatsapp" {
-        return Err(GraphError::parameter("Param messaging_product must be one of {WHATSAPP}."));
+        return Err(GraphError::not_one_of("messaging_product", &["WHATSAPP"]));
     }
     let file = request.file.ok_or_else(|| GraphError::missing("file"))?;
     let mime_type = file.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());

@@ -8,9 +8,9 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::GraphVersion;
+use super::{GraphVersion, uploads};
 use crate::whatsapp::{graph_error::GraphError, media::Writer, parameters::Parameters, simulator::Simulator};
 
 /// Maximum size of a body that isn't a file.
@@ -24,6 +24,8 @@ pub(in crate::whatsapp) struct GraphRequest {
     pub(in crate::whatsapp) path: Vec<String>,
     pub(in crate::whatsapp) parameters: Parameters,
     pub(in crate::whatsapp) file: Option<UploadedFile>,
+    /// The size of the body of a resumable upload.
+    pub(in crate::whatsapp) uploaded: u64,
     /// The access token, if the request has one.
     pub(in crate::whatsapp) token: Option<String>,
 }
@@ -41,12 +43,19 @@ impl GraphRequest {
     /// Reads a request. Reads the whole body before it checks anything, so that the client can reuse the connection.
     pub(super) async fn read(request: Request, simulator: &Simulator) -> Result<GraphRequest, GraphError> {
         let (parts, body) = request.into_parts();
-        let (content, file) = if content_type(&parts.headers) == "multipart/form-data" {
-            multipart(&parts, body, simulator).await?
-        } else {
-            (content(&parts, &bytes(body).await?)?, None)
-        };
         let path = path(&parts.uri, simulator.latest_version);
+        let (mut file, mut uploaded) = (None, 0);
+        let content = if path.as_deref().is_some_and(is_upload) {
+            uploaded = size(body).await?;
+            let offset = parts.headers.get("file_offset").and_then(|value| value.to_str().ok());
+            offset.map(|offset| ("file_offset".to_owned(), json!(offset))).into_iter().collect()
+        } else if content_type(&parts.headers) == "multipart/form-data" {
+            let fields;
+            (fields, file) = multipart(&parts, body, simulator).await?;
+            fields
+        } else {
+            content(&parts, &bytes(body).await?)?
+        };
         let path = path.ok_or_else(|| GraphError::unknown_path(parts.uri.path()))?;
         let mut parameters = form(parts.uri.query().unwrap_or_default().as_bytes());
         parameters.extend(content);
@@ -56,13 +65,32 @@ impl GraphRequest {
             let bearer = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("OAuth ")).unwrap_or_default();
             token = Some(bearer.trim().to_owned());
         }
-        Ok(GraphRequest { method: parts.method, path, parameters: Parameters(parameters), file, token })
+        Ok(GraphRequest { method: parts.method, path, parameters: Parameters(parameters), file, uploaded, token })
     }
 
     /// Returns the error for an object that doesn't support the request.
     pub(in crate::whatsapp) fn unsupported(&self) -> GraphError {
         GraphError::unsupported(self.method.as_str(), self.path.first().map_or("", String::as_str))
     }
+}
+
+/// Returns whether the path is that of a resumable upload, whose body is a file whatever its content type.
+fn is_upload(path: &[String]) -> bool {
+    path.first().is_some_and(|id| id.starts_with(uploads::PREFIX))
+}
+
+/// Reads a body and returns its size.
+async fn size(mut body: Body) -> Result<u64, GraphError> {
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| unreadable())?;
+        size += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+    }
+    Ok(size)
+}
+
+fn unreadable() -> GraphError {
+    GraphError::new(100, Some("The request body could not be read".to_owned()))
 }
 
 /// Returns the segments after the version; `None` for a version that isn't supported or a path that isn't UTF-8.
@@ -84,7 +112,7 @@ async fn bytes(body: Body) -> Result<Bytes, GraphError> {
     match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(GraphError::too_large()),
-        Err(_) => Err(GraphError::new(100, Some("The request body could not be read".to_owned()))),
+        Err(_) => Err(unreadable()),
     }
 }
 

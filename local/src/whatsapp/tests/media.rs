@@ -279,3 +279,41 @@ async fn files_survive_a_restart() {
     let response = simulator.request("GET", media["url"].as_str().unwrap(), TOKEN).await;
     assert_eq!(response.bytes().await.unwrap(), JPEG);
 }
+
+#[tokio::test]
+async fn a_file_is_uploaded_in_parts() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let start = async |query: &str| -> Value {
+        let response = simulator.request("POST", &format!("/v26.0/{DEFAULT_APP_ID}/uploads?{query}"), TOKEN).await;
+        response.json().await.unwrap()
+    };
+    let id = start("file_name=a.png&file_length=7&file_type=image/png").await["id"].as_str().unwrap().to_owned();
+    assert!(id.starts_with("upload:"), "{id}");
+    let send = async |offset: &str, content: &'static str, token: &str| -> Value {
+        let request = simulator.client.post(simulator.url(&format!("/v26.0/{id}"))).body(content);
+        // The default type of curl.
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = request.header("authorization", format!("OAuth {token}")).header("file_offset", offset);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    assert_eq!(send("0", "abc", TOKEN).await, json!({"id": id, "file_offset": 3}));
+    assert_eq!(simulator.get_json(&format!("/{id}")).await.1, json!({"id": id, "file_offset": 3}));
+    for (offset, content) in [("0", "abc"), ("3", "defgh")] {
+        let message = "(#100) Param file_offset must be 3, with up to 4 bytes in the body";
+        assert_eq!(send(offset, content, TOKEN).await["error"]["message"], message);
+    }
+    assert_eq!(send("3", "defg", BOT_TOKEN).await["error"]["error_subcode"], 33);
+    let handle = send("3", "defg", TOKEN).await["h"].as_str().unwrap().to_owned();
+    assert!(handle.starts_with("4::aW1hZ2UvcG5n:AR"), "{handle}");
+    assert_eq!(simulator.get_json(&format!("/{id}")).await.1["error"]["error_subcode"], 33);
+
+    for (query, message) in [
+        ("file_type=image/png", "(#100) The parameter file_length is required."),
+        ("file_length=0&file_type=image/png", "(#100) Param file_length must be greater than or equal to 1"),
+        ("file_length=7", "(#100) The parameter file_type is required."),
+        ("file_length=7&file_type=image/gif", "(#100) Param file_type must be one of {application/pdf, "),
+    ] {
+        let response = start(query).await;
+        assert!(response["error"]["message"].as_str().unwrap().starts_with(message), "{response}");
+    }
+}
