@@ -6,6 +6,7 @@ pub(super) mod profile;
 pub(super) mod qr_codes;
 pub(super) mod registration;
 pub(super) mod settings;
+pub(super) mod username;
 
 use std::collections::BTreeMap;
 
@@ -47,6 +48,7 @@ pub(super) struct NumberState {
     pub(super) verified_name: Option<String>,
     /// The display name that waits for a review.
     pub(super) new_display_name: Option<String>,
+    pub(super) username: Option<String>,
 }
 
 /// The state of a WhatsApp Business Account.

@@ -14,6 +14,7 @@ mod registration;
 mod request;
 mod settings;
 mod uploads;
+mod username;
 
 use std::sync::Arc;
 
@@ -82,7 +83,11 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
             ["message_qrdls"] => qr_codes::handle(simulator, &request, id, None),
             ["message_qrdls", code] => qr_codes::handle(simulator, &request, id, Some(code)),
             ["media"] => media::upload(simulator, request, number).await,
-            ["messages"] => messages::handle(simulator, request, number).await,
+            // Meta, *Marketing Messages API*.
+            ["marketing_messages"] if request.parameters.string("type")?.as_deref() != Some("template") => {
+                Err(GraphError::not_one_of("type", &["TEMPLATE"]))
+            }
+            ["messages" | "marketing_messages"] => messages::handle(simulator, request, number).await,
             ["register" | "deregister" | "request_code" | "verify_code"] => {
                 registration::handle(simulator, &request, &number, edge[0])
             }
@@ -92,6 +97,8 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
                 | "whatsapp_business_encryption"
                 | "conversational_automation",
             ] => settings::handle(simulator, &request, &number, edge[0]),
+            ["username"] => username::handle(simulator, &request, id),
+            ["username_suggestions"] => username::suggestions(&request),
             ["whatsapp_business_profile"] => profile::handle(simulator, &request, id),
             _ => Err(unknown_path(&request)),
         };

@@ -43,6 +43,7 @@ pub(in crate::whatsapp) struct Profile(Map<String, Value>);
 
 impl Profile {
     /// Changes the members in `parameters`. Empty values clear a member, except for `about`, which can't be empty.
+    /// Accepts the handle of a picture and doesn't show the picture, as uploads aren't stored.
     pub(in crate::whatsapp) fn update(&mut self, parameters: &Parameters) -> Result<(), GraphError> {
         parameters.require_messaging_product()?;
         let mut changes = Map::new();
@@ -73,6 +74,10 @@ impl Profile {
             let websites = parameters.array("websites")?.unwrap_or_default();
             check_websites(&websites)?;
             changes.insert("websites".to_owned(), json!(websites));
+        }
+        let handle = parameters.string("profile_picture_handle")?;
+        if handle.is_some_and(|handle| !handle.starts_with("4:")) {
+            return Err(GraphError::parameter("Param profile_picture_handle must be the handle of an uploaded file."));
         }
         for (name, value) in changes {
             match value {

@@ -131,7 +131,7 @@ fn all_fields(number: &RegisteredNumber, state: &NumberState) -> Value {
         "status": by_registration("CONNECTED", "DISCONNECTED"),
         "throughput": {"level": by_registration(level, "NOT_APPLICABLE")},
         "unified_cert_status": "APPROVED",
-        "username": null,
+        "username": state.username,
         "verified_name": state.verified_name.as_deref().unwrap_or("Local run"),
         "whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED",
     })

@@ -350,3 +350,63 @@ async fn settings_are_changed() {
     );
     assert_eq!(simulator.refused(Method::DELETE, &number("settings"), json!({})).await, (400, 100));
 }
+
+#[tokio::test]
+async fn a_username_belongs_to_one_number() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    simulator.post("/simulator/numbers", &json!({"phoneNumberId": "7", "displayPhoneNumber": "15550000007"})).await;
+    let username = number("username");
+    assert_eq!(simulator.show(&username).await, json!({}));
+    let claim = json!({"username": "lucky_shrub"});
+    let approved = (200, json!({"status": "approved"}));
+    assert_eq!(simulator.graph_call(Method::POST, &username, claim).await, approved);
+    let shown = simulator.show(&username).await;
+    assert_eq!(shown, json!({"username": "lucky_shrub", "status": "approved"}));
+    let other = json!({"username": "Lucky_Shrub"});
+    assert_eq!(simulator.refused(Method::POST, "7/username", other).await, (400, 100));
+    let moved = json!({"username": "Lucky_Shrub", "transfer_action": "force_transfer"});
+    assert_eq!(simulator.graph_call(Method::POST, "7/username", moved).await, approved);
+    assert_eq!(simulator.show(&username).await, json!({}));
+    assert_eq!(simulator.refused(Method::POST, &username, json!({"username": "shop.com"})).await, (400, 100));
+    let suggestions = simulator.show(&number("username_suggestions")).await;
+    assert_eq!(suggestions, json!({"data": [{"username_suggestions": []}]}));
+    let deleted = simulator.graph_call(Method::DELETE, "7/username", json!({})).await;
+    assert_eq!(deleted, (200, json!({"success": true})));
+    assert_eq!(simulator.show("7/username").await, json!({}));
+}
+
+#[tokio::test]
+async fn marketing_messages_are_templates() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let template = json!({"name": "hello_world", "language": {"code": "en_US"}});
+    let message = json!({"messaging_product": "whatsapp", "to": "+201001234567", "type": "template",
+        "template": template, "message_activity_sharing": true});
+    let (status, response) = simulator.graph_call(Method::POST, &number("marketing_messages"), message).await;
+    assert_eq!(status, 200, "{response}");
+    assert!(response["messages"][0]["id"].is_string());
+    let refused = text_to("+201001234567");
+    assert_eq!(simulator.refused(Method::POST, &number("marketing_messages"), refused).await, (400, 100));
+    assert_eq!(
+        simulator.refused(Method::GET, &number("marketing_messages?type=template"), json!({})).await,
+        (400, 100)
+    );
+}
+
+/// Otherwise, the client would get an error while it sends, and couldn't reuse the connection.
+#[tokio::test]
+async fn the_whole_body_is_read_before_a_refusal() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let mut connection = tokio::net::TcpStream::connect(simulator.address).await.unwrap();
+    for _ in 0..2 {
+        let head =
+            "POST /v26.0/1/2/3/4 HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 3000000\r\n";
+        connection.write_all(format!("{head}authorization: Bearer {TOKEN}\r\n\r\n").as_bytes()).await.unwrap();
+        connection.write_all(format!("{{}}{}", " ".repeat(2_999_998)).as_bytes()).await.unwrap();
+        let mut response = vec![0; 4096];
+        let length = connection.read(&mut response).await.unwrap();
+        let response = String::from_utf8_lossy(&response[..length]);
+        assert!(response.starts_with("HTTP/1.1 400") && !response.contains("connection: close"), "{response}");
+    }
+}

@@ -33,6 +33,7 @@ fn members_outside_of_the_limits_are_refused() {
         json!({"email": format!("{}@b.c", "x".repeat(124))}),
         json!({"websites": [website(256), "http://b"]}),
         json!({"vertical": "NOT_A_BIZ"}),
+        json!({"profile_picture_handle": "4::aW1hZ2UvcG5n:AR"}),
     ];
     for change in accepted {
         assert!(update(&mut Profile::default(), change.clone()).is_ok(), "{change}");
@@ -48,6 +49,7 @@ fn members_outside_of_the_limits_are_refused() {
         json!({"websites": ["www.example.com"]}),
         json!({"websites": [website(257)]}),
         json!({"vertical": "FLOWERS"}),
+        json!({"profile_picture_handle": "https://example.com/a.png"}),
     ];
     for change in refused {
         let mut profile = Profile::default();
