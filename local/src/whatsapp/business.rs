@@ -84,6 +84,12 @@ impl Business {
         self.numbers.read(|numbers| numbers.get(phone_number_id).is_none_or(registration))
     }
 
+    /// Returns whether users can call a number (Meta, *Call settings*).
+    pub(super) fn has_calling(&self, phone_number_id: &str) -> bool {
+        let has_calling = |state: &NumberState| state.settings.has_calling();
+        self.numbers.read(|numbers| numbers.get(phone_number_id).is_some_and(has_calling))
+    }
+
     /// Returns whether a number blocked a user.
     pub(super) fn is_blocked(&self, phone_number_id: &str, user: &User) -> bool {
         self.block_lists.read(|lists| lists.get(phone_number_id).is_some_and(|list| list.contains(user)))

@@ -131,11 +131,11 @@ fn complete_context(
 
 impl InboundMessage {
     /// Returns the message as its phone shows it.
-    pub(super) fn entry(&self, business: &BusinessNumber) -> Entry {
+    pub(super) fn entry(&self, business: &BusinessNumber, state: MessageState) -> Entry {
         let kind = self.message.get("type").and_then(Value::as_str).unwrap_or_default();
         let content = phones::content(kind, &self.message);
         let number = business.phone_number_id.clone();
-        Entry::new(self.id.clone(), number, Origin::Phone, kind.to_owned(), self.at, MessageState::Delivered, content)
+        Entry::new(self.id.clone(), number, Origin::Phone, kind.to_owned(), self.at, state, content)
     }
 }
 

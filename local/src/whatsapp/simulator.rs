@@ -429,28 +429,37 @@ impl Simulator {
             messages.push(parsed.map_err(InboundError::Invalid)?);
         }
         let phone_number_id = &number.phone_number_id;
-        if !self.business.is_registered(phone_number_id) {
-            let sentence = format!("The business number {phone_number_id} is not registered with the Cloud API");
-            return Err(InboundError::Invalid(sentence));
-        }
+        self.check_registered(number)?;
         let ids = messages.iter().map(|inbound| inbound.id.clone()).collect();
-        // The messages of blocked users don't arrive.
-        messages.retain(|inbound| !self.business.is_blocked(phone_number_id, &inbound.user));
-        if messages.is_empty() {
-            self.log("message from a blocked user");
-            return Ok(Dispatched { ids, first_attempts: None });
-        }
-        let content: ValueMembers = inbound::content(&messages, state.faults.webhooks.bsuid_only);
-        let body = webhook::body(number, content);
         let users = messages.iter().map(|inbound| inbound.user.clone()).collect();
-        let entry = |inbound: &InboundMessage| PhoneEvent::of(inbound.user.key(), inbound.entry(number));
+        // The messages of blocked users don't arrive: their phones show one tick.
+        let is_blocked = |inbound: &InboundMessage| self.business.is_blocked(phone_number_id, &inbound.user);
+        let entry = |inbound: &InboundMessage| {
+            let state = if is_blocked(inbound) { MessageState::Sent } else { MessageState::Delivered };
+            PhoneEvent::of(inbound.user.key(), inbound.entry(number, state))
+        };
         let phones = messages.iter().map(entry).collect();
-        let first_attempts = self.dispatch(state, vec![(number.clone(), body)], users, phones)?;
+        messages.retain(|inbound| !is_blocked(inbound));
+        let mut bodies = Vec::new();
+        if !messages.is_empty() {
+            let content: ValueMembers = inbound::content(&messages, state.faults.webhooks.bsuid_only);
+            bodies.push((number.clone(), webhook::body(number, content)));
+        }
+        let first_attempts = self.dispatch(state, bodies, users, phones)?;
         match messages.as_slice() {
+            [] => self.log("message from a blocked user"),
             [inbound] => self.log(format!("message from {}", inbound.user.masked())),
             _ => self.log(format!("{} messages from customers", messages.len())),
         }
         Ok(Dispatched { ids, first_attempts })
+    }
+
+    /// Checks that users can reach a business number.
+    fn check_registered(&self, number: &BusinessNumber) -> Result<(), InboundError> {
+        let id = &number.phone_number_id;
+        let problem =
+            || InboundError::Invalid(format!("The business number {id} is not registered with the Cloud API"));
+        self.business.is_registered(id).then_some(()).ok_or_else(problem)
     }
 
     /// Sends a webhook body unchanged, except for the encoding.

@@ -68,6 +68,11 @@ impl Settings {
         features
     }
 
+    /// Returns whether users can call the number.
+    pub(in crate::whatsapp) fn has_calling(&self) -> bool {
+        self.features.get("calling").is_some_and(|calling| calling["status"] == "ENABLED")
+    }
+
     /// Changes the settings of the cart and the catalog (Meta, *Set commerce settings*).
     pub(in crate::whatsapp) fn update_commerce(&mut self, parameters: &Parameters) -> Result<(), GraphError> {
         let (cart, catalog) = (parameters.boolean("is_cart_enabled")?, parameters.boolean("is_catalog_visible")?);

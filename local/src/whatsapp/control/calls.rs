@@ -1,4 +1,5 @@
-//! Controls for calls of users. The business answers with Meta's `POST /{phone number ID}/calls`.
+//! Controls for calls of users. The business enables calls with Meta's `POST /{phone number ID}/settings`, and answers with
+//! `POST /{phone number ID}/calls`.
 //!
 //! - `POST /simulator/calls` with `{"from", "name"?, "phoneNumberId"?}` lets a user call a business number. Returns the
 //!   call's ID in `ids`.

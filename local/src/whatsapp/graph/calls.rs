@@ -20,6 +20,7 @@ pub(super) async fn handle(
     if request.method != Method::POST {
         return Err(request.unsupported());
     }
+    simulator.check_calling(&number.number)?;
     simulator.answer_call(&number.number, calls::parse(&request.parameters)?)?;
     Ok(Json(json!({"messaging_product": "whatsapp", "success": true})).into_response())
 }

@@ -21,6 +21,9 @@ pub(in crate::whatsapp) struct CallCommand {
     phone_number_id: Option<String>,
 }
 
+const CALLING_DISABLED: &str = "Users cannot call the business number: enable calls with POST /{phone number ID}/settings \
+    and {\"calling\": {\"status\": \"ENABLED\"}}";
+
 /// A call of a phone, with its user.
 struct Found {
     entry: Entry,
@@ -42,6 +45,10 @@ impl Simulator {
             })?,
             None => self.numbers.default_number(),
         };
+        self.check_registered(&number.number)?;
+        if !self.business.has_calling(&number.number.phone_number_id) {
+            return Err(InboundError::Invalid(CALLING_DISABLED.to_owned()));
+        }
         let state = self.state();
         let mut user = state.users.get(&address);
         user.name = command.name.or(user.name.take());
@@ -52,12 +59,17 @@ impl Simulator {
             Address::Phone(number) if shares_number => Some(number.clone()),
             _ => None,
         };
-        let call = Call { state: CallState::Ringing, shared_number, callback_data: None };
+        // The calls of blocked users don't arrive.
+        let is_blocked = self.business.is_blocked(&number.number.phone_number_id, &user);
+        let call_state = if is_blocked { CallState::Failed } else { CallState::Ringing };
+        let call = Call { state: call_state, shared_number, callback_data: None };
         let (id, at) = (calls::generate_id(), unix_now());
-        let body = webhook::change(&number.number, "calls", call.webhook(&id, &user, &number.number, at));
+        let content = call.webhook(&id, &user, &number.number, at);
+        let body = (number.number.clone(), webhook::change(&number.number, "calls", content));
+        let bodies = if is_blocked { Vec::new() } else { vec![body] };
         let entry = Entry::new(
             id.clone(),
-            number.number.phone_number_id.clone(),
+            number.number.phone_number_id,
             Origin::Phone,
             "call".to_owned(),
             at,
@@ -66,7 +78,7 @@ impl Simulator {
         );
         let events = vec![PhoneEvent::of(user.key(), entry)];
         let text = format!("call from {}", user.masked());
-        let first_attempts = self.dispatch(state, vec![(number.number, body)], vec![user], events)?;
+        let first_attempts = self.dispatch(state, bodies, vec![user], events)?;
         self.log(text);
         Ok(Dispatched { ids: vec![id], first_attempts })
     }
@@ -86,6 +98,13 @@ impl Simulator {
         let events = vec![PhoneEvent::of(user.key(), found.entry.with_content(call.content()))];
         let first_attempts = self.dispatch(state, vec![(number, body)], Vec::new(), events)?;
         Ok(Dispatched { ids: vec![id.to_owned()], first_attempts })
+    }
+
+    /// Checks that calls are enabled for a business number.
+    pub(in crate::whatsapp) fn check_calling(&self, number: &BusinessNumber) -> Result<(), GraphError> {
+        let details = "Calling APIs are not enabled for this phone number.";
+        let error = || GraphError::new(138_000, Some(details.to_owned()));
+        self.business.has_calling(&number.phone_number_id).then_some(()).ok_or_else(error)
     }
 
     /// Lets the business answer or end a call to `number`.

@@ -219,6 +219,9 @@ impl PhoneUpdate {
             let Some(Address::UserId(user_id)) = Address::user_id(&user_id) else {
                 return Err("userId must be a business-scoped user ID, such as US.13491208655302741918".to_owned());
             };
+            if user.wa_id.is_none() && user.user_id != user_id {
+                return Err("userId cannot change: the number of this phone is unknown".to_owned());
+            }
             user.user_id = user_id;
         }
         user.name = self.name.unwrap_or(user.name.take());

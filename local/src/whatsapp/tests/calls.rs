@@ -3,6 +3,12 @@
 use super::*;
 
 impl Simulator {
+    async fn enable_calls(&self) {
+        let url = self.url(&format!("/v26.0/{PHONE_NUMBER_ID}/settings"));
+        let body = json!({"calling": {"status": "ENABLED"}});
+        assert_eq!(self.client.post(url).bearer_auth(TOKEN).json(&body).send().await.unwrap().status(), 200);
+    }
+
     async fn ring(&self) -> String {
         let (status, response) = self.post("/simulator/calls", &json!({"from": "+201001234567", "name": "Mona"})).await;
         assert_eq!((status, &response["deliveries"]), (StatusCode::OK, &json!([{"status": 200}])), "{response}");
@@ -31,6 +37,7 @@ async fn event(receiver: &mut Receiver) -> Value {
 async fn a_business_answers_a_call() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    simulator.enable_calls().await;
     let id = simulator.ring().await;
     let connect = event(&mut receiver).await;
     assert_eq!((&connect["id"], &connect["event"]), (&json!(id), &json!("connect")));
@@ -57,6 +64,11 @@ async fn a_business_answers_a_call() {
 async fn a_business_rejects_a_call() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
+    let (status, response) = simulator.post("/simulator/calls", &json!({"from": "+201001234567"})).await;
+    assert_eq!(status, 400);
+    assert!(response["error"].as_str().unwrap().contains("ENABLED"), "{response}");
+    assert_eq!(simulator.act("wacid.unknown", "accept").await["error"]["code"], 138_000);
+    simulator.enable_calls().await;
     let id = simulator.ring().await;
     event(&mut receiver).await;
     simulator.act(&id, "reject").await;
@@ -64,6 +76,21 @@ async fn a_business_rejects_a_call() {
     assert_eq!(simulator.act("wacid.unknown", "accept").await["error"]["code"], 100);
     let connect = simulator.act("", "connect").await;
     assert_eq!(connect["error"]["code"], 138_006);
+
+    // A call of a blocked user doesn't arrive, and neither does a message.
+    let block = json!({"messaging_product": "whatsapp", "block_users": [{"user": "+201001234567"}]});
+    simulator.post("/simulator/messages", &json!({"from": "+201001234567", "text": "hi"})).await;
+    receiver.value().await;
+    let url = simulator.url(&format!("/v26.0/{PHONE_NUMBER_ID}/block_users"));
+    let response = simulator.client.post(url).bearer_auth(TOKEN).json(&block).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let (_, response) = simulator.post("/simulator/calls", &json!({"from": "+201001234567"})).await;
+    assert_eq!(response["deliveries"], json!([]));
+    let (_, response) = simulator.post("/simulator/messages", &json!({"from": "+201001234567", "text": "hi"})).await;
+    assert_eq!(response["deliveries"], json!([]));
+    let feed = simulator.get("/simulator/phones/201001234567/messages").await;
+    assert_eq!(feed["messages"][2]["call"]["status"], "failed");
+    assert_eq!(feed["messages"][3]["status"], "sent");
 
     for (body, named) in [
         (json!({"from": "unknown"}), "from"),

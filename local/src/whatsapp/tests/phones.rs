@@ -289,5 +289,7 @@ async fn invalid_requests_for_phones_are_explained() {
         assert_eq!(status, 400);
         assert!(response["error"].as_str().unwrap().contains(named), "{body} {response}");
     }
+    let (status, response) = simulator.patch("/simulator/phones/EG.7", json!({"userId": "EG.8"})).await;
+    assert_eq!((status, response["error"].is_string()), (StatusCode::BAD_REQUEST, true));
     assert_eq!(simulator.get("/simulator/phones").await, json!({"phones": []}));
 }
