@@ -29,6 +29,8 @@ mod server;
 mod service_windows;
 mod simulator;
 mod status;
+mod template_control;
+mod templates;
 mod users;
 mod wamid;
 mod webhook;
@@ -123,6 +125,7 @@ pub async fn serve(
     let simulator = Arc::new(Simulator::start(settings, console, shutdown.clone())?);
     let router = graph::routes()
         .merge(control::routes())
+        .merge(template_control::routes())
         .merge(infrastructure.map(infrastructure::routes).unwrap_or_default())
         .merge(receiver)
         .merge(media::routes())

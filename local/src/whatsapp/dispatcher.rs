@@ -223,10 +223,15 @@ impl WebhookDispatcher {
     /// Posts a webhook to the callback URL that its app has now.
     async fn post(&self, webhook: &Webhook) -> DeliveryAttempt {
         let inner = &*self.inner;
-        let number = inner.numbers.of_webhook(&webhook.body).number;
+        let number = inner.numbers.of_webhook(&webhook.body).map(|registered| registered.number);
         let destination = inner.apps.read(|apps| {
-            let callback = apps.destination(&webhook.app_id, &number.waba_id, &number.phone_number_id)?;
-            Some((callback.url.clone(), apps.app(&webhook.app_id)?.secret.clone()))
+            let app = apps.app(&webhook.app_id)?;
+            let callback = match number {
+                Some(number) => apps.destination(&app.id, &number.waba_id, &number.phone_number_id)?,
+                // Overrides are for messages only (Meta, *Override webhooks*).
+                None => app.callback.as_ref()?,
+            };
+            Some((callback.url.clone(), app.secret.clone()))
         });
         let Some((url, secret)) = destination else {
             return DeliveryAttempt { status: None, error: Some("the app has no webhook anymore".to_owned()) };

@@ -13,10 +13,11 @@ mod qr_codes;
 mod registration;
 mod request;
 mod settings;
+mod templates;
 mod uploads;
 mod username;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -41,6 +42,12 @@ impl GraphVersion {
         let (major, minor) = text.strip_prefix('v')?.split_once('.')?;
         let number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
         Some(GraphVersion(number(major)?, number(minor)?))
+    }
+}
+
+impl fmt::Display for GraphVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "v{}.{}", self.0, self.1)
     }
 }
 
@@ -106,11 +113,21 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
     if simulator.numbers.accounts(app).iter().any(|account| account == id) {
         return match edge {
             [] | ["phone_numbers" | "subscribed_apps"] => account::handle(simulator, app, &request, id, edge).await,
+            ["message_templates"] => templates::account(simulator, &request, id),
+            ["upsert_message_templates"] => templates::upsert(simulator, &request, id),
             _ => Err(unknown_path(&request)),
         };
     }
     if let ([], Some(media)) = (edge, simulator.find_media(id).filter(|media| simulator.has_access(app, media))) {
         return media::handle(simulator, &request, &media);
+    }
+    if let (Some(template), [] | ["unpause"]) = (simulator.templates.read(|templates| templates.get(id).cloned()), edge)
+        && simulator.numbers.accounts(app).contains(&template.waba_id)
+    {
+        return match edge {
+            [] => templates::template(simulator, &request, &template),
+            _ => templates::unpause(simulator, &request, &template),
+        };
     }
     match edge {
         ["owned_whatsapp_business_accounts" | "client_whatsapp_business_accounts"] if *id == account::BUSINESS_ID => {

@@ -14,10 +14,10 @@ use super::{clock::random, error_code, journal::JournalError};
 pub(super) struct GraphError {
     pub(super) status: u16,
     pub(super) code: u32,
-    subcode: Option<u32>,
+    pub(super) subcode: Option<u32>,
     kind: &'static str,
     message: String,
-    details: Option<String>,
+    pub(super) details: Option<String>,
     /// A title and a sentence for the user.
     user_message: Option<(String, String)>,
     /// The value of `Retry-After` in seconds.
@@ -72,6 +72,12 @@ impl GraphError {
     /// A parameter whose value is not in a list.
     pub(super) fn not_one_of(name: &str, values: &[&str]) -> GraphError {
         GraphError::parameter(&format!("Param {name} must be one of {{{}}}.", values.join(", ")))
+    }
+
+    /// An invalid template, with Meta's subcode, title, and sentence for the user.
+    pub(super) fn for_user(subcode: u32, title: &str, sentence: &str) -> GraphError {
+        let error = GraphError { message: "Invalid parameter".to_owned(), ..GraphError::new(100, None) };
+        error.with_subcode(subcode).with_user_message(title, sentence)
     }
 
     /// An object that does not exist, is not accessible with this token, or does not support the operation. Meta does

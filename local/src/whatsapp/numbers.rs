@@ -132,12 +132,13 @@ impl Numbers {
         ids
     }
 
-    /// Returns the number that a webhook body is about: that in its first change, or the default number.
-    pub(super) fn of_webhook(&self, body: &str) -> RegisteredNumber {
+    /// Returns the number that a webhook body is about: that in its first change, or the default number for an unknown
+    /// one. `None` for a webhook about an account.
+    pub(super) fn of_webhook(&self, body: &str) -> Option<RegisteredNumber> {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
-        let id = &body["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"];
+        let id = body["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"].as_str()?;
         let state = self.state();
-        id.as_str().and_then(|id| state.get(id)).unwrap_or(&state.default).clone()
+        Some(state.get(id).unwrap_or(&state.default).clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

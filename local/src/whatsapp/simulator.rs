@@ -31,6 +31,7 @@ use super::{
     send::{OutboundMessage, ReadReceiptRequest},
     service_windows::{Opening, ServiceWindows},
     status::{MessageStatuses, ValueMembers},
+    templates::{AccountUpdate, Templates},
     users::{Address, User, Users},
     wamid::{self, Direction},
     webhook::{self, BusinessNumber},
@@ -49,6 +50,7 @@ pub(super) struct Simulator {
     pub(super) business: Business,
     /// Verifies webhook URLs.
     pub(super) client: reqwest::Client,
+    pub(super) templates: Registry<Templates>,
     pub(super) latest_version: GraphVersion,
     pub(super) shutdown: CancellationToken,
     /// The URL of this simulator.
@@ -150,6 +152,7 @@ impl Simulator {
             callback: None,
         };
         let apps = Arc::new(apps::open(&journal, &recovered, &number.waba_id, qasid, bot)?);
+        let templates = Registry::open("templates", &journal, &recovered, Templates::new(&number.waba_id))?;
         let app_id = apps::DEFAULT_APP_ID.to_owned();
         let throughput = settings.throughput;
         let numbers = Arc::new(Numbers::new(RegisteredNumber { number, app_id, throughput }));
@@ -188,6 +191,7 @@ impl Simulator {
             uploads: UploadSessions::default(),
             business,
             client: http_client()?,
+            templates,
             latest_version,
             shutdown,
             url: settings.url,
@@ -464,9 +468,12 @@ impl Simulator {
 
     /// Sends a webhook body unchanged, except for the encoding.
     pub(super) fn send_raw(&self, body: &str) -> Result<Dispatched, JournalError> {
-        let number = self.numbers.of_webhook(body).number;
-        let first_attempts =
-            self.dispatch(self.state(), vec![(number, webhook::escape(body))], Vec::new(), Vec::new())?;
+        let apps = match self.numbers.of_webhook(body) {
+            Some(registered) => self.subscribed(&registered.number),
+            None => self.subscribed_to_account(&self.numbers.default_number().number.waba_id),
+        };
+        let bodies = vec![(apps, webhook::escape(body))];
+        let first_attempts = self.dispatch_to_apps(self.state(), bodies, Vec::new(), Vec::new())?;
         Ok(Dispatched { ids: Vec::new(), first_attempts })
     }
 
@@ -483,19 +490,49 @@ impl Simulator {
         })
     }
 
-    /// Stores changes of users and phones with their webhooks, and delivers the webhooks one after the other.
+    /// Returns the IDs of the apps that get the webhooks of an account.
+    fn subscribed_to_account(&self, waba_id: &str) -> Vec<String> {
+        self.apps.read(|apps| {
+            let subscribed = apps.subscriptions(waba_id).map(|subscription| &subscription.app_id);
+            let reached = subscribed.filter(|app_id| apps.app(app_id).is_some_and(|app| app.callback.is_some()));
+            reached.cloned().collect()
+        })
+    }
+
+    /// Sends a webhook about an account.
+    pub(super) fn notify(&self, update: &AccountUpdate) -> Result<(), JournalError> {
+        let body = webhook::account_body(update, unix_now());
+        let apps = self.subscribed_to_account(&update.waba_id);
+        self.dispatch_to_apps(self.state(), vec![(apps, body)], Vec::new(), Vec::new())?;
+        self.log(format!("webhook: {}", update.field));
+        Ok(())
+    }
+
+    /// Stores changes of users and phones with the webhooks of numbers, and delivers the webhooks one after the other.
     fn dispatch(
         &self,
-        mut state: MutexGuard<'_, State>,
+        state: MutexGuard<'_, State>,
         bodies: Vec<(BusinessNumber, String)>,
+        users: Vec<User>,
+        phones: Vec<PhoneEvent>,
+    ) -> Result<Option<oneshot::Receiver<Vec<DeliveryAttempt>>>, JournalError> {
+        let bodies = bodies.into_iter().map(|(number, body)| (self.subscribed(&number), body)).collect();
+        self.dispatch_to_apps(state, bodies, users, phones)
+    }
+
+    /// Does the same with webhooks and the IDs of the apps that get them.
+    fn dispatch_to_apps(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        bodies: Vec<(Vec<String>, String)>,
         users: Vec<User>,
         phones: Vec<PhoneEvent>,
     ) -> Result<Option<oneshot::Receiver<Vec<DeliveryAttempt>>>, JournalError> {
         let mut groups = Vec::new();
         let mut windows = Vec::new();
-        for (number, body) in bodies {
+        for (apps, body) in bodies {
             windows.extend(Opening::all(&body, unix_now()));
-            groups.extend(state.queue(&self.subscribed(&number), vec![body]));
+            groups.extend(state.queue(&apps, vec![body]));
         }
         self.journal.append(&JournalEntry::Inbound {
             users: users.clone(),

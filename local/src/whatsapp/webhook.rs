@@ -6,6 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::templates::AccountUpdate;
+
 /// A business number.
 #[derive(Clone, Debug)]
 pub(super) struct BusinessNumber {
@@ -38,6 +40,13 @@ pub(super) fn change(number: &BusinessNumber, field: &str, content: Vec<(&str, V
         "entry": [{"id": number.waba_id, "changes": [{"value": value, "field": field}]}],
     });
     escape(&body.to_string())
+}
+
+/// Builds a webhook about an account, sent at `now` in Unix seconds.
+pub(super) fn account_body(update: &AccountUpdate, now: i64) -> String {
+    let change = json!({"value": update.value, "field": update.field});
+    let entry = json!({"id": update.waba_id, "time": now, "changes": [change]});
+    escape(&json!({"object": "whatsapp_business_account", "entry": [entry]}).to_string())
 }
 
 /// Escapes `/` as `\/` and every non-ASCII character as `\uxxxx`. Meta signs the body in this form (Messenger Platform,

@@ -18,6 +18,7 @@ use super::{
         send::{self, OutboundMessage, ReadReceiptRequest, SendRequest},
         server::close_without_response,
         simulator::{Fate, Simulator},
+        templates::{MessageStatus, Templates},
         users::Address,
         webhook::BusinessNumber,
     },
@@ -43,7 +44,8 @@ pub(super) async fn handle(
             if simulator.business.is_blocked(phone_number_id, &simulator.user(&message.recipient)) {
                 return Err(GraphError::new(130_403, None));
             }
-            send(simulator, &sender, message).await
+            let message_status = template_status(simulator, &sender, &message)?;
+            send(simulator, &sender, message, message_status).await
         }
     }
 }
@@ -67,10 +69,25 @@ async fn read_receipt(simulator: &Simulator, request: ReadReceiptRequest) -> Res
     }
 }
 
+/// Checks a message with a template. Returns its `message_status`; `None` for any other message.
+fn template_status(
+    simulator: &Simulator,
+    sender: &RegisteredNumber,
+    message: &OutboundMessage,
+) -> Result<Option<MessageStatus>, GraphError> {
+    let Some(template) = message.body.get("template").filter(|_| message.kind == "template") else {
+        return Ok(None);
+    };
+    let to_user_id = matches!(message.recipient, Address::UserId(_));
+    let check = |templates: &Templates| templates.check_message(&sender.number.waba_id, template, to_user_id);
+    simulator.templates.read(check).map(Some)
+}
+
 async fn send(
     simulator: &Simulator,
     sender: &RegisteredNumber,
     message: OutboundMessage,
+    message_status: Option<MessageStatus>,
 ) -> Result<Response, GraphError> {
     let number = &sender.number;
     let (contact, masked) = (contact(&message), message.recipient.masked());
@@ -78,14 +95,15 @@ async fn send(
     simulator.limit_send(sender, &message.recipient).inspect_err(|error| {
         simulator.problem(format!("rate limit: message for {masked} rejected with code {}", error.code));
     })?;
+    let fate = match message_status {
+        None | Some(MessageStatus::Accepted) => delivered,
+        Some(MessageStatus::HeldForQualityAssessment | MessageStatus::Paused) => Fate::Held,
+    };
+    let response = |id: &str| accepted_response(&contact, id, message_status.map(MessageStatus::as_str));
     let lost = |when| simulator.problem(format!("fault: no response for {masked}, {when}"));
     match simulator.next_send() {
-        SendOutcome::Accepted => {
-            accept(simulator, number, message, delivered).map(|id| accepted_response(&contact, &id, None))
-        }
-        SendOutcome::Failed(code) => {
-            accept(simulator, number, message, Fate::Failed(code)).map(|id| accepted_response(&contact, &id, None))
-        }
+        SendOutcome::Accepted => accept(simulator, number, message, fate).map(|id| response(&id)),
+        SendOutcome::Failed(code) => accept(simulator, number, message, Fate::Failed(code)).map(|id| response(&id)),
         SendOutcome::Held(status) => {
             accept(simulator, number, message, Fate::Held).map(|id| accepted_response(&contact, &id, Some(&status)))
         }
@@ -98,7 +116,7 @@ async fn send(
             Ok(hang_up(simulator, hang).await)
         }
         SendOutcome::LostAfterAcceptance(hang) => {
-            accept(simulator, number, message, delivered)?;
+            accept(simulator, number, message, fate)?;
             lost("accepted");
             Ok(hang_up(simulator, hang).await)
         }
@@ -124,7 +142,7 @@ fn contact(message: &OutboundMessage) -> Value {
     }
 }
 
-/// `message_status` tells that the message is held back (Meta, *Template pacing*).
+/// `message_status` tells whether a message with a template is held back (Meta, *Template pacing*).
 fn accepted_response(contact: &Value, id: &str, message_status: Option<&str>) -> Response {
     let mut message = json!({"id": id});
     if let Some(status) = message_status {
