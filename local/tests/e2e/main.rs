@@ -50,6 +50,7 @@ mod priorities;
 mod rate_limit;
 mod receiver;
 mod sending;
+mod templates;
 mod tenancy;
 mod test_app;
 mod update_cost;

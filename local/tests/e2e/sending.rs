@@ -257,7 +257,10 @@ async fn preview_of_a_sent_message_is_the_one_of_a_received_one() {
             "Bibliotheca",
         ),
         (json!({"type": "contacts", "contacts": [{"name": {"formatted_name": "Ada", "first_name": "Ada"}}]}), "Ada"),
-        (json!({"type": "template", "template": {"name": "order_ready", "language": {"code": "en"}}}), "order_ready"),
+        (
+            json!({"type": "template", "template": {"name": "hello_world", "language": {"code": "en_US"}}}),
+            "hello_world",
+        ),
         (json!({"type": "image", "image": {"id": image}}), "[image]"),
     ] {
         let sent = send(&app, &session_id, &message).await;
@@ -273,6 +276,9 @@ async fn preview_of_a_sent_message_is_the_one_of_a_received_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn held_template_shows_why_until_a_status_arrives() {
     let (app, session_id) = TestApp::connected().await;
+    let components = json!([{"type": "BODY", "text": "All plants cost less today."}]);
+    let sale = json!({"name": "sale", "language": "en", "category": "MARKETING", "components": components});
+    app.create_template(&sale).await;
     let template = json!({"type": "template", "template": {"name": "sale", "language": {"code": "en"}}});
     for (held, status, expected) in [
         ("held_for_quality_assessment", json!({"status": "sent"}), "sent"),
@@ -283,7 +289,7 @@ async fn held_template_shows_why_until_a_status_arrives() {
             "failed",
         ),
     ] {
-        app.set_faults(&json!({"sends": {"messageStatus": held, "times": 1}})).await;
+        app.change_template(&json!({"name": "sale", "messageStatus": held})).await;
         let id = send(&app, &session_id, &template).await["message"]["id"].clone();
         let shown = wait_for(&app, &id, "sent").await;
         assert_eq!((&shown["message_status"], &shown["error"]), (&json!(held), &Value::Null));

@@ -165,7 +165,7 @@ async fn an_ad_does_not_extend_the_customer_service_window() {
     let refused = app.send(&session_id, "+201001234567", "hello").await;
     assert_eq!((refused.status, &refused.json["code"]), (409, &json!("outside_service_window")));
     let template = json!({"sessionId": session_id, "to": "+201001234567", "type": "template",
-        "template": {"name": "hello", "language": {"code": "en"}}});
+        "template": {"name": "hello_world", "language": {"code": "en_US"}}});
     assert_eq!(app.post("/api/messages/send", &template).await.status, 200);
 }
 

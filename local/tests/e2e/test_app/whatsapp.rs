@@ -80,6 +80,19 @@ impl TestApp {
         response["id"].as_str().unwrap_or_else(|| panic!("no ID: {response}")).to_owned()
     }
 
+    /// Creates a template, which WhatsApp approves.
+    pub async fn create_template(&self, template: &Value) {
+        let url = format!("{}/v26.0/{}/message_templates", self.ready.whatsapp, self.ready.waba_id);
+        let token = format!("Bearer {}", self.ready.access_token);
+        let response = self.send_request("POST", &url, &[("authorization", &token)], bytes(template)).await;
+        assert_eq!(response.status, 200, "{}", response.json);
+    }
+
+    /// Changes a template as WhatsApp does, such as its status.
+    pub async fn change_template(&self, change: &Value) {
+        self.simulator("POST", "/simulator/templates", change).await;
+    }
+
     pub async fn simulator(&self, method: &str, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.ready.whatsapp);
         let response = self.send_request(method, &url, &[], bytes(body)).await;
