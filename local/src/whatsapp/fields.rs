@@ -18,9 +18,7 @@ pub(super) fn choose(
     let name = |field: &'_ String| field.split(['.', '{', '(']).next().unwrap_or_default().to_owned();
     let chosen: Option<Vec<String>> = fields.map(|fields| fields.iter().map(name).collect());
     if let Some(unknown) = chosen.iter().flatten().find(|field| all.get(field.as_str()).is_none()) {
-        return Err(GraphError::parameter(&format!(
-            "Tried accessing nonexisting field ({unknown}) on node type ({node_type})"
-        )));
+        return Err(nonexisting(unknown, node_type));
     }
     let is_chosen = |name: &str| {
         always.contains(&name) || chosen.as_ref().is_none_or(|chosen| chosen.iter().any(|field| field == name))
@@ -28,6 +26,11 @@ pub(super) fn choose(
     let members = all.as_object().into_iter().flatten();
     let members = members.filter(|(name, value)| !value.is_null() && is_chosen(name));
     Ok(Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>()))
+}
+
+/// The error for a field or edge that objects of a type don't have.
+pub(super) fn nonexisting(field: &str, node_type: &str) -> GraphError {
+    GraphError::parameter(&format!("Tried accessing nonexisting field ({field}) on node type ({node_type})"))
 }
 
 #[cfg(test)]

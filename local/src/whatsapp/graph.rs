@@ -22,6 +22,7 @@ use std::{fmt, sync::Arc};
 use axum::{
     Json, Router,
     extract::{Request, State},
+    http::Method,
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -29,6 +30,7 @@ use serde_json::json;
 pub(super) use self::{request::GraphRequest, uploads::UploadSessions};
 use super::{
     apps::{App, has_access},
+    fields,
     graph_error::GraphError,
     simulator::Simulator,
 };
@@ -107,7 +109,7 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
             ["username"] => username::handle(simulator, &request, id),
             ["username_suggestions"] => username::suggestions(&request),
             ["whatsapp_business_profile"] => profile::handle(simulator, &request, id),
-            _ => Err(unknown_path(&request)),
+            _ => Err(unknown_edge(&request, phone_number::NODE_TYPE)),
         };
     }
     if simulator.numbers.accounts(app).iter().any(|account| account == id) {
@@ -115,7 +117,7 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
             [] | ["phone_numbers" | "subscribed_apps"] => account::handle(simulator, app, &request, id, edge).await,
             ["message_templates"] => templates::account(simulator, &request, id),
             ["upsert_message_templates"] => templates::upsert(simulator, &request, id),
-            _ => Err(unknown_path(&request)),
+            _ => Err(unknown_edge(&request, account::NODE_TYPE)),
         };
     }
     if let ([], Some(media)) = (edge, simulator.find_media(id).filter(|media| simulator.has_access(app, media))) {
@@ -135,6 +137,14 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
         }
         [] | [_] => Err(request.unsupported()),
         _ => Err(unknown_path(&request)),
+    }
+}
+
+/// The error for an edge that an object doesn't have. The Graph API reads the edge of a `GET` as a field.
+fn unknown_edge(request: &GraphRequest, node_type: &str) -> GraphError {
+    match request.path.as_slice() {
+        [_, edge] if request.method == Method::GET => fields::nonexisting(edge, node_type),
+        _ => unknown_path(request),
     }
 }
 

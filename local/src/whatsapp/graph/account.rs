@@ -20,9 +20,10 @@ use crate::whatsapp::{
 };
 
 /// The business portfolio that owns the accounts.
-pub(super) const BUSINESS_ID: &str = "805021500648488";
+pub(super) const BUSINESS_ID: &str = "2729063490586005";
 const BUSINESS_NAME: &str = "Local run";
 
+pub(super) const NODE_TYPE: &str = "WhatsAppBusinessAccount";
 const DEFAULT_FIELDS: [&str; 4] = ["id", "name", "timezone_id", "message_template_namespace"];
 const PHONE_NUMBER_LIMITS: Limits = Limits { default: 25, max: 100 };
 
@@ -96,7 +97,7 @@ fn account_fields(
     });
     let default = || DEFAULT_FIELDS.map(str::to_owned).to_vec();
     let fields = fields.map_or_else(default, <[String]>::to_vec);
-    fields::choose(&all, Some(&fields), &["id"], "WhatsAppBusinessAccount")
+    fields::choose(&all, Some(&fields), &["id"], NODE_TYPE)
 }
 
 fn change(simulator: &Simulator, request: &GraphRequest, waba_id: &str) -> Result<Response, GraphError> {

@@ -17,6 +17,8 @@ use crate::whatsapp::{
     simulator::Simulator,
 };
 
+pub(super) const NODE_TYPE: &str = "WhatsAppBusinessPhoneNumber";
+
 /// The fields that Meta returns by default (Meta, *Manage phone numbers*).
 const DEFAULT_FIELDS: [&str; 8] = [
     "verified_name",
@@ -94,7 +96,7 @@ pub(super) fn show(
     all["health_status"] = account::health_status(app, &number.number, state.registration.is_registered);
     let default = || DEFAULT_FIELDS.map(str::to_owned).to_vec();
     let fields = fields.map_or_else(default, <[String]>::to_vec);
-    fields::choose(&all, Some(&fields), &["id"], "WhatsAppBusinessPhoneNumber")
+    fields::choose(&all, Some(&fields), &["id"], NODE_TYPE)
 }
 
 fn all_fields(number: &RegisteredNumber, state: &NumberState) -> Value {

@@ -105,7 +105,8 @@ async fn an_account_has_fields_and_numbers() {
         assert_eq!(simulator.refused(Method::GET, path, json!({})).await, (400, 100), "{path}");
     }
     let unknown = format!("{WABA_ID}/flowers");
-    assert_eq!(simulator.refused(Method::GET, &unknown, json!({})).await, (400, 2500));
+    assert_eq!(simulator.refused(Method::GET, &unknown, json!({})).await, (400, 100));
+    assert_eq!(simulator.refused(Method::POST, &unknown, json!({})).await, (400, 2500));
 }
 
 #[tokio::test]
