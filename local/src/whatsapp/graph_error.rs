@@ -19,7 +19,7 @@ pub(super) struct GraphError {
     message: String,
     pub(super) details: Option<String>,
     /// A title and a sentence for the user.
-    user_message: Option<(String, String)>,
+    user_message: Option<Box<(String, String)>>,
     /// The value of `Retry-After` in seconds.
     retry_after: Option<u64>,
 }
@@ -113,7 +113,7 @@ impl GraphError {
 
     /// Sets `error_user_title` and `error_user_msg`.
     pub(super) fn with_user_message(self, title: &str, message: &str) -> GraphError {
-        GraphError { user_message: Some((title.to_owned(), message.to_owned())), ..self }
+        GraphError { user_message: Some(Box::new((title.to_owned(), message.to_owned()))), ..self }
     }
 
     /// Sets the HTTP status, if given.
@@ -152,7 +152,8 @@ impl GraphError {
         if let Some(subcode) = self.subcode {
             error["error_subcode"] = json!(subcode);
         }
-        if let Some((title, message)) = self.user_message {
+        if let Some(user_message) = self.user_message {
+            let (title, message) = *user_message;
             error["error_user_title"] = json!(title);
             error["error_user_msg"] = json!(message);
         }

@@ -44,7 +44,12 @@ fn a_failed_change_has_no_effect() {
 fn a_state_of_another_form_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (registry, _) = open(&folder);
-    registry.change(|numbers| Ok::<_, JournalError>(numbers.push(2))).unwrap();
+    registry
+        .change(|numbers| {
+            numbers.push(2);
+            Ok::<_, JournalError>(())
+        })
+        .unwrap();
     let (journal, recovered) = Journal::open(&folder.path().join("journal")).unwrap();
     let reopened = Registry::<String>::open("numbers", &journal, &recovered, String::new());
     assert!(matches!(reopened, Err(JournalError::Registry { name: "numbers", .. })));
