@@ -46,6 +46,7 @@ mod outbound;
 mod pairing;
 mod permissions;
 mod phone_numbers;
+mod phones;
 mod priorities;
 mod rate_limit;
 mod receiver;
