@@ -82,8 +82,7 @@ impl Numbers {
         })
     }
 
-    /// Adds or changes a number, and returns it. A new number with credentials belongs to an app of its own, whose ID is
-    /// that of the number.
+    /// Adds or changes a number, and returns it. A number with credentials belongs to an app of its own.
     pub(super) fn change(&self, change: &NumberChange) -> RegisteredNumber {
         let mut registered = match &change.phone_number_id {
             Some(id) => self.get_or_default(id),
@@ -99,7 +98,8 @@ impl Numbers {
             state.default = registered.clone();
         } else {
             if change.app_secret.is_some() || change.access_token.is_some() {
-                registered.app_id.clone_from(id);
+                // Graph IDs are unique: the app's differs from the number's.
+                registered.app_id = format!("{id}1");
             }
             state.others.insert(id.clone(), registered.clone());
         }

@@ -193,5 +193,6 @@ async fn an_app_sees_only_the_objects_of_its_business() {
         let response = simulator.client.get(simulator.url(&format!("/{id}"))).bearer_auth(token).send().await.unwrap();
         let body: Value = response.json().await.unwrap();
         assert_eq!(body["error"]["code"].as_u64(), code, "{token} {id}: {body}");
+        assert_eq!(body["display_phone_number"].is_string(), code.is_none(), "{token} {id}: {body}");
     }
 }
