@@ -99,12 +99,8 @@ impl QrCode {
         image_url: impl Fn(ImageFormat) -> String,
     ) -> Result<Value, GraphError> {
         let image = fields.into_iter().flatten().find(|field| field.starts_with("qr_image_url"));
-        let format = image.map(|field| match field.strip_prefix("qr_image_url") {
-            Some("") => Ok(ImageFormat::Svg),
-            Some(modifier) => {
-                let name = modifier.strip_prefix(".format(").and_then(|rest| rest.strip_suffix(')'));
-                ImageFormat::parse("format", name.unwrap_or_default())
-            }
+        let format = image.map(|field| match field.split_once(".format(") {
+            Some((_, name)) => ImageFormat::parse("format", name.trim_end_matches(')')),
             None => Ok(ImageFormat::Svg),
         });
         let all = json!({

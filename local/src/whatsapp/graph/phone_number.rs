@@ -1,6 +1,7 @@
 //! `/{phone number ID}`: a business number (Meta, *WhatsApp Business Account phone number API*).
 
 use axum::{
+    Json,
     http::Method,
     response::{IntoResponse, Response},
 };
@@ -14,6 +15,7 @@ use crate::whatsapp::{
     graph_error::GraphError,
     limits::DEFAULT_THROUGHPUT,
     numbers::RegisteredNumber,
+    parameters::Parameters,
     simulator::Simulator,
 };
 
@@ -40,7 +42,7 @@ pub(super) async fn handle(
     match request.method {
         Method::GET => {
             let fields = request.parameters.fields()?;
-            Ok(axum::Json(show(simulator, app, number, fields.as_deref())?).into_response())
+            Ok(Json(show(simulator, app, number, fields.as_deref())?).into_response())
         }
         Method::POST => change(simulator, app, request, number).await.map(|()| success()),
         _ => Err(request.unsupported()),
@@ -56,7 +58,7 @@ async fn change(
 ) -> Result<(), GraphError> {
     let (id, parameters) = (number.number.phone_number_id.as_str(), &request.parameters);
     if let Some(configuration) = parameters.object("webhook_configuration")? {
-        let configuration = crate::whatsapp::parameters::Parameters(configuration);
+        let configuration = Parameters(configuration);
         if !configuration.0.contains_key("override_callback_uri") {
             return Err(GraphError::missing("webhook_configuration['override_callback_uri']"));
         }
