@@ -292,6 +292,8 @@ function summary(message) {
       object.nfmReply ? JSON.parse(object.nfmReply.responseJson) : Object.values(object).find((reply) => reply.id)?.id,
     order: () => object.productItems[0].productRetailerId,
     system: () => object.waId,
+    edit: () => object.message.text.body,
+    revoke: () => object.originalMessageId,
     unsupported: () => message.errors[0].code,
   };
   return { kind, id, content: (content[kind] ?? (() => object?.id))() };

@@ -451,12 +451,16 @@ def summary(update):
             content = reaction.emoji
         case types.Message(order=order) if order is not None:
             content = order.products[0].sku
-        case types.Message(unsupported=unsupported) if unsupported is not None:
-            content = update.error.error_code
+        case types.Message(type=types.MessageType.UNSUPPORTED):
+            content = update.error.code
         case types.CallbackButton() | types.CallbackSelection():
             content = update.data
         case types.FlowCompletion():
-            content = update.response
+            content = {"flow_token": update.token, **update.response}
+        case types.EditedMessage():
+            return {"kind": "edit", "id": update.id, "content": update.message.text}
+        case types.DeletedMessage():
+            content = update.original_message_id
         case types.PhoneNumberChange():
             content = update.new_wa_id
         case types.MessageStatus():

@@ -269,6 +269,8 @@ client.on.message = ({ message }) => {
         : Object.values(object).find((reply) => reply.id)?.id,
     order: () => object.product_items[0].product_retailer_id,
     system: () => object.wa_id,
+    edit: () => object.message.text.body,
+    revoke: () => object.original_message_id,
     unsupported: () => message.errors[0].code,
   };
   updates.push({ kind, id, content: (content[kind] ?? (() => object?.id))() });
