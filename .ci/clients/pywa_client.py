@@ -73,7 +73,6 @@ def bot(settings):
         phone_id=settings["phone"],
         token=settings["token"],
         waba_id=settings["waba"],
-        business_portfolio_id=settings["portfolio"],
         app_id=settings["app"],
         app_secret=settings["appSecret"],
         verify_token=settings["verifyToken"],
@@ -275,16 +274,17 @@ def manage_templates(program, wa):
 def manage_account(program, wa):
     call, settings = program.call, program.settings
 
+    portfolio = settings["portfolio"]
     is_account = lambda account: account.id == settings["waba"]
     call("get_business_account", lambda: wa.get_business_account(), is_account)
     call(
         "get_shared_business_accounts",
-        lambda: list(wa.get_shared_business_accounts()),
+        lambda: list(wa.get_shared_business_accounts(business_portfolio_id=portfolio)),
         lambda result: result is not None,
     )
     call(
         "get_owned_business_accounts",
-        lambda: list(wa.get_owned_business_accounts()),
+        lambda: list(wa.get_owned_business_accounts(business_portfolio_id=portfolio)),
         lambda result: is_account(result[0]),
     )
     spec = templates.DegreesOfFreedomSpec(creative_features_spec=templates.CreativeFeaturesSpec(image_touchups=True))
@@ -467,6 +467,8 @@ def summary(update):
             return {"kind": "status", "id": update.id, "content": update.status.value}
         case types.TemplateStatusUpdate():
             return {"kind": "template status", "id": update.template_id, "content": update.new_status.value}
+        case types.AccountUpdate():
+            return {"kind": "account", "id": update.id, "content": update.event.value}
         case types.CallConnect() | types.CallTerminate():
             return {"kind": "call", "id": update.id, "content": update.event.value}
         case _:
