@@ -2,7 +2,7 @@
 
 import { WhatsAppClient } from "@kapso/whatsapp-cloud-api";
 import { normalizeWebhook, verifySignature } from "@kapso/whatsapp-cloud-api/server";
-import { LINK, PNG, SDP, call, customer, receive, report, reportUncalled, settings } from "./program.mjs";
+import { LINK, PNG, SDP, call, customer, incomingCall, receive, report, reportUncalled, settings } from "./program.mjs";
 
 const client = new WhatsAppClient({
   accessToken: settings.token,
@@ -11,7 +11,6 @@ const client = new WhatsAppClient({
 });
 const phoneNumberId = settings.phone;
 const businessAccountId = settings.waba;
-const session = { sdpType: "offer", sdp: SDP };
 
 const sent = (answer) => answer.messages[0].id.startsWith("wamid.");
 const succeeded = (answer) => answer.success;
@@ -207,16 +206,17 @@ async function callUsers() {
   const { calls } = client;
   const { to } = await customer();
   await call("calls.permissions.get", () => calls.permissions.get({ phoneNumberId, userWaId: to }));
-  const made = await call(
+  await call(
     "calls.connect",
-    () => calls.connect({ phoneNumberId, to, session }),
+    () => calls.connect({ phoneNumberId, to, session: { sdpType: "offer", sdp: SDP } }),
     (answer) => answer.calls[0].id,
   );
-  const callId = made?.calls[0].id ?? "wacid.1";
+  const [callId, session] = [await incomingCall(), { sdpType: "answer", sdp: SDP }];
   await call("calls.preAccept", () => calls.preAccept({ phoneNumberId, callId, session }), succeeded);
   await call("calls.accept", () => calls.accept({ phoneNumberId, callId, session }), succeeded);
   await call("calls.terminate", () => calls.terminate({ phoneNumberId, callId }), succeeded);
-  await call("calls.reject", () => calls.reject({ phoneNumberId, callId }), succeeded);
+  const rejected = await incomingCall();
+  await call("calls.reject", () => calls.reject({ phoneNumberId, callId: rejected }), succeeded);
 }
 
 async function manageFlows() {

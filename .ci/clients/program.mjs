@@ -51,6 +51,13 @@ export async function customer() {
   return { to, wamid: ids[0] };
 }
 
+/** Lets a new customer call the business. Returns the call's ID. */
+export async function incomingCall() {
+  const { to } = await customer();
+  const { ids } = await control("calls", { from: to });
+  return ids[0];
+}
+
 /** Serves webhooks with `post` and `get` until the standard input ends. Both return a body and a status. */
 export async function receive(post, get) {
   const server = createServer(async (request, response) => {

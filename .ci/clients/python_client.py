@@ -53,6 +53,10 @@ class Program:
         message = {"from": number, "name": "Mona", "text": "Hello"}
         return number, self.control("messages", message)["ids"][0]
 
+    def incoming_call(self):
+        """Lets a new customer call the business. Returns the call's ID."""
+        return self.control("calls", {"from": self.customer()[0]})["ids"][0]
+
     def wait(self, url):
         """Tells `.ci/verify-clients` where the receiver is, and receives webhooks until the standard input ends."""
         self.report(receiver=url)

@@ -55,7 +55,6 @@ TaBdpzElupOfGJyi20rJXGJv4xVVEfHGAN3KA0LdHOuPW7lCiKqrap5B/dfnN3QS
 WwIDAQAB
 -----END PUBLIC KEY-----
 """
-SDP = calls.SessionDescription(sdp_type="offer", sdp="v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n")
 
 
 def sent(message):
@@ -64,6 +63,10 @@ def sent(message):
 
 def succeeded(result):
     return result.success
+
+
+def session(sdp_type):
+    return calls.SessionDescription(sdp_type=sdp_type, sdp="v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n")
 
 
 def bot(settings):
@@ -389,12 +392,12 @@ def call_users(program, wa):
 
     to, _ = program.customer()
     call("get_call_permissions", lambda: wa.get_call_permissions(to))
-    made = call("initiate_call", lambda: wa.initiate_call(to, SDP), lambda made: made.id)
-    identifier = made.id if made else "wacid.1"
-    call("pre_accept_call", lambda: wa.pre_accept_call(identifier, SDP), succeeded)
-    call("accept_call", lambda: wa.accept_call(identifier, SDP), succeeded)
-    call("terminate_call", lambda: wa.terminate_call(identifier), succeeded)
-    call("reject_call", lambda: wa.reject_call(identifier), succeeded)
+    call("initiate_call", lambda: wa.initiate_call(to, session("offer")), lambda made: made.id)
+    incoming = program.incoming_call()
+    call("pre_accept_call", lambda: wa.pre_accept_call(incoming, session("answer")), succeeded)
+    call("accept_call", lambda: wa.accept_call(incoming, session("answer"), tracker="tracker"), succeeded)
+    call("terminate_call", lambda: wa.terminate_call(incoming), succeeded)
+    call("reject_call", lambda: wa.reject_call(program.incoming_call()), succeeded)
 
 
 def manage_groups(program, wa):

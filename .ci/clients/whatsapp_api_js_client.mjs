@@ -2,7 +2,7 @@
 
 import { WhatsAppAPI } from "whatsapp-api-js/middleware/node-http";
 import * as messages from "whatsapp-api-js/messages";
-import { LINK, PNG, SDP, call, customer, receive, report, reportUncalled, settings } from "./program.mjs";
+import { LINK, PNG, SDP, call, customer, incomingCall, receive, report, reportUncalled, settings } from "./program.mjs";
 
 const phone = settings.phone;
 const client = new WhatsAppAPI({
@@ -228,16 +228,17 @@ async function manageNumber() {
 
 async function callUsers() {
   const { to } = await customer();
-  const made = await call(
+  await call(
     "initiateCall",
     () => client.initiateCall(phone, { phone: to }, SDP),
     (answer) => answer.calls?.[0].id,
   );
-  const id = made?.calls?.[0].id ?? "wacid.1";
+  const id = await incomingCall();
   await call("preacceptCall", () => client.preacceptCall(phone, id, SDP), succeeded);
   await call("acceptCall", () => client.acceptCall(phone, id, SDP), succeeded);
   await call("terminateCall", () => client.terminateCall(phone, id), succeeded);
-  await call("rejectCall", () => client.rejectCall(phone, id), succeeded);
+  const rejected = await incomingCall();
+  await call("rejectCall", () => client.rejectCall(phone, rejected), succeeded);
 }
 
 /** Methods that make no request. */
