@@ -9,6 +9,7 @@
 //! - `GET /simulator/messages` lists the accepted messages in order. `?from=<n>` skips the first n.
 //! - `GET /simulator/receipts` lists the read receipts of the business.
 //! - `GET /simulator/webhooks` returns webhook counts.
+//! - `GET /simulator/numbers` lists the business numbers, each with the code that `request_code` sent to it.
 //! - `POST /simulator/numbers` adds a business number, or changes credentials or the throughput (see
 //!   [`super::numbers`]).
 //! - `GET /simulator/limits` returns how many sends WhatsApp's rate limits refused (see [`super::limits`]).
@@ -37,11 +38,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
-    business,
+    business::{self, NumberState},
     dispatcher::WebhookCounts,
     faults::{Faults, FaultsUpdate},
     journal::JournalError,
     media,
+    numbers::RegisteredNumber,
     scan::{self, Scanned},
     simulator::{Dispatched, InboundError, Simulator},
     webhook::BusinessNumber,
@@ -56,7 +58,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
         .route("/simulator/messages", get(list_accepted).post(receive))
         .route("/simulator/receipts", get(receipts))
         .route("/simulator/scan", post(scan_qr))
-        .route("/simulator/numbers", post(change_number))
+        .route("/simulator/numbers", get(list_numbers).post(change_number))
         .route("/simulator/limits", get(limits))
         .route("/simulator/webhooks", get(webhooks))
         .route("/simulator/faults", get(faults).post(change_faults).delete(clear_faults))
@@ -121,6 +123,22 @@ async fn list_accepted(
 ) -> Result<Json<Value>, ControlError> {
     let Query(page) = page.map_err(|error| ControlError::bad_request(error.body_text()))?;
     Ok(Json(json!({"messages": simulator.accepted(page.from)})))
+}
+
+async fn list_numbers(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    let show = |registered: RegisteredNumber| {
+        let number = registered.number;
+        let state: NumberState = business::get(&simulator.business.numbers, &number.phone_number_id);
+        json!({
+            "phoneNumberId": number.phone_number_id,
+            "displayPhoneNumber": number.display_phone_number,
+            "wabaId": number.waba_id,
+            "messagesPerSecond": registered.throughput,
+            "verificationCode": state.registration.verification_code(),
+        })
+    };
+    let numbers: Vec<Value> = simulator.numbers.all().into_iter().map(show).collect();
+    Json(json!({"numbers": numbers}))
 }
 
 async fn change_number(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {

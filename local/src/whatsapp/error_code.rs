@@ -42,6 +42,7 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
         131_050 => (400, "User has stopped marketing messages from this business"),
         131_051 => (400, "Unsupported message type"),
         131_053 => (400, "Media upload error"),
+        131_055 => (400, "Method not allowed"),
         131_056 => (400, "(Business Account, Consumer Account) pair rate limit hit"),
         131_057 => (500, "Account in maintenance mode"),
         131_062 => (400, "Business-scoped User ID (BSUID) recipients are not supported for this message."),
@@ -63,6 +64,7 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
         139_100 => (400, "Failed to block/unblock users"),
         139_101 => (400, "Blocklist limit reached"),
         139_102 => (400, "Blocklist concurrent update"),
+        147_001 => (400, "Username not available"),
         _ => (400, "Error"),
     }
 }

@@ -89,12 +89,13 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
             [] => phone_number::handle(simulator, app, &request, &number).await,
             ["block_users"] => blocked_users::handle(simulator, &request, &number),
             ["calls"] => calls::handle(simulator, request, number).await,
+            ["call_permissions"] => calls::permissions(&request),
             ["message_qrdls"] => qr_codes::handle(simulator, &request, id, None),
             ["message_qrdls", code] => qr_codes::handle(simulator, &request, id, Some(code)),
             ["media"] => media::upload(simulator, request, number).await,
             // Meta, *Marketing Messages API*.
             ["marketing_messages"] if request.parameters.string("type")?.as_deref() != Some("template") => {
-                Err(GraphError::not_one_of("type", &["TEMPLATE"]))
+                Err(GraphError::new(131_055, Some("Only marketing template messages are supported".to_owned())))
             }
             ["messages" | "marketing_messages"] => messages::handle(simulator, request, number).await,
             ["register" | "deregister" | "request_code" | "verify_code"] => {

@@ -114,11 +114,17 @@ impl Numbers {
         }
     }
 
+    /// Returns all numbers, in the order of their IDs after the default number.
+    pub(super) fn all(&self) -> Vec<RegisteredNumber> {
+        let state = self.state();
+        std::iter::once(&state.default).chain(state.others.values()).cloned().collect()
+    }
+
     /// Returns the numbers that an app can access, in the order of their IDs after the default number.
     pub(super) fn accessible(&self, app: &App) -> Vec<RegisteredNumber> {
-        let state = self.state();
-        let numbers = std::iter::once(&state.default).chain(state.others.values());
-        numbers.filter(|number| apps::has_access(&app.id, &number.app_id)).cloned().collect()
+        let mut numbers = self.all();
+        numbers.retain(|number| apps::has_access(&app.id, &number.app_id));
+        numbers
     }
 
     /// Returns the IDs of the accounts with numbers that an app can access.

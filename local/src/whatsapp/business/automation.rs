@@ -51,8 +51,12 @@ impl Automation {
     }
 
     /// Returns the components as a field of the number; `None` if none is set, as at Meta.
-    pub(in crate::whatsapp) fn field(&self) -> Option<Value> {
-        (*self != Automation::default()).then(|| json!(self))
+    pub(in crate::whatsapp) fn field(&self, id: &str) -> Option<Value> {
+        (*self != Automation::default()).then(|| {
+            let mut field = json!(self);
+            field["id"] = json!(id);
+            field
+        })
     }
 }
 

@@ -112,7 +112,7 @@ fn all_fields(number: &RegisteredNumber, state: &NumberState) -> Value {
         "account_mode": "LIVE",
         "certificate": null,
         "code_verification_status": if registration.is_verified { "VERIFIED" } else { "NOT_VERIFIED" },
-        "conversational_automation": state.automation.field(),
+        "conversational_automation": state.automation.field(&number.number.phone_number_id),
         "country_code": null,
         "country_dial_code": null,
         "display_phone_number": format!("+{}", number.number.display_phone_number),

@@ -57,6 +57,8 @@ fn show(state: &NumberState, id: &str, edge: &str, fields: Option<&[String]>) ->
         "whatsapp_commerce_settings" => {
             let mut all = settings.commerce();
             all["id"] = json!(id);
+            // The ID of the connected catalog, which the simulated WhatsApp doesn't have.
+            all["catalog_id"] = Value::Null;
             Ok(json!({"data": [fields::choose(&all, fields, &["id"], "WhatsAppCommerceSettings")?]}))
         }
         "whatsapp_business_encryption" => {
@@ -65,6 +67,6 @@ fn show(state: &NumberState, id: &str, edge: &str, fields: Option<&[String]>) ->
                 key.map(|key| json!({"business_public_key": key, "business_public_key_signature_status": "VALID"}));
             Ok(json!({"data": data.into_iter().collect::<Vec<_>>()}))
         }
-        _ => Ok(json!({"id": id, "conversational_automation": state.automation.field()})),
+        _ => Ok(json!({"id": id, "conversational_automation": state.automation.field(id)})),
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn handle(
                 for (_, other) in numbers.iter_mut().filter(|(id, _)| *id != phone_number_id) {
                     if other.username.as_deref().is_some_and(is_taken) {
                         if !transfers {
-                            return Err(GraphError::parameter("The username belongs to another phone number."));
+                            return Err(GraphError::new(147_001, None));
                         }
                         other.username = None;
                     }

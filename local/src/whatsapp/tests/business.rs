@@ -347,7 +347,7 @@ async fn settings_are_changed() {
     assert_eq!(
         simulator.show(&format!("{PHONE_NUMBER_ID}?fields=conversational_automation")).await,
         json!({"conversational_automation": {"enable_welcome_message": false, "prompts": ["Plan a trip"],
-            "commands": []}, "id": PHONE_NUMBER_ID})
+            "commands": [], "id": PHONE_NUMBER_ID}, "id": PHONE_NUMBER_ID})
     );
     assert_eq!(simulator.refused(Method::DELETE, &number("settings"), json!({})).await, (400, 100));
 }
@@ -364,7 +364,7 @@ async fn a_username_belongs_to_one_number() {
     let shown = simulator.show(&username).await;
     assert_eq!(shown, json!({"username": "lucky_shrub", "status": "approved"}));
     let other = json!({"username": "Lucky_Shrub"});
-    assert_eq!(simulator.refused(Method::POST, "7/username", other).await, (400, 100));
+    assert_eq!(simulator.refused(Method::POST, "7/username", other).await, (400, 147_001));
     let moved = json!({"username": "Lucky_Shrub", "transfer_action": "force_transfer"});
     assert_eq!(simulator.graph_call(Method::POST, "7/username", moved).await, approved);
     assert_eq!(simulator.show(&username).await, json!({}));
@@ -386,11 +386,35 @@ async fn marketing_messages_are_templates() {
     assert_eq!(status, 200, "{response}");
     assert!(response["messages"][0]["id"].is_string());
     let refused = text_to("+201001234567");
-    assert_eq!(simulator.refused(Method::POST, &number("marketing_messages"), refused).await, (400, 100));
+    assert_eq!(simulator.refused(Method::POST, &number("marketing_messages"), refused).await, (400, 131_055));
     assert_eq!(
         simulator.refused(Method::GET, &number("marketing_messages?type=template"), json!({})).await,
         (400, 100)
     );
+}
+
+#[tokio::test]
+async fn a_code_verifies_an_added_number() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let added = json!({"cc": "1", "phone_number": "5550001111", "verified_name": "Second"});
+    let (_, added) = simulator.graph_call(Method::POST, &format!("{WABA_ID}/phone_numbers"), added).await;
+    let id = added["id"].as_str().unwrap();
+    simulator.change(&format!("{id}/request_code"), json!({"code_method": "SMS", "language": "en"})).await;
+    let numbers = simulator.get("/simulator/numbers").await["numbers"].clone();
+    let verified = (&numbers[0]["phoneNumberId"], &numbers[0]["verificationCode"]);
+    assert_eq!(verified, (&json!(PHONE_NUMBER_ID), &json!(null)));
+    assert_eq!((&numbers[1]["phoneNumberId"], &numbers[1]["displayPhoneNumber"]), (&json!(id), &json!("15550001111")));
+    simulator.change(&format!("{id}/verify_code"), json!({"code": numbers[1]["verificationCode"]})).await;
+    assert_eq!(simulator.get("/simulator/numbers").await["numbers"][1]["verificationCode"], json!(null));
+}
+
+#[tokio::test]
+async fn users_permit_no_calls() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let permissions = simulator.show(&number("call_permissions?user_wa_id=201001234567")).await;
+    assert_eq!(permissions["permission"], json!({"status": "no_permission"}));
+    assert_eq!(permissions["actions"][1]["can_perform_action"], false);
+    assert_eq!(simulator.refused(Method::GET, &number("call_permissions"), json!({})).await, (400, 100));
 }
 
 /// Otherwise, the client would get an error while it sends, and couldn't reuse the connection.

@@ -9,12 +9,13 @@ fn update(automation: &mut Automation, change: Value) -> Result<(), GraphError> 
 #[test]
 fn components_are_changed_one_by_one() {
     let mut automation = Automation::default();
-    assert_eq!(automation.field(), None);
+    assert_eq!(automation.field("1"), None);
     let commands = json!([{"command_name": "tickets", "command_description": "Book flight tickets"}]);
     update(&mut automation, json!({"prompts": ["Book a flight"], "enable_welcome_message": "true"})).unwrap();
     update(&mut automation, json!({"commands": commands.to_string()})).unwrap();
-    let expected = json!({"enable_welcome_message": true, "prompts": ["Book a flight"], "commands": commands});
-    assert_eq!(automation.field(), Some(expected));
+    let expected = json!({"enable_welcome_message": true, "prompts": ["Book a flight"], "commands": commands,
+        "id": "1"});
+    assert_eq!(automation.field("1"), Some(expected));
 }
 
 #[test]
