@@ -2,7 +2,19 @@
 
 import { WhatsAppClient } from "@kapso/whatsapp-cloud-api";
 import { normalizeWebhook, verifySignature } from "@kapso/whatsapp-cloud-api/server";
-import { LINK, PNG, SDP, call, customer, incomingCall, receive, report, reportUncalled, settings } from "./program.mjs";
+import {
+  LINK,
+  PNG,
+  SDP,
+  call,
+  customer,
+  incomingCall,
+  receive,
+  report,
+  reportUncalled,
+  settings,
+  verificationCode,
+} from "./program.mjs";
 
 const client = new WhatsAppClient({
   accessToken: settings.token,
@@ -176,14 +188,19 @@ async function manageTemplates() {
 
 async function manageNumber() {
   const { phoneNumbers } = client;
+  const added = { phoneNumberId: settings.unverifiedPhone };
   await call(
     "phoneNumbers.requestCode",
-    () => phoneNumbers.requestCode({ phoneNumberId, codeMethod: "SMS", language: "en_US" }),
+    () => phoneNumbers.requestCode({ ...added, codeMethod: "SMS", language: "en_US" }),
     succeeded,
   );
-  await call("phoneNumbers.verifyCode", () => phoneNumbers.verifyCode({ phoneNumberId, code: "123456" }), succeeded);
-  await call("phoneNumbers.deregister", () => phoneNumbers.deregister({ phoneNumberId }), succeeded);
-  await call("phoneNumbers.register", () => phoneNumbers.register({ phoneNumberId, pin: "123456" }), succeeded);
+  await call(
+    "phoneNumbers.verifyCode",
+    async () => phoneNumbers.verifyCode({ ...added, code: await verificationCode(added.phoneNumberId) }),
+    succeeded,
+  );
+  await call("phoneNumbers.register", () => phoneNumbers.register({ ...added, pin: "123456" }), succeeded);
+  await call("phoneNumbers.deregister", () => phoneNumbers.deregister(added), succeeded);
   await call("phoneNumbers.settings.get", () => phoneNumbers.settings.get({ phoneNumberId }));
   await call(
     "phoneNumbers.settings.update",

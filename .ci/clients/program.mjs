@@ -51,6 +51,12 @@ export async function customer() {
   return { to, wamid: ids[0] };
 }
 
+/** Returns the code that WhatsApp sent to a business number. */
+export async function verificationCode(phoneNumberId) {
+  const { numbers } = await control("numbers");
+  return numbers.find((number) => number.phoneNumberId === phoneNumberId).verificationCode;
+}
+
 /** Lets a new customer call the business. Returns the call's ID. */
 export async function incomingCall() {
   const { to } = await customer();

@@ -23,7 +23,9 @@ class Program:
         self.customers = 0
 
     def report(self, **line):
-        print(json.dumps(line), flush=True)
+        # In one write, because the receiver reports from other threads.
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
 
     def call(self, name, make, check=bool):
         """Makes a call and reports whether `check` accepts its result. `name` starts with the name of the method."""
@@ -42,7 +44,7 @@ class Program:
 
     def control(self, path, body):
         """Calls the simulator's control API."""
-        url, data = f"{self.settings['simulator']}/simulator/{path}", json.dumps(body).encode()
+        url, data = f"{self.settings['simulator']}/simulator/{path}", body and json.dumps(body).encode()
         with urllib.request.urlopen(urllib.request.Request(url, data)) as response:
             return json.load(response)
 
@@ -52,6 +54,11 @@ class Program:
         number = f"{self.settings['customers']}{self.customers:04}"
         message = {"from": number, "name": "Mona", "text": "Hello"}
         return number, self.control("messages", message)["ids"][0]
+
+    def verification_code(self, phone_number_id):
+        """Returns the code that WhatsApp sent to a business number."""
+        numbers = self.control("numbers", None)["numbers"]
+        return next(one["verificationCode"] for one in numbers if one["phoneNumberId"] == phone_number_id)
 
     def incoming_call(self):
         """Lets a new customer call the business. Returns the call's ID."""

@@ -318,6 +318,8 @@ def manage_account(program, wa):
         lambda: wa.update_conversational_automation(["Where is my order?"], commands),
         succeeded,
     )
+    prompts = lambda number: number.conversational_automation.ice_breakers
+    call("get_business_phone_number (automation)", lambda: wa.get_business_phone_number(), prompts)
     call("update_display_name", lambda: wa.update_display_name("Qasid"), succeeded)
     call(
         "update_business_profile",
@@ -345,19 +347,19 @@ def manage_account(program, wa):
     call("get_blocked_users", lambda: [user.wa_id for user in wa.get_blocked_users()], lambda users: to in users)
     call("unblock_users", lambda: wa.unblock_users([to]), lambda result: len(result.removed_users) == 1)
 
-    call(
+    added = call(
         "create_phone_number",
         lambda: wa.create_phone_number(country_calling_code="1", phone_number="5550001111", verified_name="Second"),
         lambda number: number.id,
-    )
+    ).id
     call(
         "request_verification_code",
-        lambda: wa.request_verification_code(code_method="SMS", language_code="en"),
+        lambda: wa.request_verification_code(code_method="SMS", language_code="en", phone_id=added),
         succeeded,
     )
-    call("verify_phone_number", lambda: wa.verify_phone_number("123456"), succeeded)
-    call("deregister_phone_number", lambda: wa.deregister_phone_number(), succeeded)
-    call("register_phone_number", lambda: wa.register_phone_number("123456"), succeeded)
+    call("verify_phone_number", lambda: wa.verify_phone_number(program.verification_code(added), added), succeeded)
+    call("register_phone_number", lambda: wa.register_phone_number("123456", phone_id=added), succeeded)
+    call("deregister_phone_number", lambda: wa.deregister_phone_number(phone_id=added), succeeded)
 
     signup = call(
         "create_signup",
