@@ -61,6 +61,7 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
         133_016 => (400, "Account register/deregister rate limit exceeded"),
         138_000 => (401, "Calling not enabled"),
         138_006 => (401, "No approved call permission from the recipient"),
+        134_100 => (400, "Only marketing messages supported"),
         139_100 => (400, "Failed to block/unblock users"),
         139_101 => (400, "Blocklist limit reached"),
         139_102 => (400, "Blocklist concurrent update"),

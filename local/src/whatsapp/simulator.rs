@@ -2,6 +2,7 @@
 
 pub(super) mod calls;
 pub(super) mod phones;
+mod templates;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

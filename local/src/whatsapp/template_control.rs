@@ -4,6 +4,7 @@
 //! - `POST /simulator/templates` with `{"name", "language"?, "status"?, "reason"?, "messageStatus"?, "quality"?}` changes a
 //!   template and sends the webhooks about it. `status` is `PENDING`, `APPROVED`, `REJECTED`, `PAUSED`, or `DISABLED`;
 //!   `messageStatus` is the `message_status` of its messages: `accepted`, `held_for_quality_assessment`, or `paused`.
+//!   Held messages are delivered once it is `accepted` again, and fail with 132015 once the template is `PAUSED`.
 //! - `POST /simulator/templates` with `{"review": "manual"}` keeps new templates in review until a status is set;
 //!   `"automatic"` reviews them at once.
 
@@ -21,7 +22,7 @@ use super::{
     clock::unix_now,
     control::{Body, ControlError, bytes, read},
     simulator::Simulator,
-    templates::{AccountUpdate, MessageStatus, Quality, TemplateStatus, Templates},
+    templates::{AccountUpdate, MessageStatus, Quality, Template, TemplateStatus, Templates},
 };
 
 pub(super) fn routes() -> Router<Arc<Simulator>> {
@@ -63,19 +64,23 @@ async fn list(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
 async fn change(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     let change: TemplateChange = read(&bytes(body)?)?;
     let waba_id = change.waba_id.clone().unwrap_or_else(|| simulator.numbers.default_number().number.waba_id);
-    let updates = simulator.templates.change(|templates| apply(templates, &waba_id, &change))?;
+    let (template, updates) = simulator.templates.change(|templates| apply(templates, &waba_id, &change))?;
     for update in &updates {
         simulator.notify(update)?;
+    }
+    let accepts_again = change.message_status == Some(MessageStatus::Accepted);
+    if let Some(template) = template.filter(|_| accepts_again || change.status == Some(TemplateStatus::Paused)) {
+        simulator.settle_held(&template)?;
     }
     Ok(Json(json!({"success": true})))
 }
 
-/// Applies a change. Returns the webhooks about it.
+/// Applies a change. Returns the changed template and the webhooks about it.
 fn apply(
     templates: &mut Templates,
     waba_id: &str,
     change: &TemplateChange,
-) -> Result<Vec<AccountUpdate>, ControlError> {
+) -> Result<(Option<Template>, Vec<AccountUpdate>), ControlError> {
     if let Some(review) = change.review {
         templates.manual_review = review == Review::Manual;
     }
@@ -88,7 +93,7 @@ fn apply(
         return if has_template_member || change.review.is_none() {
             Err(ControlError::bad_request("name is required"))
         } else {
-            Ok(Vec::new())
+            Ok((None, Vec::new()))
         };
     };
     let found: Vec<String> = templates
@@ -116,5 +121,5 @@ fn apply(
         templates.set_message_status(id, message_status);
     }
     updates.extend(change.quality.and_then(|quality| templates.set_quality(id, quality)));
-    Ok(updates)
+    Ok((templates.get(id).cloned(), updates))
 }

@@ -180,6 +180,11 @@ impl Template {
         Ok(Value::Object(chosen))
     }
 
+    /// Returns whether the `template` of a message names this template.
+    pub(super) fn is_of(&self, sent: &Value) -> bool {
+        sent["name"] == self.name.as_str() && sent["language"]["code"] == self.language.as_str()
+    }
+
     /// Returns whether the name or a text contains `text`, which is in lower case.
     pub(super) fn contains(&self, text: &str) -> bool {
         let texts = ["HEADER", "BODY", "FOOTER"].into_iter().filter_map(|kind| self.text_of(kind));
@@ -240,14 +245,14 @@ pub(super) struct Templates {
 }
 
 impl Templates {
-    /// The templates of a new account: `hello_world`, which Meta creates (Meta, *Get started*).
+    /// The templates of a new account: `hello_world`, which Meta creates (Meta, *Template API*).
     pub(super) fn new(waba_id: &str) -> Templates {
         let hello_world = Template {
             id: FIRST_ID.to_string(),
             waba_id: waba_id.to_owned(),
             name: "hello_world".to_owned(),
             language: "en_US".to_owned(),
-            category: Category::Utility,
+            category: Category::Marketing,
             status: TemplateStatus::Approved,
             parameter_format: ParameterFormat::Positional,
             components: vec![
@@ -511,7 +516,7 @@ impl Templates {
         Ok(())
     }
 
-    /// Checks the `template` of a message, whose shape is valid. Returns the `message_status` of its response.
+    /// Checks the `template` of a message, whose shape is valid. Returns the template.
     ///
     /// # Errors
     /// Returns Meta's error for a template that can't be sent, or for parameters that don't match it.
@@ -520,7 +525,7 @@ impl Templates {
         waba_id: &str,
         content: &Value,
         to_user_id: bool,
-    ) -> Result<MessageStatus, GraphError> {
+    ) -> Result<&Template, GraphError> {
         let name = content["name"].as_str().unwrap_or_default();
         let language = content["language"]["code"].as_str().unwrap_or_default();
         match self.find(waba_id, name, language).map(|template| (template, template.status)) {
@@ -532,7 +537,7 @@ impl Templates {
             }
             Some((template, TemplateStatus::Approved)) => {
                 message::check(content, template)?;
-                Ok(template.message_status)
+                Ok(template)
             }
             Some((_, TemplateStatus::Paused)) => Err(GraphError::new(132_015, None)),
             Some((_, TemplateStatus::Disabled)) => Err(GraphError::new(132_016, None)),

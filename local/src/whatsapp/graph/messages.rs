@@ -18,7 +18,7 @@ use super::{
         send::{self, OutboundMessage, ReadReceiptRequest, SendRequest},
         server::close_without_response,
         simulator::{Fate, Simulator},
-        templates::{MessageStatus, Templates},
+        templates::{Category, MessageStatus},
         users::Address,
         webhook::BusinessNumber,
     },
@@ -38,13 +38,15 @@ pub(super) async fn handle(
     if !simulator.business.is_registered(phone_number_id) {
         return Err(GraphError::new(133_010, None));
     }
+    // Meta, *Marketing Messages API*.
+    let only_marketing = request.path.last().is_some_and(|edge| edge == "marketing_messages");
     match send::parse(request.parameters, &sender.number.display_phone_number)? {
         SendRequest::ReadReceipt(request) => read_receipt(simulator, request).await,
         SendRequest::Message(message) => {
             if simulator.business.is_blocked(phone_number_id, &simulator.user(&message.recipient)) {
                 return Err(GraphError::new(130_403, None));
             }
-            let message_status = template_status(simulator, &sender, &message)?;
+            let message_status = template_status(simulator, &sender, &message, only_marketing)?;
             send(simulator, &sender, message, message_status).await
         }
     }
@@ -74,13 +76,19 @@ fn template_status(
     simulator: &Simulator,
     sender: &RegisteredNumber,
     message: &OutboundMessage,
+    only_marketing: bool,
 ) -> Result<Option<MessageStatus>, GraphError> {
-    let Some(template) = message.body.get("template").filter(|_| message.kind == "template") else {
+    let Some(content) = message.body.get("template").filter(|_| message.kind == "template") else {
         return Ok(None);
     };
     let to_user_id = matches!(message.recipient, Address::UserId(_));
-    let check = |templates: &Templates| templates.check_message(&sender.number.waba_id, template, to_user_id);
-    simulator.templates.read(check).map(Some)
+    simulator.templates.read(|templates| {
+        let template = templates.check_message(&sender.number.waba_id, content, to_user_id)?;
+        if only_marketing && template.category != Category::Marketing {
+            return Err(GraphError::new(134_100, None));
+        }
+        Ok(Some(template.message_status))
+    })
 }
 
 async fn send(

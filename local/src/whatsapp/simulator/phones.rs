@@ -155,7 +155,13 @@ impl Simulator {
     }
 
     /// Returns the changes that advance messages of a user to new states.
-    fn advance(&self, state: &State, user: &User, settings: PhoneSettings, due: Vec<(Entry, MessageState)>) -> Changes {
+    pub(super) fn advance(
+        &self,
+        state: &State,
+        user: &User,
+        settings: PhoneSettings,
+        due: Vec<(Entry, MessageState)>,
+    ) -> Changes {
         let mut changes = Changes { events: Vec::new(), webhooks: Vec::new() };
         for (entry, to) in due {
             let Origin::Business { recipient, callback_data } = &entry.origin else { continue };
@@ -185,9 +191,9 @@ impl Simulator {
 }
 
 /// Changes of messages and the webhooks that report them.
-struct Changes {
-    events: Vec<PhoneEvent>,
-    webhooks: Vec<(BusinessNumber, String)>,
+pub(super) struct Changes {
+    pub(super) events: Vec<PhoneEvent>,
+    pub(super) webhooks: Vec<(BusinessNumber, String)>,
 }
 
 impl State {

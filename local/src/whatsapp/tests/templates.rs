@@ -106,8 +106,8 @@ async fn lists_are_filtered_and_paged() {
         ("name_or_content=ORDER_", vec!["order_1", "order_2"]),
         ("name_or_content=congratulations", vec!["hello_world"]),
         ("language=ar", vec![]),
-        ("category=UTILITY&status=APPROVED&language=en_US", vec!["hello_world", "order_1", "order_2", "invoice"]),
-        ("category=MARKETING", vec![]),
+        ("category=UTILITY&status=APPROVED&language=en_US", vec!["order_1", "order_2", "invoice"]),
+        ("category=MARKETING", vec!["hello_world"]),
         ("status=%5B%22REJECTED%22%5D", vec![]),
     ] {
         assert_eq!(names(&list(query).await), expected, "{query}");
@@ -154,18 +154,49 @@ async fn a_message_needs_an_approved_template_and_its_parameters() {
 }
 
 #[tokio::test]
-async fn messages_of_a_paced_template_are_held() {
-    let receiver = Receiver::start().await;
+async fn held_messages_wait_for_the_quality_of_the_template() {
+    let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
-    for status in ["held_for_quality_assessment", "paused"] {
+    let template = json!({"name": "hello_world", "language": {"code": "en_US"}});
+    let message =
+        json!({"messaging_product": "whatsapp", "to": "+201001234567", "type": "template", "template": template});
+    let hold = async |status: &str| {
         simulator.control(&json!({"name": "hello_world", "messageStatus": status})).await;
-        let template = json!({"name": "hello_world", "language": {"code": "en_US"}});
-        let message =
-            json!({"messaging_product": "whatsapp", "to": "+201001234567", "type": "template", "template": template});
         let (_, response) = simulator.graph(&message).await.unwrap();
         assert_eq!(response["messages"][0]["message_status"], status);
-    }
+        response["messages"][0]["id"].clone()
+    };
+    let first = hold("held_for_quality_assessment").await;
     assert_eq!(simulator.all_delivered().await["queued"], 0);
+    simulator.control(&json!({"name": "hello_world", "messageStatus": "accepted"})).await;
+    for expected in ["sent", "delivered", "read"] {
+        let status = receiver.status().await;
+        assert_eq!((&status["id"], &status["status"]), (&first, &json!(expected)));
+    }
+    let second = hold("paused").await;
+    simulator.control(&json!({"name": "hello_world", "status": "PAUSED"})).await;
+    assert_eq!(receiver.value().await["event"], "PAUSED");
+    let status = receiver.status().await;
+    assert_eq!((&status["id"], &status["status"]), (&second, &json!("failed")));
+    assert_eq!(status["errors"][0]["code"], 132_015);
+    assert_eq!(simulator.all_delivered().await["queued"], 5);
+}
+
+#[tokio::test]
+async fn only_marketing_templates_are_marketing_messages() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let components = json!([{"type": "BODY", "text": "Your order is ready."}]);
+    let body = json!({"name": "order", "language": "en_US", "category": "UTILITY", "components": components});
+    assert_eq!(simulator.call("POST", &format!("/{WABA_ID}/message_templates"), &body).await.0, 200);
+    let send = async |name: &str| {
+        let template = json!({"name": name, "language": {"code": "en_US"}});
+        let message =
+            json!({"messaging_product": "whatsapp", "to": "+201001234567", "type": "template", "template": template});
+        simulator.call("POST", &format!("/v26.0/{PHONE_NUMBER_ID}/marketing_messages"), &message).await
+    };
+    assert_eq!(send("hello_world").await.0, 200);
+    let (status, response) = send("order").await;
+    assert_eq!((status, &response["error"]["code"]), (StatusCode::BAD_REQUEST, &json!(134_100)));
 }
 
 #[tokio::test]
