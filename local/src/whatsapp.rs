@@ -29,6 +29,7 @@ mod server;
 mod service_windows;
 mod simulator;
 mod status;
+mod targets;
 mod template_control;
 mod templates;
 mod users;

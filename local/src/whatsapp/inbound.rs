@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    phones::{self, Entry, MessageState, Origin, Phones},
+    phones::{self, Entry, MessageState, Origin, PhoneEvent, Phones},
     status::{ValueMembers, contact},
     users::{Address, User, Users},
     wamid::{self, Direction},
@@ -137,6 +137,33 @@ impl InboundMessage {
         let number = business.phone_number_id.clone();
         Entry::new(self.id.clone(), number, Origin::Phone, kind.to_owned(), self.at, state, content)
     }
+}
+
+/// Returns the messages in the body of a webhook, which can be anything, with their senders. `now` is in Unix seconds.
+pub(super) fn of_webhook(body: &str, users: &Users, now: i64) -> Vec<(User, PhoneEvent)> {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let items = |object: &Value, name: &str| object[name].as_array().cloned().unwrap_or_default();
+    let changes = items(&body, "entry").into_iter().flat_map(|entry| items(&entry, "changes"));
+    let messages = changes.flat_map(|change| {
+        let number = change["value"]["metadata"]["phone_number_id"].as_str().unwrap_or_default().to_owned();
+        items(&change["value"], "messages").into_iter().map(move |message| (number.clone(), message))
+    });
+    messages.filter_map(|(number, message)| of_webhook_message(number, &message, users, now)).collect()
+}
+
+fn of_webhook_message(number: String, message: &Value, users: &Users, now: i64) -> Option<(User, PhoneEvent)> {
+    let address = |name: &str, parse: fn(&str) -> Option<Address>| message[name].as_str().and_then(parse);
+    let (from, user_id) = (address("from", Address::phone), address("from_user_id", Address::user_id));
+    let mut user = users.get(from.as_ref().or(user_id.as_ref())?);
+    if let Some(Address::UserId(user_id)) = user_id {
+        user.user_id = user_id;
+    }
+    let (id, kind) = (message["id"].as_str()?.to_owned(), message["type"].as_str()?);
+    let at = message["timestamp"].as_str().and_then(|at| at.parse().ok()).unwrap_or(now);
+    let content = phones::content(kind, message.as_object()?);
+    let entry = Entry::new(id, number, Origin::Phone, kind.to_owned(), at, MessageState::Delivered, content);
+    let event = PhoneEvent::of(user.key(), entry);
+    Some((user, event))
 }
 
 /// Returns the members of one webhook with all `messages`.

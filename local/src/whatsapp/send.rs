@@ -101,9 +101,6 @@ fn read_receipt(parameters: &Parameters) -> Result<ReadReceiptRequest, GraphErro
         return Err(unlisted("status", &["read"], &status));
     }
     let message_id = parameters.required_string("message_id")?;
-    if !message_id.starts_with("wamid.") {
-        return Err(invalid("message_id is not a message ID".to_owned()));
-    }
     let indicator = parameters.get("typing_indicator");
     if let Some(indicator) = indicator {
         Param::new("typing_indicator".to_owned(), indicator, &["type"])?.word("type", &["text"])?;

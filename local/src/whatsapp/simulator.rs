@@ -32,6 +32,7 @@ use super::{
     send::{OutboundMessage, ReadReceiptRequest},
     service_windows::{Opening, ServiceWindows},
     status::{MessageStatuses, ValueMembers},
+    targets::{self, Conversation},
     templates::{AccountUpdate, Templates},
     users::{Address, User, Users},
     wamid::{self, Direction},
@@ -326,6 +327,13 @@ impl Simulator {
         self.state().limits.refused()
     }
 
+    /// Refuses a reply to a message that the conversation doesn't have.
+    pub(super) fn check_reply(&self, number: &BusinessNumber, message: &OutboundMessage) -> Result<(), GraphError> {
+        let state = self.state();
+        let user = state.users.get(&message.recipient);
+        state.conversation(number, &user).check_reply(message)
+    }
+
     /// Accepts a message of `number`, stores it, and sends the statuses of its fate. Returns its ID.
     pub(super) fn accept(
         &self,
@@ -336,6 +344,10 @@ impl Simulator {
         let mut state = self.state();
         let id = wamid::generate(message.recipient.as_str(), Direction::Outbound);
         let user = state.users.get(&message.recipient);
+        let fate = match (fate, state.conversation(number, &user).reaction_failure(&message, unix_now())) {
+            (Fate::Delivered | Fate::Held, Some(code)) => Fate::Failed(code),
+            (fate, _) => fate,
+        };
         let mut statuses = MessageStatuses {
             wamid: &id,
             kind: &message.kind,
@@ -400,13 +412,15 @@ impl Simulator {
         Ok(id)
     }
 
-    /// Stores a read receipt. Rejects a receipt for a message of the business itself.
-    pub(super) fn accept_read_receipt(&self, request: ReadReceiptRequest) -> Result<(), GraphError> {
+    /// Stores a read receipt. Refuses a receipt for a message that `number` did not receive.
+    pub(super) fn accept_read_receipt(
+        &self,
+        number: &BusinessNumber,
+        request: ReadReceiptRequest,
+    ) -> Result<(), GraphError> {
         let ReadReceiptRequest { message_id, typing_indicator } = request;
         let mut state = self.state();
-        if state.accepted.iter().any(|accepted| accepted.id == message_id) {
-            return Err(GraphError::new(131_009, Some("message_id is not a received message".to_owned())));
-        }
+        targets::check_received(&state.phones, number, &message_id)?;
         let mut phones = state.phones.read_by_business(&message_id);
         if typing_indicator {
             phones.extend(state.phones.typing(&message_id, unix_now()));
@@ -467,14 +481,16 @@ impl Simulator {
         self.business.is_registered(id).then_some(()).ok_or_else(problem)
     }
 
-    /// Sends a webhook body unchanged, except for the encoding.
+    /// Sends a webhook body unchanged, except for the encoding. Its messages appear on the phones of their senders.
     pub(super) fn send_raw(&self, body: &str) -> Result<Dispatched, JournalError> {
         let apps = match self.numbers.of_webhook(body) {
             Some(registered) => self.subscribed(&registered.number),
             None => self.subscribed_to_account(&self.numbers.default_number().number.waba_id),
         };
         let bodies = vec![(apps, webhook::escape(body))];
-        let first_attempts = self.dispatch_to_apps(self.state(), bodies, Vec::new(), Vec::new())?;
+        let state = self.state();
+        let (users, phones) = inbound::of_webhook(body, &state.users, unix_now()).into_iter().unzip();
+        let first_attempts = self.dispatch_to_apps(state, bodies, users, phones)?;
         Ok(Dispatched { ids: Vec::new(), first_attempts })
     }
 
@@ -615,6 +631,10 @@ fn registered_number(waba_id: &str, added: AddedNumber, throughput: u32) -> Regi
 }
 
 impl State {
+    fn conversation<'a>(&'a self, number: &'a BusinessNumber, user: &'a User) -> Conversation<'a> {
+        Conversation { phones: &self.phones, users: &self.users, number, user }
+    }
+
     /// Creates a group of webhooks for each body: one for each of the apps, and the duplicates.
     fn queue(&mut self, apps: &[String], bodies: Vec<String>) -> Vec<Vec<Webhook>> {
         let copies = 1 + self.faults.webhooks.duplicates;

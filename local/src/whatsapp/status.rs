@@ -30,6 +30,8 @@ impl MessageStatuses<'_> {
     /// Returns the webhooks that report `states`, one each, in delivery order and with the faults applied.
     pub(super) fn webhooks(&self, states: &[MessageState], faults: &WebhookFaults) -> Vec<ValueMembers> {
         let is_omitted = |state: &MessageState| match state {
+            // Meta, *Reaction messages*: a reaction has the status `sent` only.
+            MessageState::Delivered | MessageState::Read if self.kind == "reaction" => true,
             MessageState::Delivered => faults.no_delivered,
             MessageState::Read => faults.no_read,
             _ => false,

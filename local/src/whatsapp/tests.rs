@@ -12,6 +12,7 @@ mod media;
 mod phones;
 mod receiver;
 mod service_window;
+mod targets;
 mod templates;
 
 use std::{

@@ -41,7 +41,7 @@ pub(super) async fn handle(
     // Meta, *Marketing Messages API*.
     let only_marketing = request.path.last().is_some_and(|edge| edge == "marketing_messages");
     match send::parse(request.parameters, &sender.number.display_phone_number)? {
-        SendRequest::ReadReceipt(request) => read_receipt(simulator, request).await,
+        SendRequest::ReadReceipt(request) => read_receipt(simulator, &sender.number, request).await,
         SendRequest::Message(message) => {
             if simulator.business.is_blocked(phone_number_id, &simulator.user(&message.recipient)) {
                 return Err(GraphError::new(130_403, None));
@@ -53,11 +53,15 @@ pub(super) async fn handle(
 }
 
 /// Accepts a read receipt. The faults for sends apply.
-async fn read_receipt(simulator: &Simulator, request: ReadReceiptRequest) -> Result<Response, GraphError> {
+async fn read_receipt(
+    simulator: &Simulator,
+    number: &BusinessNumber,
+    request: ReadReceiptRequest,
+) -> Result<Response, GraphError> {
     let done = || Json(json!({"success": true})).into_response();
     match simulator.next_send() {
         SendOutcome::Accepted | SendOutcome::Failed(_) | SendOutcome::Held(_) => {
-            simulator.accept_read_receipt(request).map(|()| done())
+            simulator.accept_read_receipt(number, request).map(|()| done())
         }
         SendOutcome::Rejected { code, status, retry_after } => {
             simulator.problem(format!("fault: read receipt rejected with code {code}"));
@@ -65,7 +69,7 @@ async fn read_receipt(simulator: &Simulator, request: ReadReceiptRequest) -> Res
         }
         SendOutcome::LostBeforeAcceptance(hang) => Ok(hang_up(simulator, hang).await),
         SendOutcome::LostAfterAcceptance(hang) => {
-            simulator.accept_read_receipt(request)?;
+            simulator.accept_read_receipt(number, request)?;
             Ok(hang_up(simulator, hang).await)
         }
     }
@@ -100,6 +104,7 @@ async fn send(
     let number = &sender.number;
     let (contact, masked) = (contact(&message), message.recipient.masked());
     let delivered = simulator.check_media(number, &message)?.map_or(Fate::Delivered, Fate::MediaError);
+    simulator.check_reply(number, &message)?;
     simulator.limit_send(sender, &message.recipient).inspect_err(|error| {
         simulator.problem(format!("rate limit: message for {masked} rejected with code {}", error.code));
     })?;

@@ -108,6 +108,10 @@ impl Entry {
         matches!(self.origin, Origin::Business { .. })
     }
 
+    pub(in crate::whatsapp) fn is_deleted(&self) -> bool {
+        self.marks.deleted
+    }
+
     fn is_shown(&self) -> bool {
         !self.is_of_business() || self.state.is_on_phone()
     }
