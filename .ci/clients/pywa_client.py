@@ -383,9 +383,8 @@ def manage_webhooks(program, wa, url):
         ),
         succeeded,
     )
-    # Without an override, this call subscribes the app to the account, which an override needs.
-    call("delete_waba_callback_url", lambda: wa.delete_waba_callback_url(), succeeded)
     call("override_waba_callback_url", lambda: wa.override_waba_callback_url(url, verify_token), succeeded)
+    call("delete_waba_callback_url", lambda: wa.delete_waba_callback_url(), succeeded)
     call("override_phone_callback_url", lambda: wa.override_phone_callback_url(url, verify_token), succeeded)
     call("delete_phone_callback_url", lambda: wa.delete_phone_callback_url(), succeeded)
 
