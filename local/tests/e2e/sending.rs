@@ -275,6 +275,31 @@ async fn preview_of_a_sent_message_is_the_one_of_a_received_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn media_need_a_file_that_whatsapp_has_and_supports() {
+    let (app, session_id) = TestApp::connected().await;
+    // A received file can be sent again.
+    let image = json!({"data": "/9j/4A==", "mime_type": "image/jpeg", "caption": "this one"});
+    app.inbound(&json!({"from": CONTACT, "id": "wamid.cat", "type": "image", "image": image})).await;
+    let path = format!("/api/messages/wamid.cat?sessionId={session_id}");
+    let content = app.get(&path).await.json["message"]["content"].clone();
+    let id = &content["image"]["id"];
+    let sent = send(&app, &session_id, &content).await["message"]["id"].clone();
+    wait_for(&app, &sent, "read").await;
+    assert_eq!(app.accepted().await[0]["body"]["image"], json!({"id": id, "caption": "this one"}));
+
+    let invalid = "Param image['id'] is not a valid whatsapp business account media attachment ID (100)";
+    let unsupported = "Media upload error (131053): Unsupported Video mime type image/jpeg. Please use one of video/mp4, \
+                       video/3gpp.";
+    for (message, error) in [
+        (json!({"type": "image", "image": {"id": "1037543291543636"}}), invalid),
+        (json!({"type": "video", "video": {"id": id}}), unsupported),
+    ] {
+        let failed = send(&app, &session_id, &message).await["message"]["id"].clone();
+        assert_eq!(wait_for(&app, &failed, "failed").await["error"], error);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn held_template_shows_why_until_a_status_arrives() {
     let (app, session_id) = TestApp::connected().await;
     let components = json!([{"type": "BODY", "text": "All plants cost less today."}]);
