@@ -11,6 +11,7 @@ mod limits;
 mod media;
 mod phones;
 mod receiver;
+mod refusals;
 mod service_window;
 mod targets;
 mod templates;
