@@ -149,8 +149,8 @@ async fn the_messages_of_a_raw_webhook_are_received() {
     let phone = message("wamid.phone", json!({"from": CUSTOMER}));
     let both = message("wamid.both", json!({"from": CUSTOMER, "from_user_id": "EG.7"}));
     let user = message("wamid.user", json!({"from_user_id": "EG.7"}));
-    let nobody = message("wamid.nobody", json!({}));
-    for messages in [json!([phone, nobody, "not a message", both]), json!([user])] {
+    let without_sender = message("wamid.without_sender", json!({}));
+    for messages in [json!([phone, without_sender, "not a message", both]), json!([user])] {
         let value = json!({"metadata": {"phone_number_id": PHONE_NUMBER_ID}, "messages": messages});
         let webhook = json!({"webhook": {"entry": [{"changes": [{"field": "messages", "value": value}]}]}});
         let (status, response) = simulator.post("/simulator/messages", &webhook).await;
@@ -159,7 +159,7 @@ async fn the_messages_of_a_raw_webhook_are_received() {
     for id in ["wamid.phone", "wamid.both", "wamid.user"] {
         assert_eq!((simulator.read(id).await, simulator.reply(id).await), (0, 0), "{id}");
     }
-    assert_eq!(simulator.read("wamid.nobody").await, NOT_VALID);
+    assert_eq!(simulator.read("wamid.without_sender").await, NOT_VALID);
     let feed = simulator.get(&format!("/simulator/phones/{CUSTOMER}/messages")).await;
     assert_eq!(feed["messages"].as_array().unwrap().len(), 6);
     for body in [json!({"webhook": {}}), json!({"webhook": {"entry": {}}})] {
