@@ -16,11 +16,12 @@ pub(super) fn check(kind: &str, content: &Value) -> Result<(), GraphError> {
 /// Checks the media object at `path`: an ID of uploaded media or a link, with the members of its kind (Meta, *WhatsApp
 /// Cloud API - Message API*, and the page of each type).
 pub(super) fn check_at(path: String, kind: &str, content: &Value) -> Result<(), GraphError> {
+    // `provider` is a relic of another API that Meta's examples of orders still have.
     let known: &[&str] = match kind {
-        "audio" => &["id", "link", "caption", "voice"],
-        "document" => &["id", "link", "caption", "filename"],
-        "sticker" => &["id", "link"],
-        _ => &["id", "link", "caption"],
+        "audio" => &["id", "link", "provider", "caption", "voice"],
+        "document" => &["id", "link", "provider", "caption", "filename"],
+        "sticker" => &["id", "link", "provider"],
+        _ => &["id", "link", "provider", "caption"],
     };
     let media = Param::new(path, content, known)?;
     let not_empty = |name| Ok::<_, GraphError>(media.text(name)?.filter(|text| !text.is_empty()));

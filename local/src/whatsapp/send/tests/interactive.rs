@@ -461,7 +461,7 @@ fn the_amounts_of_an_order_add_up() {
     changes_are_allowed(
         &message,
         &[
-            ("/header", json!({"type": "image", "image": {"link": "https://example.org/a.png"}})),
+            ("/header", json!({"type": "image", "image": {"link": "https://example.org/a.png", "provider": {}}})),
             ("/action/parameters/order", Value::Null),
             ("/action/parameters/order", regular),
             ("/action/parameters/reference_id", json!("x".repeat(60))),
