@@ -120,7 +120,7 @@ async fn a_bot_gets_webhooks_beside_qasid() {
 
 #[tokio::test]
 async fn an_override_with_the_token_of_qasid_replaces_its_webhook() {
-    let receiver = Receiver::start().await;
+    let mut receiver = Receiver::start().await;
     let mut bot = Bot::start(SECRET).await;
     let simulator = Simulator::start(&receiver.url);
     let apps = format!("{WABA_ID}/subscribed_apps");
@@ -128,7 +128,13 @@ async fn an_override_with_the_token_of_qasid_replaces_its_webhook() {
     assert_eq!(simulator.as_app(TOKEN, Method::POST, &apps, body).await, done());
     simulator.receive_text("one").await;
     assert_eq!(bot.text().await, "one");
-    assert_eq!(simulator.all_delivered().await["queued"], 1);
+
+    // Overrides are for messages: webhooks about the account go to the callback of the app.
+    let pause = json!({"name": "hello_world", "status": "PAUSED"});
+    assert_eq!(simulator.post("/simulator/templates", &pause).await.0, 200);
+    assert_eq!(receiver.value().await["event"], "PAUSED");
+    assert_eq!(simulator.all_delivered().await["queued"], 2);
+    assert!(bot.bodies.try_recv().is_err());
 }
 
 #[tokio::test]
