@@ -23,6 +23,9 @@ const CARD_BODY_LIMIT: usize = 160;
 const MAX_CARD_LINE_BREAKS: usize = 2;
 /// The label of a button, except the one that opens a flow.
 const BUTTON_LIMIT: usize = 20;
+/// The ID of a reply button, and of a quick reply of a card (Meta, *Interactive media carousel messages*).
+const BUTTON_ID_LIMIT: usize = 256;
+const CARD_BUTTON_ID_LIMIT: usize = 20;
 /// The label of the button that opens a flow.
 const FLOW_BUTTON_LIMIT: usize = 30;
 /// The maximum number of rows of a list, in all sections together (Meta, *Interactive list messages*).
@@ -55,7 +58,7 @@ const TYPES: [&str; 16] = [
 pub(super) fn interactive(mut object: Object<'_>) -> Result<Value, ContentError> {
     let message = &mut object;
     match message.word("type", &TYPES)? {
-        "button" => with_header(message, &ANY_HEADER, BODY_LIMIT, |action| buttons(action, "reply"))?,
+        "button" => with_header(message, &ANY_HEADER, BODY_LIMIT, |action| buttons(action, "reply", BUTTON_ID_LIMIT))?,
         "list" => with_header(message, &["text"], LIST_BODY_LIMIT, list)?,
         "cta_url" => with_header(message, &ANY_HEADER, BODY_LIMIT, cta_url)?,
         "flow" => with_header(message, &ANY_HEADER, BODY_LIMIT, |action| named(action, "flow", Some(flow)))?,
@@ -99,7 +102,7 @@ pub(super) fn interactive(mut object: Object<'_>) -> Result<Value, ContentError>
             body(message, BODY_LIMIT)?;
             message.object("action", carousel)?;
         }
-        "order_details" => with_header(message, &ANY_HEADER, BODY_LIMIT, |action| {
+        "order_details" => with_header(message, &["image"], BODY_LIMIT, |action| {
             named(action, "review_and_pay", Some(payment::order_details))
         })?,
         _ => with_header(message, &ANY_HEADER, BODY_LIMIT, |action| {
@@ -153,12 +156,12 @@ fn text(mut object: Object<'_>, limit: usize) -> Result<Value, ContentError> {
 
 /// Reads the action of reply buttons (Meta, *Interactive reply buttons messages*). In the cards of a carousel, the type
 /// of a button has another name.
-fn buttons<'a>(mut action: Object<'a>, kind: &'static str) -> Result<Value, ContentError> {
+fn buttons<'a>(mut action: Object<'a>, kind: &'static str, id_limit: usize) -> Result<Value, ContentError> {
     let (mut ids, mut titles) = (HashSet::new(), HashSet::new());
     action.list("buttons", 1..=3, |mut button| {
         button.word("type", &[kind])?;
         button.object(kind, |mut reply| {
-            reply.unique_text("id", 256, &mut ids)?;
+            reply.unique_text("id", id_limit, &mut ids)?;
             reply.unique_text("title", BUTTON_LIMIT, &mut titles)?;
             reply.finish()
         })?;
@@ -247,26 +250,36 @@ fn address(mut parameters: Object<'_>) -> Result<Value, ContentError> {
 }
 
 /// Reads the action of a carousel (Meta, *Interactive media carousel messages*, *Interactive product carousel
-/// messages*).
+/// messages*). All cards have the same type, header type, catalog, and buttons.
 fn carousel(mut action: Object<'_>) -> Result<Value, ContentError> {
-    let mut indexes = HashSet::new();
+    let (mut indexes, mut first) = (HashSet::new(), None);
     action.list("cards", 2..=10, |mut card| {
+        let mut replies = 0;
         card.unique_whole("card_index", 0..=9, &mut indexes)?;
         if card.word("type", &["cta_url", "product"])? == "product" {
             card.object("action", product::reference)?;
-            return card.finish();
+        } else {
+            if !card.has("header") {
+                return Err(card.missing("header"));
+            }
+            header(&mut card, &["image", "video"])?;
+            card.optional_object("body", card_body)?;
+            // A media card has a URL button or up to three quick replies.
+            card.object("action", |action| {
+                replies = action.count("buttons");
+                match action.has("buttons") {
+                    true => buttons(action, "quick_reply", CARD_BUTTON_ID_LIMIT),
+                    false => cta_url(action),
+                }
+            })?;
         }
-        if !card.has("header") {
-            return Err(card.missing("header"));
+        let (kind, header, catalog) = (card.peek("type"), card.peek("header/type"), card.peek("action/catalog_id"));
+        let traits = [("type", (kind, 0)), ("header", (header, 0)), ("action", (catalog, replies))];
+        let expected = *first.get_or_insert(traits);
+        match traits.iter().zip(expected).find(|(own, expected)| *own != expected) {
+            Some(((member, _), _)) => Err(card.invalid(member, "like that of the first card")),
+            None => card.finish(),
         }
-        header(&mut card, &["image", "video"])?;
-        card.optional_object("body", card_body)?;
-        // A media card has a URL button or up to three quick replies.
-        card.object("action", |action| match action.has("buttons") {
-            true => buttons(action, "quick_reply"),
-            false => cta_url(action),
-        })?;
-        card.finish()
     })?;
     action.finish()
 }

@@ -7,6 +7,9 @@ use super::{
     *,
 };
 
+/// The action of the first card of a carousel.
+const FIRST_ACTION: &str = "/interactive/action/cards/0/action";
+
 fn products(ids: std::ops::Range<usize>) -> Value {
     ids.map(|at| json!({"product_retailer_id": at.to_string()})).collect()
 }
@@ -66,7 +69,6 @@ fn product_lists_are_validated() {
 #[test]
 fn carousels_are_validated() {
     let url = json!({"name": "cta_url", "parameters": {"display_text": "Shop", "url": "https://example.org"}});
-    let reply = json!({"buttons": [{"type": "quick_reply", "quick_reply": {"id": "1", "title": "T"}}]});
     let header = json!({"type": "image", "image": {"link": "https://example.org/a.png"}});
     let card = |index: usize| {
         json!({"card_index": index, "type": "cta_url", "header": header, "action": url,
@@ -83,11 +85,30 @@ fn carousels_are_validated() {
     }
     limits_text(&carousel, "/interactive/action/cards/1/body/text", 160);
     let at = |path: &str| format!("{ACTION}/cards/1/{path}");
-    accepts(&with(&carousel, &at("action"), reply));
-    let product =
-        json!({"card_index": 1, "type": "product", "action": {"product_retailer_id": "1", "catalog_id": "2"}});
-    accepts(&with(&carousel, "/interactive/action/cards/1", product));
     let field = "interactive.action.cards[1]";
+    let replies = |titles: &[&str]| {
+        let reply = |title: &&str| json!({"type": "quick_reply", "quick_reply": {"id": title, "title": title}});
+        json!({"buttons": titles.iter().map(reply).collect::<Value>()})
+    };
+    let with_replies = with(&with(&carousel, &at("action"), replies(&["A"])), FIRST_ACTION, replies(&["B"]));
+    accepts(&with_replies);
+    limits_text(&with_replies, &at("action/buttons/0/quick_reply/id"), 20);
+    let product = |index: usize, catalog: &str| {
+        json!({"card_index": index, "type": "product",
+            "action": {"product_retailer_id": "1", "catalog_id": catalog}})
+    };
+    let products = |catalog: &str| with_action("carousel", json!({"cards": [product(0, "1"), product(1, catalog)]}));
+    accepts(&products("1"));
+    let video = json!({"type": "video", "video": {"link": "https://example.org/a.mp4"}});
+    for (request, member) in [
+        (with(&carousel, "/interactive/action/cards/1", product(1, "1")), "type"),
+        (with(&carousel, &at("header"), video), "header"),
+        (with(&carousel, &at("action"), replies(&["A"])), "action"),
+        (with(&with_replies, &at("action"), replies(&["A", "B"])), "action"),
+        (products("2"), "action"),
+    ] {
+        rejects(&request, &format!("{field}.{member} must be like that of the first card"));
+    }
     let sentence = format!("{field}.body.text must be a text with up to 2 line breaks");
     rejects(&with(&carousel, &at("body/text"), json!("a\nb\nc\nd")), &sentence);
     let sentence = format!("{field}.card_index repeats an earlier value: WhatsApp requires unique values");
@@ -123,6 +144,10 @@ fn orders_are_validated() {
     let at = |path: &str| format!("{ACTION}/parameters/{path}");
     checks_action(&order(), "review_and_pay");
     accepts(&without(&order(), &at("order")));
+    let image = json!({"type": "image", "image": {"id": "1"}});
+    accepts(&with(&order(), "/interactive/header", image));
+    let text = json!({"type": "text", "text": "H"});
+    rejects(&with(&order(), "/interactive/header", text), "interactive.header.type must be image");
     accepts(&without(&order(), &at("order/expiration/description")));
     limits_text(&order(), &at("order/expiration/description"), 120);
     // The sum of the amounts instead of the sale amounts.
