@@ -120,6 +120,6 @@ fn apply(
     if let Some(message_status) = change.message_status {
         templates.set_message_status(id, message_status);
     }
-    updates.extend(change.quality.and_then(|quality| templates.set_quality(id, quality)));
+    updates.extend(change.quality.and_then(|quality| templates.set_quality(id, quality, unix_now())));
     Ok((templates.get(id).cloned(), updates))
 }

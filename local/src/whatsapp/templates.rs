@@ -18,7 +18,7 @@ use self::{
     review::{Rejection, review},
 };
 pub(super) use self::{status::TemplateStatus, webhook::AccountUpdate};
-use super::{graph_error::GraphError, parameters::Parameters};
+use super::{clock::unix_now, graph_error::GraphError, parameters::Parameters};
 
 /// Maximum length of a template's name.
 const MAX_NAME_CHARS: usize = 512;
@@ -113,6 +113,8 @@ pub(super) struct Template {
     rejected_reason: String,
     pub(super) message_status: MessageStatus,
     quality: Quality,
+    /// When the template got its quality, in Unix seconds.
+    rated_at: i64,
     /// How often the template was paused.
     pauses: u32,
     /// When the approved template was edited, in Unix seconds.
@@ -162,7 +164,7 @@ impl Template {
         all.insert("status".to_owned(), json!(self.status));
         all.insert("category".to_owned(), json!(self.category));
         all.insert("rejected_reason".to_owned(), json!(self.rejected_reason));
-        all.insert("quality_score".to_owned(), json!({"score": self.quality}));
+        all.insert("quality_score".to_owned(), json!({"score": self.quality, "date": self.rated_at}));
         all.insert("id".to_owned(), json!(self.id));
         let mut chosen = Map::from_iter([("id".to_owned(), json!(self.id))]);
         let fields =
@@ -266,6 +268,7 @@ impl Templates {
             rejected_reason: "NONE".to_owned(),
             message_status: MessageStatus::Accepted,
             quality: Quality::Unknown,
+            rated_at: unix_now(),
             pauses: 0,
             edited_at: Vec::new(),
         };
@@ -329,6 +332,7 @@ impl Templates {
             rejected_reason: "NONE".to_owned(),
             message_status: MessageStatus::Accepted,
             quality: Quality::Unknown,
+            rated_at: now,
             pauses: 0,
             edited_at: Vec::new(),
         };
@@ -471,9 +475,10 @@ impl Templates {
     }
 
     /// Sets the quality of a template. Returns the webhook about it.
-    pub(super) fn set_quality(&mut self, id: &str, quality: Quality) -> Option<AccountUpdate> {
+    pub(super) fn set_quality(&mut self, id: &str, quality: Quality, now: i64) -> Option<AccountUpdate> {
         let template = self.templates.iter_mut().find(|template| template.id == id)?;
         let previous = std::mem::replace(&mut template.quality, quality);
+        template.rated_at = now;
         Some(webhook::quality_update(template, previous))
     }
 

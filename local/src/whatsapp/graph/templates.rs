@@ -62,7 +62,10 @@ pub(super) fn template(
                 templates.edit(&template.id, &request.parameters, unix_now())
             };
             notify(simulator, simulator.templates.change(edit)?);
-            Ok(success())
+            let edited = simulator.templates.read(|templates| templates.get(&template.id).cloned());
+            let Template { id, name, category, .. } = edited.unwrap_or_else(|| template.clone());
+            // Meta's pages show only `success`. Clients read the others too.
+            Ok(Json(json!({"success": true, "id": id, "name": name, "category": category})).into_response())
         }
         _ => Err(request.unsupported()),
     }

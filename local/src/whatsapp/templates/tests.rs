@@ -297,13 +297,15 @@ fn fields_are_chosen() {
     let fields =
         |names: &[&str]| template.fields(Some(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()));
     let quality = fields(&["quality_score", "previous_category"]).unwrap();
-    assert_eq!(quality, json!({"id": id, "quality_score": {"score": "UNKNOWN"}}));
+    assert_eq!(quality, json!({"id": id, "quality_score": {"score": "UNKNOWN", "date": NOW}}));
     assert_eq!(fields(&["color"]).unwrap_err().code, 100);
 }
 
 #[test]
 fn the_quality_changes() {
     let (mut templates, id) = with_template();
-    let value = templates.set_quality(&id, Quality::Red).unwrap().value;
+    let value = templates.set_quality(&id, Quality::Red, NOW + 1).unwrap().value;
     assert_eq!((&value["previous_quality_score"], &value["new_quality_score"]), (&json!("UNKNOWN"), &json!("RED")));
+    let shown = templates.get(&id).unwrap().fields(Some(&["quality_score".to_owned()])).unwrap();
+    assert_eq!(shown["quality_score"], json!({"score": "RED", "date": NOW + 1}));
 }
