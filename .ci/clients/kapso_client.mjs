@@ -149,7 +149,7 @@ async function manageTemplates() {
   const template = { name: "hello_world", language: { code: "en_US" } };
   await call("messages.sendTemplate (hello_world)", () => toCustomer("sendTemplate", { template }), sent);
   const components = [
-    { type: "BODY", text: "Order {{1}} arrives.", example: { bodyText: [["4711"]] } },
+    { type: "BODY", text: "Your order {{1}} has left our warehouse.", example: { bodyText: [["4711"]] } },
     { type: "FOOTER", text: "Thanks" },
   ];
   const created = await call(

@@ -161,7 +161,9 @@ def manage_templates(program, wa):
     english, utility = templates.TemplateLanguage.ENGLISH_US, templates.TemplateCategory.UTILITY
 
     call("send_template (hello_world)", lambda: wa.send_template(customer()[0], "hello_world", english), sent)
-    body = templates.BodyText("Order {{1}} arrives on {{2}}.", "4711", "Monday")
+    body = templates.BodyText(
+        "Your order {{1}} has left our warehouse and arrives on {{2}} before noon.", "4711", "Monday"
+    )
     reply, link = templates.QuickReplyButton(text="Stop"), templates.URLButton(
         text="Track", url="https://example.com/{{1}}", example="4711"
     )
@@ -182,7 +184,7 @@ def manage_templates(program, wa):
         language=english,
         category=utility,
         parameter_format=templates.ParamFormat.NAMED,
-        components=[templates.BodyText("Hello {{name}}, welcome.", name="Ada")],
+        components=[templates.BodyText("Hello {{name}}, welcome to our shop in the city.", name="Ada")],
     )
     call("create_template (named)", lambda: wa.create_template(named), lambda created: created.id)
     promotion = templates.Template(
@@ -200,7 +202,7 @@ def manage_templates(program, wa):
     call(
         "upsert_authentication_template",
         lambda: wa.upsert_authentication_template(
-            name="code_pywa",
+            name="upserted_pywa",
             languages=[english],
             otp_button=otp,
             add_security_recommendation=True,
@@ -208,6 +210,13 @@ def manage_templates(program, wa):
         ),
         lambda result: len(list(result)) == 1,
     )
+    code = templates.Template(
+        name="code_pywa",
+        language=english,
+        category=templates.TemplateCategory.AUTHENTICATION,
+        components=[templates.AuthenticationBody(), templates.Buttons(buttons=[otp])],
+    )
+    call("create_template (authentication)", lambda: wa.create_template(code), lambda created: created.id)
     call(
         "send_template",
         lambda: wa.send_template(
@@ -259,7 +268,9 @@ def manage_templates(program, wa):
     call("get_templates", lambda: wa.get_templates(), lambda result: "order_pywa" in [one.name for one in result])
     call("get_templates (name)", lambda: list(wa.get_templates(name="order_pywa")), lambda result: len(result) == 1)
     call("get_template", lambda: wa.get_template(created.id), lambda template: template.name == "order_pywa")
-    body = templates.BodyText("Your order {{1}} arrives on {{2}}.", "4711", "Monday")
+    body = templates.BodyText(
+        "The order {{1}} has left our warehouse and arrives on {{2}} before noon.", "4711", "Monday"
+    )
     call("update_template", lambda: wa.update_template(created.id, new_components=[body]), succeeded)
     now = datetime.datetime.now()
     call(

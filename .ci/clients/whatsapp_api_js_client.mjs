@@ -167,7 +167,7 @@ async function sendTemplates() {
   await send("template, language", () => new Template("hello_world", new Language("en_US")));
   // The library has no call to create templates.
   const components = [
-    { type: "BODY", text: "Order {{1}} arrives.", example: { body_text: [["4711"]] } },
+    { type: "BODY", text: "Your order {{1}} has left our warehouse.", example: { body_text: [["4711"]] } },
     { type: "BUTTONS", buttons: [{ type: "QUICK_REPLY", text: "Stop" }] },
   ];
   await call("$$apiFetch$$", async () => {
