@@ -26,6 +26,9 @@ use super::{
     users::User,
 };
 
+/// The display name of a number without one.
+pub(super) const DEFAULT_VERIFIED_NAME: &str = "Local run";
+
 /// What is stored by the ID of a number or account. Absent objects have the default state.
 type ById<T> = BTreeMap<String, T>;
 
@@ -82,6 +85,13 @@ impl Business {
     pub(super) fn is_registered(&self, phone_number_id: &str) -> bool {
         let registration = |state: &NumberState| state.registration.is_registered;
         self.numbers.read(|numbers| numbers.get(phone_number_id).is_none_or(registration))
+    }
+
+    /// Returns the name of the business that users see.
+    pub(super) fn verified_name(&self, phone_number_id: &str) -> String {
+        let name = |state: &NumberState| state.verified_name.clone();
+        let name = self.numbers.read(|numbers| numbers.get(phone_number_id).and_then(name));
+        name.unwrap_or_else(|| DEFAULT_VERIFIED_NAME.to_owned())
     }
 
     /// Returns whether users can call a number (Meta, *Call settings*).

@@ -6,7 +6,7 @@ mod templates;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tokio::{
     sync::{oneshot, watch},
     time::Instant,
@@ -385,7 +385,7 @@ impl Simulator {
             message.kind.clone(),
             unix_now(),
             reached,
-            phone::content(&message.kind, &message.body),
+            self.shown(number, &message),
         );
         let phones = vec![PhoneEvent::of(user.key(), entry)];
         let (to, recipient) = match message.recipient {
@@ -410,6 +410,18 @@ impl Simulator {
         // The response does not wait for the statuses, which may arrive first.
         drop(self.dispatcher.dispatch(groups));
         Ok(id)
+    }
+
+    /// Returns the content of a message as a phone shows it.
+    fn shown(&self, number: &BusinessNumber, message: &OutboundMessage) -> Map<String, Value> {
+        let mut content = phone::content(&message.kind, &message.body);
+        let rendered = content
+            .get("template")
+            .and_then(|template| self.templates.read(|templates| templates.render(&number.waba_id, template)));
+        if let Some(rendered) = rendered {
+            content.insert("rendered".to_owned(), json!(rendered));
+        }
+        content
     }
 
     /// Stores a read receipt. Refuses a receipt for a message that `number` did not receive.

@@ -5,6 +5,7 @@ mod authentication;
 mod buttons;
 mod components;
 mod message;
+mod rendering;
 mod review;
 mod status;
 mod text;
@@ -519,6 +520,12 @@ impl Templates {
         self.deleted.extend(names);
         self.templates.retain(|template| !ids.contains(&template.id));
         Ok(())
+    }
+
+    /// Returns what a phone shows of a message with the template `content`; `None` without such a template.
+    pub(super) fn render(&self, waba_id: &str, content: &Value) -> Option<Vec<Value>> {
+        let (name, language) = (content["name"].as_str()?, content["language"]["code"].as_str()?);
+        rendering::render(content, self.find(waba_id, name, language)?).ok()
     }
 
     /// Checks the `template` of a message, whose shape is valid. Returns the template.

@@ -136,7 +136,7 @@ fn all_fields(number: &RegisteredNumber, state: &NumberState) -> Value {
         "throughput": {"level": by_registration(level, "NOT_APPLICABLE")},
         "unified_cert_status": "APPROVED",
         "username": state.username,
-        "verified_name": state.verified_name.as_deref().unwrap_or("Local run"),
+        "verified_name": state.verified_name.as_deref().unwrap_or(business::DEFAULT_VERIFIED_NAME),
         "whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED",
     })
 }

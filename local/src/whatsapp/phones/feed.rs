@@ -23,6 +23,7 @@ pub(in crate::whatsapp) struct Entry {
     pub(in crate::whatsapp) at: i64,
     pub(in crate::whatsapp) state: MessageState,
     /// The members of the message as in the Cloud API: the object named by `type`, `context`, `referral`, and `errors`.
+    /// `rendered` has the components of a template with their parameters.
     pub(in crate::whatsapp) content: Map<String, Value>,
     #[serde(default, skip_serializing_if = "Marks::is_empty")]
     marks: Marks,

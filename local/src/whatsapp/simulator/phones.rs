@@ -25,7 +25,17 @@ pub(in crate::whatsapp) struct Phone {
     username: Option<String>,
     #[serde(flatten)]
     settings: PhoneSettings,
-    conversations: Vec<Conversation>,
+    conversations: Vec<Chat>,
+}
+
+/// A conversation with the name and the number of the business.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Chat {
+    name: String,
+    display_phone_number: String,
+    #[serde(flatten)]
+    conversation: Conversation,
 }
 
 /// The body of `PATCH /simulator/phones/{number}`. Absent members keep their value. `null` removes a name.
@@ -73,11 +83,29 @@ impl Simulator {
     pub(in crate::whatsapp) fn phones(&self, after: &str, limit: usize) -> Vec<Phone> {
         let state = self.state();
         let keys = state.phones.keys(after, limit).into_iter();
-        keys.filter_map(|key| Some(state.phone(&Address::parse(&key)?))).collect()
+        keys.filter_map(|key| Some(self.phone_of(&state, &Address::parse(&key)?))).collect()
     }
 
     pub(in crate::whatsapp) fn phone(&self, address: &Address) -> Phone {
-        self.state().phone(address)
+        self.phone_of(&self.state(), address)
+    }
+
+    fn phone_of(&self, state: &State, address: &Address) -> Phone {
+        let user = state.users.get(address);
+        let settings = state.phones.settings(user.key());
+        let conversations = state.phones.conversations(user.key(), unix_now()).into_iter();
+        let chat = |conversation: Conversation| Chat {
+            name: self.business.verified_name(&conversation.phone_number_id),
+            display_phone_number: self
+                .numbers
+                .get_or_default(&conversation.phone_number_id)
+                .number
+                .display_phone_number,
+            conversation,
+        };
+        let conversations = conversations.map(chat).collect();
+        let User { wa_id: number, user_id, name, username } = user;
+        Phone { number, user_id, name, username, settings, conversations }
     }
 
     /// Changes a phone. Messages that it lets advance get their ticks.
@@ -194,22 +222,6 @@ impl Simulator {
 pub(super) struct Changes {
     pub(super) events: Vec<PhoneEvent>,
     pub(super) webhooks: Vec<(BusinessNumber, String)>,
-}
-
-impl State {
-    fn phone(&self, address: &Address) -> Phone {
-        let user = self.users.get(address);
-        let settings = self.phones.settings(user.key());
-        let conversations = self.phones.conversations(user.key(), unix_now());
-        Phone {
-            number: user.wa_id,
-            user_id: user.user_id,
-            name: user.name,
-            username: user.username,
-            settings,
-            conversations,
-        }
-    }
 }
 
 /// Returns whether a message can get a tick. Only voice messages are played (Meta, *status messages webhook*).

@@ -56,12 +56,12 @@ pub(super) fn check(content: &Value, template: &Template) -> Result<(), GraphErr
 }
 
 /// A component of a message.
-struct Sent<'a> {
-    kind: String,
-    value: &'a Value,
+pub(super) struct Sent<'a> {
+    pub(super) kind: String,
+    pub(super) value: &'a Value,
 }
 
-fn components(components: &Value) -> Result<Vec<Sent<'_>>, GraphError> {
+pub(super) fn components(components: &Value) -> Result<Vec<Sent<'_>>, GraphError> {
     let sent = |(index, value)| {
         let path = format!("template['components'][{index}]['type']");
         let value: &Value = value;
@@ -70,11 +70,11 @@ fn components(components: &Value) -> Result<Vec<Sent<'_>>, GraphError> {
     components.as_array().into_iter().flatten().enumerate().map(sent).collect()
 }
 
-fn find<'a>(sent: &[Sent<'a>], kind: &str) -> Option<&'a Value> {
+pub(super) fn find<'a>(sent: &[Sent<'a>], kind: &str) -> Option<&'a Value> {
     sent.iter().find(|component| component.kind == kind).map(|component| component.value)
 }
 
-fn parameters(component: Option<&Value>) -> &[Value] {
+pub(super) fn parameters(component: Option<&Value>) -> &[Value] {
     component.and_then(|component| component["parameters"].as_array()).map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -184,7 +184,7 @@ fn value_of(parameter: &Value) -> &str {
 }
 
 /// Returns a text with its parameters.
-fn filled(text: &str, parameters: &[Value], format: ParameterFormat) -> String {
+pub(super) fn filled(text: &str, parameters: &[Value], format: ParameterFormat) -> String {
     let names = text::placeholders(text);
     let value = |name: &str| {
         let parameter = match format {

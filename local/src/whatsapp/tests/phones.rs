@@ -79,7 +79,11 @@ async fn messages_wait_until_the_phone_is_online() {
     assert!(refused["error"].as_str().unwrap().contains("set online to true"), "{refused}");
 
     let phone = simulator.set(json!({"online": true})).await;
-    assert_eq!(phone["conversations"], json!([{"phoneNumberId": PHONE_NUMBER_ID, "unread": 0, "typing": false}]));
+    assert_eq!(
+        phone["conversations"],
+        json!([{"phoneNumberId": PHONE_NUMBER_ID, "name": "Local run", "displayPhoneNumber": "15550783881", "unread": 0,
+            "typing": false}])
+    );
     for id in ids {
         for expected in ["delivered", "read"] {
             let status = receiver.status().await;
@@ -216,6 +220,19 @@ async fn the_feed_shows_both_directions() {
     assert_eq!(feed["messages"][2]["reactions"], json!([{"from": "business", "emoji": "👍"}]));
     assert_eq!(feed["phone"]["conversations"][0]["typing"], false);
     assert_eq!(ids(&simulator.get(&format!("{PHONE}/messages?limit=1")).await).len(), 1);
+}
+
+#[tokio::test]
+async fn a_template_is_shown_with_its_text() {
+    let receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    let template = json!({"messaging_product": "whatsapp", "to": "+201001234567", "type": "template",
+        "template": {"name": "hello_world", "language": {"code": "en_US"}}});
+    assert_eq!(simulator.graph(&template).await.unwrap().0, 200);
+    let shown = simulator.feed().await["messages"][0].clone();
+    assert_eq!(shown["template"]["name"], "hello_world");
+    let body = shown["rendered"].as_array().unwrap().iter().find(|component| component["type"] == "BODY").unwrap();
+    assert!(body["text"].as_str().unwrap().starts_with("Welcome"), "{body}");
 }
 
 #[tokio::test]
