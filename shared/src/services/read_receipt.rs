@@ -129,7 +129,7 @@ impl ReadReceipts {
             ReceiptError::NoToken
         })?;
         let mut result = self.call_with(signal, number, token.as_str(), wamid).await;
-        if result.as_ref().is_err_and(SendError::is_token_refused)
+        if result.as_ref().is_err_and(|error| error.is_token_refused)
             && let Replacement::Token(newer) = self.credentials.replacement(number, &token).await
         {
             result = self.call_with(signal, number, newer.as_str(), wamid).await;

@@ -63,12 +63,15 @@ pub struct SendError {
     pub fbtrace_id: Option<String>,
     /// The wait that WhatsApp asks for, at most an hour.
     pub retry_after: Option<Duration>,
+    /// Whether WhatsApp refused the access token, so that a newer one can succeed.
+    pub is_token_refused: bool,
 }
 
 impl From<GraphError> for SendError {
     fn from(error: GraphError) -> Self {
         Self {
             class: error.class(),
+            is_token_refused: error.is_token_refused(),
             error: error.to_string(),
             code: error.code,
             fbtrace_id: error.fbtrace_id,
@@ -78,14 +81,9 @@ impl From<GraphError> for SendError {
 }
 
 impl SendError {
-    /// Returns whether WhatsApp refused the access token (Meta, *Error codes*, 190).
-    pub fn is_token_refused(&self) -> bool {
-        self.code == Some(190)
-    }
-
     /// Creates an error without a WhatsApp code.
     pub fn new(class: ErrorClass, error: impl Into<String>) -> Self {
-        Self { class, error: error.into(), code: None, fbtrace_id: None, retry_after: None }
+        Self { class, error: error.into(), code: None, fbtrace_id: None, retry_after: None, is_token_refused: false }
     }
 }
 

@@ -26,6 +26,7 @@ const MAX_DEPTH: usize = 6;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct GraphError {
     pub(super) code: Option<i64>,
+    subcode: Option<i64>,
     pub(super) fbtrace_id: Option<String>,
     title: Option<String>,
     message: Option<String>,
@@ -115,11 +116,19 @@ impl GraphError {
         let title = text_of("title").or_else(|| text(written_code.filter(|_| code.is_none())?));
         Self {
             code,
+            subcode: written("error_subcode").as_ref().and_then(self::code),
             fbtrace_id: text_of("fbtrace_id").filter(|id| id.chars().nth(TRACE_ID_LIMIT).is_none()),
             title,
             message: text_of("message").or_else(|| text_of("error_message")),
             details: member(members, "error_data").and_then(details).or_else(|| text_of("details")),
         }
+    }
+
+    /// Returns whether WhatsApp refused the access token (Meta, *Error codes*, 190), or knows the token of an app that
+    /// can't access the number: the object "does not exist, cannot be loaded due to missing permissions" (100 with
+    /// subcode 33).
+    pub(super) fn is_token_refused(&self) -> bool {
+        self.code == Some(190) || (self.code, self.subcode) == (Some(100), Some(33))
     }
 
     /// Classifies the error by its code, as Meta recommends, instead of its HTTP status or title. Unknown codes are

@@ -120,7 +120,7 @@ impl Dispatcher {
     ) -> SendResult {
         let result = self.cloud_api.post(phone_number_id, token.as_str(), request).await;
         let SendResult::Failed(error) = &result else { return result };
-        if !error.is_token_refused() || self.system.now() > last_post {
+        if !error.is_token_refused || self.system.now() > last_post {
             return result;
         }
         match self.credentials.replacement(phone_number_id, &token).await {
@@ -210,7 +210,7 @@ impl Dispatcher {
     ) -> Result<Progress, DeliveryError> {
         let message = &claimed.message;
         let now = self.system.now();
-        let SendError { class, error, code, fbtrace_id, retry_after } = error;
+        let SendError { class, error, code, fbtrace_id, retry_after, .. } = error;
         let earlier = message.attempts.iter().rev().take_while(|attempt| attempt.outcome == AttemptOutcome::NotSent);
         let consecutive_failures = u32::try_from(earlier.count() + 1).unwrap_or(u32::MAX);
         let expires_at = expires_at(message);

@@ -107,6 +107,21 @@ fn code_decides_the_error_class() {
 }
 
 #[test]
+fn a_token_without_access_is_refused() {
+    for (error, is_refused) in [
+        (r#"{"code": 190}"#, true),
+        (r#"{"code": 190, "error_subcode": 463}"#, true),
+        (r#"{"code": 100, "error_subcode": 33}"#, true),
+        (r#"{"code": 100, "error_subcode": 2494010}"#, false),
+        (r#"{"code": 100}"#, false),
+        (r#"{"code": 131026, "error_subcode": 33}"#, false),
+    ] {
+        let body = format!(r#"{{"error": {error}}}"#);
+        assert_eq!(send_error(400, None, body.as_bytes()).is_token_refused, is_refused, "{error}");
+    }
+}
+
+#[test]
 fn response_without_code_or_message_id_is_indeterminate() {
     assert_eq!(send_error(502, None, b"<html>").class, ErrorClass::Indeterminate);
     assert_eq!(send_error(400, None, b"{\"error\":{}}").class, ErrorClass::Indeterminate);
