@@ -10,7 +10,7 @@ use super::{
 
 /// The app that Qasid's access token belongs to.
 pub const DEFAULT_APP_ID: &str = "670843887433847";
-/// A second app, for a bot beside Qasid. It gets webhooks once it subscribes to the account.
+/// A second app, for a bot beside Qasid. It gets webhooks once it has a callback.
 pub const BOT_APP_ID: &str = "634974688087057";
 
 /// A Meta app.
@@ -130,7 +130,7 @@ impl State {
     }
 }
 
-/// Opens the apps: Qasid's, which is subscribed to the account from the start, and the bot's. Their names, credentials,
+/// Opens the apps: Qasid's and the bot's, which are subscribed to the account from the start. Their names, credentials,
 /// and Qasid's callback come from the settings of this run.
 pub(super) fn open(
     journal: &Journal,
@@ -140,7 +140,9 @@ pub(super) fn open(
     mut bot: App,
 ) -> Result<Registry<State>, JournalError> {
     let mut initial = State::default();
-    initial.subscribe(waba_id, &default.id, None);
+    for app in [&default, &bot] {
+        initial.subscribe(waba_id, &app.id, None);
+    }
     let apps = Registry::open("apps", journal, recovered, initial)?;
     apps.change(|state| {
         bot.callback = state.app(&bot.id).and_then(|app| app.callback.clone());

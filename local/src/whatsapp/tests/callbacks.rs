@@ -76,6 +76,7 @@ async fn a_bot_gets_webhooks_beside_qasid() {
     let to_bot = json!({"override_callback_uri": bot.url, "verify_token": "bot verify"});
 
     // Meta overrides only the callback of a subscribed app.
+    assert_eq!(simulator.as_bot(Method::DELETE, &apps, json!({})).await, done());
     let (status, response) = simulator.as_bot(Method::POST, &apps, to_bot.clone()).await;
     assert_eq!((status, response["error"]["code"].as_u64()), (400, Some(100)));
     assert!(response["error"]["message"].as_str().unwrap().contains("must be subscribed"), "{response}");
@@ -198,9 +199,11 @@ async fn an_app_sets_its_callback_with_an_app_access_token() {
     let (_, shown) = simulator.as_bot(Method::GET, &with_token, json!({})).await;
     assert_eq!(shown["data"][0]["callback_url"], bot.url);
 
-    // The app gets webhooks once it is subscribed to the account.
+    // The app gets webhooks while it is subscribed to the account.
+    let subscribed_apps = format!("{WABA_ID}/subscribed_apps");
+    assert_eq!(simulator.as_bot(Method::DELETE, &subscribed_apps, json!({})).await, done());
     simulator.receive_text("one").await;
-    assert_eq!(simulator.as_bot(Method::POST, &format!("{WABA_ID}/subscribed_apps"), json!({})).await, done());
+    assert_eq!(simulator.as_bot(Method::POST, &subscribed_apps, json!({})).await, done());
     simulator.receive_text("two").await;
     assert_eq!(bot.text().await, "two");
     let (_, app) = simulator.as_bot(Method::GET, BOT_APP_ID, json!({})).await;
