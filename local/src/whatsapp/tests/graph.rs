@@ -190,5 +190,8 @@ async fn an_app_sees_only_the_objects_of_its_business() {
         let body: Value = response.json().await.unwrap();
         assert_eq!(body["error"]["code"].as_u64(), code, "{token} {id}: {body}");
         assert_eq!(body["display_phone_number"].is_string(), code.is_none(), "{token} {id}: {body}");
+        let send = simulator.client.post(simulator.url(&format!("/{id}/messages"))).bearer_auth(token);
+        let body: Value = send.json(&text_to("+201001234567")).send().await.unwrap().json().await.unwrap();
+        assert_eq!(body["error"]["code"].as_u64(), code, "{token} {id}: {body}");
     }
 }
