@@ -70,14 +70,21 @@ pub(super) fn describe(code: u32) -> (u16, &'static str) {
     }
 }
 
-/// Builds an element of `errors` in a status webhook, with the error's title in place of absent details.
+/// Builds an element of `errors` in a status webhook. Without `details`, it has those of the code.
 pub(super) fn webhook_error(code: u32, details: Option<&str>) -> Value {
     let (_, title) = describe(code);
+    let details = details.unwrap_or(match code {
+        131_047 => {
+            "Message failed to send because more than 24 hours have passed since the customer last replied to this \
+             number."
+        }
+        _ => title,
+    });
     json!({
         "code": code,
         "title": title,
         "message": title,
-        "error_data": {"details": details.unwrap_or(title)},
+        "error_data": {"details": details},
         "href": HELP,
     })
 }

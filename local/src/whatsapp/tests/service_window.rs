@@ -16,6 +16,7 @@ async fn failure(simulator: &Simulator, receiver: &mut Receiver) -> Option<u64> 
         return None;
     }
     assert_eq!(status["status"], "failed");
+    assert!(status["errors"][0]["error_data"]["details"].as_str().unwrap().contains("more than 24 hours"), "{status}");
     status["errors"][0]["code"].as_u64()
 }
 
