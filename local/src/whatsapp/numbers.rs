@@ -82,7 +82,7 @@ impl Numbers {
         })
     }
 
-    /// Adds or changes a number, and returns it. A number with credentials belongs to an app of its own.
+    /// Adds or changes a number, and returns it. A number with credentials belongs to a separate app.
     pub(super) fn change(&self, change: &NumberChange) -> RegisteredNumber {
         let mut registered = match &change.phone_number_id {
             Some(id) => self.get_or_default(id),
