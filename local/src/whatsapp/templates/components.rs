@@ -140,11 +140,11 @@ fn body(body: Object, format: ParameterFormat, max: usize) -> Result<Object, Gra
         let sentence = "Variables can't be at the start or end of the template.";
         return Err(GraphError::for_user(2_388_299, "Leading or trailing params not allowed", sentence));
     }
-    // Meta documents the rule without its numbers. Twilio's *Rules and best practices for WhatsApp templates*: 2x + 1
-    // words for x variables.
+    // Meta documents the rule without its numbers, and has an example with two words for one variable (*Template
+    // components*). Fewer words than variables are too few in any case.
     let words = text::literal(text).split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count();
     let variables = text::placeholders(text).len();
-    if variables > 0 && words < 2 * variables + 1 {
+    if words < variables {
         return Err(GraphError::for_user(
             2_388_293,
             "Parameters words ratio exceeds limit",

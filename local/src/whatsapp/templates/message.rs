@@ -1,5 +1,7 @@
 //! The check of a message against its template (Meta, *Templates*, parameter formats, and *Error codes*).
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{
@@ -165,7 +167,7 @@ fn check_value(component: &str, parameter: &Value) -> Result<(), GraphError> {
             return mismatch(component, &format!("Format mismatch, expected TEXT, received {received}"));
         }
     };
-    let Some(value) = value.as_str().filter(|value| !value.is_empty()) else {
+    let Some(value) = text::of(value) else {
         return Err(missing(format!("Parameter of type {kind} is missing {kind} value")));
     };
     if value.contains(['\n', '\r', '\t', '\u{2028}', '\u{2029}']) || value.contains("     ") {
@@ -177,10 +179,10 @@ fn check_value(component: &str, parameter: &Value) -> Result<(), GraphError> {
 }
 
 /// Returns the text of a checked parameter.
-fn value_of(parameter: &Value) -> &str {
+fn value_of(parameter: &Value) -> Cow<'_, str> {
     let kind = parameter["type"].as_str().unwrap_or_default();
     let value = if kind == "text" { &parameter["text"] } else { &parameter[kind]["fallback_value"] };
-    value.as_str().unwrap_or_default()
+    text::of(value).unwrap_or_default()
 }
 
 /// Returns a text with its parameters.
@@ -193,7 +195,7 @@ pub(super) fn filled(text: &str, parameters: &[Value], format: ParameterFormat) 
                 names.iter().position(|other| *other == name).and_then(|index| parameters.get(index))
             }
         };
-        parameter.map_or("", value_of).to_owned()
+        parameter.map(value_of).unwrap_or_default().into_owned()
     };
     text::fill(text, value)
 }
@@ -201,10 +203,8 @@ pub(super) fn filled(text: &str, parameters: &[Value], format: ParameterFormat) 
 fn check_buttons(sent: &[Sent<'_>], defined: &[Value]) -> Result<(), GraphError> {
     let mut given = vec![None; defined.len()];
     for component in sent.iter().filter(|component| component.kind == "BUTTON") {
-        let index = &component.value["index"];
-        let index = index.as_u64().or_else(|| index.as_str().and_then(|text| text.parse().ok()));
         // Only call buttons have no index.
-        let index = usize::try_from(index.unwrap_or_default()).unwrap_or(usize::MAX);
+        let index = usize::try_from(text::integer(&component.value["index"]).unwrap_or_default()).unwrap_or(usize::MAX);
         let Some(button) = defined.get(index) else {
             return Err(invalid(format!("buttons: Button at index {index} does not exist in the template")));
         };
@@ -229,27 +229,28 @@ fn check_button(index: usize, button: &Value, sent: &[Value]) -> Result<(), Grap
     match button["type"].as_str().unwrap_or_default() {
         "URL" => {
             let url = button["url"].as_str().unwrap_or_default();
-            let text = parameter("text").as_str().filter(|text| !text.is_empty());
-            match (text::placeholders(url).is_empty(), text) {
+            match (text::placeholders(url).is_empty(), text::of(parameter("text"))) {
                 (true, _) if sent.is_empty() => Ok(()),
                 (true, _) => Err(invalid(format!("buttons: Button at index {index} of type Url has no parameters"))),
                 (false, None) => {
                     Err(missing(format!("buttons: Button at index {index} of type Url requires a parameter")))
                 }
-                (false, Some(text)) if text::fill(url, |_| text.to_owned()).chars().count() > MAX_URL_CHARS => {
+                (false, Some(text))
+                    if text::fill(url, |_| text.clone().into_owned()).chars().count() > MAX_URL_CHARS =>
+                {
                     Err(too_long(MAX_URL_CHARS))
                 }
                 (false, Some(_)) => Ok(()),
             }
         }
-        "COPY_CODE" => match parameter("coupon_code").as_str() {
-            None | Some("") => Err(missing(format!(
+        "COPY_CODE" => match text::of(parameter("coupon_code")) {
+            None => Err(missing(format!(
                 "buttons: Button at index {index} of type copy_code requires a non-empty parameter coupon_code"
             ))),
             Some(code) if code.chars().count() > MAX_CODE_CHARS => Err(too_long(MAX_CODE_CHARS)),
             Some(_) => Ok(()),
         },
-        "QUICK_REPLY" => match parameter("payload").as_str() {
+        "QUICK_REPLY" => match text::of(parameter("payload")) {
             Some(payload) if payload.chars().count() > MAX_PAYLOAD_CHARS => Err(too_long(MAX_PAYLOAD_CHARS)),
             _ => Ok(()),
         },
@@ -269,14 +270,14 @@ fn check_offer(sent: &[Sent<'_>], template: &Template) -> Result<(), GraphError>
     let expires = offer.is_some_and(|offer| offer["has_expiration"] == true);
     let sent = parameters(find(sent, "LIMITED_TIME_OFFER")).first();
     let time = sent.map_or(&Value::Null, |sent| &sent["limited_time_offer"]["expiration_time_ms"]);
-    if expires && !time.is_u64() {
+    if expires && text::integer(time).is_none() {
         return Err(missing("Parameter of type limited_time_offer is missing expiration_time_ms value".to_owned()));
     }
     Ok(())
 }
 
 /// A message has all media cards of its template, and up to 10 product cards (Meta, *Media card carousel templates* and
-/// *Product card carousel templates*).
+/// *Product card carousel templates*). Each names the card of the template by its index.
 fn check_carousel(sent: &[Sent<'_>], template: &Template) -> Result<(), GraphError> {
     let Some(defined) = template.component("CAROUSEL").and_then(|carousel| carousel["cards"].as_array()) else {
         return Ok(());
@@ -291,7 +292,20 @@ fn check_carousel(sent: &[Sent<'_>], template: &Template) -> Result<(), GraphErr
         let sentence = format!("number of cards ({sent}) does not match the expected number of cards ({expected})");
         return mismatch("carousel", &sentence);
     }
-    for (index, card) in sent.iter().enumerate() {
+    let count = if has_products { MAX_CARDS } else { defined.len() };
+    let mut indexes = Vec::with_capacity(sent.len());
+    for card in sent {
+        let index = text::integer(&card["card_index"]).and_then(|index| usize::try_from(index).ok());
+        let index = index.ok_or_else(|| missing("carousel: card_index is missing".to_owned()))?;
+        if indexes.contains(&index) {
+            return Err(invalid(format!("carousel: Duplicate card index {index}")));
+        }
+        if index >= count {
+            return Err(invalid(format!("carousel: Card at index {index} does not exist in the template")));
+        }
+        indexes.push(index);
+    }
+    for (index, card) in indexes.into_iter().zip(sent) {
         let defined = defined.get(index).and_then(|card| card["components"].as_array()).map_or(first, Vec::as_slice);
         check_components(&components(&card["components"])?, defined, template.parameter_format)?;
     }

@@ -37,7 +37,7 @@ pub(super) fn render(content: &Value, template: &Template) -> Result<Vec<Value>,
         }
         for (index, button) in shown.get_mut("buttons").and_then(Value::as_array_mut).into_iter().flatten().enumerate()
         {
-            if let Some(sent) = buttons.iter().find(|sent| index_of(sent) == Some(index as u64)) {
+            if let Some(sent) = buttons.iter().find(|sent| text::integer(&sent["index"]) == Some(index as u64)) {
                 fill_button(button, parameters(Some(sent)));
             }
         }
@@ -46,15 +46,10 @@ pub(super) fn render(content: &Value, template: &Template) -> Result<Vec<Value>,
     Ok(rendered.collect())
 }
 
-fn index_of(button: &Value) -> Option<u64> {
-    let index = &button["index"];
-    index.as_u64().or_else(|| index.as_str()?.parse().ok())
-}
-
 fn fill_button(button: &mut Value, parameters: &[Value]) {
     let Some(parameter) = parameters.first() else { return };
-    if let (Some(url), Some(value)) = (button["url"].as_str(), parameter["text"].as_str()) {
-        button["url"] = json!(text::fill(url, |_| value.to_owned()));
+    if let (Some(url), Some(value)) = (button["url"].as_str(), text::of(&parameter["text"])) {
+        button["url"] = json!(text::fill(url, |_| value.clone().into_owned()));
     }
     for name in ["payload", "coupon_code"] {
         if let Some(value) = parameter.get(name) {

@@ -1,10 +1,26 @@
 //! Texts of templates: their placeholders, such as `{{1}}` and `{{first_name}}`, and the characters in them.
 
-use std::ops::RangeInclusive;
+use std::{borrow::Cow, ops::RangeInclusive};
+
+use serde_json::Value;
 
 /// The blocks of Unicode that contain WhatsApp's emojis.
 const EMOJIS: [RangeInclusive<char>; 3] =
     ['\u{1f300}'..='\u{1faff}', '\u{2600}'..='\u{27bf}', '\u{1f1e6}'..='\u{1f1ff}'];
+
+/// Returns a value as text that is not empty. The Graph API also accepts a number or a boolean as text.
+pub(super) fn of(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text.as_str())).filter(|text| !text.is_empty()),
+        Value::Number(_) | Value::Bool(_) => Some(Cow::Owned(value.to_string())),
+        _ => None,
+    }
+}
+
+/// Returns an integer, also from a text.
+pub(super) fn integer(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
 
 /// Returns the distinct names in a text's placeholders, in order.
 pub(super) fn placeholders(text: &str) -> Vec<&str> {
@@ -24,9 +40,9 @@ pub(super) fn fill(text: &str, value: impl Fn(&str) -> String) -> String {
     parts(text).into_iter().map(|(literal, name)| literal.to_owned() + &name.map(&value).unwrap_or_default()).collect()
 }
 
-/// Returns the text without its placeholders.
+/// Returns the text with a space in place of each placeholder.
 pub(super) fn literal(text: &str) -> String {
-    fill(text, |_| String::new())
+    fill(text, |_| " ".to_owned())
 }
 
 /// Returns whether a placeholder begins or ends the text.

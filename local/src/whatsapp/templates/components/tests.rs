@@ -90,7 +90,10 @@ fn limits_are_inclusive() {
     with_buttons(json!([{"type": "URL", "text": "Open", "url": url}])).unwrap();
     body(&"😀 ok ".repeat(10), 0).unwrap();
     body("a\n\nb", 0).unwrap();
-    body("One {{1}} two three.", 1).unwrap();
+    // An example of Meta, *Template components*.
+    body("Forget something, {{1}}?", 1).unwrap();
+    body("Hi {{1}}, {{2}} ok.", 2).unwrap();
+    body("订单{{1}}时间{{2}}。", 2).unwrap();
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn invalid_texts_are_refused() {
         (body(&"😀 ok ".repeat(11), 0), 2_388_072),
         (body("{{1}}, your order is ready.", 1), 2_388_299),
         (body("Your order is {{1}}", 1), 2_388_299),
-        (body("Hi {{1}}, hello.", 1), 2_388_293),
+        (body("Hi {{1}}, {{2}}!", 2), 2_388_293),
         (body("Your order {{1}} is ready.", 0), 2_388_043),
         (body("Your order {{1}} is ready.", 2), 2_388_043),
         (body("", 0), 2_388_043),

@@ -105,12 +105,28 @@ fn values_must_be_valid() {
         (send_value("a     b"), 132_018, control),
         (send_value(""), 131_008, "Parameter of type text is missing text value"),
         (send_parameter(json!({"type": "text"})), 131_008, "text value"),
-        (send_parameter(json!({"type": "text", "text": 5})), 131_008, "text value"),
+        (send_parameter(json!({"type": "text", "text": [5]})), 131_008, "text value"),
         (send_parameter(json!({"text": "1"})), 131_008, "missing type"),
         (send_parameter(json!({"type": "image", "image": {"id": "1"}})), 132_012, "expected TEXT, received IMAGE"),
         (send_parameter(json!({"type": "currency", "currency": {"code": "USD"}})), 131_008, "fallback_value"),
         (send_parameter(json!({"type": "date_time", "date_time": {}})), 131_008, "fallback_value"),
     ]);
+}
+
+#[test]
+fn numbers_are_accepted_as_texts() {
+    let parameter = json!({"type": "text", "text": 5});
+    let body = json!({"type": "body", "parameters": [parameter, {"type": "text", "text": true}]});
+    send(&order(), json!([text_component("header", &["Ana"]), body])).unwrap();
+    let text = filled("{{1}} and {{2}}", parameters(Some(&body)), ParameterFormat::Positional);
+    assert_eq!(text, "5 and true");
+
+    let url = json!([{"type": "URL", "text": "Open", "url": "https://example.org/{{1}}", "example": ["a"]}]);
+    send(&with_buttons(url), button("url", json!(0), parameter)).unwrap();
+    let code = with_buttons(json!([{"type": "COPY_CODE", "example": "25OFF"}]));
+    let coupon = |code: Value| button("copy_code", json!(0), json!({"type": "coupon_code", "coupon_code": code}));
+    send(&code, coupon(json!(25))).unwrap();
+    assert_refused(vec![(send(&code, coupon(json!(1_000_000_000_000_000_u64))), 132_018, "length limit 15")]);
 }
 
 #[test]
@@ -239,11 +255,17 @@ fn an_offer_that_expires_needs_its_time() {
             {"type": "BODY", "text": "Good news for you!"},
         ]))
     };
-    let time = json!([{"type": "limited_time_offer", "parameters": [
-        {"type": "limited_time_offer", "limited_time_offer": {"expiration_time_ms": 1_700_000_000_000_u64}}]}]);
-    send(&offer(true), time).unwrap();
+    let time = |time: Value| {
+        json!([{"type": "limited_time_offer", "parameters": [
+            {"type": "limited_time_offer", "limited_time_offer": {"expiration_time_ms": time}}]}])
+    };
+    send(&offer(true), time(json!(1_700_000_000_000_u64))).unwrap();
+    send(&offer(true), time(json!("1700000000000"))).unwrap();
     send(&offer(false), json!([])).unwrap();
-    assert_refused(vec![(send(&offer(true), json!([])), 131_008, "expiration_time_ms")]);
+    assert_refused(vec![
+        (send(&offer(true), json!([])), 131_008, "expiration_time_ms"),
+        (send(&offer(true), time(json!("tomorrow"))), 131_008, "expiration_time_ms"),
+    ]);
 }
 
 #[test]
@@ -258,10 +280,12 @@ fn all_cards_are_needed() {
         )
     };
     let sent = |kind: &str, content: Value, count: usize| {
-        let card = json!({"components": [
-            {"type": "header", "parameters": [{"type": kind, kind: content}]},
-            {"type": "button", "sub_type": "url", "index": 0, "parameters": texts(&["a"])}]});
-        json!([{"type": "carousel", "cards": vec![card; count]}])
+        let card = |index| {
+            json!({"card_index": index, "components": [
+                {"type": "header", "parameters": [{"type": kind, kind: content}]},
+                {"type": "button", "sub_type": "url", "index": 0, "parameters": texts(&["a"])}]})
+        };
+        json!([{"type": "carousel", "cards": (0..count).map(card).collect::<Vec<_>>()}])
     };
     let images = |count| sent("image", json!({"id": "1"}), count);
     let products = |count| sent("product", json!({"product_retailer_id": "1", "catalog_id": "2"}), count);
@@ -280,6 +304,37 @@ fn all_cards_are_needed() {
         (send(&carousel("PRODUCT"), products(11)), 132_012, "number of cards (11)"),
         (send(&carousel("IMAGE"), products(2)), 132_012, "expected IMAGE, received PRODUCT"),
         (send(&carousel("IMAGE"), without_button), 131_008, "requires a parameter"),
+    ]);
+}
+
+#[test]
+fn cards_have_the_index_of_a_card_of_the_template() {
+    let card = |text: &str, example: Value| {
+        json!({"components": [{"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["4::aW"]}},
+            {"type": "BODY", "text": text, "example": example}]})
+    };
+    let cards = [card("Rare!", json!(null)), card("Only {{1}} left!", json!({"body_text": [["2"]]}))];
+    let carousel = positional(&json!([{"type": "BODY", "text": "New plants!"}, {"type": "CAROUSEL", "cards": cards}]));
+    let sent = |indexes: [Value; 2]| {
+        let image = json!({"type": "header", "parameters": [{"type": "image", "image": {"id": "1"}}]});
+        let values = [text_component("body", &[]), text_component("body", &["2"])];
+        let cards = [0, 1].map(|card| json!({"card_index": indexes[card], "components": [image, values[card]]}));
+        json!([{"type": "carousel", "cards": cards}])
+    };
+    let send = |first: Value, second: Value, is_reversed: bool| {
+        let mut components = sent([first, second]);
+        if is_reversed {
+            components[0]["cards"].as_array_mut().unwrap().reverse();
+        }
+        send(&carousel, components)
+    };
+    send(json!(0), json!(1), false).unwrap();
+    send(json!("0"), json!("1"), true).unwrap();
+    assert_refused(vec![
+        (send(json!(1), json!(0), false), 132_000, "body: number of localizable_params (0)"),
+        (send(json!(0), json!(0), true), 132_018, "carousel: Duplicate card index 0"),
+        (send(json!(0), json!(2), false), 132_018, "carousel: Card at index 2 does not exist in the template"),
+        (send(json!(0), json!(null), false), 131_008, "carousel: card_index is missing"),
     ]);
 }
 
