@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     journal::{Journal, JournalError, Recovered},
+    numbers::RegisteredNumber,
     registry::Registry,
 };
 
@@ -13,13 +14,15 @@ pub const DEFAULT_APP_ID: &str = "670843887433847";
 /// A second app, for a bot beside Qasid. It gets webhooks once it has a callback.
 pub const BOT_APP_ID: &str = "634974688087057";
 
-/// A Meta app.
+/// A Meta app. Its credentials aren't stored: they last for the run.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct App {
     pub(super) id: String,
     pub(super) name: String,
     /// Signs the app's webhooks.
+    #[serde(skip)]
     pub(super) secret: String,
+    #[serde(skip)]
     pub(super) access_token: String,
     pub(super) callback: Option<Callback>,
 }
@@ -69,15 +72,53 @@ impl State {
         self.apps.iter().find(|app| app.id == id)
     }
 
-    /// Returns the app of an access token or an app access token.
+    /// Returns the app of an access token or an app access token: the first one, if a number with its own app has only
+    /// its own secret.
     pub(super) fn find_by_token(&self, access_token: &str) -> Option<&App> {
         self.apps.iter().find(|app| app.access_token == access_token || app.app_token() == access_token)
     }
 
+    /// Returns whether the token of an app can access the objects of another one. The bot works for the business of the
+    /// default app.
+    pub(super) fn has_access(&self, app: &App, owner_id: &str) -> bool {
+        let is_of_owner = |owner: &App| owner.access_token == app.access_token;
+        gets_webhooks_of(&app.id, owner_id) || self.app(owner_id).is_some_and(is_of_owner)
+    }
+
     /// Adds or replaces an app.
     pub(super) fn put(&mut self, app: App) {
-        self.apps.retain(|other| other.id != app.id);
-        self.apps.push(app);
+        match self.apps.iter_mut().find(|other| other.id == app.id) {
+            Some(other) => *other = app,
+            None => self.apps.push(app),
+        }
+    }
+
+    /// Changes the credentials of a number, and returns the ID of its app. The default number shares its app with the
+    /// numbers that were added without credentials. Another number gets an app of its own, unless one has the same
+    /// credentials.
+    pub(super) fn set_credentials(
+        &mut self,
+        registered: &RegisteredNumber,
+        is_default: bool,
+        secret: Option<String>,
+        access_token: Option<String>,
+    ) -> String {
+        let Some(current) = self.app(&registered.app_id) else { return registered.app_id.clone() };
+        let mut app = current.clone();
+        app.secret = secret.unwrap_or(app.secret);
+        app.access_token = access_token.unwrap_or(app.access_token);
+        if !is_default {
+            let has_credentials = |other: &&App| other.secret == app.secret && other.access_token == app.access_token;
+            if let Some(other) = self.apps.iter().find(has_credentials) {
+                return other.id.clone();
+            }
+            // Graph IDs are unique: the app's differs from the number's.
+            app.id = format!("{}1", registered.number.phone_number_id);
+            self.subscribe(&registered.number.waba_id, &app.id, None);
+        }
+        let id = app.id.clone();
+        self.put(app);
+        id
     }
 
     /// Sets or removes the callback of an app.
@@ -131,7 +172,7 @@ impl State {
 }
 
 /// Opens the apps: Qasid's and the bot's, which are subscribed to the account from the start. Their names, credentials,
-/// and Qasid's callback come from the settings of this run.
+/// and Qasid's callback come from the settings of this run. The apps of added numbers last for a run.
 pub(super) fn open(
     journal: &Journal,
     recovered: &Recovered,
@@ -146,15 +187,17 @@ pub(super) fn open(
     let apps = Registry::open("apps", journal, recovered, initial)?;
     apps.change(|state| {
         bot.callback = state.app(&bot.id).and_then(|app| app.callback.clone());
-        state.put(default);
-        state.put(bot);
+        let ids = [default.id.clone(), bot.id.clone()];
+        state.subscriptions.retain(|subscription| ids.contains(&subscription.app_id));
+        state.numbers.retain(|number| ids.contains(&number.app_id));
+        state.apps = vec![default, bot];
         Ok::<_, JournalError>(())
     })?;
     Ok(apps)
 }
 
-/// Returns whether an app can access the objects of another one. The bot works for the business of the default app.
-pub(super) fn has_access(app_id: &str, owner_id: &str) -> bool {
+/// Returns whether an app gets the webhooks of another app's objects. The bot works for the business of the default app.
+pub(super) fn gets_webhooks_of(app_id: &str, owner_id: &str) -> bool {
     app_id == owner_id || (app_id == BOT_APP_ID && owner_id == DEFAULT_APP_ID)
 }
 

@@ -28,12 +28,7 @@ use axum::{
 use serde_json::json;
 
 pub(super) use self::{request::GraphRequest, uploads::UploadSessions};
-use super::{
-    apps::{App, has_access},
-    fields,
-    graph_error::GraphError,
-    simulator::Simulator,
-};
+use super::{apps::App, fields, graph_error::GraphError, simulator::Simulator};
 
 /// A Graph API version, such as `v26.0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +78,7 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
     if path == ["whatsapp_business", "attachments"] {
         return media::download(simulator, app, request).await;
     }
-    let number = simulator.numbers.get(id).filter(|number| has_access(&app.id, &number.app_id));
+    let number = simulator.numbers.get(id).filter(|number| simulator.has_access(app, number));
     if let Some(number) = number {
         return match edge {
             [] => phone_number::handle(simulator, app, &request, &number).await,
@@ -113,7 +108,7 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
             _ => Err(unknown_edge(&request, phone_number::NODE_TYPE)),
         };
     }
-    if simulator.numbers.accounts(app).iter().any(|account| account == id) {
+    if simulator.accessible_accounts(app).iter().any(|account| account == id) {
         return match edge {
             [] | ["phone_numbers" | "subscribed_apps"] => account::handle(simulator, app, &request, id, edge).await,
             ["message_templates"] => templates::account(simulator, &request, id),
@@ -121,11 +116,11 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
             _ => Err(unknown_edge(&request, account::NODE_TYPE)),
         };
     }
-    if let ([], Some(media)) = (edge, simulator.find_media(id).filter(|media| simulator.has_access(app, media))) {
+    if let ([], Some(media)) = (edge, simulator.find_media(id).filter(|media| simulator.can_access_media(app, media))) {
         return media::handle(simulator, &request, &media);
     }
     if let (Some(template), [] | ["unpause"]) = (simulator.templates.read(|templates| templates.get(id).cloned()), edge)
-        && simulator.numbers.accounts(app).contains(&template.waba_id)
+        && simulator.accessible_accounts(app).contains(&template.waba_id)
     {
         return match edge {
             [] => templates::template(simulator, &request, &template),

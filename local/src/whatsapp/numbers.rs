@@ -1,5 +1,5 @@
-//! The business numbers of the simulated WhatsApp, the credentials of their apps, and their throughput: the run's default number, and
-//! numbers added with `POST /simulator/numbers`, which last for the run.
+//! The business numbers of the simulated WhatsApp: the run's default number, numbers that the Graph API added to an
+//! account, and numbers added with `POST /simulator/numbers`, which last for the run.
 
 use std::{
     collections::BTreeMap,
@@ -10,16 +10,13 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    apps::{self, App},
-    webhook::BusinessNumber,
-};
+use super::webhook::BusinessNumber;
 
 /// A business number, its app, and its throughput.
 #[derive(Clone)]
 pub(super) struct RegisteredNumber {
     pub(super) number: BusinessNumber,
-    /// The Meta app whose access token can use the number.
+    /// The Meta app whose access token can use the number, and whose secret signs its webhooks.
     pub(super) app_id: String,
     /// Messages per second that the number may send.
     pub(super) throughput: u32,
@@ -30,7 +27,7 @@ pub(super) struct RegisteredNumber {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NumberChange {
-    phone_number_id: Option<String>,
+    pub(super) phone_number_id: Option<String>,
     display_phone_number: Option<String>,
     pub(super) app_secret: Option<String>,
     pub(super) access_token: Option<String>,
@@ -82,12 +79,9 @@ impl Numbers {
         })
     }
 
-    /// Adds or changes a number, and returns it. A number with credentials belongs to a separate app.
-    pub(super) fn change(&self, change: &NumberChange) -> RegisteredNumber {
-        let mut registered = match &change.phone_number_id {
-            Some(id) => self.get_or_default(id),
-            None => self.default_number(),
-        };
+    /// Adds or changes a number, which belongs to an app.
+    pub(super) fn change(&self, change: &NumberChange, mut registered: RegisteredNumber, app_id: String) {
+        registered.app_id = app_id;
         if let Some(display_phone_number) = &change.display_phone_number {
             registered.number.display_phone_number.clone_from(display_phone_number);
         }
@@ -95,15 +89,10 @@ impl Numbers {
         let mut state = self.state();
         let id = &registered.number.phone_number_id;
         if state.default.number.phone_number_id == *id {
-            state.default = registered.clone();
+            state.default = registered;
         } else {
-            if change.app_secret.is_some() || change.access_token.is_some() {
-                // Graph IDs are unique: the app's differs from the number's.
-                registered.app_id = format!("{id}1");
-            }
-            state.others.insert(id.clone(), registered.clone());
+            state.others.insert(id.clone(), registered);
         }
-        registered
     }
 
     /// Adds a number unless its ID exists.
@@ -118,24 +107,6 @@ impl Numbers {
     pub(super) fn all(&self) -> Vec<RegisteredNumber> {
         let state = self.state();
         std::iter::once(&state.default).chain(state.others.values()).cloned().collect()
-    }
-
-    /// Returns the numbers that an app can access, in the order of their IDs after the default number.
-    pub(super) fn accessible(&self, app: &App) -> Vec<RegisteredNumber> {
-        let mut numbers = self.all();
-        numbers.retain(|number| apps::has_access(&app.id, &number.app_id));
-        numbers
-    }
-
-    /// Returns the IDs of the accounts with numbers that an app can access.
-    pub(super) fn accounts(&self, app: &App) -> Vec<String> {
-        let mut ids: Vec<String> = Vec::new();
-        for RegisteredNumber { number, .. } in self.accessible(app) {
-            if !ids.contains(&number.waba_id) {
-                ids.push(number.waba_id);
-            }
-        }
-        ids
     }
 
     /// Returns the number that a webhook body is about: that in its first change, or the default number for an unknown

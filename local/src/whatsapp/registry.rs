@@ -37,6 +37,9 @@ impl<T: Clone + Serialize + DeserializeOwned> Registry<T> {
     }
 
     /// Changes the state. If `change` returns an error, or the journal can't be written, nothing changes.
+    ///
+    /// `change` and [`Registry::read`]'s `read` must not use the simulator's users, windows, or phones: their lock comes
+    /// before those of the registries.
     pub(super) fn change<R, E: From<JournalError>>(&self, change: impl FnOnce(&mut T) -> Result<R, E>) -> Result<R, E> {
         let mut state = self.lock();
         let mut changed = state.clone();

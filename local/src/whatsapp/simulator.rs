@@ -159,7 +159,11 @@ impl Simulator {
         let throughput = settings.throughput;
         let numbers = Arc::new(Numbers::new(RegisteredNumber { number, app_id, throughput }));
         let business = Business::open(&journal, &recovered)?;
-        for (waba_id, number) in business.added_numbers() {
+        for (waba_id, mut number) in business.added_numbers() {
+            // The apps of an earlier run's added numbers don't exist anymore.
+            if !apps.read(|apps| apps.app(&number.app_id).is_some()) {
+                number.app_id = apps::DEFAULT_APP_ID.to_owned();
+            }
             numbers.add(registered_number(&waba_id, number, throughput));
         }
         let dispatcher = WebhookDispatcher::new(
@@ -219,9 +223,32 @@ impl Simulator {
         })
     }
 
+    /// Returns whether an app can access a business number.
+    pub(super) fn has_access(&self, app: &App, number: &RegisteredNumber) -> bool {
+        self.apps.read(|apps| apps.has_access(app, &number.app_id))
+    }
+
     /// Returns whether an app can access the file of a business number.
-    pub(super) fn has_access(&self, app: &App, media: &Media) -> bool {
-        apps::has_access(&app.id, &self.numbers.get_or_default(&media.phone_number_id).app_id)
+    pub(super) fn can_access_media(&self, app: &App, media: &Media) -> bool {
+        self.has_access(app, &self.numbers.get_or_default(&media.phone_number_id))
+    }
+
+    /// Returns the numbers that an app can access, in the order of their IDs after the default number.
+    pub(super) fn accessible_numbers(&self, app: &App) -> Vec<RegisteredNumber> {
+        let mut numbers = self.numbers.all();
+        numbers.retain(|number| self.has_access(app, number));
+        numbers
+    }
+
+    /// Returns the IDs of the accounts with numbers that an app can access.
+    pub(super) fn accessible_accounts(&self, app: &App) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::new();
+        for RegisteredNumber { number, .. } in self.accessible_numbers(app) {
+            if !ids.contains(&number.waba_id) {
+                ids.push(number.waba_id);
+            }
+        }
+        ids
     }
 
     /// Returns a URL that downloads the file for the next 5 minutes.
@@ -289,22 +316,18 @@ impl Simulator {
 
     /// Adds or changes a business number, and the credentials of its app.
     pub(super) fn change_number(&self, change: NumberChange) -> Result<(), JournalError> {
-        let registered = self.numbers.change(&change);
-        if change.app_secret.is_none() && change.access_token.is_none() {
-            return Ok(());
+        let default = self.numbers.default_number();
+        let registered = change.phone_number_id.as_ref().map_or(default.clone(), |id| self.numbers.get_or_default(id));
+        let mut app_id = registered.app_id.clone();
+        if change.app_secret.is_some() || change.access_token.is_some() {
+            let is_default = registered.number.phone_number_id == default.number.phone_number_id;
+            let (secret, token) = (change.app_secret.clone(), change.access_token.clone());
+            app_id = self
+                .apps
+                .change(|apps| Ok::<_, JournalError>(apps.set_credentials(&registered, is_default, secret, token)))?;
         }
-        self.apps.change(|apps| {
-            let Some(default) = apps.app(apps::DEFAULT_APP_ID) else { return Ok(()) };
-            let mut app = apps.app(&registered.app_id).unwrap_or(default).clone();
-            if app.id != registered.app_id {
-                app.id = registered.app_id;
-                apps.subscribe(&registered.number.waba_id, &app.id, None);
-            }
-            app.secret = change.app_secret.unwrap_or(app.secret);
-            app.access_token = change.access_token.unwrap_or(app.access_token);
-            apps.put(app);
-            Ok(())
-        })
+        self.numbers.change(&change, registered, app_id);
+        Ok(())
     }
 
     /// Returns the outcome of the next send.
@@ -513,17 +536,20 @@ impl Simulator {
         self.apps.read(|apps| {
             let subscribed = apps.subscriptions(waba_id).map(|subscription| &subscription.app_id);
             let reached = subscribed.filter(|app_id| {
-                apps::has_access(app_id, &owner) && apps.destination(app_id, waba_id, phone_number_id).is_some()
+                apps::gets_webhooks_of(app_id, &owner) && apps.destination(app_id, waba_id, phone_number_id).is_some()
             });
             reached.cloned().collect()
         })
     }
 
-    /// Returns the IDs of the apps that get the webhooks of an account.
+    /// Returns the IDs of the apps that get the webhooks of an account, which belongs to the default app.
     fn subscribed_to_account(&self, waba_id: &str) -> Vec<String> {
         self.apps.read(|apps| {
             let subscribed = apps.subscriptions(waba_id).map(|subscription| &subscription.app_id);
-            let reached = subscribed.filter(|app_id| apps.app(app_id).is_some_and(|app| app.callback.is_some()));
+            let reached = subscribed.filter(|app_id| {
+                apps::gets_webhooks_of(app_id, apps::DEFAULT_APP_ID)
+                    && apps.app(app_id).is_some_and(|app| app.callback.is_some())
+            });
             reached.cloned().collect()
         })
     }

@@ -53,7 +53,7 @@ pub(super) async fn handle(
 }
 
 fn numbers(simulator: &Simulator, app: &App, waba_id: &str) -> Vec<RegisteredNumber> {
-    let mut numbers = simulator.numbers.accessible(app);
+    let mut numbers = simulator.accessible_numbers(app);
     numbers.retain(|number| number.number.waba_id == waba_id);
     numbers
 }
@@ -112,7 +112,7 @@ fn change(simulator: &Simulator, request: &GraphRequest, waba_id: &str) -> Resul
 
 /// Lists the accounts of the business portfolio (Meta, *Manage accounts*).
 pub(super) fn of_business(simulator: &Simulator, app: &App, request: &GraphRequest) -> Result<Response, GraphError> {
-    let accounts = simulator.numbers.accounts(app);
+    let accounts = simulator.accessible_accounts(app);
     let fields = request.parameters.fields()?;
     let url = super::list_url(simulator, request);
     let show = |waba_id: &String| account_fields(simulator, app, waba_id, fields.as_deref());

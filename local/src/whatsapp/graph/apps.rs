@@ -109,7 +109,7 @@ pub(super) fn debug_token(simulator: &Simulator, app: &App, parameters: &Paramet
             "app_id": owner.id, "type": "APP", "application": owner.name, "is_valid": true, "scopes": [],
         }),
         Some(owner) => {
-            let targets = simulator.numbers.accounts(&owner);
+            let targets = simulator.accessible_accounts(&owner);
             let granular = SCOPES.map(|scope| json!({"scope": scope, "target_ids": targets}));
             json!({
                 "app_id": owner.id,

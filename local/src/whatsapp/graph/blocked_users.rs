@@ -18,7 +18,7 @@ use crate::whatsapp::{
     paging::{self, Limits},
     parameters::Parameters,
     simulator::Simulator,
-    users::Address,
+    users::{Address, User},
 };
 
 /// Maximum number of users per request.
@@ -41,15 +41,18 @@ pub(super) fn handle(
 /// Blocks users. Returns status 400 with both lists if some can't be blocked.
 fn block(simulator: &Simulator, parameters: &Parameters, number: &RegisteredNumber) -> Result<Response, GraphError> {
     let (id, lists) = (&number.number.phone_number_id, &simulator.business.block_lists);
-    let users = users(parameters)?;
+    let resolve = |(input, address): (String, Option<Address>)| {
+        let user = address.as_ref().filter(|address| simulator.wrote_recently(id, address));
+        let user = user.map(|address| simulator.user(address));
+        (input, address, user)
+    };
+    let users: Vec<_> = users(parameters)?.into_iter().map(resolve).collect();
     let (mut added, mut failed) = (Vec::new(), Vec::new());
     business::change(lists, id, |list: &mut BlockList| {
-        for (input, address) in &users {
-            let code = match address {
-                Some(address) if address.as_str() == number.number.display_phone_number => Some(131_021),
-                Some(address) if simulator.wrote_recently(id, address) => {
-                    (!list.add(&simulator.user(address))).then_some(139_101)
-                }
+        for (input, address, user) in &users {
+            let code = match (address, user) {
+                (Some(address), _) if address.as_str() == number.number.display_phone_number => Some(131_021),
+                (_, Some(user)) => (!list.add(user)).then_some(139_101),
                 // Also for numbers that don't use WhatsApp.
                 _ => Some(131_047),
             };
@@ -90,15 +93,15 @@ fn with_error(mut entry: Value, code: u32) -> Value {
 
 /// Unblocks users, also those who aren't blocked.
 fn unblock(simulator: &Simulator, parameters: &Parameters, number: &RegisteredNumber) -> Result<Response, GraphError> {
-    let users = users(parameters)?;
+    let users = users(parameters)?.into_iter().filter_map(|(input, address)| {
+        let address = address?;
+        Some((block_list::entry(&input, &address), simulator.user(&address)))
+    });
+    let (removed, users): (Vec<Value>, Vec<User>) = users.unzip();
     let lists = &simulator.business.block_lists;
-    let removed = business::change(lists, &number.number.phone_number_id, |list: &mut BlockList| {
-        let removed = users.iter().filter_map(|(input, address)| Some((input, address.as_ref()?)));
-        let removed = removed.map(|(input, address)| {
-            list.remove(&simulator.user(address));
-            block_list::entry(input, address)
-        });
-        Ok::<_, GraphError>(removed.collect::<Vec<_>>())
+    business::change(lists, &number.number.phone_number_id, |list: &mut BlockList| {
+        users.iter().for_each(|user| list.remove(user));
+        Ok::<_, GraphError>(())
     })?;
     Ok(Json(json!({"messaging_product": "whatsapp", "block_users": {"removed_users": removed}})).into_response())
 }

@@ -81,7 +81,7 @@ pub(super) async fn download(simulator: &Simulator, app: &App, request: GraphReq
     let (id, ext, hash) = (parameter("mid")?, parameter("ext")?, parameter("hash")?);
     let media = simulator.find_media(&id).filter(|media| {
         request.method == Method::GET
-            && simulator.has_access(app, media)
+            && simulator.can_access_media(app, media)
             && media.is_download_url(&ext, &hash, unix_now())
     });
     let missing = || GraphError::unsupported("get", &id).with_status(Some(404));

@@ -435,3 +435,26 @@ async fn the_whole_body_is_read_before_a_refusal() {
         assert!(response.starts_with("HTTP/1.1 400") && !response.contains("connection: close"), "{response}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_write_while_they_are_blocked() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    simulator.faults(json!({"webhooks": {"hold": true}})).await;
+    let message = json!({"from": "+201001234567", "text": "hi"});
+    simulator.post("/simulator/messages", &message).await;
+    let blocks = number("block_users");
+    let users = vec![json!({"user": "201001234567"}); 1000];
+    let users = json!({"messaging_product": "whatsapp", "block_users": users});
+    let block = async {
+        for _ in 0..20 {
+            assert_eq!(simulator.graph_call(Method::POST, &blocks, users.clone()).await.0, 200);
+            assert_eq!(simulator.graph_call(Method::DELETE, &blocks, users.clone()).await.0, 200);
+        }
+    };
+    let write = async {
+        for _ in 0..100 {
+            assert_eq!(simulator.post("/simulator/messages", &message).await.0, 200);
+        }
+    };
+    tokio::time::timeout(TIMEOUT, async { tokio::join!(block, write) }).await.unwrap();
+}

@@ -234,3 +234,52 @@ async fn a_token_is_explained() {
     let (_, response) = simulator.as_app("unknown", Method::GET, "debug_token?input_token=x", json!({})).await;
     assert_eq!(response["error"]["code"], 190);
 }
+
+#[tokio::test]
+async fn numbers_can_share_an_app() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    for id in ["7", "8"] {
+        let number = json!({"phoneNumberId": id, "appSecret": "other-secret", "accessToken": "other-token"});
+        simulator.post("/simulator/numbers", &number).await;
+    }
+    for id in ["7", "8"] {
+        let (status, response) = simulator.as_app("other-token", Method::GET, id, json!({})).await;
+        assert_eq!(status, 200, "{response}");
+    }
+    assert_eq!(simulator.as_app("other-token", Method::GET, PHONE_NUMBER_ID, json!({})).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_number_with_its_own_secret_keeps_the_token() {
+    let mut bot = Bot::start("other-secret").await;
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Some(folder.path().join("whatsapp.jsonl"));
+    let simulator = Simulator::start_with(&bot.url, journal.clone());
+    simulator.post("/simulator/numbers", &json!({"phoneNumberId": "7", "appSecret": "other-secret"})).await;
+    for id in [PHONE_NUMBER_ID, "7"] {
+        let (status, response) = simulator.as_app(TOKEN, Method::GET, id, json!({})).await;
+        assert_eq!(status, 200, "{response}");
+    }
+    let (_, numbers) = simulator.as_app(TOKEN, Method::GET, &format!("{WABA_ID}/phone_numbers"), json!({})).await;
+    assert_eq!(numbers["data"].as_array().map(Vec::len), Some(2));
+    let message = json!({"phoneNumberId": "7", "from": "+201001234567", "text": "one"});
+    assert_eq!(simulator.post("/simulator/messages", &message).await.0, 200);
+    assert_eq!(bot.text().await, "one");
+    // Webhooks about the account go to the apps of its owner only.
+    simulator.faults(json!({"webhooks": {"hold": true}})).await;
+    simulator.post("/simulator/templates", &json!({"name": "hello_world", "status": "PAUSED"})).await;
+    assert_eq!(simulator.get("/simulator/webhooks").await["queued"], 2);
+    simulator.stop().await;
+
+    // Added numbers and their apps last for the run. Credentials aren't stored.
+    let stored = std::fs::read_to_string(folder.path().join("whatsapp.jsonl")).unwrap();
+    for credential in [SECRET, TOKEN, BOT_SECRET, BOT_TOKEN, "other-secret"] {
+        assert!(!stored.contains(&format!("\"{credential}\"")), "{credential}");
+    }
+    let simulator = Simulator::start_with("http://127.0.0.1:9/", journal);
+    let (_, app) = simulator.as_app(TOKEN, Method::GET, &format!("debug_token?input_token={TOKEN}"), json!({})).await;
+    assert_eq!(app["data"]["app_id"], DEFAULT_APP_ID);
+    assert_eq!(simulator.as_app(TOKEN, Method::GET, PHONE_NUMBER_ID, json!({})).await.0, 200);
+    let (_, subscribed) = simulator.as_app(TOKEN, Method::GET, &format!("{WABA_ID}/subscribed_apps"), json!({})).await;
+    assert_eq!(subscribed["data"].as_array().map(Vec::len), Some(2), "{subscribed}");
+}
