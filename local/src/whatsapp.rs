@@ -15,6 +15,7 @@ mod graph_error;
 mod inbound;
 mod infrastructure;
 mod journal;
+mod json;
 mod limits;
 mod media;
 mod numbers;

@@ -42,7 +42,7 @@ use super::{
     dispatcher::WebhookCounts,
     faults::{Faults, FaultsUpdate},
     journal::JournalError,
-    media,
+    json, media,
     numbers::RegisteredNumber,
     scan::{self, Scanned},
     simulator::{Dispatched, InboundError, Simulator},
@@ -175,7 +175,7 @@ async fn clear_faults(State(simulator): State<Arc<Simulator>>) -> Json<Faults> {
 async fn receive(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<Json<Value>, ControlError> {
     let body = bytes(body)?;
     // A raw webhook stays text, because a parser would reject or change some of its content.
-    let members: BTreeMap<String, &RawValue> = read(&body)?;
+    let members: BTreeMap<String, &RawValue> = serde_json::from_slice(&body).map_err(invalid)?;
     if let Some(webhook) = members.get("webhook") {
         if members.len() > 1 {
             return Err(ControlError::bad_request("webhook cannot be combined with other members"));
@@ -273,6 +273,9 @@ pub(super) fn bytes(body: Body) -> Result<Bytes, ControlError> {
 }
 
 pub(super) fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, ControlError> {
-    serde_json::from_slice(body)
-        .map_err(|error| ControlError::bad_request(format!("The request body is invalid: {error}")))
+    json::parse(body).map_err(invalid)
+}
+
+fn invalid(error: serde_json::Error) -> ControlError {
+    ControlError::bad_request(format!("The request body is invalid: {error}"))
 }

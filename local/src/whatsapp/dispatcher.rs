@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -33,7 +33,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Meta retries webhooks for up to 7 days (Meta, *Throughput*).
 const RETRY_PERIOD_SECONDS: i64 = 7 * 24 * 60 * 60;
 const MAX_RETRY_DELAY_SECONDS: u64 = 60;
-/// Each delivery uses a socket here and one in the gateway. Processes are often limited to 1,024 sockets.
+/// Per app. Each delivery uses a socket here and one in the gateway. Processes are often limited to 1,024 sockets.
 const MAX_CONCURRENT_DELIVERIES: usize = 64;
 
 /// The result of one attempt to deliver a webhook.
@@ -80,7 +80,8 @@ struct Inner {
     journal: Journal,
     console: Console,
     held: watch::Sender<bool>,
-    permits: Semaphore,
+    /// Permits to deliver by app ID, so that an app that hangs doesn't delay the others.
+    permits: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     queued: AtomicU64,
@@ -109,7 +110,7 @@ impl WebhookDispatcher {
             journal,
             console,
             held: watch::Sender::new(false),
-            permits: Semaphore::new(MAX_CONCURRENT_DELIVERIES),
+            permits: Mutex::default(),
             tasks: TaskTracker::new(),
             shutdown,
             queued: AtomicU64::new(0),
@@ -120,20 +121,18 @@ impl WebhookDispatcher {
         Ok(WebhookDispatcher { inner: Arc::new(inner) })
     }
 
-    /// Delivers `groups` sequentially and the webhooks within a group concurrently. Returns the first attempts. Failed
-    /// webhooks are retried in the background and don't delay the next group.
+    /// Delivers `groups` to each app sequentially, and the webhooks within a group concurrently. Returns the first
+    /// attempts. Failed webhooks are retried in the background and don't delay the next group.
     pub(super) fn dispatch(&self, groups: Vec<Vec<Webhook>>) -> oneshot::Receiver<Vec<DeliveryAttempt>> {
         let count: usize = groups.iter().map(Vec::len).sum();
         self.inner.queued.fetch_add(count as u64, Ordering::Relaxed);
         let (first_attempts, receiver) = oneshot::channel();
         let dispatcher = self.clone();
         self.spawn(async move {
-            let mut attempts = Vec::new();
-            for group in groups {
-                attempts.extend(join_all(group.into_iter().map(|webhook| dispatcher.deliver(webhook))).await);
-            }
+            let apps = by_app(groups).into_values().map(|groups| dispatcher.deliver_all(groups));
+            let attempts = join_all(apps).await;
             // The receiver may be dropped: status webhooks ignore the result.
-            let _ = first_attempts.send(attempts);
+            let _ = first_attempts.send(attempts.concat());
         });
         receiver
     }
@@ -170,36 +169,55 @@ impl WebhookDispatcher {
         });
     }
 
-    async fn deliver(&self, webhook: Webhook) -> DeliveryAttempt {
-        let attempt = self.attempt(&webhook, 0).await;
+    async fn deliver_all(&self, groups: Vec<Vec<Webhook>>) -> Vec<DeliveryAttempt> {
+        let mut attempts = Vec::new();
+        for group in groups {
+            let group = join_all(group.into_iter().map(|webhook| self.deliver(webhook))).await;
+            attempts.extend(group.into_iter().flatten());
+        }
+        attempts
+    }
+
+    async fn deliver(&self, webhook: Webhook) -> Option<DeliveryAttempt> {
+        let attempt = self.attempt(&webhook, 0).await?;
         if !attempt.succeeded() {
             let dispatcher = self.clone();
             self.spawn(async move { dispatcher.retry(webhook).await });
         }
-        attempt
+        Some(attempt)
     }
 
     async fn retry(self, webhook: Webhook) {
         for retry in 1.. {
             tokio::time::sleep(retry_delay(retry)).await;
             if unix_now() - webhook.queued_at > RETRY_PERIOD_SECONDS {
-                self.inner.given_up.fetch_add(1, Ordering::Relaxed);
-                self.problem(format!("webhook {}: abandoned after 7 days", webhook.id));
-                self.settle(&webhook);
+                self.give_up(&webhook, "abandoned after 7 days");
                 return;
             }
-            if self.attempt(&webhook, retry).await.succeeded() {
+            if self.attempt(&webhook, retry).await.is_none_or(|attempt| attempt.succeeded()) {
                 return;
             }
         }
     }
 
-    async fn attempt(&self, webhook: &Webhook, retry: u32) -> DeliveryAttempt {
+    fn give_up(&self, webhook: &Webhook, reason: &str) {
+        self.settle(webhook);
+        self.inner.given_up.fetch_add(1, Ordering::Relaxed);
+        self.problem(format!("webhook {}: {reason}", webhook.id));
+    }
+
+    /// Attempts a delivery. Returns `None` if it gives up, because the app has no webhook anymore.
+    async fn attempt(&self, webhook: &Webhook, retry: u32) -> Option<DeliveryAttempt> {
         let inner = &*self.inner;
         // Neither can fail: the sender and the semaphore live as long as `inner`.
         let _ = inner.held.subscribe().wait_for(|held| !held).await;
-        let _permit = inner.permits.acquire().await;
-        let attempt = self.post(webhook).await;
+        let permits = self.permits(&webhook.app_id);
+        let _permit = permits.acquire().await;
+        let Some((url, secret)) = self.destination(webhook) else {
+            self.give_up(webhook, "abandoned, because its app has no webhook anymore");
+            return None;
+        };
+        let attempt = self.post(webhook, url, &secret).await;
         if attempt.succeeded() {
             self.settle(webhook);
             inner.delivered.fetch_add(1, Ordering::Relaxed);
@@ -217,14 +235,20 @@ impl WebhookDispatcher {
             let next = if delay == 0 { "now".to_owned() } else { format!("in {delay} s") };
             self.problem(format!("webhook {}: {outcome} on attempt {}; retrying {next}", webhook.id, retry + 1));
         }
-        attempt
+        Some(attempt)
     }
 
-    /// Posts a webhook to the callback URL that its app has now.
-    async fn post(&self, webhook: &Webhook) -> DeliveryAttempt {
+    fn permits(&self, app_id: &str) -> Arc<Semaphore> {
+        let mut permits = self.inner.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Semaphore::new(MAX_CONCURRENT_DELIVERIES));
+        Arc::clone(permits.entry(app_id.to_owned()).or_insert_with(new))
+    }
+
+    /// Returns the callback URL that the app of a webhook has now, and the app's secret.
+    fn destination(&self, webhook: &Webhook) -> Option<(String, String)> {
         let inner = &*self.inner;
         let number = inner.numbers.of_webhook(&webhook.body).map(|registered| registered.number);
-        let destination = inner.apps.read(|apps| {
+        inner.apps.read(|apps| {
             let app = apps.app(&webhook.app_id)?;
             let callback = match number {
                 Some(number) => apps.destination(&app.id, &number.waba_id, &number.phone_number_id)?,
@@ -232,10 +256,11 @@ impl WebhookDispatcher {
                 None => app.callback.as_ref()?,
             };
             Some((callback.url.clone(), app.secret.clone()))
-        });
-        let Some((url, secret)) = destination else {
-            return DeliveryAttempt { status: None, error: Some("the app has no webhook anymore".to_owned()) };
-        };
+        })
+    }
+
+    async fn post(&self, webhook: &Webhook, url: String, secret: &str) -> DeliveryAttempt {
+        let inner = &*self.inner;
         let mut request = inner.client.post(&url);
         if url == inner.url {
             for (name, value) in &inner.added_headers {
@@ -245,7 +270,7 @@ impl WebhookDispatcher {
         let request = request
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, "facebookexternalua")
-            .header("X-Hub-Signature-256", sign(&secret, webhook.body.as_bytes()))
+            .header("X-Hub-Signature-256", sign(secret, webhook.body.as_bytes()))
             .body(webhook.body.clone());
         match request.send().await {
             Ok(response) => {
@@ -280,6 +305,21 @@ impl WebhookDispatcher {
     fn problem(&self, text: String) {
         self.inner.console.line(Kind::Problem, text);
     }
+}
+
+/// Splits groups of webhooks by app, in order.
+fn by_app(groups: Vec<Vec<Webhook>>) -> BTreeMap<String, Vec<Vec<Webhook>>> {
+    let mut apps: BTreeMap<String, Vec<Vec<Webhook>>> = BTreeMap::new();
+    for group in groups {
+        let mut group_by_app: BTreeMap<String, Vec<Webhook>> = BTreeMap::new();
+        for webhook in group {
+            group_by_app.entry(webhook.app_id.clone()).or_default().push(webhook);
+        }
+        for (app_id, group) in group_by_app {
+            apps.entry(app_id).or_default().push(group);
+        }
+    }
+    apps
 }
 
 /// Creates an HTTP client that, like Meta, follows no redirects, and that bypasses proxies.

@@ -141,7 +141,7 @@ impl InboundMessage {
 
 /// Returns the messages in the body of a webhook, which can be anything, with their senders. `now` is in Unix seconds.
 pub(super) fn of_webhook(body: &str, users: &Users, now: i64) -> Vec<(User, PhoneEvent)> {
-    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let body: Value = super::json::parse(body.as_bytes()).unwrap_or_default();
     let items = |object: &Value, name: &str| object[name].as_array().cloned().unwrap_or_default();
     let changes = items(&body, "entry").into_iter().flat_map(|entry| items(&entry, "changes"));
     let messages = changes.flat_map(|change| {
@@ -159,7 +159,7 @@ fn of_webhook_message(number: String, message: &Value, users: &Users, now: i64) 
         user.user_id = user_id;
     }
     let (id, kind) = (message["id"].as_str()?.to_owned(), message["type"].as_str()?);
-    let at = message["timestamp"].as_str().and_then(|at| at.parse().ok()).unwrap_or(now);
+    let at = message["timestamp"].as_str().and_then(|at| at.parse().ok()).filter(|at| *at >= 0).unwrap_or(now);
     let content = phones::content(kind, message.as_object()?);
     let entry = Entry::new(id, number, Origin::Phone, kind.to_owned(), at, MessageState::Delivered, content);
     let event = PhoneEvent::of(user.key(), entry);

@@ -10,6 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::{
@@ -184,11 +185,10 @@ impl Journal {
             Err(error) => return Err(io(error)),
         };
         let compacted = compact(&recovered)?;
-        // Written to a new file and renamed, so that a crash leaves one complete file.
-        let beside = path.with_extension("new");
-        let mut file = File::create(&beside).map_err(io)?;
-        file.write_all(&compacted).and_then(|()| file.sync_all()).map_err(io)?;
-        std::fs::rename(&beside, path).map_err(io)?;
+        // Written to a new file and renamed, so that a crash leaves one complete file. Only its owner can read it.
+        let mut file = NamedTempFile::new_in(path.parent().unwrap_or(path)).map_err(io)?;
+        file.write_all(&compacted).and_then(|()| file.as_file().sync_all()).map_err(io)?;
+        file.persist(path).map_err(|error| io(error.error))?;
         let file = OpenOptions::new().append(true).open(path).map_err(io)?;
         let appender = Appender { path: path.to_owned(), file, length: compacted.len() as u64 };
         Ok((Journal { file: Some(Arc::new(Mutex::new(appender))) }, recovered))

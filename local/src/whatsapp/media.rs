@@ -255,9 +255,9 @@ fn new_id() -> String {
     (FIRST + random().as_u128() % (9 * FIRST)).to_string()
 }
 
-/// IDs consist of digits, so that an ID in a request cannot name another file.
+/// IDs consist of up to 20 digits, so that an ID in a request cannot name another file.
 fn is_id(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

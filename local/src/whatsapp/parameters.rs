@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::graph_error::GraphError;
+use super::{graph_error::GraphError, json};
 
 /// The parameters of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -90,7 +90,7 @@ impl Parameters {
 
 /// Returns the object or array in a string that contains one, or the value itself.
 fn expanded(value: &Value) -> Value {
-    let parsed = value.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let parsed = value.as_str().and_then(|text| json::parse(text.as_bytes()).ok());
     parsed.filter(|parsed: &Value| parsed.is_object() || parsed.is_array()).unwrap_or_else(|| value.clone())
 }
 

@@ -68,7 +68,7 @@ impl Opening {
                 address: address.to_owned(),
                 at: at.min(now),
             };
-            if let Some(at) = at {
+            if let Some(at) = at.filter(|at| *at >= 0) {
                 openings.extend(addresses.map(|address| opening(at, address)));
             }
         }

@@ -18,6 +18,8 @@ use crate::{
 /// Maximum length of an alternate callback URL (Meta, *Override webhooks*).
 const MAX_OVERRIDE_CHARACTERS: usize = 200;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of a response is read. The challenge has up to 10 digits.
+const MAX_RESPONSE_BYTES: usize = 1024;
 /// How much of a wrong response an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 200;
 
@@ -29,8 +31,17 @@ pub(super) fn read(parameters: &Parameters, name: &str, object: &str) -> Result<
     if name == "override_callback_uri" && url.chars().count() > MAX_OVERRIDE_CHARACTERS {
         return Err(GraphError::too_long(&path(name), MAX_OVERRIDE_CHARACTERS));
     }
-    if !Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+    let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let Some(parsed) = parsed else {
         return Err(GraphError::parameter(&format!("Param {} must be a valid URL.", path(name))));
+    };
+    if parsed.scheme() == "https" {
+        let sentence = format!(
+            "Param {} must be an http URL: the simulated WhatsApp can't verify certificates. Use http here, and https at \
+             Meta.",
+            path(name)
+        );
+        return Err(GraphError::parameter(&sentence));
     }
     let verify_token = parameters.string("verify_token")?;
     let verify_token = verify_token.ok_or_else(|| GraphError::missing(&path("verify_token")))?;
@@ -63,15 +74,21 @@ pub(super) async fn verify(simulator: &Simulator, callback: &Callback) -> Result
     let request = simulator.client.get(url).timeout(TIMEOUT);
     let request = request.header(USER_AGENT, "facebookplatform/1.0 (+http://developers.facebook.com)");
     let unreachable = |error: reqwest::Error| failed(&format!("{}; HTTP Status Code = 0", error_chain(&error)));
-    let response = request.send().await.map_err(unreachable)?;
+    let mut response = request.send().await.map_err(unreachable)?;
     let status = response.status();
     if status != 200 {
         let reason = status.canonical_reason().unwrap_or_default();
         return Err(failed(&format!("HTTP Status Code = {}; HTTP Message = {reason}", status.as_u16())));
     }
-    let body = response.text().await.map_err(unreachable)?;
-    if body != challenge {
-        let received: String = body.chars().take(MAX_QUOTED_CHARACTERS).collect();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_RESPONSE_BYTES {
+            break;
+        }
+    }
+    if body != challenge.as_bytes() {
+        let received: String = String::from_utf8_lossy(&body).chars().take(MAX_QUOTED_CHARACTERS).collect();
         let sentence =
             format!(r#"response does not match challenge, expected value="{challenge}", received="{received}""#);
         return Err(GraphError::titled(2201, &sentence));

@@ -8,10 +8,10 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{GraphVersion, uploads};
-use crate::whatsapp::{graph_error::GraphError, media::Writer, parameters::Parameters, simulator::Simulator};
+use crate::whatsapp::{graph_error::GraphError, json, media::Writer, parameters::Parameters, simulator::Simulator};
 
 /// Maximum size of a body that isn't a file.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -48,7 +48,7 @@ impl GraphRequest {
         let content = if path.as_deref().is_some_and(is_upload) {
             uploaded = size(body).await?;
             let offset = parts.headers.get("file_offset").and_then(|value| value.to_str().ok());
-            offset.map(|offset| ("file_offset".to_owned(), json!(offset))).into_iter().collect()
+            offset.map(|offset| ("file_offset".to_owned(), Value::from(offset))).into_iter().collect()
         } else if content_type(&parts.headers) == "multipart/form-data" {
             let fields;
             (fields, file) = multipart(&parts, body, simulator).await?;
@@ -122,7 +122,7 @@ fn content(parts: &Parts, body: &[u8]) -> Result<Map<String, Value>, GraphError>
         return Ok(Map::new());
     }
     match content_type(&parts.headers).as_str() {
-        "application/json" => match serde_json::from_slice(body) {
+        "application/json" => match json::parse(body) {
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(GraphError::new(100, Some("The request body is not a JSON object".to_owned()))),
             Err(error) => Err(GraphError::new(100, Some(format!("The request body is not valid JSON: {error}")))),
@@ -152,14 +152,15 @@ async fn multipart(
     // Fields have their own limit, and a larger file than WhatsApp supports is read and not stored.
     DefaultBodyLimit::disable().apply(&mut request);
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| invalid_form())?;
-    let (mut fields, mut file) = (Map::new(), None);
+    let (mut fields, mut file, mut size) = (Map::new(), None, 0);
     while let Some(field) = form.next_field().await.map_err(|_| invalid_form())? {
         let field_name = field.name().unwrap_or_default().to_owned();
         let (name, content_type) = (field.file_name().map(str::to_owned), field.content_type().map(str::to_owned));
         if field_name == "file" || name.is_some() {
             file = Some(UploadedFile { name, content_type, content: store(field, simulator).await? });
         } else {
-            fields.insert(field_name, Value::String(text(field).await?));
+            size += field_name.len();
+            fields.insert(field_name, Value::String(text(field, &mut size).await?));
         }
     }
     Ok((fields, file))
@@ -177,13 +178,15 @@ async fn store(mut field: Field<'_>, simulator: &Simulator) -> Result<Writer, Gr
     Ok(writer)
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, GraphError> {
+/// Reads a field, and adds its size to that of all fields.
+async fn text(mut field: Field<'_>, size: &mut usize) -> Result<String, GraphError> {
     let mut text = Vec::new();
     while let Some(bytes) = field.chunk().await.map_err(|_| invalid_form())? {
-        text.extend_from_slice(&bytes);
-        if text.len() > MAX_BODY_BYTES {
+        *size += bytes.len();
+        if *size > MAX_BODY_BYTES {
             return Err(GraphError::too_large());
         }
+        text.extend_from_slice(&bytes);
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
