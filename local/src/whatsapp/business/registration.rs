@@ -112,12 +112,12 @@ impl Registration {
         Ok(())
     }
 
-    /// Verifies the number. A code can be used once.
     /// Returns the last code that was sent and not used.
     pub(in crate::whatsapp) fn verification_code(&self) -> Option<&str> {
         self.verification.as_ref().map(|verification| verification.code.as_str())
     }
 
+    /// Verifies the number. A code can be used once.
     pub(in crate::whatsapp) fn verify_code(&mut self, parameters: &Parameters, now: i64) -> Result<(), GraphError> {
         // The SMS shows the code as `123-456`.
         let code = parameters.required_string("code")?.replace(['-', ' '], "");

@@ -174,7 +174,6 @@ impl Simulator {
             let is_over = tokio::select! {
                 changed = changed.changed() => changed.is_err(),
                 () = tokio::time::sleep_until(deadline) => true,
-                () = self.shutdown.cancelled() => true,
             };
             if is_over {
                 return page;
