@@ -31,7 +31,7 @@ impl MessageState {
     pub(in crate::whatsapp) fn statuses(from: Option<MessageState>, to: MessageState) -> Option<Vec<MessageState>> {
         let statuses = match to {
             Held if from.is_none() => Vec::new(),
-            Blocked if from.is_none() => vec![Sent],
+            Blocked if from < Some(Sent) => vec![Sent],
             Failed(_) if from <= Some(Sent) => vec![to],
             Sent | Delivered | Read | Played if from < Some(to) => {
                 let ticks = [Sent, Delivered, Read, Played].into_iter();

@@ -9,6 +9,7 @@ fn a_message_advances_tick_by_tick() {
         (None, Blocked, vec![Sent]),
         (None, Failed(131_026), vec![Failed(131_026)]),
         (Some(Held), Delivered, vec![Sent, Delivered]),
+        (Some(Held), Blocked, vec![Sent]),
         (Some(Held), Failed(1), vec![Failed(1)]),
         (Some(Sent), Delivered, vec![Delivered]),
         (Some(Sent), Failed(131_049), vec![Failed(131_049)]),
