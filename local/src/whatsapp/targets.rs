@@ -64,7 +64,7 @@ pub(super) fn check_received(phones: &Phones, number: &BusinessNumber, id: &str)
 /// Returns whether a number sent or received a message. The messages of blocked users stay `sent`.
 fn is_known(entry: &Entry, number: &BusinessNumber) -> bool {
     let has_arrived = entry.is_of_business() || entry.state != MessageState::Sent;
-    has_arrived && entry.phone_number_id == number.phone_number_id
+    has_arrived && entry.kind != "call" && entry.phone_number_id == number.phone_number_id
 }
 
 /// Returns the `message_id` in the object `name` of a message.

@@ -3,7 +3,7 @@
 use super::*;
 
 impl Simulator {
-    async fn enable_calls(&self) {
+    pub(super) async fn enable_calls(&self) {
         let url = self.url(&format!("/v26.0/{PHONE_NUMBER_ID}/settings"));
         let body = json!({"calling": {"status": "ENABLED"}});
         assert_eq!(self.client.post(url).bearer_auth(TOKEN).json(&body).send().await.unwrap().status(), 200);

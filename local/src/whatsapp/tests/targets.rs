@@ -138,6 +138,21 @@ async fn a_read_receipt_is_for_a_received_message() {
 }
 
 #[tokio::test]
+async fn a_call_is_not_a_message() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, CUSTOMER).await;
+    simulator.enable_calls().await;
+    let (status, response) = simulator.post("/simulator/calls", &json!({"from": CUSTOMER})).await;
+    assert_eq!(status, 200, "{response}");
+    receiver.value().await;
+    let id = response["ids"][0].as_str().unwrap();
+    assert_eq!((simulator.read(id).await, simulator.reply(id).await), (NOT_VALID, NOT_VALID));
+    assert_eq!(simulator.send_about(reaction(id, "👍")).await, 0);
+    assert_eq!(receiver.status().await["errors"][0]["code"], NOT_VALID);
+}
+
+#[tokio::test]
 async fn the_messages_of_a_raw_webhook_are_received() {
     let receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
