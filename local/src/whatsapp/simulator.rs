@@ -33,7 +33,7 @@ use super::{
     service_windows::{Opening, ServiceWindows},
     status::{MessageStatuses, ValueMembers},
     targets::{self, Conversation},
-    templates::{AccountUpdate, Templates},
+    templates::{AccountUpdate, MessageStatus, Templates},
     users::{Address, User, Users},
     wamid::{self, Direction},
     webhook::{self, BusinessNumber},
@@ -94,6 +94,14 @@ pub(super) enum Fate {
     MediaError(String),
     /// It is held back: no status follows by itself.
     Held,
+}
+
+/// An accepted message.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) id: String,
+    /// The `message_status` of a message with a template.
+    pub(super) message_status: Option<MessageStatus>,
 }
 
 /// Webhooks queued for delivery.
@@ -357,14 +365,24 @@ impl Simulator {
         state.conversation(number, &user).check_reply(message)
     }
 
-    /// Accepts a message of `number`, stores it, and sends the statuses of its fate. Returns its ID.
+    /// Accepts a message of `number`, stores it, and sends the statuses of its fate. Holds a message that its template
+    /// holds back.
     pub(super) fn accept(
         &self,
         number: &BusinessNumber,
         message: OutboundMessage,
         fate: Fate,
-    ) -> Result<String, JournalError> {
+    ) -> Result<Accepted, JournalError> {
         let mut state = self.state();
+        // Read while the state is locked: a later change of the template finds the message in `settle_held`.
+        let message_status = self.message_status(number, &message);
+        let fate = match (fate, message_status) {
+            (
+                Fate::Delivered | Fate::MediaError(_),
+                Some(MessageStatus::HeldForQualityAssessment | MessageStatus::Paused),
+            ) => Fate::Held,
+            (fate, _) => fate,
+        };
         let id = wamid::generate(message.recipient.as_str(), Direction::Outbound);
         let user = state.users.get(&message.recipient);
         let fate = match (fate, state.conversation(number, &user).reaction_failure(&message, unix_now())) {
@@ -432,7 +450,7 @@ impl Simulator {
         self.console.line(Kind::WhatsApp, text);
         // The response does not wait for the statuses, which may arrive first.
         drop(self.dispatcher.dispatch(groups));
-        Ok(id)
+        Ok(Accepted { id, message_status })
     }
 
     /// Returns the content of a message as a phone shows it.

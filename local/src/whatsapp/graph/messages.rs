@@ -17,7 +17,7 @@ use super::{
         numbers::RegisteredNumber,
         send::{self, OutboundMessage, ReadReceiptRequest, SendRequest},
         server::close_without_response,
-        simulator::{Fate, Simulator},
+        simulator::{Accepted, Fate, Simulator},
         templates::{Category, MessageStatus},
         users::Address,
         webhook::BusinessNumber,
@@ -46,8 +46,8 @@ pub(super) async fn handle(
             if simulator.business.is_blocked(phone_number_id, &simulator.user(&message.recipient)) {
                 return Err(GraphError::new(130_403, None));
             }
-            let message_status = template_status(simulator, &sender, &message, only_marketing)?;
-            send(simulator, &sender, message, message_status).await
+            check_template(simulator, &sender, &message, only_marketing)?;
+            send(simulator, &sender, message).await
         }
     }
 }
@@ -75,15 +75,15 @@ async fn read_receipt(
     }
 }
 
-/// Checks a message with a template. Returns its `message_status`; `None` for any other message.
-fn template_status(
+/// Checks a message with a template.
+fn check_template(
     simulator: &Simulator,
     sender: &RegisteredNumber,
     message: &OutboundMessage,
     only_marketing: bool,
-) -> Result<Option<MessageStatus>, GraphError> {
+) -> Result<(), GraphError> {
     let Some(content) = message.body.get("template").filter(|_| message.kind == "template") else {
-        return Ok(None);
+        return Ok(());
     };
     let to_user_id = matches!(message.recipient, Address::UserId(_));
     simulator.templates.read(|templates| {
@@ -91,7 +91,7 @@ fn template_status(
         if only_marketing && template.category != Category::Marketing {
             return Err(GraphError::new(134_100, None));
         }
-        Ok(Some(template.message_status))
+        Ok(())
     })
 }
 
@@ -99,26 +99,24 @@ async fn send(
     simulator: &Simulator,
     sender: &RegisteredNumber,
     message: OutboundMessage,
-    message_status: Option<MessageStatus>,
 ) -> Result<Response, GraphError> {
     let number = &sender.number;
     let (contact, masked) = (contact(&message), message.recipient.masked());
-    let delivered = simulator.check_media(number, &message)?.map_or(Fate::Delivered, Fate::MediaError);
+    let fate = simulator.check_media(number, &message)?.map_or(Fate::Delivered, Fate::MediaError);
     simulator.check_reply(number, &message)?;
     simulator.limit_send(sender, &message.recipient).inspect_err(|error| {
         simulator.problem(format!("rate limit: message for {masked} rejected with code {}", error.code));
     })?;
-    let fate = match message_status {
-        None | Some(MessageStatus::Accepted) => delivered,
-        Some(MessageStatus::HeldForQualityAssessment | MessageStatus::Paused) => Fate::Held,
+    let response = |accepted: Accepted| {
+        accepted_response(&contact, &accepted.id, accepted.message_status.map(MessageStatus::as_str))
     };
-    let response = |id: &str| accepted_response(&contact, id, message_status.map(MessageStatus::as_str));
     let lost = |when| simulator.problem(format!("fault: no response for {masked}, {when}"));
     match simulator.next_send() {
-        SendOutcome::Accepted => accept(simulator, number, message, fate).map(|id| response(&id)),
-        SendOutcome::Failed(code) => accept(simulator, number, message, Fate::Failed(code)).map(|id| response(&id)),
+        SendOutcome::Accepted => accept(simulator, number, message, fate).map(response),
+        SendOutcome::Failed(code) => accept(simulator, number, message, Fate::Failed(code)).map(response),
         SendOutcome::Held(status) => {
-            accept(simulator, number, message, Fate::Held).map(|id| accepted_response(&contact, &id, Some(&status)))
+            let accepted = accept(simulator, number, message, Fate::Held)?;
+            Ok(accepted_response(&contact, &accepted.id, Some(&status)))
         }
         SendOutcome::Rejected { code, status, retry_after } => {
             simulator.problem(format!("fault: message for {masked} rejected with code {code}"));
@@ -141,7 +139,7 @@ fn accept(
     number: &BusinessNumber,
     message: OutboundMessage,
     fate: Fate,
-) -> Result<String, GraphError> {
+) -> Result<Accepted, GraphError> {
     simulator.accept(number, message, fate).map_err(|error: JournalError| {
         simulator.problem(format!("message not accepted: {}", error_chain(&error)));
         GraphError::new(131_000, None)

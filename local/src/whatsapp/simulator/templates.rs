@@ -4,14 +4,25 @@ use super::Simulator;
 use crate::whatsapp::{
     journal::JournalError,
     phones::MessageState,
-    templates::{Template, TemplateStatus},
+    send::OutboundMessage,
+    templates::{MessageStatus, Template, TemplateStatus},
     users::Address,
+    webhook::BusinessNumber,
 };
 
 /// The template of a held message was paused (Meta, *Template pacing*).
 const PAUSED_CODE: u32 = 132_015;
 
 impl Simulator {
+    /// Returns the `message_status` of a message with a template.
+    pub(super) fn message_status(&self, number: &BusinessNumber, message: &OutboundMessage) -> Option<MessageStatus> {
+        let content = message.body.get("template").filter(|_| message.kind == "template")?;
+        self.templates.read(|templates| {
+            let sent = templates.of(&number.waba_id).find(|template| template.is_of(content))?;
+            Some(sent.message_status)
+        })
+    }
+
     /// Delivers the held messages of a template that accepts messages, or fails those of a paused one (Meta, *Template
     /// pacing*).
     pub(in crate::whatsapp) fn settle_held(&self, template: &Template) -> Result<(), JournalError> {
