@@ -62,7 +62,7 @@ pub(super) fn parse(
     let request: InboundRequest =
         serde_json::from_value(request).map_err(|error| format!("The message is invalid: {error}"))?;
     let (sender, is_by_number) = sender(&request, users)?;
-    let settings = phones.settings(sender.key());
+    let settings = phones.settings_of(&sender);
     settings.check_reachable()?;
     let shared_number = sender.wa_id.clone().filter(|_| is_by_number && settings.shares_number);
     let mut message = request.content;

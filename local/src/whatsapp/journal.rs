@@ -272,6 +272,10 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<Recovered, JournalError> {
             pending.insert(webhook.id, webhook);
         }
     }
+    // An earlier version kept two phones of a user.
+    for merge in recovered.phones.merges(recovered.users.all()) {
+        recovered.phones.apply(merge);
+    }
     recovered.pending = pending.into_values().collect();
     Ok(recovered)
 }

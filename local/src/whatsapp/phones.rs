@@ -18,6 +18,7 @@ pub(super) use self::{
     settings::{AutomaticTicks, PhoneSettings},
     state::MessageState,
 };
+use super::users::User;
 
 /// How long a typing indicator is shown (Meta, *Typing indicators*).
 const TYPING_SECONDS: i64 = 25;
@@ -47,6 +48,8 @@ pub(super) enum PhoneEvent {
         #[serde(default)]
         sequence: u64,
     },
+    /// The number of a user became known: the phone with the user ID as its key is the one with the number.
+    Merge { user_id: String, number: String },
     /// A message or call was added, or replaced the one with its ID.
     Entry { phone: String, entry: Box<Entry> },
     /// The business types in a conversation until a time in Unix seconds.
@@ -76,6 +79,17 @@ impl Phones {
             PhoneEvent::Typing { phone, phone_number_id, until } => {
                 self.phones.entry(phone).or_default().feed.show_typing(phone_number_id, until);
             }
+            PhoneEvent::Merge { user_id, number } => {
+                let Some(merged) = self.phones.remove(&user_id) else { return };
+                for entry in merged.feed.entries() {
+                    self.owners.insert(entry.id.clone(), number.clone());
+                }
+                let phone = self.phones.entry(number).or_default();
+                if phone.settings == PhoneSettings::default() {
+                    phone.settings = merged.settings;
+                }
+                phone.feed.merge(merged.feed);
+            }
             PhoneEvent::Entry { phone, entry } => {
                 self.owners.insert(entry.id.clone(), phone.clone());
                 self.phones.entry(phone).or_default().feed.put(*entry);
@@ -97,6 +111,21 @@ impl Phones {
     /// Returns the settings of a phone. A phone without any is online and reads its messages.
     pub(super) fn settings(&self, key: &str) -> PhoneSettings {
         self.phones.get(key).map(|phone| phone.settings).unwrap_or_default()
+    }
+
+    /// Returns the settings of a user's phone, whose number may become known with their message.
+    pub(super) fn settings_of(&self, user: &User) -> PhoneSettings {
+        let by_number = self.settings(user.key());
+        if by_number == PhoneSettings::default() { self.settings(&user.user_id) } else { by_number }
+    }
+
+    /// Returns the changes that leave each of these users one phone.
+    pub(super) fn merges<'a>(&self, users: impl IntoIterator<Item = &'a User>) -> Vec<PhoneEvent> {
+        let of_user = |user: &User| {
+            let number = user.wa_id.clone().filter(|_| self.phones.contains_key(&user.user_id))?;
+            Some(PhoneEvent::Merge { user_id: user.user_id.clone(), number })
+        };
+        users.into_iter().filter_map(of_user).collect()
     }
 
     /// Returns up to `limit` keys of phones after the key `after`.
@@ -173,7 +202,7 @@ impl PhoneEvent {
     pub(super) fn message_id(&self) -> Option<String> {
         match self {
             PhoneEvent::Entry { entry, .. } => Some(entry.id.clone()),
-            PhoneEvent::Settings { .. } | PhoneEvent::Typing { .. } => None,
+            PhoneEvent::Settings { .. } | PhoneEvent::Typing { .. } | PhoneEvent::Merge { .. } => None,
         }
     }
 

@@ -601,6 +601,7 @@ impl Simulator {
         users: Vec<User>,
         phones: Vec<PhoneEvent>,
     ) -> Result<Option<oneshot::Receiver<Vec<DeliveryAttempt>>>, JournalError> {
+        let phones = [state.phones.merges(&users), phones].concat();
         let mut groups = Vec::new();
         let mut windows = Vec::new();
         for (apps, body) in bodies {
@@ -688,7 +689,7 @@ fn registered_number(waba_id: &str, added: AddedNumber, throughput: u32) -> Regi
 
 impl State {
     fn conversation<'a>(&'a self, number: &'a BusinessNumber, user: &'a User) -> Conversation<'a> {
-        Conversation { phones: &self.phones, users: &self.users, number, user }
+        Conversation { phones: &self.phones, number, user }
     }
 
     /// Creates a group of webhooks for each body: one for each of the apps, and the duplicates.

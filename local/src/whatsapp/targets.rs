@@ -4,7 +4,7 @@ use super::{
     graph_error::GraphError,
     phones::{Entry, MessageState, Phones},
     send::OutboundMessage,
-    users::{Address, User, Users},
+    users::User,
     webhook::BusinessNumber,
 };
 
@@ -17,7 +17,6 @@ const INVALID_VALUE_CODE: u32 = 131_009;
 /// The conversation of a business number with a user.
 pub(super) struct Conversation<'a> {
     pub(super) phones: &'a Phones,
-    pub(super) users: &'a Users,
     pub(super) number: &'a BusinessNumber,
     pub(super) user: &'a User,
 }
@@ -46,9 +45,7 @@ impl Conversation<'_> {
 
     fn find(&self, id: &str) -> Option<&Entry> {
         let (key, entry) = self.phones.find(id)?;
-        // The phone number may have become known after the message.
-        let is_of_user = self.users.get(&Address::parse(key)?).key() == self.user.key();
-        (is_of_user && is_known(entry, self.number)).then_some(entry)
+        (key == self.user.key() && is_known(entry, self.number)).then_some(entry)
     }
 }
 
@@ -61,7 +58,7 @@ pub(super) fn check_received(phones: &Phones, number: &BusinessNumber, id: &str)
     Err(GraphError::new(INVALID_VALUE_CODE, Some(details)))
 }
 
-/// Returns whether a number sent or received a message. The messages of blocked users stay `sent`.
+/// Returns whether a number sent or received a message. The messages of blocked users stay `sent`. A call is no message.
 fn is_known(entry: &Entry, number: &BusinessNumber) -> bool {
     let has_arrived = entry.is_of_business() || entry.state != MessageState::Sent;
     has_arrived && entry.kind != "call" && entry.phone_number_id == number.phone_number_id

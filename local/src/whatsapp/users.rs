@@ -114,6 +114,11 @@ impl Users {
         }
     }
 
+    /// Returns all users, those with a number twice.
+    pub(super) fn all(&self) -> impl Iterator<Item = &User> {
+        self.by_address.values()
+    }
+
     /// Stores `user` under all of their addresses.
     pub(super) fn remember(&mut self, user: &User) {
         if let Some(wa_id) = &user.wa_id {

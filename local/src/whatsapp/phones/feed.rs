@@ -219,6 +219,22 @@ impl Feed {
         self.touch(position, 0);
     }
 
+    /// Adds the messages of another feed, ordered by time. All get a new sequence, because their positions change.
+    pub(super) fn merge(&mut self, other: Feed) {
+        let sequence = self.sequence.max(other.sequence);
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.extend(other.entries.into_iter().filter(|entry| !self.positions.contains_key(&entry.id)));
+        entries.sort_by_key(|entry| entry.at);
+        let mut typing = other.typing;
+        typing.append(&mut self.typing);
+        *self = Feed { sequence, typing, ..Feed::default() };
+        for (position, entry) in entries.into_iter().enumerate() {
+            self.positions.insert(entry.id.clone(), position);
+            self.entries.push(Entry { sequence: 0, ..entry });
+            self.touch(position, 0);
+        }
+    }
+
     /// Returns the number of changes.
     pub(super) fn sequence(&self) -> u64 {
         self.sequence

@@ -276,6 +276,60 @@ async fn phones_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn a_user_has_one_phone_once_their_number_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = directory.path().join("whatsapp.jsonl");
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start_with(&receiver.url, Some(journal.clone()));
+    let first = simulator.write(json!({"from": "+201001234567", "text": "by number"})).await;
+    let second = simulator.write(json!({"from": "EG.7", "text": "by user ID"})).await;
+    let (status, _) = simulator.patch("/simulator/phones/EG.7", json!({"automaticTicks": "sent"})).await;
+    assert_eq!(status, 200);
+    let send = async |content: Value| {
+        let mut message = json!({"messaging_product": "whatsapp", "recipient": "EG.7"});
+        message.as_object_mut().unwrap().extend(content.as_object().unwrap().clone());
+        let (status, response) = simulator.graph(&message).await.unwrap();
+        assert_eq!(status, 200, "{response}");
+        response["messages"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let waiting = send(json!({"text": {"body": "hi"}})).await;
+    let template = |status: &str| json!({"name": "hello_world", "messageStatus": status});
+    simulator.post("/simulator/templates", &template("held_for_quality_assessment")).await;
+    let hello = json!({"name": "hello_world", "language": {"code": "en_US"}});
+    let held = send(json!({"type": "template", "template": hello})).await;
+    let cursor = simulator.get("/simulator/phones/EG.7/messages").await["cursor"].clone();
+    simulator.write(json!({"from": "+201001234567", "fromUserId": "EG.7", "text": "both"})).await;
+
+    let feed = simulator.get(&format!("{PHONE}/messages?after={cursor}")).await;
+    let ids: Vec<&str> =
+        feed["messages"].as_array().unwrap().iter().map(|message| message["id"].as_str().unwrap()).collect();
+    assert_eq!(ids[..4], [&first, &second, &waiting, &held]);
+    assert_eq!((ids.len(), &feed["phone"]["automaticTicks"]), (5, &json!("sent")));
+    assert_eq!(simulator.get("/simulator/phones/EG.7/messages").await, simulator.feed().await);
+    assert_eq!(simulator.get("/simulator/phones").await["phones"].as_array().unwrap().len(), 1);
+    let feed = simulator.feed().await;
+    simulator.all_delivered().await;
+    simulator.stop().await;
+
+    let simulator = Simulator::start_with(&receiver.url, Some(journal));
+    assert_eq!(simulator.feed().await, feed);
+    for _ in 0..2 {
+        receiver.value().await;
+    }
+    statuses(&mut receiver, &["sent"]).await;
+    receiver.value().await;
+    simulator.set(json!({"automaticTicks": "read"})).await;
+    simulator.post("/simulator/templates", &template("accepted")).await;
+    for (id, ticks) in [(waiting, ["delivered", "read"].as_slice()), (held, &["sent", "delivered", "read"])] {
+        for expected in ticks {
+            let status = receiver.status().await;
+            assert_eq!((&status["id"], &status["status"]), (&json!(id), &json!(expected)));
+        }
+    }
+    assert_eq!(simulator.all_delivered().await["delivered"], 5);
+}
+
+#[tokio::test]
 async fn invalid_requests_for_phones_are_explained() {
     let simulator = Simulator::start("http://127.0.0.1:9/");
     for (path, named) in [
