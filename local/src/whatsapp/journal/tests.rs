@@ -112,3 +112,15 @@ fn a_missing_directory_is_an_error() {
     let path = directory.path().join("missing").join("whatsapp.jsonl");
     assert!(matches!(Journal::open(&path), Err(JournalError::Io { .. })));
 }
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_can_read_the_journal() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("whatsapp.jsonl");
+    std::fs::write(&path, "").unwrap();
+    Journal::open(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}

@@ -126,3 +126,38 @@ async fn a_damaged_journal_is_an_error_at_startup() {
     let ended = tokio::time::timeout(TIMEOUT, simulator.running).await.unwrap().unwrap();
     assert!(matches!(ended, Err(WhatsAppError::Journal(_))), "{ended:?}");
 }
+
+#[tokio::test]
+async fn nested_json_does_not_prevent_a_restart() {
+    let receiver = Receiver::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Some(folder.path().join("whatsapp.jsonl"));
+    let simulator = Simulator::start_with(&receiver.url, journal.clone());
+    let nested = |levels: usize| {
+        let value: Value = serde_json::from_str(&format!("{}{}", "[".repeat(levels), "]".repeat(levels))).unwrap();
+        json!({"body": "hi", "x": value})
+    };
+    let message = |levels: usize| json!({"from": "+201001234567", "type": "text", "text": nested(levels)});
+    assert_eq!(simulator.post("/simulator/messages", &message(60)).await.0, 200);
+    let (status, response) = simulator.post("/simulator/messages", &message(122)).await;
+    assert_eq!(status, 400);
+    assert!(response["error"].as_str().unwrap().contains("at most 64 levels"), "{response}");
+    let send = |levels: usize| json!({"messaging_product": "whatsapp", "to": "+201001234567", "text": {"body": "hi"}, "x": nested(levels)});
+    assert_eq!(simulator.graph(&send(60)).await.unwrap().0, 200);
+    let (status, response) = simulator.graph(&send(122)).await.unwrap();
+    assert_eq!((status.as_u16(), &response["error"]["code"]), (400, &json!(100)));
+    let as_text = json!({"messaging_product": "whatsapp", "to": "+201001234567", "text": nested(122).to_string()});
+    assert_eq!(simulator.graph(&as_text).await.unwrap().0, 400);
+
+    // A raw webhook is delivered whatever its depth.
+    let mut raw = json!({"from": "201001234567", "id": "wamid.x", "timestamp": "1", "type": "text"});
+    raw["text"] = nested(110);
+    let value = json!({"metadata": {"phone_number_id": PHONE_NUMBER_ID}, "messages": [raw]});
+    let raw = json!({"webhook": {"entry": [{"changes": [{"value": value}]}]}});
+    let (status, response) = simulator.post("/simulator/messages", &raw).await;
+    assert_eq!((status.as_u16(), &response["deliveries"]), (200, &json!([{"status": 200}])));
+    simulator.all_delivered().await;
+    simulator.stop().await;
+    let simulator = Simulator::start_with(&receiver.url, journal);
+    assert_eq!(simulator.get("/simulator/webhooks").await["queued"], 0);
+}

@@ -317,3 +317,16 @@ async fn a_file_is_uploaded_in_parts() {
         assert!(response["error"]["message"].as_str().unwrap().starts_with(message), "{response}");
     }
 }
+
+#[tokio::test]
+async fn requests_have_limits() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let half = "x".repeat(3 * 1024 * 1024);
+    let body = form(Some("image/jpeg"), JPEG, &[("one", half.as_str()), ("two", half.as_str())]);
+    let (status, _) = simulator.post_form(&format!("/{PHONE_NUMBER_ID}/media"), body).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    // The ID is too long for a file name.
+    assert_eq!(simulator.get_json(&format!("/{}", "1".repeat(300))).await.0, 400);
+    let lines = simulator.console.output();
+    assert!(!lines.iter().any(|line| line.contains("file not read")), "{lines:?}");
+}

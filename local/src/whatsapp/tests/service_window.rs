@@ -71,3 +71,21 @@ async fn the_window_can_be_ignored_for_measurements() {
     assert_eq!(response.json::<Value>().await.unwrap()["window"], true);
     assert_eq!(failure(&simulator, &mut receiver).await, Some(131_047));
 }
+
+#[tokio::test]
+async fn a_raw_webhook_with_an_impossible_time_opens_no_window() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    for timestamp in [json!(i64::MIN.to_string()), json!(i64::MIN)] {
+        let message = json!({"from": "201001234567", "id": "wamid.x", "timestamp": timestamp, "type": "text"});
+        let value = json!({"metadata": {"phone_number_id": PHONE_NUMBER_ID}, "messages": [message]});
+        let raw = json!({"webhook": {"entry": [{"changes": [{"value": value}]}]}});
+        assert_eq!(simulator.post("/simulator/messages", &raw).await.0, 200);
+        receiver.text().await;
+    }
+    simulator.send_text("+201001234567").await;
+    assert_eq!(receiver.status().await["status"], "failed");
+    let reaction = json!({"messaging_product": "whatsapp", "to": "+201001234567", "type": "reaction",
+        "reaction": {"message_id": "wamid.x", "emoji": "👍"}});
+    assert_eq!(simulator.graph(&reaction).await.unwrap().0, 200);
+}
