@@ -151,9 +151,7 @@ pub(super) fn generate_id() -> String {
 
 /// Parses a request of the business.
 pub(super) fn parse(parameters: &Parameters) -> Result<CallRequest, GraphError> {
-    if parameters.required_string("messaging_product")? != "whatsapp" {
-        return Err(GraphError::parameter("Param messaging_product must be one of {WHATSAPP}."));
-    }
+    parameters.require_messaging_product()?;
     let action = match parameters.required_string("action")?.as_str() {
         "pre_accept" => CallAction::PreAccept,
         "accept" => CallAction::Accept,
@@ -175,9 +173,7 @@ pub(super) fn parse(parameters: &Parameters) -> Result<CallRequest, GraphError> 
     }
     let callback_data = parameters.string("biz_opaque_callback_data")?;
     if callback_data.as_ref().is_some_and(|data| data.chars().count() > MAX_CALLBACK_DATA_CHARS) {
-        let sentence =
-            format!("Param biz_opaque_callback_data must be at most {MAX_CALLBACK_DATA_CHARS} characters long.");
-        return Err(GraphError::parameter(&sentence));
+        return Err(GraphError::too_long("biz_opaque_callback_data", MAX_CALLBACK_DATA_CHARS));
     }
     Ok(CallRequest { call_id, action, callback_data })
 }

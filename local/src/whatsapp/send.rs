@@ -12,7 +12,7 @@ mod text;
 
 use serde_json::{Map, Value};
 
-use self::param::{Param, invalid, required, too_long, unlisted};
+use self::param::{Param, invalid, required, unlisted};
 use super::{graph_error::GraphError, parameters::Parameters, users::Address};
 
 /// The types of Meta's error message.
@@ -127,7 +127,7 @@ fn message(parameters: Parameters, business: &str) -> Result<OutboundMessage, Gr
     }
     let callback_data = parameters.string("biz_opaque_callback_data")?;
     if callback_data.as_ref().is_some_and(|data| data.chars().count() > MAX_CALLBACK_DATA_CHARS) {
-        return Err(too_long("biz_opaque_callback_data", MAX_CALLBACK_DATA_CHARS));
+        return Err(GraphError::too_long("biz_opaque_callback_data", MAX_CALLBACK_DATA_CHARS));
     }
     if is_group {
         // The simulated business has no groups: they need an Official Business Account (Meta, *Groups API*).

@@ -29,9 +29,7 @@ pub(super) async fn upload(
     if request.method != Method::POST {
         return Err(request.unsupported());
     }
-    if request.parameters.required_string("messaging_product")? != "whatsapp" {
-        return Err(GraphError::not_one_of("messaging_product", &["WHATSAPP"]));
-    }
+    request.parameters.require_messaging_product()?;
     let file = request.file.ok_or_else(|| GraphError::missing("file"))?;
     let mime_type = file.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
     if let Some(sentence) = upload_error(&mime_type, file.content.size()) {

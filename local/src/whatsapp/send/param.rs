@@ -66,7 +66,7 @@ impl<'a> Param<'a> {
     /// Checks an optional text of at most `limit` characters.
     pub(super) fn short_text(&self, name: &str, limit: usize) -> Result<(), GraphError> {
         match self.text(name)? {
-            Some(text) if text.chars().count() > limit => Err(too_long(&self.path(name), limit)),
+            Some(text) if text.chars().count() > limit => Err(GraphError::too_long(&self.path(name), limit)),
             _ => Ok(()),
         }
     }
@@ -162,10 +162,6 @@ pub(super) fn required(details: String) -> GraphError {
 /// A parameter with a value that WhatsApp does not allow.
 pub(super) fn invalid(details: String) -> GraphError {
     GraphError::new(131_009, Some(details))
-}
-
-pub(super) fn too_long(path: &str, limit: usize) -> GraphError {
-    GraphError::parameter(&format!("Param {path} must be at most {limit} characters long."))
 }
 
 /// A value that is not one of `words`.
