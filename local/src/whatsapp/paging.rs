@@ -14,7 +14,8 @@ pub(super) struct Limits {
 
 /// Returns the page that `limit`, `after`, and `before` choose, as `{"data": [], "paging": {"cursors": {}}}`. `key`
 /// returns what identifies an element in a cursor, and `element` what the page shows of it. `url` is the URL of the list
-/// without a query, for the links to the next and the previous page.
+/// without a query, for the links to the next and the previous page. The links have the other parameters of the request,
+/// but not its access token, unlike Meta's.
 ///
 /// # Errors
 /// Returns an error for an invalid cursor, or one of an element that doesn't exist anymore.
@@ -44,8 +45,14 @@ pub(super) fn page<T>(
     if let (Some(first), Some(last)) = (shown.first(), shown.last()) {
         let (before, after) = (URL_SAFE_NO_PAD.encode(key(first)), URL_SAFE_NO_PAD.encode(key(last)));
         let link = |name: &str, cursor: &str| {
-            let fields = parameters.string("fields").ok().flatten().map(|fields| format!("&fields={fields}"));
-            json!(format!("{url}?limit={limit}&{name}={cursor}{}", fields.unwrap_or_default()))
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("limit", &limit.to_string()).append_pair(name, cursor);
+            for (name, value) in &parameters.0 {
+                if !["limit", "after", "before"].contains(&name.as_str()) {
+                    query.append_pair(name, value.as_str().unwrap_or(&value.to_string()));
+                }
+            }
+            json!(format!("{url}?{}", query.finish()))
         };
         let mut paging = json!({"cursors": {"before": before, "after": after}});
         if to < elements.len() {

@@ -35,6 +35,14 @@ fn a_list_is_read_page_by_page_in_both_directions() {
 }
 
 #[test]
+fn a_link_has_the_other_parameters() {
+    let page = list(json!({"fields": "id,codes{a&b}", "filtering": [{"field": "name"}]})).unwrap();
+    let next = page["paging"]["next"].as_str().unwrap();
+    let query = "&fields=id%2Ccodes%7Ba%26b%7D&filtering=%5B%7B%22field%22%3A%22name%22%7D%5D";
+    assert!(next.ends_with(query), "{next}");
+}
+
+#[test]
 fn a_cursor_of_another_list_is_refused() {
     for cursor in ["x", "eA", "é"] {
         for name in ["after", "before"] {
