@@ -94,8 +94,8 @@ impl State {
     }
 
     /// Changes the credentials of a number, and returns the ID of its app. The default number shares its app with the
-    /// numbers that were added without credentials. Another number gets an app of its own, unless one has the same
-    /// credentials.
+    /// numbers that were added without credentials. Another number gets an app of its own, unless an app already
+    /// has these credentials.
     pub(super) fn set_credentials(
         &mut self,
         registered: &RegisteredNumber,
