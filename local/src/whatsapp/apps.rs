@@ -94,7 +94,7 @@ impl State {
     }
 
     /// Changes the credentials of a number, and returns the ID of its app. The default number shares its app with the
-    /// numbers that were added without credentials. Another number gets an app of its own, unless an app already
+    /// numbers that were added without credentials. Another number gets a separate app, unless an app already
     /// has these credentials.
     pub(super) fn set_credentials(
         &mut self,

@@ -150,6 +150,7 @@ async fn a_callback_must_be_verified() {
         (json!({"override_callback_uri": "http://127.0.0.1:9/", "verify_token": "x"}), 2200, "HTTP Status Code = 0"),
         (json!({"override_callback_uri": bot.url}), 100, "verify_token is required"),
         (json!({"override_callback_uri": "webhook", "verify_token": "x"}), 100, "valid URL"),
+        (json!({"override_callback_uri": "https://127.0.0.1:9/", "verify_token": "x"}), 100, "must be an http URL"),
         (json!({"override_callback_uri": long, "verify_token": "x"}), 100, "at most 200 characters"),
     ];
     for (body, code, message) in cases {
@@ -282,4 +283,63 @@ async fn a_number_with_its_own_secret_keeps_the_token() {
     assert_eq!(simulator.as_app(TOKEN, Method::GET, PHONE_NUMBER_ID, json!({})).await.0, 200);
     let (_, subscribed) = simulator.as_app(TOKEN, Method::GET, &format!("{WABA_ID}/subscribed_apps"), json!({})).await;
     assert_eq!(subscribed["data"].as_array().map(Vec::len), Some(2), "{subscribed}");
+}
+
+/// Starts a webhook that passes the verification and handles webhooks with `receive`. Returns its URL.
+async fn start_webhook(receive: axum::routing::MethodRouter) -> String {
+    let verify = |Query(query): Query<HashMap<String, String>>| async move { query["hub.challenge"].clone() };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/webhook", listener.local_addr().unwrap());
+    let router = Router::new().route("/webhook", receive.get(verify));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test]
+async fn a_bot_that_hangs_does_not_delay_other_apps() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
+    let url = start_webhook(post(std::future::pending::<()>)).await;
+    let to_bot = json!({"override_callback_uri": url, "verify_token": "x"});
+    assert_eq!(simulator.as_bot(Method::POST, &format!("{WABA_ID}/subscribed_apps"), to_bot).await, done());
+    // More messages than deliveries to one app at a time.
+    for _ in 0..30 {
+        simulator.send_text("+201001234567").await;
+    }
+    for _ in 0..90 {
+        receiver.status().await;
+    }
+    let counts = simulator.get("/simulator/webhooks").await;
+    assert_eq!(counts["failedAttempts"], 0, "no attempt has timed out: {counts}");
+}
+
+#[tokio::test]
+async fn the_webhooks_of_an_unsubscribed_app_are_abandoned() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    let url = start_webhook(post(|| async { StatusCode::INTERNAL_SERVER_ERROR })).await;
+    let apps = format!("{WABA_ID}/subscribed_apps");
+    let to_bot = json!({"override_callback_uri": url, "verify_token": "x"});
+    assert_eq!(simulator.as_bot(Method::POST, &apps, to_bot).await, done());
+    simulator.receive_text("one").await;
+    receiver.text().await;
+    assert_eq!(simulator.as_bot(Method::DELETE, &apps, json!({})).await, done());
+    let counts = simulator.all_delivered().await;
+    assert_eq!((&counts["delivered"], &counts["givenUp"]), (&json!(1), &json!(1)), "{counts}");
+}
+
+#[tokio::test]
+async fn an_endless_response_to_the_verification_is_refused() {
+    let endless = || async {
+        let chunks = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b'1'; 1024])));
+        axum::body::Body::from_stream(chunks)
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/webhook", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/webhook", get(endless))).await });
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let to_bot = json!({"override_callback_uri": url, "verify_token": "x"});
+    let (_, response) = simulator.as_bot(Method::POST, &format!("{WABA_ID}/subscribed_apps"), to_bot).await;
+    assert_eq!(response["error"]["code"], 2201, "{response}");
 }
