@@ -154,7 +154,7 @@ fn success() -> Response {
 
 /// Returns the URL of a list, for the links to its pages.
 fn list_url(simulator: &Simulator, request: &GraphRequest) -> String {
-    format!("{}/{}", simulator.url, request.path.join("/"))
+    format!("{}/{}/{}", simulator.url, simulator.latest_version, request.path.join("/"))
 }
 
 #[cfg(test)]

@@ -13,24 +13,22 @@ use super::{
         clock::unix_now,
         graph_error::GraphError,
         journal::JournalError,
+        paging::{self, Limits},
         parameters::Parameters,
         simulator::Simulator,
         templates::{AccountUpdate, Category, MAX_TEMPLATES, Template, TemplateStatus},
     },
-    GraphRequest,
+    GraphRequest, list_url, success,
 };
 use crate::error_chain;
 
-/// The number of templates in a response without `limit`.
-const DEFAULT_LIMIT: i64 = 25;
-/// The maximum number of templates in a response.
-const MAX_LIMIT: i64 = 1000;
+const LIMITS: Limits = Limits { default: 25, max: 1000 };
 
 /// Handles the templates of an account.
 pub(super) fn account(simulator: &Simulator, request: &GraphRequest, waba_id: &str) -> Result<Response, GraphError> {
     let parameters = &request.parameters;
     match request.method {
-        Method::GET => list(simulator, parameters, waba_id),
+        Method::GET => list(simulator, request, waba_id),
         Method::POST => {
             let (template, update) =
                 simulator.templates.change(|templates| templates.create(waba_id, parameters, unix_now()))?;
@@ -128,33 +126,16 @@ pub(super) fn upsert(simulator: &Simulator, request: &GraphRequest, waba_id: &st
 }
 
 /// Lists templates, filtered and in pages (Meta, *Template API*).
-fn list(simulator: &Simulator, parameters: &Parameters, waba_id: &str) -> Result<Response, GraphError> {
+fn list(simulator: &Simulator, request: &GraphRequest, waba_id: &str) -> Result<Response, GraphError> {
+    let parameters = &request.parameters;
     let fields = parameters.fields()?;
-    let limit = parameters.integer("limit")?.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
-    let limit = usize::try_from(limit).unwrap_or_default();
     let templates: Vec<Template> = simulator.templates.read(|templates| templates.of(waba_id).cloned().collect());
     let count = templates.len();
     let filter = Filter::new(parameters)?;
     let found: Vec<Template> = templates.into_iter().filter(|template| filter.accepts(template)).collect();
-    let position = |cursor: &str| found.iter().position(|template| template.id == cursor);
-    let start = match (parameters.string("after")?, parameters.string("before")?) {
-        (Some(after), _) => position(&after).map_or(found.len(), |index| index + 1),
-        (None, Some(before)) => position(&before).unwrap_or_default().saturating_sub(limit),
-        (None, None) => 0,
-    };
-    let page: Vec<&Template> = found.iter().skip(start).take(limit).collect();
-    let data: Vec<Value> = page.iter().map(|template| template.fields(fields.as_deref())).collect::<Result<_, _>>()?;
-    let mut body = json!({"data": data});
-    if let (Some(first), Some(last)) = (page.first(), page.last()) {
-        body["paging"] = json!({"cursors": {"before": first.id, "after": last.id}});
-        let url = |name: &str, cursor: &str| page_url(simulator, parameters, waba_id, name, cursor);
-        if start > 0 {
-            body["paging"]["previous"] = json!(url("before", &first.id));
-        }
-        if start + page.len() < found.len() {
-            body["paging"]["next"] = json!(url("after", &last.id));
-        }
-    }
+    let url = list_url(simulator, request);
+    let show = |template: &Template| template.fields(fields.as_deref());
+    let mut body = paging::page(&found, parameters, LIMITS, &url, |template| template.id.clone(), show)?;
     if parameters.get("summary").is_some() {
         body["summary"] = json!({
             "total_count": found.len(),
@@ -164,19 +145,6 @@ fn list(simulator: &Simulator, parameters: &Parameters, waba_id: &str) -> Result
         });
     }
     Ok(Json(body).into_response())
-}
-
-/// Returns the URL of another page. It needs the access token in a header, unlike Meta's.
-fn page_url(simulator: &Simulator, parameters: &Parameters, waba_id: &str, name: &str, cursor: &str) -> String {
-    let version = simulator.latest_version;
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for (key, value) in &parameters.0 {
-        if key != "after" && key != "before" {
-            query.append_pair(key, value.as_str().unwrap_or(&value.to_string()));
-        }
-    }
-    let query = query.append_pair(name, cursor).finish();
-    format!("{}/{version}/{waba_id}/message_templates?{query}", simulator.url)
 }
 
 /// The parameters that select templates. Several values are separated by commas or are in an array.
@@ -222,10 +190,6 @@ impl Filter {
             && has(&self.status, template.status.as_str())
             && has(&self.category, category)
     }
-}
-
-fn success() -> Response {
-    Json(json!({"success": true})).into_response()
 }
 
 /// Sends the webhooks about a change. A failure doesn't undo the change.
