@@ -54,7 +54,6 @@ pub(super) struct Simulator {
     pub(super) client: reqwest::Client,
     pub(super) templates: Registry<Templates>,
     pub(super) latest_version: GraphVersion,
-    pub(super) shutdown: CancellationToken,
     /// The URL of this simulator.
     pub(super) url: String,
     console: Console,
@@ -181,7 +180,7 @@ impl Simulator {
             Arc::clone(&apps),
             journal.clone(),
             console.clone(),
-            shutdown.clone(),
+            shutdown,
         )?;
         if !recovered.pending.is_empty() {
             let text = format!("resuming {} undelivered webhooks of the last run", recovered.pending.len());
@@ -207,7 +206,6 @@ impl Simulator {
             client: http_client()?,
             templates,
             latest_version,
-            shutdown,
             url: settings.url,
             console,
             dispatcher,

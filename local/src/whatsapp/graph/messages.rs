@@ -67,10 +67,10 @@ async fn read_receipt(
             simulator.problem(format!("fault: read receipt rejected with code {code}"));
             Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
         }
-        SendOutcome::LostBeforeAcceptance(hang) => Ok(hang_up(simulator, hang).await),
+        SendOutcome::LostBeforeAcceptance(hang) => Ok(hang_up(hang).await),
         SendOutcome::LostAfterAcceptance(hang) => {
             simulator.accept_read_receipt(number, request)?;
-            Ok(hang_up(simulator, hang).await)
+            Ok(hang_up(hang).await)
         }
     }
 }
@@ -124,12 +124,12 @@ async fn send(
         }
         SendOutcome::LostBeforeAcceptance(hang) => {
             lost("not accepted");
-            Ok(hang_up(simulator, hang).await)
+            Ok(hang_up(hang).await)
         }
         SendOutcome::LostAfterAcceptance(hang) => {
             accept(simulator, number, message, fate)?;
             lost("accepted");
-            Ok(hang_up(simulator, hang).await)
+            Ok(hang_up(hang).await)
         }
     }
 }
@@ -163,10 +163,8 @@ fn accepted_response(contact: &Value, id: &str, message_status: Option<&str>) ->
     Json(body).into_response()
 }
 
-async fn hang_up(simulator: &Simulator, hang: Duration) -> Response {
-    tokio::select! {
-        () = tokio::time::sleep(hang) => {}
-        () = simulator.shutdown.cancelled() => {}
-    }
+/// Waits, and closes the connection. The server ends it earlier at a shutdown.
+async fn hang_up(hang: Duration) -> Response {
+    tokio::time::sleep(hang).await;
     close_without_response()
 }
