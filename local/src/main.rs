@@ -95,7 +95,7 @@ fn announce(ready: &Ready, file: Option<&std::path::Path>) -> Result<(), Box<dyn
 
 /// Returns the addresses and a ready-to-paste command for each endpoint.
 fn guide(ready: &Ready) -> String {
-    let Ready { api, api_key, whatsapp, dynamodb, verify_token, table, .. } = ready;
+    let Ready { console, phone, api, api_key, whatsapp, dynamodb, verify_token, table, .. } = ready;
     let Ready { waba_id, phone_number_id, app_id, app_secret, access_token, bot, .. } = ready;
     let session = SessionId::for_owner("owner-1");
     let json = "-H 'content-type: application/json' -d";
@@ -105,6 +105,9 @@ fn guide(ready: &Ready) -> String {
     let (bot_app_id, bot_app_secret, bot_token) = (&bot.app_id, &bot.app_secret, &bot.access_token);
     format!(
         r#"
+Console    {console}
+Phone      {phone}  (the phones of simulated customers)
+
 API        {api}
 WhatsApp   {whatsapp}  (simulated)
 DynamoDB   {dynamodb}  (table {table})

@@ -12,8 +12,12 @@ use crate::file;
 pub struct Ready {
     /// URL of the API, such as `http://127.0.0.1:8787`.
     pub api: String,
+    /// URL of the console, with the API key and the address of the phone page in its fragment.
+    pub console: String,
     /// URL of the simulated WhatsApp.
     pub whatsapp: String,
+    /// URL of the page with the phones of simulated customers.
+    pub phone: String,
     /// URL of the embedded DynamoDB.
     pub dynamodb: String,
     /// URL of Secrets Manager.

@@ -203,10 +203,13 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         throughput: whatsapp::DEFAULT_THROUGHPUT,
         journal,
     };
+    let phone = format!("{whatsapp_url}/phone");
     let ready = Ready {
+        console: format!("{api}/console#key={api_key}&phone={phone}"),
         api,
         api_key,
         whatsapp: whatsapp_url,
+        phone,
         dynamodb,
         secrets_manager,
         parameter_store,

@@ -15,6 +15,7 @@ pub mod requests;
 pub mod responses;
 pub mod routes;
 mod service_errors;
+mod static_site;
 pub mod webhook;
 
 pub use self::{
@@ -24,6 +25,7 @@ pub use self::{
     body::{Body, JsonObject},
     error_code::ErrorCode,
     query::{Query, read_session_id},
+    static_site::{StaticFile, StaticSite},
 };
 pub(crate) use self::{
     api_request::{caller as caller_of, request_id, route_key},

@@ -49,6 +49,7 @@ fn cargo_lambda_watch_router_has_the_routes_of_the_template() {
         let paths = match route.path.as_str() {
             "$default" | "/{proxy+}" => vec!["/", "/{*path}"],
             "/api/webhook/{proxy+}" => vec!["/api/webhook/{*path}"],
+            "/console/{proxy+}" => vec!["/console/{*path}"],
             path => vec![path],
         };
         for path in paths {

@@ -9,7 +9,7 @@ use shared::domain::{api_key::KeyHash, system::System};
 use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 42] = [
+const FUNCTIONS: [&str; 43] = [
     "authorizer",
     "create-session",
     "session-status",
@@ -51,6 +51,7 @@ const FUNCTIONS: [&str; 42] = [
     "erase",
     "chat-typing",
     "session-delete",
+    "console",
     "not-found",
 ];
 

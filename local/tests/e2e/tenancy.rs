@@ -175,9 +175,10 @@ fn template_and_route_table_match() {
     assert_eq!(routes().into_iter().collect::<BTreeSet<_>>(), known);
     let open: Vec<_> =
         known.iter().filter(|(_, authorizer)| authorizer.is_none()).map(|(key, _)| key.as_str()).collect();
-    let webhook = ["GET", "HEAD", "POST"].map(|method| format!("{method} /api/webhook"));
-    let expected: BTreeSet<&str> =
-        webhook.iter().map(String::as_str).chain(WEBHOOK_WITH_SLASH).chain(["OPTIONS /{proxy+}"]).collect();
+    let webhook = ["GET /api/webhook", "HEAD /api/webhook", "POST /api/webhook"];
+    let console =
+        ["GET /console", "HEAD /console", "GET /console/{proxy+}", "HEAD /console/{proxy+}", "OPTIONS /{proxy+}"];
+    let expected: BTreeSet<&str> = webhook.into_iter().chain(WEBHOOK_WITH_SLASH).chain(console).collect();
     assert_eq!(open, expected.into_iter().collect::<Vec<_>>());
 }
 

@@ -2,7 +2,7 @@
 
 use lambda_http::{
     Body, Response,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 use serde::Serialize;
 
@@ -17,6 +17,8 @@ pub struct ApiResponse {
     retry_after: Option<u32>,
     /// The value of the `Allow` header.
     allow: Option<String>,
+    /// Other headers.
+    headers: Vec<(HeaderName, HeaderValue)>,
     body: Body,
 }
 
@@ -52,6 +54,16 @@ impl ApiResponse {
         Self { cache_control: "no-store, no-cache, must-revalidate", ..Self::new(content_type, body) }
     }
 
+    /// 200 with a file.
+    pub(super) fn file(
+        content_type: &'static str,
+        cache_control: &'static str,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: Vec<u8>,
+    ) -> Self {
+        Self { cache_control, headers, ..Self::new(content_type, Body::Binary(body)) }
+    }
+
     /// 204 with the methods that a path supports.
     pub(crate) fn no_content(allow: &str) -> Self {
         Self { status: 204, allow: Some(allow.to_owned()), ..Self::new("text/plain; charset=utf-8", Body::Empty) }
@@ -72,7 +84,8 @@ impl ApiResponse {
     }
 
     fn new(content_type: &'static str, body: Body) -> Self {
-        Self { status: 200, content_type, cache_control: "no-store", retry_after: None, allow: None, body }
+        let headers = Vec::new();
+        Self { status: 200, content_type, cache_control: "no-store", retry_after: None, allow: None, headers, body }
     }
 
     /// The HTTP status.
@@ -91,6 +104,7 @@ impl ApiResponse {
         if let Ok(id) = HeaderValue::from_str(request_id) {
             headers.insert("x-request-id", id);
         }
+        headers.extend(self.headers);
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

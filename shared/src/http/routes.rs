@@ -11,7 +11,7 @@ use crate::domain::scope::Scope::{
 /// The permission that a method of a path needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// No authorizer: the webhook, which verifies signatures instead.
+    /// No authorizer: the webhook, which verifies signatures instead, and the console's files, which have no data.
     Open,
     /// A caller with this scope.
     Needs(Scope),
@@ -75,6 +75,7 @@ impl Route {
         loop {
             match (wanted.next(), found.next()) {
                 (None, None) => return true,
+                (Some(wanted), Some(_)) if wanted.ends_with("+}") => return true,
                 (Some(wanted), Some(found)) if wanted == found => {}
                 (Some(wanted), Some(found)) if wanted.starts_with('{') && !found.is_empty() => {}
                 _ => return false,
@@ -186,6 +187,10 @@ routes! {
     WEBHOOK_RETRY "/api/webhooks/{webhookId}/attempts/{changeId}/retry": POST [] Needs(Webhooks);
     /// Delivers a part of a session's change log to a webhook again.
     WEBHOOK_REPLAY "/api/webhooks/{webhookId}/replay": POST [] Needs(Webhooks);
+    /// Serves the console's page.
+    CONSOLE "/console": GET [] Open;
+    /// Serves the console's files.
+    CONSOLE_FILES "/console/{proxy+}": GET [] Open;
     /// Receives WhatsApp's webhooks.
     WEBHOOK "/api/webhook": GET ["hub.mode", "hub.verify_token", "hub.challenge"] Open, POST [] Open;
 }

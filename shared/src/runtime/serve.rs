@@ -1,6 +1,6 @@
 //! The Lambda runtime loop.
 
-use std::{convert::Infallible, future::Future};
+use std::{convert::Infallible, future::Future, sync::Arc};
 
 use lambda_http::{
     Adapter, Body, LambdaEvent, Request, Response, request::LambdaRequest, service_fn, tower::util::MapRequest,
@@ -13,7 +13,7 @@ use serde::{
 use super::startup::{App, StartError, Startup, start_logging};
 use crate::{
     http::{
-        ApiError, ApiRequest, ApiResponse, GatewayEvent, Method, caller_of, request_id, route_key,
+        ApiError, ApiRequest, ApiResponse, GatewayEvent, Method, StaticSite, caller_of, request_id, route_key,
         routes::{Route, route_of},
     },
     telemetry,
@@ -98,6 +98,17 @@ pub async fn serve_fallback() -> Result<(), StartError> {
             Some(route) => Err(ApiError::method_not_allowed(route)),
             None => Err(ApiError::path_not_found(path)),
         }
+    })
+    .await
+}
+
+/// Serves the files of `site`, which need no credentials, until Lambda ends the process.
+pub async fn serve_static(site: StaticSite) -> Result<(), StartError> {
+    start_logging();
+    let site = Arc::new(site);
+    run(move |request| {
+        let site = site.clone();
+        async move { site.respond(&request) }
     })
     .await
 }
