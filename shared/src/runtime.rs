@@ -5,6 +5,6 @@ mod serve;
 mod startup;
 
 pub use self::{
-    serve::{serve, serve_events, serve_fallback, serve_schedule, serve_static, serve_with},
+    serve::{serve, serve_events, serve_fallback, serve_schedule, serve_stateless, serve_static, serve_with},
     startup::{App, StartError, Startup},
 };

@@ -16,7 +16,7 @@ async fn request_without_a_valid_credential_is_refused() {
     let forbidden = json!({"message": "Forbidden"});
     let mut mistyped = key.clone();
     mistyped.replace_range(10..=10, if &key[10..=10] == "A" { "B" } else { "A" });
-    for path in [STATUS, "/api/nowhere", "/", "/api/keys", "/api/messages/send"] {
+    for path in [STATUS, "/api/me", "/api/nowhere", "/", "/api/keys", "/api/messages/send"] {
         let response = app.anonymous("GET", path, &[], Vec::new()).await;
         assert_eq!((response.status, response.json), (401, unauthorized.clone()), "{path}");
         let join = if path.contains('?') { '&' } else { '?' };
@@ -88,6 +88,26 @@ async fn key_works_until_it_is_deleted_or_expires() {
     app.set_attribute(&item, "KEY", "valid_until", "2020-01-01T00:00:00.000Z").await;
     let response = app.with_key(expired["secret"].as_str().unwrap(), "GET", STATUS, &Value::Null).await;
     assert_eq!((response.status, response.json), forbidden);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caller_is_shown_with_their_owner_and_scopes() {
+    let app = TestApp::start().await;
+    let admin =
+        json!({"key_id": "operator", "is_admin": true, "owner_id": null, "session_id": null, "scopes": ["admin"]});
+    assert_eq!(app.get("/api/me").await.json, json!({"success": true, "caller": admin}));
+    // The order of the scopes doesn't depend on the key. The session doesn't exist yet, but its ID is known.
+    let (created, key) = app.create_key("ada", &["worker", "rules"]).await;
+    let me = app.with_key(&key, "GET", "/api/me", &Value::Null).await.json["caller"].clone();
+    let session_id = app.create_session("ada").await["id"].clone();
+    let owner = json!({
+        "key_id": created["id"],
+        "is_admin": false,
+        "owner_id": "ada",
+        "session_id": session_id,
+        "scopes": ["rules", "worker"],
+    });
+    assert_eq!(me, owner);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,8 +9,9 @@ use shared::domain::{api_key::KeyHash, system::System};
 use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 43] = [
+const FUNCTIONS: [&str; 44] = [
     "authorizer",
+    "me",
     "create-session",
     "session-status",
     "qr",

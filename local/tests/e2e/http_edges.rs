@@ -213,7 +213,7 @@ async fn overlong_ids_are_refused() {
     let refused =
         app.request("POST", "/api/messages/send", &[("idempotency-key", &"k".repeat(256))], bytes(&send)).await;
     assert_eq!((refused.status, &refused.json["code"]), (400, &json!("invalid_header")));
-    for number in ["1".repeat(21), "1a".to_owned(), "..%2Fme".to_owned(), "%D9%A1".to_owned()] {
+    for number in ["1".repeat(21), "1a".to_owned(), "..%2Fnothing".to_owned(), "%D9%A1".to_owned()] {
         let refused = app.put(&format!("/api/numbers/{number}"), &json!({"displayPhoneNumber": "15550783881"})).await;
         assert_eq!(refused.status, 404, "{number}: {}", refused.json);
     }

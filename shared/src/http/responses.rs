@@ -27,6 +27,7 @@ use crate::{
     domain::{
         api_key::{ApiKey, SecretKey},
         auto_reply::Rule,
+        caller::Caller,
         erasure::Erasure,
         message::MessageResponse,
         number::RegisteredNumber,
@@ -43,6 +44,17 @@ macro_rules! members {
     };
 }
 use members;
+
+/// `{"success", "caller"}`.
+pub fn caller(caller: &Caller) -> Result<ApiResponse, ApiError> {
+    ApiResponse::success(&json!({"caller": {
+        "key_id": caller.key_id,
+        "is_admin": caller.is_admin(),
+        "owner_id": caller.owner,
+        "session_id": caller.own_session(),
+        "scopes": caller.scopes,
+    }}))
+}
 
 /// `{"success"}`, after a deletion.
 pub fn deleted(_: ()) -> Result<ApiResponse, ApiError> {

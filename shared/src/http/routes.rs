@@ -2,7 +2,7 @@
 
 use lambda_http::http::Method;
 
-use Access::{Needs, NeedsBoth, Open};
+use Access::{Authenticated, Needs, NeedsBoth, Open};
 
 use crate::domain::scope::Scope::{
     self, Admin, ChatsWrite, MessagesRead, MessagesSend, Rules, Sessions, Webhooks, Worker,
@@ -13,6 +13,8 @@ use crate::domain::scope::Scope::{
 pub enum Access {
     /// No authorizer: the webhook, which verifies signatures instead, and the console's files, which have no data.
     Open,
+    /// Any caller. For responses about nothing but the caller.
+    Authenticated,
     /// A caller with this scope.
     Needs(Scope),
     /// A caller with both scopes.
@@ -20,10 +22,10 @@ pub enum Access {
 }
 
 impl Access {
-    /// Returns the scopes that the caller needs; none without an authorizer.
+    /// Returns the scopes that the caller needs.
     pub fn scopes(self) -> impl Iterator<Item = Scope> {
         let (first, second) = match self {
-            Open => (None, None),
+            Open | Authenticated => (None, None),
             Needs(scope) => (Some(scope), None),
             NeedsBoth(first, second) => (Some(first), Some(second)),
         };
@@ -120,6 +122,8 @@ macro_rules! routes {
 }
 
 routes! {
+    /// Returns the caller.
+    ME "/api/me": GET [] Authenticated;
     /// Creates an owner's session.
     CREATE_SESSION "/api/session/create": POST [] Needs(Sessions);
     /// Returns a session's state.
