@@ -151,14 +151,15 @@ const POLL = { visible: 2_000, hidden: 15_000, failed: 30_000 };
  * Follows the changes of a session until the returned function is called.
  *
  * @param {string} sessionId
- * @param {{onChanges: (changes: Change[]) => void, onReload: () => void, onStatus?: (status: "live" | "offline") => void}}
- *   callbacks `onReload`: changes were missed, so everything must be read again
+ * @param {{after?: number, onChanges: (changes: Change[]) => void, onReload: () => void,
+ *   onStatus?: (status: "live" | "offline") => void}} options `after`: the number to continue from, else from now on;
+ *   `onReload`: changes were missed, so everything must be read again
  * @returns {() => void} stops
  */
-export function subscribe(sessionId, { onChanges, onReload, onStatus = () => {} }) {
+export function subscribe(sessionId, { after: start, onChanges, onReload, onStatus = () => {} }) {
   const abort = new AbortController();
   /** @type {number | null} */
-  let after = null;
+  let after = start ?? null;
   let failures = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
@@ -189,9 +190,8 @@ export function subscribe(sessionId, { onChanges, onReload, onStatus = () => {} 
     } finally {
       isPolling = false;
     }
-    const regular = document.hidden ? POLL.hidden : POLL.visible;
-    const delay = more ? 0 : Math.min(Math.max(regular * 2 ** failures, regular), Math.max(POLL.failed, regular));
-    timer = setTimeout(poll, failures ? delay : more ? 0 : regular);
+    const interval = document.hidden ? POLL.hidden : POLL.visible;
+    timer = setTimeout(poll, more ? 0 : Math.min(interval * 2 ** failures, POLL.failed));
   }
 
   const onVisible = () => {
