@@ -90,7 +90,7 @@ function errorOf(response, body) {
 }
 
 /**
- * Sends a request and returns the JSON of the response, with the request's ID.
+ * Sends a request and returns the JSON of the response, or the text of an SVG.
  *
  * @param {"GET" | "POST" | "PUT" | "PATCH" | "DELETE"} method
  * @param {string} path such as `/api/chats`
@@ -107,7 +107,7 @@ export async function call(method, path, { query = {}, body, idempotencyKey, sig
   if (body !== undefined) headers["content-type"] = "application/json";
   if (idempotencyKey) headers["idempotency-key"] = idempotencyKey;
   let response;
-  let json = null;
+  let content = null;
   try {
     response = await fetch(parameters ? `${path}?${parameters}` : path, {
       method,
@@ -119,13 +119,15 @@ export async function call(method, path, { query = {}, body, idempotencyKey, sig
       redirect: "error",
     });
     const text = await response.text();
-    if (response.headers.get("content-type")?.includes("json")) json = JSON.parse(text);
+    const type = response.headers.get("content-type") ?? "";
+    if (type.includes("json")) content = JSON.parse(text);
+    if (type.startsWith("image/svg")) content = text;
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, "offline", "The API can't be reached. Check your connection.", null);
   }
-  if (response.ok) return json;
-  const error = errorOf(response, json);
+  if (response.ok) return content;
+  const error = errorOf(response, content);
   if (error.code === "unauthenticated") refused();
   throw error;
 }
