@@ -36,6 +36,7 @@ pub mod public_address;
 pub mod retry;
 pub mod scope;
 pub mod session;
+pub mod stats;
 pub mod status_update;
 pub mod system;
 pub mod text;

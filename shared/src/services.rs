@@ -22,6 +22,7 @@ pub mod resources;
 pub mod rules;
 pub mod send;
 pub mod sessions;
+pub mod stats;
 pub mod stream;
 pub mod webhook;
 pub mod webhook_client;

@@ -35,6 +35,7 @@ mod resume;
 mod rule;
 mod saved_name;
 mod session;
+mod stats;
 mod status;
 mod transaction;
 mod update;
@@ -227,6 +228,8 @@ handles! {
     webhook_cursors: WebhookCursors,
     /// Failed and waiting deliveries of changes to webhooks.
     webhook_deliveries: WebhookDeliveries,
+    /// The hourly counters of sessions.
+    stats: Stats,
 }
 
 /// Returns whether a transaction of another writer held the item. The SDK doesn't retry these errors by itself.

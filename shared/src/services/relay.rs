@@ -1,13 +1,14 @@
-//! The second reader of the table's stream, with three duties for each batch of records:
+//! The second reader of the table's stream, with four duties for each batch of records:
 //!
 //! 1. append changes to the logs of their sessions,
 //! 2. evaluate the auto-reply rules for contacts' messages,
-//! 3. start `notify` for the sessions that have webhooks.
+//! 3. start `notify` for the sessions that have webhooks,
+//! 4. add to the counters of the sessions.
 //!
 //! Changes are appended first, so that a rule can't hold them up. A record for which one of the first two fails is
 //! repeated with the records after it: changes get new numbers but keep their IDs, and a message has at most one
 //! auto-reply. The third is best effort: the log is marked as undelivered before, and the schedule starts `notify` for
-//! such logs.
+//! such logs. So is the fourth, which comes after the second to know which records will be repeated and counted then.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -25,6 +26,7 @@ use crate::{
     services::{
         auto_reply::Responder,
         function_invoker::{FunctionInvoker, NotifyEvent},
+        stats,
     },
     store::{NumberOwner, Store, StoreError},
     telemetry,
@@ -77,8 +79,12 @@ impl Relay {
             messages.extend(message.map(|message| (index, message)));
         }
         let (mut failed, sessions) = self.append(&records).await;
-        let ((), responses) = tokio::join!(self.start_notify(sessions), self.respond(messages));
-        failed.extend(responses);
+        let respond_and_count = async {
+            failed.extend(self.respond(messages).await);
+            let done = failed.first().copied().unwrap_or(records.len());
+            stats::count(&self.store, &records[..done]).await;
+        };
+        tokio::join!(self.start_notify(sessions), respond_and_count);
         tags.into_iter().enumerate().filter(|(index, _)| failed.contains(index)).map(|(_, tag)| tag).collect()
     }
 

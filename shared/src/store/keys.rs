@@ -298,6 +298,11 @@ impl Key {
         Self::new(pk, format!("{}{}", webhook_deliveries_prefix(webhook_id), change_sk(sequence)))
     }
 
+    /// The counters of an hour of a session.
+    pub(crate) fn stats(session_id: SessionId, hour: Timestamp) -> Self {
+        Self::new(stats_pk(session_id), hour.to_string())
+    }
+
     /// Returns the key of a message.
     pub fn message(key: &MessageKey) -> Self {
         Self::new(chat_pk(key.chat_id), key.sort_key())
@@ -424,6 +429,11 @@ pub(crate) fn wamid_pk(phone_number_id: &str, wamid: &str) -> String {
 /// Partition key of the pairing attempts of a session.
 pub(crate) fn pairing_pk(session_id: SessionId) -> String {
     format!("PAIRING#{session_id}")
+}
+
+/// Partition key of the counters of a session.
+pub(crate) fn stats_pk(session_id: SessionId) -> String {
+    format!("STATS#{session_id}")
 }
 
 /// Number of changes in a partition of a session's log.

@@ -13,10 +13,11 @@ use crate::domain::{
     cursor::MessagePosition,
     erasure::Target,
     id::{ChangeId, ChatId, SessionId, WebhookId},
-    message::{MessageStatus, MessageType, Source},
+    message::{Attempt, Channel, MessageStatus, MessageType, Source},
     message_action::Annotations,
     message_key::MessageKey,
     time::Timestamp,
+    whatsapp_error::WhatsAppError,
 };
 
 /// A record of the stream: what was written, and what it replaced.
@@ -54,7 +55,7 @@ pub enum Write {
     Other,
 }
 
-/// The attributes of a message that changes depend on.
+/// The attributes of a message that changes and counters depend on.
 #[derive(Clone, Debug, Deserialize)]
 #[allow(missing_docs, reason = "the fields are those of Message and its item")]
 pub struct MessageState {
@@ -64,7 +65,11 @@ pub struct MessageState {
     pub from_me: bool,
     pub status: MessageStatus,
     #[serde(default)]
+    pub status_rank: u8,
+    #[serde(default)]
     pub source: Option<Source>,
+    #[serde(default)]
+    pub channel: Channel,
     #[serde(default)]
     pub received_at: Option<Timestamp>,
     #[serde(default)]
@@ -83,6 +88,10 @@ pub struct MessageState {
     pub played_at: Option<Timestamp>,
     #[serde(default)]
     pub failed_at: Option<Timestamp>,
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+    #[serde(default)]
+    pub errors: Vec<WhatsAppError>,
 }
 
 /// The attributes of a chat that changes depend on.

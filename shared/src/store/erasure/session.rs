@@ -85,6 +85,8 @@ impl Erasures<'_> {
             self.erase_events(&EventOwner::Number(number.clone()), cutoff).await?;
         }
         self.erase_webhooks(session_id, cutoff).await?;
+        // An hour that has counters of a new session with the same id as well is lost to it.
+        self.delete_all(self.0.stats().keys_until(session_id, cutoff).await?).await?;
         if renewed_at.is_none() {
             self.0.changes().expire(session_id).await?;
         }
