@@ -2,6 +2,7 @@
 //! customer messages and faults. Shares no code with the functions, so that a bug in their code cannot hide here.
 
 mod apps;
+mod browsers;
 mod business;
 mod calls;
 mod clock;
@@ -21,6 +22,7 @@ mod media;
 mod numbers;
 mod paging;
 mod parameters;
+mod phone_page;
 mod phones;
 mod receiver;
 mod registry;
@@ -125,14 +127,15 @@ pub async fn serve(
     let listener = tokio::net::TcpListener::from_std(listener).map_err(WhatsAppError::Listener)?;
     let receiver = receiver::routes(console.clone());
     let simulator = Arc::new(Simulator::start(settings, console, shutdown.clone())?);
-    let router = graph::routes()
-        .merge(control::routes())
+    let control = control::routes()
         .merge(template_control::routes())
         .merge(infrastructure.map(infrastructure::routes).unwrap_or_default())
         .merge(receiver)
         .merge(media::routes())
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Arc::clone(&simulator));
+        .merge(phone_page::routes())
+        .layer(axum::middleware::from_fn(browsers::refuse_other_sites));
+    let router =
+        graph::routes().merge(control).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(Arc::clone(&simulator));
     server::serve(listener, router, &shutdown).await;
     simulator.wait_until_stopped().await;
     Ok(())

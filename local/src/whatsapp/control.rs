@@ -9,7 +9,8 @@
 //! - `GET /simulator/messages` lists the accepted messages in order. `?from=<n>` skips the first n.
 //! - `GET /simulator/receipts` lists the read receipts of the business.
 //! - `GET /simulator/webhooks` returns webhook counts.
-//! - `GET /simulator/numbers` lists the business numbers, each with the code that `request_code` sent to it.
+//! - `GET /simulator/numbers` lists the business numbers, each with its verified name and the code that `request_code`
+//!   sent to it.
 //! - `POST /simulator/numbers` adds a business number, or changes credentials or the throughput (see
 //!   [`super::numbers`]).
 //! - `GET /simulator/limits` returns how many sends WhatsApp's rate limits refused (see [`super::limits`]).
@@ -132,6 +133,7 @@ async fn list_numbers(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
         json!({
             "phoneNumberId": number.phone_number_id,
             "displayPhoneNumber": number.display_phone_number,
+            "verifiedName": simulator.business.verified_name(&number.phone_number_id),
             "wabaId": number.waba_id,
             "messagesPerSecond": registered.throughput,
             "verificationCode": state.registration.verification_code(),

@@ -9,6 +9,7 @@ mod faults;
 mod graph;
 mod limits;
 mod media;
+mod phone_page;
 mod phones;
 mod receiver;
 mod refusals;
