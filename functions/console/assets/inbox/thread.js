@@ -1,0 +1,267 @@
+// The messages of a chat.
+
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Button, ErrorNote, html, Icon, Loading } from "../components.js";
+import { day, number } from "../i18n.js";
+import { t } from "../strings/inbox.js";
+import { authorName, authorOf, isLine, isShown, Row, summary } from "./bubble.js";
+import Composer from "./composer.js";
+import { useStore } from "./store.js";
+
+/** @typedef {import("../types").Caller} Caller */
+/** @typedef {import("../types").Chat} Chat */
+/** @typedef {import("../types").Message} Message */
+/** @typedef {import("../types").Session} Session */
+/** @typedef {import("./bubble.js").BubbleActions} BubbleActions */
+/** @typedef {import("./store.js").InboxStore} InboxStore */
+/** @typedef {import("./store.js").ShownMessage} ShownMessage */
+
+/** Messages of one sender form a group unless they are further apart, in milliseconds. */
+const GROUP_GAP = 5 * 60_000;
+/** How far from the newest message the thread still counts as being at its end, in pixels. */
+const END = 80;
+/** How far from the oldest message older ones are read, in pixels. */
+const START = 800;
+/** How many pages are read to find a message that was quoted. */
+const JUMP_PAGES = 20;
+
+/** @typedef {{key: string, day: string} | {key: string, unread: number} | {key: string, message: ShownMessage, isFirst: boolean, isLast: boolean}} Item */
+
+/** Returns the rows of a thread. @param {InboxStore} store @param {ShownMessage[]} messages @param {{before: string | null, count: number}} unread */
+function itemsOf(store, messages, unread) {
+  /** @type {Item[]} */
+  const items = [];
+  /** @type {{message: ShownMessage, isLast: boolean} | null} */
+  let group = null;
+  let date = "";
+  for (const message of messages) {
+    if (!isShown(message)) continue;
+    const at = new Date(message.timestamp);
+    const ownDate = at.toDateString();
+    const isNewDay = ownDate !== date;
+    if (isNewDay) items.push({ key: `day ${ownDate}`, day: message.timestamp });
+    date = ownDate;
+    const isUnreadStart = unread.before === message.id;
+    if (isUnreadStart) items.push({ key: "unread", unread: unread.count });
+    /** @type {boolean} */
+    const isFirst = isNewDay || isUnreadStart || !group || isLine(message) || isLine(group.message) || authorOf(group.message) !== authorOf(message)
+      || at.getTime() - new Date(group.message.timestamp).getTime() > GROUP_GAP;
+    if (isFirst && group) group.isLast = true;
+    /** @type {{key: string, message: ShownMessage, isFirst: boolean, isLast: boolean}} */
+    const item = { key: store.rowKey(message), message, isFirst, isLast: false };
+    items.push(item);
+    group = item;
+  }
+  if (group) group.isLast = true;
+  return items;
+}
+
+/** The thread of a chat, or of an address without one (`to`), with the composer.
+ * @param {{store: InboxStore, session: Session, caller: Caller, chat: Chat | null, to: string | null, canSend: boolean, canWrite: boolean,
+ *   onDetails: (message: Message) => void, onSent: (chat: Chat) => void}} props */
+export function Thread({ store, session, caller, chat, to, canSend, canWrite, onDetails, onSent }) {
+  const target = chat ? chat.id : { to: to ?? "" };
+  const thread = useStore(store, () => store.messages(target));
+  const scroller = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const [replyTo, setReplyTo] = useState(/** @type {Message | null} */ (null));
+  const [marked, setMarked] = useState(/** @type {string | null} */ (null));
+  const [error, setError] = useState(/** @type {unknown} */ (null));
+  const [isAtEnd, setAtEnd] = useState(true);
+  const [seen, setSeen] = useState(/** @type {string | null} */ (null));
+  const [announcement, setAnnouncement] = useState("");
+  const [unread, setUnread] = useState({ before: /** @type {string | null} */ (null), count: chat?.unread_count ?? 0 });
+  const { messages } = thread;
+
+  // The messages that were unread when the thread was opened start at the divider.
+  useEffect(() => {
+    if (!thread.isLoaded || unread.before || unread.count === 0) return;
+    const received = messages.filter((message) => !message.from_me && isShown(message) && !isLine(message));
+    setUnread({ before: received.at(-unread.count)?.id ?? null, count: unread.count });
+  }, [thread.isLoaded]);
+
+  useReadMark(store, canWrite ? chat : null, messages, isAtEnd && thread.isLoaded, setError);
+
+  // Announces what the contact writes, and neither older messages nor own ones.
+  const { arrival } = thread;
+  const isMounted = useRef(false);
+  useEffect(() => {
+    const isNew = isMounted.current;
+    isMounted.current = true;
+    if (isNew && arrival && !arrival.from_me && isShown(arrival)) {
+      setAnnouncement(t("announcement", { name: authorName(arrival) ?? chat?.name ?? "", text: summary(arrival) }));
+    }
+  }, [arrival]);
+
+  const stay = useKeptPosition(scroller, messages, store);
+  useEffect(() => {
+    const last = messages.at(-1);
+    if (isAtEnd && last) setSeen(last.id);
+    // What the user just wrote is shown.
+    if (last?.sending?.state === "posting" && !isAtEnd) toEnd();
+  }, [messages, isAtEnd]);
+
+  const toEnd = () => scroller.current?.scrollTo({ top: 0 });
+  const onScroll = () => {
+    const element = /** @type {HTMLDivElement} */ (scroller.current);
+    stay();
+    setAtEnd(element.scrollTop > -END);
+    if (chat && element.scrollHeight - element.clientHeight + element.scrollTop < START) void store.loadOlder(chat.id);
+  };
+  useEffect(() => {
+    // A page that doesn't fill the thread.
+    if (chat && thread.isLoaded && !thread.isLoading && !thread.error && thread.hasOlder) onScroll();
+  }, [thread]);
+
+  const jump = async (/** @type {string} */ id) => {
+    const find = () => /** @type {HTMLElement | undefined} */ ([...(scroller.current?.querySelectorAll(".row") ?? [])].find((row) => {
+      const { id: own, wamid } = /** @type {HTMLElement} */ (row).dataset;
+      return own === id || wamid === id;
+    }));
+    for (let page = 0; page < JUMP_PAGES && !find() && chat && store.messages(chat.id).hasOlder; page += 1) {
+      await store.loadOlder(chat.id);
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    }
+    const row = find();
+    if (!row) {
+      setAnnouncement(t("notFound"));
+      setError(new Error(t("notFound")));
+      return;
+    }
+    row.scrollIntoView({ block: "center" });
+    row.focus({ preventScroll: true });
+    setMarked(row.dataset.id ?? null);
+  };
+  useEffect(() => {
+    if (!marked) return undefined;
+    const timer = setTimeout(() => setMarked(null), 2_000);
+    return () => clearTimeout(timer);
+  }, [marked]);
+
+  const latest = useRef({ jump, onDetails, store });
+  latest.current = { jump, onDetails, store };
+  /** @type {BubbleActions} */
+  const actions = useMemo(() => ({
+    canSend,
+    reply: setReplyTo,
+    react: (message, emoji) => void latest.current.store.react(message, emoji).catch(setError),
+    details: (message) => latest.current.onDetails(message),
+    jump: (id) => void latest.current.jump(id),
+    retry: (message) => latest.current.store.retry(message),
+    discard: (message) => latest.current.store.discard(message),
+    sendAgain: (message) => void latest.current.store.sendAgain(message),
+  }), [canSend]);
+
+  const items = useMemo(() => itemsOf(store, messages, unread), [messages, unread]);
+  const byId = useMemo(() => {
+    /** @type {Map<string, ShownMessage>} */
+    const map = new Map();
+    for (const message of messages) {
+      map.set(message.id, message);
+      if (message.wamid) map.set(message.wamid, message);
+    }
+    return map;
+  }, [messages]);
+  const fresh = isAtEnd ? 0 : messages.length - 1 - messages.findIndex(({ id }) => id === seen);
+  const count = isAtEnd ? 0 : messages.slice(messages.length - fresh).filter((message) => !message.from_me && isShown(message)).length;
+
+  return html`<div class="thread-area">
+    <div class="thread" ref=${scroller} tabindex="0" role="region" aria-label=${t("thread")} onScroll=${onScroll} onKeyDown=${moveBetweenRows}>
+      <div class="thread-content">
+        ${thread.isLoading && (thread.messages.length > 0 || !thread.isLoaded) && html`<${Loading} />`}
+        ${thread.error && html`<${ErrorNote} error=${thread.error} onRetry=${() => chat && (thread.isLoaded ? store.loadOlder(chat.id) : store.open(chat.id))} />`}
+        ${thread.isLoaded && !thread.hasOlder && messages.length === 0 && html`<p class="thread-note">${t("emptyThread")}</p>`}
+        ${!chat && messages.length === 0 && html`<p class="thread-note">${t("newThread")}</p>`}
+        <div class="rows" role="log" aria-live="off" aria-label=${t("messages")}>
+          ${items.map((item) => "message" in item
+            ? html`<${Row} key=${item.key} message=${item.message} isFirst=${item.isFirst} isLast=${item.isLast} isGroup=${chat?.type === "GROUP"}
+                isMarked=${item.message.id === marked} quoted=${byId.get(item.message.context?.id) ?? null} actions=${actions} />`
+            : "day" in item
+              ? html`<div class="row divider" key=${item.key}><span>${day(item.day)}</span></div>`
+              : html`<div class="row divider unread" key=${item.key}><span>${t("unreadDivider", { count: item.unread })}</span></div>`)}
+        </div>
+      </div>
+    </div>
+    <p class="visually-hidden" role="status" aria-live="polite">${announcement}</p>
+    ${!isAtEnd && html`<button type="button" class="to-end" onClick=${toEnd} aria-label=${count > 0 ? t("toEndCount", { count }) : t("toEnd")}>
+      <${Icon} name="back" />${count > 0 && html`<span class="unread-count">${number(count)}</span>`}
+    </button>`}
+    ${error && html`<div class="thread-error"><${ErrorNote} error=${error} /><${Button} class="small" onClick=${() => setError(null)}>${t("dismiss")}<//></div>`}
+  </div>
+  ${canSend && html`<${Composer} key=${chat?.id ?? to} session=${session} caller=${caller} chat=${chat} to=${to} store=${store} replyTo=${replyTo}
+    onCancelReply=${() => setReplyTo(null)} onSent=${(/** @type {any} */ sent) => {
+      setReplyTo(null);
+      toEnd();
+      if (sent?.chat) onSent(sent.chat);
+    }} />`}`;
+}
+
+/** Marks a chat as read while the user sees it, once for each message of the contact.
+ * @param {InboxStore} store @param {Chat | null} chat @param {ShownMessage[]} messages @param {boolean} isSeen @param {(error: unknown) => void} onError */
+function useReadMark(store, chat, messages, isSeen, onError) {
+  const marked = useRef(/** @type {string | null} */ (null));
+  const isUnread = chat?.is_unread ?? false;
+  const last = messages.findLast((message) => !message.from_me)?.id ?? null;
+  useEffect(() => {
+    if (!chat || !isUnread || !isSeen || !last || marked.current === last) return undefined;
+    const mark = () => {
+      if (document.hidden || !document.hasFocus() || marked.current === last) return;
+      marked.current = last;
+      // The next message tries again.
+      void store.markRead(chat.id).catch(onError);
+    };
+    mark();
+    window.addEventListener("focus", mark);
+    document.addEventListener("visibilitychange", mark);
+    return () => {
+      window.removeEventListener("focus", mark);
+      document.removeEventListener("visibilitychange", mark);
+    };
+  }, [chat?.id, isUnread, isSeen, last]);
+}
+
+/** Keeps what the user reads in place while messages are added below it. The browser counts from the end of the thread, so
+ * older messages above move nothing. @param {{current: HTMLDivElement | null}} scroller @param {ShownMessage[]} messages @param {InboxStore} store */
+function useKeptPosition(scroller, messages, store) {
+  /** The distance of a row from the start of the view. @type {{current: {row: Element, top: number} | null}} */
+  const anchor = useRef(/** @type {{row: Element, top: number} | null} */ (null));
+  const remember = () => {
+    const element = scroller.current;
+    anchor.current = null;
+    if (!element || element.scrollTop > -END) return;
+    const box = element.getBoundingClientRect();
+    const row = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)?.closest(".row");
+    if (row && element.contains(row)) anchor.current = { row, top: row.getBoundingClientRect().top };
+  };
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (!element || !anchor.current) return;
+    const moved = anchor.current.row.getBoundingClientRect().top - anchor.current.top;
+    if (Math.abs(moved) > 1) element.scrollTop += moved;
+  }, [messages, store]);
+  return remember;
+}
+
+/** Moves the focus between messages. @param {KeyboardEvent} event */
+function moveBetweenRows(event) {
+  const thread = /** @type {HTMLElement} */ (event.currentTarget);
+  const target = /** @type {HTMLElement} */ (event.target);
+  const current = target.closest(".row");
+  if (event.ctrlKey || event.metaKey || event.altKey || (target !== thread && target !== current)) return;
+  if (event.key === "Escape" && current) {
+    thread.focus();
+    return;
+  }
+  if (event.key === "Enter" && current) {
+    event.preventDefault();
+    /** @type {HTMLElement | null} */ (current.querySelector('[aria-haspopup="menu"]'))?.click();
+    return;
+  }
+  if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+  const rows = [...thread.querySelectorAll('.row[tabindex="-1"]')];
+  const index = current ? rows.indexOf(current) : rows.length;
+  const next = /** @type {HTMLElement | undefined} */ (rows[index + (event.key === "ArrowUp" ? -1 : 1)]);
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}

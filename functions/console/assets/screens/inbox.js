@@ -1,0 +1,140 @@
+// The inbox: the list of chats, the open chat, and a panel beside it.
+
+import { useEffect, useState } from "preact/hooks";
+import { Button, Empty, ErrorNote, html, IconButton, Loading } from "../components.js";
+import { ChatList, chatItems, STATUSES } from "../inbox/chat-list.js";
+import { addressOf, Avatar, MenuButton, Name } from "../inbox/parts.js";
+import { storeOf, useStore } from "../inbox/store.js";
+import { Thread } from "../inbox/thread.js";
+import { t } from "../strings/inbox.js";
+
+/** @typedef {import("../types").Caller} Caller */
+/** @typedef {import("../types").Chat} Chat */
+/** @typedef {import("../types").Message} Message */
+/** @typedef {import("../types").Session} Session */
+/** @typedef {import("../inbox/store.js").InboxStore} InboxStore */
+
+/** What the panel beside the thread shows. @typedef {{kind: "contact"} | {kind: "trace", message: Message}} Panel */
+/** @typedef {{kind: "new", to: string} | {kind: "rename", chat: Chat}} OpenDialog */
+
+/** @param {Caller} caller @param {string} scope */
+const has = (caller, scope) => caller.is_admin || caller.scopes.includes(scope);
+
+/** @param {import("../types").ScreenProps} props */
+export default function Inbox({ session, caller, path, reloadSessions }) {
+  const ownSession = /** @type {Session} */ (session);
+  const store = storeOf(ownSession, caller);
+  const connection = useStore(store, (current) => current.connection);
+  const [to, setTo] = useState(/** @type {string | null} */ (null));
+  const [panel, setPanel] = useState(/** @type {Panel | null} */ (null));
+  const [dialog, setDialog] = useState(/** @type {OpenDialog | null} */ (null));
+  const [error, setError] = useState(/** @type {unknown} */ (null));
+  const openId = path[0] ?? null;
+  const rights = { canSend: has(caller, "messages:send"), canWrite: has(caller, "chats:write"), canErase: has(caller, "sessions") };
+
+  useEffect(() => store.start({ onSession: () => void reloadSessions() }), [store]);
+  useEffect(() => {
+    if (openId) setTo(null);
+    setPanel((open) => (open?.kind === "contact" && openId ? open : null));
+  }, [openId]);
+  const open = (/** @type {string} */ id) => {
+    location.hash = `#/inbox/${id}`;
+  };
+  const close = () => {
+    setTo(null);
+    location.hash = "#/inbox";
+  };
+  const startNew = (/** @type {string} */ address) => {
+    setDialog(null);
+    setPanel(null);
+    history.replaceState(null, "", "#/inbox");
+    window.dispatchEvent(new HashChangeEvent("hashchange"));
+    setTo(address);
+  };
+  const classes = ["inbox", (openId || to) && "has-thread", panel && "has-panel"].filter(Boolean).join(" ");
+  return html`<div class=${classes}>
+    <div class="inbox-side">
+      <h1 class="visually-hidden">${t("inbox")}</h1>
+      ${connection === "offline" && html`<p class="offline" role="status">${t("offline")}</p>`}
+      <${ChatList} store=${store} openId=${openId} ...${rights} onOpen=${open} onNew=${(/** @type {string} */ address) => setDialog({ kind: "new", to: address })}
+        onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} onError=${setError} />
+      ${error && html`<div class="thread-error"><${ErrorNote} error=${error} /><${Button} class="small" onClick=${() => setError(null)}>${t("dismiss")}<//></div>`}
+    </div>
+    <section class="inbox-thread" aria-label=${t("conversation")}>
+      ${openId
+        ? html`<${OpenChat} key=${store.resolve(openId)} ...${{ store, session: ownSession, caller, rights, panel, close, open }} id=${openId} onPanel=${setPanel}
+            onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} onError=${setError} />`
+        : to
+          ? html`<header class="thread-header">
+              <${IconButton} class="thread-back" icon="back" flip label=${t("back")} onClick=${close} />
+              <${Avatar} id=${to} name=${to} />
+              <div class="thread-title"><h2><${Name}>${to}<//></h2><p class="small muted">${t("newChat")}</p></div>
+            </header>
+            <${Thread} key=${to} ...${{ store, session: ownSession, caller, to, ...rights }} chat=${null} onDetails=${() => {}} onSent=${(/** @type {Chat} */ chat) => open(chat.id)} />`
+          : html`<${Empty} icon="inbox" title=${t("chooseChat")}><p>${t("chooseChatText")}</p><//>`}
+    </section>
+    ${dialog && html`<${InboxDialog} key=${dialog.kind} dialog=${dialog} store=${store} onClose=${() => setDialog(null)} onOpen=${(/** @type {string} */ id) => {
+      setDialog(null);
+      open(id);
+    }} onNew=${startNew} />`}
+  </div>`;
+}
+
+/** A chat that is open: its header, its messages, and the panel.
+ * @param {{store: InboxStore, session: Session, caller: Caller, rights: {canSend: boolean, canWrite: boolean, canErase: boolean}, panel: Panel | null, id: string,
+ *   close: () => void, open: (id: string) => void, onPanel: (panel: Panel | null) => void, onRename: (chat: Chat) => void, onError: (error: unknown) => void}} props */
+function OpenChat({ store, session, caller, rights, panel, id, close, open, onPanel, onRename, onError }) {
+  const chat = useStore(store, () => store.chat(id));
+  const isErased = useStore(store, () => store.isErased(id));
+  const remaining = useStore(store, () => store.resolve(id));
+  const [error, setError] = useState(/** @type {unknown} */ (null));
+  const load = async () => {
+    setError(null);
+    try {
+      if (!store.chat(id)) await store.findChat(id);
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  useEffect(() => {
+    void load();
+    void store.open(store.resolve(id));
+    return () => void store.open(null);
+  }, [id]);
+  // The address names the chat that was merged into another one.
+  useEffect(() => {
+    if (remaining !== id) history.replaceState(null, "", `#/inbox/${remaining}`);
+  }, [remaining]);
+  const back = html`<${IconButton} class="thread-back" icon="back" flip label=${t("back")} onClick=${close} />`;
+  if (isErased) return html`<${Empty} icon="trash" title=${t("erased")}><${Button} onClick=${close}>${t("back")}<//><//>`;
+  if (error) return html`<header class="thread-header">${back}</header><${ErrorNote} error=${error} onRetry=${load} />`;
+  if (!chat) return html`<header class="thread-header">${back}</header><${Loading} />`;
+  const change = (/** @type {any} */ event) => void store.updateChat(chat.id, { status: event.target.value }).catch(onError);
+  return html`<header class="thread-header">
+      ${back}
+      <${Avatar} id=${chat.id} name=${chat.name} isGroup=${chat.type === "GROUP"} />
+      <div class="thread-title">
+        <h2><${Name}>${chat.name}<//></h2>
+        <p class="small muted">${chat.type === "GROUP" ? t("group") : addressOf(chat) !== chat.name && html`<${Name}>${addressOf(chat)}<//>`}</p>
+      </div>
+      ${rights.canWrite && html`<select class="status-select" aria-label=${t("status")} value=${chat.status} onChange=${change}>
+        ${STATUSES.map(({ status, text }) => html`<option key=${status} value=${status} selected=${status === chat.status}>${t(text)}</option>`)}
+      </select>`}
+      ${rights.canWrite && html`<${MenuButton} label=${t("chatActions")} items=${chatItems(chat, store, { onRename, onError })} />`}
+    </header>
+    <${Thread} ...${{ store, session, caller, chat, ...rights }} to=${null} onDetails=${(/** @type {Message} */ message) => onPanel({ kind: "trace", message })}
+      onSent=${(/** @type {Chat} */ sent) => sent.id !== store.resolve(id) && open(sent.id)} />`;
+}
+
+/** A dialog whose module is loaded when it opens.
+ * @param {{dialog: OpenDialog, store: InboxStore, onClose: () => void, onOpen: (id: string) => void, onNew: (to: string) => void}} props */
+function InboxDialog({ dialog, ...props }) {
+  const [dialogs, setDialogs] = useState(/** @type {typeof import("../inbox/dialogs.js") | null} */ (null));
+  useEffect(() => {
+    import("../inbox/dialogs.js").then(setDialogs, props.onClose);
+  }, []);
+  if (!dialogs) return null;
+  return dialog.kind === "new"
+    ? html`<${dialogs.NewChat} ...${props} to=${dialog.to} />`
+    : html`<${dialogs.Rename} ...${props} chat=${dialog.chat} />`;
+}
