@@ -90,7 +90,7 @@ function errorOf(response, body) {
 }
 
 /**
- * Sends a request and returns the JSON of the response, with the request's ID.
+ * Sends a request and returns the JSON of the response, or the text of an SVG.
  *
  * @param {"GET" | "POST" | "PUT" | "PATCH" | "DELETE"} method
  * @param {string} path such as `/api/chats`
@@ -107,7 +107,7 @@ export async function call(method, path, { query = {}, body, idempotencyKey, sig
   if (body !== undefined) headers["content-type"] = "application/json";
   if (idempotencyKey) headers["idempotency-key"] = idempotencyKey;
   let response;
-  let json = null;
+  let content = null;
   try {
     response = await fetch(parameters ? `${path}?${parameters}` : path, {
       method,
@@ -119,13 +119,15 @@ export async function call(method, path, { query = {}, body, idempotencyKey, sig
       redirect: "error",
     });
     const text = await response.text();
-    if (response.headers.get("content-type")?.includes("json")) json = JSON.parse(text);
+    const type = response.headers.get("content-type") ?? "";
+    if (type.includes("json")) content = JSON.parse(text);
+    if (type.startsWith("image/svg")) content = text;
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, "offline", "The API can't be reached. Check your connection.", null);
   }
-  if (response.ok) return json;
-  const error = errorOf(response, json);
+  if (response.ok) return content;
+  const error = errorOf(response, content);
   if (error.code === "unauthenticated") refused();
   throw error;
 }
@@ -151,14 +153,15 @@ const POLL = { visible: 2_000, hidden: 15_000, failed: 30_000 };
  * Follows the changes of a session until the returned function is called.
  *
  * @param {string} sessionId
- * @param {{onChanges: (changes: Change[]) => void, onReload: () => void, onStatus?: (status: "live" | "offline") => void}}
- *   callbacks `onReload`: changes were missed, so everything must be read again
+ * @param {{after?: number, onChanges: (changes: Change[]) => void, onReload: () => void,
+ *   onStatus?: (status: "live" | "offline") => void}} options `after`: the number to continue from, else from now on;
+ *   `onReload`: changes were missed, so everything must be read again
  * @returns {() => void} stops
  */
-export function subscribe(sessionId, { onChanges, onReload, onStatus = () => {} }) {
+export function subscribe(sessionId, { after: start, onChanges, onReload, onStatus = () => {} }) {
   const abort = new AbortController();
   /** @type {number | null} */
-  let after = null;
+  let after = start ?? null;
   let failures = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
@@ -189,9 +192,8 @@ export function subscribe(sessionId, { onChanges, onReload, onStatus = () => {} 
     } finally {
       isPolling = false;
     }
-    const regular = document.hidden ? POLL.hidden : POLL.visible;
-    const delay = more ? 0 : Math.min(Math.max(regular * 2 ** failures, regular), Math.max(POLL.failed, regular));
-    timer = setTimeout(poll, failures ? delay : more ? 0 : regular);
+    const interval = document.hidden ? POLL.hidden : POLL.visible;
+    timer = setTimeout(poll, more ? 0 : Math.min(interval * 2 ** failures, POLL.failed));
   }
 
   const onVisible = () => {

@@ -41,6 +41,7 @@ const ICONS = {
   sign_out: "M10 4H5v16h5M14 8l4 4-4 4M18 12H9",
   clock: "M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18M12 7v5l3 2",
   play: "M8 5v14l11-7z",
+  pause: "M9 5v14M15 5v14",
   image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9v.01",
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
   location: "M12 21s7-6 7-11a7 7 0 0 0-14 0c0 5 7 11 7 11M12 12a2 2 0 1 1 0-4 2 2 0 0 1 0 4",

@@ -21,6 +21,7 @@ mod chaos;
 mod cli;
 #[cfg(target_os = "linux")]
 mod consent;
+mod console;
 mod contact_merging;
 mod contacts;
 mod contract;
