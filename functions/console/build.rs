@@ -1,6 +1,6 @@
 //! Compresses the files in `assets/` and generates the table of them that `main.rs` includes.
 //!
-//! All style sheets become one file. The URLs of the files contain a version, which is a hash of all of them, so that
+//! All style sheets become one file, in the order of their names: `_base.css` is the first. The URLs of the files contain a version, which is a hash of all of them, so that
 //! browsers can keep them for good.
 
 use std::{

@@ -52,10 +52,12 @@ const ICONS = {
 
 /** @typedef {keyof typeof ICONS} IconName */
 
-/** An icon without a name for screen readers. `flip` mirrors it in right-to-left languages.
- * @param {{name: IconName, flip?: boolean}} props */
-export function Icon({ name, flip = false }) {
-  return html`<svg class=${flip ? "icon flip" : "icon"} viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[name]} /></svg>`;
+/** The icons that are mirrored in right-to-left languages. */
+const DIRECTIONAL = ["back", "reply", "send", "sign_out"];
+
+/** An icon without a name for screen readers. @param {{name: IconName}} props */
+export function Icon({ name }) {
+  return html`<svg class=${DIRECTIONAL.includes(name) ? "icon flip" : "icon"} viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[name]} /></svg>`;
 }
 
 /** A button. `busy` disables it and shows that it works.
@@ -68,11 +70,11 @@ export function Button({ children, kind, icon, busy = false, ...rest }) {
 }
 
 /** A button with an icon only. `label` is its name.
- * @param {{icon: IconName, label: string, flip?: boolean, [name: string]: any}} props */
-export function IconButton({ icon, label, flip, ...rest }) {
+ * @param {{icon: IconName, label: string, [name: string]: any}} props */
+export function IconButton({ icon, label, ...rest }) {
   const classes = ["icon-button", rest.class].filter(Boolean).join(" ");
   return html`<button type="button" ...${rest} class=${classes} aria-label=${label} title=${label}>
-    <${Icon} name=${icon} flip=${flip} />
+    <${Icon} name=${icon} />
   </button>`;
 }
 

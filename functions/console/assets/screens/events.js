@@ -130,7 +130,7 @@ function Changes({ session }) {
         <span class="mono muted" dir="ltr">${change.sequence}</span>
         <time datetime=${change.at} title=${dateTime(change.at)}>${time(change.at)}</time>
         <span class="mono" dir="ltr">${change.type}</span>
-        <span class="event-summary" dir="auto">${summary(change)}</span>
+        <span class="event-summary"><bdi>${summary(change)}</bdi></span>
       </button></li>`)}</ol>`}
     <${ErrorNote} error=${older.error} />
     ${last > 0 ? html`<p class="more"><${Button} busy=${older.busy} onClick=${readOlder}>${t("older")}<//></p>`
