@@ -285,7 +285,7 @@ function Test({ session, canRead }) {
   return html`<section class="card" aria-labelledby="test-title">
     <form class="stack" onSubmit=${submit}>
       <h2 id="test-title">${t("test")}</h2>
-      <div class="columns">
+      <div class="form-columns">
         <${Field} label=${t("testTo")} hint=${t("testToHint")} type="tel" dir="ltr" required autocomplete="off" placeholder="+44 7911 900001" value=${to}
           onInput=${(/** @type {any} */ event) => setTo(event.target.value)} />
         <${Field} label=${t("testText")} dir="auto" required maxlength="4096" value=${text}
@@ -293,7 +293,7 @@ function Test({ session, canRead }) {
       </div>
       ${isOutside ? html`<div class="note warn" role="alert"><p>${t("testWindow")}</p></div>` : html`<${ErrorNote} error=${error} />`}
       <footer>
-        <div class="result" role="status">${message && html`
+        <div class="form-result" role="status">${message && html`
           <${Badge} kind=${kind}>${t("testState", { status: t(message.status) })}<//>
           ${message.error && html`<span class="small" dir="auto">${message.error}</span>`}
           ${canRead && html`<a href="#/inbox/${message.chat_id}">${t("testChat")}</a>`}`}
@@ -367,7 +367,7 @@ function Settings({ session, onChange }) {
   return html`<section class="card" aria-labelledby="${id}-title">
     <form class="stack" onSubmit=${submit}>
       <h2 id="${id}-title">${t("settings")}</h2>
-      <div class="columns">
+      <div class="form-columns">
         <fieldset class="stack" aria-describedby="${id}-policy-hint">
           <legend>${t("unknownPolicy")}</legend>
           <p class="hint" id="${id}-policy-hint">${t("unknownHint")}</p>
@@ -386,7 +386,7 @@ function Settings({ session, onChange }) {
       </div>
       <${ErrorNote} error=${error} />
       <footer>
-        <span class="result" role="status">${isSaved && !isChanged && html`<${Badge} kind="good"><${Icon} name="check" />${t("saved")}<//>`}</span>
+        <span class="form-result" role="status">${isSaved && !isChanged && html`<${Badge} kind="good"><${Icon} name="check" />${t("saved")}<//>`}</span>
         <${Button} kind="primary" type="submit" busy=${busy} disabled=${!isChanged}>${t("save")}<//>
       </footer>
     </form>

@@ -32,7 +32,7 @@ const t = strings({
     templateDisabled: "The template is disabled because it was paused too often for its low quality.",
     flow: "The flow is blocked or throttled.",
     identity: "The contact's identity key has changed. Verify the contact.",
-    local: "Qasid stopped before WhatsApp accepted it: it expired, was withheld, or its outcome stayed unknown.",
+    local: "The message expired, was withheld because the contact opted out, or its outcome stayed unknown. Rare codes are counted here too.",
     other: "See Meta's list of error codes.",
   },
   ar: {
@@ -64,7 +64,7 @@ const t = strings({
     templateDisabled: "عُطّل القالب لأنه أُوقف مرارًا بسبب انخفاض جودته.",
     flow: "النموذج التفاعلي محظور أو محدود الإرسال.",
     identity: "تغيّر مفتاح هوية جهة الاتصال. تحقق منها.",
-    local: "أوقفها قاصد قبل أن يقبلها واتساب: انتهت صلاحيتها، أو حُجبت، أو بقيت نتيجتها مجهولة.",
+    local: "انتهت صلاحية الرسالة، أو حُجبت لأن جهة الاتصال طلبت الإيقاف، أو بقيت نتيجتها مجهولة. وتُحسب هنا أيضًا الرموز النادرة.",
     other: "راجع قائمة رموز الأخطاء لدى Meta.",
   },
 });
