@@ -1,42 +1,331 @@
-// Writes messages.
+// The composer under a thread: text, replies, emojis, attachments, templates, and the customer service window.
 
-import { useState } from "preact/hooks";
-import { ErrorNote, html, Icon, IconButton } from "../components.js";
-import { t } from "../strings/inbox.js";
-import { summary } from "./bubble.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { ApiError, post } from "../api.js";
+import { Button, ErrorNote, Icon, IconButton, html } from "../components.js";
+import { dateTime } from "../i18n.js";
+import { t as frame } from "../strings/app.js";
+import { t } from "../strings/composer.js";
+import { WindowCountdown, useWindowState } from "./window-countdown.js";
 
+/** @typedef {import("../types").Caller} Caller */
+/** @typedef {import("../types").Chat} Chat */
+/** @typedef {import("../types").Message} Message */
+/** @typedef {import("../types").Session} Session */
+
+/** Where a message goes: the ID of a chat, or an address that has no chat yet. @typedef {string | {to: string}} Target */
+/** What the thread shows until the API has stored the message. @typedef {{type: string, body: string | null, content: any}} Preview */
 /**
- * @param {{session: import("../types").Session, caller: import("../types").Caller, chat: import("../types").Chat | null, to: string | null,
- *   store: import("./store.js").InboxStore, replyTo: import("../types").Message | null, onCancelReply: () => void,
- *   onSent: (sent: import("./store.js").Sent) => void}} props
+ * What became of a message: an error if the API refused it, or if it can't be reached. The message is then in the thread,
+ * which offers to send it again.
+ *
+ * @typedef {{chat: Chat | null, message: Message | null, error: ApiError | null}} Sent
  */
-export default function Composer({ chat, to, store, replyTo, onCancelReply, onSent }) {
-  const [text, setText] = useState("");
+/**
+ * The part of the inbox's store that the composer uses. `send` throws an `ApiError` if the request is invalid.
+ *
+ * @typedef {{send: (target: Target, request: Record<string, any>, preview: Preview) => Promise<Sent>}} Store
+ */
+/**
+ * @typedef {object} Props
+ * @property {Session} session
+ * @property {Caller} caller
+ * @property {Chat | null} chat null for a new chat with `to`
+ * @property {string | null} [to] the recipient of a new chat
+ * @property {Store} store
+ * @property {Message | null} [replyTo]
+ * @property {() => void} [onCancelReply]
+ * @property {(sent: Sent) => void} [onSent]
+ */
+
+/** The maximum length of a text, in characters. */
+const TEXT_LIMIT = 4_096;
+/** How close to the limit the number of characters is shown. */
+const COUNT_FROM = TEXT_LIMIT - 400;
+/** WhatsApp shows a typing indicator for 25 seconds. */
+const TYPING_INTERVAL = 20_000;
+/** Where the drafts of this tab are kept. */
+const DRAFTS = "qasid.drafts";
+
+/** A touch keyboard has no Shift+Enter, so Enter starts a new line. */
+const isTouch = () => window.matchMedia("(pointer: coarse) and (hover: none)").matches;
+/** The number of characters as the API counts them. @param {string} text */
+const length = (text) => [...text].length;
+
+/** @type {Record<string, string>} */
+let drafts = {};
+try {
+  drafts = JSON.parse(sessionStorage.getItem(DRAFTS) ?? "{}");
+} catch {
+  // The browser forbids storage, or the drafts aren't readable.
+}
+
+/** @param {string} key @param {string} text */
+function keepDraft(key, text) {
+  if (text.trim()) drafts[key] = text;
+  else delete drafts[key];
+  try {
+    sessionStorage.setItem(DRAFTS, JSON.stringify(drafts));
+  } catch {
+    // The drafts last until the page is closed.
+  }
+}
+
+/** @param {Props} props */
+export default function Composer(props) {
+  const { caller, session } = props;
+  if (!caller.is_admin && !caller.scopes.includes("messages:send")) {
+    return html`<section class="composer" aria-label=${t("composer")}>
+      <p class="composer-note"><${Icon} name="info" />${t("readOnly")}</p>
+    </section>`;
+  }
+  if (session.is_connected === false && !session.phone_number_id) {
+    return html`<section class="composer" aria-label=${t("composer")}>
+      <p class="composer-note"><${Icon} name="link" /><span>${t("notConnected")} <a href="#/connect">${t("connect")}</a></span></p>
+    </section>`;
+  }
+  return html`<${Editor} key=${props.chat?.id ?? props.to} ...${props} />`;
+}
+
+/** @param {Props} props */
+function Editor({ session, chat, to, store, replyTo = null, onCancelReply = () => {}, onSent = () => {} }) {
+  const draft = chat?.id ?? to ?? "";
+  const [text, setText] = useState(() => drafts[draft] ?? "");
   const [error, setError] = useState(/** @type {unknown} */ (null));
-  const submit = async (/** @type {Event} */ event) => {
-    event.preventDefault();
-    const message = text.trim();
-    if (!message) return;
-    setText("");
+  const [isEmojiOpen, setEmojiOpen] = useState(false);
+  const [dialog, setDialog] = useState(/** @type {{kind: "attachment"} | {kind: "template", template: any} | null} */ (null));
+  const [announcement, setAnnouncement] = useState("");
+  // The window's end for which WhatsApp's rules were stricter than this computer's clock.
+  const [refusedUntil, setRefusedUntil] = useState(/** @type {string | null} */ (null));
+  const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const closedPanel = useRef(/** @type {HTMLElement | null} */ (null));
+  const wasFocused = useRef(false);
+
+  const until = chat?.window_until ?? null;
+  const clock = useWindowState(session, chat);
+  const windowState = clock === "open" && refusedUntil === until ? "closed" : clock;
+  const isClosed = windowState === "closed";
+  const sendTyping = useTyping(session, chat);
+
+  const change = (/** @type {string} */ value) => {
+    setText(value);
+    keepDraft(draft, value);
+  };
+  const deliver = async (/** @type {Record<string, any>} */ request) => {
+    const sent = await store.send(chat ? chat.id : { to: to ?? "" }, request, previewOf(request));
+    if (sent.error?.code === "outside_service_window") setRefusedUntil(until);
+    onSent(sent);
+  };
+  const context = replyTo ? { context: { message_id: replyTo.id } } : {};
+  const over = text.length > COUNT_FROM ? length(text.trim()) - TEXT_LIMIT : -TEXT_LIMIT;
+  const canSend = text.trim() !== "" && over <= 0;
+  const sendText = async () => {
+    if (!canSend) return;
+    const body = text.trim();
+    change("");
     setError(null);
+    setEmojiOpen(false);
+    field.current?.focus();
     if (replyTo) onCancelReply();
-    const context = replyTo ? { context: { message_id: replyTo.id } } : {};
+    // WhatsApp shows the first link of a text if it is asked to.
+    const content = /https?:\/\//i.test(body) ? { body, preview_url: true } : { body };
     try {
-      onSent(await store.send(chat ? chat.id : { to: to ?? "" }, { message, ...context }));
+      await deliver({ type: "text", text: content, ...context });
     } catch (failure) {
       setError(failure);
+      if (!drafts[draft]) change(body);
     }
   };
-  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) void submit(event);
+  const sendAttachment = async (/** @type {Record<string, any>} */ request) => {
+    await deliver({ ...request, ...context });
+    if (replyTo) onCancelReply();
   };
-  return html`<form class="composer" onSubmit=${submit}>
+  const insert = (/** @type {string} */ emoji) => {
+    const area = /** @type {HTMLTextAreaElement} */ (field.current);
+    const { selectionStart: start, selectionEnd: end } = area;
+    change(text.slice(0, start) + emoji + text.slice(end));
+    requestAnimationFrame(() => area.setSelectionRange(start + emoji.length, start + emoji.length));
+  };
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey && (event.ctrlKey || event.metaKey || !isTouch())) {
+      event.preventDefault();
+      void sendText();
+    } else if (event.key === "Escape" && replyTo) {
+      event.stopPropagation();
+      onCancelReply();
+    }
+  };
+  const closeEmoji = () => {
+    setEmojiOpen(false);
+    field.current?.focus();
+  };
+
+  useLayoutEffect(() => fit(field.current), [text, isClosed]);
+  useEffect(() => {
+    const onResize = () => fit(field.current);
+    window.addEventListener("resize", onResize);
+    return () => window.removeEventListener("resize", onResize);
+  }, []);
+  useEffect(() => {
+    if (replyTo) field.current?.focus();
+  }, [replyTo?.id]);
+  const before = useRef(windowState);
+  useLayoutEffect(() => {
+    if (before.current === windowState) return;
+    const wasClosed = before.current === "closed";
+    before.current = windowState;
+    if (isClosed) {
+      setAnnouncement(`${t("closed")} ${t("closedText")}`);
+      setEmojiOpen(false);
+      if (wasFocused.current) closedPanel.current?.focus();
+    } else if (wasClosed) {
+      setAnnouncement(t("reopened"));
+      if (wasFocused.current) field.current?.focus();
+    }
+  }, [windowState]);
+
+  const isWorker = session.phone_number_id?.startsWith("worker:");
+  const pickTemplate = () => setDialog({ kind: "template", template: null });
+  return html`<section class="composer" aria-label=${t("composer")}
+    onFocusIn=${() => { wasFocused.current = true; }}
+    onFocusOut=${(/** @type {FocusEvent} */ event) => {
+      // Removing the focused element has no new target either.
+      if (event.relatedTarget) wasFocused.current = /** @type {Element} */ (event.currentTarget).contains(/** @type {Node} */ (event.relatedTarget));
+    }}>
+    <p class="visually-hidden" role="status">${announcement}</p>
+    ${session.paused_reason && html`<div class="composer-note warn">
+      <${Icon} name="warning" />
+      <div><p>${t("paused")} <a href="#/health">${t("health")}</a></p><p class="small" dir="auto">${session.paused_reason}</p></div>
+    </div>`}
+    ${isWorker && session.is_connected === false && html`<p class="composer-note warn"><${Icon} name="warning" />${t("workerOffline")}</p>`}
     <${ErrorNote} error=${error} />
-    ${replyTo && html`<p class="labels" dir="auto">${summary(replyTo)} <${IconButton} icon="close" label=${t("dismiss")} onClick=${onCancelReply} /></p>`}
-    <div class="composer-line">
-      <textarea rows="1" dir="auto" value=${text} aria-label=${t("message")} placeholder=${t("message")} onKeyDown=${onKeyDown}
-        onInput=${(/** @type {any} */ event) => setText(event.target.value)}></textarea>
-      <button type="submit" class="button primary" aria-label=${t("send")}><${Icon} name="send" flip /></button>
+    ${isClosed ? html`<div class="window-closed" ref=${closedPanel} tabindex="-1">
+        <div class="composer-note"><${Icon} name="clock" />
+          <div><p><strong>${until ? t("closedAt", { time: dateTime(until) }) : t("closed")}</strong></p><p>${t("closedText")}</p></div>
+        </div>
+        <${Lazy} load=${() => import("./template-picker.js")} name="TemplateList" session=${session}
+          onChoose=${(/** @type {any} */ template) => setDialog({ kind: "template", template })} />
+      </div>`
+    : html`
+      ${windowState === "unknown" && html`<div class="composer-note">
+        <${Icon} name="info" />
+        <p>${t(chat?.last_message || !to ? "unknown" : "unknownNew")}
+          ${" "}<button type="button" class="text-button" onClick=${pickTemplate}>${t("chooseTemplate")}</button></p>
+      </div>`}
+      <form class="composer-box" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); void sendText(); }}>
+        ${replyTo && html`<${ReplyPreview} message=${replyTo} name=${chat?.name ?? ""} onCancel=${() => { onCancelReply(); field.current?.focus(); }} />`}
+        <textarea ref=${field} rows="1" dir="auto" class="composer-text" value=${text} aria-label=${t("message")}
+          placeholder=${replyTo ? t("placeholderReply") : t("placeholder")} enterkeyhint=${isTouch() ? "enter" : "send"}
+          aria-describedby="composer-hint" aria-invalid=${over > 0 ? "true" : undefined}
+          onInput=${(/** @type {any} */ event) => { change(event.target.value); sendTyping(event.target.value); }} onKeyDown=${onKeyDown}></textarea>
+        <p id="composer-hint" class="visually-hidden">${isTouch() ? "" : t("sendHint")}</p>
+        <div class="composer-tools">
+          <${IconButton} icon="emoji" label=${t("emoji")} class="emoji-button" aria-expanded=${isEmojiOpen} aria-haspopup="dialog"
+            onClick=${() => setEmojiOpen(!isEmojiOpen)} />
+          <${IconButton} icon="attach" label=${t("attach")} aria-haspopup="dialog" onClick=${() => setDialog({ kind: "attachment" })} />
+          ${!isWorker && html`<${IconButton} icon="template" label=${t("template")} aria-haspopup="dialog" onClick=${pickTemplate} />`}
+          <span class="spacer"></span>
+          <${Count} over=${over} />
+          ${windowState === "open" && until && html`<${WindowCountdown} until=${until} />`}
+          <button type="submit" class="send-button" disabled=${!canSend} aria-label=${t("send")} title=${t("send")}><${Icon} name="send" flip /></button>
+        </div>
+        ${isEmojiOpen && html`<${Lazy} load=${() => import("./emoji.js")} name="default" onPick=${insert} onClose=${closeEmoji} />`}
+      </form>`}
+    ${dialog?.kind === "attachment" && html`<${Lazy} load=${() => import("./attachment.js")} name="default"
+      onSend=${sendAttachment} onClose=${() => setDialog(null)} />`}
+    ${dialog?.kind === "template" && html`<${Lazy} load=${() => import("./template-picker.js")} name="TemplateDialog" session=${session}
+      initial=${dialog.template} contact=${chat?.name ?? to ?? ""} onSend=${deliver} onClose=${() => setDialog(null)} />`}
+  </section>`;
+}
+
+/** The number of characters over the limit, or left below it. @param {{over: number}} props */
+function Count({ over }) {
+  if (over <= COUNT_FROM - TEXT_LIMIT) return null;
+  return html`<p class=${over > 0 ? "composer-count over" : "composer-count"} role="status">
+    ${over > 0 ? t("tooLong", { over, limit: TEXT_LIMIT }) : t("count", { count: TEXT_LIMIT + over, limit: TEXT_LIMIT })}
+  </p>`;
+}
+
+/** The message that the next one answers. @param {{message: Message, name: string, onCancel: () => void}} props */
+function ReplyPreview({ message, name, onCancel }) {
+  return html`<div class="reply-preview">
+    <div>
+      <p class="small reply-name" dir="auto">${t("replyTo", { name: message.from_me ? t("you") : name || t("contact") })}</p>
+      <p class="reply-text" dir="auto">${message.body || kindName(message.type)}</p>
     </div>
-  </form>`;
+    <${IconButton} icon="close" label=${t("cancelReply")} onClick=${onCancel} />
+  </div>`;
+}
+
+/** Names a type of message. @param {string} type */
+function kindName(type) {
+  switch (type) {
+    case "image": return t("image");
+    case "video": return t("video");
+    case "audio": return t("audio");
+    case "document": return t("document");
+    case "sticker": return t("sticker");
+    case "location": return t("location");
+    case "contacts": return t("contacts");
+    case "template": return t("templateName");
+    default: return t("otherMessage");
+  }
+}
+
+/** Shows a component of a module that is loaded when it is needed.
+ * @param {{load: () => Promise<any>, name: string, [name: string]: any}} props */
+function Lazy({ load, name, ...props }) {
+  const [state, setState] = useState(/** @type {{show?: any, isOutdated?: boolean}} */ ({}));
+  useEffect(() => {
+    let isMounted = true;
+    load().then(
+      (module) => isMounted && setState({ show: module[name] }),
+      // A deployment has replaced the files of this version.
+      () => isMounted && setState({ isOutdated: true }),
+    );
+    return () => {
+      isMounted = false;
+    };
+  }, []);
+  if (state.isOutdated) {
+    return html`<p class="composer-note warn">${frame("outdated")} <${Button} class="small" onClick=${() => location.reload()}>${frame("reload")}<//></p>`;
+  }
+  return state.show ? html`<${state.show} ...${props} />` : null;
+}
+
+/** Returns what the thread shows of a request. @param {Record<string, any>} request @returns {Preview} */
+function previewOf({ type, ...rest }) {
+  const object = rest[type];
+  const body =
+    type === "text" ? object.body
+    : type === "template" ? object.name
+    : type === "location" ? object.name ?? object.address
+    : type === "contacts" ? object.map((/** @type {any} */ contact) => contact.name.formatted_name).join(", ")
+    : object.caption ?? object.filename;
+  return { type, body: body ?? null, content: { type, [type]: object } };
+}
+
+/** Returns a function that shows the contact that someone writes.
+ * @param {Session} session @param {Chat | null} chat */
+function useTyping(session, chat) {
+  const last = useRef(0);
+  const isPossible = useRef(true);
+  const canType = chat?.last_inbound_at && chat.type === "INDIVIDUAL" && session.is_connected !== false
+    && !session.phone_number_id?.startsWith("worker:");
+  return (/** @type {string} */ text) => {
+    if (!canType || !isPossible.current || !text.trim() || Date.now() - last.current < TYPING_INTERVAL) return;
+    last.current = Date.now();
+    post(`/api/chats/${chat.id}/typing`).catch((error) => {
+      // It can't succeed later either. Any other error concerns one indicator only.
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) isPossible.current = false;
+    });
+  };
+}
+
+/** Makes a text area as high as its text, within the limits of its style. @param {HTMLTextAreaElement | null} area */
+function fit(area) {
+  if (!area) return;
+  area.style.blockSize = "auto";
+  area.style.blockSize = `${area.scrollHeight + area.offsetHeight - area.clientHeight}px`;
 }

@@ -1,0 +1,290 @@
+// The list of approved templates, and the dialog that fills one in and sends it.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { get } from "../api.js";
+import { Badge, Button, Dialog, Empty, ErrorNote, Field, Icon, IconButton, Loading, html, useAction } from "../components.js";
+import { language } from "../i18n.js";
+import { t as frame } from "../strings/app.js";
+import { t as attachment } from "../strings/attachment.js";
+import { t } from "../strings/templates.js";
+import { PlaceFields, SourceFields } from "./fields.js";
+import { build, check, emptyValues, fill, inputs, problem } from "./template-model.js";
+
+/** @typedef {import("../types").Session} Session */
+/** @typedef {import("./template-model.js").Input} Input */
+/** @typedef {import("./template-model.js").Template} Template */
+/** @typedef {import("./template-model.js").Values} Values */
+
+/** How long the templates of a session are kept, in milliseconds. */
+const CACHE_TIME = 5 * 60_000;
+/** The templates that are read at most. */
+const MAX_TEMPLATES = 1_000;
+/** How many are shown at first, and more each time. */
+const PAGE = 40;
+
+/** @type {Map<string, {at: number, templates: Promise<Template[]>}>} */
+const cache = new Map();
+
+/** Reads the approved templates of a session. @param {string} sessionId @param {boolean} isFresh @returns {Promise<Template[]>} */
+function templatesOf(sessionId, isFresh) {
+  const cached = cache.get(sessionId);
+  if (cached && !isFresh && Date.now() - cached.at < CACHE_TIME) return cached.templates;
+  const templates = readAll(sessionId);
+  cache.set(sessionId, { at: Date.now(), templates });
+  templates.catch(() => cache.delete(sessionId));
+  return templates;
+}
+
+/** @param {string} sessionId */
+async function readAll(sessionId) {
+  /** @type {Template[]} */
+  const all = [];
+  let cursor = null;
+  do {
+    const page = await get("/api/templates", { sessionId, status: "APPROVED", limit: 100, cursor });
+    all.push(...page.templates);
+    cursor = page.nextCursor;
+  } while (cursor && all.length < MAX_TEMPLATES);
+  return all
+    .filter(({ status }) => status === "APPROVED")
+    .sort((a, b) => a.name.localeCompare(b.name, "en") || a.language.localeCompare(b.language, "en"));
+}
+
+/** @param {string} code such as `en_US` */
+function languageName(code) {
+  try {
+    return new Intl.DisplayNames([language()], { type: "language" }).of(code.replace("_", "-")) ?? code;
+  } catch {
+    return code;
+  }
+}
+
+/** @param {string} category */
+function categoryName(category) {
+  switch (category?.toUpperCase()) {
+    case "MARKETING": return t("marketing");
+    case "UTILITY": return t("utility");
+    case "AUTHENTICATION": return t("authentication");
+    default: return category;
+  }
+}
+
+/** @param {Template} template @param {string} type */
+const componentOf = (template, type) => template.components?.find((component) => component.type?.toUpperCase() === type);
+
+/** The templates of a session. @param {{session: Session, onChoose: (template: Template) => void, autofocus?: boolean}} props */
+export function TemplateList({ session, onChoose, autofocus = false }) {
+  const [templates, setTemplates] = useState(/** @type {Template[] | null} */ (null));
+  const [error, setError] = useState(/** @type {unknown} */ (null));
+  const [query, setQuery] = useState("");
+  const [code, setCode] = useState("");
+  const [category, setCategory] = useState("");
+  const [count, setCount] = useState(PAGE);
+  const isMounted = useRef(true);
+  const load = async (/** @type {boolean} */ isFresh) => {
+    setError(null);
+    setTemplates(null);
+    try {
+      const found = await templatesOf(session.id, isFresh);
+      if (isMounted.current) setTemplates(found);
+    } catch (failure) {
+      if (isMounted.current) setError(failure);
+    }
+  };
+  useEffect(() => {
+    void load(false);
+    return () => {
+      isMounted.current = false;
+    };
+  }, []);
+  useEffect(() => setCount(PAGE), [query, code, category]);
+
+  if (error) return html`<${ErrorNote} error=${error} onRetry=${() => load(true)} />`;
+  if (!templates) return html`<${Loading} />`;
+  if (templates.length === 0) {
+    return html`<${Empty} icon="template" title=${t("none")}><${Button} icon="refresh" onClick=${() => load(true)}>${t("refresh")}<//><//>`;
+  }
+  const codes = [...new Set(templates.map((template) => template.language))].sort();
+  const categories = [...new Set(templates.map((template) => template.category))].sort();
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const shown = templates.filter((template) => {
+    const text = `${template.name} ${template.name.replaceAll("_", " ")} ${componentOf(template, "BODY")?.text ?? ""}`.toLowerCase();
+    return (!code || template.language === code) && (!category || template.category === category) && words.every((word) => text.includes(word));
+  });
+  return html`<div class="template-list">
+    <div class="template-filters">
+      <${Field} class="template-search" type="search" label=${t("search")} hideLabel placeholder=${t("search")} autocomplete="off" dir="auto" autofocus=${autofocus}
+        value=${query} onInput=${(/** @type {any} */ event) => setQuery(event.target.value)} />
+      ${codes.length > 1 && html`<${Field} type="select" label=${t("language")} hideLabel value=${code} onChange=${(/** @type {any} */ event) => setCode(event.target.value)}>
+        <option value="">${t("language")}: ${t("all")}</option>
+        ${codes.map((one) => html`<option key=${one} value=${one} selected=${one === code}>${languageName(one)}</option>`)}
+      <//>`}
+      ${categories.length > 1 && html`<${Field} type="select" label=${t("category")} hideLabel value=${category} onChange=${(/** @type {any} */ event) => setCategory(event.target.value)}>
+        <option value="">${t("category")}: ${t("all")}</option>
+        ${categories.map((one) => html`<option key=${one} value=${one} selected=${one === category}>${categoryName(one)}</option>`)}
+      <//>`}
+      <${IconButton} icon="refresh" label=${t("refresh")} onClick=${() => load(true)} />
+    </div>
+    ${shown.length === 0 && html`<p class="muted template-none" role="status">${t("noMatch")}</p>`}
+    <ul>${shown.slice(0, count).map((template) => html`<${TemplateItem} key=${template.id} template=${template} onChoose=${onChoose} />`)}</ul>
+    ${shown.length > count && html`<${Button} onClick=${() => setCount(count + PAGE)}>${t("more")}<//>`}
+  </div>`;
+}
+
+/** @param {{template: Template, onChoose: (template: Template) => void}} props */
+function TemplateItem({ template, onChoose }) {
+  const reason = useMemo(() => problem(template), [template]);
+  const content = html`
+    <span class="template-head"><code dir="ltr">${template.name}</code><${Badge}>${languageName(template.language)}<//>
+      <span class="muted small">${categoryName(template.category)}</span></span>
+    <span class="template-text" dir="auto">${componentOf(template, "BODY")?.text}</span>
+    ${reason && html`<span class="template-reason small"><${Icon} name="info" />${t("cantFill")}: ${reason} ${t("sendThroughApi")}</span>`}`;
+  return html`<li>${reason
+    ? html`<div class="template-item unusable">${content}</div>`
+    : html`<button type="button" class="template-item" onClick=${() => onChoose(template)}>${content}</button>`}</li>`;
+}
+
+/** The dialog that sends a template. Without `initial`, it starts with the list.
+ * @param {{session: Session, initial: Template | null, contact: string, onSend: (request: Record<string, any>) => Promise<void>, onClose: () => void}} props */
+export function TemplateDialog({ session, initial, contact, onSend, onClose }) {
+  const [template, setTemplate] = useState(initial);
+  return html`<${Dialog} title=${contact ? t("titleFor", { name: contact }) : t("title")} wide onClose=${onClose}>
+    ${template
+      ? html`<${TemplateForm} key=${template.id} template=${template} onSend=${onSend} onClose=${onClose} onBack=${() => setTemplate(null)} />`
+      : html`<div><${TemplateList} session=${session} autofocus onChoose=${setTemplate} /></div>`}
+  <//>`;
+}
+
+/** @param {{template: Template, onSend: (request: Record<string, any>) => Promise<void>, onClose: () => void, onBack: () => void}} props */
+function TemplateForm({ template, onSend, onClose, onBack }) {
+  const all = useMemo(() => inputs(template), [template]);
+  const [values, setValues] = useState(() => emptyValues(all));
+  const [errors, setErrors] = useState(/** @type {Record<string, string>} */ ({}));
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  useEffect(() => {
+    /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("input:not([type=radio]), textarea, .template-fields + footer .primary"))?.focus();
+  }, []);
+  const set = (/** @type {string} */ key, /** @type {any} */ value) => {
+    setValues({ ...values, [key]: value });
+    const same = (/** @type {string} */ name) => name === key || name.startsWith(`${key} `);
+    setErrors(Object.fromEntries(Object.entries(errors).filter(([name]) => !same(name))));
+  };
+  const [send, { busy, error }] = useAction(async () => {
+    const found = check(template, all, values);
+    setErrors(found);
+    if (Object.keys(found).length > 0) {
+      requestAnimationFrame(() => /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("[aria-invalid]"))?.focus());
+      return;
+    }
+    const components = build(template, values);
+    await onSend({
+      type: "template",
+      template: { name: template.name, language: { code: template.language }, ...(components.length > 0 && { components }) },
+    });
+    onClose();
+  });
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    void send();
+  };
+  return html`<form ref=${form} class="template-form" noValidate onSubmit=${submit}>
+    <p class="template-head"><code dir="ltr">${template.name}</code><${Badge}>${languageName(template.language)}<//>
+      <span class="muted small">${categoryName(template.category)}</span></p>
+    <div class="template-columns">
+      <div class="template-fields">
+        ${all.length === 0 && html`<p class="muted">${t("nothingToFill")}</p>`}
+        ${groups(all).map(({ title, fields }) => html`<fieldset key=${title}>
+          <legend>${title}</legend>
+          ${fields.map((input) => html`<${InputField} key=${input.key} input=${input} value=${values[input.key]} errors=${errors}
+            onChange=${(/** @type {any} */ value) => set(input.key, value)} />`)}
+        </fieldset>`)}
+      </div>
+      <div class="template-preview" aria-label=${t("preview")} role="group">
+        <${Preview} template=${template} values=${values} />
+      </div>
+    </div>
+    <${ErrorNote} error=${error} />
+    <footer>
+      <${Button} icon="back" class="flip-icon" onClick=${onBack}>${t("back")}<//>
+      <span class="spacer"></span>
+      <${Button} onClick=${onClose}>${frame("cancel")}<//>
+      <${Button} kind="primary" type="submit" icon="send" busy=${busy}>${t("send")}<//>
+    </footer>
+  </form>`;
+}
+
+/** Groups the inputs by the part of the message. @param {Input[]} all */
+function groups(all) {
+  /** @type {{title: string, fields: Input[]}[]} */
+  const found = [];
+  for (const input of all) {
+    const title = input.card === null ? t(input.part) : `${t("card", { number: input.card + 1 })}: ${t(input.part)}`;
+    const group = found.find((one) => one.title === title);
+    if (group) group.fields.push(input);
+    else found.push({ title, fields: [input] });
+  }
+  return found;
+}
+
+/** @param {{input: Input, value: any, errors: Record<string, string>, onChange: (value: any) => void}} props */
+function InputField({ input, value, errors, onChange }) {
+  const error = errors[input.key] ?? null;
+  const onInput = (/** @type {any} */ event) => onChange(event.target.value);
+  if (input.kind === "media" || input.kind === "document") {
+    return html`<${SourceFields} source=${value.source} error=${error} onChange=${(/** @type {any} */ source) => onChange({ ...value, source })} />
+      ${input.kind === "document" && html`<${Field} label=${attachment("fileName")} hint=${attachment("fileNameHint")} dir="auto" maxlength="240" value=${value.filename}
+        onInput=${(/** @type {any} */ event) => onChange({ ...value, filename: event.target.value })} />`}`;
+  }
+  if (input.kind === "location") {
+    const names = /** @type {const} */ (["latitude", "longitude", "name", "address"]);
+    const own = Object.fromEntries(names.map((name) => [name, errors[`${input.key} ${name}`]]));
+    return html`<${PlaceFields} place=${value} errors=${own} isComplete onChange=${(/** @type {any} */ change) => onChange({ ...value, ...change })} />`;
+  }
+  if (input.kind === "expiry") return html`<${Field} type="datetime-local" label=${input.label} error=${error} value=${value} onInput=${onInput} />`;
+  const hints = [
+    input.kind === "product" && t("productHint"),
+    input.kind === "url" && html`${t("urlHint", { url: "" })}<bdi dir="ltr">${input.prefix}</bdi>. `,
+    input.example && t("example", { example: `\u2068${input.example}\u2069` }),
+  ].filter(Boolean);
+  const isText = input.kind === "text";
+  return html`<${Field} label=${input.label} hint=${hints.length > 0 && hints} error=${error} dir=${isText ? "auto" : "ltr"} autocomplete="off"
+    value=${value} onInput=${onInput} />`;
+}
+
+/** The message as the contact gets it. @param {{template: Template, values: Values}} props */
+function Preview({ template, values }) {
+  const carousel = componentOf(template, "CAROUSEL");
+  return html`<${PreviewBubble} components=${template.components} card=${null} values=${values} />
+    ${carousel && html`<div class="preview-cards">${carousel.cards.map((/** @type {any} */ card, /** @type {number} */ index) =>
+      html`<${PreviewBubble} key=${index} components=${card.components ?? []} card=${index} values=${values} />`)}</div>`}`;
+}
+
+/** @param {{components: any[], card: number | null, values: Values}} props */
+function PreviewBubble({ components, card, values }) {
+  const find = (/** @type {string} */ type) => components.find((component) => component.type?.toUpperCase() === type);
+  const [header, body, footer, offer] = ["HEADER", "BODY", "FOOTER", "LIMITED_TIME_OFFER"].map(find);
+  const buttons = find("BUTTONS")?.buttons ?? [];
+  return html`<div class="preview-bubble">
+    ${header && html`<${PreviewHeader} header=${header} card=${card} values=${values} />`}
+    ${offer && html`<p class="preview-offer"><${Icon} name="clock" /><span dir="auto">${offer.limited_time_offer?.text}</span></p>`}
+    ${body && html`<p class="preview-body" dir="auto">${filled(fill(body.text ?? "", "body", card, values))}</p>`}
+    ${footer?.text && html`<p class="muted small" dir="auto">${footer.text}</p>`}
+    ${buttons.length > 0 && html`<ul class="preview-buttons">${buttons.map((/** @type {any} */ button, /** @type {number} */ index) =>
+      html`<li key=${index} dir="auto">${button.text ?? "Copy code"}</li>`)}</ul>`}
+  </div>`;
+}
+
+/** @param {{header: any, card: number | null, values: Values}} props */
+function PreviewHeader({ header, card, values }) {
+  const format = (header.format ?? "TEXT").toUpperCase();
+  if (format === "TEXT") return html`<p class="preview-title" dir="auto">${filled(fill(header.text ?? "", "header", card, values))}</p>`;
+  const value = values[`${card === null ? "" : `card ${card} `}header`];
+  const icon = format === "LOCATION" ? "location" : format === "DOCUMENT" ? "file" : format === "VIDEO" ? "play" : "image";
+  const text = format === "LOCATION" ? value?.name : value?.filename || value?.source?.value;
+  return html`<div class="preview-media"><${Icon} name=${icon} />${text && html`<span class="small" dir="auto">${text}</span>`}</div>`;
+}
+
+/** @param {ReturnType<typeof fill>} parts */
+function filled(parts) {
+  return parts.map(({ text, kind }) => (kind === "literal" ? text : kind === "value" ? html`<mark><bdi>${text}</bdi></mark>` : html`<mark class="missing"><bdi>${text}</bdi></mark>`));
+}
