@@ -9,10 +9,11 @@ use shared::domain::{api_key::KeyHash, system::System};
 use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 44] = [
+const FUNCTIONS: [&str; 45] = [
     "authorizer",
     "me",
     "create-session",
+    "sessions",
     "session-status",
     "qr",
     "session-qr",

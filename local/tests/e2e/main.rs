@@ -52,6 +52,7 @@ mod priorities;
 mod rate_limit;
 mod receiver;
 mod sending;
+mod sessions;
 mod stats;
 mod templates;
 mod tenancy;

@@ -64,7 +64,7 @@ pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
     let now = jiff::Timestamp::UNIX_EPOCH.to_string();
     let auto_reply = json!({"name": "x", "trigger": {"type": "any"}, "reply": {"message": "x"}});
     let (path, body, refusal) = match route {
-        "GET /api/me" => ("".to_owned(), Value::Null, Refusal::OwnDataOnly),
+        "GET /api/me" | "GET /api/sessions" => ("".to_owned(), Value::Null, Refusal::OwnDataOnly),
         "POST /api/session/create" => ("".to_owned(), json!({"userId": owner}), Refusal::OtherOwner),
         "GET /api/session/status" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/qr" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),

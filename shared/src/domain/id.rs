@@ -77,6 +77,11 @@ impl SessionId {
     /// No session: a test of a webhook for all sessions has it.
     pub const NIL: Self = Self(Uuid::nil());
 
+    /// Creates the ID from the UUID that a key contains.
+    pub(crate) fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
     /// Derives the ID of the session of `owner_id`.
     pub fn for_owner(owner_id: &str) -> Self {
         Self(derive(&NAMESPACE, &["session", owner_id]))

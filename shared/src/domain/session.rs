@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     consent::ConsentWords,
     country::Country,
+    cursor::Position,
     id::SessionId,
     message::Channel,
     number::BusinessNumber,
@@ -199,6 +200,11 @@ impl Session {
             session.qr_phone_number_id = Some(qr.phone_number_id);
         }
         session
+    }
+
+    /// Returns the session's position in the list of all sessions.
+    pub fn position(&self) -> Position {
+        Position { at: self.created_at, id: self.id.to_uuid() }
     }
 
     /// Returns the session after a change of its settings.

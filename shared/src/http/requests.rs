@@ -12,11 +12,11 @@ mod webhook;
 mod webhook_delivery;
 mod worker;
 
-pub(super) use self::api_key::LIST as KEY_LIST;
+pub(super) use self::{api_key::LIST as KEY_LIST, session::LIST as SESSION_LIST};
 pub use self::{
     api_key::read_key_page,
     chat::ChatQuery,
-    session::{QrFormat, WorkerQr, WorkerState, read_resumed_session},
+    session::{QrFormat, WorkerQr, WorkerState, read_resumed_session, read_session_page},
     webhook::{NewWebhook, read_rotation},
 };
 

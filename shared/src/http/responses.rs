@@ -18,7 +18,7 @@ pub use self::{
     event::event_page,
     export::exported_message,
     message::{found_message, message_page},
-    session::{created_session, qr_code, session, session_status},
+    session::{created_session, qr_code, session, session_page, session_status},
     webhook::{created_webhook, webhook, webhook_secret, webhooks},
     webhook_delivery::{replayed_webhook, retried_webhook, tested_webhook, webhook_attempts},
 };

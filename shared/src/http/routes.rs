@@ -124,6 +124,8 @@ routes! {
     ME "/api/me": GET [] Authenticated;
     /// Creates an owner's session.
     CREATE_SESSION "/api/session/create": POST [] Needs(Sessions);
+    /// Lists the sessions that the caller can use.
+    SESSIONS "/api/sessions": GET ["limit", "cursor"] Needs(Sessions);
     /// Returns a session's state.
     SESSION_STATUS "/api/session/status": GET ["sessionId"] Needs(Sessions);
     /// Returns the QR code to scan.

@@ -3,9 +3,11 @@
 use crate::{
     domain::{
         consent::WordError,
+        cursor::Position,
         id::SessionId,
         message::Channel,
         number::{BusinessNumber, is_phone_number_id},
+        page::Page,
         pairing::{PairingCode, number_of_link},
         session::{Qr, QrState, Session, SettingsChange},
         system::System,
@@ -105,6 +107,19 @@ async fn find_number(
 /// Returns a session.
 pub async fn find(store: &Store, id: SessionId) -> Result<Session, SessionError> {
     store.sessions().get(id).await?.ok_or(SessionError::NotFound)
+}
+
+/// Returns a page of sessions, newest first: `own_session` if it exists, or with `None` all sessions.
+pub async fn list(
+    store: &Store,
+    own_session: Option<SessionId>,
+    limit: usize,
+    after: Option<Position>,
+) -> Result<Page<Session>, StoreError> {
+    let Some(id) = own_session else { return store.sessions().list(limit, after).await };
+    let own = store.sessions().get(id).await?;
+    let own = own.filter(|own| after.is_none_or(|after| own.position() < after));
+    Ok(Page { items: own.into_iter().collect(), next: None })
 }
 
 /// Changes a session's settings.

@@ -348,6 +348,10 @@ pub(crate) fn inbox_position(last_message_at: Timestamp, chat_id: ChatId) -> Str
     inbox::index_position(last_message_at, chat_id).to_string()
 }
 
+/// Partition key of the `inbox` index for sessions. They are rarely created, and no update changes the sort key, so one
+/// partition is enough.
+pub(crate) const SESSIONS: &str = "SESSIONS";
+
 /// Partition key of the `inbox` index for events.
 pub(crate) fn events_key(owner: &EventOwner) -> String {
     match owner {

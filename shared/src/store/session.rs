@@ -1,12 +1,15 @@
 //! Sessions: creating, approving, and pausing them, and their QR codes.
 
 use super::{
-    Sessions, StoreError, item,
-    keys::Key,
+    Sessions, StoreError,
+    item::{self, string},
+    keys::{Key, SESSIONS},
     update::{Condition, UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
+    cursor::Position,
     id::SessionId,
+    page::{Order, Page, merge},
     pairing::PairingCode,
     session::{Qr, Session, SettingsChange},
 };
@@ -23,15 +26,25 @@ pub enum Created {
 }
 
 impl Sessions<'_> {
-    /// Creates a session unless its owner has one.
+    /// Creates a session unless its owner has one. Lists an existing one from before there was a list.
     pub async fn create(self, session: Session) -> Result<Created, StoreError> {
-        let new = item::write(SESSION, &Key::session(session.id), &session)?;
+        let mut new = item::write(SESSION, &Key::session(session.id), &session)?;
+        new.insert("inbox_key".to_owned(), string(SESSIONS));
+        new.insert("inbox_position".to_owned(), string(session.position().to_string()));
         let item = match self.0.put_if("creating a session", new, "attribute_not_exists(pk)").await? {
             WriteOutcome::Written { .. } => return Ok(Created::New(session)),
             WriteOutcome::Refused { item } => item.unwrap_or_default(),
         };
+        let is_listed = item.contains_key("inbox_key");
         // The SDK retries a put whose response was lost. The code is random: an item with ours is the one we wrote.
         let existing: Session = item::read(SESSION, item)?;
+        if !is_listed {
+            let update = UpdateBuilder::new(&Key::session(existing.id))
+                .set("inbox_key", SESSIONS)
+                .set("inbox_position", existing.position().to_string())
+                .condition(("created_at = ?", existing.created_at));
+            self.0.update_if("listing a session", update).await?;
+        }
         if existing.pairing_code.is_some() && existing.pairing_code == session.pairing_code {
             return Ok(Created::New(existing));
         }
@@ -41,6 +54,16 @@ impl Sessions<'_> {
     /// Returns a session.
     pub async fn get(self, id: SessionId) -> Result<Option<Session>, StoreError> {
         self.0.get("reading a session", &Key::session(id)).await?.map(|item| item::read(SESSION, item)).transpose()
+    }
+
+    /// Returns a page of all sessions, newest first. Eventually consistent.
+    pub async fn list(self, limit: usize, after: Option<Position>) -> Result<Page<Session>, StoreError> {
+        let entries = self.0.inbox_segment("listing sessions", SESSIONS.to_owned(), None, after, limit).await?;
+        let page = merge(vec![entries], Order::Descending, limit, |_| true);
+        let keys: Vec<Key> = page.items.iter().map(|entry| Key::session(SessionId::from_uuid(entry.id))).collect();
+        let mut found = self.0.get_all_eventually("reading listed sessions", keys.clone()).await?;
+        let items = keys.iter().filter_map(|key| found.remove(key)).map(|item| item::read(SESSION, item));
+        Ok(Page { items: items.collect::<Result<_, _>>()?, next: page.next })
     }
 
     /// Approves a session for pairing with a number that has no owner. Returns the session; `None` if it doesn't exist.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::chat::limit;
 use crate::{
     domain::{
         caller::Caller,
         country::Country,
+        cursor::Position,
         id::SessionId,
         session::{OWNER_ID_LIMIT, SettingsChange, UnknownPolicy},
     },
@@ -13,8 +15,19 @@ use crate::{
     services::sessions::NewSession,
 };
 
+/// Identifies the list of sessions in its cursors.
+pub(crate) const LIST: &str = "sessions";
+
+/// The default number of sessions on a page.
+const DEFAULT_LIMIT: u32 = 50;
+
 /// The maximum size of a QR code's text, in bytes. An image of a longer text is hard to scan.
 const QR_LIMIT: usize = 2000;
+
+/// Parses `limit` and `cursor` of the list of sessions.
+pub fn read_session_page(query: &Query) -> Result<(usize, Option<Position>), ApiError> {
+    Ok((limit(query, DEFAULT_LIMIT)?, query.cursor(LIST, Position::from_cursor)?))
+}
 
 impl NewSession {
     /// Parses `{"userId", "phoneNumberId"?}` and the settings of [`SettingsChange`].

@@ -525,6 +525,7 @@ proptest! {
         check(&raw, times(MessageList::export(chat_id, &query("/api/chats/x/export"))));
         check(&raw, ChangeList::read(&query("/api/changes")).map(|_| Vec::new()));
         check(&raw, QrFormat::read(&query("/api/qr")).map(|_| Vec::new()));
+        check(&raw, read_session_page(&query("/api/sessions")).map(|(_, after)| after.map(|after| after.at).into_iter().collect()));
         check(&raw, read_key_page(&query("/api/keys")).map(|(_, after)| after.map(|after| after.at).into_iter().collect()));
     }
 }
@@ -596,7 +597,7 @@ fn cursor() -> impl Strategy<Value = String> {
         .into_iter()
         .filter_map(Timestamp::from_seconds)
         .collect();
-    let lists = vec!["keys".to_owned(), format!("messages/{ID}")];
+    let lists = vec!["keys".to_owned(), "sessions".to_owned(), format!("messages/{ID}")];
     (proptest::sample::select(edges), proptest::sample::select(lists))
         .prop_map(|(at, list)| crate::domain::cursor::Position { at, id: uuid::Uuid::nil() }.cursor(&list))
 }

@@ -7,10 +7,14 @@ use serde_json::json;
 use super::qr_image;
 use crate::{
     domain::{
+        page::Page,
         session::{QrState, Session},
         time::Timestamp,
     },
-    http::{ApiError, ApiResponse, requests::QrFormat},
+    http::{
+        ApiError, ApiResponse,
+        requests::{QrFormat, SESSION_LIST},
+    },
     services::sessions::QrCode,
     store::Created,
 };
@@ -39,6 +43,12 @@ pub fn session_status(session: &Session, now: Timestamp) -> Result<ApiResponse, 
     let mut response = json!(session.response());
     response["qr_expired"] = json!(session.qr_state(now) == QrState::Expired);
     ApiResponse::success(&json!({"session": response}))
+}
+
+/// `{"success", "sessions", "nextCursor"}`.
+pub fn session_page(page: &Page<Session>) -> Result<ApiResponse, ApiError> {
+    let sessions: Vec<_> = page.items.iter().map(Session::response).collect();
+    ApiResponse::success(&json!({"sessions": sessions, "nextCursor": page.next.map(|next| next.cursor(SESSION_LIST))}))
 }
 
 /// The code in the format that was requested, or the JSON for a session without a valid code.
