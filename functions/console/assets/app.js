@@ -14,6 +14,7 @@ import { t } from "./strings/app.js";
 /** @typedef {import("./components.js").IconName} IconName */
 
 const SESSION = "qasid.session";
+const DRAFTS = "qasid.drafts";
 
 /** The screens: name, icon, the scope that they need, and their module.
  * @type {{name: string, icon: IconName, text: Parameters<typeof t>[0], scope: string, load: () => Promise<any>}[]} */
@@ -75,6 +76,7 @@ function App() {
     setKey(null);
     setCaller(null);
     sessionStorage.removeItem(SESSION);
+    sessionStorage.removeItem(DRAFTS);
     history.replaceState(null, "", `${location.pathname}#/`);
   };
   useEffect(() => {

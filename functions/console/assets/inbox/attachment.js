@@ -106,14 +106,14 @@ export default function Attachment({ onSend, onClose }) {
   const isFile = kind !== "location" && kind !== "contacts";
   return html`<${Dialog} title=${t("title")} onClose=${onClose}>
     <form ref=${form} class="stack" noValidate onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); void send(); }}>
-      <fieldset class="kinds">
+      <fieldset class="attachment-kinds">
         <legend class="visually-hidden">${t("kind")}</legend>
         ${KINDS.map(([name, icon]) => html`<label key=${name}>
           <input type="radio" name="kind" checked=${kind === name} onChange=${() => choose(name)} /><span><${Icon} name=${icon} />${t(name)}</span>
         </label>`)}
       </fieldset>
       ${isFile && html`<p class="hint">${t(`${kind}Hint`)}</p>
-        <${SourceFields} source=${values.source} error=${errors.source ?? null} onChange=${(/** @type {Values["source"]} */ source) => set({ source })} />`}
+        <${SourceFields} autofocus source=${values.source} error=${errors.source ?? null} onChange=${(/** @type {Values["source"]} */ source) => set({ source })} />`}
       ${kind === "document" && html`<${Field} label=${t("fileName")} hint=${t("fileNameHint")} dir="auto" maxlength="240" ...${input("filename")} />`}
       ${(kind === "image" || kind === "video" || kind === "document") && html`<${Field} type="textarea" rows="2" label=${t("caption")} hint=${t("captionHint")} dir="auto" ...${input("caption")} />`}
       ${kind === "audio" && html`<${Checkbox} label=${t("voice")} hint=${t("voiceHint")} checked=${values.voice}

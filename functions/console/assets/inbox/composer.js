@@ -3,39 +3,26 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError, post } from "../api.js";
 import { Button, ErrorNote, Icon, IconButton, html } from "../components.js";
-import { dateTime } from "../i18n.js";
 import { t as frame } from "../strings/app.js";
 import { t } from "../strings/composer.js";
-import { WindowCountdown, useWindowState } from "./window-countdown.js";
+import { minute, useWindowState, WindowCountdown } from "./window-countdown.js";
 
 /** @typedef {import("../types").Caller} Caller */
 /** @typedef {import("../types").Chat} Chat */
 /** @typedef {import("../types").Message} Message */
 /** @typedef {import("../types").Session} Session */
 
-/** Where a message goes: the ID of a chat, or an address that has no chat yet. @typedef {string | {to: string}} Target */
-/** What the thread shows until the API has stored the message. @typedef {{type: string, body: string | null, content: any}} Preview */
-/**
- * What became of a message: an error if the API refused it, or if it can't be reached. The message is then in the thread,
- * which offers to send it again.
- *
- * @typedef {{chat: Chat | null, message: Message | null, error: ApiError | null}} Sent
- */
-/**
- * The part of the inbox's store that the composer uses. `send` throws an `ApiError` if the request is invalid.
- *
- * @typedef {{send: (target: Target, request: Record<string, any>, preview: Preview) => Promise<Sent>}} Store
- */
+/** @typedef {import("./store.js").InboxStore} InboxStore */
 /**
  * @typedef {object} Props
  * @property {Session} session
  * @property {Caller} caller
  * @property {Chat | null} chat null for a new chat with `to`
  * @property {string | null} [to] the recipient of a new chat
- * @property {Store} store
+ * @property {InboxStore} store
  * @property {Message | null} [replyTo]
  * @property {() => void} [onCancelReply]
- * @property {(sent: Sent) => void} [onSent]
+ * @property {(sent: import("./store.js").Sent) => void} [onSent]
  */
 
 /** The maximum length of a text, in characters. */
@@ -52,22 +39,26 @@ const isTouch = () => window.matchMedia("(pointer: coarse) and (hover: none)").m
 /** The number of characters as the API counts them. @param {string} text */
 const length = (text) => [...text].length;
 
-/** @type {Record<string, string>} */
-let drafts = {};
-try {
-  drafts = JSON.parse(sessionStorage.getItem(DRAFTS) ?? "{}");
-} catch {
-  // The browser forbids storage, or the drafts aren't readable.
+/** The drafts if the browser forbids storage: they last until the page is closed. @type {Record<string, string>} */
+let unstored = {};
+
+/** Returns the drafts by chat or recipient. @returns {Record<string, string>} */
+function drafts() {
+  try {
+    return JSON.parse(sessionStorage.getItem(DRAFTS) ?? "{}");
+  } catch {
+    return unstored;
+  }
 }
 
 /** @param {string} key @param {string} text */
 function keepDraft(key, text) {
-  if (text.trim()) drafts[key] = text;
-  else delete drafts[key];
+  const { [key]: _, ...others } = drafts();
+  const changed = text.trim() ? { ...others, [key]: text } : others;
   try {
-    sessionStorage.setItem(DRAFTS, JSON.stringify(drafts));
+    sessionStorage.setItem(DRAFTS, JSON.stringify(changed));
   } catch {
-    // The drafts last until the page is closed.
+    unstored = changed;
   }
 }
 
@@ -90,7 +81,7 @@ export default function Composer(props) {
 /** @param {Props} props */
 function Editor({ session, chat, to, store, replyTo = null, onCancelReply = () => {}, onSent = () => {} }) {
   const draft = chat?.id ?? to ?? "";
-  const [text, setText] = useState(() => drafts[draft] ?? "");
+  const [text, setText] = useState(() => drafts()[draft] ?? "");
   const [error, setError] = useState(/** @type {unknown} */ (null));
   const [isEmojiOpen, setEmojiOpen] = useState(false);
   const [dialog, setDialog] = useState(/** @type {{kind: "attachment"} | {kind: "template", template: any} | null} */ (null));
@@ -133,7 +124,7 @@ function Editor({ session, chat, to, store, replyTo = null, onCancelReply = () =
       await deliver({ type: "text", text: content, ...context });
     } catch (failure) {
       setError(failure);
-      if (!drafts[draft]) change(body);
+      if (!drafts()[draft]) change(body);
     }
   };
   const sendAttachment = async (/** @type {Record<string, any>} */ request) => {
@@ -202,7 +193,7 @@ function Editor({ session, chat, to, store, replyTo = null, onCancelReply = () =
     <${ErrorNote} error=${error} />
     ${isClosed ? html`<div class="window-closed" ref=${closedPanel} tabindex="-1">
         <div class="composer-note"><${Icon} name="clock" />
-          <div><p><strong>${until ? t("closedAt", { time: dateTime(until) }) : t("closed")}</strong></p><p>${t("closedText")}</p></div>
+          <div><p><strong>${until ? t("closedAt", { time: minute(until) }) : t("closed")}</strong></p><p>${t("closedText")}</p></div>
         </div>
         <${Lazy} load=${() => import("./template-picker.js")} name="TemplateList" session=${session}
           onChoose=${(/** @type {any} */ template) => setDialog({ kind: "template", template })} />
@@ -210,7 +201,7 @@ function Editor({ session, chat, to, store, replyTo = null, onCancelReply = () =
     : html`
       ${windowState === "unknown" && html`<div class="composer-note">
         <${Icon} name="info" />
-        <p>${t(chat?.last_message || !to ? "unknown" : "unknownNew")}
+        <p>${t(chat ? "unknown" : "unknownNew")}
           ${" "}<button type="button" class="text-button" onClick=${pickTemplate}>${t("chooseTemplate")}</button></p>
       </div>`}
       <form class="composer-box" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); void sendText(); }}>
@@ -294,7 +285,7 @@ function Lazy({ load, name, ...props }) {
   return state.show ? html`<${state.show} ...${props} />` : null;
 }
 
-/** Returns what the thread shows of a request. @param {Record<string, any>} request @returns {Preview} */
+/** Returns what the thread shows of a request. @param {Record<string, any>} request @returns {import("./store.js").Preview} */
 function previewOf({ type, ...rest }) {
   const object = rest[type];
   const body =

@@ -40,18 +40,18 @@ export function placeErrors(place, isComplete) {
   return errors;
 }
 
-/** @param {{source: Source, error: string | null, onChange: (source: Source) => void}} props */
-export function SourceFields({ source, error, onChange }) {
+/** @param {{source: Source, error: string | null, autofocus?: boolean, onChange: (source: Source) => void}} props */
+export function SourceFields({ source, error, autofocus = false, onChange }) {
   const name = useId();
   const choose = (/** @type {Source["by"]} */ by) => onChange({ by, value: "" });
   return html`<fieldset class="media-source">
     <legend>${t("sourceLabel")}</legend>
-    <div class="segments">
+    <div class="source-choice">
       <label><input type="radio" name=${name} checked=${source.by === "link"} onChange=${() => choose("link")} /><span>${t("byLink")}</span></label>
       <label><input type="radio" name=${name} checked=${source.by === "id"} onChange=${() => choose("id")} /><span>${t("byId")}</span></label>
     </div>
     <${Field} key=${source.by} label=${t(source.by)} hint=${t(source.by === "link" ? "linkHint" : "idHint")} dir="ltr" error=${error}
-      inputmode=${source.by === "link" ? "url" : "text"} placeholder=${source.by === "link" ? "https://" : ""} autocomplete="off" spellcheck=${false}
+      inputmode=${source.by === "link" ? "url" : "text"} placeholder=${source.by === "link" ? "https://" : ""} autocomplete="off" spellcheck=${false} autofocus=${autofocus}
       value=${source.value} onInput=${(/** @type {any} */ event) => onChange({ by: source.by, value: event.target.value })} />
   </fieldset>`;
 }
@@ -73,7 +73,7 @@ export function PlaceFields({ place, errors, isComplete = false, onChange }) {
   };
   const optional = isComplete ? null : t("captionHint");
   return html`<p class="hint">${t("degreesHint")}</p>
-    <div class="pair">
+    <div class="place-pair">
       <${Field} label=${t("latitude")} dir="ltr" inputmode="decimal" placeholder="30.0444" onPaste=${paste} ...${field("latitude")} />
       <${Field} label=${t("longitude")} dir="ltr" inputmode="decimal" placeholder="31.2357" onPaste=${paste} ...${field("longitude")} />
     </div>

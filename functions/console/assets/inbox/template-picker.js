@@ -9,6 +9,7 @@ import { t as attachment } from "../strings/attachment.js";
 import { t } from "../strings/templates.js";
 import { PlaceFields, SourceFields } from "./fields.js";
 import { build, check, emptyValues, fill, inputs, problem } from "./template-model.js";
+import { formatted } from "./text.js";
 
 /** @typedef {import("../types").Session} Session */
 /** @typedef {import("./template-model.js").Input} Input */
@@ -98,6 +99,10 @@ export function TemplateList({ session, onChoose, autofocus = false }) {
     };
   }, []);
   useEffect(() => setCount(PAGE), [query, code, category]);
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    if (autofocus && templates) list.current?.querySelector("input")?.focus();
+  }, [templates]);
 
   if (error) return html`<${ErrorNote} error=${error} onRetry=${() => load(true)} />`;
   if (!templates) return html`<${Loading} />`;
@@ -111,9 +116,9 @@ export function TemplateList({ session, onChoose, autofocus = false }) {
     const text = `${template.name} ${template.name.replaceAll("_", " ")} ${componentOf(template, "BODY")?.text ?? ""}`.toLowerCase();
     return (!code || template.language === code) && (!category || template.category === category) && words.every((word) => text.includes(word));
   });
-  return html`<div class="template-list">
+  return html`<div class="template-list" ref=${list}>
     <div class="template-filters">
-      <${Field} class="template-search" type="search" label=${t("search")} hideLabel placeholder=${t("search")} autocomplete="off" dir="auto" autofocus=${autofocus}
+      <${Field} class="template-search" type="search" label=${t("search")} hideLabel placeholder=${t("search")} autocomplete="off" dir="auto"
         value=${query} onInput=${(/** @type {any} */ event) => setQuery(event.target.value)} />
       ${codes.length > 1 && html`<${Field} type="select" label=${t("language")} hideLabel value=${code} onChange=${(/** @type {any} */ event) => setCode(event.target.value)}>
         <option value="">${t("language")}: ${t("all")}</option>
@@ -162,7 +167,8 @@ function TemplateForm({ template, onSend, onClose, onBack }) {
   const [errors, setErrors] = useState(/** @type {Record<string, string>} */ ({}));
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   useEffect(() => {
-    /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("input:not([type=radio]), textarea, .template-fields + footer .primary"))?.focus();
+    // The dialog, which opens later, moves the focus to its first button.
+    requestAnimationFrame(() => /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("input:not([type=radio]), button[type=submit]"))?.focus());
   }, []);
   const set = (/** @type {string} */ key, /** @type {any} */ value) => {
     setValues({ ...values, [key]: value });
@@ -284,7 +290,16 @@ function PreviewHeader({ header, card, values }) {
   return html`<div class="preview-media"><${Icon} name=${icon} />${text && html`<span class="small" dir="auto">${text}</span>`}</div>`;
 }
 
-/** @param {ReturnType<typeof fill>} parts */
+/** What stands in for a part of a text while its formatting is found: a private character for each part. */
+const FIRST_MARK = 0xe000;
+
+/** Returns a text with its values and WhatsApp's formatting. @param {ReturnType<typeof fill>} parts */
 function filled(parts) {
-  return parts.map(({ text, kind }) => (kind === "literal" ? text : kind === "value" ? html`<mark><bdi>${text}</bdi></mark>` : html`<mark class="missing"><bdi>${text}</bdi></mark>`));
+  const marks = parts.filter(({ kind }) => kind !== "literal");
+  const text = parts.map((part) => (part.kind === "literal" ? part.text : String.fromCharCode(FIRST_MARK + marks.indexOf(part)))).join("");
+  return formatted(text, (literal) => literal.split(/([\ue000-\uf8ff])/).map((piece) => {
+    const mark = marks[piece.charCodeAt(0) - FIRST_MARK];
+    if (!mark) return piece;
+    return html`<mark class=${mark.kind === "value" ? undefined : "missing"}><bdi>${mark.text}</bdi></mark>`;
+  }));
 }

@@ -18,25 +18,26 @@ const EMOJI_ONLY =
 const STRONG = /[\p{L}]/u;
 const RTL = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 
-/** Returns a text with its formatting. @param {string} text @param {number} [depth] @returns {any[]} */
-export function formatted(text, depth = 0) {
-  if (depth > 3) return [text];
+/** Returns a text with its formatting. `leaf` returns what is shown of a text without any.
+ * @param {string} text @param {(text: string) => any[]} [leaf] @param {number} [depth] @returns {any[]} */
+export function formatted(text, leaf = (part) => [part], depth = 0) {
+  if (depth > 3) return leaf(text);
   const parts = [];
   let end = 0;
   for (const match of text.matchAll(FORMAT)) {
     const { link, block, code, bold, italic, struck } = /** @type {Record<string, string | undefined>} */ (match.groups);
     // Punctuation after a link belongs to the sentence.
     const url = link?.replace(/[.,;:!?)\]}'؟،؛]+$/u, "");
-    parts.push(text.slice(end, match.index));
+    parts.push(...leaf(text.slice(end, match.index)));
     end = match.index + (url ?? match[0]).length;
     if (url) parts.push(html`<a href=${url} target="_blank" rel="noopener noreferrer">${url}</a>`);
     else if (block) parts.push(html`<code class="block">${block.replace(/^\n|\n$/g, "")}</code>`);
     else if (code) parts.push(html`<code>${code}</code>`);
-    else if (bold) parts.push(html`<strong>${formatted(bold, depth + 1)}</strong>`);
-    else if (italic) parts.push(html`<em>${formatted(italic, depth + 1)}</em>`);
-    else if (struck) parts.push(html`<s>${formatted(struck, depth + 1)}</s>`);
+    else if (bold) parts.push(html`<strong>${formatted(bold, leaf, depth + 1)}</strong>`);
+    else if (italic) parts.push(html`<em>${formatted(italic, leaf, depth + 1)}</em>`);
+    else if (struck) parts.push(html`<s>${formatted(struck, leaf, depth + 1)}</s>`);
   }
-  parts.push(text.slice(end));
+  parts.push(...leaf(text.slice(end)));
   return parts.filter((part) => part !== "");
 }
 

@@ -187,12 +187,12 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     </button>`}
     ${error && html`<div class="thread-error"><${ErrorNote} error=${error} /><${Button} class="small" onClick=${() => setError(null)}>${t("dismiss")}<//></div>`}
   </div>
-  ${canSend && html`<${Composer} key=${chat?.id ?? to} session=${session} caller=${caller} chat=${chat} to=${to} store=${store} replyTo=${replyTo}
+  <${Composer} key=${chat?.id ?? to} session=${session} caller=${caller} chat=${chat} to=${to} store=${store} replyTo=${replyTo}
     onCancelReply=${() => setReplyTo(null)} onSent=${(/** @type {any} */ sent) => {
       setReplyTo(null);
       toEnd();
       if (sent?.chat) onSent(sent.chat);
-    }} />`}`;
+    }} />`;
 }
 
 /** Marks a chat as read while the user sees it, once for each message of the contact.

@@ -5,7 +5,8 @@ import { curl, get, post } from "../api.js";
 import { Badge, Button, CopyButton, Dialog, ErrorNote, Icon, IconButton, Loading, html, useAction, useData } from "../components.js";
 import { ago, dateTime, duration } from "../i18n.js";
 import { t as frame } from "../strings/app.js";
-import { adviceFor, t } from "../strings/trace.js";
+import { explain } from "../strings/codes.js";
+import { t } from "../strings/trace.js";
 import { failureCode, state, steps } from "./trace-timeline.js";
 
 /** @typedef {import("../types").Caller} Caller */
@@ -56,28 +57,28 @@ function Panel({ onClose, children }) {
 
 /** @param {{session: Session, caller: Caller, message: Message}} props */
 function Content({ session, caller, message: shown }) {
-  const isStored = shown.chat_id !== undefined && /^[0-9a-f-]{36}$/.test(shown.id) && shown.status !== undefined;
-  const [loaded, setLoaded] = useState(/** @type {Message | null} */ (null));
+  // A message that the API hasn't stored yet has an ID of the console.
+  const isStored = /^[0-9a-f-]{36}$/.test(shown.id);
+  const [loaded, setLoaded] = useState(/** @type {{for: Message, message: Message} | null} */ (null));
   const [error, setError] = useState(/** @type {unknown} */ (null));
   const path = `/api/messages/${encodeURIComponent(shown.id)}`;
-  // The thread's message can have less: it is a new object whenever the message changes.
+  // The thread's object is a new one whenever the message changes, and can have fewer fields.
   useEffect(() => {
     if (!isStored) return undefined;
     const abort = new AbortController();
     get(path, { sessionId: session.id }, abort.signal).then(
       (response) => {
-        setLoaded(response.message);
+        setLoaded({ for: shown, message: response.message });
         setError(null);
       },
       (failure) => !abort.signal.aborted && setError(failure),
     );
     return () => abort.abort();
   }, [shown, session.id]);
-  // The thread's object is older if it changed while it was read.
-  const message = loaded ?? shown;
+  const message = loaded?.for === shown ? loaded.message : { ...loaded?.message, ...shown };
   const { name, kind, text } = state(message, session);
   const code = failureCode(message);
-  const advice = message.status === "failed" || message.status === "pending" ? adviceFor(code) : null;
+  const advice = code !== null && (message.status === "failed" || message.status === "pending") ? explain(code) : null;
   return html`
     <section class="trace-state" aria-label=${t("state")}>
       <p role="status"><${Badge} kind=${kind}>${name}<//></p>
@@ -91,11 +92,11 @@ function Content({ session, caller, message: shown }) {
     </section>
     <section aria-labelledby="trace-timeline">
       <h3 id="trace-timeline">${t("timeline")}</h3>
-      <ol class="steps">${steps(message).map((step) => html`<${StepItem} key=${step.key} step=${step} number=${attemptNumber(message, step)} />`)}</ol>
+      <ol class="trace-steps">${steps(message).map((step) => html`<${StepItem} key=${step.key} step=${step} number=${attemptNumber(message, step)} />`)}</ol>
     </section>
     <section aria-labelledby="trace-ids">
       <h3 id="trace-ids">${t("ids")}</h3>
-      <dl class="trace-facts">
+      <dl class="trace-ids">
         <${Id} name=${t("messageId")} value=${message.id} />
         <${Id} name=${t("wamid")} value=${message.wamid} />
         <${Id} name=${t("requestId")} value=${message.request_id} />
@@ -128,8 +129,8 @@ function attemptNumber(message, step) {
 /** @param {{step: import("./trace-timeline.js").Step, number: number | null}} props */
 function StepItem({ step, number }) {
   const { attempt } = step;
-  return html`<li class=${step.kind ? `step ${step.kind}` : "step"}>
-    <p class="step-title"><strong>${step.title}</strong>${number !== null && html` <span class="muted small">${t("attempt", { count: number })}</span>`}</p>
+  return html`<li class=${step.kind ? `trace-step ${step.kind}` : "trace-step"}>
+    <p class="trace-step-title"><strong>${step.title}</strong>${number !== null && html` <span class="muted small">${t("attempt", { count: number })}</span>`}</p>
     ${step.at && html`<p class="small muted"><time datetime=${step.at} title=${step.at}>${preciseTime(step.at, step.isCoarse)}</time>${step.latency && html`<span class="latency">${step.latency}</span>`}</p>`}
     ${step.note && html`<p class="small">${step.note}</p>`}
     ${attempt?.error && html`<p class="small" dir="auto">${attempt.error}</p>`}
@@ -230,13 +231,13 @@ function sendBody(message, session) {
 
 /** A request as a `curl` command. @param {{title: string, text: string}} props */
 function Curl({ title, text }) {
-  return html`<details class="json"><summary>${title}<${CopyInSummary} text=${text} label=${t("copyCurl")} /></summary><pre dir="ltr" tabindex="0">${text}</pre></details>`;
+  return html`<details class="trace-json"><summary>${title}<${CopyInSummary} text=${text} label=${t("copyCurl")} /></summary><pre dir="ltr" tabindex="0">${text}</pre></details>`;
 }
 
 /** JSON that can be folded. @param {{title: string, value: unknown}} props */
 function Json({ title, value }) {
   const text = JSON.stringify(value, null, 2);
-  return html`<details class="json"><summary>${title}<${CopyInSummary} text=${text} label=${t("copyJson")} /></summary><pre dir="ltr" tabindex="0">${text}</pre></details>`;
+  return html`<details class="trace-json"><summary>${title}<${CopyInSummary} text=${text} label=${t("copyJson")} /></summary><pre dir="ltr" tabindex="0">${text}</pre></details>`;
 }
 
 /** A copy button whose click doesn't unfold. @param {{text: string, label: string}} props */
@@ -255,7 +256,7 @@ function Raw({ session, path }) {
     if (event.target.open && !raw && !busy) void load();
   };
   const text = raw?.value ? JSON.stringify(raw.value, null, 2) : null;
-  return html`<details class="json" onToggle=${onToggle}>
+  return html`<details class="trace-json" onToggle=${onToggle}>
     <summary>${t("raw")}${text && html`<${CopyInSummary} text=${text} label=${t("copyJson")} />`}</summary>
     ${busy && html`<${Loading} />`}
     <${ErrorNote} error=${error} onRetry=${load} />
@@ -302,8 +303,8 @@ function Deliveries({ session, caller, message }) {
   if (error) return html`<${ErrorNote} error=${error} onRetry=${reload} />`;
   if (!data) return html`<${Loading} />`;
   if (data.length === 0) return html`<p class="muted">${t("noWebhooks")}</p>`;
-  return html`<ul class="deliveries">${data.map(({ webhook, attempts }) => html`<li key=${webhook.id}>
-    <p class="delivery-head"><a href="#/webhooks/${webhook.id}" dir="ltr">${webhook.url}</a>${!webhook.session_id && html` <${Badge}>${t("allSessions")}<//>`}</p>
+  return html`<ul class="trace-deliveries">${data.map(({ webhook, attempts }) => html`<li key=${webhook.id}>
+    <p class="trace-delivery-head"><a href="#/webhooks/${webhook.id}" dir="ltr">${webhook.url}</a>${!webhook.session_id && html` <${Badge}>${t("allSessions")}<//>`}</p>
     <p class="small"><${WebhookState} webhook=${webhook} /> ${attempts.length === 0 && html`<span class="muted">${t("nothingFailed")}</span>`}</p>
     ${attempts.map((/** @type {any} */ attempt) => html`<${Delivery} key=${attempt.change_id} webhook=${webhook} attempt=${attempt} onRetried=${reload} />`)}
   </li>`)}</ul>`;
@@ -330,17 +331,17 @@ function Delivery({ webhook, attempt, onRetried }) {
     retrying: [t("retrying"), "warn"], waiting: [t("waiting"), "warn"], failed: [t("failed"), "bad"], delivered: [t("delivered"), "good"],
   };
   const [name, kind] = states[attempt.status] ?? [attempt.status, undefined];
-  return html`<div class="delivery">
+  return html`<div class="trace-delivery">
     <p><code dir="ltr">${attempt.type}</code> <${Badge} kind=${kind}>${name}<//> <span class="small muted">${t("tries", { count: attempt.try_count })}</span></p>
     ${attempt.status === "waiting" && html`<p class="small muted">${t("waitsForChat")}</p>`}
     ${attempt.status === "retrying" && attempt.next_try_at && html`<p class="small muted">${new Date(attempt.next_try_at).getTime() > Date.now() ? t("nextTry", { time: ago(attempt.next_try_at) }) : t("waitsForWebhook")}</p>`}
-    <ol class="tries">${attempt.tries.map((/** @type {any} */ one) => html`<li key=${one.at}>
-      <span class=${one.delivered ? "try good" : "try bad"}><${Icon} name=${one.delivered ? "check" : "close"} /><span dir="ltr">${one.status ?? t("noAnswer")}</span></span>
+    <ol class="trace-tries">${attempt.tries.map((/** @type {any} */ one) => html`<li key=${one.at}>
+      <span class=${one.delivered ? "trace-try good" : "trace-try bad"}><${Icon} name=${one.delivered ? "check" : "close"} /><span dir="ltr">${one.status ?? t("noAnswer")}</span></span>
       <span class="small muted"><time datetime=${one.at}>${preciseTime(one.at, true)}</time> · ${duration(one.duration_ms)}</span>
       ${one.error && html`<p class="small" dir="auto">${one.error}</p>`}
       ${one.response && html`<pre class="small" dir="ltr" tabindex="0" aria-label=${t("answer")}>${one.response}</pre>`}
     </li>`)}</ol>
-    <dl class="trace-facts"><${Id} name=${t("changeId")} value=${attempt.change_id} /></dl>
+    <dl class="trace-ids"><${Id} name=${t("changeId")} value=${attempt.change_id} /></dl>
     <${ErrorNote} error=${error} />
     ${webhook.enabled && html`<${Button} class="small" icon="refresh" busy=${busy} onClick=${retry}>${t("retry")}<//>`}
   </div>`;

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { Icon, html } from "../components.js";
-import { dateTime, number } from "../i18n.js";
+import { language, number } from "../i18n.js";
 import { t } from "../strings/composer.js";
 
 /** @typedef {"none" | "unknown" | "open" | "closed"} WindowState */
@@ -55,18 +55,23 @@ export function WindowCountdown({ until }) {
     });
   }, [end]);
   const left = Math.max(end - Date.now(), 0);
-  const kind = left < 15 * 60_000 ? "countdown urgent" : left < 2 * 3_600_000 ? "countdown soon" : "countdown";
-  return html`<p class=${kind} title=${t("windowTitle", { time: dateTime(until) })}>
+  const kind = left < 15 * 60_000 ? "window-countdown urgent" : left < 2 * 3_600_000 ? "window-countdown soon" : "window-countdown";
+  return html`<p class=${kind} title=${t("windowTitle", { time: minute(until) })}>
     <${Icon} name="clock" />
     <span class="wide-only">${t("closesIn", { left: timeLeft(left) })}</span>
     <span class="narrow-only" aria-label=${t("closesIn", { left: timeLeft(left) })}>${timeLeft(left)}</span>
   </p>`;
 }
 
-/** Returns "3 h 20 min", "12 min", or "45 s". @param {number} milliseconds */
+/** Returns date and time to the minute. @param {string} at */
+export function minute(at) {
+  return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
+}
+
+/** Returns "3h 20m", "12m", or "45s". @param {number} milliseconds */
 export function timeLeft(milliseconds) {
   const unit = (/** @type {number} */ value, /** @type {string} */ name) =>
-    number(value, { style: "unit", unit: name, unitDisplay: "short" });
+    number(value, { style: "unit", unit: name, unitDisplay: "narrow" });
   const seconds = Math.ceil(milliseconds / 1_000);
   if (milliseconds <= SECONDS_BELOW) {
     return seconds < 60 ? unit(seconds, "second")
