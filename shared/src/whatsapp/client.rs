@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde_json::{Value, json};
 
-use super::errors::GraphError;
+use super::errors::{GraphError, redacted};
 use crate::domain::{id::MAX_ID_BYTES, number::is_phone_number_id, whatsapp_error::ErrorClass};
 
 /// The timeout of a send request, well under the lease of a claimed message.
@@ -152,7 +152,10 @@ impl CloudApi {
             let (status, retry_after) = (response.status(), retry_after(&response));
             match ByteStream::new(response.into_body()).collect().await {
                 Ok(body) if status.is_success() => Ok(body.to_vec()),
-                Ok(body) => Err(send_error(status.as_u16(), retry_after, &body.to_vec())),
+                Ok(body) => {
+                    let error = send_error(status.as_u16(), retry_after, &body.to_vec());
+                    Err(SendError { error: redacted(&error.error, access_token), ..error })
+                }
                 Err(error) => Err(indeterminate(format!("WhatsApp's response is incomplete: {}", cause(&error)))),
             }
         };
@@ -163,16 +166,21 @@ impl CloudApi {
 
 /// Creates a POST request with a JSON body.
 fn http_request(url: &str, access_token: &str, body: &Value) -> Result<HttpRequest, Box<dyn Error + Send + Sync>> {
-    let mut request = HttpRequest::new(SdkBody::from(body.to_string()));
+    let mut request = authorized(HttpRequest::new(SdkBody::from(body.to_string())), url, access_token)?;
     request.set_method("POST")?;
+    request.headers_mut().try_insert("content-type", "application/json")?;
+    Ok(request)
+}
+
+/// Sets the URL of a request, and its headers without those of a body. A request without a method is a GET.
+pub(super) fn authorized(
+    mut request: HttpRequest,
+    url: &str,
+    access_token: &str,
+) -> Result<HttpRequest, Box<dyn Error + Send + Sync>> {
     request.set_uri(url)?;
-    for (name, value) in [
-        ("authorization", format!("Bearer {access_token}")),
-        ("content-type", "application/json".to_owned()),
-        ("user-agent", concat!("qasid/", env!("CARGO_PKG_VERSION")).to_owned()),
-    ] {
-        request.headers_mut().try_insert(name, value)?;
-    }
+    request.headers_mut().try_insert("authorization", format!("Bearer {access_token}"))?;
+    request.headers_mut().try_insert("user-agent", concat!("qasid/", env!("CARGO_PKG_VERSION")))?;
     Ok(request)
 }
 
@@ -236,7 +244,7 @@ fn send_error(status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendEr
 }
 
 /// Returns the start of a plain text body, such as a proxy's `upstream connect error`, to append to a sentence.
-fn excerpt(body: &[u8]) -> String {
+pub(super) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let text: String = text.collect::<Vec<_>>().join(" ").chars().take(EXCERPT_LIMIT).collect();
@@ -245,7 +253,7 @@ fn excerpt(body: &[u8]) -> String {
 }
 
 /// Returns the innermost cause, which doesn't contain the URL.
-fn cause(error: &(dyn Error + 'static)) -> String {
+pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
     std::iter::successors(Some(error), |&error| error.source()).last().unwrap_or(error).to_string()
 }
 

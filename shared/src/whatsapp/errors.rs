@@ -15,6 +15,9 @@ const TEXT_LIMIT: usize = 1000;
 /// The maximum length of a trace ID, in characters. Longer ones are dropped.
 const TRACE_ID_LIMIT: usize = 200;
 
+/// The minimum length of an access token to remove from an error. A shorter text can be a part of any sentence.
+const MIN_TOKEN_LENGTH: usize = 8;
+
 /// The maximum depth of lists and objects around an error.
 const MAX_DEPTH: usize = 6;
 
@@ -158,6 +161,14 @@ impl fmt::Display for GraphError {
         }
         let details = self.details.as_deref().filter(|details| *details != title);
         details.map_or(Ok(()), |details| write!(f, ": {details}"))
+    }
+}
+
+/// Removes the access token of a request from its error: `Malformed access token <token>` quotes it.
+pub(super) fn redacted(error: &str, access_token: &str) -> String {
+    match access_token.trim() {
+        token if token.len() >= MIN_TOKEN_LENGTH => error.replace(token, "…"),
+        _ => error.to_owned(),
     }
 }
 

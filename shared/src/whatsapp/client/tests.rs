@@ -66,6 +66,14 @@ async fn error_response_has_its_status_and_retry_after() {
 }
 
 #[tokio::test]
+async fn error_does_not_contain_the_token() {
+    let body = r#"{"error":{"message":"Malformed access token EAAJB-token","code":190}}"#;
+    let response = format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let (result, _) = post_to_server("EAAJB-token", &response).await;
+    assert_eq!(failure(result).1, "Malformed access token … (190)");
+}
+
+#[tokio::test]
 async fn failure_is_indeterminate_once_a_connection_is_open() {
     for response in ["", "HTTP/1.1 200 OK\r\ncontent-length: 27\r\n\r\n{\"messages\"", "not HTTP\r\n\r\n"] {
         let (result, _) = post_to_server("token", response).await;
