@@ -24,6 +24,7 @@ pub mod message;
 pub mod message_action;
 pub mod message_key;
 pub mod message_target;
+pub mod message_template;
 pub mod names;
 pub mod number;
 pub mod pacing;

@@ -24,6 +24,7 @@ pub mod send;
 pub mod sessions;
 pub mod stats;
 pub mod stream;
+pub mod templates;
 pub mod webhook;
 pub mod webhook_client;
 pub mod webhook_deliveries;

@@ -2,11 +2,13 @@
 
 mod client;
 mod errors;
+mod reader;
 mod send;
 mod signature;
 mod webhook;
 
 pub use client::{CloudApi, SendError, SendResult, TIMEOUT};
+pub use reader::{GraphReader, ReadError, Refusal};
 pub use send::send_request;
 pub use signature::is_valid_signature;
 pub use webhook::{

@@ -9,7 +9,7 @@ use shared::domain::{api_key::KeyHash, system::System};
 use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 45] = [
+const FUNCTIONS: [&str; 46] = [
     "authorizer",
     "me",
     "create-session",
@@ -52,6 +52,7 @@ const FUNCTIONS: [&str; 45] = [
     "notify",
     "erase",
     "chat-typing",
+    "templates",
     "session-delete",
     "console",
     "not-found",

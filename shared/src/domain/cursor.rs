@@ -16,10 +16,11 @@ use crate::domain::time::Timestamp;
 /// The versions of the byte layout.
 const VERSION: u8 = 1;
 const MESSAGE_VERSION: u8 = 2;
+const EXTERNAL_VERSION: u8 = 3;
 const CHECK_LENGTH: usize = 8;
 
-/// The maximum length of a cursor, in bytes. Real ones have up to 61.
-const MAX_LENGTH: usize = 128;
+/// The maximum length of a cursor, in bytes. Those of the table's lists have up to 61, and others a few hundred.
+const MAX_LENGTH: usize = 1024;
 
 /// A position in a list that is sorted by time and then by ID.
 ///
@@ -96,6 +97,24 @@ impl MessagePosition {
         let (index, id) = rest.split_first_chunk().ok_or(InvalidCursor)?;
         let id = Uuid::from_slice(id).map_err(|_| InvalidCursor)?;
         Ok(Self { second, arrived_at, index: u32::from_be_bytes(*index), id })
+    }
+}
+
+/// A position in a list of another service: that service's own cursor, whose content only it knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalPosition(pub String);
+
+impl ExternalPosition {
+    /// Returns the cursor for the page after this position. See [`Position::cursor`].
+    pub fn cursor(&self, list: &str) -> String {
+        encode(list, &[&[EXTERNAL_VERSION], self.0.as_bytes()])
+    }
+
+    /// Parses a cursor of `list`, the inverse of [`ExternalPosition::cursor`].
+    pub fn from_cursor(cursor: &str, list: &str) -> Result<Self, InvalidCursor> {
+        let content = decode(cursor, list)?;
+        let [EXTERNAL_VERSION, position @ ..] = &content[..] else { return Err(InvalidCursor) };
+        String::from_utf8(position.to_vec()).map(Self).map_err(|_| InvalidCursor)
     }
 }
 

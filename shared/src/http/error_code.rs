@@ -136,6 +136,8 @@ error_codes! {
     BodyTooLarge 413 "body_too_large",
     /// A bug.
     InternalError 500 "internal_error",
+    /// WhatsApp refused a request to it, or didn't respond.
+    WhatsAppError 502 "whatsapp_error",
     /// A dependency didn't respond.
     Unavailable 503 "unavailable",
 }

@@ -134,6 +134,8 @@ routes! {
     SESSION_RESUME "/api/session/resume": POST [] Needs(Sessions);
     /// Sends a message.
     SEND_MESSAGE "/api/messages/send": POST [] Needs(MessagesSend);
+    /// Lists the message templates of the number's account.
+    TEMPLATES "/api/templates": GET ["sessionId", "status", "limit", "cursor"] Needs(MessagesSend);
     /// Returns a message with its delivery history.
     MESSAGE "/api/messages/{messageId}": GET ["sessionId"] Needs(MessagesRead);
     /// Publishes a worker's QR code.

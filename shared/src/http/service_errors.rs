@@ -8,9 +8,9 @@ use crate::{
         api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError,
         credentials::CredentialsError, erasure::ErasureError, export::ExportError, messages::MessageError,
         numbers::NumberError, read_receipt::TypingError, receive::ReceiveError, rules::RuleError, send::NotStored,
-        sessions::SessionError, webhook::WebhookError, webhook_deliveries::WebhookDeliveryError,
-        webhook_endpoints::WebhookEndpointError, webhook_sender::SendWebhookError, worker::WorkerError,
-        worker_session::WorkerSessionError,
+        sessions::SessionError, templates::TemplateError, webhook::WebhookError,
+        webhook_deliveries::WebhookDeliveryError, webhook_endpoints::WebhookEndpointError,
+        webhook_sender::SendWebhookError, worker::WorkerError, worker_session::WorkerSessionError,
     },
     store::StoreError,
 };
@@ -69,6 +69,14 @@ service_errors! {
         TooMany => TooManyAutoReplies;
         Store;
     SessionError: NotFound => SessionNotFound, UnknownNumber => InvalidField, Words => InvalidField; Store;
+    TemplateError:
+        SessionNotFound => SessionNotFound,
+        SessionNotConnected => SessionNotConnected,
+        WorkerSession => WorkerSession,
+        Refused => WhatsAppError,
+        NoResponse => WhatsAppError,
+        UnknownAccount => WhatsAppError;
+        Credentials, Store;
     TypingError:
         SessionNotFound => SessionNotFound,
         SessionNotConnected => SessionNotConnected,

@@ -26,6 +26,7 @@ use crate::{
         read_receipt::ReadReceipts,
         receive::Receiver,
         relay::Relay,
+        templates::Templates,
         webhook::Webhook,
         webhook_client::WebhookClient,
         webhook_endpoints::WebhookCreator,
@@ -34,7 +35,7 @@ use crate::{
     },
     store::Store,
     telemetry,
-    whatsapp::CloudApi,
+    whatsapp::{CloudApi, GraphReader},
 };
 
 /// Why a function can't start, or an invocation fails.
@@ -142,6 +143,13 @@ impl Startup {
         Ok(ReadReceipts::new(self.cloud_api()?, credentials))
     }
 
+    /// Message templates.
+    pub async fn templates(&self) -> Result<Templates, StartError> {
+        let credentials = self.credentials()?;
+        credentials.warm_up().await;
+        Ok(Templates::new(self.graph_reader()?, credentials))
+    }
+
     /// The webhook and the guard in front of it.
     pub async fn webhook(&self) -> Result<(Webhook, OriginGuard), StartError> {
         let (own_number, policy) = (self.environment.business_number(), self.environment.pairing_policy());
@@ -199,6 +207,10 @@ impl Startup {
 
     fn cloud_api(&self) -> Result<CloudApi, StartError> {
         Ok(CloudApi::new(self.http.clone(), self.environment.graph_api_url()?))
+    }
+
+    fn graph_reader(&self) -> Result<GraphReader, StartError> {
+        Ok(GraphReader::new(self.http.clone(), self.environment.graph_api_url()?))
     }
 
     fn credentials(&self) -> Result<Credentials, StartError> {

@@ -124,6 +124,14 @@ impl TestApp {
         self.set_attribute(&format!("SESSION#{session_id}"), "SESSION", attribute, value).await;
     }
 
+    /// Removes the account of the simulated number, as if no webhook had named it yet.
+    pub async fn remove_number_account(&self) {
+        let key = json!({"pk": {"S": format!("NUMBER#{}", self.ready.phone_number_id)}, "sk": {"S": "NUMBER"}});
+        let update = json!({"TableName": self.ready.table, "Key": key, "UpdateExpression": "REMOVE waba_id",
+            "ConditionExpression": "attribute_exists(waba_id)"});
+        self.dynamodb("UpdateItem", &update).await;
+    }
+
     /// Makes the last erasure of a session with the deployment's own number long ago.
     pub async fn end_handover(&self) {
         let pk = format!("NUMBER#{}", self.ready.phone_number_id);

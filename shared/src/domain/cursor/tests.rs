@@ -53,6 +53,15 @@ proptest! {
     }
 
     #[test]
+    fn external_cursor_round_trips_in_its_list_only(text in "[A-Za-z0-9+/=é]{0,200}", list in any::<String>()) {
+        let position = ExternalPosition(text);
+        let cursor = position.cursor(&list);
+        prop_assert_eq!(ExternalPosition::from_cursor(&cursor, &list), Ok(position));
+        prop_assert!(ExternalPosition::from_cursor(&cursor, "another").is_err());
+        prop_assert!(Position::from_cursor(&cursor, &list).is_err());
+    }
+
+    #[test]
     fn modified_cursor_is_rejected(position in position(), at in 0usize..33, bit in 0u32..8) {
         let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(position.cursor("list")).unwrap();
         bytes[at] ^= 1 << bit;
