@@ -242,18 +242,29 @@ const ChatRow = memo((/** @type {{chat: Chat, isOpen: boolean, isStop: boolean, 
   return html`<li class="chat-item" onFocusIn=${() => handlers.setFocused(chat.id)}>
     <a class=${chat.is_unread ? "chat-row unread" : "chat-row"} href="#/inbox/${chat.id}" tabindex=${isStop ? 0 : -1} aria-current=${isOpen ? "true" : undefined}>
       <${Avatar} id=${chat.id} name=${chat.name} isGroup=${chat.type === "GROUP"} />
-      <span class="chat-name"><${Name}>${chat.name}<//></span>
-      ${chat.last_message_at && html`<time class="small" datetime=${chat.last_message_at}>${shortTime(chat.last_message_at)}</time>`}
-      <span class="chat-preview"><${Preview} text=${chat.last_message} /></span>
-      <span class="chat-marks">
-        ${tab && tab.status !== "INBOX" && html`<${Badge}>${t(tab.text)}<//>`}
-        ${chat.consent?.marketing === "denied" && html`<${Badge} kind="warn">${t("optedOut")}<//>`}
-        ${chat.is_unread && html`<span class="unread-count"><span aria-hidden="true">${chat.unread_count > 0 ? number(Math.min(chat.unread_count, 999)) : ""}</span><span class="visually-hidden">${chat.unread_count > 0 ? t("unreadCount", { count: chat.unread_count }) : t("markedUnread")}</span></span>`}
+      <span class="chat-line">
+        <span class="chat-name"><${Name}>${chat.name}<//></span>
+        ${chat.last_message_at && html`<time class="small" datetime=${chat.last_message_at}>${shortTime(chat.last_message_at)}</time>`}
+      </span>
+      <span class="chat-line">
+        <span class="chat-preview"><${Preview} text=${chat.last_message} /></span>
+        <span class="chat-marks">
+          ${tab && tab.status !== "INBOX" && html`<${Badge}>${t(tab.text)}<//>`}
+          ${chat.consent?.marketing === "denied" && html`<${Badge} kind="warn">${t("optedOut")}<//>`}
+          ${chat.is_unread && html`<${Unread} count=${chat.unread_count} />`}
+        </span>
       </span>
     </a>
     ${canWrite && html`<${MenuButton} label=${t("chatActions")} tabindex=${isStop ? 0 : -1} items=${chatItems(chat, store, handlers)} />`}
   </li>`;
 });
+
+/** The number of unread messages, or a dot if the chat was marked as unread. @param {{count: number}} props */
+function Unread({ count }) {
+  return html`<span class="unread-count"><span aria-hidden="true">${count > 999 ? `${number(999)}+` : count > 0 ? number(count) : ""}</span>
+    <span class="visually-hidden">${count > 0 ? t("unreadCount", { count }) : t("markedUnread")}</span>
+  </span>`;
+}
 
 /** Returns what can be done with a chat. @param {Chat} chat @param {InboxStore} store
  * @param {{onRename: (chat: Chat) => void, onError: (error: unknown) => void}} handlers @returns {import("./parts.js").MenuItem[]} */

@@ -22,6 +22,9 @@ const GROUP_GAP = 5 * 60_000;
 const END = 80;
 /** How far from the oldest message older ones are read, in pixels. */
 const START = 800;
+/** How many messages the browser lays out together. It skips blocks that are out of view, which costs less than to skip each
+ * message. */
+const BLOCK_SIZE = 12;
 /** How many pages are read to find a message that was quoted. */
 const JUMP_PAGES = 20;
 
@@ -54,6 +57,65 @@ function itemsOf(store, messages, unread) {
   }
   if (group) group.isLast = true;
   return items;
+}
+
+/**
+ * Divides rows into blocks. A message stays in its block when others are added before or after it.
+ *
+ * @param {Item[]} items
+ * @param {Map<string, number>} blockOf the blocks of messages by their key, in which new messages are entered
+ * @returns {{id: number, items: Item[]}[]}
+ */
+function blocksOf(items, blockOf) {
+  const keys = items.flatMap((item) => ("message" in item ? [item.key] : []));
+  const first = keys.findIndex((key) => blockOf.has(key));
+  const start = first < 0 ? 0 : first;
+  // Blocks are counted from 0 downwards for older messages, and upwards for newer ones.
+  let block = first < 0 ? 0 : Number(blockOf.get(keys[first] ?? ""));
+  for (let index = start - 1, size = BLOCK_SIZE; index >= 0; index -= 1, size += 1) {
+    if (size === BLOCK_SIZE) {
+      block -= 1;
+      size = 0;
+    }
+    blockOf.set(keys[index] ?? "", block);
+  }
+  let size = 0;
+  for (const key of keys.slice(start)) {
+    const known = blockOf.get(key);
+    if (known !== undefined) {
+      size = known === block ? size + 1 : 1;
+      block = known;
+    } else {
+      if (size >= BLOCK_SIZE) {
+        block += 1;
+        size = 0;
+      }
+      size += 1;
+      blockOf.set(key, block);
+    }
+  }
+  /** @type {{id: number, items: Item[]}[]} */
+  const blocks = [];
+  /** @type {Item[]} */
+  let dividers = [];
+  for (const item of items) {
+    if (!("message" in item)) {
+      dividers.push(item);
+      continue;
+    }
+    const id = Number(blockOf.get(item.key));
+    let last = blocks.at(-1);
+    if (last?.id !== id) {
+      last = { id, items: [] };
+      blocks.push(last);
+    }
+    last.items.push(...dividers, item);
+    dividers = [];
+  }
+  // Many messages between two known ones don't fit between their blocks.
+  if (new Set(blocks.map(({ id }) => id)).size === blocks.length) return blocks;
+  blockOf.clear();
+  return blocksOf(items, blockOf);
 }
 
 /** The thread of a chat, or of an address without one (`to`), with the composer.
@@ -92,7 +154,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     }
   }, [arrival]);
 
-  const stay = useKeptPosition(scroller, messages, store);
+  useKeptPosition(scroller, messages);
   useEffect(() => {
     const last = messages.at(-1);
     if (isAtEnd && last) setSeen(last.id);
@@ -103,7 +165,6 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
   const toEnd = () => scroller.current?.scrollTo({ top: 0 });
   const onScroll = () => {
     const element = /** @type {HTMLDivElement} */ (scroller.current);
-    stay();
     setAtEnd(element.scrollTop > -END);
     if (chat && element.scrollHeight - element.clientHeight + element.scrollTop < START) void store.loadOlder(chat.id);
   };
@@ -151,7 +212,8 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     sendAgain: (message) => void latest.current.store.sendAgain(message),
   }), [canSend]);
 
-  const items = useMemo(() => itemsOf(store, messages, unread), [messages, unread]);
+  const blockOf = useRef(/** @type {Map<string, number>} */ (new Map()));
+  const blocks = useMemo(() => blocksOf(itemsOf(store, messages, unread), blockOf.current), [messages, unread]);
   const byId = useMemo(() => {
     /** @type {Map<string, ShownMessage>} */
     const map = new Map();
@@ -172,12 +234,10 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
         ${thread.isLoaded && !thread.hasOlder && messages.length === 0 && html`<p class="thread-note">${t("emptyThread")}</p>`}
         ${!chat && messages.length === 0 && html`<p class="thread-note">${t("newThread")}</p>`}
         <div class="rows" role="log" aria-live="off" aria-label=${t("messages")}>
-          ${items.map((item) => "message" in item
+          ${blocks.map((block) => html`<div class="block" key=${block.id}>${block.items.map((item) => "message" in item
             ? html`<${Row} key=${item.key} message=${item.message} isFirst=${item.isFirst} isLast=${item.isLast} isGroup=${chat?.type === "GROUP"}
                 isMarked=${item.message.id === marked} quoted=${byId.get(item.message.context?.id) ?? null} actions=${actions} />`
-            : "day" in item
-              ? html`<div class="row divider" key=${item.key}><span>${day(item.day)}</span></div>`
-              : html`<div class="row divider unread" key=${item.key}><span>${t("unreadDivider", { count: item.unread })}</span></div>`)}
+            : html`<${Divider} key=${item.key} item=${item} />`)}</div>`)}
         </div>
       </div>
     </div>
@@ -193,6 +253,13 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
       toEnd();
       if (sent?.chat) onSent(sent.chat);
     }} />`;
+}
+
+/** @param {{item: {day: string} | {unread: number}}} props */
+function Divider({ item }) {
+  return "day" in item
+    ? html`<div class="row divider"><span>${day(item.day)}</span></div>`
+    : html`<div class="row divider unread"><span>${t("unreadDivider", { count: item.unread })}</span></div>`;
 }
 
 /** Marks a chat as read while the user sees it, once for each message of the contact.
@@ -220,25 +287,26 @@ function useReadMark(store, chat, messages, isSeen, onError) {
 }
 
 /** Keeps what the user reads in place while messages are added below it. The browser counts from the end of the thread, so
- * older messages above move nothing. @param {{current: HTMLDivElement | null}} scroller @param {ShownMessage[]} messages @param {InboxStore} store */
-function useKeptPosition(scroller, messages, store) {
-  /** The distance of a row from the start of the view. @type {{current: {row: Element, top: number} | null}} */
-  const anchor = useRef(/** @type {{row: Element, top: number} | null} */ (null));
-  const remember = () => {
-    const element = scroller.current;
-    anchor.current = null;
-    if (!element || element.scrollTop > -END) return;
-    const box = element.getBoundingClientRect();
-    const row = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)?.closest(".row");
-    if (row && element.contains(row)) anchor.current = { row, top: row.getBoundingClientRect().top };
-  };
+ * older messages above move nothing. @param {{current: HTMLDivElement | null}} scroller @param {ShownMessage[]} messages */
+function useKeptPosition(scroller, messages) {
+  const before = useRef({ messages, anchor: /** @type {{row: Element, top: number} | null} */ (null) });
+  // The position before this rendering changes it.
+  if (before.current.messages !== messages) before.current = { messages, anchor: anchorOf(scroller.current) };
   useLayoutEffect(() => {
-    const element = scroller.current;
-    if (!element || !anchor.current) return;
-    const moved = anchor.current.row.getBoundingClientRect().top - anchor.current.top;
-    if (Math.abs(moved) > 1) element.scrollTop += moved;
-  }, [messages, store]);
-  return remember;
+    const { anchor } = before.current;
+    if (!anchor?.row.isConnected) return;
+    const moved = anchor.row.getBoundingClientRect().top - anchor.top;
+    if (Math.abs(moved) > 1) /** @type {HTMLDivElement} */ (scroller.current).scrollTop += moved;
+  }, [messages]);
+}
+
+/** Returns the row in the middle of the view; null at the end of the thread, which stays at its end.
+ * @param {HTMLDivElement | null} element */
+function anchorOf(element) {
+  if (!element || element.scrollTop > -END) return null;
+  const box = element.getBoundingClientRect();
+  const row = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)?.closest(".row");
+  return row && element.contains(row) ? { row, top: row.getBoundingClientRect().top } : null;
 }
 
 /** Moves the focus between messages. @param {KeyboardEvent} event */

@@ -35,6 +35,7 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
   useEffect(() => store.start({ onSession: () => void reloadSessions() }), [store]);
   useEffect(() => {
     if (openId) setTo(null);
+    // Details are those of a message of the chat before.
     setPanel((open) => (open?.kind === "contact" && openId ? open : null));
   }, [openId]);
   const open = (/** @type {string} */ id) => {
@@ -51,8 +52,8 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
     window.dispatchEvent(new HashChangeEvent("hashchange"));
     setTo(address);
   };
-  const classes = ["inbox", (openId || to) && "has-thread", panel && "has-panel"].filter(Boolean).join(" ");
-  return html`<div class=${classes}>
+  const classes = ["inbox-columns", (openId || to) && "has-thread", panel && "has-panel"].filter(Boolean).join(" ");
+  return html`<div class="inbox"><div class=${classes}>
     <div class="inbox-side">
       <h1 class="visually-hidden">${t("inbox")}</h1>
       ${connection === "offline" && html`<p class="offline" role="status">${t("offline")}</p>`}
@@ -73,11 +74,13 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
             <${Thread} key=${to} ...${{ store, session: ownSession, caller, to, ...rights }} chat=${null} onDetails=${() => {}} onSent=${(/** @type {Chat} */ chat) => open(chat.id)} />`
           : html`<${Empty} icon="inbox" title=${t("chooseChat")}><p>${t("chooseChatText")}</p><//>`}
     </section>
+    ${panel && openId && html`<${SidePanel} key=${panel.kind} ...${{ panel, store, session: ownSession, caller, rights }} id=${openId} onClose=${() => setPanel(null)}
+      onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} />`}
     ${dialog && html`<${InboxDialog} key=${dialog.kind} dialog=${dialog} store=${store} onClose=${() => setDialog(null)} onOpen=${(/** @type {string} */ id) => {
       setDialog(null);
       open(id);
     }} onNew=${startNew} />`}
-  </div>`;
+  </div></div>`;
 }
 
 /** A chat that is open: its header, its messages, and the panel.
@@ -120,10 +123,29 @@ function OpenChat({ store, session, caller, rights, panel, id, close, open, onPa
       ${rights.canWrite && html`<select class="status-select" aria-label=${t("status")} value=${chat.status} onChange=${change}>
         ${STATUSES.map(({ status, text }) => html`<option key=${status} value=${status} selected=${status === chat.status}>${t(text)}</option>`)}
       </select>`}
+      <${IconButton} icon="info" label=${t("openPanel")} aria-pressed=${panel?.kind === "contact"}
+        onClick=${() => onPanel(panel?.kind === "contact" ? null : { kind: "contact" })} />
       ${rights.canWrite && html`<${MenuButton} label=${t("chatActions")} items=${chatItems(chat, store, { onRename, onError })} />`}
     </header>
     <${Thread} ...${{ store, session, caller, chat, ...rights }} to=${null} onDetails=${(/** @type {Message} */ message) => onPanel({ kind: "trace", message })}
       onSent=${(/** @type {Chat} */ sent) => sent.id !== store.resolve(id) && open(sent.id)} />`;
+}
+
+/** The panel beside the thread, whose module is loaded when it opens.
+ * @param {{panel: Panel, store: InboxStore, session: Session, caller: Caller, rights: {canWrite: boolean, canErase: boolean}, id: string,
+ *   onRename: (chat: Chat) => void, onClose: () => void}} props */
+function SidePanel({ panel, store, session, caller, rights, id, onRename, onClose }) {
+  const chat = useStore(store, () => store.chat(id));
+  const thread = useStore(store, () => store.messages(id));
+  const [show, setShow] = useState(/** @type {{component: any} | null} */ (null));
+  useEffect(() => {
+    const load = panel.kind === "contact" ? import("../inbox/contact.js") : import("../inbox/trace.js");
+    load.then((module) => setShow({ component: module.default }), onClose);
+  }, []);
+  if (!show || !chat) return null;
+  if (panel.kind === "contact") return html`<${show.component} store=${store} chat=${chat} rights=${rights} onRename=${onRename} onClose=${onClose} />`;
+  const message = thread.messages.find((candidate) => candidate.id === panel.message.id) ?? panel.message;
+  return html`<${show.component} session=${session} caller=${caller} message=${message} onClose=${onClose} />`;
 }
 
 /** A dialog whose module is loaded when it opens.
