@@ -100,7 +100,10 @@ function Bubble({ message, quoted, isFirst, isGroup, actions }) {
   const text = isDeleted ? null : textOf(message);
   const isMixed = text !== null && isRightToLeft(text) !== (document.documentElement.dir === "rtl");
   const isBig = text !== null && message.type === "text" && isEmojiOnly(text);
-  const meta = html`<${Meta} message=${message} isAlone=${text === null || isMixed || isBig} />`;
+  const footer = isDeleted ? null : message.content?.interactive?.footer?.text;
+  // Beside the end of the text, if it is the last one and has the same direction.
+  const isBeside = text !== null && !isMixed && !isBig && !footer;
+  const meta = html`<${Meta} message=${message} isAlone=${!isBeside} />`;
   return html`<div class="bubble">
     <span class="visually-hidden">${message.from_me ? t("you") : (authorName(message) ?? t("contact"))}: </span>
     ${name && html`<p class="author"><${Name}>${name}<//></p>`}
@@ -111,9 +114,9 @@ function Bubble({ message, quoted, isFirst, isGroup, actions }) {
       ? html`<p class="deleted"><${Icon} name="trash" />${t("deletedMessage")}
           ${message.body && html`<button type="button" class="text-button" onClick=${() => setRevealed(true)}>${t("showDeleted")}</button>`}</p>`
       : html`<${Content} message=${message} />`}
-    ${text !== null
-      ? html`<div class=${isBig ? "text big" : "text"} dir="auto"><${Text} text=${text} />${!isMixed && !isBig && meta}</div>${(isMixed || isBig) && meta}`
-      : meta}
+    ${text !== null && html`<div class=${isBig ? "text big" : "text"} dir="auto"><${Text} text=${text} />${isBeside && meta}</div>`}
+    ${footer && html`<p class="small muted" dir="auto">${footer}</p>`}
+    ${!isBeside && meta}
     ${!isDeleted && html`<${Choices} message=${message} />`}
     ${message.edited_at && isRevealed && !message.revoked_at && message.original_body && html`<p class="original" dir="auto"><span class="small">${t("original")}</span> ${message.original_body}</p>`}
     ${message.edited_at && !message.revoked_at && message.original_body && html`<button type="button" class="text-button small"
@@ -323,7 +326,7 @@ function InteractiveHeader({ interactive }) {
 /** What a contact can tap below an interactive message. @param {{message: Message}} props */
 function Choices({ message }) {
   if (message.type !== "interactive" || message.revoked_at) return null;
-  const { type, action = {}, footer } = message.content?.interactive ?? {};
+  const { type, action = {} } = message.content?.interactive ?? {};
   /** @type {string[]} */
   const buttons =
     type === "button" ? (action.buttons ?? []).map((/** @type {any} */ button) => button.reply?.title)
@@ -332,8 +335,7 @@ function Choices({ message }) {
     : type === "voice_call" ? [action.parameters?.display_text ?? t("call")]
     : [];
   const rows = type === "list" ? (action.sections ?? []).flatMap((/** @type {any} */ section) => section.rows ?? []) : [];
-  return html`${footer?.text && html`<p class="small muted" dir="auto">${footer.text}</p>`}
-    ${rows.length > 0 && html`<details class="choices"><summary dir="auto">${action.button ?? t("options")}</summary>
+  return html`${rows.length > 0 && html`<details class="choices"><summary dir="auto">${action.button ?? t("options")}</summary>
       <ul>${rows.map((/** @type {any} */ row) => html`<li key=${row.id}><span dir="auto">${row.title}</span>${row.description && html`<span class="small muted" dir="auto">${row.description}</span>`}</li>`)}</ul>
     </details>`}
     ${buttons.filter(Boolean).length > 0 && html`<ul class="choices buttons">${buttons.filter(Boolean).map((button) => html`<li key=${button} dir="auto">${button}</li>`)}</ul>`}`;

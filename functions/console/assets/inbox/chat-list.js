@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Badge, Button, Empty, ErrorNote, html, Icon, IconButton, Loading } from "../components.js";
 import { number, shortTime } from "../i18n.js";
 import { t } from "../strings/inbox.js";
-import { addressOf, Avatar, memo, MenuButton, Name } from "./parts.js";
+import { addressOf, Avatar, directionOf, memo, MenuButton } from "./parts.js";
 import { SEARCH_LIMIT, useStore } from "./store.js";
 
 /** @typedef {import("../components.js").IconName} IconName */
@@ -243,11 +243,11 @@ const ChatRow = memo((/** @type {{chat: Chat, isOpen: boolean, isStop: boolean, 
     <a class=${chat.is_unread ? "chat-row unread" : "chat-row"} href="#/inbox/${chat.id}" tabindex=${isStop ? 0 : -1} aria-current=${isOpen ? "true" : undefined}>
       <${Avatar} id=${chat.id} name=${chat.name} isGroup=${chat.type === "GROUP"} />
       <span class="chat-line">
-        <span class="chat-name"><${Name}>${chat.name}<//></span>
+        <span class="chat-name" dir=${directionOf(chat.name)}>${chat.name}</span>
         ${chat.last_message_at && html`<time class="small" datetime=${chat.last_message_at}>${shortTime(chat.last_message_at)}</time>`}
       </span>
       <span class="chat-line">
-        <span class="chat-preview"><${Preview} text=${chat.last_message} /></span>
+        <${Preview} text=${chat.last_message} />
         <span class="chat-marks">
           ${tab && tab.status !== "INBOX" && html`<${Badge}>${t(tab.text)}<//>`}
           ${chat.consent?.marketing === "denied" && html`<${Badge} kind="warn">${t("optedOut")}<//>`}
@@ -288,8 +288,8 @@ export function chatItems(chat, store, { onRename, onError }) {
 
 /** The start of the last message. @param {{text: string | null}} props */
 function Preview({ text }) {
-  if (!text) return html`<span class="muted">${t("noMessages")}</span>`;
+  if (!text) return html`<span class="chat-preview">${t("noMessages")}</span>`;
   const placeholder = PREVIEWS[text];
-  if (placeholder) return html`<${Icon} name=${placeholder.icon} />${t(placeholder.text)}`;
-  return html`<bdi>${text.replace(/\s+/g, " ")}</bdi>`;
+  if (placeholder) return html`<span class="chat-preview"><${Icon} name=${placeholder.icon} />${t(placeholder.text)}</span>`;
+  return html`<span class="chat-preview" dir="auto">${text.replace(/\s+/g, " ")}</span>`;
 }

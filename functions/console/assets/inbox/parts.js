@@ -2,7 +2,8 @@
 
 import { Component } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { html, Icon, IconButton } from "../components.js";
+import { Button, html, Icon, IconButton, Loading } from "../components.js";
+import { t as frame } from "../strings/app.js";
 import { t } from "../strings/inbox.js";
 
 /** @typedef {import("../types").Chat} Chat */
@@ -29,12 +30,37 @@ export function memo(render) {
   };
 }
 
+/** Shows a component of a module that is loaded when it is needed. `isQuiet` shows nothing meanwhile.
+ * @param {{load: () => Promise<any>, name?: string, isQuiet?: boolean, [name: string]: any}} props */
+export function Lazy({ load, name = "default", isQuiet = false, ...props }) {
+  const [state, setState] = useState(/** @type {{show: any} | "outdated" | null} */ (null));
+  useEffect(() => {
+    let isMounted = true;
+    load().then(
+      (module) => isMounted && setState({ show: module[name] }),
+      // A deployment has replaced the files of this version.
+      () => isMounted && setState("outdated"),
+    );
+    return () => {
+      isMounted = false;
+    };
+  }, []);
+  if (state === "outdated") {
+    return html`<div class="note warn"><p>${frame("outdated")}</p><${Button} class="small" onClick=${() => location.reload()}>${frame("reload")}<//></div>`;
+  }
+  if (state) return html`<${state.show} ...${props} />`;
+  return isQuiet ? null : html`<${Loading} />`;
+}
+
 /** Returns whether a text is a phone number, which is always written from left to right. @param {string} text */
 const isNumber = (text) => /^\+?[\d\s().-]+$/.test(text);
 
+/** Returns the direction of a name, or of a phone number. @param {string} text */
+export const directionOf = (text) => (isNumber(text) ? "ltr" : "auto");
+
 /** Shows a name, or a phone number. @param {{children: string}} props */
 export function Name({ children }) {
-  return html`<bdi dir=${isNumber(children) ? "ltr" : "auto"}>${children}</bdi>`;
+  return html`<bdi dir=${directionOf(children)}>${children}</bdi>`;
 }
 
 /** Returns the phone number of a chat, as `+447911900001`, or its other address. @param {Chat} chat */

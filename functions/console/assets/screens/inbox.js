@@ -3,9 +3,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { Button, Empty, ErrorNote, html, IconButton, Loading } from "../components.js";
 import { ChatList, chatItems, STATUSES } from "../inbox/chat-list.js";
-import { addressOf, Avatar, MenuButton, Name } from "../inbox/parts.js";
+import { addressOf, Avatar, directionOf, Lazy, MenuButton, Name } from "../inbox/parts.js";
 import { storeOf, useStore } from "../inbox/store.js";
-import { Thread } from "../inbox/thread.js";
 import { t } from "../strings/inbox.js";
 
 /** @typedef {import("../types").Caller} Caller */
@@ -16,6 +15,12 @@ import { t } from "../strings/inbox.js";
 
 /** What the panel beside the thread shows. @typedef {{kind: "contact"} | {kind: "trace", message: Message}} Panel */
 /** @typedef {{kind: "new", to: string} | {kind: "rename", chat: Chat}} OpenDialog */
+
+/** @type {import("../inbox/store.js").Filter} */
+const FIRST = { status: "INBOX", unread: false };
+
+/** Loads the thread. The list of chats is shown without it. */
+const loadThread = () => import("../inbox/thread.js");
 
 /** @param {Caller} caller @param {string} scope */
 const has = (caller, scope) => caller.is_admin || caller.scopes.includes(scope);
@@ -38,6 +43,11 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
     // Details are those of a message of the chat before.
     setPanel((open) => (open?.kind === "contact" && openId ? open : null));
   }, [openId]);
+  // So that the first chat opens without delay.
+  const isListed = useStore(store, () => store.list(FIRST).chats.length > 0 || store.list(FIRST).isComplete);
+  useEffect(() => {
+    if (isListed) loadThread().catch(() => {});
+  }, [isListed]);
   const open = (/** @type {string} */ id) => {
     location.hash = `#/inbox/${id}`;
   };
@@ -69,17 +79,18 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
           ? html`<header class="thread-header">
               <${IconButton} class="thread-back" icon="back" flip label=${t("back")} onClick=${close} />
               <${Avatar} id=${to} name=${to} />
-              <div class="thread-title"><h2><${Name}>${to}<//></h2><p class="small muted">${t("newChat")}</p></div>
+              <div class="thread-title"><h2 dir="ltr">${to}</h2><p class="small muted">${t("newChat")}</p></div>
             </header>
-            <${Thread} key=${to} ...${{ store, session: ownSession, caller, to, ...rights }} chat=${null} onDetails=${() => {}} onSent=${(/** @type {Chat} */ chat) => open(chat.id)} />`
+            <${Lazy} load=${loadThread} name="Thread" key=${to} ...${{ store, session: ownSession, caller, to, ...rights }} chat=${null} onDetails=${() => {}} onSent=${(/** @type {Chat} */ chat) => open(chat.id)} />`
           : html`<${Empty} icon="inbox" title=${t("chooseChat")}><p>${t("chooseChatText")}</p><//>`}
     </section>
     ${panel && openId && html`<${SidePanel} key=${panel.kind} ...${{ panel, store, session: ownSession, caller, rights }} id=${openId} onClose=${() => setPanel(null)}
       onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} />`}
-    ${dialog && html`<${InboxDialog} key=${dialog.kind} dialog=${dialog} store=${store} onClose=${() => setDialog(null)} onOpen=${(/** @type {string} */ id) => {
-      setDialog(null);
-      open(id);
-    }} onNew=${startNew} />`}
+    ${dialog && html`<${Lazy} key=${dialog.kind} load=${() => import("../inbox/dialogs.js")} name=${dialog.kind === "new" ? "NewChat" : "Rename"} isQuiet
+      store=${store} ...${dialog} onClose=${() => setDialog(null)} onNew=${startNew} onOpen=${(/** @type {string} */ id) => {
+        setDialog(null);
+        open(id);
+      }} />`}
   </div></div>`;
 }
 
@@ -117,7 +128,7 @@ function OpenChat({ store, session, caller, rights, panel, id, close, open, onPa
       ${back}
       <${Avatar} id=${chat.id} name=${chat.name} isGroup=${chat.type === "GROUP"} />
       <div class="thread-title">
-        <h2><${Name}>${chat.name}<//></h2>
+        <h2 dir=${directionOf(chat.name)}>${chat.name}</h2>
         <p class="small muted">${chat.type === "GROUP" ? t("group") : addressOf(chat) !== chat.name && html`<${Name}>${addressOf(chat)}<//>`}</p>
       </div>
       ${rights.canWrite && html`<select class="status-select" aria-label=${t("status")} value=${chat.status} onChange=${change}>
@@ -127,7 +138,7 @@ function OpenChat({ store, session, caller, rights, panel, id, close, open, onPa
         onClick=${() => onPanel(panel?.kind === "contact" ? null : { kind: "contact" })} />
       ${rights.canWrite && html`<${MenuButton} label=${t("chatActions")} items=${chatItems(chat, store, { onRename, onError })} />`}
     </header>
-    <${Thread} ...${{ store, session, caller, chat, ...rights }} to=${null} onDetails=${(/** @type {Message} */ message) => onPanel({ kind: "trace", message })}
+    <${Lazy} load=${loadThread} name="Thread" ...${{ store, session, caller, chat, ...rights }} to=${null} onDetails=${(/** @type {Message} */ message) => onPanel({ kind: "trace", message })}
       onSent=${(/** @type {Chat} */ sent) => sent.id !== store.resolve(id) && open(sent.id)} />`;
 }
 
@@ -137,26 +148,10 @@ function OpenChat({ store, session, caller, rights, panel, id, close, open, onPa
 function SidePanel({ panel, store, session, caller, rights, id, onRename, onClose }) {
   const chat = useStore(store, () => store.chat(id));
   const thread = useStore(store, () => store.messages(id));
-  const [show, setShow] = useState(/** @type {{component: any} | null} */ (null));
-  useEffect(() => {
-    const load = panel.kind === "contact" ? import("../inbox/contact.js") : import("../inbox/trace.js");
-    load.then((module) => setShow({ component: module.default }), onClose);
-  }, []);
-  if (!show || !chat) return null;
-  if (panel.kind === "contact") return html`<${show.component} store=${store} chat=${chat} rights=${rights} onRename=${onRename} onClose=${onClose} />`;
+  if (!chat) return null;
+  if (panel.kind === "contact") {
+    return html`<${Lazy} load=${() => import("../inbox/contact.js")} isQuiet ...${{ store, chat, rights, onRename, onClose }} />`;
+  }
   const message = thread.messages.find((candidate) => candidate.id === panel.message.id) ?? panel.message;
-  return html`<${show.component} session=${session} caller=${caller} message=${message} onClose=${onClose} />`;
-}
-
-/** A dialog whose module is loaded when it opens.
- * @param {{dialog: OpenDialog, store: InboxStore, onClose: () => void, onOpen: (id: string) => void, onNew: (to: string) => void}} props */
-function InboxDialog({ dialog, ...props }) {
-  const [dialogs, setDialogs] = useState(/** @type {typeof import("../inbox/dialogs.js") | null} */ (null));
-  useEffect(() => {
-    import("../inbox/dialogs.js").then(setDialogs, props.onClose);
-  }, []);
-  if (!dialogs) return null;
-  return dialog.kind === "new"
-    ? html`<${dialogs.NewChat} ...${props} to=${dialog.to} />`
-    : html`<${dialogs.Rename} ...${props} chat=${dialog.chat} />`;
+  return html`<${Lazy} load=${() => import("../inbox/trace.js")} isQuiet ...${{ session, caller, message, onClose }} />`;
 }

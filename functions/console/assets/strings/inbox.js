@@ -60,7 +60,6 @@ export const t = strings({
     thread: "Messages of this chat",
     messages: "Messages",
     message: "Message",
-    send: "Send",
     emptyThread: "This chat has no messages.",
     newThread: "Start the chat with a template. WhatsApp allows other messages only after the contact has written.",
     unreadDivider: { one: "{count} unread message", other: "{count} unread messages" },
@@ -237,7 +236,6 @@ export const t = strings({
     thread: "رسائل هذه المحادثة",
     messages: "الرسائل",
     message: "رسالة",
-    send: "إرسال",
     emptyThread: "لا توجد رسائل في هذه المحادثة.",
     newThread: "ابدأ المحادثة بقالب. لا يسمح واتساب بغير ذلك قبل أن تكتب إليك جهة الاتصال.",
     unreadDivider: {
