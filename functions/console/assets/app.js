@@ -74,10 +74,11 @@ function App() {
   };
   const leave = () => {
     setKey(null);
-    setCaller(null);
     sessionStorage.removeItem(SESSION);
     sessionStorage.removeItem(DRAFTS);
     history.replaceState(null, "", `${location.pathname}#/`);
+    // Nothing of what the user saw stays in memory.
+    location.reload();
   };
   useEffect(() => {
     onRefused(() => {
