@@ -34,7 +34,7 @@ export function Chart(props) {
       <${Button} kind="plain" class="small" onClick=${() => setTable(!isTable)}>${isTable ? t("showChart") : t("showTable")}<//>
     </header>
     ${isTable
-      ? html`<div class="table-scroll chart-table" tabindex="0" role="region" aria-labelledby=${id}><table>
+      ? html`<div class="table-scroll chart-table" tabindex="0" role="group" aria-labelledby=${id}><table>
           <thead><tr><th scope="col">${t("time")}</th>${series.map((one) => html`<th key=${one.name} scope="col">${one.name}</th>`)}</tr></thead>
           <tbody>${slots.map((slot, index) => html`<tr key=${slot.name}><th scope="row">${slot.name}</th>
             ${series.map((one) => html`<td key=${one.name}>${valueText(one.values[index], format)}</td>`)}</tr>`)}</tbody>
