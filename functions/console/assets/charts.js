@@ -192,8 +192,8 @@ function Line({ series, position, center, place }) {
     isOpen = value !== null;
   });
   return html`<g class="series-${series.color}">
-    <path class="line dash-${position}" d=${path} />
-    ${series.values.map((value, index) => value !== null && html`<path key=${index} class="mark" d=${mark(position, center(index), place(value))} />`)}
+    <path class="chart-line dash-${position}" d=${path} />
+    ${series.values.map((value, index) => value !== null && html`<path key=${index} class="chart-mark" d=${mark(position, center(index), place(value))} />`)}
   </g>`;
 }
 
@@ -218,7 +218,7 @@ function Patterns({ id, series }) {
 function Swatch({ id, isLine, color, position }) {
   return html`<svg class="swatch series-${color}" width="18" height="12" viewBox="0 0 18 12" aria-hidden="true">
     ${isLine
-      ? html`<path class="line dash-${position}" d="M0 6h18" /><path class="mark" d=${mark(position, 9, 6)} />`
+      ? html`<path class="chart-line dash-${position}" d="M0 6h18" /><path class="chart-mark" d=${mark(position, 9, 6)} />`
       : html`<rect class="bar" x="0.5" y="0.5" width="17" height="11" rx="2" fill="url(#${id}-${position})" />`}
   </svg>`;
 }

@@ -3,7 +3,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { ApiError, call, get, post } from "../api.js";
 import {
-  Badge, Button, CopyButton, Dialog, ErrorNote, Field, Icon, Loading, html, useAction,
+  Badge, Button, CopyButton, Dialog, Empty, ErrorNote, Field, Icon, Loading, html, useAction,
 } from "../components.js";
 import { dateTime, language, number } from "../i18n.js";
 import { explain } from "../strings/codes.js";
@@ -133,24 +133,27 @@ function numberOf(qr) {
 function Pairing({ session, phone, onExpired }) {
   const { qr } = session;
   const businessNumber = numberOf(qr);
-  const steps = businessNumber || !qr
-    ? [t("stepOpen"), t("stepSend", { number: businessNumber ? `\u2066${businessNumber}\u2069` : "WhatsApp" }), t("stepWait")]
+  const steps = businessNumber
+    ? [t("stepOpen"), t("stepSend", { number: `\u2066${businessNumber}\u2069` }), t("stepWait")]
     : [t("deviceOpen"), t("deviceScan"), t("deviceWait")];
+  if (!qr) {
+    return html`<section class="card"><${Empty} icon="link" title=${t("noCode")}><p>${t("noCodeText")}</p><//>
+      ${session.pairing_error && html`<${PairingError} text=${session.pairing_error} />`}
+    </section>`;
+  }
   return html`<section class="card pairing" aria-labelledby="pairing-title">
     <div class="pairing-text">
       <h2 id="pairing-title">${t("scan")}</h2>
       <ol class="steps">${steps.map((step) => html`<li key=${step}>${step}</li>`)}</ol>
       ${session.pairing_error && html`<${PairingError} text=${session.pairing_error} />`}
-      ${qr && html`<div class="pairing-actions">
+      <div class="pairing-actions">
         ${phone && html`<a class="button primary" href="${phone}#scan=${encodeURIComponent(qr)}" target="_blank" rel="noopener"><${Icon} name="phone" />${t("simulate")}</a>`}
         ${businessNumber && html`<a class=${phone ? "button" : "button primary"} href=${qr} target="_blank" rel="noopener noreferrer"><${Icon} name="send" flip />${t("openHere")}</a>
           <${CopyButton} text=${qr} label=${t("copyLink")} />`}
-      </div>`}
-      <p class="waiting muted"><span class="pulse" aria-hidden="true"></span>${t("waiting")}</p>
+      </div>
+      <p class="waiting muted"><span class="pulse" aria-hidden="true"></span>${t(businessNumber ? "waiting" : "deviceWaiting")}</p>
     </div>
-    ${qr
-      ? html`<${Code} session=${session} onExpired=${onExpired} />`
-      : html`<div class="code-missing"><${Icon} name="link" /><h3>${t("noCode")}</h3><p class="muted">${t("noCodeText")}</p></div>`}
+    <${Code} session=${session} onExpired=${onExpired} />
   </section>`;
 }
 
@@ -193,8 +196,8 @@ function Code({ session, onExpired }) {
   }, [isExpired]);
   const seconds = Math.ceil((left ?? 0) / 1_000);
   const clock = `${number(Math.floor(seconds / 60))}:${number(seconds % 60, { minimumIntegerDigits: 2 })}`;
-  return html`<figure class=${isExpired ? "code expired" : "code"}>
-    <div class="code-image">${image ? html`<img src=${image} alt=${t("qrAlt")} width="392" height="392" />` : html`<${Loading} />`}</div>
+  return html`<figure class=${isExpired ? "qr-code expired" : "qr-code"}>
+    <div class="qr-image">${image ? html`<img src=${image} alt=${t("qrAlt")} width="392" height="392" />` : html`<${Loading} />`}</div>
     ${left !== null && html`<figcaption>
       <div class="countdown" aria-hidden="true"><span class=${left < 30_000 ? "soon" : undefined} style=${{ inlineSize: `${(left / CODE_LIFETIME) * 100}%` }}></span></div>
       <p role="timer" class="small muted">${isExpired ? t("renewing") : t("renewsIn", { time: `\u2066${clock}\u2069` })}</p>
@@ -229,7 +232,7 @@ function Connected({ session, caller, phone, onChange }) {
       <header>
         <span class="seal" aria-hidden="true"><${Icon} name="check" /></span>
         <h2 id="connected-title">${t("connectedTitle")}</h2>
-        ${session.is_ready ? html`<${Badge} kind="good">${t("ready")}<//>` : html`<${Badge} kind="warn">${t("notReady")}<//>`}
+        ${session.is_ready && !session.paused_reason ? html`<${Badge} kind="good">${t("ready")}<//>` : html`<${Badge} kind="warn">${t("notReady")}<//>`}
       </header>
       <dl class="facts">
         ${isDevice

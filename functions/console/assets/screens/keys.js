@@ -146,8 +146,8 @@ function SecretDialog({ secret, onClose }) {
   return html`<${Dialog} title=${t("secretTitle")} onClose=${onClose}>
     <div class="stack">
       <p class="note warn">${t("secretText")}</p>
-      <div class="secret">
-        <${Field} label=${t("secretLabel")} class="secret-value" readonly dir="ltr" spellcheck=${false} value=${secret}
+      <div class="key-secret">
+        <${Field} label=${t("secretLabel")} readonly dir="ltr" spellcheck=${false} value=${secret}
           onFocus=${(/** @type {any} */ event) => event.target.select()} />
         <${CopyButton} text=${secret} />
       </div>
