@@ -8,7 +8,8 @@ import { duration, language, number, time } from "../i18n.js";
 import { explain } from "../strings/codes.js";
 import { t } from "../strings/overview.js";
 
-/** @typedef {{count: number, mean_ms: number, p50_ms: number, p90_ms: number, p99_ms: number}} Latency */
+/** @typedef {{count: number, mean_ms: number, p50_ms: number, p90_ms: number, p99_ms: number, buckets: Bucket[]}} Latency */
+/** How many messages took at most this long, and longer than the bucket before allows. @typedef {{up_to_ms: number, count: number}} Bucket */
 /** @typedef {{code: number | null, count: number}} Failure */
 /** The counters of an hour as the API returns them, or of several hours.
  * @typedef {{received: number, sent: number, delivered: number, read: number, failed: number, failures: Failure[],
@@ -49,27 +50,24 @@ function intervals(period) {
   });
 }
 
-/**
- * Merges distributions of which only percentiles are known. Each stands for half of its messages at p50, 40% at p90, and
- * the rest at p99, which are upper bounds. So the results are upper bounds too.
- *
- * @param {(Latency | null)[]} latencies @returns {Latency | null}
- */
+/** Adds the buckets of distributions, which have the same bounds. @param {(Latency | null)[]} latencies @returns {Latency | null} */
 function mergeLatencies(latencies) {
   const known = latencies.filter((latency) => latency !== null);
   const count = known.reduce((sum, latency) => sum + latency.count, 0);
   if (count === 0) return null;
-  const steps = known
-    .flatMap((one) => [[one.p50_ms, one.count * 0.5], [one.p90_ms, one.count * 0.4], [one.p99_ms, one.count * 0.1]])
-    .sort((a, b) => a[0] - b[0]);
-  const percentile = (/** @type {number} */ share) => {
+  /** @type {Map<number, number>} */
+  const counts = new Map();
+  for (const bucket of known.flatMap((latency) => latency.buckets)) {
+    counts.set(bucket.up_to_ms, (counts.get(bucket.up_to_ms) ?? 0) + bucket.count);
+  }
+  const buckets = [...counts].map(([up_to_ms, number]) => ({ up_to_ms, count: number })).sort((a, b) => a.up_to_ms - b.up_to_ms);
+  const percentile = (/** @type {number} */ percent) => {
+    const rank = Math.max(Math.ceil((count * percent) / 100), 1);
     let reached = 0;
-    // Sums of fractions can be a little too low.
-    const step = steps.find(([, weight]) => (reached += weight) >= share * count - 1e-6);
-    return (step ?? steps[steps.length - 1])[0];
+    return (buckets.find((bucket) => (reached += bucket.count) >= rank) ?? buckets[buckets.length - 1]).up_to_ms;
   };
   const mean_ms = known.reduce((sum, latency) => sum + latency.mean_ms * latency.count, 0) / count;
-  return { count, mean_ms, p50_ms: percentile(0.5), p90_ms: percentile(0.9), p99_ms: percentile(0.99) };
+  return { count, mean_ms, p50_ms: percentile(50), p90_ms: percentile(90), p99_ms: percentile(99), buckets };
 }
 
 /** @param {Hour[]} hours @returns {Counters} */
