@@ -284,6 +284,8 @@ function Test({ session, canRead }) {
     void send();
   };
   const isOutside = error instanceof ApiError && error.code === "outside_service_window";
+  const code = message?.errors?.[0]?.code ?? message?.attempts?.[message.attempts.length - 1]?.code;
+  const reason = message?.status === "failed" && (code ? explain(code) : message.error);
   const kind = message?.status === "failed" ? "bad" : message?.is_sent ? "good" : undefined;
   return html`<section class="card" aria-labelledby="test-title">
     <form class="stack" onSubmit=${submit}>
@@ -298,7 +300,7 @@ function Test({ session, canRead }) {
       <footer>
         <div class="form-result" role="status">${message && html`
           <${Badge} kind=${kind}>${t("testState", { status: t(message.status) })}<//>
-          ${message.error && html`<span class="small" dir="auto">${message.error}</span>`}
+          ${reason && html`<span class="small" dir="auto">${reason}</span>`}
           ${canRead && html`<a href="#/inbox/${message.chat_id}">${t("testChat")}</a>`}`}
         </div>
         <${Button} kind="primary" type="submit" icon="send" busy=${busy}>${t("testSend")}<//>
