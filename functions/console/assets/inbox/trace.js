@@ -83,11 +83,12 @@ function Content({ session, caller, message: shown }) {
     <section class="trace-state" aria-label=${t("state")}>
       <p role="status"><${Badge} kind=${kind}>${name}<//></p>
       <p>${text}</p>
-      ${(message.error || message.status === "failed") && html`<div class=${message.status === "failed" ? "note error" : "note warn"}>
+      ${message.status === "failed" && (message.error || advice) && html`<div class="note error">
         ${message.error && html`<p dir="auto">${message.error}</p>`}
         ${message.errors?.filter((one) => one.details && !message.error?.includes(one.details)).map((one) => html`<p dir="auto">${one.details}</p>`)}
         ${advice && html`<p class="advice">${advice}</p>`}
       </div>`}
+      ${message.status === "pending" && advice && html`<p class="note warn">${advice}</p>`}
       <${ErrorNote} error=${error} />
     </section>
     <section aria-labelledby="trace-timeline">
@@ -305,10 +306,13 @@ function Deliveries({ session, caller, message }) {
   if (data.length === 0) return html`<p class="muted">${t("noWebhooks")}</p>`;
   return html`<ul class="trace-deliveries">${data.map(({ webhook, attempts }) => html`<li key=${webhook.id}>
     <p class="trace-delivery-head"><a href="#/webhooks/${webhook.id}" dir="ltr">${webhook.url}</a>${!webhook.session_id && html` <${Badge}>${t("allSessions")}<//>`}</p>
-    <p class="small"><${WebhookState} webhook=${webhook} /> ${attempts.length === 0 && html`<span class="muted">${t("nothingFailed")}</span>`}</p>
-    ${attempts.map((/** @type {any} */ attempt) => html`<${Delivery} key=${attempt.change_id} webhook=${webhook} attempt=${attempt} onRetried=${reload} />`)}
+    <p class="small"><${WebhookState} webhook=${webhook} /> ${attempts.length === 0 && html`<span class="muted">${t(getsMessages(webhook) ? "nothingFailed" : "notSubscribed")}</span>`}</p>
+    ${attempts.map((/** @type {any} */ attempt) => html`<${Delivery} key=${attempt.change_id} webhook=${webhook} attempt=${attempt} isOpen=${attempts.length === 1} onRetried=${reload} />`)}
   </li>`)}</ul>`;
 }
+
+/** Returns whether a webhook gets changes of messages. @param {any} webhook */
+const getsMessages = (webhook) => webhook.events.some((/** @type {string} */ name) => name === "*" || name.startsWith("message."));
 
 /** @param {{webhook: any}} props */
 function WebhookState({ webhook }) {
@@ -320,8 +324,8 @@ function WebhookState({ webhook }) {
   return html`<${Badge} kind=${webhook.behind > 0 ? "warn" : "good"}>${webhook.behind > 0 ? t("behind", { count: webhook.behind }) : t("upToDate")}<//>`;
 }
 
-/** A delivery of a change of the message. @param {{webhook: any, attempt: any, onRetried: () => Promise<void>}} props */
-function Delivery({ webhook, attempt, onRetried }) {
+/** A delivery of a change of the message. @param {{webhook: any, attempt: any, isOpen: boolean, onRetried: () => Promise<void>}} props */
+function Delivery({ webhook, attempt, isOpen, onRetried }) {
   const [retry, { busy, error }] = useAction(async () => {
     await post(`/api/webhooks/${webhook.id}/attempts/${attempt.change_id}/retry`);
     await onRetried();
@@ -331,8 +335,8 @@ function Delivery({ webhook, attempt, onRetried }) {
     retrying: [t("retrying"), "warn"], waiting: [t("waiting"), "warn"], failed: [t("failed"), "bad"], delivered: [t("delivered"), "good"],
   };
   const [name, kind] = states[attempt.status] ?? [attempt.status, undefined];
-  return html`<div class="trace-delivery">
-    <p><code dir="ltr">${attempt.type}</code> <${Badge} kind=${kind}>${name}<//> <span class="small muted">${t("tries", { count: attempt.try_count })}</span></p>
+  return html`<details class="trace-delivery" open=${isOpen}>
+    <summary><code dir="ltr">${attempt.type}</code><${Badge} kind=${kind}>${name}<//><span class="small muted">${t("tries", { count: attempt.try_count })}</span></summary>
     ${attempt.status === "waiting" && html`<p class="small muted">${t("waitsForChat")}</p>`}
     ${attempt.status === "retrying" && attempt.next_try_at && html`<p class="small muted">${new Date(attempt.next_try_at).getTime() > Date.now() ? t("nextTry", { time: ago(attempt.next_try_at) }) : t("waitsForWebhook")}</p>`}
     <ol class="trace-tries">${attempt.tries.map((/** @type {any} */ one) => html`<li key=${one.at}>
@@ -344,5 +348,5 @@ function Delivery({ webhook, attempt, onRetried }) {
     <dl class="trace-ids"><${Id} name=${t("changeId")} value=${attempt.change_id} /></dl>
     <${ErrorNote} error=${error} />
     ${webhook.enabled && html`<${Button} class="small" icon="refresh" busy=${busy} onClick=${retry}>${t("retry")}<//>`}
-  </div>`;
+  </details>`;
 }
