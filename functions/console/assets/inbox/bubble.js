@@ -72,7 +72,7 @@ export const Row = memo((/** @type {RowProps} */ props) => {
   const { message, isFirst, isLast, isGroup, isMarked } = props;
   const [isActive, setActive] = useState(false);
   if (isLine(message)) return html`<${Line} message=${message} actions=${props.actions} />`;
-  const classes = ["row", message.from_me ? "out" : "in", isFirst && "first", isLast && "last", isMarked && "marked"];
+  const classes = ["thread-row", message.from_me ? "out" : "in", isFirst && "first", isLast && "last", isMarked && "marked"];
   const leave = (/** @type {FocusEvent} */ event) => {
     const row = /** @type {HTMLElement} */ (event.currentTarget);
     if (!row.contains(/** @type {Node | null} */ (event.relatedTarget))) setActive(false);
@@ -114,7 +114,7 @@ function Bubble({ message, quoted, isFirst, isGroup, actions }) {
       ? html`<p class="deleted"><${Icon} name="trash" />${t("deletedMessage")}
           ${message.body && html`<button type="button" class="text-button" onClick=${() => setRevealed(true)}>${t("showDeleted")}</button>`}</p>`
       : html`<${Content} message=${message} />`}
-    ${text !== null && html`<div class=${isBig ? "text big" : "text"} dir="auto"><${Text} text=${text} />${isBeside && meta}</div>`}
+    ${text !== null && html`<div class=${isBig ? "bubble-text big" : "bubble-text"} dir="auto"><${Text} text=${text} />${isBeside && meta}</div>`}
     ${footer && html`<p class="small muted" dir="auto">${footer}</p>`}
     ${!isBeside && meta}
     ${!isDeleted && html`<${Choices} message=${message} />`}
@@ -156,7 +156,7 @@ function Text({ text }) {
 
 /** The time and the ticks. @param {{message: ShownMessage, isAlone: boolean}} props */
 function Meta({ message, isAlone }) {
-  return html`<span class=${isAlone ? "meta alone" : "meta"} dir=${document.documentElement.dir}>
+  return html`<span class=${isAlone ? "bubble-meta alone" : "bubble-meta"} dir=${document.documentElement.dir}>
     ${message.edited_at && !message.revoked_at && html`<span>${t("edited")}</span>`}
     <time datetime=${message.timestamp} title=${dateTime(message.timestamp)}>${time(message.timestamp)}</time>
     ${message.from_me && html`<${Ticks} message=${message} />`}
@@ -275,7 +275,7 @@ function Media({ type, media }) {
   const label = type === "audio" && media.voice ? t("voice") : t(text);
   const facts = [media.filename ? label : "", format(media), size(media.file_size)].filter(Boolean).join(" · ");
   const isTall = type === "image" || type === "video" || type === "sticker";
-  return html`<div class=${isTall ? "media tall" : "media"}>
+  return html`<div class=${isTall ? "bubble-media tall" : "bubble-media"}>
     <span class="media-icon"><${Icon} name=${icon} /></span>
     <span class="media-text">
       <bdi class="media-name">${media.filename ?? label}</bdi>
@@ -347,7 +347,7 @@ function Template({ template, body }) {
     (component.parameters ?? []).map((/** @type {any} */ parameter) => parameterText(parameter)));
   const name = template.name ?? body;
   return html`<p class="labels with-icon"><${Icon} name="template" />${t("template")}</p>
-    ${body && body !== name && html`<p class="text" dir="auto">${formatted(body)}</p>`}
+    ${body && body !== name && html`<p class="bubble-text" dir="auto">${formatted(body)}</p>`}
     <p><bdi class="mono">${name}</bdi>${template.language?.code && html` <bdi class="small muted">${template.language.code}</bdi>`}</p>
     ${parameters.length > 0 && html`<ol class="parameters">${parameters.map((/** @type {string} */ parameter, /** @type {number} */ index) => html`<li key=${index}><bdi>${parameter}</bdi></li>`)}</ol>`}`;
 }
@@ -369,10 +369,10 @@ function Order({ order }) {
   const total = items.reduce((sum, item) => sum + Number(item.item_price ?? 0) * Number(item.quantity ?? 0), 0);
   return html`<div class="inset">
     <p class="with-icon"><${Icon} name="file" /><strong>${t("order", { count: items.length })}</strong></p>
-    <ul class="order">${items.map((item, index) => html`<li key=${index}>
+    <ul class="bubble-order">${items.map((item, index) => html`<li key=${index}>
       <bdi>${item.product_retailer_id}</bdi><span class="small muted">${number(Number(item.quantity ?? 0))} × ${money(Number(item.item_price ?? 0), item.currency)}</span>
     </li>`)}</ul>
-    ${currency && html`<p class="total"><span>${t("total")}</span><strong>${money(total, currency)}</strong></p>`}
+    ${currency && html`<p class="bubble-total"><span>${t("total")}</span><strong>${money(total, currency)}</strong></p>`}
   </div>`;
 }
 
@@ -468,7 +468,7 @@ function Line({ message, actions }) {
     : type === "reaction" ? t("reactionFailed", { emoji: message.body ?? "" })
     : (message.body ?? t("systemMessage"));
   const target = content?.pin?.message_id;
-  return html`<div class="row line" data-id=${message.id} tabindex="-1">
+  return html`<div class="thread-row notice" data-id=${message.id} tabindex="-1">
     <p class=${message.status === "failed" ? "failed" : undefined} dir="auto">${text}${message.status === "failed" && message.error ? ` ${message.error}` : ""}
       ${target && html` <button type="button" class="text-button" onClick=${() => actions.jump(target)}>${t("show")}</button>`}</p>
     <time class="visually-hidden" datetime=${message.timestamp}>${time(message.timestamp)} ${date(message.timestamp)}</time>

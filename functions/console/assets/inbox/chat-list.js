@@ -104,7 +104,7 @@ function Tabs({ store, status, isUnread, onSelect, onUnread }) {
 /** How many chats a list has, once its pages are read. @param {{list: import("./store.js").ChatList}} props */
 function Count({ list }) {
   if (list.chats.length === 0) return null;
-  return html` <span class="count">${number(list.chats.length)}${list.isComplete ? "" : "+"}</span>`;
+  return html` <span class="tab-count">${number(list.chats.length)}${list.isComplete ? "" : "+"}</span>`;
 }
 
 /** @typedef {{store: InboxStore, openId: string | null, canWrite: boolean, onOpen: (id: string) => void, onRename: (chat: Chat) => void,
@@ -230,7 +230,7 @@ function Rows({ store, chats, openId, canWrite, isSearch = false, labelledBy, on
         isSearch=${isSearch} canWrite=${canWrite} store=${store} handlers=${handlers.current} />`)}
     </ul>`}
     ${children}
-    <div ref=${end} class="end"></div>
+    <div ref=${end} class="list-end"></div>
   </div>`;
 }
 

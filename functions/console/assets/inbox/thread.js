@@ -1,7 +1,7 @@
 // The messages of a chat.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Button, ErrorNote, html, Icon, Loading } from "../components.js";
+import { Button, ErrorNote, html, Loading } from "../components.js";
 import { day, number } from "../i18n.js";
 import { t } from "../strings/inbox.js";
 import { authorName, authorOf, isLine, isShown, Row, summary } from "./bubble.js";
@@ -174,7 +174,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
   }, [thread]);
 
   const jump = async (/** @type {string} */ id) => {
-    const find = () => /** @type {HTMLElement | undefined} */ ([...(scroller.current?.querySelectorAll(".row") ?? [])].find((row) => {
+    const find = () => /** @type {HTMLElement | undefined} */ ([...(scroller.current?.querySelectorAll(".thread-row") ?? [])].find((row) => {
       const { id: own, wamid } = /** @type {HTMLElement} */ (row).dataset;
       return own === id || wamid === id;
     }));
@@ -233,7 +233,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
         ${thread.error && html`<${ErrorNote} error=${thread.error} onRetry=${() => chat && (thread.isLoaded ? store.loadOlder(chat.id) : store.open(chat.id))} />`}
         ${thread.isLoaded && !thread.hasOlder && messages.length === 0 && html`<p class="thread-note">${t("emptyThread")}</p>`}
         ${!chat && messages.length === 0 && html`<p class="thread-note">${t("newThread")}</p>`}
-        <div class="rows" role="log" aria-live="off" aria-label=${t("messages")}>
+        <div class="thread-rows" role="log" aria-live="off" aria-label=${t("messages")}>
           ${blocks.map((block) => html`<div class="block" key=${block.id}>${block.items.map((item) => "message" in item
             ? html`<${Row} key=${item.key} message=${item.message} isFirst=${item.isFirst} isLast=${item.isLast} isGroup=${chat?.type === "GROUP"}
                 isMarked=${item.message.id === marked} quoted=${byId.get(item.message.context?.id) ?? null} actions=${actions} />`
@@ -243,7 +243,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     </div>
     <p class="visually-hidden" role="status" aria-live="polite">${announcement}</p>
     ${!isAtEnd && html`<button type="button" class="to-end" onClick=${toEnd} aria-label=${count > 0 ? t("toEndCount", { count }) : t("toEnd")}>
-      <${Icon} name="back" />${count > 0 && html`<span class="unread-count">${number(count)}</span>`}
+      <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="m6 9 6 6 6-6" /></svg>${count > 0 && html`<span class="unread-count">${number(count)}</span>`}
     </button>`}
     ${error && html`<div class="thread-error"><${ErrorNote} error=${error} /><${Button} class="small" onClick=${() => setError(null)}>${t("dismiss")}<//></div>`}
   </div>
@@ -258,8 +258,8 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
 /** @param {{item: {day: string} | {unread: number}}} props */
 function Divider({ item }) {
   return "day" in item
-    ? html`<div class="row divider"><span>${day(item.day)}</span></div>`
-    : html`<div class="row divider unread"><span>${t("unreadDivider", { count: item.unread })}</span></div>`;
+    ? html`<div class="thread-row divider"><span>${day(item.day)}</span></div>`
+    : html`<div class="thread-row divider unread"><span>${t("unreadDivider", { count: item.unread })}</span></div>`;
 }
 
 /** Marks a chat as read while the user sees it, once for each message of the contact.
@@ -305,7 +305,7 @@ function useKeptPosition(scroller, messages) {
 function anchorOf(element) {
   if (!element || element.scrollTop > -END) return null;
   const box = element.getBoundingClientRect();
-  const row = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)?.closest(".row");
+  const row = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)?.closest(".thread-row");
   return row && element.contains(row) ? { row, top: row.getBoundingClientRect().top } : null;
 }
 
@@ -313,7 +313,7 @@ function anchorOf(element) {
 function moveBetweenRows(event) {
   const thread = /** @type {HTMLElement} */ (event.currentTarget);
   const target = /** @type {HTMLElement} */ (event.target);
-  const current = target.closest(".row");
+  const current = target.closest(".thread-row");
   if (event.ctrlKey || event.metaKey || event.altKey || (target !== thread && target !== current)) return;
   if (event.key === "Escape" && current) {
     thread.focus();
@@ -325,7 +325,7 @@ function moveBetweenRows(event) {
     return;
   }
   if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
-  const rows = [...thread.querySelectorAll('.row[tabindex="-1"]')];
+  const rows = [...thread.querySelectorAll('.thread-row[tabindex="-1"]')];
   const index = current ? rows.indexOf(current) : rows.length;
   const next = /** @type {HTMLElement | undefined} */ (rows[index + (event.key === "ArrowUp" ? -1 : 1)]);
   if (!next) return;

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { Button, Empty, ErrorNote, html, IconButton, Loading } from "../components.js";
 import { ChatList, chatItems, STATUSES } from "../inbox/chat-list.js";
-import { addressOf, Avatar, directionOf, Lazy, MenuButton, Name } from "../inbox/parts.js";
+import { addressOf, Avatar, directionOf, Lazy, MenuButton } from "../inbox/parts.js";
 import { storeOf, useStore } from "../inbox/store.js";
 import { t } from "../strings/inbox.js";
 
@@ -64,8 +64,8 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
   };
   const classes = ["inbox-columns", (openId || to) && "has-thread", panel && "has-panel"].filter(Boolean).join(" ");
   return html`<div class="inbox"><div class=${classes}>
+    <h1 class="visually-hidden">${t("inbox")}</h1>
     <div class="inbox-side">
-      <h1 class="visually-hidden">${t("inbox")}</h1>
       ${connection === "offline" && html`<p class="offline" role="status">${t("offline")}</p>`}
       <${ChatList} store=${store} openId=${openId} ...${rights} onOpen=${open} onNew=${(/** @type {string} */ address) => setDialog({ kind: "new", to: address })}
         onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} onError=${setError} />
@@ -123,13 +123,15 @@ function OpenChat({ store, session, caller, rights, panel, id, close, open, onPa
   if (isErased) return html`<${Empty} icon="trash" title=${t("erased")}><${Button} onClick=${close}>${t("back")}<//><//>`;
   if (error) return html`<header class="thread-header">${back}</header><${ErrorNote} error=${error} onRetry=${load} />`;
   if (!chat) return html`<header class="thread-header">${back}</header><${Loading} />`;
+  const address = addressOf(chat);
   const change = (/** @type {any} */ event) => void store.updateChat(chat.id, { status: event.target.value }).catch(onError);
   return html`<header class="thread-header">
       ${back}
       <${Avatar} id=${chat.id} name=${chat.name} isGroup=${chat.type === "GROUP"} />
       <div class="thread-title">
         <h2 dir=${directionOf(chat.name)}>${chat.name}</h2>
-        <p class="small muted">${chat.type === "GROUP" ? t("group") : addressOf(chat) !== chat.name && html`<${Name}>${addressOf(chat)}<//>`}</p>
+        ${chat.type === "GROUP" ? html`<p class="small muted">${t("group")}</p>`
+          : address !== chat.name && html`<p class="small muted" dir=${directionOf(address)}>${address}</p>`}
       </div>
       ${rights.canWrite && html`<select class="status-select" aria-label=${t("status")} value=${chat.status} onChange=${change}>
         ${STATUSES.map(({ status, text }) => html`<option key=${status} value=${status} selected=${status === chat.status}>${t(text)}</option>`)}
