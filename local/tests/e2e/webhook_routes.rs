@@ -13,7 +13,7 @@ use shared::domain::{
 
 use crate::{
     receiver::{Delivery, Receiver, Reply},
-    test_app::{Response, TestApp, change},
+    test_app::{Response, TestApp, change, merge},
 };
 
 fn now() -> Timestamp {
@@ -200,6 +200,65 @@ async fn failed_deliveries_are_listed_newest_first() {
         let refused = app.get(&path(&webhook, &format!("attempts?{query}"))).await;
         assert_error(&refused, 400, "invalid_query", "must be");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_of_one_message_are_listed() {
+    let app = TestApp::start().await;
+    let (session_id, other_session) = (session(&app, "ada").await, session(&app, "grace").await);
+    app.set_worker_state(&session_id, true).await;
+    let unreachable = "http://127.0.0.1:1/";
+    let (webhook, _) = create(&app, &json!({"sessionId": session_id, "url": unreachable})).await;
+    let (for_all, _) = create(&app, &json!({"url": unreachable})).await;
+    let (of_other, _) = create(&app, &json!({"sessionId": other_session, "url": unreachable})).await;
+
+    // An outbound message, and a contact's with a reaction, in one chat.
+    let sent = app.send(&session_id, "201001234567", "hello").await.json["message"]["id"].as_str().unwrap().to_owned();
+    let at = now().to_string();
+    for (id, content) in [
+        ("3EB1", json!({"text": "hello"})),
+        ("3EB2", json!({"type": "reaction", "reaction": {"message_id": "3EB1", "emoji": "👍"}})),
+    ] {
+        let received = json!({"sessionId": session_id, "id": id, "from": "201001234567", "timestamp": at});
+        let response = app.post("/api/messages/receive", &merge(received, &content)).await;
+        assert_eq!(response.json["success"], true, "{}", response.json);
+    }
+    let received = app.get(&format!("/api/messages/3EB1?sessionId={session_id}")).await;
+    let received = received.json["message"]["id"].as_str().unwrap().to_owned();
+    let types = async |webhook: &Value, query: &str| -> BTreeSet<String> {
+        let attempts = attempts(&app, webhook, query).await.into_iter();
+        attempts.map(|attempt| attempt["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ["chat.created", "message.created", "message.received", "message.reaction"].map(str::to_owned);
+    for webhook in [&webhook, &for_all] {
+        let have_failed = async || types(webhook, "").await.is_superset(&all.clone().into());
+        app.wait_until("all changes have failed", have_failed).await;
+        for (message_id, expected) in
+            [(&sent, &["message.created"][..]), (&received, &["message.reaction", "message.received"])]
+        {
+            for query in ["", "&limit=1", "&status=retrying"] {
+                let found = types(webhook, &format!("messageId={message_id}{query}")).await;
+                assert!(found.iter().eq(expected), "{query}: {found:?}");
+            }
+            let delivered = attempts(&app, webhook, &format!("messageId={message_id}&status=delivered")).await;
+            assert_eq!(delivered, Vec::<Value>::new());
+        }
+    }
+    // A page continues only its own list.
+    let first = app.get(&path(&webhook, &format!("attempts?limit=1&messageId={received}"))).await.json;
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let foreign = app.get(&path(&webhook, &format!("attempts?limit=1&messageId={sent}&cursor={cursor}"))).await;
+    assert_error(&foreign, 400, "invalid_cursor", "Invalid cursor");
+
+    // The message of another session is like one that doesn't exist.
+    for (webhook, message_id) in
+        [(&of_other, sent.as_str()), (&of_other, &received), (&webhook, "00000000-0000-4000-8000-000000000000")]
+    {
+        let missing = app.get(&path(webhook, &format!("attempts?messageId={message_id}"))).await;
+        assert_error(&missing, 404, "message_not_found", "Message not found");
+    }
+    let malformed = app.get(&path(&webhook, "attempts?messageId=3EB1")).await;
+    assert_error(&malformed, 400, "invalid_field", "messageId must be a UUID");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

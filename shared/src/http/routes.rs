@@ -190,7 +190,7 @@ routes! {
     /// Sends a test to a webhook.
     WEBHOOK_TEST "/api/webhooks/{webhookId}/test": POST [] Needs(Webhooks);
     /// Lists failed, waiting, and retried deliveries of a webhook.
-    WEBHOOK_ATTEMPTS "/api/webhooks/{webhookId}/attempts": GET ["status", "limit", "cursor"] Needs(Webhooks);
+    WEBHOOK_ATTEMPTS "/api/webhooks/{webhookId}/attempts": GET ["status", "messageId", "limit", "cursor"] Needs(Webhooks);
     /// Delivers a change to a webhook again.
     WEBHOOK_RETRY "/api/webhooks/{webhookId}/attempts/{changeId}/retry": POST [] Needs(Webhooks);
     /// Delivers a part of a session's change log to a webhook again.

@@ -85,6 +85,7 @@ service_errors! {
         Store;
     WebhookDeliveryError:
         NotFound => AttemptNotFound,
+        MessageNotFound => MessageNotFound,
         Disabled => WebhookDisabled,
         ReplayRunning => ReplayRunning,
         Expired => ChangesExpired,

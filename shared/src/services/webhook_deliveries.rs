@@ -6,7 +6,8 @@ use crate::{
     domain::{
         change::{Change, ChangeType, NewChange, Subject},
         cursor::Position,
-        id::{ChangeId, SessionId, WebhookId},
+        id::{ChangeId, MessageId, SessionId, WebhookId},
+        message_key::MessageKey,
         page::Page,
         system::System,
         time::Timestamp,
@@ -27,6 +28,9 @@ pub enum WebhookDeliveryError {
     /// There is no stored delivery of the change.
     #[error("There is no failed delivery of this change to this webhook: to deliver other changes again, use replay")]
     NotFound,
+    /// The webhook's sessions have no such message.
+    #[error("Message not found")]
+    MessageNotFound,
     /// The webhook is disabled.
     #[error("The webhook is disabled: enable it first, with PATCH and enabled")]
     Disabled,
@@ -52,8 +56,12 @@ pub enum WebhookDeliveryError {
 pub struct AttemptList {
     /// The webhook.
     pub webhook_id: WebhookId,
+    /// Its session; `None` for all sessions.
+    pub session_id: Option<SessionId>,
     /// Only those with this status.
     pub status: Option<DeliveryStatus>,
+    /// Only those of changes of this message.
+    pub message_id: Option<MessageId>,
     /// The maximum number of deliveries.
     pub limit: usize,
     /// Where the page begins.
@@ -120,11 +128,30 @@ pub async fn list(
     list: &AttemptList,
     system: System,
 ) -> Result<Page<WebhookDelivery>, WebhookDeliveryError> {
-    let mut page = store.webhook_deliveries().list(list.webhook_id, list.status, list.after, list.limit).await?;
+    let AttemptList { webhook_id, session_id, status, message_id, limit, after } = *list;
+    let mut page = match message_id {
+        None => store.webhook_deliveries().list(webhook_id, status, after, limit).await?,
+        Some(id) => {
+            let (key, session_id) = find_message(store, id, session_id).await?;
+            store.webhook_deliveries().list_of_message(webhook_id, &key, session_id, status, after, limit).await?
+        }
+    };
     let now = system.now();
     // DynamoDB deletes expired items within days.
     page.items.retain(|delivery| delivery.expires_at > now);
     Ok(page)
+}
+
+/// Returns the key of a message and its session, which is `session_id` if there is one.
+async fn find_message(
+    store: &Store,
+    id: MessageId,
+    session_id: Option<SessionId>,
+) -> Result<(MessageKey, SessionId), WebhookDeliveryError> {
+    let Some(key) = store.messages().find_by_id(id).await? else { return Err(WebhookDeliveryError::MessageNotFound) };
+    let found = store.messages().get(&key).await?.map(|(message, _)| message.session_id);
+    let found = found.filter(|found| session_id.is_none_or(|session_id| session_id == *found));
+    Ok((key, found.ok_or(WebhookDeliveryError::MessageNotFound)?))
 }
 
 /// Makes a delivery due now, whatever its status, and returns it.

@@ -18,6 +18,7 @@ use crate::domain::{
     change::{Change, ChangeType, NewChange, Subject},
     cursor::Position,
     id::{ChangeId, ChatId, SessionId, WebhookId},
+    message_key::MessageKey,
     page::{Order, Page, Segment, merge},
     time::Timestamp,
     webhook_delivery::{DeliveryEvent, DeliveryStatus, WebhookAttempt, WebhookDelivery},
@@ -180,29 +181,38 @@ impl WebhookDeliveries<'_> {
         session_id: SessionId,
         chat_id: Option<ChatId>,
     ) -> Result<Vec<WebhookDelivery>, StoreError> {
-        let key = Key::webhook_delivery(session_id, chat_id, webhook_id, 0);
         let query = self
-            .0
-            .client
-            .query()
-            .table_name(&self.0.table)
+            .of_chat(webhook_id, session_id, chat_id)
             .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
             .filter_expression("#status IN (:retrying, :waiting)")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":pk", string(key.pk))
-            .expression_attribute_values(":prefix", string(webhook_deliveries_prefix(webhook_id)))
             .expression_attribute_values(":retrying", string(DeliveryStatus::Retrying.as_str()))
             .expression_attribute_values(":waiting", string(DeliveryStatus::Waiting.as_str()));
-        let mut pages = query.into_paginator().send();
-        let mut deliveries = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(StoreError::request("reading the deliveries of a chat"))?;
-            for item in page.items.unwrap_or_default() {
-                deliveries.push(read(item)?.0);
-            }
-        }
-        Ok(deliveries)
+        read_all(query).await
+    }
+
+    /// Returns a page of the deliveries of changes of one message, newest first. Reads all of the webhook's deliveries in
+    /// the message's chat. Eventually consistent.
+    pub async fn list_of_message(
+        self,
+        webhook_id: WebhookId,
+        message: &MessageKey,
+        session_id: SessionId,
+        status: Option<DeliveryStatus>,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<WebhookDelivery>, StoreError> {
+        let query = self
+            .of_chat(webhook_id, session_id, Some(message.chat_id))
+            .filter_expression("subject.#message.#key = :message")
+            .expression_attribute_names("#message", "message")
+            .expression_attribute_names("#key", "key")
+            .expression_attribute_values(":message", string(message.to_string()));
+        let deliveries = read_all(query).await?.into_iter();
+        let deliveries = deliveries.filter(|delivery| status.is_none_or(|status| status == delivery.status));
+        let mut items: Vec<_> = deliveries.map(|delivery| (position(&delivery), delivery)).collect();
+        items.retain(|(position, _)| after.is_none_or(|after| *position < after));
+        Ok(merge(vec![Segment { items, reached: None }], Order::Descending, limit, |_| true))
     }
 
     /// Returns the work of `notify` that is due. Reads until `deadline`: many deliveries can be due for a webhook that
@@ -289,6 +299,18 @@ impl WebhookDeliveries<'_> {
         Ok(Segment { items: items.collect(), reached })
     }
 
+    /// Selects the deliveries of a chat, or of changes without a chat, in the order of the log.
+    fn of_chat(self, webhook_id: WebhookId, session_id: SessionId, chat_id: Option<ChatId>) -> QueryFluentBuilder {
+        let key = Key::webhook_delivery(session_id, chat_id, webhook_id, 0);
+        self.0
+            .client
+            .query()
+            .table_name(&self.0.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", string(key.pk))
+            .expression_attribute_values(":prefix", string(webhook_deliveries_prefix(webhook_id)))
+    }
+
     fn inbox(self, key: String, after: Option<Position>) -> QueryFluentBuilder {
         let start = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
         self.0
@@ -330,6 +352,18 @@ impl DueNotifications {
     }
 }
 
+async fn read_all(query: QueryFluentBuilder) -> Result<Vec<WebhookDelivery>, StoreError> {
+    let mut pages = query.into_paginator().send();
+    let mut deliveries = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(StoreError::request("reading the deliveries of a chat"))?;
+        for item in page.items.unwrap_or_default() {
+            deliveries.push(read(item)?.0);
+        }
+    }
+    Ok(deliveries)
+}
+
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
     item.get(name).map(AttributeValue::as_s)?.ok()
 }
@@ -337,6 +371,11 @@ fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
 fn key(delivery: &WebhookDelivery) -> Key {
     let Change { session_id, sequence, .. } = &delivery.change;
     Key::webhook_delivery(*session_id, delivery.change.erased_with(), delivery.webhook_id, *sequence)
+}
+
+/// Returns the position in the lists of the webhook's deliveries.
+fn position(delivery: &WebhookDelivery) -> Position {
+    Position { at: delivery.created_at, id: delivery.webhook_id.delivery_id(delivery.change.change.id) }
 }
 
 fn write(delivery: &WebhookDelivery, version: u64) -> Result<Item, StoreError> {
@@ -366,7 +405,7 @@ fn write(delivery: &WebhookDelivery, version: u64) -> Result<Item, StoreError> {
     let mut item = item::write(WEBHOOK_DELIVERY, &key(delivery), &row)?;
     item.insert("id".to_owned(), string(id.to_string()));
     item.insert("inbox_key".to_owned(), string(webhook_deliveries_key(webhook_id, status)));
-    item.insert("inbox_position".to_owned(), string(Position { at: created_at, id }.to_string()));
+    item.insert("inbox_position".to_owned(), string(position(delivery).to_string()));
     if due_at.is_some() {
         item.insert("due_key".to_owned(), string(notify_key(session_id)));
     }

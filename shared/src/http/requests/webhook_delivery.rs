@@ -15,20 +15,35 @@ const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 100;
 
 impl AttemptList {
-    /// Parses `status`, `limit`, and `cursor`.
+    /// Parses `status`, `messageId`, `limit`, and `cursor`.
     pub fn read(webhook: &WebhookEndpoint, query: &Query) -> Result<Self, ApiError> {
         let statuses = DeliveryStatus::ALL.map(|status| (status.as_str(), status));
         let status = query.choice("status", &statuses)?;
+        let message_id = query.one("messageId")?.map(|text| {
+            let message = "messageId must be a UUID: the message's id, not WhatsApp's";
+            text.parse().map_err(|_| ApiError::invalid_field(message))
+        });
         let limit = query.whole_number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut list = Self { webhook_id: webhook.id, status, limit, after: None };
+        let mut list = Self {
+            webhook_id: webhook.id,
+            session_id: webhook.session_id,
+            status,
+            message_id: message_id.transpose()?,
+            limit,
+            after: None,
+        };
         list.after = query.cursor(&list.name(), Position::from_cursor)?;
         Ok(list)
     }
 
     /// The name of the list in its cursors.
     pub fn name(&self) -> String {
-        format!("attempts/{}/{}", self.webhook_id, self.status.map_or("all", DeliveryStatus::as_str))
+        let status = self.status.map_or("all", DeliveryStatus::as_str);
+        match self.message_id {
+            Some(message_id) => format!("attempts/{}/{status}/{message_id}", self.webhook_id),
+            None => format!("attempts/{}/{status}", self.webhook_id),
+        }
     }
 }
 
