@@ -5,6 +5,7 @@ import { Button, html, Icon, IconButton } from "../components.js";
 import { date, dateTime, number, time } from "../i18n.js";
 import { t } from "../strings/inbox.js";
 import { memo, MenuButton, Name, ReactionRow } from "./parts.js";
+import { TemplateContent } from "./template-content.js";
 import { formatted, isEmojiOnly, isRightToLeft } from "./text.js";
 
 /** @typedef {import("../components.js").IconName} IconName */
@@ -16,6 +17,7 @@ import { formatted, isEmojiOnly, isRightToLeft } from "./text.js";
  *
  * @typedef {object} BubbleActions
  * @property {boolean} canSend
+ * @property {() => Promise<import("./templates.js").Template[]>} templates the session's templates, whose texts messages don't have
  * @property {(message: Message) => void} reply
  * @property {(message: Message, emoji: string) => void} react
  * @property {(message: Message) => void} details
@@ -64,15 +66,15 @@ export function summary(message) {
   return message.type === "call" ? callText(message) : t("otherMessage");
 }
 
-/** @typedef {{message: ShownMessage, quoted: Message | null, isFirst: boolean, isLast: boolean, isGroup: boolean, isMarked: boolean,
+/** @typedef {{message: ShownMessage, quoted: Message | null, isFirst: boolean, isGroup: boolean, isMarked: boolean,
  *   actions: BubbleActions}} RowProps */
 
 /** A row of the thread. */
 export const Row = memo((/** @type {RowProps} */ props) => {
-  const { message, isFirst, isLast, isGroup, isMarked } = props;
+  const { message, isFirst, isGroup, isMarked } = props;
   const [isActive, setActive] = useState(false);
   if (isLine(message)) return html`<${Line} message=${message} actions=${props.actions} />`;
-  const classes = ["thread-row", message.from_me ? "out" : "in", isFirst && "first", isLast && "last", isMarked && "marked"];
+  const classes = ["thread-row", message.from_me ? "out" : "in", isFirst && "first", isMarked && "marked"];
   const leave = (/** @type {FocusEvent} */ event) => {
     const row = /** @type {HTMLElement} */ (event.currentTarget);
     if (!row.contains(/** @type {Node | null} */ (event.relatedTarget))) setActive(false);
@@ -113,7 +115,7 @@ function Bubble({ message, quoted, isFirst, isGroup, actions }) {
     ${isDeleted
       ? html`<p class="deleted"><${Icon} name="trash" />${t("deletedMessage")}
           ${message.body && html`<button type="button" class="text-button" onClick=${() => setRevealed(true)}>${t("showDeleted")}</button>`}</p>`
-      : html`<${Content} message=${message} />`}
+      : html`<${Content} message=${message} actions=${actions} />`}
     ${text !== null && html`<div class=${isBig ? "bubble-text big" : "bubble-text"} dir="auto"><${Text} text=${text} />${isBeside && meta}</div>`}
     ${footer && html`<p class="small muted" dir="auto">${footer}</p>`}
     ${!isBeside && meta}
@@ -229,8 +231,8 @@ function Referral({ referral }) {
 /** @param {unknown} url */
 const isHttp = (url) => typeof url === "string" && /^https?:\/\//i.test(url);
 
-/** What a message has besides its text. @param {{message: Message}} props */
-function Content({ message }) {
+/** What a message has besides its text. @param {{message: Message, actions: BubbleActions}} props */
+function Content({ message, actions }) {
   const { type, content } = message;
   const object = content?.[type];
   if (MEDIA[type]) return html`<${Media} type=${type} media=${object ?? {}} />`;
@@ -242,7 +244,7 @@ function Content({ message }) {
     case "interactive":
       return html`<${InteractiveHeader} interactive=${object ?? {}} />`;
     case "template":
-      return html`<${Template} template=${object ?? {}} body=${message.body} />`;
+      return html`<${TemplateContent} template=${object ?? {}} body=${message.body} load=${actions.templates} />`;
     case "order":
       return html`<${Order} order=${object ?? {}} />`;
     case "call":
@@ -339,26 +341,6 @@ function Choices({ message }) {
       <ul>${rows.map((/** @type {any} */ row) => html`<li key=${row.id}><span dir="auto">${row.title}</span>${row.description && html`<span class="small muted" dir="auto">${row.description}</span>`}</li>`)}</ul>
     </details>`}
     ${buttons.filter(Boolean).length > 0 && html`<ul class="choices buttons">${buttons.filter(Boolean).map((button) => html`<li key=${button} dir="auto">${button}</li>`)}</ul>`}`;
-}
-
-/** @param {{template: any, body: string | null}} props */
-function Template({ template, body }) {
-  const parameters = (template.components ?? []).flatMap((/** @type {any} */ component) =>
-    (component.parameters ?? []).map((/** @type {any} */ parameter) => parameterText(parameter)));
-  const name = template.name ?? body;
-  return html`<p class="labels with-icon"><${Icon} name="template" />${t("template")}</p>
-    ${body && body !== name && html`<p class="bubble-text" dir="auto">${formatted(body)}</p>`}
-    <p><bdi class="mono">${name}</bdi>${template.language?.code && html` <bdi class="small muted">${template.language.code}</bdi>`}</p>
-    ${parameters.length > 0 && html`<ol class="parameters">${parameters.map((/** @type {string} */ parameter, /** @type {number} */ index) => html`<li key=${index}><bdi>${parameter}</bdi></li>`)}</ol>`}`;
-}
-
-/** @param {any} parameter */
-function parameterText(parameter) {
-  const { type } = parameter;
-  const value = parameter[type];
-  if (typeof value === "string") return value;
-  if (type === "currency" || type === "date_time") return value?.fallback_value ?? type;
-  return value?.filename ?? value?.link ?? (MEDIA[type] ? t(MEDIA[type].text) : String(type));
 }
 
 /** @param {{order: any}} props */

@@ -47,9 +47,10 @@ const isAddress = (query) => /^\+?[\d\s().-]{5,}$/.test(query) || /^\S+@(s\.what
 
 /**
  * @param {{store: InboxStore, openId: string | null, canWrite: boolean, canSend: boolean, onOpen: (id: string) => void,
- *   onNew: (to: string) => void, onRename: (chat: Chat) => void, onError: (error: unknown) => void}} props
+ *   onAsk: (to: string) => void, onNew: (to: string) => void, onRename: (chat: Chat) => void, onError: (error: unknown) => void}} props
+ *   `onAsk` asks for the address of a new chat, `onNew` begins one
  */
-export function ChatList({ store, openId, canWrite, canSend, onOpen, onNew, onRename, onError }) {
+export function ChatList({ store, openId, canWrite, canSend, onOpen, onAsk, onNew, onRename, onError }) {
   const [status, setStatus] = useState(/** @type {ChatStatus} */ ("INBOX"));
   const [isUnread, setUnread] = useState(false);
   const [query, setQuery] = useState("");
@@ -67,7 +68,7 @@ export function ChatList({ store, openId, canWrite, canSend, onOpen, onNew, onRe
           }
           if (event.key === "Escape") setQuery("");
         }} />
-      ${canSend && html`<${IconButton} icon="plus" label=${t("newChat")} onClick=${() => onNew(isAddress(text) ? text : "")} />`}
+      ${canSend && html`<${IconButton} icon="plus" label=${t("newChat")} onClick=${() => onAsk(isAddress(text) ? text : "")} />`}
     </div>
     ${!text && html`<${Tabs} store=${store} status=${status} isUnread=${isUnread} onSelect=${setStatus} onUnread=${setUnread} />`}
     ${text

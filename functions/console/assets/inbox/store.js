@@ -32,7 +32,7 @@ import { ApiError, call, get, post, subscribe } from "../api.js";
  * @typedef {object} Thread
  * @property {ShownMessage[]} messages
  * @property {boolean} isLoaded
- * @property {boolean} isLoading
+ * @property {boolean} isLoading whether the first or an older page is read
  * @property {boolean} hasOlder
  * @property {unknown} error why the last request failed
  * @property {Message | null} arrival the last message that arrived while the thread was loaded
@@ -53,7 +53,7 @@ import { ApiError, call, get, post, subscribe } from "../api.js";
 
 /** @typedef {{filter: Filter, cursor: string | null, oldest: string, isComplete: boolean, isLoading: boolean, error: unknown}} Pages */
 /** @typedef {{key: string, body: Record<string, any>, message: ShownMessage, storedAs: string | null}} Outgoing */
-/** @typedef {Thread & {cursor: string | null, isStale: boolean, stored: Message[], outgoing: Outgoing[]}} ThreadState */
+/** @typedef {Thread & {cursor: string | null, isStale: boolean, isReading: boolean, stored: Message[], outgoing: Outgoing[]}} ThreadState */
 
 /** The chats that a search by name reads at most. */
 export const SEARCH_LIMIT = 1_000;
@@ -385,14 +385,14 @@ export class InboxStore {
     this.#open = id;
     if (!id) return;
     const thread = this.#thread(id);
-    if (thread.isLoading || (thread.isLoaded && !thread.isStale)) return;
+    if (thread.isReading || (thread.isLoaded && !thread.isStale)) return;
     await this.#readMessages(id, thread, null);
   }
 
   /** Reads the messages before those that are known. @param {string} id */
   async loadOlder(id) {
     const thread = this.#threads.get(id);
-    if (!thread || thread.isLoading || !thread.hasOlder) return;
+    if (!thread || thread.isReading || !thread.hasOlder) return;
     await this.#readMessages(id, thread, thread.cursor);
   }
 
@@ -400,7 +400,7 @@ export class InboxStore {
   #thread(key) {
     let thread = this.#threads.get(key);
     if (!thread) {
-      thread = { ...NO_THREAD, cursor: null, isStale: true, stored: [], outgoing: [] };
+      thread = { ...NO_THREAD, cursor: null, isStale: true, isReading: false, stored: [], outgoing: [] };
       this.#threads.set(key, thread);
     }
     return thread;
@@ -420,7 +420,7 @@ export class InboxStore {
   async #readMessages(id, before, cursor) {
     const started = performance.now();
     const round = this.#round;
-    this.#setThread(id, { isLoading: true, error: null });
+    this.#setThread(id, { isReading: true, isLoading: cursor !== null || before.stored.length === 0, error: null });
     this.#notify();
     try {
       const page = await get(`/api/chats/${id}/messages`, { limit: MESSAGES_PER_PAGE, cursor });
@@ -451,7 +451,7 @@ export class InboxStore {
     } catch (error) {
       if (this.#threads.has(id)) this.#setThread(id, { error });
     } finally {
-      if (this.#threads.has(id)) this.#setThread(id, { isLoading: false });
+      if (this.#threads.has(id)) this.#setThread(id, { isReading: false, isLoading: false });
       this.#notify();
     }
     if (round !== this.#round && this.#open === id && !this.#threads.get(id)?.error) await this.open(id);
@@ -472,7 +472,7 @@ export class InboxStore {
     }
     const oldest = thread.stored[0];
     const isBeforePages = thread.hasOlder && oldest && second(message.timestamp) < second(oldest.timestamp);
-    if ((!thread.isLoaded && !thread.isLoading) || isBeforePages) return;
+    if ((!thread.isLoaded && !thread.isReading) || isBeforePages) return;
     this.#linkOutgoing(id, shown);
     // Messages sort by second, then by arrival.
     const after = thread.stored.findLastIndex((candidate) => second(candidate.timestamp) <= second(message.timestamp));

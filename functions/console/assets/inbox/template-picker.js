@@ -1,7 +1,6 @@
 // The list of approved templates, and the dialog that fills one in and sends it.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { get } from "../api.js";
 import { Badge, Button, Dialog, Empty, ErrorNote, Field, Icon, IconButton, Loading, html, useAction } from "../components.js";
 import { language } from "../i18n.js";
 import { t as frame } from "../strings/app.js";
@@ -9,6 +8,7 @@ import { t as attachment } from "../strings/attachment.js";
 import { t } from "../strings/templates.js";
 import { PlaceFields, SourceFields } from "./fields.js";
 import { build, check, emptyValues, fill, inputs, problem } from "./template-model.js";
+import { templatesOf } from "./templates.js";
 import { formatted } from "./text.js";
 
 /** @typedef {import("../types").Session} Session */
@@ -16,40 +16,8 @@ import { formatted } from "./text.js";
 /** @typedef {import("./template-model.js").Template} Template */
 /** @typedef {import("./template-model.js").Values} Values */
 
-/** How long the templates of a session are kept, in milliseconds. */
-const CACHE_TIME = 5 * 60_000;
-/** The templates that are read at most. */
-const MAX_TEMPLATES = 1_000;
 /** How many are shown at first, and more each time. */
 const PAGE = 40;
-
-/** @type {Map<string, {at: number, templates: Promise<Template[]>}>} */
-const cache = new Map();
-
-/** Reads the approved templates of a session. @param {string} sessionId @param {boolean} isFresh @returns {Promise<Template[]>} */
-function templatesOf(sessionId, isFresh) {
-  const cached = cache.get(sessionId);
-  if (cached && !isFresh && Date.now() - cached.at < CACHE_TIME) return cached.templates;
-  const templates = readAll(sessionId);
-  cache.set(sessionId, { at: Date.now(), templates });
-  templates.catch(() => cache.delete(sessionId));
-  return templates;
-}
-
-/** @param {string} sessionId */
-async function readAll(sessionId) {
-  /** @type {Template[]} */
-  const all = [];
-  let cursor = null;
-  do {
-    const page = await get("/api/templates", { sessionId, status: "APPROVED", limit: 100, cursor });
-    all.push(...page.templates);
-    cursor = page.nextCursor;
-  } while (cursor && all.length < MAX_TEMPLATES);
-  return all
-    .filter(({ status }) => status === "APPROVED")
-    .sort((a, b) => a.name.localeCompare(b.name, "en") || a.language.localeCompare(b.language, "en"));
-}
 
 /** @param {string} code such as `en_US` */
 function languageName(code) {

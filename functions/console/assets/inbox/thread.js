@@ -7,6 +7,7 @@ import { t } from "../strings/inbox.js";
 import { authorName, authorOf, isLine, isShown, Row, summary } from "./bubble.js";
 import Composer from "./composer.js";
 import { useStore } from "./store.js";
+import { templatesOf } from "./templates.js";
 
 /** @typedef {import("../types").Caller} Caller */
 /** @typedef {import("../types").Chat} Chat */
@@ -28,14 +29,14 @@ const BLOCK_SIZE = 12;
 /** How many pages are read to find a message that was quoted. */
 const JUMP_PAGES = 20;
 
-/** @typedef {{key: string, day: string} | {key: string, unread: number} | {key: string, message: ShownMessage, isFirst: boolean, isLast: boolean}} Item */
+/** @typedef {{key: string, day: string} | {key: string, unread: number} | {key: string, message: ShownMessage, isFirst: boolean}} Item */
 
 /** Returns the rows of a thread. @param {InboxStore} store @param {ShownMessage[]} messages @param {{before: string | null, count: number}} unread */
 function itemsOf(store, messages, unread) {
   /** @type {Item[]} */
   const items = [];
-  /** @type {{message: ShownMessage, isLast: boolean} | null} */
-  let group = null;
+  /** @type {ShownMessage | null} */
+  let last = null;
   let date = "";
   for (const message of messages) {
     if (!isShown(message)) continue;
@@ -46,16 +47,11 @@ function itemsOf(store, messages, unread) {
     date = ownDate;
     const isUnreadStart = unread.before === message.id;
     if (isUnreadStart) items.push({ key: "unread", unread: unread.count });
-    /** @type {boolean} */
-    const isFirst = isNewDay || isUnreadStart || !group || isLine(message) || isLine(group.message) || authorOf(group.message) !== authorOf(message)
-      || at.getTime() - new Date(group.message.timestamp).getTime() > GROUP_GAP;
-    if (isFirst && group) group.isLast = true;
-    /** @type {{key: string, message: ShownMessage, isFirst: boolean, isLast: boolean}} */
-    const item = { key: store.rowKey(message), message, isFirst, isLast: false };
-    items.push(item);
-    group = item;
+    const isFirst = isNewDay || isUnreadStart || !last || isLine(message) || isLine(last) || authorOf(last) !== authorOf(message)
+      || at.getTime() - new Date(last.timestamp).getTime() > GROUP_GAP;
+    items.push({ key: store.rowKey(message), message, isFirst });
+    last = message;
   }
-  if (group) group.isLast = true;
   return items;
 }
 
@@ -203,6 +199,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
   /** @type {BubbleActions} */
   const actions = useMemo(() => ({
     canSend,
+    templates: async () => (canSend ? templatesOf(session.id) : []),
     reply: setReplyTo,
     react: (message, emoji) => void latest.current.store.react(message, emoji).catch(setError),
     details: (message) => latest.current.onDetails(message),
@@ -210,7 +207,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     retry: (message) => latest.current.store.retry(message),
     discard: (message) => latest.current.store.discard(message),
     sendAgain: (message) => void latest.current.store.sendAgain(message),
-  }), [canSend]);
+  }), [canSend, session.id]);
 
   const blockOf = useRef(/** @type {Map<string, number>} */ (new Map()));
   const blocks = useMemo(() => blocksOf(itemsOf(store, messages, unread), blockOf.current), [messages, unread]);
@@ -229,13 +226,12 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
   return html`<div class="thread-area">
     <div class="thread" ref=${scroller} tabindex="0" role="region" aria-label=${t("thread")} onScroll=${onScroll} onKeyDown=${moveBetweenRows}>
       <div class="thread-content">
-        ${thread.isLoading && (thread.messages.length > 0 || !thread.isLoaded) && html`<${Loading} />`}
+        ${thread.isLoading && html`<${Loading} />`}
         ${thread.error && html`<${ErrorNote} error=${thread.error} onRetry=${() => chat && (thread.isLoaded ? store.loadOlder(chat.id) : store.open(chat.id))} />`}
-        ${thread.isLoaded && !thread.hasOlder && messages.length === 0 && html`<p class="thread-note">${t("emptyThread")}</p>`}
-        ${!chat && messages.length === 0 && html`<p class="thread-note">${t("newThread")}</p>`}
+        ${(!chat || (thread.isLoaded && !thread.hasOlder)) && messages.length === 0 && html`<p class="thread-note">${t("emptyThread")}</p>`}
         <div class="thread-rows" role="log" aria-live="off" aria-label=${t("messages")}>
           ${blocks.map((block) => html`<div class="block" key=${block.id}>${block.items.map((item) => "message" in item
-            ? html`<${Row} key=${item.key} message=${item.message} isFirst=${item.isFirst} isLast=${item.isLast} isGroup=${chat?.type === "GROUP"}
+            ? html`<${Row} key=${item.key} message=${item.message} isFirst=${item.isFirst} isGroup=${chat?.type === "GROUP"}
                 isMarked=${item.message.id === marked} quoted=${byId.get(item.message.context?.id) ?? null} actions=${actions} />`
             : html`<${Divider} key=${item.key} item=${item} />`)}</div>`)}
         </div>

@@ -67,7 +67,7 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
     <h1 class="visually-hidden">${t("inbox")}</h1>
     <div class="inbox-side">
       ${connection === "offline" && html`<p class="offline" role="status">${t("offline")}</p>`}
-      <${ChatList} store=${store} openId=${openId} ...${rights} onOpen=${open} onNew=${(/** @type {string} */ address) => setDialog({ kind: "new", to: address })}
+      <${ChatList} store=${store} openId=${openId} ...${rights} onOpen=${open} onAsk=${(/** @type {string} */ address) => setDialog({ kind: "new", to: address })} onNew=${startNew}
         onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} onError=${setError} />
       ${error && html`<div class="thread-error"><${ErrorNote} error=${error} /><${Button} class="small" onClick=${() => setError(null)}>${t("dismiss")}<//></div>`}
     </div>

@@ -61,7 +61,6 @@ export const t = strings({
     messages: "Messages",
     message: "Message",
     emptyThread: "This chat has no messages.",
-    newThread: "Start the chat with a template. WhatsApp allows other messages only after the contact has written.",
     unreadDivider: { one: "{count} unread message", other: "{count} unread messages" },
     announcement: "{name} wrote: {text}",
     toEnd: "Go to the latest message",
@@ -237,7 +236,6 @@ export const t = strings({
     messages: "الرسائل",
     message: "رسالة",
     emptyThread: "لا توجد رسائل في هذه المحادثة.",
-    newThread: "ابدأ المحادثة بقالب. لا يسمح واتساب بغير ذلك قبل أن تكتب إليك جهة الاتصال.",
     unreadDivider: {
       zero: "لا رسائل غير مقروءة", one: "رسالة واحدة غير مقروءة", two: "رسالتان غير مقروءتين",
       few: "{count} رسائل غير مقروءة", many: "{count} رسالة غير مقروءة", other: "{count} رسالة غير مقروءة",
