@@ -150,6 +150,17 @@ impl Lambda {
         }
     }
 
+    /// Returns the names of the functions, in order.
+    pub fn functions(&self) -> Vec<String> {
+        let mut names: Vec<String> = match &self.backend {
+            Backend::Processes { pools, .. } => pools.keys().cloned().collect(),
+            #[cfg(test)]
+            Backend::Fake(_) => Vec::new(),
+        };
+        names.sort_unstable();
+        names
+    }
+
     /// Kills the processes of `function`, idle or not, like a crash. Returns their number; `None` if there is no such
     /// function.
     pub fn kill(&self, function: &str) -> Option<usize> {

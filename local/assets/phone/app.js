@@ -137,11 +137,16 @@ function App() {
     return send({ type: "edit", edit: { original_message_id: message.id, message: edited } }, "");
   };
   const change = async (/** @type {Record<string, unknown>} */ update) => {
-    try {
-      const changed = await call("PATCH", phonePath(active), update);
+    const show = (/** @type {Phone} */ changed) => {
       setFeedPhone(changed);
       setPhones((phones) => phones?.map((phone) => (keyOf(phone) === active ? changed : phone)) ?? null);
+    };
+    if (!phone) return;
+    show({ ...phone, ...update });
+    try {
+      show(await call("PATCH", phonePath(active), update));
     } catch (error) {
+      show(phone);
       actions.fail(error);
     }
   };
@@ -189,7 +194,7 @@ function App() {
         <div class="panel-content" id="panel" role="tabpanel" aria-labelledby=${`panel-${panel}`} tabindex="0">
           ${panel === "settings"
             ? html`<${SettingsPanel} phone=${phone} messages=${messages} age=${age} setAge=${setAge} change=${change} actions=${actions} />`
-            : html`<${FaultsPanel} state=${faultState} refresh=${refreshFaults} clear=${clear} actions=${actions} />`}
+            : html`<${FaultsPanel} state=${faultState} setState=${setFaultState} refresh=${refreshFaults} clear=${clear} actions=${actions} />`}
         </div>`
     : null;
   return html`<div class="app">
@@ -203,7 +208,7 @@ function App() {
       </div>
       <${PhoneTabs} phones=${phones ?? []} active=${active} select=${select} />
     </nav>
-    <main class="chat" id="chat" role="tabpanel" aria-labelledby=${active ? `tab-${active}` : undefined}>
+    <main class="main"><div class="chat" id="chat" role="tabpanel" aria-labelledby=${active ? `tab-${active}` : undefined}>
       <header class="chat-header">
         <${Avatar} name=${businessName} seed=${businessId} icon="shop" />
         <div class="chat-title">
@@ -214,7 +219,7 @@ function App() {
               }}>
                 ${numbers.map((number) => html`<option value=${number.phoneNumberId}>${`${number.verifiedName} \u2066${phoneNumber(number.displayPhoneNumber)}\u2069`}</option>`)}
               </select>`
-            : html`<h2 dir="auto">${businessName}</h2>`}
+            : html`<h2><bdi>${businessName}</bdi></h2>`}
           <p class=${isTyping ? "typing-text" : ""}>${isTyping ? t("typing") : html`<bdi>${phoneNumber(business?.displayPhoneNumber ?? "")}</bdi>`}</p>
         </div>
         <${IconButton} icon="call" label=${t("call_business")} onClick=${act.call} />
@@ -240,7 +245,7 @@ function App() {
         <${Composer} key=${active} target=${target} clearTarget=${() => setTarget({})} businessName=${businessName} phoneNumberId=${businessId}
           send=${send} edit=${edit} actions=${actions} />
       <//>`}
-    </main>
+    </div></main>
     ${panelContent && isWide && html`<aside class="panel" aria-label=${t("panel")}>
       <${IconButton} class="panel-close" icon="close" label=${t("close_panel")} onClick=${() => setPanel(null)} />${panelContent}
     </aside>`}
@@ -293,7 +298,7 @@ function PhoneTabs({ phones, active, select }) {
         tabindex=${key === active ? 0 : -1} onClick=${() => select(key)}>
         <${Avatar} name=${phone.name ?? ""} seed=${key} />
         <span class="phone-tab-text">
-          <span class="strong" dir="auto">${phone.name ?? html`<bdi>${phoneNumber(key)}</bdi>`}</span>
+          <span class="strong"><bdi>${phone.name ?? phoneNumber(key)}</bdi></span>
           <span class="secondary">${state || html`<bdi>${phoneNumber(key)}</bdi>`}</span>
         </span>
         ${unread > 0 && html`<span class="count" aria-label=${t("unread", { count: unread })}>${unread}</span>`}

@@ -1,5 +1,7 @@
 // One message: what WhatsApp shows of each type, and its menu.
 
+import { h } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { formatted, Link, ownText, phoneNumber, summary, summaryIcon } from "./text.js";
 import { Avatar, html, Icon, Menu } from "./ui.js";
 import { dateTime, duration, time } from "./i18n.js";
@@ -36,7 +38,7 @@ export function Bubble({ message, quoted, businessName, act }) {
   const isBare = !message.deleted && message.type === "sticker";
   const sender = isOwn ? t("you") : businessName;
   return html`<div class=${`message ${isOwn ? "own" : "theirs"}`} id=${`message-${message.position}`} data-id=${message.id}>
-    <div class=${`bubble type-${message.type} ${isBare ? "bare" : ""}`} aria-label=${t("message_from", { name: sender })} role="group">
+    <div class=${`bubble type-${message.type} ${isBare ? "bare" : ""} ${message.edited ? "edited" : ""}`} aria-label=${t("message_from", { name: sender })} role="group">
       ${!message.deleted && message.context?.forwarded && html`<p class="forwarded"><${Icon} name="reply" flip />${t("forwarded")}</p>`}
       ${!message.deleted && quotedId &&
         html`<${Quote} message=${quoted} businessName=${businessName} onShow=${() => quoted && act.show(quoted.id)} />`}
@@ -53,7 +55,7 @@ export function Quote({ message, businessName, onShow }) {
   if (!message) return html`<p class="quote missing">${t("quoted_missing")}</p>`;
   const icon = summaryIcon(message);
   return html`<button type="button" class=${`quote ${message.from === "phone" ? "own" : "theirs"}`} onClick=${onShow}>
-    <span class="quote-name" dir="auto">${message.from === "phone" ? t("you") : businessName}</span>
+    <span class="quote-name"><bdi>${message.from === "phone" ? t("you") : businessName}</bdi></span>
     <span class="quote-text" dir="auto">${icon && html`<${Icon} name=${icon} />`}${summary(message)}</span>
   </button>`;
 }
@@ -150,16 +152,16 @@ function Media({ kind, media, message, act }) {
   const name = media.filename ?? t("document");
   switch (kind) {
     case "image":
-      return html`<a class="media" href=${source} target="_blank" rel="noopener"><img src=${source} alt=${media.caption ?? t("photo")} loading="lazy" /></a>`;
+      return html`<a class="media" href=${source} target="_blank" rel="noopener noreferrer"><img src=${source} alt=${media.caption ?? t("photo")} loading="lazy" /></a>`;
     case "sticker": return html`<img class="sticker" src=${source} alt=${t("sticker")} />`;
     case "video":
-      return html`<video class="media" src=${source} controls preload="metadata" playsinline aria-label=${media.caption ?? t("video")}></video>`;
+      return html`<${Player} kind="video" class="media" source=${source} playsinline aria-label=${media.caption ?? t("video")} />`;
     case "audio": {
       // Only the business learns that its message was played.
       const onPlay = () => message.from === "business" && message.status !== "played" && act.tick(message, "played");
       return html`<div class=${`audio ${media.voice ? "voice" : ""}`}>
         <${Icon} name=${media.voice ? "microphone" : "music"} />
-        <audio src=${source} controls preload="metadata" aria-label=${media.voice ? t("voice_message") : t("audio")} onPlay=${onPlay}></audio>
+        <${Player} kind="audio" source=${source} aria-label=${media.voice ? t("voice_message") : t("audio")} onPlay=${onPlay} />
       </div>`;
     }
     default:
@@ -167,6 +169,31 @@ function Media({ kind, media, message, act }) {
         <${Icon} name="file" /><span><span class="file-name" dir="auto">${name}</span><span class="secondary">${fileType(name, media.mime_type)}</span></span>
       </a>`;
   }
+}
+
+/** Plays a file. Loads it first, because the simulator doesn't serve parts of files, which some browsers need.
+ * @param {{kind: "audio" | "video", source: string, [attribute: string]: any}} props */
+function Player({ kind, source, ...rest }) {
+  const [url, setUrl] = useState(/** @type {string | undefined} */ (undefined));
+  useEffect(() => {
+    const abort = new AbortController();
+    /** @type {string | undefined} */
+    let created;
+    const load = async () => {
+      const response = await fetch(source, { signal: abort.signal });
+      if (!response.ok) return;
+      const file = await response.blob();
+      if (abort.signal.aborted) return;
+      created = URL.createObjectURL(file);
+      setUrl(created);
+    };
+    load().catch(() => undefined);
+    return () => {
+      abort.abort();
+      if (created) URL.revokeObjectURL(created);
+    };
+  }, [source]);
+  return h(kind, { ...rest, src: url, controls: true, preload: "metadata" });
 }
 
 /** Media that the business sent as a link, which the simulator doesn't fetch. @param {{kind: string, media: any}} props */

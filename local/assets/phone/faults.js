@@ -18,6 +18,7 @@ import { t } from "./strings.js";
 const SENDS = {
   lost_after: { dropAfterAcceptance: true },
   lost_before: { dropBeforeAcceptance: true },
+  slow: { delay: 5_000 },
   hanging: { timeoutAfterAcceptance: 30_000 },
   server_error: { errorCode: 131_000, httpStatus: 500 },
   pair_limit: { errorCode: 131_056, httpStatus: 400 },
@@ -45,9 +46,11 @@ const SEND_NAMES = /** @type {SendName[]} */ (Object.keys(SENDS));
 /** How many sends a fault affects; null for all until it is cleared. */
 const TIMES = [1, 3, 10, null];
 
+/** How late a webhook is, in milliseconds. */
+const DELAY = 10_000;
 
 /** The faults for webhooks with the value that turns them on. @type {Partial<WebhookFaults>} */
-const WEBHOOKS = { duplicates: 1, reorder: true, hold: true, noDelivered: true, noRead: true, bsuidOnly: true, withoutCallbackData: true };
+const WEBHOOKS = { duplicates: 1, reorder: true, delay: DELAY, hold: true, noDelivered: true, noRead: true, bsuidOnly: true, withoutCallbackData: true };
 const WEBHOOK_NAMES = /** @type {(keyof WebhookFaults)[]} */ (Object.keys(WEBHOOKS));
 
 const PERCENTS = [5, 20, 50];
@@ -81,8 +84,11 @@ export async function clearFaults() {
   await Promise.all([call("DELETE", "faults"), call("DELETE", "table-faults").catch(() => undefined)]);
 }
 
-/** @param {{state: FaultState, refresh: () => Promise<void>, clear: () => void, actions: import("./types.d.ts").Actions}} props */
-export function FaultsPanel({ state, refresh, clear, actions }) {
+/**
+ * @param {{state: FaultState, setState: (state: FaultState) => void, refresh: () => Promise<void>, clear: () => void,
+ *   actions: import("./types.d.ts").Actions}} props
+ */
+export function FaultsPanel({ state, setState, refresh, clear, actions }) {
   const { faults, table, functions } = state;
   const active = faults?.sends ? nameOf(faults.sends) : null;
   const [times, setTimes] = useState(/** @type {number | null} */ (1));
@@ -98,11 +104,17 @@ export function FaultsPanel({ state, refresh, clear, actions }) {
     }
     await refresh();
   };
-  const change = (/** @type {Record<string, unknown>} */ update) => run(() => call("POST", "faults", update));
+  const change = (/** @type {Partial<Faults>} */ update) => {
+    if (faults) setState({ ...state, faults: { ...faults, ...update } });
+    return run(() => call("POST", "faults", update));
+  };
   const setSend = (/** @type {SendName | null} */ name, /** @type {number | null} */ limit) =>
     change({ sends: name && { ...SENDS[name], times: limit } });
-  const setTable = (/** @type {number} */ share, /** @type {string} */ name) =>
-    run(() => (share > 0 ? call("POST", "table-faults", { percent: share, functions: name ? [name] : [] }) : call("DELETE", "table-faults")));
+  const setTable = (/** @type {number} */ share, /** @type {string} */ name) => {
+    const changed = { percent: share, functions: name ? [name] : [] };
+    setState({ ...state, table: changed });
+    return run(() => (share > 0 ? call("POST", "table-faults", changed) : call("DELETE", "table-faults")));
+  };
   const kill = () =>
     run(async () => {
       const result = await call("POST", "kill", { function: killed });

@@ -23,6 +23,16 @@ export function formatted(text) {
   return [text.slice(0, found.index), shown, formatted(text.slice(found.index + whole.length))];
 }
 
+/** Returns a text without the marks of WhatsApp's formatting. @param {string} text @returns {string} */
+function plain(text) {
+  const found = MARKS.exec(text);
+  if (!found) return text;
+  const [whole, ...parts] = found;
+  const content = parts.find((part) => part !== undefined) ?? whole;
+  const isMarked = content !== whole;
+  return text.slice(0, found.index) + (isMarked ? plain(content) : whole) + plain(text.slice(found.index + whole.length));
+}
+
 /** A link to another site. Text that is no web address stays text. @param {{url: string, children?: any, class?: string}} props */
 export function Link({ url, children, class: classes }) {
   if (!/^https?:\/\//i.test(url)) return html`<span class=${classes}>${children}</span>`;
@@ -49,7 +59,10 @@ export function ownText(message) {
 }
 
 /** A short text in place of the message, for quotes and lists. @param {Message} message @returns {string} */
-export function summary(message) {
+export const summary = (message) => plain(rawSummary(message));
+
+/** @param {Message} message @returns {string} */
+function rawSummary(message) {
   if (message.deleted) return t("deleted_summary");
   const own = ownText(message);
   if (own) return own;

@@ -80,6 +80,12 @@ impl Faults {
         *self.random.lock().unwrap_or_else(PoisonError::into_inner) = Some((random, rng));
     }
 
+    /// Returns the faults that are injected at random.
+    pub fn random(&self) -> Option<RandomFaults> {
+        let random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        random.as_ref().map(|(faults, _)| faults.clone())
+    }
+
     /// Removes all pending faults.
     pub fn clear(&self) {
         *self.random.lock().unwrap_or_else(PoisonError::into_inner) = None;

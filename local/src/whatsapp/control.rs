@@ -255,7 +255,7 @@ async fn scan_qr(State(simulator): State<Arc<Simulator>>, body: Body) -> Result<
     Ok(delivery_response(simulator.receive(&registered.number, vec![message])?).await)
 }
 
-/// Builds the response after the first delivery attempts. Does not wait for held webhooks.
+/// Builds the response after the first delivery attempts. Does not wait for held or delayed webhooks.
 async fn delivery_response(dispatched: Dispatched) -> Json<Value> {
     let attempts = match dispatched.first_attempts {
         // The sender is dropped only with the simulator.

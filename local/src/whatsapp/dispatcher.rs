@@ -121,14 +121,19 @@ impl WebhookDispatcher {
         Ok(WebhookDispatcher { inner: Arc::new(inner) })
     }
 
-    /// Delivers `groups` to each app sequentially, and the webhooks within a group concurrently. Returns the first
-    /// attempts. Failed webhooks are retried in the background and don't delay the next group.
-    pub(super) fn dispatch(&self, groups: Vec<Vec<Webhook>>) -> oneshot::Receiver<Vec<DeliveryAttempt>> {
+    /// Delivers `groups` after `delay`, to each app sequentially, and the webhooks within a group concurrently. Returns
+    /// the first attempts. Failed webhooks are retried in the background and don't delay the next group.
+    pub(super) fn dispatch(
+        &self,
+        groups: Vec<Vec<Webhook>>,
+        delay: Duration,
+    ) -> oneshot::Receiver<Vec<DeliveryAttempt>> {
         let count: usize = groups.iter().map(Vec::len).sum();
         self.inner.queued.fetch_add(count as u64, Ordering::Relaxed);
         let (first_attempts, receiver) = oneshot::channel();
         let dispatcher = self.clone();
         self.spawn(async move {
+            tokio::time::sleep(delay).await;
             let apps = by_app(groups).into_values().map(|groups| dispatcher.deliver_all(groups));
             let attempts = join_all(apps).await;
             // The receiver may be dropped: status webhooks ignore the result.

@@ -42,7 +42,7 @@ pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D)
     T::deserialize(member).map(Some)
 }
 
-/// A fault for sends. Exactly one kind is set. Timeouts are in milliseconds. `mix` selects one of several faults at
+/// A fault for sends. Exactly one kind is set. Delays and timeouts are in milliseconds. `mix` selects one of several faults at
 /// random for each send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -53,6 +53,9 @@ pub(super) struct SendFault {
     http_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
+    /// The message is accepted at once, and the response follows after this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_before_acceptance: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +104,8 @@ pub(super) struct WebhookFaults {
     pub(super) bsuid_only: bool,
     /// Queues webhooks without delivering them.
     pub(super) hold: bool,
+    /// Delivers new webhooks after this time, in milliseconds.
+    pub(super) delay: u64,
     /// Omits the read status.
     pub(super) no_read: bool,
     /// Omits the delivered status, as if the chat is open on the phone.
@@ -114,6 +119,8 @@ pub(super) struct WebhookFaults {
 pub(super) enum SendOutcome {
     /// Accepted, with a response.
     Accepted,
+    /// Accepted, with a response after this time.
+    Delayed(Duration),
     /// Rejected with this code, HTTP status, and `Retry-After` value in seconds.
     Rejected { code: u32, status: Option<u16>, retry_after: Option<u64> },
     /// Not accepted. The connection closes without a response after this time.
@@ -136,6 +143,9 @@ impl Faults {
         sends.iter().flatten().try_for_each(SendFault::check)?;
         if webhooks.as_ref().is_some_and(|webhooks| webhooks.duplicates > MAX_DUPLICATES) {
             return Err(format!("webhooks.duplicates must be at most {MAX_DUPLICATES}"));
+        }
+        if webhooks.as_ref().is_some_and(|webhooks| webhooks.delay > MAX_HANG_MS) {
+            return Err(format!("webhooks.delay must be at most {MAX_HANG_MS} milliseconds"));
         }
         if let Some(fault) = change.sends {
             self.sends = fault;
@@ -163,10 +173,18 @@ impl Faults {
     }
 }
 
+impl WebhookFaults {
+    /// Returns the time to wait before new webhooks are delivered.
+    pub(super) fn delay(&self) -> Duration {
+        Duration::from_millis(self.delay)
+    }
+}
+
 impl SendFault {
     fn check(&self) -> Result<(), String> {
         let kinds = [
             self.error_code.is_some(),
+            self.delay.is_some(),
             self.timeout_before_acceptance.is_some(),
             self.timeout_after_acceptance.is_some(),
             self.drop_before_acceptance,
@@ -176,7 +194,7 @@ impl SendFault {
             self.mix.is_some(),
         ];
         if kinds.iter().filter(|given| **given).count() != 1 {
-            let sentence = "sends must have exactly one of errorCode, timeoutBeforeAcceptance, \
+            let sentence = "sends must have exactly one of errorCode, delay, timeoutBeforeAcceptance, \
                 timeoutAfterAcceptance, dropBeforeAcceptance, dropAfterAcceptance, failedStatus, messageStatus, \
                 and mix";
             return Err(sentence.to_owned());
@@ -187,13 +205,13 @@ impl SendFault {
         if self.http_status.is_some_and(|status| !(400..=599).contains(&status)) {
             return Err("sends.httpStatus must be from 400 to 599".to_owned());
         }
-        if [self.timeout_before_acceptance, self.timeout_after_acceptance]
+        if [self.delay, self.timeout_before_acceptance, self.timeout_after_acceptance]
             .into_iter()
             .flatten()
             .any(|hang| !(1..=MAX_HANG_MS).contains(&hang))
         {
             return Err(format!(
-                "sends.timeoutBeforeAcceptance and sends.timeoutAfterAcceptance must be from 1 to \
+                "sends.delay, sends.timeoutBeforeAcceptance, and sends.timeoutAfterAcceptance must be from 1 to \
                  {MAX_HANG_MS} milliseconds"
             ));
         }
@@ -212,6 +230,8 @@ impl SendFault {
             SendOutcome::Failed(code)
         } else if let Some(status) = &self.message_status {
             SendOutcome::Held(status.clone())
+        } else if let Some(delay) = self.delay {
+            SendOutcome::Delayed(Duration::from_millis(delay))
         } else if let Some(hang) = self.timeout_before_acceptance {
             SendOutcome::LostBeforeAcceptance(Duration::from_millis(hang))
         } else if let Some(hang) = self.timeout_after_acceptance {

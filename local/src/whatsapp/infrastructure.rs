@@ -1,11 +1,18 @@
 //! Failures of the simulated AWS, under the `/simulator` control API, so that whole systems can be tested from outside.
 //!
 //! - `POST /simulator/table-faults` with `{"percent", "seed"?, "functions"?}` fails this percentage of the table requests
-//!   of these functions, or of all. The faults are those that DynamoDB's clients must expect at any time. `DELETE` ends
-//!   them.
+//!   of these functions, or of all. The faults are those that DynamoDB's clients must expect at any time. `GET` returns
+//!   the percentage and the functions, and `DELETE` ends the faults.
+//! - `GET /simulator/functions` lists the names of the functions.
 //! - `POST /simulator/kill` with `{"function"}` kills the running processes of a function, and returns their number.
 
-use axum::{Json, Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    http::StatusCode,
+    routing::{get, post},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -26,7 +33,8 @@ pub struct Infrastructure {
 
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(infrastructure: Infrastructure) -> Router<S> {
     Router::new()
-        .route("/simulator/table-faults", post(fail_requests).delete(clear))
+        .route("/simulator/table-faults", get(table_faults).post(fail_requests).delete(clear))
+        .route("/simulator/functions", get(list_functions))
         .route("/simulator/kill", post(kill))
         .with_state(infrastructure)
 }
@@ -38,6 +46,16 @@ struct TableFaults {
     seed: Option<u64>,
     #[serde(default)]
     functions: Vec<String>,
+}
+
+async fn table_faults(State(parts): State<Infrastructure>) -> Json<Value> {
+    let (percent, functions) =
+        parts.table.random().map(|random| (random.percent, random.functions)).unwrap_or_default();
+    Json(json!({"percent": percent, "functions": functions}))
+}
+
+async fn list_functions(State(parts): State<Infrastructure>) -> Json<Value> {
+    Json(json!({"functions": parts.lambda.functions()}))
 }
 
 async fn fail_requests(State(parts): State<Infrastructure>, body: Body) -> Result<Json<Value>, ControlError> {

@@ -4,7 +4,10 @@ pub(super) mod calls;
 pub(super) mod phones;
 mod templates;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use serde_json::{Map, Value, json};
 use tokio::{
@@ -107,7 +110,7 @@ pub(super) struct Accepted {
 #[derive(Debug)]
 pub(super) struct Dispatched {
     pub(super) ids: Vec<String>,
-    /// The first attempts; `None` while webhooks are held.
+    /// The first attempts; `None` while webhooks are held or delayed.
     pub(super) first_attempts: Option<oneshot::Receiver<Vec<DeliveryAttempt>>>,
 }
 
@@ -185,7 +188,7 @@ impl Simulator {
         if !recovered.pending.is_empty() {
             let text = format!("resuming {} undelivered webhooks of the last run", recovered.pending.len());
             console.line(Kind::WhatsApp, text);
-            drop(dispatcher.dispatch(vec![recovered.pending]));
+            drop(dispatcher.dispatch(vec![recovered.pending], Duration::ZERO));
         }
         let state = State {
             users: recovered.users,
@@ -447,7 +450,7 @@ impl Simulator {
         drop(state);
         self.console.line(Kind::WhatsApp, text);
         // The response does not wait for the statuses, which may arrive first.
-        drop(self.dispatcher.dispatch(groups));
+        drop(self.dispatcher.dispatch(groups, faults.delay()));
         Ok(Accepted { id, message_status })
     }
 
@@ -615,10 +618,10 @@ impl Simulator {
         windows.into_iter().for_each(|opening| state.windows.open(opening));
         users.iter().for_each(|user| state.users.remember(user));
         self.apply(&mut state, phones);
-        let held = state.faults.webhooks.hold;
+        let (held, delay) = (state.faults.webhooks.hold, state.faults.webhooks.delay());
         drop(state);
-        let first_attempts = self.dispatcher.dispatch(groups);
-        Ok((!held).then_some(first_attempts))
+        let first_attempts = self.dispatcher.dispatch(groups, delay);
+        Ok((!held && delay.is_zero()).then_some(first_attempts))
     }
 
     /// Returns the accepted messages, oldest first, without the first `from`.

@@ -117,3 +117,16 @@ async fn fault_controls_refuse_invalid_requests() {
     assert_eq!(status("/simulator/kill", json!({"function": "webhook"})).await, 200);
     assert_eq!(status("/simulator/table-faults", json!({"percent": 0})).await, 200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_controls_show_what_is_active() {
+    let app = TestApp::start().await;
+    let shown = async || app.simulator("GET", "/simulator/table-faults", &Value::Null).await;
+    assert_eq!(shown().await, json!({"percent": 0, "functions": []}));
+    app.simulator("POST", "/simulator/table-faults", &json!({"percent": 5, "functions": ["webhook"]})).await;
+    assert_eq!(shown().await, json!({"percent": 5, "functions": ["webhook"]}));
+    app.simulator("DELETE", "/simulator/table-faults", &Value::Null).await;
+    assert_eq!(shown().await, json!({"percent": 0, "functions": []}));
+    let functions = app.simulator("GET", "/simulator/functions", &Value::Null).await;
+    assert!(functions["functions"].as_array().unwrap().contains(&json!("webhook")), "{functions}");
+}

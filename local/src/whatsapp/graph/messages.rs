@@ -63,6 +63,11 @@ async fn read_receipt(
         SendOutcome::Accepted | SendOutcome::Failed(_) | SendOutcome::Held(_) => {
             simulator.accept_read_receipt(number, request).map(|()| done())
         }
+        SendOutcome::Delayed(delay) => {
+            simulator.accept_read_receipt(number, request)?;
+            tokio::time::sleep(delay).await;
+            Ok(done())
+        }
         SendOutcome::Rejected { code, status, retry_after } => {
             simulator.problem(format!("fault: read receipt rejected with code {code}"));
             Err(GraphError::new(code, None).with_status(status).with_retry_after(retry_after))
@@ -113,6 +118,12 @@ async fn send(
     let lost = |when| simulator.problem(format!("fault: no response for {masked}, {when}"));
     match simulator.next_send() {
         SendOutcome::Accepted => accept(simulator, number, message, fate).map(response),
+        SendOutcome::Delayed(delay) => {
+            let accepted = accept(simulator, number, message, fate)?;
+            simulator.problem(format!("fault: the response for {masked} is delayed"));
+            tokio::time::sleep(delay).await;
+            Ok(response(accepted))
+        }
         SendOutcome::Failed(code) => accept(simulator, number, message, Fate::Failed(code)).map(response),
         SendOutcome::Held(status) => {
             let accepted = accept(simulator, number, message, Fate::Held)?;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Path, Query, Request, State, rejection::QueryRejection},
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::Response,
     routing::{get, post},
 };
@@ -87,7 +87,14 @@ fn storage_error(error: std::io::Error) -> ControlError {
 
 async fn download(State(simulator): State<Arc<Simulator>>, Path(id): Path<String>) -> Result<Response, ControlError> {
     match simulator.find_media(&id) {
-        Some(media) => response::content(&simulator.media, &media).await.map_err(storage_error),
+        Some(media) => {
+            let mut response = response::content(&simulator.media, &media).await.map_err(storage_error)?;
+            // A page that a browser opens must not become a page of this server, which can use the control API.
+            let policy = HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            Ok(response)
+        }
         None => Err(ControlError(StatusCode::NOT_FOUND, format!("There is no file with the ID {id}"))),
     }
 }

@@ -401,6 +401,7 @@ async fn a_code_verifies_an_added_number() {
     let id = added["id"].as_str().unwrap();
     simulator.change(&format!("{id}/request_code"), json!({"code_method": "SMS", "language": "en"})).await;
     let numbers = simulator.get("/simulator/numbers").await["numbers"].clone();
+    assert_eq!((&numbers[0]["verifiedName"], &numbers[1]["verifiedName"]), (&json!("Local run"), &json!("Second")));
     let verified = (&numbers[0]["phoneNumberId"], &numbers[0]["verificationCode"]);
     assert_eq!(verified, (&json!(PHONE_NUMBER_ID), &json!(null)));
     assert_eq!((&numbers[1]["phoneNumberId"], &numbers[1]["displayPhoneNumber"]), (&json!(id), &json!("15550001111")));

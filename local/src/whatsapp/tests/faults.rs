@@ -106,6 +106,55 @@ async fn a_hanging_send_does_not_delay_the_shutdown() {
 }
 
 #[tokio::test]
+async fn a_delayed_response_follows_the_acceptance() {
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start(&receiver.url);
+    simulator.open_window(&mut receiver, "+201001234567").await;
+    simulator.faults(json!({"sends": {"delay": 20, "times": 1}})).await;
+    let id = simulator.send_text("+201001234567").await;
+    assert_eq!(receiver.status().await["id"], id);
+    simulator.all_delivered().await;
+
+    simulator.faults(json!({"sends": {"delay": 600_000}})).await;
+    let stream = sending(&simulator).await;
+    let accepted =
+        async { while simulator.get("/simulator/messages").await["messages"].as_array().unwrap().len() < 2 {} };
+    tokio::time::timeout(TIMEOUT, accepted).await.unwrap();
+    simulator.stop().await;
+    assert_eq!(until_closed(stream).await.0, b"");
+}
+
+#[tokio::test]
+async fn delayed_webhooks_are_delivered_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = directory.path().join("whatsapp.jsonl");
+    let mut receiver = Receiver::start().await;
+    let simulator = Simulator::start_with(&receiver.url, Some(journal.clone()));
+    simulator.faults(json!({"webhooks": {"delay": 20}})).await;
+    let message = |text: &str| json!({"from": "+201001234567", "text": text});
+    let (_, response) = simulator.post("/simulator/messages", &message("soon")).await;
+    assert_eq!(response["deliveries"], json!([]));
+    assert_eq!(receiver.value().await["messages"][0]["text"]["body"], "soon");
+    simulator.all_delivered().await;
+
+    simulator.faults(json!({"webhooks": {"delay": 600_000}})).await;
+    simulator.post("/simulator/messages", &message("late")).await;
+    let id = simulator.send_text("+201001234567").await;
+    assert_eq!(simulator.get("/simulator/webhooks").await["pending"], 4);
+    simulator.stop().await;
+
+    // No run forgets a delayed webhook.
+    let simulator = Simulator::start_with(&receiver.url, Some(journal));
+    simulator.all_delivered().await;
+    let mut bodies = Vec::new();
+    for _ in 0..4 {
+        bodies.push(receiver.value().await);
+    }
+    assert!(bodies.iter().any(|value| value["messages"][0]["text"]["body"] == "late"));
+    assert_eq!(bodies.iter().filter(|value| value["statuses"][0]["id"] == id).count(), 3);
+}
+
+#[tokio::test]
 async fn an_accepted_send_can_fail() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);

@@ -214,6 +214,10 @@ async fn a_customer_sends_a_file() {
     for url in [url, &format!("/simulator/media/{id}")] {
         assert_eq!(simulator.request("GET", url, TOKEN).await.bytes().await.unwrap(), "%PDF-1.7");
     }
+    let shown = simulator.request("GET", &format!("/simulator/media/{id}"), TOKEN).await;
+    let policy = shown.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("sandbox; default-src 'none'"), "{policy}");
+    assert_eq!(shown.headers()["x-content-type-options"], "nosniff");
     // The business can send it again.
     assert_eq!(simulator.send("document", json!({"id": id})).await.0, 200);
     assert_eq!(simulator.get_json("/simulator/media/1").await.0, 404);
