@@ -62,24 +62,27 @@ function keepDraft(key, text) {
   }
 }
 
+/** @param {Caller} caller @param {string} scope */
+const has = (caller, scope) => caller.is_admin || caller.scopes.includes(scope);
+
 /** @param {Props} props */
 export default function Composer(props) {
   const { caller, session } = props;
-  if (!caller.is_admin && !caller.scopes.includes("messages:send")) {
+  if (!has(caller, "messages:send")) {
     return html`<section class="composer" aria-label=${t("composer")}>
       <p class="composer-note"><${Icon} name="info" />${t("readOnly")}</p>
     </section>`;
   }
   if (session.is_connected === false && !session.phone_number_id) {
     return html`<section class="composer" aria-label=${t("composer")}>
-      <p class="composer-note"><${Icon} name="link" /><span>${t("notConnected")} <a href="#/connect">${t("connect")}</a></span></p>
+      <p class="composer-note"><${Icon} name="link" /><span>${t("notConnected")} ${has(caller, "sessions") && html`<a href="#/connect">${t("connect")}</a>`}</span></p>
     </section>`;
   }
   return html`<${Editor} key=${props.chat?.id ?? props.to} ...${props} />`;
 }
 
 /** @param {Props} props */
-function Editor({ session, chat, to, store, replyTo = null, onCancelReply = () => {}, onSent = () => {} }) {
+function Editor({ session, caller, chat, to, store, replyTo = null, onCancelReply = () => {}, onSent = () => {} }) {
   const draft = chat?.id ?? to ?? "";
   const [text, setText] = useState(() => drafts()[draft] ?? "");
   const [error, setError] = useState(/** @type {unknown} */ (null));
@@ -187,7 +190,7 @@ function Editor({ session, chat, to, store, replyTo = null, onCancelReply = () =
     <p class="visually-hidden" role="status">${announcement}</p>
     ${session.paused_reason && html`<div class="composer-note warn">
       <${Icon} name="warning" />
-      <div><p>${t("paused")} <a href="#/health">${t("health")}</a></p><p class="small" dir="auto">${session.paused_reason}</p></div>
+      <div><p>${t("paused")} ${has(caller, "sessions") && html`<a href="#/health">${t("health")}</a>`}</p><p class="small" dir="auto">${session.paused_reason}</p></div>
     </div>`}
     ${isWorker && session.is_connected === false && html`<p class="composer-note warn"><${Icon} name="warning" />${t("workerOffline")}</p>`}
     <${ErrorNote} error=${error} />
@@ -211,13 +214,13 @@ function Editor({ session, chat, to, store, replyTo = null, onCancelReply = () =
           aria-describedby="composer-hint" aria-invalid=${over > 0 ? "true" : undefined}
           onInput=${(/** @type {any} */ event) => { change(event.target.value); sendTyping(event.target.value); }} onKeyDown=${onKeyDown}></textarea>
         <p id="composer-hint" class="visually-hidden">${isTouch() ? "" : t("sendHint")}</p>
+        <${Count} over=${over} />
         <div class="composer-tools">
           <${IconButton} icon="emoji" label=${t("emoji")} class="emoji-button" aria-expanded=${isEmojiOpen} aria-haspopup="dialog"
             onClick=${() => setEmojiOpen(!isEmojiOpen)} />
           <${IconButton} icon="attach" label=${t("attach")} aria-haspopup="dialog" onClick=${() => setDialog({ kind: "attachment" })} />
           ${!isWorker && html`<${IconButton} icon="template" label=${t("template")} aria-haspopup="dialog" onClick=${pickTemplate} />`}
           <span class="spacer"></span>
-          <${Count} over=${over} />
           ${windowState === "open" && until && html`<${WindowCountdown} until=${until} />`}
           <button type="submit" class="send-button" disabled=${!canSend} aria-label=${t("send")} title=${t("send")}><${Icon} name="send" flip /></button>
         </div>

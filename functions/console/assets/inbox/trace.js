@@ -16,7 +16,7 @@ import { failureCode, state, steps } from "./trace-timeline.js";
 /** From this width on, the details are beside the thread. */
 const BESIDE = "(min-width: 1100px)";
 /** Milliseconds between looks at deliveries that go on. */
-const WEBHOOKS_INTERVAL = 5_000;
+const WEBHOOKS_INTERVAL = 3_000;
 
 /** @param {{session: Session, caller: Caller, message: Message, onClose: () => void}} props */
 export default function Trace({ session, caller, message, onClose }) {
@@ -35,20 +35,25 @@ export default function Trace({ session, caller, message, onClose }) {
 /** @param {{onClose: () => void, children?: any}} props */
 function Panel({ onClose, children }) {
   const id = useId();
+  const panel = useRef(/** @type {HTMLElement | null} */ (null));
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
+  const close = useRef(onClose);
+  close.current = onClose;
   useEffect(() => {
     const focused = document.activeElement;
     heading.current?.focus();
+    const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+      // A button that is disabled while it works loses the focus to the page.
+      const isHere = document.activeElement === document.body || panel.current?.contains(document.activeElement);
+      if (event.key === "Escape" && !event.defaultPrevented && isHere) close.current();
+    };
+    document.addEventListener("keydown", onKeyDown);
     return () => {
+      document.removeEventListener("keydown", onKeyDown);
       if (focused instanceof HTMLElement && focused.isConnected) focused.focus();
     };
   }, []);
-  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key !== "Escape") return;
-    event.stopPropagation();
-    onClose();
-  };
-  return html`<aside class="trace-panel" aria-labelledby=${id} onKeyDown=${onKeyDown}>
+  return html`<aside class="trace-panel" aria-labelledby=${id} ref=${panel}>
     <header><h2 id=${id} ref=${heading} tabindex="-1">${t("title")}</h2>
       <${IconButton} icon="close" label=${frame("close")} onClick=${onClose} /></header>
     <div class="trace">${children}</div>
@@ -230,20 +235,28 @@ function sendBody(message, session) {
   };
 }
 
+/** A text that can be folded and copied. Without a text, there is nothing to copy yet.
+ * @param {{title: string, text: string | null, copy: string, onOpen?: () => void, children?: any}} props */
+function Folded({ title, text, copy, onOpen, children }) {
+  const onToggle = (/** @type {any} */ event) => event.target.open && onOpen?.();
+  return html`<div class="trace-json">
+    <details onToggle=${onToggle}>
+      <summary>${title}</summary>
+      ${children}
+      ${text !== null && html`<pre dir="ltr" tabindex="0">${text}</pre>`}
+    </details>
+    ${text !== null && html`<${CopyButton} text=${text} label=${copy} />`}
+  </div>`;
+}
+
 /** A request as a `curl` command. @param {{title: string, text: string}} props */
 function Curl({ title, text }) {
-  return html`<details class="trace-json"><summary>${title}<${CopyInSummary} text=${text} label=${t("copyCurl")} /></summary><pre dir="ltr" tabindex="0">${text}</pre></details>`;
+  return html`<${Folded} title=${title} text=${text} copy=${t("copyCurl")} />`;
 }
 
 /** JSON that can be folded. @param {{title: string, value: unknown}} props */
 function Json({ title, value }) {
-  const text = JSON.stringify(value, null, 2);
-  return html`<details class="trace-json"><summary>${title}<${CopyInSummary} text=${text} label=${t("copyJson")} /></summary><pre dir="ltr" tabindex="0">${text}</pre></details>`;
-}
-
-/** A copy button whose click doesn't unfold. @param {{text: string, label: string}} props */
-function CopyInSummary({ text, label }) {
-  return html`<span class="summary-copy" onClick=${(/** @type {Event} */ event) => event.preventDefault()}><${CopyButton} text=${text} label=${label} /></span>`;
+  return html`<${Folded} title=${title} text=${JSON.stringify(value, null, 2)} copy=${t("copyJson")} />`;
 }
 
 /** The message as it was received, which is read when it is unfolded. @param {{session: Session, path: string}} props */
@@ -253,16 +266,12 @@ function Raw({ session, path }) {
     const { message } = await get(path, { sessionId: session.id, include: "raw" });
     setRaw({ value: message.raw });
   });
-  const onToggle = (/** @type {any} */ event) => {
-    if (event.target.open && !raw && !busy) void load();
-  };
   const text = raw?.value ? JSON.stringify(raw.value, null, 2) : null;
-  return html`<details class="trace-json" onToggle=${onToggle}>
-    <summary>${t("raw")}${text && html`<${CopyInSummary} text=${text} label=${t("copyJson")} />`}</summary>
+  return html`<${Folded} title=${t("raw")} text=${text} copy=${t("copyJson")} onOpen=${() => !raw && !busy && void load()}>
     ${busy && html`<${Loading} />`}
     <${ErrorNote} error=${error} onRetry=${load} />
-    ${raw && (text ? html`<pre dir="ltr" tabindex="0">${text}</pre>` : html`<p class="muted">${t("noRaw")}</p>`)}
-  </details>`;
+    ${raw && !text && html`<p class="muted">${t("noRaw")}</p>`}
+  <//>`;
 }
 
 /** @param {{session: Session, caller: Caller, message: Message}} props */

@@ -140,8 +140,8 @@ export const t = strings({
 
     // JSON
     content: "Content",
-    raw: "As received from WhatsApp",
-    message: "Everything that the API returns",
+    raw: "As received",
+    message: "API response",
     noRaw: "Nothing is stored as received: this message was sent through the API.",
     curlGet: "Read this message",
     curlSend: "Send it again",
@@ -299,8 +299,8 @@ export const t = strings({
     changeId: "webhook-id",
 
     content: "المحتوى",
-    raw: "كما وردت من واتساب",
-    message: "كل ما تعيده الواجهة البرمجية",
+    raw: "كما وردت",
+    message: "رد الواجهة البرمجية",
     noRaw: "لا يوجد نص وارد محفوظ، لأن هذه الرسالة أُرسلت عبر الواجهة البرمجية.",
     curlGet: "قراءة هذه الرسالة",
     curlSend: "إرسالها مرة أخرى",
