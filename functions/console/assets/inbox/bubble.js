@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { Button, html, Icon, IconButton } from "../components.js";
 import { date, dateTime, number, time } from "../i18n.js";
 import { t } from "../strings/inbox.js";
-import { memo, MenuButton, Name, ReactionRow } from "./parts.js";
+import { hue, memo, MenuButton, Name, ReactionRow } from "./parts.js";
 import { TemplateContent } from "./template-content.js";
 import { formatted, isEmojiOnly, isRightToLeft } from "./text.js";
 
@@ -108,7 +108,7 @@ function Bubble({ message, quoted, isFirst, isGroup, actions }) {
   const meta = html`<${Meta} message=${message} isAlone=${!isBeside} />`;
   return html`<div class="bubble">
     <span class="visually-hidden">${message.from_me ? t("you") : (authorName(message) ?? t("contact"))}: </span>
-    ${name && html`<p class="author"><${Name}>${name}<//></p>`}
+    ${name && html`<p class="author hue-${hue(authorOf(message))}"><${Name}>${name}<//></p>`}
     <${Labels} message=${message} />
     ${message.referral && html`<${Referral} referral=${message.referral} />`}
     ${message.context?.id && html`<${Quote} id=${message.context.id} quoted=${quoted} actions=${actions} />`}
@@ -415,7 +415,10 @@ function Failed({ message, actions }) {
   const reason = message.error ?? error?.details ?? error?.title ?? t("statusFailed");
   return html`<div class="failure">
     <p dir="auto">${reason}</p>
-    ${actions.canSend && html`<span class="failure-actions"><${Button} class="small" icon="refresh" onClick=${() => actions.sendAgain(message)}>${t("sendAgain")}<//></span>`}
+    <span class="failure-actions">
+      ${actions.canSend && html`<${Button} class="small" icon="refresh" onClick=${() => actions.sendAgain(message)}>${t("sendAgain")}<//>`}
+      <${Button} class="small" kind="plain" onClick=${() => actions.details(message)}>${t("details")}<//>
+    </span>
   </div>`;
 }
 

@@ -80,7 +80,7 @@ function initials(name) {
 }
 
 /** Returns a number from 0 to 5 that depends on an ID only. @param {string} id */
-function hue(id) {
+export function hue(id) {
   let hash = 0;
   for (const letter of id) hash = (hash * 31 + letter.charCodeAt(0)) | 0;
   return Math.abs(hash) % 6;

@@ -34,11 +34,14 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
   const [panel, setPanel] = useState(/** @type {Panel | null} */ (null));
   const [dialog, setDialog] = useState(/** @type {OpenDialog | null} */ (null));
   const [error, setError] = useState(/** @type {unknown} */ (null));
-  const openId = path[0] ?? null;
+  const [named = null] = path;
+  // The address can name a chat that was merged into another one.
+  const openId = useStore(store, () => named && store.resolve(named));
   const rights = { canSend: has(caller, "messages:send"), canWrite: has(caller, "chats:write"), canErase: has(caller, "sessions") };
 
   useEffect(() => store.start({ onSession: () => void reloadSessions() }), [store]);
   useEffect(() => {
+    if (openId !== named) history.replaceState(null, "", `#/inbox/${openId}`);
     if (openId) setTo(null);
     // Details are those of a message of the chat before.
     setPanel((open) => (open?.kind === "contact" && openId ? open : null));
@@ -73,7 +76,7 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
     </div>
     <section class="inbox-thread" aria-label=${t("conversation")}>
       ${openId
-        ? html`<${OpenChat} key=${store.resolve(openId)} ...${{ store, session: ownSession, caller, rights, panel, close, open }} id=${openId} onPanel=${setPanel}
+        ? html`<${OpenChat} key=${openId} ...${{ store, session: ownSession, caller, rights, panel, close, open }} id=${openId} onPanel=${setPanel}
             onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} onError=${setError} />`
         : to
           ? html`<header class="thread-header">
@@ -100,7 +103,6 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
 function OpenChat({ store, session, caller, rights, panel, id, close, open, onPanel, onRename, onError }) {
   const chat = useStore(store, () => store.chat(id));
   const isErased = useStore(store, () => store.isErased(id));
-  const remaining = useStore(store, () => store.resolve(id));
   const [error, setError] = useState(/** @type {unknown} */ (null));
   const load = async () => {
     setError(null);
@@ -112,13 +114,9 @@ function OpenChat({ store, session, caller, rights, panel, id, close, open, onPa
   };
   useEffect(() => {
     void load();
-    void store.open(store.resolve(id));
+    void store.open(id);
     return () => void store.open(null);
   }, [id]);
-  // The address names the chat that was merged into another one.
-  useEffect(() => {
-    if (remaining !== id) history.replaceState(null, "", `#/inbox/${remaining}`);
-  }, [remaining]);
   const back = html`<${IconButton} class="thread-back" icon="back" flip label=${t("back")} onClick=${close} />`;
   if (isErased) return html`<${Empty} icon="trash" title=${t("erased")}><${Button} onClick=${close}>${t("back")}<//><//>`;
   if (error) return html`<header class="thread-header">${back}</header><${ErrorNote} error=${error} onRetry=${load} />`;
@@ -141,7 +139,7 @@ function OpenChat({ store, session, caller, rights, panel, id, close, open, onPa
       ${rights.canWrite && html`<${MenuButton} label=${t("chatActions")} items=${chatItems(chat, store, { onRename, onError })} />`}
     </header>
     <${Lazy} load=${loadThread} name="Thread" ...${{ store, session, caller, chat, ...rights }} to=${null} onDetails=${(/** @type {Message} */ message) => onPanel({ kind: "trace", message })}
-      onSent=${(/** @type {Chat} */ sent) => sent.id !== store.resolve(id) && open(sent.id)} />`;
+      onSent=${(/** @type {Chat} */ sent) => sent.id !== id && open(sent.id)} />`;
 }
 
 /** The panel beside the thread, whose module is loaded when it opens.
