@@ -164,7 +164,10 @@ export function state(message, session) {
     case "delivered": return { name: t("delivered"), kind: "good", text: t("deliveredText") };
     case "read": return { name: t("read"), kind: "good", text: t("readText") };
     case "played": return { name: t("played"), kind: "good", text: t("playedText") };
-    case "failed": return { name: t("failed"), kind: "bad", text: t("failedText") };
+    case "failed": {
+      const isUncertain = message.attempts?.at(-1)?.outcome === "unanswered";
+      return { name: t("failed"), kind: "bad", text: isUncertain ? t("failedUncertainText") : t("failedText") };
+    }
     default: return { name: t("queued"), kind: undefined, text: t("queuedText") };
   }
 }

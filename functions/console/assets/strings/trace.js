@@ -45,6 +45,7 @@ export const t = strings({
     deliveredText: "It is on the contact's phone. It's marked as read once the contact opens the chat with read receipts on.",
     readText: "The contact opened the chat. Nothing more happens.",
     playedText: "The contact played the recording. Nothing more happens.",
+    failedUncertainText: "WhatsApp never confirmed it, so the contact may have got it all the same. Qasid doesn't resend it: ask before you send it again.",
     failedText: "It isn't sent again by itself. Write a new message once the cause is fixed.",
 
     // Steps
@@ -190,6 +191,7 @@ export const t = strings({
     deliveredText: "وصلت إلى هاتف جهة الاتصال. تصبح مقروءة عندما تُفتح المحادثة وإشعارات القراءة مفعّلة.",
     readText: "فتحت جهة الاتصال المحادثة. لا يتبع ذلك شيء.",
     playedText: "شغّلت جهة الاتصال التسجيل. لا يتبع ذلك شيء.",
+    failedUncertainText: "لم يؤكدها واتساب قط، فربما استلمتها جهة الاتصال رغم ذلك. لا يعيد قاصد إرسالها، فاسأل قبل أن ترسلها مجددًا.",
     failedText: "لا يُعاد إرسالها تلقائيًا. اكتب رسالة جديدة بعد معالجة السبب.",
 
     stepStored: "حفظتها الواجهة البرمجية",
