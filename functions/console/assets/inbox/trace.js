@@ -261,16 +261,16 @@ function Json({ title, value }) {
 
 /** The message as it was received, which is read when it is unfolded. @param {{session: Session, path: string}} props */
 function Raw({ session, path }) {
-  const [raw, setRaw] = useState(/** @type {{value: any} | null} */ (null));
+  const [raw, setRaw] = useState(/** @type {{value: any, isTooLong: boolean} | null} */ (null));
   const [load, { error, busy }] = useAction(async () => {
     const { message } = await get(path, { sessionId: session.id, include: "raw" });
-    setRaw({ value: message.raw });
+    setRaw({ value: message.raw, isTooLong: message.raw_is_too_long === true });
   });
   const text = raw?.value ? JSON.stringify(raw.value, null, 2) : null;
   return html`<${Folded} title=${t("raw")} text=${text} copy=${t("copyJson")} onOpen=${() => !raw && !busy && void load()}>
     ${busy && html`<${Loading} />`}
     <${ErrorNote} error=${error} onRetry=${load} />
-    ${raw && !text && html`<p class="muted">${t("noRaw")}</p>`}
+    ${raw && !text && html`<p class="muted">${t(raw.isTooLong ? "rawTooLong" : "noRaw")}</p>`}
   <//>`;
 }
 
