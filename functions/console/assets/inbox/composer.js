@@ -89,7 +89,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
   const [isEmojiOpen, setEmojiOpen] = useState(false);
   const [dialog, setDialog] = useState(/** @type {{kind: "attachment"} | {kind: "template", template: any} | null} */ (null));
   const [announcement, setAnnouncement] = useState("");
-  // The window's end for which WhatsApp's rules were stricter than this computer's clock.
+  // The end of a window that the API took for closed: this computer's clock can be late.
   const [refusedUntil, setRefusedUntil] = useState(/** @type {string | null} */ (null));
   const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const closedPanel = useRef(/** @type {HTMLElement | null} */ (null));
@@ -229,7 +229,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
     ${dialog?.kind === "attachment" && html`<${Lazy} load=${() => import("./attachment.js")} name="default"
       onSend=${sendAttachment} onClose=${() => setDialog(null)} />`}
     ${dialog?.kind === "template" && html`<${Lazy} load=${() => import("./template-picker.js")} name="TemplateDialog" session=${session}
-      initial=${dialog.template} contact=${chat?.name ?? to ?? ""} onSend=${deliver} onClose=${() => setDialog(null)} />`}
+      initial=${dialog.template} contact=${chat?.name ?? to ?? ""} isOptedOut=${chat?.consent?.marketing === "denied"} onSend=${deliver} onClose=${() => setDialog(null)} />`}
   </section>`;
 }
 

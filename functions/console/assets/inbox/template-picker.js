@@ -16,6 +16,8 @@ import { formatted } from "./text.js";
 /** @typedef {import("./template-model.js").Template} Template */
 /** @typedef {import("./template-model.js").Values} Values */
 
+/** The categories of templates that a send can name. */
+const CATEGORIES = ["marketing", "utility", "authentication"];
 /** How many are shown at first, and more each time. */
 const PAGE = 40;
 
@@ -118,19 +120,21 @@ function TemplateItem({ template, onChoose }) {
 }
 
 /** The dialog that sends a template. Without `initial`, it starts with the list.
- * @param {{session: Session, initial: Template | null, contact: string, onSend: (request: Record<string, any>) => Promise<void>, onClose: () => void}} props */
-export function TemplateDialog({ session, initial, contact, onSend, onClose }) {
+ * @param {{session: Session, initial: Template | null, contact: string, isOptedOut: boolean, onSend: (request: Record<string, any>) => Promise<void>, onClose: () => void}} props */
+export function TemplateDialog({ session, initial, contact, isOptedOut, onSend, onClose }) {
   const [template, setTemplate] = useState(initial);
   return html`<${Dialog} title=${contact ? t("titleFor", { name: contact }) : t("title")} wide onClose=${onClose}>
     ${template
-      ? html`<${TemplateForm} key=${template.id} template=${template} onSend=${onSend} onClose=${onClose} onBack=${() => setTemplate(null)} />`
+      ? html`<${TemplateForm} key=${template.id} template=${template} isOptedOut=${isOptedOut} onSend=${onSend} onClose=${onClose} onBack=${() => setTemplate(null)} />`
       : html`<div><${TemplateList} session=${session} autofocus onChoose=${setTemplate} /></div>`}
   <//>`;
 }
 
-/** @param {{template: Template, onSend: (request: Record<string, any>) => Promise<void>, onClose: () => void, onBack: () => void}} props */
-function TemplateForm({ template, onSend, onClose, onBack }) {
+/** @param {{template: Template, isOptedOut: boolean, onSend: (request: Record<string, any>) => Promise<void>, onClose: () => void, onBack: () => void}} props */
+function TemplateForm({ template, isOptedOut, onSend, onClose, onBack }) {
   const all = useMemo(() => inputs(template), [template]);
+  const category = template.category?.toLowerCase();
+  const isRefused = isOptedOut && category === "marketing";
   const [values, setValues] = useState(() => emptyValues(all));
   const [errors, setErrors] = useState(/** @type {Record<string, string>} */ ({}));
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
@@ -153,6 +157,8 @@ function TemplateForm({ template, onSend, onClose, onBack }) {
     const components = build(template, values);
     await onSend({
       type: "template",
+      // Qasid refuses marketing to a contact who opted out.
+      ...(CATEGORIES.includes(category) && { category }),
       template: { name: template.name, language: { code: template.language }, ...(components.length > 0 && { components }) },
     });
     onClose();
@@ -177,12 +183,13 @@ function TemplateForm({ template, onSend, onClose, onBack }) {
         <${Preview} template=${template} values=${values} />
       </div>
     </div>
+    ${isRefused && html`<p class="note warn">${t("optedOut")}</p>`}
     <${ErrorNote} error=${error} />
     <footer>
       <${Button} icon="back" class="flip-icon" onClick=${onBack}>${t("back")}<//>
       <span class="spacer"></span>
       <${Button} onClick=${onClose}>${frame("cancel")}<//>
-      <${Button} kind="primary" type="submit" icon="send" busy=${busy}>${t("send")}<//>
+      <${Button} kind="primary" type="submit" icon="send" busy=${busy} disabled=${isRefused}>${t("send")}<//>
     </footer>
   </form>`;
 }
