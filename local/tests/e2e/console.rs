@@ -59,7 +59,7 @@ async fn every_file_that_the_page_and_its_modules_name_is_served() {
     }
     // The license texts and the types for the type checker are in the repository only.
     let folder = html.split("/styles.css").next().unwrap().rsplit('"').next().unwrap();
-    for absent in ["vendor/LICENSES.txt", "vendor/README.md", "types.d.ts", "index.html", "styles/base.css", ""] {
+    for absent in ["vendor/LICENSES.txt", "vendor/README.md", "types.d.ts", "index.html", "styles/_base.css", ""] {
         let response = app.anonymous("GET", &format!("{folder}/{absent}"), &[], Vec::new()).await;
         assert_eq!((response.status, &response.json["code"]), (404, &"path_not_found".into()), "{absent}");
         assert_eq!(response.headers["cache-control"], "no-store", "{absent}");
