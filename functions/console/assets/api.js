@@ -154,8 +154,8 @@ const POLL = { visible: 2_000, hidden: 15_000, failed: 30_000 };
  *
  * @param {string} sessionId
  * @param {{after?: number, onChanges: (changes: Change[]) => void, onReload: () => void,
- *   onStatus?: (status: "live" | "offline") => void}} options `after`: the number to continue from, else from now on;
- *   `onReload`: changes were missed, so everything must be read again
+ *   onStatus?: (status: "live" | "offline", next?: number) => void}} options `after`: the number to continue from, else from
+ *   now on; `onReload`: changes were missed, so everything must be read again; `next`: the number after the next changes
  * @returns {() => void} stops
  */
 export function subscribe(sessionId, { after: start, onChanges, onReload, onStatus = () => {} }) {
@@ -177,7 +177,7 @@ export function subscribe(sessionId, { after: start, onChanges, onReload, onStat
       after = feed.next;
       more = feed.more;
       failures = 0;
-      onStatus("live");
+      onStatus("live", feed.next);
       if (feed.changes.length > 0) onChanges(feed.changes);
     } catch (error) {
       if (abort.signal.aborted) return;

@@ -58,9 +58,17 @@ import { ApiError, call, get, post, subscribe } from "../api.js";
 /** The chats that a search by name reads at most. */
 export const SEARCH_LIMIT = 1_000;
 const CHATS_PER_PAGE = 50;
+const MAX_PAGE = 100;
 const MESSAGES_PER_PAGE = 50;
 /** Seconds until the same request is sent again. */
 const RETRY_SECONDS = [1, 2, 4, 8, 15, 30, 30, 30, 30];
+/** For how long the changes of a time without the inbox are read, in milliseconds. */
+const MAX_ABSENCE = 10 * 60_000;
+/** The threads that are kept, and the messages of one that isn't open. */
+const MAX_THREADS = 20;
+const MAX_KEPT_MESSAGES = 300;
+/** How long a list can be older than a change that was reported, in milliseconds. */
+const MAX_REQUEST_TIME = 60_000;
 /** How long a reaction is shown without WhatsApp's acceptance, in milliseconds. */
 const REACTION_PATIENCE = 60_000;
 
@@ -127,6 +135,8 @@ export class InboxStore {
   #open = null;
   /** Counts how often changes were missed: a request from before that is repeated. */
   #round = 0;
+  /** The number of the next changes, and when it was read. @type {{next: number | undefined, at: number}} */
+  #position = { next: undefined, at: 0 };
 
   /** @param {string} sessionId */
   constructor(sessionId) {
@@ -136,19 +146,23 @@ export class InboxStore {
   /** Follows the changes of the session until the returned function is called.
    * @param {{onSession?: () => void}} [callbacks] `onSession`: the session changed */
   start({ onSession = () => {} } = {}) {
-    let isCaughtUp = false;
+    // After a short time on another screen, the changes since then are read. Otherwise it's less to read the lists again.
+    const after = Date.now() - this.#position.at < MAX_ABSENCE ? this.#position.next : undefined;
+    if (after === undefined) this.#reset();
+    let isCaughtUp = after !== undefined;
     const stop = subscribe(this.#sessionId, {
+      after,
       onChanges: (changes) => {
         for (const change of changes) this.#apply(change);
         if (changes.some(({ type }) => type.startsWith("session."))) onSession();
         this.#notify();
       },
       onReload: () => {
-        // Older pages may have changed too.
-        for (const thread of this.#threads.values()) thread.isLoaded = false;
-        this.#refresh();
+        isCaughtUp = false;
+        this.#reset();
       },
-      onStatus: (status) => {
+      onStatus: (status, next) => {
+        if (next !== undefined) this.#position = { next, at: Date.now() };
         if (this.connection !== status) {
           this.connection = status;
           this.#notify();
@@ -186,8 +200,25 @@ export class InboxStore {
   #refresh() {
     this.#round += 1;
     for (const thread of this.#threads.values()) thread.isStale = true;
-    for (const pages of this.#pages.values()) if (!pages.isLoading) void this.#readChats(pages, null);
+    // A silent update that fails leaves what is shown. The feed of changes shows that the API can't be reached.
+    for (const pages of this.#pages.values()) if (!pages.isLoading) this.#readChats(pages, true).catch(() => {});
     if (this.#open) void this.open(this.#open);
+  }
+
+  /** Forgets what can have changed unnoticed, and reads what is shown again. */
+  #reset() {
+    this.#round += 1;
+    const open = this.#open === null ? undefined : this.#chats.get(this.#open);
+    this.#chats.clear();
+    if (open) this.#chats.set(open.id, open);
+    for (const thread of this.#threads.values()) Object.assign(thread, { isLoaded: false, isStale: true });
+    const filters = [...this.#pages.values()].map(({ filter }) => filter);
+    this.#pages.clear();
+    for (const filter of filters) void this.loadChats(filter);
+    if (open) {
+      this.findChat(open.id).catch(() => {});
+      void this.open(open.id);
+    }
   }
 
   // Chats
@@ -267,33 +298,25 @@ export class InboxStore {
     try {
       // A page with a filter can be empty although more follow.
       let found = 0;
-      for (let round = 0; round < 10 && found === 0 && !pages.isComplete; round += 1) {
-        found = await this.#readChats(pages, pages.cursor);
-      }
+      for (let page = 0; page < 10 && found === 0 && !pages.isComplete; page += 1) found = await this.#readChats(pages, false);
     } catch (error) {
       pages.error = error;
     } finally {
       pages.isLoading = false;
       this.#notify();
     }
-    if (round !== this.#round && !pages.error) await this.#readChats(pages, null);
+    if (round !== this.#round && !pages.error) this.#readChats(pages, true).catch(() => {});
   }
 
-  /** Reads a page and returns its size. @param {Pages} pages @param {string | null} cursor */
-  async #readChats(pages, cursor) {
+  /** Reads the next page of a list, or its first one again, and returns its size. @param {Pages} pages @param {boolean} isAgain */
+  async #readChats(pages, isAgain) {
     const { status, unread } = pages.filter;
     const started = performance.now();
-    const limit = status === null ? 100 : CHATS_PER_PAGE;
-    const query = { sessionId: this.#sessionId, status, unread: unread || null, limit, cursor };
-    const page = await get("/api/chats", query).catch((error) => {
-      if (cursor === null && pages.oldest !== "9999") return null;
-      throw error;
-    });
-    // A silent update failed. The feed of changes shows that the API can't be reached.
-    if (!page) return 0;
+    const limit = status === null ? MAX_PAGE : CHATS_PER_PAGE;
+    const cursor = isAgain ? null : pages.cursor;
+    const page = await get("/api/chats", { sessionId: this.#sessionId, status, unread: unread || null, limit, cursor });
     for (const chat of page.chats) this.#keepChat(chat, started);
-    // The first page again leaves the other pages as they are.
-    if (cursor === pages.cursor) {
+    if (!isAgain) {
       pages.cursor = page.nextCursor;
       pages.isComplete = page.nextCursor === null;
       const oldest = page.chats.at(-1);
@@ -306,12 +329,21 @@ export class InboxStore {
   /** @param {Chat} chat @param {number} [requested] when a list was requested, which can be older than changes */
   #keepChat(chat, requested) {
     if (requested !== undefined && (this.#reported.get(chat.id) ?? -1) > requested) return;
-    if (requested === undefined) this.#reported.set(chat.id, performance.now());
+    if (requested === undefined) this.#report(chat.id);
     const known = this.#chats.get(chat.id);
     // Responses to a send have fewer fields.
     const merged = known ? { ...known, ...chat } : chat;
     if (!known || !isEqual(known, merged)) this.#chats.set(chat.id, merged);
     this.#erased.delete(chat.id);
+  }
+
+  /** Remembers when a chat or a message was reported. @param {string} id */
+  #report(id) {
+    const now = performance.now();
+    if (this.#reported.size > 2_000) {
+      for (const [old, at] of this.#reported) if (now - at > MAX_REQUEST_TIME) this.#reported.delete(old);
+    }
+    this.#reported.set(id, now);
   }
 
   /** Changes a chat, at once on the screen. Throws an `ApiError` after a refusal.
@@ -383,10 +415,19 @@ export class InboxStore {
   /** Reads the newest messages of a chat, unless they are up to date. `null` closes it. @param {string | null} id */
   async open(id) {
     this.#open = id;
+    this.#dropThreads();
     if (!id) return;
     const thread = this.#thread(id);
     if (thread.isReading || (thread.isLoaded && !thread.isStale)) return;
     await this.#readMessages(id, thread, null);
+  }
+
+  /** Forgets threads that are long, or that were opened before many others. Those that are open or send stay. */
+  #dropThreads() {
+    for (const [key, { stored, outgoing }] of this.#threads) {
+      const isDispensable = key !== this.#open && outgoing.length === 0;
+      if (isDispensable && (stored.length > MAX_KEPT_MESSAGES || this.#threads.size > MAX_THREADS)) this.#threads.delete(key);
+    }
   }
 
   /** Reads the messages before those that are known. @param {string} id */
@@ -447,7 +488,7 @@ export class InboxStore {
         const rest = isJoined ? { cursor: thread.cursor, hasOlder: thread.hasOlder } : { cursor: page.nextCursor, hasOlder: page.nextCursor !== null };
         this.#setThread(id, { stored: [...older, ...messages, ...newer], ...rest, isLoaded: true, isStale: round !== this.#round });
       }
-      for (const message of messages) this.#linkOutgoing(id, message);
+      for (const message of messages) if (!known.has(message.id)) this.#linkOutgoing(id, message);
     } catch (error) {
       if (this.#threads.has(id)) this.#setThread(id, { error });
     } finally {
@@ -461,7 +502,7 @@ export class InboxStore {
   #keepMessage(message, isNew) {
     const id = this.resolve(message.chat_id);
     const thread = this.#threads.get(id);
-    this.#reported.set(message.id, performance.now());
+    this.#report(message.id);
     if (!thread) return;
     const shown = this.#withOwnReaction(message);
     const index = thread.stored.findIndex((candidate) => candidate.id === message.id);
@@ -663,7 +704,10 @@ export class InboxStore {
     const own = this.#reactions.get(message.id);
     if (!own) return message;
     const reported = message.reactions?.find(({ by }) => by === "me")?.emoji ?? "";
-    if (reported === own.emoji || Date.now() > own.until) return message;
+    if (reported === own.emoji || Date.now() > own.until) {
+      this.#reactions.delete(message.id);
+      return message;
+    }
     const others = (message.reactions ?? []).filter(({ by }) => by !== "me");
     return { ...message, reactions: own.emoji ? [{ by: "me", emoji: own.emoji, at: new Date().toISOString() }, ...others] : others };
   }

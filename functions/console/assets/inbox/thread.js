@@ -162,7 +162,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
   const onScroll = () => {
     const element = /** @type {HTMLDivElement} */ (scroller.current);
     setAtEnd(element.scrollTop > -END);
-    if (chat && element.scrollHeight - element.clientHeight + element.scrollTop < START) void store.loadOlder(chat.id);
+    if (chat && !thread.error && element.scrollHeight - element.clientHeight + element.scrollTop < START) void store.loadOlder(chat.id);
   };
   useEffect(() => {
     // A page that doesn't fill the thread.
@@ -263,9 +263,9 @@ function Divider({ item }) {
 function useReadMark(store, chat, messages, isSeen, onError) {
   const marked = useRef(/** @type {string | null} */ (null));
   const isUnread = chat?.is_unread ?? false;
-  const last = messages.findLast((message) => !message.from_me)?.id ?? null;
+  const last = messages.findLast((message) => !message.from_me)?.id ?? "none";
   useEffect(() => {
-    if (!chat || !isUnread || !isSeen || !last || marked.current === last) return undefined;
+    if (!chat || !isUnread || !isSeen || marked.current === last) return undefined;
     const mark = () => {
       if (document.hidden || !document.hasFocus() || marked.current === last) return;
       marked.current = last;

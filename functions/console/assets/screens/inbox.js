@@ -49,7 +49,9 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
   // So that the first chat opens without delay.
   const isListed = useStore(store, () => store.list(FIRST).chats.length > 0 || store.list(FIRST).isComplete);
   useEffect(() => {
-    if (isListed) loadThread().catch(() => {});
+    if (!isListed) return undefined;
+    const timer = setTimeout(() => loadThread().catch(() => {}), 1_000);
+    return () => clearTimeout(timer);
   }, [isListed]);
   const open = (/** @type {string} */ id) => {
     location.hash = `#/inbox/${id}`;
