@@ -9,7 +9,7 @@ use shared::domain::{api_key::KeyHash, system::System};
 use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 46] = [
+const FUNCTIONS: [&str; 47] = [
     "authorizer",
     "me",
     "create-session",
@@ -34,6 +34,7 @@ const FUNCTIONS: [&str; 46] = [
     "auto-reply",
     "auto-reply-dry-run",
     "changes",
+    "stats",
     "webhooks",
     "webhook-test",
     "webhook-attempts",

@@ -13,16 +13,20 @@ use shared::{
         id::{ChatId, MessageId, SessionId},
         identity::Identity,
         message_key::MessageKey,
-        stats::{Counters, Range},
+        stats::{Counters, Range, additions},
         time::Timestamp,
     },
     services::stats::count,
     store::Store,
 };
 
-use crate::contact_merging::database;
+use crate::{
+    contact_merging::database,
+    test_app::{TestApp, insert_event, now, text_message},
+};
 
 const NOW: &str = "2026-11-26T12:34:56.000Z";
+const CUSTOMER: &str = "201001234567";
 
 /// A table that counts requests.
 struct Fixture {
@@ -155,4 +159,136 @@ async fn counters_that_cannot_be_written_are_dropped() {
     assert_eq!(fixture.counters("ada").await, []);
     fixture.count(&[received("2", NOW, "ada")]).await;
     assert_eq!(fixture.counters("ada").await[0].received, 1);
+}
+
+/// Returns the response for the last 24 hours.
+async fn stats(app: &TestApp, session_id: &str) -> Value {
+    let response = app.get(&format!("/api/stats?sessionId={session_id}")).await;
+    assert_eq!(response.status, 200, "{}", response.json);
+    response.json
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_statuses_and_failures_are_counted() {
+    let (app, session_id) = TestApp::connected_with(&[CUSTOMER]).await;
+    let reaction = json!({"message_id": "w.1", "emoji": "👍"});
+    let reaction = json!({"from": CUSTOMER, "id": "w.3", "timestamp": now().to_string(), "type": "reaction", "reaction": reaction});
+    let messages = [text_message("w.1", CUSTOMER, "hi"), text_message("w.2", CUSTOMER, "hello?"), reaction];
+    app.deliver_messages(&json!(messages)).await;
+    for fault in [Value::Null, json!({"errorCode": 131_026, "times": 1}), json!({"failedStatus": 131_047, "times": 1})]
+    {
+        app.set_faults(&json!({"sends": fault})).await;
+        let id = app.send(&session_id, CUSTOMER, "yes").await.json["message"]["id"].clone();
+        let is_final = |item: &Value| item["id"] == id && ["read", "failed"].map(Value::from).contains(&item["status"]);
+        app.wait_for_message("it is read or has failed", is_final).await;
+    }
+    let is_counted = async || {
+        let total = stats(&app, &session_id).await["total"].clone();
+        total["received"] == 2 && total["read"] == 1 && total["failed"] == 2
+    };
+    app.wait_until("everything is counted", is_counted).await;
+
+    let response = stats(&app, &session_id).await;
+    let total = &response["total"];
+    assert_eq!((&total["sent"], &total["delivered"]), (&json!(2), &json!(1)), "{response:#}");
+    let mut failures: Vec<&Value> = total["failures"].as_array().unwrap().iter().collect();
+    failures.sort_by_key(|failure| failure["code"].as_u64());
+    assert_eq!(json!(failures), json!([{"code": 131_026, "count": 1}, {"code": 131_047, "count": 1}]));
+    let accept = &total["accept_latency"];
+    assert_eq!(accept["count"], 2, "{response:#}");
+    let counts = accept["buckets"].as_array().unwrap().iter().map(|bucket| bucket["count"].as_u64().unwrap());
+    assert_eq!(counts.sum::<u64>(), 2);
+    assert!(accept["p50_ms"].as_u64() <= accept["p99_ms"].as_u64(), "{response:#}");
+    assert_eq!(total["delivery_latency"]["count"], 1);
+
+    let [from, to] = ["from", "to"].map(|end| response[end].as_str().unwrap().parse::<Timestamp>().unwrap());
+    assert_eq!(to.since(from).as_secs(), 24 * 60 * 60);
+    let hours = response["hours"].as_array().unwrap();
+    let sum = |counter: &str| hours.iter().map(|hour| hour[counter].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(["received", "sent", "read", "failed"].map(sum), [2, 2, 1, 2], "{response:#}");
+    assert!(hours.iter().all(|hour| hour["hour"].as_str().unwrap() >= response["from"].as_str().unwrap()));
+
+    let earlier = app.get(&format!("/api/stats?sessionId={session_id}&to={from}")).await.json;
+    assert_eq!((&earlier["to"], &earlier["hours"]), (&response["from"], &json!([])));
+    assert_eq!((&earlier["total"]["sent"], &earlier["total"]["accept_latency"]), (&json!(0), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_the_stream_repeats_are_counted_when_they_succeed() {
+    let (app, session_id) = TestApp::connected().await;
+    app.deliver_messages(&json!([text_message("w.1", CUSTOMER, "hi")])).await;
+    let message = app.items("message").await.remove(0);
+    let image = app.item(message["pk"].as_str().unwrap(), message["sk"].as_str().unwrap()).await;
+    let event = insert_event(&json!({"Keys": {"pk": image["pk"], "sk": image["sk"]}, "NewImage": image}));
+    // The time of the record.
+    let range = "from=2026-05-19T12:00:00Z&to=2026-05-19T13:00:00Z";
+    let received =
+        async || app.get(&format!("/api/stats?sessionId={session_id}&{range}")).await.json["total"]["received"].clone();
+
+    app.wait_until("the message is counted", async || stats(&app, &session_id).await["total"]["received"] == 1).await;
+    app.inject_function_fault("relay", "Query", Fault::InternalServerError, 3);
+    assert_eq!(app.invoke("relay", &event).await, json!({"batchItemFailures": [{"itemIdentifier": "100"}]}));
+    assert_eq!(received().await, 0);
+    for _ in 0..2 {
+        assert_eq!(app.invoke("relay", &event).await, json!({"batchItemFailures": []}));
+        assert_eq!(received().await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_are_logged_if_counters_cannot_be_written() {
+    let deny = |template: &str| {
+        let (before, relay) = template.split_once("PolicyName: Relay").unwrap();
+        let condition = r#"dynamodb:BatchWriteItem], Condition: { "ForAllValues:StringLike": { dynamodb:LeadingKeys: ["C*", SES*, W*] } } }"#;
+        format!("{before}PolicyName: Relay{}", relay.replacen("dynamodb:BatchWriteItem] }", condition, 1))
+    };
+    let app = TestApp::start_with_template(deny, &[]).await;
+    let session_id = app.connect("ada").await;
+    app.deliver_messages(&json!([text_message("w.1", CUSTOMER, "hi")])).await;
+    app.wait_until("the write is refused", async || app.has_logged(&["relay: WARN counters not written"])).await;
+    app.wait_for_change(&session_id, "the message", |change| change["type"] == "message.received").await;
+    // A second message is relayed only after the first batch is done.
+    app.deliver_messages(&json!([text_message("w.2", CUSTOMER, "hello?")])).await;
+    let is_received = async || {
+        let changes = app.all_changes(&session_id, 0).await;
+        changes.iter().filter(|change| change["type"] == "message.received").count() >= 2
+    };
+    app.wait_until("the second message is logged", is_received).await;
+    let changes = app.all_changes(&session_id, 0).await;
+    let received = changes.iter().filter(|change| change["type"] == "message.received").count();
+    assert_eq!(received, 2, "no record is repeated: {changes:#?}");
+    assert_eq!(stats(&app, &session_id).await["hours"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn erasure_of_a_session_includes_its_counters() {
+    let (app, session_id) = TestApp::connected().await;
+    app.deliver_messages(&json!([text_message("w.1", CUSTOMER, "hi")])).await;
+    app.wait_until("the message is counted", async || app.items("stats").await.len() == 1).await;
+    let other = SessionId::for_owner("bob");
+    app.store().stats().add(&additions(&[received("1", NOW, "bob")])[0]).await.unwrap();
+    app.wait_until("the session is erased", async || {
+        app.delete(&format!("/api/session?sessionId={session_id}")).await.status == 200
+    })
+    .await;
+    let items = app.items("stats").await;
+    let partitions: Vec<&Value> = items.iter().map(|item| &item["pk"]).collect();
+    assert_eq!(json!(partitions), json!([format!("STATS#{other}")]));
+    assert_eq!(app.get(&format!("/api/stats?sessionId={session_id}")).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invalid_ranges_are_refused() {
+    let (app, session_id) = TestApp::connected().await;
+    for (query, error) in [
+        ("from=2026-05-19T12:00:00Z&to=2026-05-19T12:00:00Z", "from must be before to"),
+        ("from=2999-01-01T00:00:00Z", "from must be before to"),
+        ("from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z", "up to 31 days apart"),
+        ("from=yesterday", "from must be an RFC 3339 time"),
+        ("to=2026-05-19", "to must be an RFC 3339 time"),
+    ] {
+        let response = app.get(&format!("/api/stats?sessionId={session_id}&{query}")).await;
+        assert_eq!((response.status, &response.json["code"]), (400, &json!("invalid_query")), "{query}");
+        assert!(response.json["error"].as_str().unwrap().contains(error), "{}", response.json);
+    }
 }

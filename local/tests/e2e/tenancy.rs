@@ -123,6 +123,7 @@ pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
         "DELETE /api/session" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/templates" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/changes" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
+        "GET /api/stats" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/events" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "POST /api/keys" => {
             ("".to_owned(), json!({"name": "x", "ownerId": owner, "scopes": ["sessions"]}), Refusal::AdminsOnly)

@@ -8,6 +8,7 @@ mod dry_run;
 mod number;
 mod send;
 mod session;
+mod stats;
 mod template;
 mod webhook;
 mod webhook_delivery;

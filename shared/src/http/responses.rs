@@ -7,6 +7,7 @@ mod export;
 mod message;
 pub mod qr_image;
 mod session;
+mod stats;
 mod template;
 mod webhook;
 mod webhook_delivery;
@@ -20,6 +21,7 @@ pub use self::{
     export::exported_message,
     message::{found_message, message_page},
     session::{created_session, qr_code, session, session_page, session_status},
+    stats::stats,
     template::template_page,
     webhook::{created_webhook, webhook, webhook_secret, webhooks},
     webhook_delivery::{replayed_webhook, retried_webhook, tested_webhook, webhook_attempts},

@@ -170,6 +170,8 @@ routes! {
     SESSION "/api/session": PATCH [] Needs(Sessions), DELETE ["sessionId"] Needs(Sessions);
     /// Lists a session's changes.
     CHANGES "/api/changes": GET ["sessionId", "after", "limit", "types"] Needs(MessagesRead);
+    /// Returns a session's hourly counters.
+    STATS "/api/stats": GET ["sessionId", "from", "to"] Needs(MessagesRead);
     /// Lists account events, and webhook content that couldn't be parsed.
     EVENTS "/api/events": GET ["sessionId", "cursor"] Needs(MessagesRead);
     /// Creates or lists API keys.

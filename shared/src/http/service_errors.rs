@@ -8,7 +8,7 @@ use crate::{
         api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError,
         credentials::CredentialsError, erasure::ErasureError, export::ExportError, messages::MessageError,
         numbers::NumberError, read_receipt::TypingError, receive::ReceiveError, rules::RuleError, send::NotStored,
-        sessions::SessionError, templates::TemplateError, webhook::WebhookError,
+        sessions::SessionError, stats::StatsError, templates::TemplateError, webhook::WebhookError,
         webhook_deliveries::WebhookDeliveryError, webhook_endpoints::WebhookEndpointError,
         webhook_sender::SendWebhookError, worker::WorkerError, worker_session::WorkerSessionError,
     },
@@ -69,6 +69,7 @@ service_errors! {
         TooMany => TooManyAutoReplies;
         Store;
     SessionError: NotFound => SessionNotFound, UnknownNumber => InvalidField, Words => InvalidField; Store;
+    StatsError: SessionNotFound => SessionNotFound, Range => InvalidQuery; Store;
     TemplateError:
         SessionNotFound => SessionNotFound,
         SessionNotConnected => SessionNotConnected,
