@@ -202,6 +202,7 @@ function Labels({ message }) {
     message.source === "history" && t("fromHistory"),
     message.source === "standby" && t("fromStandby"),
     (message.context?.forwarded || message.context?.frequently_forwarded) && t("forwarded"),
+    message.message_status && t("statusHeld"),
     message.type === "button" && t("tappedButton"),
     message.content?.interactive?.type === "button_reply" && t("tappedButton"),
     message.content?.interactive?.type === "list_reply" && t("pickedRow"),
@@ -248,7 +249,7 @@ function Content({ message, actions }) {
     case "order":
       return html`<${Order} order=${object ?? {}} />`;
     case "call":
-      return html`<p class="with-icon ${object?.status === "missed" && !message.from_me ? "missed" : ""}"><${Icon} name="phone" />${callText(message)}</p>`;
+      return html`<p class="with-icon ${object?.status === "missed" && !message.from_me ? "missed" : ""}"><${Icon} name="call" />${callText(message)}</p>`;
     case "media_placeholder":
       return html`<p class="with-icon muted"><${Icon} name="image" />${t("mediaPlaceholder")}</p>`;
     case "unsupported":

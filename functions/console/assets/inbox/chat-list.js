@@ -37,9 +37,9 @@ const PREVIEWS = {
   "[request_welcome]": { icon: "info", text: "openedChat" },
   "[unsupported message]": { icon: "info", text: "unsupported" },
   "[deleted message]": { icon: "trash", text: "deletedMessage" },
-  "[call]": { icon: "phone", text: "call" },
-  "[missed call]": { icon: "phone", text: "missedCall" },
-  "[unanswered call]": { icon: "phone", text: "unansweredCall" },
+  "[call]": { icon: "call", text: "call" },
+  "[missed call]": { icon: "call", text: "missedCall" },
+  "[unanswered call]": { icon: "call", text: "unansweredCall" },
 };
 
 /** Returns whether a search looks for an address rather than a name. @param {string} query */
@@ -262,7 +262,7 @@ const ChatRow = memo((/** @type {{chat: Chat, isOpen: boolean, isStop: boolean, 
 
 /** The number of unread messages, or a dot if the chat was marked as unread. @param {{count: number}} props */
 function Unread({ count }) {
-  return html`<span class="unread-count"><span aria-hidden="true">${count > 999 ? `${number(999)}+` : count > 0 ? number(count) : ""}</span>
+  return html`<span class=${count > 0 ? "unread-count" : "unread-count dot"}><span aria-hidden="true">${count > 999 ? `${number(999)}+` : count > 0 ? number(count) : ""}</span>
     <span class="visually-hidden">${count > 0 ? t("unreadCount", { count }) : t("markedUnread")}</span>
   </span>`;
 }

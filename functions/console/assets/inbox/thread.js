@@ -137,7 +137,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     setUnread({ before: received.at(-unread.count)?.id ?? null, count: unread.count });
   }, [thread.isLoaded]);
 
-  useReadMark(store, canWrite ? chat : null, messages, isAtEnd && thread.isLoaded, setError);
+  useReadMark(store, canWrite ? chat : null, messages, isAtEnd && thread.isLoaded);
 
   // Announces what the contact writes, and neither older messages nor own ones.
   const { arrival } = thread;
@@ -259,8 +259,8 @@ function Divider({ item }) {
 }
 
 /** Marks a chat as read while the user sees it, once for each message of the contact.
- * @param {InboxStore} store @param {Chat | null} chat @param {ShownMessage[]} messages @param {boolean} isSeen @param {(error: unknown) => void} onError */
-function useReadMark(store, chat, messages, isSeen, onError) {
+ * @param {InboxStore} store @param {Chat | null} chat @param {ShownMessage[]} messages @param {boolean} isSeen */
+function useReadMark(store, chat, messages, isSeen) {
   const marked = useRef(/** @type {string | null} */ (null));
   const isUnread = chat?.is_unread ?? false;
   const last = messages.findLast((message) => !message.from_me)?.id ?? "none";
@@ -269,8 +269,8 @@ function useReadMark(store, chat, messages, isSeen, onError) {
     const mark = () => {
       if (document.hidden || !document.hasFocus() || marked.current === last) return;
       marked.current = last;
-      // The next message tries again.
-      void store.markRead(chat.id).catch(onError);
+      // The chat stays unread after a failure. The next message tries again.
+      store.markRead(chat.id).catch(() => {});
     };
     mark();
     window.addEventListener("focus", mark);
