@@ -43,6 +43,9 @@ const has = (caller, scope) => caller.is_admin || caller.scopes.includes(scope);
 export default function Connect({ session: listed, caller, reloadSessions, phone }) {
   const { session, error, read, show } = useStatus(/** @type {Session} */ (listed), reloadSessions);
   const wasConnected = useRef(session.is_connected);
+  // A connected session has only the ID of its number. The QR code before had the number itself.
+  const paired = useRef(numberOf(session.qr));
+  paired.current = numberOf(session.qr) ?? paired.current;
   const change = async (/** @type {Session} */ changed) => {
     show(changed);
     await reloadSessions();
@@ -52,7 +55,7 @@ export default function Connect({ session: listed, caller, reloadSessions, phone
     <p class="visually-hidden" role="status">${session.is_connected && !wasConnected.current ? t("justConnected") : ""}</p>
     ${error && html`<div class="note warn" role="status"><p>${t("unreachable")}</p></div>`}
     ${session.is_connected
-      ? html`<${Connected} session=${session} caller=${caller} phone=${phone} onChange=${change} />`
+      ? html`<${Connected} session=${session} pairedNumber=${paired.current} caller=${caller} onChange=${change} />`
       : html`<${Pairing} session=${session} phone=${phone} onExpired=${read} />`}
     <${Settings} key=${session.id} session=${session} onChange=${change} />
     <${Danger} session=${session} reloadSessions=${reloadSessions} />
@@ -205,8 +208,8 @@ function Code({ session, onExpired }) {
   </figure>`;
 }
 
-/** @param {{session: Session, caller: Caller, phone: string | null, onChange: (session: Session) => Promise<void>}} props */
-function Connected({ session, caller, phone, onChange }) {
+/** @param {{session: Session, pairedNumber: string | null, caller: Caller, onChange: (session: Session) => Promise<void>}} props */
+function Connected({ session, pairedNumber, caller, onChange }) {
   const isDevice = session.phone_number_id?.startsWith("worker:");
   const [resume, { busy, error }] = useAction(async () => {
     await onChange((await post("/api/session/resume", { sessionId: session.id })).session);
@@ -237,7 +240,8 @@ function Connected({ session, caller, phone, onChange }) {
       <dl class="facts">
         ${isDevice
           ? html`<dt>${t("number")}</dt><dd>${t("linkedDevice")}</dd>`
-          : html`<dt>${t("numberId")}</dt><dd><bdi>${session.phone_number_id}</bdi></dd>`}
+          : html`${pairedNumber && html`<dt>${t("number")}</dt><dd><bdi>${pairedNumber}</bdi></dd>`}
+            <dt>${t("numberId")}</dt><dd><bdi>${session.phone_number_id}</bdi></dd>`}
         <dt>${t("owner")}</dt><dd><bdi>${session.owner_id}</bdi></dd>
         <dt>${t("sessionId")}</dt><dd><code>${session.id}</code></dd>
         <dt>${t("created")}</dt><dd>${dateTime(session.created_at)}</dd>

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { get } from "../api.js";
-import { Badge, Button, Empty, ErrorNote, Icon, Loading, html, useData } from "../components.js";
+import { Badge, Button, ErrorNote, Icon, Loading, html, useData } from "../components.js";
 import { dateTime, number, time } from "../i18n.js";
 import { t } from "../strings/health.js";
 
@@ -12,6 +12,7 @@ import { t } from "../strings/health.js";
 /** The screens where a problem can be fixed or examined.
  * @type {Record<string, {screen: string, text: Parameters<typeof t>[0], scope: string}>} */
 const LINKS = {
+  connection: { screen: "connect", text: "linkConnect", scope: "sessions" },
   access_token: { screen: "numbers", text: "linkNumbers", scope: "admin" },
   app_secret: { screen: "numbers", text: "linkNumbers", scope: "admin" },
   outbox: { screen: "connect", text: "linkConnect", scope: "sessions" },
@@ -21,7 +22,7 @@ const LINKS = {
 
 /** The names of the checks. A newer API can have others. @type {Set<string>} */
 const NAMES = new Set([
-  "access_token", "number_status", "quality", "throughput", "display_name", "display_name_status", "subscription", "callback", "app_secret",
+  "connection", "access_token", "number_status", "quality", "throughput", "display_name", "sending", "subscription", "callback", "app_secret",
   "last_webhook", "outbox",
 ]);
 
@@ -38,13 +39,10 @@ export default function Health({ session, caller }) {
     await reload();
     setChecking(false);
   };
-  const of = (/** @type {boolean | null} */ ok) => data?.checks.filter((check) => check.ok === ok) ?? [];
-  const [problems, unknown, good] = [of(false), of(null), of(true)];
-  if (session?.is_connected === false) {
-    return html`<div class="screen"><header><h1>${t("title")}</h1></header>
-      <${Empty} icon="heart" title=${t("notConnected")}><p>${t("notConnectedText")}</p><a class="button primary" href="#/connect">${t("linkConnect")}</a><//>
-    </div>`;
-  }
+  const of = (/** @type {ReturnType<typeof kindOf>} */ kind) => data?.checks.filter((check) => kindOf(check) === kind) ?? [];
+  const problems = of("problem");
+  const notes = [...of("warning"), ...of("unknown")];
+  const good = of("good");
   return html`<div class="screen health">
     <header>
       <div><h1>${t("title")}</h1><p>${t("subtitle")}</p></div>
@@ -53,14 +51,14 @@ export default function Health({ session, caller }) {
     <${ErrorNote} error=${error} onRetry=${again} />
     ${!data && !error && html`<${Loading} />`}
     ${data && html`
-      <div class=${`card verdict ${problems.length > 0 ? "bad" : unknown.length > 0 ? "warn" : "good"}`} role="status">
-        <span class="verdict-icon" aria-hidden="true"><${Icon} name=${problems.length + unknown.length > 0 ? "warning" : "check"} /></span>
+      <div class=${`card verdict ${problems.length > 0 ? "bad" : notes.length > 0 ? "warn" : "good"}`} role="status">
+        <span class="verdict-icon" aria-hidden="true"><${Icon} name=${problems.length + notes.length > 0 ? "warning" : "check"} /></span>
         <p><strong>${problems.length > 0 ? t("unhealthy", { count: problems.length })
-          : unknown.length > 0 ? t("someUnknown", { count: unknown.length }) : t("healthy")}</strong>
+          : notes.length > 0 ? t("noted", { count: notes.length }) : t("healthy")}</strong>
           <span class="muted small">${t("checked", { time: time(data.at) })}</span></p>
       </div>
       <${Group} title=${t("problems")} checks=${problems} caller=${caller} />
-      <${Group} title=${t("unknown")} checks=${unknown} caller=${caller} />
+      <${Group} title=${t("notes")} checks=${notes} caller=${caller} />
       <${Group} title=${t("good")} checks=${good} caller=${caller} isDense />`}
   </div>`;
 }
@@ -74,18 +72,33 @@ function Group({ title, checks, caller, isDense = false }) {
   </section>`;
 }
 
+/** Returns the kind of a result. A check with a warning is good, and has a problem. @param {Check} check */
+function kindOf({ ok, problem }) {
+  if (ok === null) return "unknown";
+  if (!ok) return "problem";
+  return problem ? "warning" : "good";
+}
+
+/** @type {Record<ReturnType<typeof kindOf>, {badge: "good" | "warn" | "bad" | undefined, text: Parameters<typeof t>[0]}>} */
+const KINDS = {
+  problem: { badge: "bad", text: "isProblem" },
+  warning: { badge: "warn", text: "isWarning" },
+  unknown: { badge: undefined, text: "isUnknown" },
+  good: { badge: "good", text: "isGood" },
+};
+
 /** @param {{check: Check, caller: Caller}} props */
-function CheckRow({ check: { check, ok, problem, fix, details }, caller }) {
-  const badge = ok === null ? html`<${Badge} kind="warn">${t("isUnknown")}<//>`
-    : ok ? html`<${Badge} kind="good">${t("isGood")}<//>` : html`<${Badge} kind="bad">${t("isProblem")}<//>`;
+function CheckRow({ check: result, caller }) {
+  const { check, problem, fix, details } = result;
+  const kind = KINDS[kindOf(result)];
   const name = NAMES.has(check) ? t(/** @type {Parameters<typeof t>[0]} */ (check)) : check;
-  const facts = Object.entries(details ?? {}).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const facts = Object.entries(details ?? {}).filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && value.length === 0));
   const link = LINKS[check];
   return html`<li class="card">
-    <div class="check-head"><h3>${name}</h3>${badge}</div>
+    <div class="check-head"><h3>${name}</h3><${Badge} kind=${kind.badge}>${t(kind.text)}<//></div>
     ${problem && html`<p dir="auto">${problem}</p>`}
     ${fix && html`<p class="check-fix"><strong>${t("fix")}</strong><span dir="auto">${fix}</span></p>`}
-    ${ok === false && link && (caller.is_admin || caller.scopes.includes(link.scope))
+    ${problem && link && (caller.is_admin || caller.scopes.includes(link.scope))
       && html`<a class="button small" href="#/${link.screen}">${t(link.text)}</a>`}
     ${facts.length > 0 && html`<dl class="facts small" aria-label=${t("details")}>${facts.map(([key, value]) => html`
       <dt><code>${key}</code></dt><dd><bdi>${detail(value)}</bdi></dd>`)}</dl>`}
@@ -97,6 +110,6 @@ function detail(value) {
   if (typeof value === "boolean") return t(value ? "yes" : "no");
   if (typeof value === "number") return number(value);
   if (typeof value === "string") return /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? dateTime(value) : value;
-  if (Array.isArray(value)) return value.map(detail).join(", ");
-  return JSON.stringify(value);
+  const parts = Array.isArray(value) ? value.map(detail) : Object.entries(value ?? {}).map(([key, part]) => `${key}: ${detail(part)}`);
+  return parts.join(", ");
 }
