@@ -1,6 +1,7 @@
 // Requests to the control API of the simulated WhatsApp.
 
 import { useCallback, useEffect, useState } from "preact/hooks";
+import { t } from "./strings.js";
 
 /** @typedef {import("./types.d.ts").Phone} Phone */
 /** @typedef {import("./types.d.ts").Message} Message */
@@ -28,7 +29,16 @@ export async function call(method, path, body, signal) {
     request.body = JSON.stringify(body);
     request.headers = { "content-type": "application/json" };
   }
-  return json(await fetch(`/simulator/${path}`, request));
+  return json(await reach(`/simulator/${path}`, request));
+}
+
+/** @param {string} url @param {RequestInit} request @returns {Promise<Response>} */
+async function reach(url, request) {
+  try {
+    return await fetch(url, request);
+  } catch {
+    throw new ControlError(t("unreachable"));
+  }
 }
 
 /** Stores a file that a customer can send, and returns its ID.
@@ -37,7 +47,7 @@ export async function upload(file, phoneNumberId, fileName) {
   const query = new URLSearchParams({ phoneNumberId });
   if (fileName) query.set("fileName", fileName);
   const headers = { "content-type": file.type || "application/octet-stream" };
-  const stored = await json(await fetch(`/simulator/media?${query}`, { method: "POST", body: file, headers }));
+  const stored = await json(await reach(`/simulator/media?${query}`, { method: "POST", body: file, headers }));
   return stored.id;
 }
 

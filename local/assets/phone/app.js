@@ -11,7 +11,7 @@ import { SettingsPanel } from "./settings.js";
 import { isShown, phoneNumber } from "./text.js";
 import { Thread } from "./thread.js";
 import { Avatar, Dialog, Field, html, Icon, IconButton, useInterval, valueOf } from "./ui.js";
-import { language, setLanguage } from "./i18n.js";
+import { language, number, setLanguage } from "./i18n.js";
 import { t } from "./strings.js";
 
 /** @typedef {import("./types.d.ts").Phone} Phone */
@@ -32,7 +32,9 @@ const FIRST_PHONES = [["201001234567", "first_phone"], ["4915123456789", "second
 const WIDE = "(min-width: 68rem)";
 
 function App() {
-  const [phones, setPhones] = useState(/** @type {Phone[] | null} */ (null));
+  const [listed, setPhones] = useState(/** @type {Phone[] | null} */ (null));
+  const [visited, setVisited] = useState(/** @type {Phone[]} */ ([]));
+  const phones = useMemo(() => listed && [...listed, ...visited.filter((phone) => !listed.some((other) => keyOf(other) === keyOf(phone)))], [listed, visited]);
   const [numbers, setNumbers] = useState(/** @type {BusinessNumber[]} */ ([]));
   const [faultState, setFaultState] = useState(/** @type {import("./faults.js").FaultState} */ ({ faults: null, table: null, functions: [] }));
   const [active, setActive] = useState("");
@@ -58,13 +60,8 @@ function App() {
   }, []);
 
   const refreshFaults = async () => {
-    const [faults, table, functions] = await Promise.all([
-      call("GET", "faults"),
-      // Only the local run has a table and functions.
-      call("GET", "table-faults").catch(() => null),
-      call("GET", "functions").then((body) => body.functions, () => []),
-    ]);
-    setFaultState({ faults, table, functions });
+    const [faults, table] = await Promise.all([call("GET", "faults"), call("GET", "table-faults")]);
+    setFaultState((state) => ({ ...state, faults, table }));
   };
   const refresh = async () => {
     const [list, business] = await Promise.all([call("GET", "phones?limit=1000"), call("GET", "numbers")]);
@@ -75,6 +72,10 @@ function App() {
     }
     setPhones(list.phones);
     await refreshFaults();
+    if (faultState.functions.length === 0) {
+      const { functions } = await call("GET", "functions");
+      setFaultState((state) => ({ ...state, functions }));
+    }
   };
   // The feed shows that the simulator doesn't answer.
   useInterval(() => void refresh().catch(() => undefined), REFRESH);
@@ -82,18 +83,28 @@ function App() {
   const readAddress = () => {
     const qr = scannedText(location.hash);
     if (qr !== null) setOpen({ kind: "scan", qr });
-    else if (location.hash.length > 1) setActive(decodeURIComponent(location.hash.slice(1)));
+    else if (location.hash.length > 1) void visit(location.hash.slice(1));
+  };
+  /** Shows a phone that may have no messages yet. @param {string} path */
+  const visit = async (path) => {
+    try {
+      /** @type {Phone} */
+      const phone = await call("GET", `phones/${path}`);
+      setVisited((visited) => [...visited.filter((other) => keyOf(other) !== keyOf(phone)), phone]);
+      setActive(keyOf(phone));
+    } catch (error) {
+      actions.fail(error);
+    }
   };
   useEffect(() => {
     readAddress();
     addEventListener("hashchange", readAddress);
     return () => removeEventListener("hashchange", readAddress);
   }, []);
-  const known = phones?.some((phone) => keyOf(phone) === active);
   useEffect(() => {
     const [first] = phones ?? [];
-    if (first && !known) setActive(keyOf(first));
-  }, [phones, known]);
+    if (first && !active) setActive(keyOf(first));
+  }, [phones, active]);
   const select = (/** @type {string} */ key) => {
     setActive(key);
     setTarget({});
@@ -103,8 +114,11 @@ function App() {
   }, [active, open]);
 
   const [feed, setFeedPhone] = useFeed(active);
-  const listed = phones?.find((phone) => keyOf(phone) === active) ?? null;
-  const phone = feed.phone ?? listed;
+  const phone = feed.phone ?? phones?.find((phone) => keyOf(phone) === active) ?? null;
+  const seen = useRef(/** @type {Map<string, number>} */ (new Map()));
+  // What a phone received before the page was opened isn't news.
+  for (const other of phones ?? []) if (!seen.current.has(keyOf(other))) seen.current.set(keyOf(other), received(other));
+  if (feed.phone) seen.current.set(active, received(feed.phone));
   const latest = feed.messages.findLast(isShown)?.phoneNumberId;
   const businessId = businesses[active] ?? latest ?? numbers[0]?.phoneNumberId ?? "";
   const business = numbers.find((number) => number.phoneNumberId === businessId);
@@ -206,7 +220,7 @@ function App() {
           ${language() === "ar" ? "English" : "العربية"}
         </button>
       </div>
-      <${PhoneTabs} phones=${phones ?? []} active=${active} select=${select} />
+      <${PhoneTabs} phones=${phones ?? []} active=${active} select=${select} seen=${seen.current} />
     </nav>
     <main class="main"><div class="chat" id="chat" role="tabpanel" aria-labelledby=${active ? `tab-${active}` : undefined}>
       <header class="chat-header">
@@ -220,7 +234,7 @@ function App() {
                 ${numbers.map((number) => html`<option value=${number.phoneNumberId}>${`${number.verifiedName} \u2066${phoneNumber(number.displayPhoneNumber)}\u2069`}</option>`)}
               </select>`
             : html`<h2><bdi>${businessName}</bdi></h2>`}
-          <p class=${isTyping ? "typing-text" : ""}>${isTyping ? t("typing") : html`<bdi>${phoneNumber(business?.displayPhoneNumber ?? "")}</bdi>`}</p>
+          ${isTyping ? html`<p class="typing-text">${t("typing")}</p>` : numbers.length === 1 && html`<p><bdi>${phoneNumber(business?.displayPhoneNumber ?? "")}</bdi></p>`}
         </div>
         <${IconButton} icon="call" label=${t("call_business")} onClick=${act.call} />
         <${IconButton} icon="scan" label=${t("scan_qr")} onClick=${() => setOpen({ kind: "scan", qr: "" })} />
@@ -242,17 +256,17 @@ function App() {
           <button type="button" class="button small" onClick=${() => setPanel("settings")}>${t("show")}</button>
         </div>`}
       ${phone && html`<${Foot} phone=${phone} change=${change}>
-        <${Composer} key=${active} target=${target} clearTarget=${() => setTarget({})} businessName=${businessName} phoneNumberId=${businessId}
+        ${age > 0 && html`<div class="bar waiting-bar"><p>${t(age < 86_400 ? "writes_closing" : "writes_closed")}</p><button type="button" class="button small" onClick=${() => setAge(0)}>${t("time_now")}</button></div>`}
+        <${Composer} key=${active} phone=${active} target=${target} clearTarget=${() => setTarget({})} businessName=${businessName} phoneNumberId=${businessId}
           send=${send} edit=${edit} actions=${actions} />
       <//>`}
     </div></main>
     ${panelContent && isWide && html`<aside class="panel" aria-label=${t("panel")}>
+      <h2 class="visually-hidden">${t("panel")}</h2>
       <${IconButton} class="panel-close" icon="close" label=${t("close_panel")} onClick=${() => setPanel(null)} />${panelContent}
     </aside>`}
     ${panelContent && !isWide && html`<${Dialog} class="panel-dialog" title=${t("panel")} onClose=${() => setPanel(null)}>${panelContent}<//>`}
-    <div class="toasts" role="status" aria-live="polite">
-      ${toasts.map((toast) => html`<p key=${toast.id} class=${`toast ${toast.kind ?? ""}`} dir="auto">${toast.text}</p>`)}
-    </div>
+    <${Toasts} toasts=${toasts} />
     ${open?.kind === "scan" && phones && active && html`<${ScanDialog} key=${open.qr} qr=${open.qr} phones=${phones} active=${active} onScanned=${onScanned} onClose=${() => setOpen(null)} />`}
     ${open?.kind === "add" && html`<${AddDialog} onClose=${() => setOpen(null)} onAdded=${(/** @type {Phone} */ added) => {
       setPhones((phones) => [...(phones ?? []).filter((phone) => keyOf(phone) !== keyOf(added)), added]);
@@ -273,8 +287,12 @@ function App() {
   </div>`;
 }
 
-/** The phones as tabs. @param {{phones: Phone[], active: string, select: (key: string) => void}} props */
-function PhoneTabs({ phones, active, select }) {
+/** The number of messages that a phone got. @param {Phone} phone */
+const received = (phone) => phone.conversations.reduce((sum, conversation) => sum + conversation.received, 0);
+
+/** The phones as tabs. `seen` has the numbers of messages that each phone got while it was shown.
+ * @param {{phones: Phone[], active: string, select: (key: string) => void, seen: Map<string, number>}} props */
+function PhoneTabs({ phones, active, select, seen }) {
   const move = (/** @type {KeyboardEvent} */ event) => {
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     const index = phones.findIndex((phone) => keyOf(phone) === active);
@@ -292,16 +310,16 @@ function PhoneTabs({ phones, active, select }) {
   return html`<div class="phone-tabs" role="tablist" aria-label=${t("phones")} onKeyDown=${move}>
     ${phones.map((phone) => {
       const key = keyOf(phone);
-      const unread = phone.conversations.reduce((sum, conversation) => sum + conversation.unread, 0);
+      const unread = key === active ? 0 : received(phone) - (seen.get(key) ?? 0);
       const state = !phone.onWhatsApp ? t("not_on_whatsapp") : !phone.online ? t("offline") : phone.blocked ? t("has_blocked") : "";
       return html`<button type="button" role="tab" key=${key} id=${`tab-${key}`} class="phone-tab" aria-selected=${key === active} aria-controls="chat"
         tabindex=${key === active ? 0 : -1} onClick=${() => select(key)}>
         <${Avatar} name=${phone.name ?? ""} seed=${key} />
         <span class="phone-tab-text">
           <span class="strong"><bdi>${phone.name ?? phoneNumber(key)}</bdi></span>
-          <span class="secondary">${state || html`<bdi>${phoneNumber(key)}</bdi>`}</span>
+          ${(state || phone.name) && html`<span class="secondary">${state || html`<bdi>${phoneNumber(key)}</bdi>`}</span>`}
         </span>
-        ${unread > 0 && html`<span class="count" aria-label=${t("unread", { count: unread })}>${unread}</span>`}
+        ${unread > 0 && html`<span class="count" role="img" aria-label=${t("new_messages", { count: unread })}>${number(unread)}</span>`}
       </button>`;
     })}
   </div>`;
@@ -369,6 +387,20 @@ function ownContact(phone) {
   const name = phone?.name ?? phoneNumber(phone?.number ?? "");
   const phones = phone?.number ? [{ phone: phoneNumber(phone.number), wa_id: phone.number, type: "CELL" }] : [];
   return { type: "contacts", contacts: [{ name: { formatted_name: name, first_name: name }, phones }] };
+}
+
+/** Short texts in front of everything, also of dialogs. @param {{toasts: {id: number, text: string, kind?: string}[]}} props */
+function Toasts({ toasts }) {
+  const element = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const latest = toasts.at(-1)?.id;
+  useEffect(() => {
+    const popover = element.current;
+    if (popover?.matches(":popover-open")) popover.hidePopover();
+    if (latest !== undefined) popover?.showPopover();
+  }, [latest]);
+  return html`<div class="toasts" ref=${element} popover="manual" role="status" aria-live="polite">
+    ${toasts.map((toast) => html`<p key=${toast.id} class=${`toast ${toast.kind ?? ""}`} dir="auto">${toast.text}</p>`)}
+  </div>`;
 }
 
 /** Returns whether the business is typing. The simulator reports only the start. @param {boolean} typing @param {Phone | null} phone */

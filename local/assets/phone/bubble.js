@@ -29,6 +29,9 @@ import { t } from "./strings.js";
  * @property {(id: string) => void} show Scrolls to a message.
  */
 
+/** Where WhatsApp's link to copy a code starts (Meta, *Copy code authentication templates*). */
+const CODE_LINK = "https://www.whatsapp.com/otp/";
+
 const EMOJI = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 
 /** @param {{message: Message, quoted: Message | undefined, businessName: string, act: BubbleActions}} props */
@@ -271,8 +274,9 @@ function Buttons({ buttons }) {
 /** @param {{message: Message, interactive: any, act: BubbleActions}} props */
 function Interactive({ message, interactive, act }) {
   const { header, body, footer, action } = interactive ?? {};
+  const text = body?.text ?? (interactive?.type === "call_permission_request" ? t("call_permission") : undefined);
   return html`<${Header} header=${header} message=${message} act=${act} />
-    <${Text} text=${body?.text} />
+    <${Text} text=${text} />
     ${footer?.text && html`<p class="footer" dir="auto">${footer.text}</p>`}
     ${action?.cards && html`<${Cards} cards=${action.cards} message=${message} act=${act} />`}
     <${Buttons} buttons=${interactiveButtons(message, interactive, act)} />`;
@@ -369,7 +373,10 @@ function templateButton(button, message, act) {
     case "QUICK_REPLY":
       // Without a payload, WhatsApp sends the text.
       return { label, icon: "reply", run: () => act.answer(message, { type: "button", button: { payload: button.payload ?? label, text: label } }) };
-    case "URL": return { label, icon: "link", url: button.url };
+    case "URL":
+      // A template of the category AUTHENTICATION has its button as a link.
+      if (button.url?.startsWith(CODE_LINK)) return { label, icon: "copy", run: () => act.copy(codeIn(message), t("code_copied")) };
+      return { label, icon: "link", url: button.url };
     case "PHONE_NUMBER": return { label, icon: "call", run: () => act.copy(button.phone_number, t("number_copied")) };
     case "COPY_CODE": case "OTP": {
       const code = button.coupon_code ?? button.code ?? codeIn(message);

@@ -10,6 +10,9 @@ import { canRecord, record } from "./voice.js";
 import { t } from "./strings.js";
 
 /** @typedef {import("./types.d.ts").Message} Message */
+/** Texts that were not sent, by phone. @type {Map<string, string>} */
+const drafts = new Map();
+
 /** @typedef {"image" | "video" | "document" | "audio" | "sticker"} FileKind */
 
 /** The files that an item of the attachment menu offers. @type {Record<string, string>} */
@@ -25,6 +28,7 @@ const ACCEPTED = { media: "image/*,video/*", document: "*/*", audio: "audio/*", 
  * @param {{
  *   target: Target,
  *   clearTarget: () => void,
+ *   phone: string,
  *   businessName: string,
  *   phoneNumberId: string,
  *   send: (content: Record<string, unknown>) => Promise<boolean>,
@@ -32,8 +36,9 @@ const ACCEPTED = { media: "image/*,video/*", document: "*/*", audio: "audio/*", 
  *   actions: import("./types.d.ts").Actions,
  * }} props
  */
-export function Composer({ target, clearTarget, businessName, phoneNumberId, send, edit, actions }) {
-  const [text, setText] = useState("");
+export function Composer({ target, clearTarget, phone, businessName, phoneNumberId, send, edit, actions }) {
+  const [text, setText] = useState(drafts.get(phone) ?? "");
+  drafts.set(phone, target.edit ? "" : text);
   const [dialog, setDialog] = useState(/** @type {"location" | "contact" | null} */ (null));
   const [file, setFile] = useState(/** @type {{file: File, kind: FileKind} | null} */ (null));
   const [recording, setRecording] = useState(/** @type {import("./voice.js").Recording | null} */ (null));

@@ -120,7 +120,7 @@ export function FaultsPanel({ state, setState, refresh, clear, actions }) {
       const result = await call("POST", "kill", { function: killed });
       actions.toast(t("killed", { count: result.killed }));
     });
-  if (!faults) return html`<p class="hint">${t("loading")}</p>`;
+  if (!faults) return html`<p class="panel-section hint">${t("loading")}</p>`;
   return html`<section class="panel-section">
       <p class="hint">${t("faults_hint")}</p>
       <button type="button" class="button wide" disabled=${activeFaults(state).length === 0} onClick=${clear}><${Icon} name="undo" />${t("clear_faults")}</button>

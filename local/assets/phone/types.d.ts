@@ -4,6 +4,7 @@ export interface Conversation {
   phoneNumberId: string;
   name: string;
   displayPhoneNumber: string;
+  received: number;
   unread: number;
   typing: boolean;
 }

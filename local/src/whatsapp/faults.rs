@@ -53,7 +53,7 @@ pub(super) struct SendFault {
     http_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
-    /// The message is accepted at once, and the response follows after this time.
+    /// The message is accepted, with a response, after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     delay: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +119,7 @@ pub(super) struct WebhookFaults {
 pub(super) enum SendOutcome {
     /// Accepted, with a response.
     Accepted,
-    /// Accepted, with a response after this time.
+    /// Accepted, with a response, after this time.
     Delayed(Duration),
     /// Rejected with this code, HTTP status, and `Retry-After` value in seconds.
     Rejected { code: u32, status: Option<u16>, retry_after: Option<u64> },

@@ -61,6 +61,8 @@ pub(super) enum PhoneEvent {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Conversation {
     pub(super) phone_number_id: String,
+    /// Messages of the business that the phone shows.
+    pub(super) received: usize,
     /// Messages that were delivered and not read.
     pub(super) unread: usize,
     /// Whether the business is typing.

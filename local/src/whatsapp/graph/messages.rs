@@ -64,9 +64,8 @@ async fn read_receipt(
             simulator.accept_read_receipt(number, request).map(|()| done())
         }
         SendOutcome::Delayed(delay) => {
-            simulator.accept_read_receipt(number, request)?;
             tokio::time::sleep(delay).await;
-            Ok(done())
+            simulator.accept_read_receipt(number, request).map(|()| done())
         }
         SendOutcome::Rejected { code, status, retry_after } => {
             simulator.problem(format!("fault: read receipt rejected with code {code}"));
@@ -119,10 +118,9 @@ async fn send(
     match simulator.next_send() {
         SendOutcome::Accepted => accept(simulator, number, message, fate).map(response),
         SendOutcome::Delayed(delay) => {
-            let accepted = accept(simulator, number, message, fate)?;
-            simulator.problem(format!("fault: the response for {masked} is delayed"));
+            simulator.problem(format!("fault: message for {masked} delayed"));
             tokio::time::sleep(delay).await;
-            Ok(response(accepted))
+            accept(simulator, number, message, fate).map(response)
         }
         SendOutcome::Failed(code) => accept(simulator, number, message, Fate::Failed(code)).map(response),
         SendOutcome::Held(status) => {

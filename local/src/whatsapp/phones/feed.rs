@@ -270,16 +270,19 @@ impl Feed {
     }
 
     pub(super) fn conversations(&self, now: i64) -> Vec<Conversation> {
-        let mut unread: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for entry in &self.entries {
-            let count = unread.entry(&entry.phone_number_id).or_default();
-            *count += usize::from(entry.is_of_business() && entry.state == MessageState::Delivered);
+            let (received, unread) = counts.entry(&entry.phone_number_id).or_default();
+            *received += usize::from(entry.is_of_business() && entry.is_shown());
+            *unread += usize::from(entry.is_of_business() && entry.state == MessageState::Delivered);
         }
-        let typing = |number: &str| self.typing.get(number).is_some_and(|until| now < *until);
-        unread
-            .into_iter()
-            .map(|(number, unread)| Conversation { phone_number_id: number.to_owned(), unread, typing: typing(number) })
-            .collect()
+        let conversation = |(number, (received, unread)): (&str, _)| Conversation {
+            phone_number_id: number.to_owned(),
+            received,
+            unread,
+            typing: self.typing.get(number).is_some_and(|until| now < *until),
+        };
+        counts.into_iter().map(conversation).collect()
     }
 }
 

@@ -106,7 +106,7 @@ async fn a_hanging_send_does_not_delay_the_shutdown() {
 }
 
 #[tokio::test]
-async fn a_delayed_response_follows_the_acceptance() {
+async fn a_delayed_send_is_accepted_later() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     simulator.open_window(&mut receiver, "+201001234567").await;
@@ -115,11 +115,11 @@ async fn a_delayed_response_follows_the_acceptance() {
     assert_eq!(receiver.status().await["id"], id);
     simulator.all_delivered().await;
 
-    simulator.faults(json!({"sends": {"delay": 600_000}})).await;
+    simulator.faults(json!({"sends": {"delay": 600_000, "times": 2}})).await;
     let stream = sending(&simulator).await;
-    let accepted =
-        async { while simulator.get("/simulator/messages").await["messages"].as_array().unwrap().len() < 2 {} };
-    tokio::time::timeout(TIMEOUT, accepted).await.unwrap();
+    let arrived = async { while simulator.get("/simulator/faults").await["sends"]["times"] != 1 {} };
+    tokio::time::timeout(TIMEOUT, arrived).await.unwrap();
+    assert_eq!(simulator.get("/simulator/messages").await["messages"].as_array().unwrap().len(), 1);
     simulator.stop().await;
     assert_eq!(until_closed(stream).await.0, b"");
 }

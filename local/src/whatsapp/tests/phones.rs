@@ -81,8 +81,8 @@ async fn messages_wait_until_the_phone_is_online() {
     let phone = simulator.set(json!({"online": true})).await;
     assert_eq!(
         phone["conversations"],
-        json!([{"phoneNumberId": PHONE_NUMBER_ID, "name": "Local run", "displayPhoneNumber": "15550783881", "unread": 0,
-            "typing": false}])
+        json!([{"phoneNumberId": PHONE_NUMBER_ID, "name": "Local run", "displayPhoneNumber": "15550783881",
+            "received": 2, "unread": 0, "typing": false}])
     );
     for id in ids {
         for expected in ["delivered", "read"] {
