@@ -137,6 +137,15 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     setUnread({ before: received.at(-unread.count)?.id ?? null, count: unread.count });
   }, [thread.isLoaded]);
 
+  // Whoever opened the chat from the list can write, or move between the messages, at once.
+  const isReady = thread.isLoaded || !chat;
+  useEffect(() => {
+    const focused = document.activeElement;
+    if (!isReady || (focused && focused !== document.body && !focused.closest(".chat-rows"))) return;
+    const field = window.matchMedia("(hover: hover)").matches ? scroller.current?.closest(".inbox-thread")?.querySelector("textarea") : null;
+    (field ?? scroller.current)?.focus({ preventScroll: true });
+  }, [isReady]);
+
   useReadMark(store, canWrite ? chat : null, messages, isAtEnd && thread.isLoaded);
 
   // Announces what the contact writes, and neither older messages nor own ones.

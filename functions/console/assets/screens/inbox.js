@@ -59,6 +59,8 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
   const close = () => {
     setTo(null);
     location.hash = "#/inbox";
+    // A narrow window shows the list again.
+    requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector('.chat-rows a[tabindex="0"]'))?.focus());
   };
   const startNew = (/** @type {string} */ address) => {
     setDialog(null);
