@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::test_app::TestApp;
+use crate::test_app::{TestApp, merge, text_message};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outbound_message_is_found_by_id_and_by_wamid() {
@@ -69,6 +69,37 @@ async fn inbound_message_is_found_by_wamid_within_its_number() {
         let response = app.get(&path).await;
         assert_eq!((response.status, &response.json["error"]), (404, &json!("Message not found")), "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn message_is_returned_as_received_on_request() {
+    let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
+    let sent = app.send(&session_id, "+201001234567", "ours").await.json["message"]["id"].clone();
+    let received = text_message("wamid.A", "201001234567", "theirs");
+    let too_long = merge(text_message("wamid.B", "201001234567", "long"), &json!({"story": "x".repeat(2_100_000)}));
+    let in_parts = merge(text_message("wamid.C", "201001234567", "parts"), &json!({"story": "x".repeat(400_000)}));
+    for message in [&received, &too_long, &in_parts] {
+        app.deliver_messages(&json!([message])).await;
+    }
+    let get = async |id: &str, query: &str| app.get(&format!("/api/messages/{id}{query}")).await;
+    for (id, raw, is_too_long) in [
+        ("wamid.A", &received, false),
+        ("wamid.B", &Value::Null, true),
+        ("wamid.C", &in_parts, false),
+        (sent.as_str().unwrap(), &Value::Null, false),
+    ] {
+        let without = get(id, "").await.json["message"].clone();
+        assert_eq!((&without["raw"], without.get("raw_is_too_long")), (&Value::Null, None), "{id}");
+        let mut with = get(id, "?include=raw").await.json["message"].clone();
+        assert!(with["raw"] == *raw, "{id}");
+        assert_eq!(with["raw_is_too_long"], is_too_long, "{id}");
+        // The rest is the same.
+        with["raw"] = Value::Null;
+        with.as_object_mut().unwrap().retain(|name, _| without.get(name).is_some());
+        assert_eq!(with, without, "{id}");
+    }
+    let refused = get("wamid.A", "?include=everything").await;
+    assert_eq!((refused.status, &refused.json["error"]), (400, &json!("include must be one of: raw")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -137,7 +137,7 @@ routes! {
     /// Lists the message templates of the number's account.
     TEMPLATES "/api/templates": GET ["sessionId", "status", "limit", "cursor"] Needs(MessagesSend);
     /// Returns a message with its delivery history.
-    MESSAGE "/api/messages/{messageId}": GET ["sessionId"] Needs(MessagesRead);
+    MESSAGE "/api/messages/{messageId}": GET ["sessionId", "include"] Needs(MessagesRead);
     /// Publishes a worker's QR code.
     SESSION_QR "/api/session/qr": PUT [] Needs(Worker);
     /// Sets a worker session's state.

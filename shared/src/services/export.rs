@@ -1,4 +1,4 @@
-//! Exports a chat: its messages as lists return them, and as they were received.
+//! Messages as they were received, and exports of chats, which have them.
 
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -51,11 +51,7 @@ pub async fn export(
     let (mut bytes, mut last) = (0, None);
     for (message, metadata) in page.items {
         let position = message.position();
-        let received = match store.messages().full_raw(&message).await? {
-            None => Received::Nothing,
-            Some(raw) if raw.len() > MAX_BYTES => Received::TooLong,
-            Some(raw) => Received::Json(as_json(&raw)?),
-        };
+        let received = received(store, &message).await?;
         let item = render(message, metadata, received)?;
         bytes += item.get().len();
         if bytes > MAX_BYTES && last.is_some() {
@@ -66,6 +62,19 @@ pub async fn export(
         last = Some(position);
     }
     Ok(Page { items, next })
+}
+
+/// Returns a message's JSON as WhatsApp or a worker sent it.
+///
+/// # Errors
+///
+/// [`ExportError::Store`] if it can't be read.
+pub async fn received(store: &Store, message: &Message) -> Result<Received, ExportError> {
+    Ok(match store.messages().full_raw(message).await? {
+        None => Received::Nothing,
+        Some(raw) if raw.len() > MAX_BYTES => Received::TooLong,
+        Some(raw) => Received::Json(as_json(&raw)?),
+    })
 }
 
 /// Returns the text as JSON: as it is, or as a string if it isn't JSON.

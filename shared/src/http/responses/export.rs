@@ -1,4 +1,4 @@
-//! Messages as exports return them.
+//! Messages with what was received of them.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -16,14 +16,12 @@ struct ExportedMessage {
     details: MessageDetailResponse,
     /// The JSON with which WhatsApp described the writer.
     contact: Option<Box<RawValue>>,
-    /// The JSON that WhatsApp, or a worker, sent. `null` for a message of the business, whose `content` is what was
-    /// sent, and for one that is too long for a response.
-    raw: Option<Box<RawValue>>,
     /// Whether `raw` is left out because of its length.
     raw_is_too_long: bool,
 }
 
-/// Writes a message of an export as JSON.
+/// Writes a message with what was received of it as JSON: for an export, or on request. `raw` is `null` for a message of
+/// the business, whose `content` is what was sent, and for one that is too long for a response.
 ///
 /// # Errors
 ///
@@ -35,11 +33,11 @@ pub fn exported_message(
 ) -> Result<Box<RawValue>, serde_json::Error> {
     let contact = message.writer.as_ref().and_then(|writer| writer.contact.clone());
     let contact = contact.map(RawValue::from_string).transpose()?;
-    let details = MessageDetailResponse::new(message, metadata)?;
     let raw_is_too_long = matches!(received, Received::TooLong);
     let raw = match received {
         Received::Json(raw) => Some(raw),
         Received::Nothing | Received::TooLong => None,
     };
-    to_raw_value(&ExportedMessage { details, contact, raw, raw_is_too_long })
+    let details = MessageDetailResponse::new(message, metadata)?.with_raw(raw);
+    to_raw_value(&ExportedMessage { details, contact, raw_is_too_long })
 }

@@ -2,20 +2,26 @@
 
 use serde_json::json;
 
-use super::members;
+use super::{exported_message, members};
 use crate::{
     domain::{cursor::MessagePosition, inbox::MessageList, message::Message, page::Page},
     http::{ApiError, ApiResponse},
-    services::{messages::FoundMessage, resources::MessageDetailResponse},
+    services::{export::Received, messages::FoundMessage, resources::MessageDetailResponse},
     store::MessageMetadata,
 };
 
-/// `{"success", "message"}`, or `{"success", "message": null, "trace"}` for a message that isn't stored.
-pub fn found_message(found: FoundMessage) -> Result<ApiResponse, ApiError> {
+/// `{"success", "message"}`, or `{"success", "message": null, "trace"}` for a message that isn't stored. The message has
+/// what was `received` of it if that was asked for.
+pub fn found_message(found: FoundMessage, received: Option<Received>) -> Result<ApiResponse, ApiError> {
     match found {
         FoundMessage::Message(found) => {
             let (message, metadata) = *found;
-            ApiResponse::success(&members! {"message": MessageDetailResponse::new(message, metadata)?})
+            match received {
+                None => ApiResponse::success(&members! {"message": MessageDetailResponse::new(message, metadata)?}),
+                Some(received) => {
+                    ApiResponse::success(&members! {"message": exported_message(message, metadata, received)?})
+                }
+            }
         }
         FoundMessage::Trace(trace) => ApiResponse::success(&json!({"message": null, "trace": trace})),
     }

@@ -307,6 +307,11 @@ fn check_message(received: ReceivedMessage) {
     }
 }
 
+#[derive(serde::Deserialize)]
+struct ExportedRaw {
+    raw: Box<RawValue>,
+}
+
 fn check_responses(
     chat: &Chat,
     batch: &InboundBatch,
@@ -320,6 +325,9 @@ fn check_responses(
     assert!(page.is_none_or(|page| count_times(&page["messages"]) >= 2));
     let raw = RawValue::from_string(batch.messages[0].raw.clone()).unwrap();
     let exported = responses::exported_message(message, metadata, Received::Json(raw)).unwrap();
+    // Fails if the member occurs twice.
+    let ExportedRaw { raw } = serde_json::from_str(exported.get()).unwrap();
+    assert_eq!(raw.get(), batch.messages[0].raw);
     let export = Page { items: vec![exported], next: None };
     json_of(responses::chat_export(chat, &[], &export, &list).unwrap());
 }

@@ -23,8 +23,8 @@ pub struct MessageDetailResponse {
     source: Option<Source>,
     /// The Cloud API's object: `{"type": "image", "image": {…}}`.
     content: Option<Value>,
-    /// The JSON that WhatsApp sent, if it couldn't be parsed.
-    raw: Option<Value>,
+    /// The JSON that WhatsApp sent, if it couldn't be parsed or was asked for.
+    raw: Option<Box<RawValue>>,
     /// The message that it replies to or forwards: `{"id", "from", "forwarded", …}`.
     context: Option<Value>,
     /// The advertisement that the contact responded to.
@@ -80,6 +80,11 @@ struct ParticipantResponse {
 }
 
 impl MessageDetailResponse {
+    /// Returns the message with the JSON as received.
+    pub fn with_raw(self, raw: Option<Box<RawValue>>) -> Self {
+        Self { raw, ..self }
+    }
+
     /// Combines a message with its metadata. Fails if the table's item has invalid JSON.
     pub fn new(message: Message, metadata: MessageMetadata) -> Result<Self, serde_json::Error> {
         let row = message.response();
@@ -93,7 +98,7 @@ impl MessageDetailResponse {
         };
         let is_unread = message.kind == MessageType::Unsupported;
         // Only the first part of a large message is here, which isn't JSON.
-        let raw = message.raw.as_deref().filter(|_| is_unread).and_then(|raw| serde_json::from_str(raw).ok());
+        let raw = message.raw.clone().filter(|_| is_unread).and_then(|raw| RawValue::from_string(raw).ok());
         let (referral, author) = (content.remove("referral"), content.remove("author"));
         // An object with the type only adds nothing to the other fields.
         let content = (content.len() > 1).then_some(Value::Object(content));
