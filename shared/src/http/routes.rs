@@ -101,7 +101,9 @@ pub fn similar_path(path: &str) -> Option<&'static str> {
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let path = format!("/{}", segments.join("/"));
     let candidates = [path.clone(), path.to_ascii_lowercase(), format!("/api{path}").to_ascii_lowercase()];
-    candidates.iter().find_map(|candidate| route_of(candidate)).map(|route| route.path)
+    let mut routes = candidates.iter().filter_map(|candidate| route_of(candidate));
+    // Any path below a greedy one matches it.
+    routes.find(|route| !route.path.ends_with("+}")).map(|route| route.path)
 }
 
 macro_rules! routes {
@@ -217,6 +219,7 @@ mod tests {
         assert_eq!(allow("/api/keys").as_deref(), Some("POST, GET, HEAD"));
         assert_eq!(KEYS.methods(), "POST, GET");
         assert_eq!(allow("/api/webhook/"), allow("/api/webhook"));
+        assert_eq!(allow("/console/0/styles.css").as_deref(), Some("GET, HEAD"));
         for nothing in
             ["", "/", "/api", "/api/messages/", "/api/messages/a/b", "/api/keys/", "/API/keys", "/api/webhook//"]
         {
@@ -242,6 +245,8 @@ mod tests {
             ("/API/Chats", Some("/api/chats")),
             ("/chats", Some("/api/chats")),
             ("/api/messages/wamid.X/", Some("/api/messages/{messageId}")),
+            ("/console//", Some("/console")),
+            ("/console/0/app.js", None),
             ("/api/nothing", None),
             ("/", None),
             ("", None),
