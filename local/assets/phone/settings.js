@@ -94,9 +94,9 @@ function Waiting({ phone, messages, actions }) {
         </li>`,
       )}
     </ul>
-    <${Field} label=${t("failure_code")}>
+    ${messages.some((message) => message.status === "sent") && html`<${Field} label=${t("failure_code")}>
       ${(/** @type {string} */ id) => html`<select id=${id} value=${code} onChange=${(/** @type {Event} */ event) => setCode(valueOf(event))}>
         ${FAILURES.map((failure) => html`<option value=${String(failure)}>${t(/** @type {any} */ (`failure_${failure}`))}</option>`)}
       </select>`}
-    <//>`;
+    <//>`}`;
 }

@@ -1,6 +1,6 @@
 // The messages of a conversation, grouped by day.
 
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Bubble } from "./bubble.js";
 import { html, Icon } from "./ui.js";
 import { day } from "./i18n.js";
@@ -39,6 +39,15 @@ export function Thread({ messages, all, businessName, isTyping, act }) {
   const keepAtEnd = () => {
     if (follows.current && log.current) log.current.scrollTop = log.current.scrollHeight;
   };
+
+  useEffect(() => {
+    const element = log.current;
+    if (!element) return undefined;
+    // Bars above and below the thread change its height.
+    const observer = new ResizeObserver(keepAtEnd);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
 
   let previousDay = "";
   return html`<div class="thread-frame">
