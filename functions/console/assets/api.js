@@ -1,12 +1,15 @@
 // Requests to the API, the credential of the user, and the feed of changes.
 
+import { t } from "./strings/app.js";
+
+/** @typedef {import("./types").Caller} Caller */
 /** @typedef {import("./types").Change} Change */
 
 const KEY = "qasid.key";
 const PHONE = "qasid.phone";
 
 /** The storage of this tab. Absent if the browser forbids it; then a reload signs out. */
-const storage = (() => {
+export const storage = (() => {
   try {
     return window.sessionStorage;
   } catch {
@@ -21,10 +24,11 @@ let phone = storage?.getItem(PHONE) ?? null;
 /** @type {() => void} */
 let refused = () => {};
 
-/** Takes the key and the phone's address from the fragment, which never leaves the browser, and removes them from it. */
+/** Takes the key and the phone's address from the fragment, which never leaves the browser, and removes them from it.
+ * Returns whether there were any. */
 export function takeFragment() {
   const fragment = location.hash.slice(1);
-  if (!/(^|&)(key|phone)=/.test(fragment)) return;
+  if (!/(^|&)(key|phone)=/.test(fragment)) return false;
   const parameters = new URLSearchParams(fragment);
   if (parameters.get("key")) setKey(parameters.get("key"));
   // Only a local run has a simulated phone.
@@ -34,6 +38,7 @@ export function takeFragment() {
     storage?.setItem(PHONE, address);
   }
   history.replaceState(null, "", `${location.pathname}#/`);
+  return true;
 }
 
 /** Sets the credential: an API key, or a token of the identity provider. `null` signs out.
@@ -51,6 +56,9 @@ export function setKey(value) {
 export function hasKey() {
   return key !== null;
 }
+
+/** Returns whether a caller has a scope. @param {Caller} caller @param {string} scope */
+export const hasScope = (caller, scope) => caller.is_admin || caller.scopes.includes(scope);
 
 /** Returns the address of the simulated phone; `null` except on a local run. */
 export function phoneAddress() {
@@ -84,10 +92,14 @@ export class ApiError extends Error {
 function errorOf(response, body) {
   const requestId = body?.requestId ?? response.headers.get("x-request-id") ?? response.headers.get("apigw-requestid");
   if (body?.code) return new ApiError(response.status, body.code, body.error, requestId);
-  // API Gateway answers `{"message"}`.
-  const code = { 401: "unauthenticated", 403: "unauthenticated", 429: "too_many_requests" }[response.status];
-  return new ApiError(response.status, code ?? "unavailable", body?.message ?? `HTTP ${response.status}`, requestId);
+  // API Gateway answers `{"message"}`. Any other answer is that of a proxy.
+  const code = body?.message ? { 401: "unauthenticated", 403: "unauthenticated", 429: "too_many_requests" }[response.status] : null;
+  const text = code === "unauthenticated" ? t("signedOut") : code ? t("tooManyRequests") : t("unavailable", { status: String(response.status) });
+  return new ApiError(response.status, code ?? "unavailable", text, requestId);
 }
+
+/** API Gateway answers within 30 seconds. A connection that was lost during a sleep never does. */
+const TIMEOUT = 60_000;
 
 /**
  * Sends a request and returns the JSON of the response, or the text of an SVG.
@@ -102,10 +114,17 @@ function errorOf(response, body) {
 export async function call(method, path, { query = {}, body, idempotencyKey, signal } = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
   const parameters = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  const credential = key;
+  // No header can have it, for example after a copy with "…" in the middle.
+  if (!credential || !/^[\x21-\x7e]+$/.test(credential)) {
+    refused();
+    throw new ApiError(401, "unauthenticated", t("signedOut"), null);
+  }
   /** @type {Record<string, string>} */
-  const headers = { authorization: `Bearer ${key}` };
+  const headers = { authorization: `Bearer ${credential}` };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (idempotencyKey) headers["idempotency-key"] = idempotencyKey;
+  const timeout = AbortSignal.timeout(TIMEOUT);
   let response;
   let content = null;
   try {
@@ -113,7 +132,7 @@ export async function call(method, path, { query = {}, body, idempotencyKey, sig
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       cache: "no-store",
       credentials: "omit",
       redirect: "error",
@@ -124,11 +143,12 @@ export async function call(method, path, { query = {}, body, idempotencyKey, sig
     if (type.startsWith("image/svg")) content = text;
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, "offline", "The API can't be reached. Check your connection.", null);
+    throw new ApiError(0, "offline", t("unreachable"), null);
   }
   if (response.ok) return content;
   const error = errorOf(response, content);
-  if (error.code === "unauthenticated") refused();
+  // The user may have signed in with another credential since.
+  if (error.code === "unauthenticated" && credential === key) refused();
   throw error;
 }
 

@@ -1,8 +1,8 @@
 // The frame of the console: signing in, choosing a session, and moving between screens.
 
 import { render } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, get, hasKey, onRefused, phoneAddress, post, setKey, takeFragment } from "./api.js";
+import { useEffect, useErrorBoundary, useRef, useState } from "preact/hooks";
+import { ApiError, get, hasKey, hasScope, onRefused, phoneAddress, post, setKey, storage, takeFragment } from "./api.js";
 import {
   Badge, Button, Dialog, Empty, ErrorNote, Field, Icon, IconButton, Loading, html, useAction,
 } from "./components.js";
@@ -30,19 +30,21 @@ const SCREENS = [
   { name: "numbers", icon: "phone", text: "numbers", scope: "admin", load: () => import("./screens/numbers.js") },
 ];
 
-/** @param {Caller} caller @param {string} scope */
-const has = (caller, scope) => caller.is_admin || caller.scopes.includes(scope);
-
 /** Returns the segments of the address: `["inbox", "<chatId>"]`. */
 function segments() {
   const path = location.hash.replace(/^#\/?/, "");
-  return path.split("/").filter(Boolean).map(decodeURIComponent);
+  try {
+    return path.split("/").filter(Boolean).map(decodeURIComponent);
+  } catch {
+    // The address was typed or cut off.
+    return [path];
+  }
 }
 
 /** Reads all sessions that the caller can use. A key without the scope to list them can have one.
  * @param {Caller} caller @returns {Promise<Session[]>} */
 async function readSessions(caller) {
-  if (!has(caller, "sessions")) {
+  if (!hasScope(caller, "sessions")) {
     // Enough to read the chats of the session.
     return caller.session_id ? [/** @type {Session} */ ({ id: caller.session_id, owner_id: caller.owner_id })] : [];
   }
@@ -74,8 +76,8 @@ function App() {
   };
   const leave = () => {
     setKey(null);
-    sessionStorage.removeItem(SESSION);
-    sessionStorage.removeItem(DRAFTS);
+    storage?.removeItem(SESSION);
+    storage?.removeItem(DRAFTS);
     history.replaceState(null, "", `${location.pathname}#/`);
     // Nothing of what the user saw stays in memory.
     location.reload();
@@ -96,7 +98,10 @@ function App() {
   if (caller) {
     return html`<${Frame} key=${language()} caller=${caller} onSignOut=${leave} onLanguage=${switchLanguage} />`;
   }
-  if (error) return html`<main class="center"><${ErrorNote} error=${error} onRetry=${enter} /></main>`;
+  if (error) {
+    return html`<main class="center"><div><${ErrorNote} error=${error} onRetry=${enter} />
+      <${Button} kind="plain" icon="sign_out" onClick=${leave}>${t("signOut")}<//></div></main>`;
+  }
   if (hasKey()) return html`<main class="center"><${Loading} /></main>`;
   return html`<${SignIn} key=${language()} wasRefused=${wasRefused} onSignIn=${enter} onLanguage=${switchLanguage} />`;
 }
@@ -117,12 +122,18 @@ function SignIn({ wasRefused, onSignIn, onLanguage }) {
   useEffect(() => {
     document.title = `${t("signIn")} · ${t("name")}`;
   });
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  const isWrong = wasRefused && !busy;
+  useEffect(() => {
+    // The field is described by the refusal.
+    if (isWrong) form.current?.querySelector("input")?.focus();
+  }, [isWrong]);
   const message = isEntered ? t("wrongCredential") : t("signedOut");
   return html`<main class="center">
-    <form class="card sign-in" onSubmit=${onSubmit}>
+    <form ref=${form} class="card sign-in" onSubmit=${onSubmit}>
       <h1><span class="logo" aria-hidden="true"></span>${t("name")}</h1>
       <${Field} label=${t("credential")} hint=${t("signInHint")} type="password" autocomplete="off" autofocus required
-        dir="ltr" value=${value} error=${wasRefused && !busy ? message : null}
+        dir="ltr" value=${value} error=${isWrong ? message : null}
         onInput=${(/** @type {any} */ event) => setValue(event.target.value)} />
       <${Button} kind="primary" type="submit" busy=${busy}>${t("signIn")}<//>
       <${Button} kind="plain" icon="globe" onClick=${onLanguage} lang=${language() === "en" ? "ar" : "en"}>${t("language")}<//>
@@ -135,9 +146,10 @@ function Frame({ caller, onSignOut, onLanguage }) {
   const [path, setPath] = useState(segments);
   const [sessions, setSessions] = useState(/** @type {Session[] | null} */ (null));
   const [error, setError] = useState(/** @type {unknown} */ (null));
-  const [selected, setSelected] = useState(() => sessionStorage.getItem(SESSION));
+  const [selected, setSelected] = useState(() => storage?.getItem(SESSION) ?? null);
   const [isMenuOpen, setMenuOpen] = useState(false);
   const [isCreating, setCreating] = useState(false);
+  const navigation = useRef(/** @type {HTMLElement | null} */ (null));
 
   const reloadSessions = async () => {
     setError(null);
@@ -148,7 +160,7 @@ function Frame({ caller, onSignOut, onLanguage }) {
     }
   };
   const select = (/** @type {string} */ id) => {
-    sessionStorage.setItem(SESSION, id);
+    storage?.setItem(SESSION, id);
     setSelected(id);
   };
   useEffect(() => void reloadSessions(), []);
@@ -156,14 +168,16 @@ function Frame({ caller, onSignOut, onLanguage }) {
     const onHashChange = () => {
       setPath(segments());
       setMenuOpen(false);
+      // The link in the menu is no longer visible.
+      if (document.activeElement && navigation.current?.contains(document.activeElement)) document.getElementById("main")?.focus();
     };
     window.addEventListener("hashchange", onHashChange);
     return () => window.removeEventListener("hashchange", onHashChange);
   }, []);
 
-  const screens = SCREENS.filter((screen) => has(caller, screen.scope));
+  const screens = SCREENS.filter((screen) => hasScope(caller, screen.scope));
   const session = sessions?.find(({ id }) => id === selected) ?? sessions?.[0] ?? null;
-  const home = session?.is_connected === false ? "connect" : "inbox";
+  const home = session?.is_connected === false ? "connect" : (screens[0]?.name ?? "inbox");
   const name = path[0] ?? home;
   const screen = SCREENS.find((candidate) => candidate.name === name);
   useEffect(() => {
@@ -173,6 +187,11 @@ function Frame({ caller, onSignOut, onLanguage }) {
     select(event.target.value);
     // A chat, rule, or webhook belongs to the session before.
     if (path.length > 1) location.hash = `#/${name}`;
+  };
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || !isMenuOpen) return;
+    setMenuOpen(false);
+    /** @type {HTMLElement | null} */ (document.querySelector(".menu-button"))?.focus();
   };
   const create = async (/** @type {string} */ userId) => {
     const { session: created } = await post("/api/session/create", { userId });
@@ -189,7 +208,7 @@ function Frame({ caller, onSignOut, onLanguage }) {
         aria-controls="navigation" onClick=${() => setMenuOpen(!isMenuOpen)} />
       <span class="brand"><span class="logo" aria-hidden="true"></span>${screen ? t(screen.text) : t("name")}</span>
     </header>
-    <nav id="navigation" aria-label=${t("navigation")}>
+    <nav id="navigation" ref=${navigation} aria-label=${t("navigation")} onKeyDown=${onKeyDown}>
       <span class="brand"><span class="logo" aria-hidden="true"></span>${t("name")}</span>
       ${session && html`<div class="session-chooser">
         <${Field} label=${t("session")} type="select" value=${session.id} onChange=${choose}>
@@ -212,8 +231,8 @@ function Frame({ caller, onSignOut, onLanguage }) {
       ${error && html`<${ErrorNote} error=${error} onRetry=${reloadSessions} />`}
       ${!sessions && !error && html`<${Loading} />`}
       ${sessions && !screen && html`<${Empty} icon="info" title=${t("untitled")} />`}
-      ${sessions && screen && !has(caller, screen.scope) && html`<${Empty} icon="info" title=${t("notPermitted", { scope: screen.scope })} />`}
-      ${sessions && screen && has(caller, screen.scope) && (session || screen.scope === "admin"
+      ${sessions && screen && !hasScope(caller, screen.scope) && html`<${Empty} icon="info" title=${t("notPermitted", { scope: screen.scope })} />`}
+      ${sessions && screen && hasScope(caller, screen.scope) && (session || screen.scope === "admin"
         ? html`<${Screen} key=${`${screen.name} ${session?.id}`} load=${screen.load} session=${session} caller=${caller}
             path=${path.slice(1)} reloadSessions=${reloadSessions} phone=${phoneAddress()} />`
         : html`<${NoSession} caller=${caller} onCreate=${create} />`)}
@@ -243,7 +262,7 @@ function NoSession({ caller, onCreate }) {
   return html`<${Empty} icon="link" title=${t("noSession")}>
     <p>${t("noSessionText")}</p>
     ${caller.is_admin ? html`<${NewSession} onCreate=${onCreate} />`
-      : has(caller, "sessions") && html`<${Button} kind="primary" busy=${busy} onClick=${create}>${t("createSession")}<//>`}
+      : hasScope(caller, "sessions") && html`<${Button} kind="primary" busy=${busy} onClick=${create}>${t("createSession")}<//>`}
     <${ErrorNote} error=${error} />
   <//>`;
 }
@@ -269,6 +288,7 @@ function Screen({ load, ...props }) {
   const [screen, setScreen] = useState(/** @type {{show: any} | null} */ (null));
   const [isOutdated, setOutdated] = useState(false);
   const isMounted = useRef(true);
+  const [failure] = useErrorBoundary((error) => console.error(error));
   useEffect(() => {
     load().then(
       (module) => isMounted.current && setScreen({ show: module.default }),
@@ -279,8 +299,8 @@ function Screen({ load, ...props }) {
       isMounted.current = false;
     };
   }, []);
-  if (isOutdated) {
-    return html`<${Empty} icon="refresh" title=${t("outdated")}>
+  if (isOutdated || failure) {
+    return html`<${Empty} icon="refresh" title=${isOutdated ? t("outdated") : t("broken")}>
       <${Button} kind="primary" onClick=${() => location.reload()}>${t("reload")}<//>
     <//>`;
   }
@@ -288,4 +308,8 @@ function Screen({ load, ...props }) {
 }
 
 takeFragment();
+// A link with a credential that is opened in this tab.
+window.addEventListener("hashchange", () => {
+  if (takeFragment()) location.reload();
+});
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));

@@ -62,11 +62,15 @@ export function Icon({ name }) {
   return html`<svg class=${DIRECTIONAL.includes(name) ? "icon flip" : "icon"} viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[name]} /></svg>`;
 }
 
-/** A button. `busy` disables it and shows that it works.
+/** @param {Event} event */
+const ignore = (event) => event.preventDefault();
+
+/** A button. `busy` shows that it works, and ignores clicks. It isn't disabled then, because it would lose the focus.
  * @param {{children?: Children, kind?: "primary" | "danger" | "plain", icon?: IconName, busy?: boolean, [name: string]: any}} props */
 export function Button({ children, kind, icon, busy = false, ...rest }) {
   const classes = ["button", kind, rest.class].filter(Boolean).join(" ");
-  return html`<button type="button" ...${rest} class=${classes} disabled=${rest.disabled || busy} aria-busy=${busy || undefined}>
+  return html`<button type="button" ...${rest} class=${classes} onClick=${busy ? ignore : rest.onClick}
+    aria-disabled=${busy || undefined} aria-busy=${busy || undefined}>
     ${busy ? html`<span class="spinner" aria-hidden="true"></span>` : icon && html`<${Icon} name=${icon} />`}${children}
   </button>`;
 }
@@ -120,7 +124,9 @@ export function Dialog({ title, onClose, children, wide = false }) {
     element.showModal();
     return () => {
       element.close();
-      if (focused instanceof HTMLElement) focused.focus();
+      // What opened the dialog can be gone, such as the row that was deleted.
+      const target = focused?.isConnected ? focused : document.getElementById("main");
+      if (target instanceof HTMLElement) target.focus();
     };
   }, []);
   const cancel = (/** @type {Event} */ event) => {
@@ -218,12 +224,13 @@ export function useAction(action) {
 }
 
 /**
- * Loads data when the screen opens and when one of `keys` changes.
+ * Loads data when the screen opens and when one of `keys` changes. `extend` replaces it by what `load` makes of it, such as the
+ * same list with another page, unless it was loaded again meanwhile.
  *
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} load
  * @param {unknown[]} keys
- * @returns {{data: T | null, error: unknown, reload: () => Promise<void>, setData: (data: T | null) => void}}
+ * @returns {{data: T | null, error: unknown, reload: () => Promise<void>, extend: (load: (data: T) => Promise<T>) => Promise<void>}}
  */
 export function useData(load, keys) {
   const [data, setData] = useState(/** @type {T | null} */ (null));
@@ -247,5 +254,10 @@ export function useData(load, keys) {
     void run(abort.signal);
     return () => abort.abort();
   }, keys);
-  return { data, error, setData, reload: () => run(new AbortController().signal) };
+  const extend = async (/** @type {(data: T) => Promise<T>} */ next) => {
+    const round = latest.current;
+    const extended = data && (await next(data));
+    if (extended && round === latest.current) setData(extended);
+  };
+  return { data, error, extend, reload: () => run(new AbortController().signal) };
 }

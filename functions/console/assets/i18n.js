@@ -54,6 +54,8 @@ export function setLanguage(value) {
 export function strings(texts) {
   return (key, values = {}) => {
     const text = texts[current][key];
+    // A value of an API that is newer than this page.
+    if (text === undefined) return key;
     const form =
       typeof text === "string" ? text : (text[new Intl.PluralRules(current).select(Number(values.count))] ?? text.other);
     return form.replace(/\{(\w+)\}/g, (whole, name) => {
@@ -82,6 +84,9 @@ function format(options) {
 export function number(value, options) {
   return new Intl.NumberFormat(current, options).format(value);
 }
+
+/** Encloses a text of a user, so that its direction doesn't change that of the sentence around it. @param {string} text */
+export const isolate = (text) => `\u2068${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
 
 /** Returns the time of day. @param {string | number | Date} at */
 export const time = (at) => format({ hour: "2-digit", minute: "2-digit" }).format(new Date(at));

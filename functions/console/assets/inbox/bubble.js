@@ -440,7 +440,7 @@ function Toolbar({ message, actions }) {
     actions.react(message, emoji);
   }} />`;
   return html`<div class="bubble-tools">
-    ${isAnswerable && html`<${IconButton} icon="reply" flip label=${t("reply")} onClick=${() => actions.reply(message)} />`}
+    ${isAnswerable && html`<${IconButton} icon="reply" label=${t("reply")} onClick=${() => actions.reply(message)} />`}
     <${MenuButton} label=${t("messageActions")} items=${items} header=${header} icon="more" />
   </div>`;
 }

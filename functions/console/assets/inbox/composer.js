@@ -1,7 +1,7 @@
 // The composer under a thread: text, replies, emojis, attachments, templates, and the customer service window.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { ApiError, post } from "../api.js";
+import { ApiError, hasScope, post } from "../api.js";
 import { Button, ErrorNote, Icon, IconButton, html } from "../components.js";
 import { t as frame } from "../strings/app.js";
 import { t } from "../strings/composer.js";
@@ -62,20 +62,17 @@ function keepDraft(key, text) {
   }
 }
 
-/** @param {Caller} caller @param {string} scope */
-const has = (caller, scope) => caller.is_admin || caller.scopes.includes(scope);
-
 /** @param {Props} props */
 export default function Composer(props) {
   const { caller, session } = props;
-  if (!has(caller, "messages:send")) {
+  if (!hasScope(caller, "messages:send")) {
     return html`<section class="composer" aria-label=${t("composer")}>
       <p class="composer-note"><${Icon} name="info" />${t("readOnly")}</p>
     </section>`;
   }
   if (session.is_connected === false && !session.phone_number_id) {
     return html`<section class="composer" aria-label=${t("composer")}>
-      <p class="composer-note"><${Icon} name="link" /><span>${t("notConnected")} ${has(caller, "sessions") && html`<a href="#/connect">${t("connect")}</a>`}</span></p>
+      <p class="composer-note"><${Icon} name="link" /><span>${t("notConnected")} ${hasScope(caller, "sessions") && html`<a href="#/connect">${t("connect")}</a>`}</span></p>
     </section>`;
   }
   return html`<${Editor} key=${props.chat?.id ?? props.to} ...${props} />`;
@@ -190,7 +187,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
     <p class="visually-hidden" role="status">${announcement}</p>
     ${session.paused_reason && html`<div class="composer-note warn">
       <${Icon} name="warning" />
-      <div><p>${t("paused")} ${has(caller, "sessions") && html`<a href="#/health">${t("health")}</a>`}</p><p class="small" dir="auto">${session.paused_reason}</p></div>
+      <div><p>${t("paused")} ${hasScope(caller, "sessions") && html`<a href="#/health">${t("health")}</a>`}</p><p class="small" dir="auto">${session.paused_reason}</p></div>
     </div>`}
     ${isWorker && session.is_connected === false && html`<p class="composer-note warn"><${Icon} name="warning" />${t("workerOffline")}</p>`}
     <${ErrorNote} error=${error} />
@@ -222,7 +219,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
           ${!isWorker && html`<${IconButton} icon="template" label=${t("template")} aria-haspopup="dialog" onClick=${pickTemplate} />`}
           <span class="spacer"></span>
           ${windowState === "open" && until && html`<${WindowCountdown} until=${until} />`}
-          <button type="submit" class="send-button" disabled=${!canSend} aria-label=${t("send")} title=${t("send")}><${Icon} name="send" flip /></button>
+          <button type="submit" class="send-button" disabled=${!canSend} aria-label=${t("send")} title=${t("send")}><${Icon} name="send" /></button>
         </div>
         ${isEmojiOpen && html`<${Lazy} load=${() => import("./emoji.js")} name="default" onPick=${insert} onClose=${closeEmoji} />`}
       </form>`}

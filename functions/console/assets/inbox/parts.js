@@ -187,7 +187,7 @@ function Menu({ label, items, header, anchor, onClose }) {
     ${typeof header === "function" ? header(onClose) : header}
     ${items.map((item) => html`<button type="button" role="menuitem" tabindex="-1" key=${item.text}
         class=${item.isDanger ? "danger" : undefined} onClick=${select(item)}>
-      ${item.icon && html`<${Icon} name=${item.icon} flip=${item.icon === "reply"} />`}${item.text}
+      ${item.icon && html`<${Icon} name=${item.icon} />`}${item.text}
     </button>`)}
   </div>`;
 }

@@ -186,7 +186,7 @@ function TemplateForm({ template, isOptedOut, onSend, onClose, onBack }) {
     ${isRefused && html`<p class="note warn">${t("optedOut")}</p>`}
     <${ErrorNote} error=${error} />
     <footer>
-      <${Button} icon="back" class="flip-icon" onClick=${onBack}>${t("back")}<//>
+      <${Button} icon="back" onClick=${onBack}>${t("back")}<//>
       <span class="spacer"></span>
       <${Button} onClick=${onClose}>${frame("cancel")}<//>
       <${Button} kind="primary" type="submit" icon="send" busy=${busy} disabled=${isRefused}>${t("send")}<//>

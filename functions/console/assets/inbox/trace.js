@@ -1,7 +1,7 @@
 // The details of a message: its state, everything that happened to it, its IDs, its deliveries to webhooks, and its JSON.
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { curl, get, post } from "../api.js";
+import { curl, get, hasScope, post } from "../api.js";
 import { Badge, Button, CopyButton, Dialog, ErrorNote, Icon, IconButton, Loading, html, useAction, useData } from "../components.js";
 import { ago, dateTime, duration } from "../i18n.js";
 import { t as frame } from "../strings/app.js";
@@ -212,7 +212,7 @@ function participantState(status) {
 /** @param {Message} message @param {Caller} caller */
 function sourceOf(message, caller) {
   switch (message.source) {
-    case "auto_reply": return html`<span>${t("sourceRule")}${(caller.is_admin || caller.scopes.includes("rules")) && html` · <a href="#/auto-replies">${t("rules")}</a>`}</span>`;
+    case "auto_reply": return html`<span>${t("sourceRule")}${hasScope(caller, "rules") && html` · <a href="#/auto-replies">${t("rules")}</a>`}</span>`;
     case "echo": return t("sourceEcho");
     case "history": return t("sourceHistory");
     case "standby": return t("sourceStandby");
@@ -276,7 +276,7 @@ function Raw({ session, path }) {
 
 /** @param {{session: Session, caller: Caller, message: Message}} props */
 function Webhooks({ session, caller, message }) {
-  const isAllowed = caller.is_admin || caller.scopes.includes("webhooks");
+  const isAllowed = hasScope(caller, "webhooks");
   return html`<section aria-labelledby="trace-webhooks">
     <h3 id="trace-webhooks">${t("webhooks")}</h3>
     ${isAllowed ? html`<${Deliveries} session=${session} caller=${caller} message=${message} />` : html`<p class="muted">${t("noScope")}</p>`}

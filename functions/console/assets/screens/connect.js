@@ -1,7 +1,7 @@
 // The session: its QR code, its state, its settings, and its end.
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { ApiError, call, get, post } from "../api.js";
+import { ApiError, call, get, hasScope, post } from "../api.js";
 import {
   Badge, Button, CopyButton, Dialog, Empty, ErrorNote, Field, Icon, Loading, html, useAction,
 } from "../components.js";
@@ -35,9 +35,6 @@ const PAIRING_ERRORS = [
 /** The countries and territories with phone numbers of their own (libphonenumber). */
 const COUNTRIES =
   "AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GT GU GW GY HK HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TA TC TD TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW".split(" ");
-
-/** @param {Caller} caller @param {string} scope */
-const has = (caller, scope) => caller.is_admin || caller.scopes.includes(scope);
 
 /** @param {import("../types").ScreenProps} props */
 export default function Connect({ session: listed, caller, reloadSessions, phone }) {
@@ -151,7 +148,7 @@ function Pairing({ session, phone, onExpired }) {
       ${session.pairing_error && html`<${PairingError} text=${session.pairing_error} />`}
       <div class="pairing-actions">
         ${phone && html`<a class="button primary" href="${phone}#scan=${encodeURIComponent(qr)}" target="_blank" rel="noopener"><${Icon} name="phone" />${t("simulate")}</a>`}
-        ${businessNumber && html`<a class=${phone ? "button" : "button primary"} href=${qr} target="_blank" rel="noopener noreferrer"><${Icon} name="send" flip />${t("openHere")}</a>
+        ${businessNumber && html`<a class=${phone ? "button" : "button primary"} href=${qr} target="_blank" rel="noopener noreferrer"><${Icon} name="send" />${t("openHere")}</a>
           <${CopyButton} text=${qr} label=${t("copyLink")} />`}
       </div>
       <p class="waiting muted"><span class="pulse" aria-hidden="true"></span>${t(businessNumber ? "waiting" : "deviceWaiting")}</p>
@@ -250,11 +247,11 @@ function Connected({ session, pairedNumber, caller, onChange }) {
     </section>
     <section class="next" aria-labelledby="next-title">
       <h2 id="next-title">${t("next")}</h2>
-      <ul>${links.filter((link) => has(caller, link[4])).map(([name, icon, title, text]) => html`<li key=${name}>
+      <ul>${links.filter((link) => hasScope(caller, link[4])).map(([name, icon, title, text]) => html`<li key=${name}>
         <a class="card" href="#/${name}"><${Icon} name=${icon} /><span><strong>${title}</strong><span class="muted small">${text}</span></span></a>
       </li>`)}</ul>
     </section>
-    ${has(caller, "messages:send") && html`<${Test} session=${session} canRead=${has(caller, "messages:read")} />`}`;
+    ${hasScope(caller, "messages:send") && html`<${Test} session=${session} canRead=${hasScope(caller, "messages:read")} />`}`;
 }
 
 /** @param {{session: Session, canRead: boolean}} props */

@@ -66,6 +66,12 @@ function Changes({ session }) {
   paused.current = isPaused;
   const stop = useRef(() => {});
   const isMounted = useRef(true);
+  /** Limits the list. Those that it drops are read again. */
+  const limited = (/** @type {Change[]} */ list) => {
+    const kept = list.slice(0, MAX_CHANGES);
+    if (kept.length < list.length) setLast(kept[kept.length - 1].sequence - 1);
+    return kept;
+  };
 
   const [start, { error }] = useAction(async () => {
     const { next } = await get("/api/changes", { sessionId: session.id });
@@ -79,7 +85,7 @@ function Changes({ session }) {
       onChanges: (added) => {
         const newest = [...added].reverse();
         if (paused.current) setWaiting((list) => [...newest, ...list].slice(0, MAX_CHANGES));
-        else setChanges((list) => [...newest, ...(list ?? [])].slice(0, MAX_CHANGES));
+        else setChanges((list) => limited([...newest, ...(list ?? [])]));
       },
       onReload: () => void start(),
       onStatus: setStatus,
@@ -98,7 +104,7 @@ function Changes({ session }) {
     setLast(page.last);
   });
   const resume = () => {
-    setChanges((list) => [...waiting, ...(list ?? [])].slice(0, MAX_CHANGES));
+    setChanges((list) => limited([...waiting, ...(list ?? [])]));
     setWaiting([]);
     setPaused(false);
   };
@@ -166,12 +172,12 @@ function ChangeDetails({ change, onClose }) {
 
 /** @param {{session: Session}} props */
 function AccountEvents({ session }) {
-  const { data, error, reload, setData } = useData(
+  const { data, error, reload, extend } = useData(
     (signal) => get("/api/events", { sessionId: session.id }, signal), [session.id]);
-  const [readMore, more] = useAction(async () => {
-    const page = await get("/api/events", { sessionId: session.id, cursor: data.nextCursor });
-    setData({ ...page, events: [...data.events, ...page.events] });
-  });
+  const [readMore, more] = useAction(() => extend(async ({ events, nextCursor }) => {
+    const page = await get("/api/events", { sessionId: session.id, cursor: nextCursor });
+    return { ...page, events: [...events, ...page.events] };
+  }));
   if (error) return html`<${ErrorNote} error=${error} onRetry=${reload} />`;
   if (!data) return html`<${Loading} />`;
   if (data.events.length === 0) {

@@ -1,7 +1,7 @@
 // The checks of a session: token, number, quality, webhooks.
 
 import { useState } from "preact/hooks";
-import { get } from "../api.js";
+import { get, hasScope } from "../api.js";
 import { Badge, Button, ErrorNote, Icon, Loading, html, useData } from "../components.js";
 import { dateTime, number, time } from "../i18n.js";
 import { t } from "../strings/health.js";
@@ -98,7 +98,7 @@ function CheckRow({ check: result, caller }) {
     <div class="check-head"><h3>${name}</h3><${Badge} kind=${kind.badge}>${t(kind.text)}<//></div>
     ${problem && html`<p dir="auto">${problem}</p>`}
     ${fix && html`<p class="check-fix"><strong>${t("fix")}</strong><span dir="auto">${fix}</span></p>`}
-    ${problem && link && (caller.is_admin || caller.scopes.includes(link.scope))
+    ${problem && link && hasScope(caller, link.scope)
       && html`<a class="button small" href="#/${link.screen}">${t(link.text)}</a>`}
     ${facts.length > 0 && html`<dl class="facts small" aria-label=${t("details")}>${facts.map(([key, value]) => html`
       <dt><code>${key}</code></dt><dd><bdi>${detail(value)}</bdi></dd>`)}</dl>`}

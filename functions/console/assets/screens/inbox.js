@@ -1,6 +1,7 @@
 // The inbox: the list of chats, the open chat, and a panel beside it.
 
 import { useEffect, useState } from "preact/hooks";
+import { hasScope } from "../api.js";
 import { Button, Empty, ErrorNote, html, IconButton, Loading } from "../components.js";
 import { ChatList, chatItems, STATUSES } from "../inbox/chat-list.js";
 import { addressOf, Avatar, directionOf, Lazy, MenuButton } from "../inbox/parts.js";
@@ -22,9 +23,6 @@ const FIRST = { status: "INBOX", unread: false };
 /** Loads the thread. The list of chats is shown without it. */
 const loadThread = () => import("../inbox/thread.js");
 
-/** @param {Caller} caller @param {string} scope */
-const has = (caller, scope) => caller.is_admin || caller.scopes.includes(scope);
-
 /** @param {import("../types").ScreenProps} props */
 export default function Inbox({ session, caller, path, reloadSessions }) {
   const ownSession = /** @type {Session} */ (session);
@@ -37,7 +35,7 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
   const [named = null] = path;
   // The address can name a chat that was merged into another one.
   const openId = useStore(store, () => named && store.resolve(named));
-  const rights = { canSend: has(caller, "messages:send"), canWrite: has(caller, "chats:write"), canErase: has(caller, "sessions") };
+  const rights = { canSend: hasScope(caller, "messages:send"), canWrite: hasScope(caller, "chats:write"), canErase: hasScope(caller, "sessions") };
 
   useEffect(() => store.start({ onSession: () => void reloadSessions() }), [store]);
   useEffect(() => {
@@ -84,7 +82,7 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
             onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} onError=${setError} />`
         : to
           ? html`<header class="thread-header">
-              <${IconButton} class="thread-back" icon="back" flip label=${t("back")} onClick=${close} />
+              <${IconButton} class="thread-back" icon="back" label=${t("back")} onClick=${close} />
               <${Avatar} id=${to} name=${to} />
               <div class="thread-title"><h2 dir="ltr">${to}</h2><p class="small muted">${t("newChat")}</p></div>
             </header>
@@ -121,7 +119,7 @@ function OpenChat({ store, session, caller, rights, panel, id, close, open, onPa
     void store.open(id);
     return () => void store.open(null);
   }, [id]);
-  const back = html`<${IconButton} class="thread-back" icon="back" flip label=${t("back")} onClick=${close} />`;
+  const back = html`<${IconButton} class="thread-back" icon="back" label=${t("back")} onClick=${close} />`;
   if (isErased) return html`<${Empty} icon="trash" title=${t("erased")}><${Button} onClick=${close}>${t("back")}<//><//>`;
   if (error) return html`<header class="thread-header">${back}</header><${ErrorNote} error=${error} onRetry=${load} />`;
   if (!chat) return html`<header class="thread-header">${back}</header><${Loading} />`;

@@ -5,7 +5,7 @@ import { call, get, post } from "../api.js";
 import {
   Badge, Button, Checkbox, Confirm, CopyButton, Dialog, Empty, ErrorNote, Field, IconButton, Loading, html, useAction, useData,
 } from "../components.js";
-import { ago, date, dateTime } from "../i18n.js";
+import { ago, date, dateTime, isolate } from "../i18n.js";
 import { t } from "../strings/keys.js";
 
 /** @typedef {{id: string, name: string, owner_id: string | null, scopes: string[], created_at: string, expires_at: string | null,
@@ -25,30 +25,26 @@ const SCOPES = [
   ["admin", "admin"],
 ];
 
-/** Encloses a name, so that its direction doesn't change that of the sentence. @param {string} name */
-const isolate = (name) => `\u2068${name}\u2069`;
-
 /** @param {import("../types").ScreenProps} props */
 export default function Keys({ caller, session }) {
-  const { data, error, reload, setData } = useData(async (signal) => page(await get("/api/keys", { limit: PAGE }, signal)), []);
+  const { data, error, reload, extend } = useData(async (signal) => page(await get("/api/keys", { limit: PAGE }, signal)), []);
   const [isCreating, setCreating] = useState(false);
   const [secret, setSecret] = useState(/** @type {string | null} */ (null));
   const [revoking, setRevoking] = useState(/** @type {Key | null} */ (null));
   const [notice, setNotice] = useState("");
-  const [more, { busy, error: moreError }] = useAction(async () => {
-    if (!data) return;
-    const next = page(await get("/api/keys", { limit: PAGE, cursor: data.cursor }));
-    setData({ keys: [...data.keys, ...next.keys], cursor: next.cursor });
-  });
+  const [more, { busy, error: moreError }] = useAction(() => extend(async ({ keys, cursor }) => {
+    const next = page(await get("/api/keys", { limit: PAGE, cursor }));
+    return { keys: [...keys, ...next.keys], cursor: next.cursor };
+  }));
   const created = (/** @type {Key} */ key, /** @type {string} */ value) => {
-    if (data) setData({ ...data, keys: [key, ...data.keys] });
+    void extend(async ({ keys, cursor }) => ({ keys: [key, ...keys], cursor }));
     setCreating(false);
     setSecret(value);
   };
   const revoke = async () => {
     if (!revoking || !data) return;
     await call("DELETE", `/api/keys/${revoking.id}`);
-    setData({ ...data, keys: data.keys.filter(({ id }) => id !== revoking.id) });
+    await extend(async ({ keys, cursor }) => ({ keys: keys.filter(({ id }) => id !== revoking.id), cursor }));
     setNotice(t("revoked", { name: isolate(revoking.name) }));
   };
   return html`<div class="screen">

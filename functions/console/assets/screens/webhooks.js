@@ -261,11 +261,11 @@ function Try({ attempt }) {
 function Deliveries({ webhook }) {
   const [status, setStatus] = useState("");
   const path = `/api/webhooks/${webhook.id}/attempts`;
-  const { data, error, reload, setData } = useData((signal) => get(path, { status, limit: 50 }, signal), [status]);
-  const [readMore, more] = useAction(async () => {
-    const page = await get(path, { status, limit: 50, cursor: data.nextCursor });
-    setData({ ...page, attempts: [...data.attempts, ...page.attempts] });
-  });
+  const { data, error, reload, extend } = useData((signal) => get(path, { status, limit: 50 }, signal), [status]);
+  const [readMore, more] = useAction(() => extend(async ({ attempts, nextCursor }) => {
+    const page = await get(path, { status, limit: 50, cursor: nextCursor });
+    return { ...page, attempts: [...attempts, ...page.attempts] };
+  }));
   return html`<section class="card stack" aria-labelledby="deliveries">
     <h2 id="deliveries">${t("deliveries")}</h2>
     <p class="muted">${t("deliveriesText")}</p>
