@@ -120,10 +120,17 @@ function Bubble({ message, quoted, isFirst, isGroup, actions }) {
     ${footer && html`<p class="small muted" dir="auto">${footer}</p>`}
     ${!isBeside && meta}
     ${!isDeleted && html`<${Choices} message=${message} />`}
-    ${message.edited_at && isRevealed && !message.revoked_at && message.original_body && html`<p class="original" dir="auto"><span class="small">${t("original")}</span> ${message.original_body}</p>`}
-    ${message.edited_at && !message.revoked_at && message.original_body && html`<button type="button" class="text-button small"
-      aria-expanded=${isRevealed} onClick=${() => setRevealed(!isRevealed)}>${isRevealed ? t("hideOriginal") : t("showOriginal")}</button>`}
+    ${message.edited_at && !message.revoked_at && message.original_body && html`<${Original} text=${message.original_body} />`}
   </div>`;
+}
+
+/** The text before an edit, on demand. @param {{text: string}} props */
+function Original({ text }) {
+  const [isShown, setShown] = useState(false);
+  return html`${isShown && html`<p class="original" dir="auto"><span class="small">${t("original")}</span> ${text}</p>`}
+    <button type="button" class="text-button small" aria-expanded=${isShown} onClick=${() => setShown(!isShown)}>
+      ${isShown ? t("hideOriginal") : t("showOriginal")}
+    </button>`;
 }
 
 /** Returns the text that a bubble shows besides its content. @param {Message} message @returns {string | null} */
@@ -249,7 +256,9 @@ function Content({ message, actions }) {
     case "order":
       return html`<${Order} order=${object ?? {}} />`;
     case "call":
-      return html`<p class="with-icon ${object?.status === "missed" && !message.from_me ? "missed" : ""}"><${Icon} name="call" />${callText(message)}</p>`;
+      return html`<p class=${object?.status === "missed" && !message.from_me ? "with-icon missed" : "with-icon"}>
+        <${Icon} name="call" />${callText(message)}
+      </p>`;
     case "media_placeholder":
       return html`<p class="with-icon muted"><${Icon} name="image" />${t("mediaPlaceholder")}</p>`;
     case "unsupported":
@@ -308,7 +317,7 @@ function Cards({ cards, body }) {
   return html`${cards.map((card, index) => html`<div class="inset card-contact" key=${index}>
     <${Icon} name="person" />
     <span>
-      <strong dir="auto">${card.name?.formatted_name ?? ([card.name?.first_name, card.name?.last_name].filter(Boolean).join(" ") || t("contactCard"))}</strong>
+      <strong dir="auto">${cardName(card)}</strong>
       ${card.org?.company && html`<span class="small" dir="auto">${card.org.company}</span>`}
       ${(card.phones ?? []).map((/** @type {any} */ phone) => html`<bdi class="small" dir="ltr" key=${phone.phone}>${phone.phone}</bdi>`)}
       ${(card.emails ?? []).map((/** @type {any} */ email) => html`<bdi class="small" dir="ltr" key=${email.email}>${email.email}</bdi>`)}
@@ -316,11 +325,17 @@ function Cards({ cards, body }) {
   </div>`)}`;
 }
 
+/** @param {any} card @returns {string} */
+function cardName({ name = {} }) {
+  return name.formatted_name || [name.first_name, name.last_name].filter(Boolean).join(" ") || t("contactCard");
+}
+
 /** What stands above the text of an interactive message. @param {{interactive: any}} props */
 function InteractiveHeader({ interactive }) {
   const { type, header } = interactive;
   if (type === "nfm_reply") return html`<p class="with-icon"><${Icon} name="check" />${t("flowAnswered")}</p>`;
-  if (type === "list_reply" && interactive.list_reply?.description) return html`<p class="small muted" dir="auto">${interactive.list_reply.description}</p>`;
+  const description = type === "list_reply" && interactive.list_reply?.description;
+  if (description) return html`<p class="small muted" dir="auto">${description}</p>`;
   if (!header) return null;
   if (header.type === "text") return html`<p dir="auto"><strong>${header.text}</strong></p>`;
   return html`<${Media} type=${MEDIA[header.type] ? header.type : "document"} media=${header[header.type] ?? {}} />`;
@@ -337,11 +352,15 @@ function Choices({ message }) {
     : type === "location_request_message" ? [t("sendLocation")]
     : type === "voice_call" ? [action.parameters?.display_text ?? t("call")]
     : [];
+  const titles = buttons.filter(Boolean);
+  /** @type {any[]} */
   const rows = type === "list" ? (action.sections ?? []).flatMap((/** @type {any} */ section) => section.rows ?? []) : [];
   return html`${rows.length > 0 && html`<details class="choices"><summary dir="auto">${action.button ?? t("options")}</summary>
-      <ul>${rows.map((/** @type {any} */ row) => html`<li key=${row.id}><span dir="auto">${row.title}</span>${row.description && html`<span class="small muted" dir="auto">${row.description}</span>`}</li>`)}</ul>
+      <ul>${rows.map((row, index) => html`<li key=${index}>
+        <span dir="auto">${row.title}</span>${row.description && html`<span class="small muted" dir="auto">${row.description}</span>`}
+      </li>`)}</ul>
     </details>`}
-    ${buttons.filter(Boolean).length > 0 && html`<ul class="choices buttons">${buttons.filter(Boolean).map((button) => html`<li key=${button} dir="auto">${button}</li>`)}</ul>`}`;
+    ${titles.length > 0 && html`<ul class="choices buttons">${titles.map((title, index) => html`<li key=${index} dir="auto">${title}</li>`)}</ul>`}`;
 }
 
 /** @param {{order: any}} props */
@@ -353,7 +372,8 @@ function Order({ order }) {
   return html`<div class="inset">
     <p class="with-icon"><${Icon} name="file" /><strong>${t("order", { count: items.length })}</strong></p>
     <ul class="bubble-order">${items.map((item, index) => html`<li key=${index}>
-      <bdi>${item.product_retailer_id}</bdi><span class="small muted">${number(Number(item.quantity ?? 0))} × ${money(Number(item.item_price ?? 0), item.currency)}</span>
+      <bdi>${item.product_retailer_id}</bdi>
+      <span class="small muted">${number(Number(item.quantity ?? 0))} × ${money(Number(item.item_price ?? 0), item.currency)}</span>
     </li>`)}</ul>
     ${currency && html`<p class="bubble-total"><span>${t("total")}</span><strong>${money(total, currency)}</strong></p>`}
   </div>`;
@@ -394,7 +414,7 @@ function Reactions({ message }) {
   const label = reactions.map(({ by, emoji }) => `${emoji} ${who(by)}`).join(", ");
   const emoji = [...new Set(reactions.map((reaction) => reaction.emoji))];
   return html`<p class="reactions" title=${label}>
-    <span aria-hidden="true">${emoji.slice(0, 4).join(" ")}${reactions.length > 1 && html` <span class="small">${number(reactions.length)}</span>`}</span>
+    <span aria-hidden="true">${emoji.slice(0, 4).join(" ")}${reactions.length > 1 && ` ${number(reactions.length)}`}</span>
     <span class="visually-hidden">${t("reactions", { list: label })}</span>
   </p>`;
 }
@@ -435,10 +455,13 @@ function Toolbar({ message, actions }) {
     ...(isStored ? [{ text: t("details"), icon: /** @type {IconName} */ ("info"), onSelect: () => actions.details(message) }] : []),
   ];
   if (items.length === 0) return null;
-  const header = (/** @type {(isFocused?: boolean) => void} */ close) => isAnswerable && html`<${ReactionRow} own=${own} onReact=${(/** @type {string} */ emoji) => {
-    close();
-    actions.react(message, emoji);
-  }} />`;
+  const header = (/** @type {() => void} */ close) => {
+    const react = (/** @type {string} */ emoji) => {
+      close();
+      actions.react(message, emoji);
+    };
+    return isAnswerable && html`<${ReactionRow} own=${own} onReact=${react} />`;
+  };
   return html`<div class="bubble-tools">
     ${isAnswerable && html`<${IconButton} icon="reply" label=${t("reply")} onClick=${() => actions.reply(message)} />`}
     <${MenuButton} label=${t("messageActions")} items=${items} header=${header} icon="more" />
@@ -455,7 +478,7 @@ function Line({ message, actions }) {
     : (message.body ?? t("systemMessage"));
   const target = content?.pin?.message_id;
   return html`<div class="thread-row notice" data-id=${message.id} tabindex="-1">
-    <p class=${message.status === "failed" ? "failed" : undefined} dir="auto">${text}${message.status === "failed" && message.error ? ` ${message.error}` : ""}
+    <p class=${message.status === "failed" ? "failed" : undefined} dir="auto">${text} ${message.status === "failed" && message.error}
       ${target && html` <button type="button" class="text-button" onClick=${() => actions.jump(target)}>${t("show")}</button>`}</p>
     <time class="visually-hidden" datetime=${message.timestamp}>${time(message.timestamp)} ${date(message.timestamp)}</time>
   </div>`;

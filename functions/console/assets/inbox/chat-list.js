@@ -42,15 +42,17 @@ const PREVIEWS = {
   "[unanswered call]": { icon: "call", text: "unansweredCall" },
 };
 
-/** Returns whether a search looks for an address rather than a name. @param {string} query */
-const isAddress = (query) => /^\+?[\d\s().-]{5,}$/.test(query) || /^\S+@(s\.whatsapp\.net|lid|g\.us)$/.test(query) || /^(tel:|https?:\/\/(wa\.me|api\.whatsapp\.com)\/)/.test(query);
+/** What the search takes for an address rather than a name: a phone number, a JID, or a link with a number. */
+const ADDRESSES = [/^\+?[\d\s().-]{5,}$/, /^\S+@(s\.whatsapp\.net|lid|g\.us)$/, /^(tel:|https?:\/\/(wa\.me|api\.whatsapp\.com)\/)/];
+/** @param {string} query */
+const isAddress = (query) => ADDRESSES.some((form) => form.test(query));
 
 /**
- * @param {{store: InboxStore, openId: string | null, canWrite: boolean, canSend: boolean, onOpen: (id: string) => void,
+ * @param {{store: InboxStore, openId: string | null, canWrite: boolean, canSend: boolean,
  *   onAsk: (to: string) => void, onNew: (to: string) => void, onRename: (chat: Chat) => void, onError: (error: unknown) => void}} props
  *   `onAsk` asks for the address of a new chat, `onNew` begins one
  */
-export function ChatList({ store, openId, canWrite, canSend, onOpen, onAsk, onNew, onRename, onError }) {
+export function ChatList({ store, openId, canWrite, canSend, onAsk, onNew, onRename, onError }) {
   const [status, setStatus] = useState(/** @type {ChatStatus} */ ("INBOX"));
   const [isUnread, setUnread] = useState(false);
   const [query, setQuery] = useState("");
@@ -72,12 +74,13 @@ export function ChatList({ store, openId, canWrite, canSend, onOpen, onAsk, onNe
     </div>
     ${!text && html`<${Tabs} store=${store} status=${status} isUnread=${isUnread} onSelect=${setStatus} onUnread=${setUnread} />`}
     ${text
-      ? html`<${Found} ...${{ store, openId, canWrite, onOpen, onRename, onError }} query=${text} onNew=${canSend ? onNew : null} />`
-      : html`<${Listed} key=${`${status} ${isUnread}`} ...${{ store, openId, canWrite, onOpen, onRename, onError, filter }} />`}
+      ? html`<${Found} ...${{ store, openId, canWrite, onRename, onError }} query=${text} onNew=${canSend ? onNew : null} />`
+      : html`<${Listed} key=${`${status} ${isUnread}`} ...${{ store, openId, canWrite, onRename, onError, filter }} />`}
   </section>`;
 }
 
-/** @param {{store: InboxStore, status: ChatStatus, isUnread: boolean, onSelect: (status: ChatStatus) => void, onUnread: (isUnread: boolean) => void}} props */
+/** @param {{store: InboxStore, status: ChatStatus, isUnread: boolean, onSelect: (status: ChatStatus) => void,
+ *   onUnread: (isUnread: boolean) => void}} props */
 function Tabs({ store, status, isUnread, onSelect, onUnread }) {
   useStore(store, ({ version }) => version);
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
@@ -108,7 +111,7 @@ function Count({ list }) {
   return html` <span class="tab-count">${number(list.chats.length)}${list.isComplete ? "" : "+"}</span>`;
 }
 
-/** @typedef {{store: InboxStore, openId: string | null, canWrite: boolean, onOpen: (id: string) => void, onRename: (chat: Chat) => void,
+/** @typedef {{store: InboxStore, openId: string | null, canWrite: boolean, onRename: (chat: Chat) => void,
  *   onError: (error: unknown) => void}} RowsProps */
 
 /** The chats of a tab. @param {RowsProps & {filter: Filter}} props */
@@ -130,7 +133,8 @@ function Listed({ filter, ...props }) {
     onEnd=${() => void store.loadChats(filter)} hasMore=${!list.isComplete && !list.error}>
     ${isLoading && html`<${chats.length === 0 ? Skeleton : Loading} />`}
     ${list.error && html`<${ErrorNote} error=${list.error} onRetry=${() => store.loadChats(filter)} />`}
-    ${list.isComplete && chats.length === 0 && html`<${Empty} icon="inbox" title=${filter.unread ? t("noUnread") : t(EMPTY[filter.status ?? "INBOX"])}>
+    ${list.isComplete && chats.length === 0 && html`<${Empty} icon="inbox"
+      title=${filter.unread ? t("noUnread") : t(EMPTY[filter.status ?? "INBOX"])}>
       ${filter.status === "INBOX" && !filter.unread && html`<p>${t("emptyInboxText")}</p>`}
     <//>`}
   <//>`;
@@ -142,7 +146,9 @@ const EMPTY = { INBOX: "emptyInbox", PENDING: "emptyPending", RESOLVED: "emptyRe
 /** Grey rows while the first chats load. */
 function Skeleton() {
   return html`<div role="status"><span class="visually-hidden">${t("loadingChats")}</span>
-    ${[1, 2, 3, 4, 5, 6].map((row) => html`<div class="chat-row skeleton" key=${row} aria-hidden="true"><span class="avatar"></span><span class="bar-1"></span><span class="bar-2"></span></div>`)}
+    ${[1, 2, 3, 4, 5, 6].map((row) => html`<div class="chat-row skeleton" key=${row} aria-hidden="true">
+      <span class="avatar"></span><span class="bar-1"></span><span class="bar-2"></span>
+    </div>`)}
   </div>`;
 }
 
@@ -182,8 +188,9 @@ function Found({ query, onNew, ...props }) {
   const answered = isNumber && byAddress?.query === query ? byAddress : null;
   const exact = answered?.chat ? (store.chat(answered.chat.id) ?? answered.chat) : null;
   const chats = exact ? [exact, ...named.filter(({ id }) => id !== exact.id)] : named;
+  const progress = all.isComplete ? "searched" : isSearched ? "searchedMost" : "searching";
   return html`<p class="search-note small muted" role="status">
-      ${t("found", { count: chats.length })} ${t(all.isComplete ? "searched" : isSearched ? "searchedMost" : "searching", { count: all.chats.length })}
+      ${t("found", { count: chats.length })} ${t(progress, { count: all.chats.length })}
     </p>
     <${Rows} ...${props} chats=${chats} isSearch onEnd=${() => {}} hasMore=${false}>
       ${answered?.error && html`<p class="search-note small" dir="auto">${/** @type {Error} */ (answered.error).message}</p>`}
@@ -198,7 +205,7 @@ function Found({ query, onNew, ...props }) {
 
 /** Rows of chats. The arrow keys, `j`, and `k` move between them.
  * @param {RowsProps & {chats: Chat[], children?: any, labelledBy?: string, isSearch?: boolean, onEnd: () => void, hasMore: boolean}} props */
-function Rows({ store, chats, openId, canWrite, isSearch = false, labelledBy, onEnd, hasMore, onOpen, onRename, onError, children }) {
+function Rows({ store, chats, openId, canWrite, isSearch = false, labelledBy, onEnd, hasMore, onRename, onError, children }) {
   const end = useRef(/** @type {HTMLElement | null} */ (null));
   const [focused, setFocused] = useState(/** @type {string | null} */ (null));
   const latest = useRef(onEnd);
@@ -221,8 +228,8 @@ function Rows({ store, chats, openId, canWrite, isSearch = false, labelledBy, on
     const index = links.findIndex((link) => link.parentElement?.contains(document.activeElement));
     links[Math.min(Math.max(index + step, 0), links.length - 1)]?.focus();
   };
-  const handlers = useRef({ onOpen, onRename, onError, setFocused });
-  Object.assign(handlers.current, { onOpen, onRename, onError });
+  const handlers = useRef({ onRename, onError, setFocused });
+  Object.assign(handlers.current, { onRename, onError });
   // One row is in the tab order: the last that had the focus, the open one, or the first.
   const stop = [focused, openId].find((id) => chats.some((chat) => chat.id === id)) ?? chats[0]?.id;
   return html`<div class="chat-rows" id="chats-panel" role=${labelledBy ? "tabpanel" : undefined} aria-labelledby=${labelledBy}>
@@ -235,13 +242,15 @@ function Rows({ store, chats, openId, canWrite, isSearch = false, labelledBy, on
   </div>`;
 }
 
-/** @typedef {{onOpen: (id: string) => void, onRename: (chat: Chat) => void, onError: (error: unknown) => void, setFocused: (id: string) => void}} RowHandlers */
+/** @typedef {{onRename: (chat: Chat) => void, onError: (error: unknown) => void, setFocused: (id: string) => void}} RowHandlers */
+/** @typedef {{chat: Chat, isOpen: boolean, isStop: boolean, isSearch: boolean, canWrite: boolean, store: InboxStore,
+ *   handlers: RowHandlers}} ChatRowProps */
 
-const ChatRow = memo((/** @type {{chat: Chat, isOpen: boolean, isStop: boolean, isSearch: boolean, canWrite: boolean, store: InboxStore, handlers: RowHandlers}} */
-  { chat, isOpen, isStop, isSearch, canWrite, store, handlers }) => {
+const ChatRow = memo((/** @type {ChatRowProps} */ { chat, isOpen, isStop, isSearch, canWrite, store, handlers }) => {
   const tab = isSearch ? STATUSES.find(({ status }) => status === chat.status) : null;
   return html`<li class="chat-item" onFocusIn=${() => handlers.setFocused(chat.id)}>
-    <a class=${chat.is_unread ? "chat-row unread" : "chat-row"} href="#/inbox/${chat.id}" tabindex=${isStop ? 0 : -1} aria-current=${isOpen ? "true" : undefined}>
+    <a class=${chat.is_unread ? "chat-row unread" : "chat-row"} href="#/inbox/${chat.id}" tabindex=${isStop ? 0 : -1}
+      aria-current=${isOpen ? "true" : undefined}>
       <${Avatar} id=${chat.id} name=${chat.name} isGroup=${chat.type === "GROUP"} />
       <span class="chat-line">
         <span class="chat-name" dir=${directionOf(chat.name)}>${chat.name}</span>
@@ -262,7 +271,8 @@ const ChatRow = memo((/** @type {{chat: Chat, isOpen: boolean, isStop: boolean, 
 
 /** The number of unread messages, or a dot if the chat was marked as unread. @param {{count: number}} props */
 function Unread({ count }) {
-  return html`<span class=${count > 0 ? "unread-count" : "unread-count dot"}><span aria-hidden="true">${count > 999 ? `${number(999)}+` : count > 0 ? number(count) : ""}</span>
+  const text = count > 999 ? `${number(999)}+` : count > 0 ? number(count) : "";
+  return html`<span class=${text ? "unread-count" : "unread-count dot"}><span aria-hidden="true">${text}</span>
     <span class="visually-hidden">${count > 0 ? t("unreadCount", { count }) : t("markedUnread")}</span>
   </span>`;
 }

@@ -2,8 +2,8 @@
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { get } from "../api.js";
-import { Badge, Button, Confirm, CopyButton, ErrorNote, html, Icon, IconButton, useAction } from "../components.js";
-import { ago, dateTime, number } from "../i18n.js";
+import { Badge, Button, Confirm, CopyButton, ErrorNote, html, IconButton, useAction } from "../components.js";
+import { ago, dateTime } from "../i18n.js";
 import { t } from "../strings/inbox.js";
 import { STATUSES } from "./chat-list.js";
 import { addressOf, Avatar, Name } from "./parts.js";
@@ -11,7 +11,8 @@ import { addressOf, Avatar, Name } from "./parts.js";
 /** @typedef {import("../types").Chat} Chat */
 /** @typedef {import("./store.js").InboxStore} InboxStore */
 
-/** @param {{store: InboxStore, chat: Chat, rights: {canWrite: boolean, canErase: boolean}, onRename: (chat: Chat) => void, onClose: () => void}} props */
+/** @param {{store: InboxStore, chat: Chat, rights: {canWrite: boolean, canErase: boolean}, onRename: (chat: Chat) => void,
+ *   onClose: () => void}} props */
 export default function Contact({ store, chat, rights, onRename, onClose }) {
   const id = useId();
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
@@ -76,10 +77,13 @@ function Window({ chat }) {
   const until = chat.window_until;
   const isOpen = Boolean(until && new Date(until).getTime() > Date.now());
   const isFree = chat.entry_point_until && new Date(chat.entry_point_until).getTime() > Date.now();
+  const kind = isOpen ? "good" : until ? "warn" : undefined;
   return html`<section>
     <h3>${t("window")}</h3>
-    <p>${isOpen ? html`<${Badge} kind="good">${t("windowOpen")}<//>` : until ? html`<${Badge} kind="warn">${t("windowClosed")}<//>` : html`<${Badge}>${t("windowUnknown")}<//>`}
-      ${until && html` <span class="small" title=${dateTime(until)}>${isOpen ? t("closes", { ago: ago(until) }) : t("closed", { ago: ago(until) })}</span>`}</p>
+    <p>
+      <${Badge} kind=${kind}>${t(isOpen ? "windowOpen" : until ? "windowClosed" : "windowUnknown")}<//>
+      ${until && html` <span class="small" title=${dateTime(until)}>${t(isOpen ? "closes" : "closed", { ago: ago(until) })}</span>`}
+    </p>
     ${!isOpen && html`<p class="small muted">${t("windowText")}</p>`}
     ${isFree && html`<p class="small muted">${t("entryPoint", { time: dateTime(/** @type {string} */ (chat.entry_point_until)) })}</p>`}
   </section>`;
@@ -95,14 +99,17 @@ function Consent({ store, chat, canWrite }) {
   const { marketing, since, source } = chat.consent;
   const [change, { error }] = useAction((/** @type {string} */ value) => store.updateChat(chat.id, { consent: { marketing: value } }));
   const kind = marketing === "granted" ? "good" : marketing === "denied" ? "warn" : undefined;
-  const options = Object.entries(CONSENT).map(([value, text]) => html`<option key=${value} value=${value} selected=${value === marketing}>${t(text)}</option>`);
-  const label = t("consent");
+  const select = (/** @type {any} */ event) => change(event.target.value);
+  const origin = SOURCES[source ?? ""];
   return html`<section>
-    <h3 id="consent-label">${label}</h3>
+    <h3 id="consent-label">${t("consent")}</h3>
     ${canWrite
-      ? html`<select aria-labelledby="consent-label" value=${marketing} onChange=${(/** @type {any} */ event) => change(event.target.value)}>${options}</select>`
+      ? html`<select aria-labelledby="consent-label" value=${marketing} onChange=${select}>
+          ${Object.entries(CONSENT).map(([value, text]) =>
+            html`<option key=${value} value=${value} selected=${value === marketing}>${t(text)}</option>`)}
+        </select>`
       : html`<p><${Badge} kind=${kind}>${t(CONSENT[marketing] ?? "consentUnknown")}<//></p>`}
-    ${since && html`<p class="small muted">${SOURCES[source ?? ""] ? `${t(/** @type {any} */ (SOURCES[source ?? ""]))} · ` : ""}${dateTime(since)}</p>`}
+    ${since && html`<p class="small muted">${origin && `${t(origin)} · `}${dateTime(since)}</p>`}
     <${ErrorNote} error=${error} />
   </section>`;
 }
@@ -129,6 +136,6 @@ function Export({ chat }) {
     // The browser has read the data when the download starts.
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   });
-  return html`<${Button} busy=${busy} onClick=${run}>${!busy && html`<${Icon} name="file" />`}${busy ? t("exporting", { count: number(count) }) : t("export")}<//>
+  return html`<${Button} icon="file" busy=${busy} onClick=${run}>${busy ? t("exporting", { count }) : t("export")}<//>
     <${ErrorNote} error=${error} />`;
 }

@@ -2,7 +2,7 @@
 
 import { Component } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Button, html, Icon, IconButton, Loading } from "../components.js";
+import { Button, ErrorNote, html, Icon, IconButton, Loading } from "../components.js";
 import { t as frame } from "../strings/app.js";
 import { t } from "../strings/inbox.js";
 
@@ -46,7 +46,10 @@ export function Lazy({ load, name = "default", isQuiet = false, ...props }) {
     };
   }, []);
   if (state === "outdated") {
-    return html`<div class="note warn"><p>${frame("outdated")}</p><${Button} class="small" onClick=${() => location.reload()}>${frame("reload")}<//></div>`;
+    return html`<div class="note warn">
+      <p>${frame("outdated")}</p>
+      <${Button} class="small" onClick=${() => location.reload()}>${frame("reload")}<//>
+    </div>`;
   }
   if (state) return html`<${state.show} ...${props} />`;
   return isQuiet ? null : html`<${Loading} />`;
@@ -94,8 +97,19 @@ export function Avatar({ id, name, isGroup = false }) {
   </span>`;
 }
 
+const GROUP = "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7M2.5 20a6.5 6.5 0 0 1 13 0M16 4.5a3.5 3.5 0 0 1 0 6M18 14.5a6.5 6.5 0 0 1 3.5 5.5";
+
 function GroupIcon() {
-  return html`<svg class="icon" viewBox="0 0 24 24"><path d="M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7M2.5 20a6.5 6.5 0 0 1 13 0M16 4.5a3.5 3.5 0 0 1 0 6M18 14.5a6.5 6.5 0 0 1 3.5 5.5" /></svg>`;
+  return html`<svg class="icon" viewBox="0 0 24 24"><path d=${GROUP} /></svg>`;
+}
+
+/** An error that the user can dismiss. @param {{error: unknown, onDismiss: () => void}} props */
+export function ErrorStrip({ error, onDismiss }) {
+  if (!error) return null;
+  return html`<div class="error-strip">
+    <${ErrorNote} error=${error} />
+    <${Button} class="small" onClick=${onDismiss}>${t("dismiss")}<//>
+  </div>`;
 }
 
 /** An entry of a menu. @typedef {{text: string, icon?: IconName, isDanger?: boolean, onSelect: () => void}} MenuItem */

@@ -485,8 +485,8 @@ export class InboxStore {
         const first = messages[0] ? second(messages[0].timestamp) : "";
         const older = isJoined ? others.filter((message) => second(message.timestamp) <= first) : [];
         const newer = others.filter((message) => (this.#reported.get(message.id) ?? -1) > started && !older.includes(message));
-        const rest = isJoined ? { cursor: thread.cursor, hasOlder: thread.hasOlder } : { cursor: page.nextCursor, hasOlder: page.nextCursor !== null };
-        this.#setThread(id, { stored: [...older, ...messages, ...newer], ...rest, isLoaded: true, isStale: round !== this.#round });
+        const { cursor: next, hasOlder } = isJoined ? thread : { cursor: page.nextCursor, hasOlder: page.nextCursor !== null };
+        this.#setThread(id, { stored: [...older, ...messages, ...newer], cursor: next, hasOlder, isLoaded: true, isStale: round !== this.#round });
       }
       for (const message of messages) if (!known.has(message.id)) this.#linkOutgoing(id, message);
     } catch (error) {
@@ -526,7 +526,8 @@ export class InboxStore {
     const { outgoing } = this.#thread(id);
     const index = outgoing.findIndex(
       ({ message: sent, storedAs }) =>
-        !storedAs && sent.sending?.state !== "refused" && sent.type === message.type && sent.body === message.body && sent.timestamp <= after(message.timestamp),
+        !storedAs && sent.sending?.state !== "refused" && sent.timestamp <= after(message.timestamp) &&
+        sent.type === message.type && sent.body === message.body,
     );
     const entry = outgoing[index];
     if (entry) this.#link(id, entry, message.id);

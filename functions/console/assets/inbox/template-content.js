@@ -22,10 +22,13 @@ export function TemplateContent({ template, body, load }) {
   }, [name, language?.code]);
   const label = html`<p class="labels with-icon"><${Icon} name="template" /><span>${t("template")} · <bdi>${name ?? body}</bdi></span></p>`;
   if (known) return html`${label}<${Filled} template=${known} components=${components} />`;
+  /** @type {string[]} */
   const parameters = components.flatMap((/** @type {any} */ component) => (component.parameters ?? []).map(textOf));
   return html`${label}
     ${body && body !== name && html`<p class="bubble-text" dir="auto">${formatted(body)}</p>`}
-    ${parameters.length > 0 && html`<ol class="parameters">${parameters.map((/** @type {string} */ parameter, /** @type {number} */ index) => html`<li key=${index}><bdi>${parameter}</bdi></li>`)}</ol>`}`;
+    ${parameters.length > 0 && html`<ol class="parameters">
+      ${parameters.map((parameter, index) => html`<li key=${index}><bdi>${parameter}</bdi></li>`)}
+    </ol>`}`;
 }
 
 /** Returns the text of a parameter. @param {any} parameter */
@@ -58,5 +61,7 @@ function Filled({ template, components }) {
     ${header && !header.text && html`<p class="inset with-icon"><${Icon} name="file" /><bdi>${media ? textOf(media) : header.format}</bdi></p>`}
     ${body && html`<p class="bubble-text" dir="auto">${formatted(filled(body, given("BODY")))}</p>`}
     ${footer && html`<p class="small muted" dir="auto">${footer}</p>`}
-    ${buttons.length > 0 && html`<ul class="choices buttons">${buttons.map((button, index) => html`<li key=${index} dir="auto">${button.text ?? button.type}</li>`)}</ul>`}`;
+    ${buttons.length > 0 && html`<ul class="choices buttons">
+      ${buttons.map((button, index) => html`<li key=${index} dir="auto">${button.text ?? button.type}</li>`)}
+    </ul>`}`;
 }

@@ -1,11 +1,12 @@
 // The messages of a chat.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Button, ErrorNote, html, Loading } from "../components.js";
+import { ErrorNote, html, Loading } from "../components.js";
 import { day, number } from "../i18n.js";
 import { t } from "../strings/inbox.js";
 import { authorName, authorOf, isLine, isShown, Row, summary } from "./bubble.js";
 import Composer from "./composer.js";
+import { ErrorStrip } from "./parts.js";
 import { useStore } from "./store.js";
 import { templatesOf } from "./templates.js";
 
@@ -167,6 +168,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     if (last?.sending?.state === "posting" && !isAtEnd) toEnd();
   }, [messages, isAtEnd]);
 
+  const retry = () => void (chat && (thread.isLoaded ? store.loadOlder(chat.id) : store.open(chat.id)));
   const toEnd = () => scroller.current?.scrollTo({ top: 0 });
   const onScroll = () => {
     const element = /** @type {HTMLDivElement} */ (scroller.current);
@@ -236,7 +238,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     <div class="thread" ref=${scroller} tabindex="0" role="region" aria-label=${t("thread")} onScroll=${onScroll} onKeyDown=${moveBetweenRows}>
       <div class="thread-content">
         ${thread.isLoading && html`<${Loading} />`}
-        ${thread.error && html`<${ErrorNote} error=${thread.error} onRetry=${() => chat && (thread.isLoaded ? store.loadOlder(chat.id) : store.open(chat.id))} />`}
+        <${ErrorNote} error=${thread.error} onRetry=${retry} />
         ${(!chat || (thread.isLoaded && !thread.hasOlder)) && messages.length === 0 && html`<p class="thread-note">${t("emptyThread")}</p>`}
         <div class="thread-rows" role="log" aria-live="off" aria-label=${t("messages")}>
           ${blocks.map((block) => html`<div class="block" key=${block.id}>${block.items.map((item) => "message" in item
@@ -248,9 +250,10 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     </div>
     <p class="visually-hidden" role="status" aria-live="polite">${announcement}</p>
     ${!isAtEnd && html`<button type="button" class="to-end" onClick=${toEnd} aria-label=${count > 0 ? t("toEndCount", { count }) : t("toEnd")}>
-      <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="m6 9 6 6 6-6" /></svg>${count > 0 && html`<span class="unread-count">${number(count)}</span>`}
+      <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="m6 9 6 6 6-6" /></svg>
+      ${count > 0 && html`<span class="unread-count">${number(count)}</span>`}
     </button>`}
-    ${error && html`<div class="thread-error"><${ErrorNote} error=${error} /><${Button} class="small" onClick=${() => setError(null)}>${t("dismiss")}<//></div>`}
+    <${ErrorStrip} error=${error} onDismiss=${() => setError(null)} />
   </div>
   <${Composer} key=${chat?.id ?? to} session=${session} caller=${caller} chat=${chat} to=${to} store=${store} replyTo=${replyTo}
     onCancelReply=${() => setReplyTo(null)} onSent=${(/** @type {any} */ sent) => {

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { hasScope } from "../api.js";
 import { Button, Empty, ErrorNote, html, IconButton, Loading } from "../components.js";
 import { ChatList, chatItems, STATUSES } from "../inbox/chat-list.js";
-import { addressOf, Avatar, directionOf, Lazy, MenuButton } from "../inbox/parts.js";
+import { addressOf, Avatar, directionOf, ErrorStrip, Lazy, MenuButton } from "../inbox/parts.js";
 import { storeOf, useStore } from "../inbox/store.js";
 import { t } from "../strings/inbox.js";
 
@@ -15,6 +15,7 @@ import { t } from "../strings/inbox.js";
 /** @typedef {import("../inbox/store.js").InboxStore} InboxStore */
 
 /** What the panel beside the thread shows. @typedef {{kind: "contact"} | {kind: "trace", message: Message}} Panel */
+/** @typedef {{canSend: boolean, canWrite: boolean, canErase: boolean}} Rights */
 /** @typedef {{kind: "new", to: string} | {kind: "rename", chat: Chat}} OpenDialog */
 
 /** @type {import("../inbox/store.js").Filter} */
@@ -22,6 +23,7 @@ const FIRST = { status: "INBOX", unread: false };
 
 /** Loads the thread. The list of chats is shown without it. */
 const loadThread = () => import("../inbox/thread.js");
+const loadDialogs = () => import("../inbox/dialogs.js");
 
 /** @param {import("../types").ScreenProps} props */
 export default function Inbox({ session, caller, path, reloadSessions }) {
@@ -60,6 +62,8 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
     // A narrow window shows the list again.
     requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector('.chat-rows a[tabindex="0"]'))?.focus());
   };
+  const ask = (/** @type {string} */ address) => setDialog({ kind: "new", to: address });
+  const rename = (/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat });
   const startNew = (/** @type {string} */ address) => {
     setDialog(null);
     setPanel(null);
@@ -72,26 +76,28 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
     <h1 class="visually-hidden">${t("inbox")}</h1>
     <div class="inbox-side">
       ${connection === "offline" && html`<p class="offline" role="status">${t("offline")}</p>`}
-      <${ChatList} store=${store} openId=${openId} ...${rights} onOpen=${open} onAsk=${(/** @type {string} */ address) => setDialog({ kind: "new", to: address })} onNew=${startNew}
-        onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} onError=${setError} />
-      ${error && html`<div class="thread-error"><${ErrorNote} error=${error} /><${Button} class="small" onClick=${() => setError(null)}>${t("dismiss")}<//></div>`}
+      <${ChatList} store=${store} openId=${openId} ...${rights} onAsk=${ask} onNew=${startNew}
+        onRename=${rename} onError=${setError} />
+      <${ErrorStrip} error=${error} onDismiss=${() => setError(null)} />
     </div>
     <section class="inbox-thread" aria-label=${t("conversation")}>
       ${openId
         ? html`<${OpenChat} key=${openId} ...${{ store, session: ownSession, caller, rights, panel, close, open }} id=${openId} onPanel=${setPanel}
-            onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} onError=${setError} />`
+            onRename=${rename} onError=${setError} />`
         : to
           ? html`<header class="thread-header">
               <${IconButton} class="thread-back" icon="back" label=${t("back")} onClick=${close} />
               <${Avatar} id=${to} name=${to} />
               <div class="thread-title"><h2 dir="ltr">${to}</h2><p class="small muted">${t("newChat")}</p></div>
             </header>
-            <${Lazy} load=${loadThread} name="Thread" key=${to} ...${{ store, session: ownSession, caller, to, ...rights }} chat=${null} onDetails=${() => {}} onSent=${(/** @type {Chat} */ chat) => open(chat.id)} />`
+            <${Lazy} load=${loadThread} name="Thread" key=${to} ...${{ store, session: ownSession, caller, to, ...rights }} chat=${null}
+              onDetails=${() => {}} onSent=${(/** @type {Chat} */ chat) => open(chat.id)} />`
           : html`<${Empty} icon="inbox" title=${t("chooseChat")}><p>${t("chooseChatText")}</p><//>`}
     </section>
-    ${panel && openId && html`<${SidePanel} key=${panel.kind} ...${{ panel, store, session: ownSession, caller, rights }} id=${openId} onClose=${() => setPanel(null)}
-      onRename=${(/** @type {Chat} */ chat) => setDialog({ kind: "rename", chat })} />`}
-    ${dialog && html`<${Lazy} key=${dialog.kind} load=${() => import("../inbox/dialogs.js")} name=${dialog.kind === "new" ? "NewChat" : "Rename"} isQuiet
+    ${panel && openId && html`<${SidePanel} key=${panel.kind} ...${{ panel, store, session: ownSession, caller, rights }} id=${openId}
+      onClose=${() => setPanel(null)}
+      onRename=${rename} />`}
+    ${dialog && html`<${Lazy} key=${dialog.kind} load=${loadDialogs} name=${dialog.kind === "new" ? "NewChat" : "Rename"} isQuiet
       store=${store} ...${dialog} onClose=${() => setDialog(null)} onNew=${startNew} onOpen=${(/** @type {string} */ id) => {
         setDialog(null);
         open(id);
@@ -100,8 +106,9 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
 }
 
 /** A chat that is open: its header, its messages, and the panel.
- * @param {{store: InboxStore, session: Session, caller: Caller, rights: {canSend: boolean, canWrite: boolean, canErase: boolean}, panel: Panel | null, id: string,
- *   close: () => void, open: (id: string) => void, onPanel: (panel: Panel | null) => void, onRename: (chat: Chat) => void, onError: (error: unknown) => void}} props */
+ * @param {{store: InboxStore, session: Session, caller: Caller, rights: Rights, panel: Panel | null, id: string, close: () => void,
+ *   open: (id: string) => void, onPanel: (panel: Panel | null) => void, onRename: (chat: Chat) => void,
+ *   onError: (error: unknown) => void}} props */
 function OpenChat({ store, session, caller, rights, panel, id, close, open, onPanel, onRename, onError }) {
   const chat = useStore(store, () => store.chat(id));
   const isErased = useStore(store, () => store.isErased(id));
@@ -140,12 +147,13 @@ function OpenChat({ store, session, caller, rights, panel, id, close, open, onPa
         onClick=${() => onPanel(panel?.kind === "contact" ? null : { kind: "contact" })} />
       ${rights.canWrite && html`<${MenuButton} label=${t("chatActions")} items=${chatItems(chat, store, { onRename, onError })} />`}
     </header>
-    <${Lazy} load=${loadThread} name="Thread" ...${{ store, session, caller, chat, ...rights }} to=${null} onDetails=${(/** @type {Message} */ message) => onPanel({ kind: "trace", message })}
+    <${Lazy} load=${loadThread} name="Thread" ...${{ store, session, caller, chat, ...rights }} to=${null}
+      onDetails=${(/** @type {Message} */ message) => onPanel({ kind: "trace", message })}
       onSent=${(/** @type {Chat} */ sent) => sent.id !== id && open(sent.id)} />`;
 }
 
 /** The panel beside the thread, whose module is loaded when it opens.
- * @param {{panel: Panel, store: InboxStore, session: Session, caller: Caller, rights: {canWrite: boolean, canErase: boolean}, id: string,
+ * @param {{panel: Panel, store: InboxStore, session: Session, caller: Caller, rights: Rights, id: string,
  *   onRename: (chat: Chat) => void, onClose: () => void}} props */
 function SidePanel({ panel, store, session, caller, rights, id, onRename, onClose }) {
   const chat = useStore(store, () => store.chat(id));
