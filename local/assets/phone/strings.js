@@ -188,7 +188,7 @@ export const t = strings({
 
     faults_hint: "Faults affect all phones until you clear them.",
     sends: "Messages of the business",
-    sends_hint: "One fault at a time. A read receipt of the business counts as a message.",
+    sends_hint: "One fault at a time. If it affects all messages, read receipts of the business fail too.",
     times: "Affects",
     times_next: { one: "the next message", other: "the next {count} messages" },
     times_all: "all messages",
@@ -438,7 +438,7 @@ export const t = strings({
 
     faults_hint: "تؤثر الأعطال في كل الهواتف حتى تزيلها.",
     sends: "رسائل النشاط التجاري",
-    sends_hint: "عطل واحد في كل مرة. يُحتسب إشعار القراءة من النشاط التجاري رسالةً.",
+    sends_hint: "عطل واحد في كل مرة. إذا شمل كل الرسائل، تفشل إشعارات القراءة من النشاط التجاري أيضًا.",
     times: "يؤثر في",
     times_next: { one: "الرسالة التالية", two: "الرسالتين التاليتين", few: "الرسائل الـ{count} التالية", many: "الرسائل الـ{count} التالية", other: "الرسائل الـ{count} التالية" },
     times_all: "كل الرسائل",

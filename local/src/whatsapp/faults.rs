@@ -71,7 +71,7 @@ pub(super) struct SendFault {
     message_status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mix: Option<FaultMix>,
-    /// Number of remaining sends to affect; `None` for all sends until the faults are cleared.
+    /// Number of remaining messages to affect; `None` for all messages and read receipts until the faults are cleared.
     times: Option<u32>,
 }
 
@@ -157,7 +157,7 @@ impl Faults {
         Ok(())
     }
 
-    /// Returns the outcome of the next send and decrements the remaining count.
+    /// Returns the outcome of the next message and decrements the remaining count.
     pub(super) fn next_send(&mut self) -> SendOutcome {
         let Some(fault) = &mut self.sends else {
             return SendOutcome::Accepted;
@@ -170,6 +170,15 @@ impl Faults {
             }
         }
         outcome
+    }
+
+    /// Returns the outcome of a read receipt. A fault with a remaining count is for messages: a typing indicator, which is
+    /// a read receipt, precedes the message that the fault is meant for.
+    pub(super) fn next_read_receipt(&mut self) -> SendOutcome {
+        match &mut self.sends {
+            Some(fault) if fault.times.is_none() => fault.outcome(),
+            _ => SendOutcome::Accepted,
+        }
     }
 }
 

@@ -339,9 +339,14 @@ impl Simulator {
         Ok(())
     }
 
-    /// Returns the outcome of the next send.
+    /// Returns the outcome of the next message.
     pub(super) fn next_send(&self) -> SendOutcome {
         self.state().faults.next_send()
+    }
+
+    /// Returns the outcome of the next read receipt.
+    pub(super) fn next_read_receipt(&self) -> SendOutcome {
+        self.state().faults.next_read_receipt()
     }
 
     /// Counts a send towards the limits of the number and of its pair with the recipient.

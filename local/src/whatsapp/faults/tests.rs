@@ -8,6 +8,18 @@ fn changed(faults: &mut Faults, change: serde_json::Value) -> Result<(), String>
 }
 
 #[test]
+fn a_fault_with_a_number_of_times_is_for_messages_only() {
+    let mut faults = Faults::default();
+    let rejected = SendOutcome::Rejected { code: 131_000, status: None, retry_after: None };
+    changed(&mut faults, json!({"sends": {"errorCode": 131000, "times": 1}})).unwrap();
+    assert_eq!(faults.next_read_receipt(), SendOutcome::Accepted);
+    assert_eq!(faults.next_send(), rejected);
+
+    changed(&mut faults, json!({"sends": {"errorCode": 131000}})).unwrap();
+    assert_eq!(faults.next_read_receipt(), rejected);
+}
+
+#[test]
 fn a_fault_ends_after_its_number_of_times() {
     let mut faults = Faults::default();
     changed(&mut faults, json!({"sends": {"errorCode": 131056, "httpStatus": 429, "retryAfter": 6, "times": 2}}))

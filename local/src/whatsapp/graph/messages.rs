@@ -52,14 +52,14 @@ pub(super) async fn handle(
     }
 }
 
-/// Accepts a read receipt. The faults for sends apply.
+/// Accepts a read receipt. The faults for sends without a number of times apply.
 async fn read_receipt(
     simulator: &Simulator,
     number: &BusinessNumber,
     request: ReadReceiptRequest,
 ) -> Result<Response, GraphError> {
     let done = || Json(json!({"success": true})).into_response();
-    match simulator.next_send() {
+    match simulator.next_read_receipt() {
         SendOutcome::Accepted | SendOutcome::Failed(_) | SendOutcome::Held(_) => {
             simulator.accept_read_receipt(number, request).map(|()| done())
         }
