@@ -85,6 +85,10 @@ export function number(value, options) {
   return new Intl.NumberFormat(current, options).format(value);
 }
 
+/** Returns a text with the digits 0 to 9 instead of Arabic ones. @param {string} text */
+export const westernDigits = (text) =>
+  text.replace(/[٠-٩۰-۹]/g, (digit) => String(digit.charCodeAt(0) - (digit < "۰" ? 0x660 : 0x6f0)));
+
 /** Encloses a text of a user, so that its direction doesn't change that of the sentence around it. @param {string} text */
 export const isolate = (text) => `\u2068${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
 

@@ -24,7 +24,7 @@ import { formatted, isEmojiOnly, isRightToLeft } from "./text.js";
  * @property {(id: string) => void} jump scrolls to a message, by Qasid's or WhatsApp's ID
  * @property {(message: ShownMessage) => void} retry
  * @property {(message: ShownMessage) => void} discard
- * @property {(message: Message) => void} sendAgain
+ * @property {(message: Message) => Promise<boolean>} sendAgain returns whether the request was valid
  */
 
 /** Longer texts are shortened until the user asks for the rest. */
@@ -133,6 +133,9 @@ function Original({ text }) {
     </button>`;
 }
 
+/** The types whose content shows their text. */
+const OWN_TEXT = ["audio", "sticker", "location", "contacts", "call", "media_placeholder", "unsupported"];
+
 /** Returns the text that a bubble shows besides its content. @param {Message} message @returns {string | null} */
 function textOf(message) {
   const { type, body, content } = message;
@@ -151,7 +154,7 @@ function textOf(message) {
     case "order":
       return content?.order?.text || null;
     default:
-      return null;
+      return OWN_TEXT.includes(type) ? null : body;
   }
 }
 
@@ -159,7 +162,7 @@ function textOf(message) {
 function Text({ text }) {
   const [isOpen, setOpen] = useState(false);
   const isLong = text.length > LONG_TEXT * 1.2;
-  return html`${formatted(isLong && !isOpen ? `${text.slice(0, LONG_TEXT)}…` : text)}${isLong && !isOpen
+  return html`${formatted(isLong && !isOpen ? `${text.slice(0, LONG_TEXT).replace(/[\ud800-\udbff]$/, "")}…` : text)}${isLong && !isOpen
     && html` <button type="button" class="text-button" onClick=${() => setOpen(true)}>${t("showMore")}</button>`}`;
 }
 
@@ -264,7 +267,7 @@ function Content({ message, actions }) {
     case "unsupported":
       return html`<${Unsupported} message=${message} />`;
     default:
-      return null;
+      return !message.body ? html`<${Unsupported} message=${message} />` : null;
   }
 }
 
@@ -432,12 +435,18 @@ function Refused({ message, actions }) {
 
 /** @param {{message: Message, actions: BubbleActions}} props */
 function Failed({ message, actions }) {
+  const [isSent, setSent] = useState(false);
+  const sendAgain = async () => {
+    // A second click would send it twice.
+    setSent(true);
+    if (!(await actions.sendAgain(message))) setSent(false);
+  };
   const [error] = message.errors ?? [];
   const reason = message.error ?? error?.details ?? error?.title ?? t("statusFailed");
   return html`<div class="failure">
     <p dir="auto">${reason}</p>
     <span class="failure-actions">
-      ${actions.canSend && html`<${Button} class="small" icon="refresh" onClick=${() => actions.sendAgain(message)}>${t("sendAgain")}<//>`}
+      ${actions.canSend && html`<${Button} class="small" icon="refresh" disabled=${isSent} onClick=${sendAgain}>${t("sendAgain")}<//>`}
       <${Button} class="small" kind="plain" onClick=${() => actions.details(message)}>${t("details")}<//>
     </span>
   </div>`;

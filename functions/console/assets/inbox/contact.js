@@ -3,7 +3,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { Badge, Button, Confirm, CopyButton, ErrorNote, html, IconButton, useAction } from "../components.js";
-import { ago, dateTime } from "../i18n.js";
+import { ago, dateTime, isolate } from "../i18n.js";
 import { t } from "../strings/inbox.js";
 import { STATUSES } from "./chat-list.js";
 import { addressOf, Avatar, Name } from "./parts.js";
@@ -61,7 +61,7 @@ export default function Contact({ store, chat, rights, onRename, onClose }) {
         ${rights.canErase && html`<${Button} kind="danger" icon="trash" onClick=${() => setErasing(true)}>${t("erase")}<//>`}
       </section>
     </div>
-    ${isErasing && html`<${Confirm} title=${t("eraseTitle")} text=${t("eraseText", { name: chat.name })} action=${t("erase")}
+    ${isErasing && html`<${Confirm} title=${t("eraseTitle")} text=${t("eraseText", { name: isolate(chat.name) })} action=${t("erase")}
       onConfirm=${() => store.eraseChat(chat.id)} onClose=${() => setErasing(false)} />`}
   </aside>`;
 }

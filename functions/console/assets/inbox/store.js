@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call, get, post, subscribe } from "../api.js";
+import { t } from "../strings/inbox.js";
 
 /** @typedef {import("../types").Caller} Caller */
 /** @typedef {import("../types").Change} Change */
@@ -86,15 +87,26 @@ const threadKey = (target) => (typeof target === "string" ? target : `to ${targe
 /** @param {unknown} a @param {unknown} b */
 const isEqual = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
-/** @type {{owner: string, store: InboxStore} | null} */
-let last = null;
+/** @type {Map<string, {caller: string, store: InboxStore}>} */
+const stores = new Map();
 
-/** Returns the store of a session. It outlives the screen, so that messages are sent while another screen is open.
+window.addEventListener("beforeunload", (event) => {
+  if ([...stores.values()].some(({ store }) => store.hasUnstored())) event.preventDefault();
+});
+
+/** Returns the store of a session. It outlives the screen, so that messages are sent while another screen is open. Those of
+ * other sessions are kept while they have messages that aren't sent.
  * @param {Session} session @param {Caller} caller */
 export function storeOf(session, caller) {
-  const owner = `${caller.key_id} ${session.id}`;
-  if (last?.owner !== owner) last = { owner, store: new InboxStore(session.id) };
-  return last.store;
+  // A session that was erased and created again has the same ID.
+  const name = `${caller.key_id} ${session.id} ${session.created_at}`;
+  let entry = stores.get(name);
+  if (!entry) {
+    for (const [other, { caller: owner, store }] of stores) if (owner !== caller.key_id || !store.hasOutgoing()) stores.delete(other);
+    entry = { caller: caller.key_id, store: new InboxStore(session.id) };
+    stores.set(name, entry);
+  }
+  return entry.store;
 }
 
 /**
@@ -174,14 +186,7 @@ export class InboxStore {
         }
       },
     });
-    const onLeave = (/** @type {BeforeUnloadEvent} */ event) => {
-      if (this.hasUnstored()) event.preventDefault();
-    };
-    window.addEventListener("beforeunload", onLeave);
-    return () => {
-      stop();
-      window.removeEventListener("beforeunload", onLeave);
-    };
+    return stop;
   }
 
   /** Calls `listener` after each change until the returned function is called. @param {() => void} listener */
@@ -242,6 +247,8 @@ export class InboxStore {
   /** Reads a chat that no list has shown yet. @param {string} id */
   async findChat(id) {
     const { chat } = await get(`/api/chats/${encodeURIComponent(id)}`);
+    // An administrator can open the address of another session's chat. An answer would come from the wrong number.
+    if (chat.session_id !== this.#sessionId) throw new ApiError(404, "chat_not_found", t("otherSession"), null);
     this.#keepChat(chat);
     this.#notify();
     return /** @type {Chat} */ (chat);
@@ -364,7 +371,8 @@ export class InboxStore {
       const { chat } = await call("PATCH", `/api/chats/${id}`, { body: change });
       this.#keepChat(chat);
     } catch (error) {
-      if (before) this.#chats.set(id, before);
+      // It can have been erased meanwhile.
+      if (before && this.#chats.has(id)) this.#chats.set(id, before);
       throw error;
     } finally {
       this.#notify();
@@ -596,7 +604,14 @@ export class InboxStore {
     const object = message.content?.[message.type];
     const request = message.type === "text" && !object ? { message: message.body } : { type: message.type, [message.type]: object };
     const context = message.context?.id ? { context: { message_id: message.context.id } } : {};
-    return this.send(message.chat_id, { ...request, ...context }, { type: message.type, body: message.body, content: message.content });
+    // Without its category, marketing would reach a contact who opted out.
+    const kept = { ...(message.category && { category: message.category }), ...(message.reference && { reference: message.reference }) };
+    return this.send(message.chat_id, { ...request, ...context, ...kept }, { type: message.type, body: message.body, content: message.content });
+  }
+
+  /** Returns whether there are messages that aren't stored, also refused ones. */
+  hasOutgoing() {
+    return [...this.#threads.values()].some(({ outgoing }) => outgoing.length > 0);
   }
 
   /** Returns whether messages would be lost if the page were closed. */
@@ -762,8 +777,13 @@ function after(timestamp) {
 /** @param {number} seconds */
 async function wait(seconds) {
   await new Promise((resolve) => {
-    setTimeout(resolve, seconds * 1_000);
-    window.addEventListener("online", resolve, { once: true });
+    const done = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", done);
+      resolve(null);
+    };
+    const timer = setTimeout(done, seconds * 1_000);
+    window.addEventListener("online", done);
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ErrorNote, html, Loading } from "../components.js";
-import { day, number } from "../i18n.js";
+import { day, isolate, number } from "../i18n.js";
 import { t } from "../strings/inbox.js";
 import { authorName, authorOf, isLine, isShown, Row, summary } from "./bubble.js";
 import Composer from "./composer.js";
@@ -156,14 +156,14 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     const isNew = isMounted.current;
     isMounted.current = true;
     if (isNew && arrival && !arrival.from_me && isShown(arrival)) {
-      setAnnouncement(t("announcement", { name: authorName(arrival) ?? chat?.name ?? "", text: summary(arrival) }));
+      setAnnouncement(t("announcement", { name: isolate(authorName(arrival) ?? chat?.name ?? ""), text: summary(arrival) }));
     }
   }, [arrival]);
 
   useKeptPosition(scroller, messages);
   useEffect(() => {
     const last = messages.at(-1);
-    if (isAtEnd && last) setSeen(last.id);
+    if (isAtEnd && last) setSeen(store.rowKey(last));
     // What the user just wrote is shown.
     if (last?.sending?.state === "posting" && !isAtEnd) toEnd();
   }, [messages, isAtEnd]);
@@ -185,7 +185,7 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
       const { id: own, wamid } = /** @type {HTMLElement} */ (row).dataset;
       return own === id || wamid === id;
     }));
-    for (let page = 0; page < JUMP_PAGES && !find() && chat && store.messages(chat.id).hasOlder; page += 1) {
+    for (let page = 0; page < JUMP_PAGES && !find() && chat && store.messages(chat.id).hasOlder && !store.messages(chat.id).error; page += 1) {
       await store.loadOlder(chat.id);
       await new Promise((resolve) => requestAnimationFrame(resolve));
     }
@@ -217,7 +217,13 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     jump: (id) => void latest.current.jump(id),
     retry: (message) => latest.current.store.retry(message),
     discard: (message) => latest.current.store.discard(message),
-    sendAgain: (message) => void latest.current.store.sendAgain(message),
+    sendAgain: (message) => latest.current.store.sendAgain(message).then(
+      () => true,
+      (failure) => {
+        setError(failure);
+        return false;
+      },
+    ),
   }), [canSend, session.id]);
 
   const blockOf = useRef(/** @type {Map<string, number>} */ (new Map()));
@@ -231,8 +237,8 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     }
     return map;
   }, [messages]);
-  const fresh = isAtEnd ? 0 : messages.length - 1 - messages.findIndex(({ id }) => id === seen);
-  const count = isAtEnd ? 0 : messages.slice(messages.length - fresh).filter((message) => !message.from_me && isShown(message)).length;
+  const lastSeen = isAtEnd ? -1 : messages.findLastIndex((message) => store.rowKey(message) === seen);
+  const count = lastSeen < 0 ? 0 : messages.slice(lastSeen + 1).filter((message) => !message.from_me && isShown(message)).length;
 
   return html`<div class="thread-area">
     <div class="thread" ref=${scroller} tabindex="0" role="region" aria-label=${t("thread")} onScroll=${onScroll} onKeyDown=${moveBetweenRows}>
@@ -256,11 +262,8 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     <${ErrorStrip} error=${error} onDismiss=${() => setError(null)} />
   </div>
   <${Composer} key=${chat?.id ?? to} session=${session} caller=${caller} chat=${chat} to=${to} store=${store} replyTo=${replyTo}
-    onCancelReply=${() => setReplyTo(null)} onSent=${(/** @type {any} */ sent) => {
-      setReplyTo(null);
-      toEnd();
-      if (sent?.chat) onSent(sent.chat);
-    }} />`;
+    onCancelReply=${(/** @type {Message | undefined} */ of) => setReplyTo((current) => (of && of !== current ? current : null))}
+    onSent=${(/** @type {any} */ sent) => sent?.chat && onSent(sent.chat)} />`;
 }
 
 /** @param {{item: {day: string} | {unread: number}}} props */
