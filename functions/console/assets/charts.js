@@ -36,7 +36,7 @@ export function Chart(props) {
     ${isTable
       ? html`<div class="table-scroll chart-table" tabindex="0" role="group" aria-labelledby=${id}><table>
           <thead><tr><th scope="col">${t("time")}</th>${series.map((one) => html`<th key=${one.name} scope="col">${one.name}</th>`)}</tr></thead>
-          <tbody>${slots.map((slot, index) => html`<tr key=${slot.name}><th scope="row">${slot.name}</th>
+          <tbody>${slots.map((slot, index) => html`<tr key=${index}><th scope="row">${slot.name}</th>
             ${series.map((one) => html`<td key=${one.name}>${valueText(one.values[index], format)}</td>`)}</tr>`)}</tbody>
         </table></div>`
       : html`<${Plot} ...${props} />`}

@@ -2,9 +2,10 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError, hasScope, post } from "../api.js";
-import { Button, ErrorNote, Icon, IconButton, html } from "../components.js";
-import { t as frame } from "../strings/app.js";
+import { ErrorNote, Icon, IconButton, html } from "../components.js";
+import { isolate } from "../i18n.js";
 import { t } from "../strings/composer.js";
+import { Lazy } from "./parts.js";
 import { minute, useWindowState, WindowCountdown } from "./window-countdown.js";
 
 /** @typedef {import("../types").Caller} Caller */
@@ -21,7 +22,7 @@ import { minute, useWindowState, WindowCountdown } from "./window-countdown.js";
  * @property {string | null} [to] the recipient of a new chat
  * @property {InboxStore} store
  * @property {Message | null} [replyTo]
- * @property {() => void} [onCancelReply]
+ * @property {(message?: Message) => void} [onCancelReply] for any message, or only if the reply is still to this one
  * @property {(sent: import("./store.js").Sent) => void} [onSent]
  */
 
@@ -129,7 +130,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
   };
   const sendAttachment = async (/** @type {Record<string, any>} */ request) => {
     await deliver({ ...request, ...context });
-    if (replyTo) onCancelReply();
+    if (replyTo) onCancelReply(replyTo);
   };
   const insert = (/** @type {string} */ emoji) => {
     const area = /** @type {HTMLTextAreaElement} */ (field.current);
@@ -195,7 +196,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
         <div class="composer-note"><${Icon} name="clock" />
           <div><p><strong>${until ? t("closedAt", { time: minute(until) }) : t("closed")}</strong></p><p>${t("closedText")}</p></div>
         </div>
-        <${Lazy} load=${() => import("./template-picker.js")} name="TemplateList" session=${session}
+        <${Lazy} isQuiet load=${() => import("./template-picker.js")} name="TemplateList" session=${session}
           onChoose=${(/** @type {any} */ template) => setDialog({ kind: "template", template })} />
       </div>`
     : html`
@@ -221,11 +222,11 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
           ${windowState === "open" && until && html`<${WindowCountdown} until=${until} />`}
           <button type="submit" class="send-button" disabled=${!canSend} aria-label=${t("send")} title=${t("send")}><${Icon} name="send" /></button>
         </div>
-        ${isEmojiOpen && html`<${Lazy} load=${() => import("./emoji.js")} name="default" onPick=${insert} onClose=${closeEmoji} />`}
+        ${isEmojiOpen && html`<${Lazy} isQuiet load=${() => import("./emoji.js")} onPick=${insert} onClose=${closeEmoji} />`}
       </form>`}
-    ${dialog?.kind === "attachment" && html`<${Lazy} load=${() => import("./attachment.js")} name="default"
+    ${dialog?.kind === "attachment" && html`<${Lazy} isQuiet load=${() => import("./attachment.js")}
       onSend=${sendAttachment} onClose=${() => setDialog(null)} />`}
-    ${dialog?.kind === "template" && html`<${Lazy} load=${() => import("./template-picker.js")} name="TemplateDialog" session=${session}
+    ${dialog?.kind === "template" && html`<${Lazy} isQuiet load=${() => import("./template-picker.js")} name="TemplateDialog" session=${session}
       initial=${dialog.template} contact=${chat?.name ?? to ?? ""} isOptedOut=${chat?.consent?.marketing === "denied"} onSend=${deliver} onClose=${() => setDialog(null)} />`}
   </section>`;
 }
@@ -242,7 +243,7 @@ function Count({ over }) {
 function ReplyPreview({ message, name, onCancel }) {
   return html`<div class="reply-preview">
     <div>
-      <p class="small reply-name" dir="auto">${t("replyTo", { name: message.from_me ? t("you") : name || t("contact") })}</p>
+      <p class="small reply-name" dir="auto">${t("replyTo", { name: message.from_me ? t("you") : name ? isolate(name) : t("contact") })}</p>
       <p class="reply-text" dir="auto">${message.body || kindName(message.type)}</p>
     </div>
     <${IconButton} icon="close" label=${t("cancelReply")} onClick=${onCancel} />
@@ -262,27 +263,6 @@ function kindName(type) {
     case "template": return t("templateName");
     default: return t("otherMessage");
   }
-}
-
-/** Shows a component of a module that is loaded when it is needed.
- * @param {{load: () => Promise<any>, name: string, [name: string]: any}} props */
-function Lazy({ load, name, ...props }) {
-  const [state, setState] = useState(/** @type {{show?: any, isOutdated?: boolean}} */ ({}));
-  useEffect(() => {
-    let isMounted = true;
-    load().then(
-      (module) => isMounted && setState({ show: module[name] }),
-      // A deployment has replaced the files of this version.
-      () => isMounted && setState({ isOutdated: true }),
-    );
-    return () => {
-      isMounted = false;
-    };
-  }, []);
-  if (state.isOutdated) {
-    return html`<p class="composer-note warn">${frame("outdated")} <${Button} class="small" onClick=${() => location.reload()}>${frame("reload")}<//></p>`;
-  }
-  return state.show ? html`<${state.show} ...${props} />` : null;
 }
 
 /** Returns what the thread shows of a request. @param {Record<string, any>} request @returns {import("./store.js").Preview} */

@@ -2,6 +2,7 @@
 
 import { useId } from "preact/hooks";
 import { Field, html } from "../components.js";
+import { westernDigits } from "../i18n.js";
 import { t } from "../strings/attachment.js";
 
 /** A public link, or the ID of a file at WhatsApp. @typedef {{by: "link" | "id", value: string}} Source */
@@ -23,7 +24,7 @@ export const asset = ({ by, value }) => ({ [by]: value.trim() });
 
 /** Returns degrees with the digits that the API reads. @param {string} value */
 export function degrees(value) {
-  return value.trim().replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660)).replace("٫", ".").replace("−", "-");
+  return westernDigits(value.trim()).replace("٫", ".").replace("−", "-");
 }
 
 /** Returns what is wrong with a place. @param {Place} place @param {boolean} isComplete whether name and address are required

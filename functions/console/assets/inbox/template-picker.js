@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Badge, Button, Dialog, Empty, ErrorNote, Field, Icon, IconButton, Loading, html, useAction } from "../components.js";
-import { language } from "../i18n.js";
+import { isolate, language } from "../i18n.js";
 import { t as frame } from "../strings/app.js";
 import { t as attachment } from "../strings/attachment.js";
 import { t } from "../strings/templates.js";
@@ -123,7 +123,7 @@ function TemplateItem({ template, onChoose }) {
  * @param {{session: Session, initial: Template | null, contact: string, isOptedOut: boolean, onSend: (request: Record<string, any>) => Promise<void>, onClose: () => void}} props */
 export function TemplateDialog({ session, initial, contact, isOptedOut, onSend, onClose }) {
   const [template, setTemplate] = useState(initial);
-  return html`<${Dialog} title=${contact ? t("titleFor", { name: contact }) : t("title")} wide onClose=${onClose}>
+  return html`<${Dialog} title=${contact ? t("titleFor", { name: isolate(contact) }) : t("title")} wide onClose=${onClose}>
     ${template
       ? html`<${TemplateForm} key=${template.id} template=${template} isOptedOut=${isOptedOut} onSend=${onSend} onClose=${onClose} onBack=${() => setTemplate(null)} />`
       : html`<div><${TemplateList} session=${session} autofocus onChoose=${setTemplate} /></div>`}
@@ -225,7 +225,7 @@ function InputField({ input, value, errors, onChange }) {
   const hints = [
     input.kind === "product" && t("productHint"),
     input.kind === "url" && html`${t("urlHint", { url: "" })}<bdi dir="ltr">${input.prefix}</bdi>. `,
-    input.example && t("example", { example: `\u2068${input.example}\u2069` }),
+    input.example && t("example", { example: isolate(input.example) }),
   ].filter(Boolean);
   const isText = input.kind === "text";
   return html`<${Field} label=${input.label} hint=${hints.length > 0 && hints} error=${error} dir=${isText ? "auto" : "ltr"} autocomplete="off"

@@ -30,7 +30,7 @@ export function formatted(text, leaf = (part) => [part], depth = 0) {
     const url = link?.replace(/[.,;:!?)\]}'؟،؛]+$/u, "");
     parts.push(...leaf(text.slice(end, match.index)));
     end = match.index + (url ?? match[0]).length;
-    if (url) parts.push(html`<a href=${url} target="_blank" rel="noopener noreferrer">${url}</a>`);
+    if (url) parts.push(html`<a href=${url} target="_blank" rel="noopener noreferrer" dir="ltr">${url}</a>`);
     else if (block) parts.push(html`<code class="block">${block.replace(/^\n|\n$/g, "")}</code>`);
     else if (code) parts.push(html`<code>${code}</code>`);
     else if (bold) parts.push(html`<strong>${formatted(bold, leaf, depth + 1)}</strong>`);

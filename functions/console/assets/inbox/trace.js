@@ -15,8 +15,9 @@ import { failureCode, state, steps } from "./trace-timeline.js";
 
 /** From this width on, the details are beside the thread. */
 const BESIDE = "(min-width: 1100px)";
-/** Milliseconds between looks at deliveries that go on. */
+/** Milliseconds between the first looks at deliveries that go on, and the multiple of it to which they slow down. */
 const WEBHOOKS_INTERVAL = 3_000;
+const MAX_WEBHOOKS_TICKS = 20;
 
 /** @param {{session: Session, caller: Caller, message: Message, onClose: () => void}} props */
 export default function Trace({ session, caller, message, onClose }) {
@@ -301,7 +302,14 @@ function Deliveries({ session, caller, message }) {
     || data?.some(({ webhook }) => webhook.behind > 0);
   useEffect(() => {
     if (!goesOn) return undefined;
-    const timer = setInterval(() => !document.hidden && void reload(), WEBHOOKS_INTERVAL);
+    // Retries take longer and longer, for days.
+    let [tick, next] = [0, 1];
+    const timer = setInterval(() => {
+      tick += 1;
+      if (tick < next || document.hidden) return;
+      next = Math.min(tick * 2, tick + MAX_WEBHOOKS_TICKS);
+      void reload();
+    }, WEBHOOKS_INTERVAL);
     return () => clearInterval(timer);
   }, [goesOn]);
   const isFirst = useRef(true);

@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { call, get, post } from "../api.js";
 import { Badge, Button, Checkbox, Confirm, Empty, ErrorNote, Field, Loading, html, useAction, useData } from "../components.js";
+import { isolate, westernDigits } from "../i18n.js";
 import { t } from "../strings/auto-replies.js";
 
 /** @typedef {import("../types").ScreenProps} ScreenProps */
@@ -46,7 +47,7 @@ export default function AutoReplies({ session, path }) {
       </div>
       <${DryRun} sessionId=${sessionId} />
     </div>
-    ${removed && html`<${Confirm} title=${t("removeTitle")} text=${t("removeText", { name: removed.name })} action=${t("remove")}
+    ${removed && html`<${Confirm} title=${t("removeTitle")} text=${t("removeText", { name: isolate(removed.name) })} action=${t("remove")}
       onClose=${() => setRemoved(null)}
       onConfirm=${async () => { await call("DELETE", `/api/auto-replies/${removed.id}`); await reload(); }} />`}
   </div>`;
@@ -75,7 +76,9 @@ function textOf(reply) {
 /** @param {{rule: Rule, onChanged: () => Promise<void>, onRemove: () => void}} props */
 function Row({ rule, onChanged, onRemove }) {
   const [toggle, { busy, error }] = useAction(async () => {
-    await call("PUT", `/api/auto-replies/${rule.id}`, { body: requestOf({ ...rule, enabled: !rule.enabled }) });
+    // The rule can have been edited elsewhere.
+    const { rule: current } = await get(`/api/auto-replies/${rule.id}`);
+    await call("PUT", `/api/auto-replies/${rule.id}`, { body: requestOf({ ...current, enabled: !rule.enabled }) });
     await onChanged();
   });
   const words = rule.trigger.keywords?.join(", ");
@@ -98,7 +101,7 @@ function Row({ rule, onChanged, onRemove }) {
 /** Reads hours such as `09:00-17:00, 18:00-20:00`; `null` if they are malformed.
  * @param {string} text @returns {Range[] | null} */
 function readHours(text) {
-  const ranges = text.split(",").map((part) => part.trim()).filter(Boolean);
+  const ranges = westernDigits(text).split(/[,،]/).map((part) => part.trim()).filter(Boolean);
   const parsed = ranges.map((range) => /^(\d{1,2}:\d{2})\s*[-–]\s*(\d{1,2}:\d{2})$/.exec(range));
   if (parsed.some((range) => !range)) return null;
   return parsed.map((range) => ({ from: String(range?.[1]).padStart(5, "0"), to: String(range?.[2]).padStart(5, "0") }));
@@ -213,7 +216,7 @@ function DryRun({ sessionId }) {
     </form>
     <${ErrorNote} error=${error} />
     <div role="status" class="stack">${result && html`
-      <p><strong>${result.reply ? t("answers", { name: result.reply.rule_name }) : t("noAnswer")}</strong></p>
+      <p><strong>${result.reply ? t("answers", { name: isolate(result.reply.rule_name) }) : t("noAnswer")}</strong></p>
       ${result.reply && html`<p class="bubble-preview" dir="auto">${textOf(result.reply.content) ?? JSON.stringify(result.reply.content)}</p>`}
       ${result.consent_word && html`<p class="note">${t(result.consent_word)}</p>`}
       <ul class="stack">${result.rules.map((/** @type {any} */ rule) => html`<li key=${rule.id}>

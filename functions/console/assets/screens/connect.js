@@ -5,7 +5,7 @@ import { ApiError, call, get, hasScope, post } from "../api.js";
 import {
   Badge, Button, CopyButton, Dialog, Empty, ErrorNote, Field, Icon, Loading, html, useAction,
 } from "../components.js";
-import { dateTime, language, number } from "../i18n.js";
+import { dateTime, isolate, language, number } from "../i18n.js";
 import { explain } from "../strings/codes.js";
 import { t } from "../strings/connect.js";
 
@@ -16,6 +16,9 @@ import { t } from "../strings/connect.js";
 
 /** Milliseconds between readings of the state. */
 const POLL = { pairing: 2_000, connected: 15_000, failed: 10_000 };
+
+/** How often the state of a test message is read. */
+const TEST_READINGS = 60;
 
 /** How long a QR code is valid. */
 const CODE_LIFETIME = 300_000;
@@ -48,7 +51,7 @@ export default function Connect({ session: listed, caller, reloadSessions, phone
     await reloadSessions();
   };
   return html`<div class="screen connect">
-    <header><div><h1>${t("title")}</h1><p><bdi>${t("subtitle", { owner: session.owner_id })}</bdi></p></div></header>
+    <header><div><h1>${t("title")}</h1><p><bdi>${t("subtitle", { owner: isolate(session.owner_id) })}</bdi></p></div></header>
     <p class="visually-hidden" role="status">${session.is_connected && !wasConnected.current ? t("justConnected") : ""}</p>
     ${error && html`<div class="note warn" role="status"><p>${t("unreachable")}</p></div>`}
     ${session.is_connected
@@ -85,17 +88,21 @@ function useStatus(listed, onChange) {
       if (isReading || abort.signal.aborted || document.hidden) return;
       isReading = true;
       let delay = POLL.failed;
+      const before = current.current;
       try {
         let next = await status(abort.signal);
-        if (!next.is_connected && (!next.qr || next.qr_expired)) {
-          // A request for an expired code replaces it.
+        const isWorker = next.phone_number_id?.startsWith("worker:") ?? false;
+        const hasCode = () => next.qr !== null && !next.qr_expired;
+        if (!next.is_connected && !isWorker && !hasCode()) {
+          // A request for an expired code replaces it. Workers replace theirs.
           await get("/api/qr", { sessionId: next.id }, abort.signal);
           next = await status(abort.signal);
         }
-        const before = current.current;
-        show(next);
+        // A response from before a change is older than what is shown.
+        if (current.current === before) show(next);
         setError(null);
-        delay = next.is_connected ? POLL.connected : POLL.pairing;
+        if (next.is_connected) delay = POLL.connected;
+        else if (isWorker || hasCode()) delay = POLL.pairing;
         if (next.is_connected !== before.is_connected || next.paused_reason !== before.paused_reason) void onChange();
       } catch (failure) {
         if (abort.signal.aborted) return;
@@ -259,22 +266,33 @@ function Test({ session, canRead }) {
   const [to, setTo] = useState("");
   const [text, setText] = useState(t("testDefault"));
   const [message, setMessage] = useState(/** @type {Message | null} */ (null));
+  // After a lost response, the same message is sent with the same key.
+  const attempt = useRef(/** @type {{request: string, idempotencyKey: string} | null} */ (null));
   const [send, { busy, error }] = useAction(async () => {
     setMessage(null);
     const body = { sessionId: session.id, to, message: text };
-    setMessage((await post("/api/messages/send", body, { idempotencyKey: crypto.randomUUID() })).message);
+    const request = JSON.stringify(body);
+    if (attempt.current?.request !== request) attempt.current = { request, idempotencyKey: crypto.randomUUID() };
+    const { idempotencyKey } = attempt.current;
+    setMessage((await post("/api/messages/send", body, { idempotencyKey })).message);
+    attempt.current = null;
   });
   const id = message?.id;
   const isSettled = !message || ["delivered", "read", "played", "failed"].includes(message.status);
   useEffect(() => {
     if (!id || isSettled || !canRead) return undefined;
     const abort = new AbortController();
+    let count = 0;
     const timer = setInterval(() => {
+      if (document.hidden) return;
+      count += 1;
+      // A phone that is off gets the message much later.
+      if (count === TEST_READINGS) clearInterval(timer);
       get(`/api/messages/${id}`, { sessionId: session.id }, abort.signal).then(
         (found) => found.message && setMessage(found.message),
         () => {},
       );
-    }, 1_500);
+    }, POLL.pairing);
     return () => {
       abort.abort();
       clearInterval(timer);
@@ -323,39 +341,48 @@ function countries() {
   return COUNTRIES.map((code) => /** @type {[string, string]} */ ([code, names.of(code) ?? code])).sort((a, b) => collator.compare(a[1], b[1]));
 }
 
+/** @typedef {{policy: "fail" | "resend", country: string, stop: string, start: string}} SettingsForm */
+
+/** Returns the settings of a session as the form has them. @param {Session} session @returns {SettingsForm} */
+const formOf = (session) => ({
+  policy: session.unknown_policy,
+  country: session.default_country ?? "",
+  stop: (session.stop_words ?? []).join("\n"),
+  start: (session.start_words ?? []).join("\n"),
+});
+
 /** @param {{session: Session, onChange: (session: Session) => Promise<void>}} props */
 function Settings({ session, onChange }) {
-  const saved = () => ({
-    policy: session.unknown_policy,
-    country: session.default_country ?? "",
-    stop: (session.stop_words ?? []).join("\n"),
-    start: (session.start_words ?? []).join("\n"),
-  });
   const id = useId();
-  const [form, setForm] = useState(saved);
+  const [form, setForm] = useState(() => formOf(session));
+  // The settings that the user began with. Only those that the user changed are saved.
+  const [base, setBase] = useState(form);
   const [isSaved, setSaved] = useState(false);
   const [options] = useState(countries);
-  const set = (/** @type {Partial<ReturnType<typeof saved>>} */ change) => {
+  const set = (/** @type {Partial<SettingsForm>} */ change) => {
     setForm({ ...form, ...change });
     setSaved(false);
   };
-  const isChanged = JSON.stringify(form) !== JSON.stringify(saved());
+  const isChanged = JSON.stringify(form) !== JSON.stringify(base);
+  const stored = JSON.stringify(formOf(session));
+  useEffect(() => {
+    // Saved elsewhere.
+    if (isChanged || stored === JSON.stringify(base)) return;
+    setBase(formOf(session));
+    setForm(formOf(session));
+  }, [stored]);
   const [save, { busy, error }] = useAction(async () => {
     const { session: changed } = await call("PATCH", "/api/session", {
       body: {
         sessionId: session.id,
-        unknownPolicy: form.policy,
-        defaultCountry: form.country || null,
-        stopWords: words(form.stop),
-        startWords: words(form.start),
+        ...(form.policy !== base.policy && { unknownPolicy: form.policy }),
+        ...(form.country !== base.country && { defaultCountry: form.country || null }),
+        ...(form.stop !== base.stop && { stopWords: words(form.stop) }),
+        ...(form.start !== base.start && { startWords: words(form.start) }),
       },
     });
-    setForm({
-      policy: changed.unknown_policy,
-      country: changed.default_country ?? "",
-      stop: (changed.stop_words ?? []).join("\n"),
-      start: (changed.start_words ?? []).join("\n"),
-    });
+    setForm(formOf(changed));
+    setBase(formOf(changed));
     setSaved(true);
     await onChange(changed);
   });
@@ -407,9 +434,15 @@ function Danger({ session, reloadSessions }) {
   const [erase, { busy, error }] = useAction(async () => {
     let isComplete = false;
     while (!isComplete) {
-      const { erasure } = await call("DELETE", "/api/session", { query: { sessionId: session.id } });
-      isComplete = erasure.complete;
-      setErased(erasure.erased_messages);
+      try {
+        const { erasure } = await call("DELETE", "/api/session", { query: { sessionId: session.id } });
+        isComplete = erasure.complete;
+        setErased(erasure.erased_messages);
+      } catch (failure) {
+        // The erasure ended in the background.
+        if (!(failure instanceof ApiError && failure.code === "session_not_found")) throw failure;
+        isComplete = true;
+      }
     }
     await reloadSessions();
   });
@@ -428,7 +461,7 @@ function Danger({ session, reloadSessions }) {
     ${isOpen && html`<${Dialog} title=${t("erase")} onClose=${close}>
       <form onSubmit=${submit}>
         <p>${t("eraseText")}</p>
-        <${Field} label=${t("eraseConfirm", { owner: `\u2068${session.owner_id}\u2069` })} dir="auto" autocomplete="off" spellcheck=${false} value=${typed}
+        <${Field} label=${t("eraseConfirm", { owner: isolate(session.owner_id) })} dir="auto" autocomplete="off" spellcheck=${false} value=${typed}
           onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
         ${busy && erased !== null && html`<p role="status" class="muted">${t("erasing", { count: erased })}</p>`}
         <${ErrorNote} error=${error} />

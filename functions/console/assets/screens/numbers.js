@@ -5,7 +5,7 @@ import { ApiError, call, get } from "../api.js";
 import {
   Badge, Button, Confirm, Dialog, Empty, ErrorNote, Field, IconButton, Loading, html, useAction, useData,
 } from "../components.js";
-import { date, dateTime } from "../i18n.js";
+import { date, dateTime, westernDigits } from "../i18n.js";
 import { t } from "../strings/numbers.js";
 
 /** @typedef {{phone_number_id: string, display_phone_number: string, owner_id: string | null, has_access_token: boolean,
@@ -116,7 +116,7 @@ function NumberForm({ number, onSaved }) {
   const [save, { busy, error }] = useAction(async () => {
     const secrets = [form.secret, form.second].map((secret) => secret.trim()).filter(Boolean);
     const body = {
-      displayPhoneNumber: form.display.replace(/[\s+().-]/g, ""),
+      displayPhoneNumber: westernDigits(form.display).replace(/[\s+().-]/g, ""),
       ownerId: form.owner.trim() || null,
       accessToken: form.token.trim() || null,
       appSecret: secrets.length > 1 ? secrets : (secrets[0] ?? null),

@@ -1,11 +1,11 @@
 // The webhooks of a session: health, failed deliveries, replay, secret, and how to verify signatures.
 
 import { useState } from "preact/hooks";
-import { call, get, post } from "../api.js";
+import { call, get, hasScope, post } from "../api.js";
 import {
   Badge, Button, Confirm, CopyButton, Dialog, Empty, ErrorNote, Field, Icon, Loading, html, useAction, useData,
 } from "../components.js";
-import { ago, dateTime, duration } from "../i18n.js";
+import { ago, dateTime, duration, isolate, number } from "../i18n.js";
 import { t } from "../strings/webhooks.js";
 
 /** @typedef {import("../types").ScreenProps} ScreenProps */
@@ -32,20 +32,23 @@ export default function Webhooks({ session, caller, path, phone }) {
     return (await Promise.all(lists)).flatMap(({ webhooks }) => webhooks);
   }, [sessionId]);
   const [created, setCreated] = useState(/** @type {{webhook: Webhook, secret: string} | null} */ (null));
+  // Who creates or changes a webhook decides who receives messages.
+  const canRead = hasScope(caller, "messages:read");
   if (error) return html`<div class="screen"><${ErrorNote} error=${error} onRetry=${reload} /></div>`;
   if (!data) return html`<${Loading} />`;
   /** @type {Webhook[]} */
   const webhooks = data;
   const selected = webhooks.find(({ id }) => id === path[0]);
   if (selected) {
-    return html`<${Details} key=${selected.id} webhook=${selected} sessionId=${sessionId} onChanged=${reload} />`;
+    return html`<${Details} key=${selected.id} webhook=${selected} sessionId=${sessionId} canRead=${canRead} onChanged=${reload} />`;
   }
-  const isAdding = path[0] === "new";
+  const isAdding = canRead && path[0] === "new";
   return html`<div class="screen">
     <header>
       <div><h1>${t("title")}</h1><p>${t("intro")}</p></div>
-      ${!isAdding && html`<a class="button primary" href="#/webhooks/new">${t("add")}</a>`}
+      ${!isAdding && canRead && html`<a class="button primary" href="#/webhooks/new">${t("add")}</a>`}
     </header>
+    ${!canRead && html`<p class="note">${t("readOnly")}</p>`}
     ${isAdding && html`<${Editor} sessionId=${sessionId} phone=${phone} onClose=${() => { location.hash = "#/webhooks"; }}
       onSaved=${async (/** @type {any} */ result) => { await reload(); setCreated(result); location.hash = "#/webhooks"; }} />`}
     ${!isAdding && webhooks.length === 0 && html`<${Empty} icon="webhook" title=${t("none")}><p>${t("noneText")}</p><//>`}
@@ -137,8 +140,8 @@ function Editor({ sessionId, webhook, phone, onClose, onSaved }) {
   </form>`;
 }
 
-/** @param {{webhook: Webhook, sessionId: string, onChanged: () => Promise<void>}} props */
-function Details({ webhook, sessionId, onChanged }) {
+/** @param {{webhook: Webhook, sessionId: string, canRead: boolean, onChanged: () => Promise<void>}} props */
+function Details({ webhook, sessionId, canRead, onChanged }) {
   const [isEditing, setEditing] = useState(false);
   const [isRemoving, setRemoving] = useState(false);
   const [tested, setTested] = useState(/** @type {Attempt | null} */ (null));
@@ -160,8 +163,8 @@ function Details({ webhook, sessionId, onChanged }) {
       <div><a class="back-link" href="#/webhooks"><${Icon} name="back" />${t("back")}</a><h1 class="long"><bdi>${webhook.url}</bdi></h1></div>
       <div class="row-end">
         <${Button} busy=${testing.busy} onClick=${test}>${t("test")}<//>
-        <${Button} busy=${toggling.busy} onClick=${toggle}>${webhook.enabled ? t("disable") : t("enable")}<//>
-        <${Button} icon="edit" onClick=${() => setEditing(!isEditing)} aria-expanded=${isEditing}>${t("edit")}<//>
+        ${canRead && html`<${Button} busy=${toggling.busy} onClick=${toggle}>${webhook.enabled ? t("disable") : t("enable")}<//>
+          <${Button} icon="edit" onClick=${() => setEditing(!isEditing)} aria-expanded=${isEditing}>${t("edit")}<//>`}
         <${Button} kind="danger" onClick=${() => setRemoving(true)}>${t("remove")}<//>
       </div>
     </header>
@@ -177,7 +180,7 @@ function Details({ webhook, sessionId, onChanged }) {
         ${webhook.failing_since && html`<p>${t("failingSince", { at: dateTime(webhook.failing_since), count: webhook.failures ?? 0 })}</p>`}
         <dl class="facts">
           <dt>${t("lastSuccess")}</dt><dd>${webhook.last_success_at ? ago(webhook.last_success_at) : t("never")}</dd>
-          <dt>${t("behind")}</dt><dd>${webhook.behind ?? "–"}</dd>
+          <dt>${t("behind")}</dt><dd>${webhook.behind === null ? "–" : number(webhook.behind)}</dd>
           <dt>${t("events")}</dt><dd><bdi class="mono">${webhook.events.join(", ")}</bdi></dd>
           <dt>${t("format")}</dt><dd>${t(webhook.format)}</dd>
           <dt>${t("order")}</dt><dd>${t(/** @type {Key} */ (`${webhook.order}_order`))}</dd>
@@ -185,9 +188,9 @@ function Details({ webhook, sessionId, onChanged }) {
       </section>
       <${Secret} webhook=${webhook} onChanged=${onChanged} />
     </div>
-    <${Deliveries} webhook=${webhook} />
+    <${Deliveries} webhook=${webhook} canRead=${canRead} />
     <${Replay} webhook=${webhook} sessionId=${sessionId} />
-    ${isRemoving && html`<${Confirm} title=${t("removeTitle")} text=${t("removeText", { url: webhook.url })} action=${t("remove")}
+    ${isRemoving && html`<${Confirm} title=${t("removeTitle")} text=${t("removeText", { url: isolate(webhook.url) })} action=${t("remove")}
       onConfirm=${remove} onClose=${() => setRemoving(false)} />`}
   </div>`;
 }
@@ -257,8 +260,8 @@ function Try({ attempt }) {
   </div>`;
 }
 
-/** @param {{webhook: Webhook}} props */
-function Deliveries({ webhook }) {
+/** @param {{webhook: Webhook, canRead: boolean}} props */
+function Deliveries({ webhook, canRead }) {
   const [status, setStatus] = useState("");
   const path = `/api/webhooks/${webhook.id}/attempts`;
   const { data, error, reload, extend } = useData((signal) => get(path, { status, limit: 50 }, signal), [status]);
@@ -277,13 +280,13 @@ function Deliveries({ webhook }) {
     ${!data && !error && html`<${Loading} />`}
     ${data?.attempts.length === 0 && html`<p class="muted">${t("noDeliveries")}</p>`}
     <ul>${data?.attempts.map((/** @type {Delivery} */ delivery) =>
-      html`<${DeliveryRow} key=${delivery.change_id} delivery=${delivery} webhook=${webhook} onChanged=${reload} />`)}</ul>
+      html`<${DeliveryRow} key=${delivery.change_id} delivery=${delivery} webhook=${webhook} canRead=${canRead} onChanged=${reload} />`)}</ul>
     ${data?.nextCursor && html`<p class="more"><${Button} busy=${more.busy} onClick=${readMore}>${t("more")}<//></p>`}
   </section>`;
 }
 
-/** @param {{delivery: Delivery, webhook: Webhook, onChanged: () => Promise<void>}} props */
-function DeliveryRow({ delivery, webhook, onChanged }) {
+/** @param {{delivery: Delivery, webhook: Webhook, canRead: boolean, onChanged: () => Promise<void>}} props */
+function DeliveryRow({ delivery, webhook, canRead, onChanged }) {
   const [body, setBody] = useState(/** @type {string | null} */ (null));
   const [retry, retrying] = useAction(async () => {
     await post(`/api/webhooks/${webhook.id}/attempts/${delivery.change_id}/retry`);
@@ -302,7 +305,7 @@ function DeliveryRow({ delivery, webhook, onChanged }) {
     <div class="stack">
       ${delivery.tries.map((attempt) => html`<${Try} key=${attempt.at} attempt=${attempt} />`)}
       ${body ? html`<h3>${t("request")}</h3><pre class="code" dir="ltr" tabindex="0">${body}</pre>`
-        : html`<div><${Button} class="small" busy=${loading.busy} onClick=${load}>${t("loadRequest")}<//></div>`}
+        : canRead && webhook.format === "qasid" && html`<div><${Button} class="small" busy=${loading.busy} onClick=${load}>${t("loadRequest")}<//></div>`}
       <${ErrorNote} error=${loading.error} />
     </div></details>
     <div class="row-end"><${Button} class="small" busy=${retrying.busy} disabled=${!webhook.enabled} onClick=${retry}>${t("retry")}<//></div>
