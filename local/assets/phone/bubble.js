@@ -265,7 +265,7 @@ function Buttons({ buttons }) {
   return html`<div class="buttons">
     ${buttons.map(({ label, icon, run, url, danger, note }) => {
       const content = html`${icon && html`<${Icon} name=${icon} flip=${icon === "reply"} />`}<span dir="auto">${label}</span>`;
-      if (url) return html`<a class="bubble-button" href=${url} target="_blank" rel="noopener noreferrer" title=${url}>${content}</a>`;
+      if (url && /^https?:\/\//i.test(url)) return html`<a class="bubble-button" href=${url} target="_blank" rel="noopener noreferrer" title=${url}>${content}</a>`;
       return html`<button type="button" class=${danger ? "bubble-button danger" : "bubble-button"} title=${note} disabled=${!run} onClick=${run}>${content}</button>`;
     })}
   </div>`;
