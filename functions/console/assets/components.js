@@ -261,3 +261,25 @@ export function useData(load, keys) {
   };
   return { data, error, extend, reload: () => run(new AbortController().signal) };
 }
+
+/** Milliseconds between the first calls of `useRepeated`, and the multiple of it to which they slow down. */
+const INTERVAL = 3_000;
+const MAX_TICKS = 20;
+
+/** Calls `run` less and less often while `isOn`, and never while the page is hidden: retries take minutes, or days.
+ * @param {boolean} isOn @param {() => Promise<void>} run */
+export function useRepeated(isOn, run) {
+  const latest = useRef(run);
+  latest.current = run;
+  useEffect(() => {
+    if (!isOn) return undefined;
+    let [tick, next] = [0, 1];
+    const timer = setInterval(() => {
+      tick += 1;
+      if (tick < next || document.hidden) return;
+      next = Math.min(tick * 2, tick + MAX_TICKS);
+      void latest.current();
+    }, INTERVAL);
+    return () => clearInterval(timer);
+  }, [isOn]);
+}

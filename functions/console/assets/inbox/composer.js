@@ -5,6 +5,7 @@ import { ApiError, hasScope, post } from "../api.js";
 import { ErrorNote, Icon, IconButton, html } from "../components.js";
 import { isolate } from "../i18n.js";
 import { t } from "../strings/composer.js";
+import { summary } from "./bubble.js";
 import { Lazy } from "./parts.js";
 import { minute, useWindowState, WindowCountdown } from "./window-countdown.js";
 
@@ -235,7 +236,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
 function Count({ over }) {
   if (over <= COUNT_FROM - TEXT_LIMIT) return null;
   return html`<p class=${over > 0 ? "composer-count over" : "composer-count"} role="status">
-    ${over > 0 ? t("tooLong", { over, limit: TEXT_LIMIT }) : t("count", { count: TEXT_LIMIT + over, limit: TEXT_LIMIT })}
+    ${over > 0 ? t("tooLong", { count: over, limit: TEXT_LIMIT }) : t("count", { count: TEXT_LIMIT + over, limit: TEXT_LIMIT })}
   </p>`;
 }
 
@@ -244,25 +245,10 @@ function ReplyPreview({ message, name, onCancel }) {
   return html`<div class="reply-preview">
     <div>
       <p class="small reply-name" dir="auto">${t("replyTo", { name: message.from_me ? t("you") : name ? isolate(name) : t("contact") })}</p>
-      <p class="reply-text" dir="auto">${message.body || kindName(message.type)}</p>
+      <p class="reply-text" dir="auto">${summary(message)}</p>
     </div>
     <${IconButton} icon="close" label=${t("cancelReply")} onClick=${onCancel} />
   </div>`;
-}
-
-/** Names a type of message. @param {string} type */
-function kindName(type) {
-  switch (type) {
-    case "image": return t("image");
-    case "video": return t("video");
-    case "audio": return t("audio");
-    case "document": return t("document");
-    case "sticker": return t("sticker");
-    case "location": return t("location");
-    case "contacts": return t("contacts");
-    case "template": return t("templateName");
-    default: return t("otherMessage");
-  }
 }
 
 /** Returns what the thread shows of a request. @param {Record<string, any>} request @returns {import("./store.js").Preview} */

@@ -2,7 +2,7 @@
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { curl, get, hasScope, post } from "../api.js";
-import { Badge, Button, CopyButton, Dialog, ErrorNote, Icon, IconButton, Loading, html, useAction, useData } from "../components.js";
+import { Badge, Button, CopyButton, Dialog, ErrorNote, Icon, IconButton, Loading, html, useAction, useData, useRepeated } from "../components.js";
 import { ago, dateTime, duration } from "../i18n.js";
 import { t as frame } from "../strings/app.js";
 import { explain } from "../strings/codes.js";
@@ -15,9 +15,6 @@ import { failureCode, state, steps } from "./trace-timeline.js";
 
 /** From this width on, the details are beside the thread. */
 const BESIDE = "(min-width: 1100px)";
-/** Milliseconds between the first looks at deliveries that go on, and the multiple of it to which they slow down. */
-const WEBHOOKS_INTERVAL = 3_000;
-const MAX_WEBHOOKS_TICKS = 20;
 
 /** @param {{session: Session, caller: Caller, message: Message, onClose: () => void}} props */
 export default function Trace({ session, caller, message, onClose }) {
@@ -300,25 +297,14 @@ function Deliveries({ session, caller, message }) {
   }, [session.id, message.id]);
   const goesOn = data?.some(({ attempts }) => attempts.some((/** @type {any} */ one) => one.status === "retrying" || one.status === "waiting"))
     || data?.some(({ webhook }) => webhook.behind > 0);
-  useEffect(() => {
-    if (!goesOn) return undefined;
-    // Retries take longer and longer, for days.
-    let [tick, next] = [0, 1];
-    const timer = setInterval(() => {
-      tick += 1;
-      if (tick < next || document.hidden) return;
-      next = Math.min(tick * 2, tick + MAX_WEBHOOKS_TICKS);
-      void reload();
-    }, WEBHOOKS_INTERVAL);
-    return () => clearInterval(timer);
-  }, [goesOn]);
+  useRepeated(Boolean(goesOn), reload);
   const isFirst = useRef(true);
   // A change of the message is a new delivery.
   useEffect(() => {
     if (!isFirst.current) void reload();
     isFirst.current = false;
   }, [message.status, message.edited_at, message.revoked_at, message.reactions?.length]);
-  if (error) return html`<${ErrorNote} error=${error} onRetry=${reload} />`;
+  if (error && !data) return html`<${ErrorNote} error=${error} onRetry=${reload} />`;
   if (!data) return html`<${Loading} />`;
   if (data.length === 0) return html`<p class="muted">${t("noWebhooks")}</p>`;
   return html`<ul class="trace-deliveries">${data.map(({ webhook, attempts }) => html`<li key=${webhook.id}>

@@ -69,7 +69,7 @@ export function minute(at) {
 }
 
 /** Returns "3h 20m", "12m", or "45s". @param {number} milliseconds */
-export function timeLeft(milliseconds) {
+function timeLeft(milliseconds) {
   const unit = (/** @type {number} */ value, /** @type {string} */ name) =>
     number(value, { style: "unit", unit: name, unitDisplay: "narrow" });
   const seconds = Math.ceil(milliseconds / 1_000);

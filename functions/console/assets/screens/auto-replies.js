@@ -23,7 +23,7 @@ export default function AutoReplies({ session, path }) {
   const sessionId = /** @type {{id: string}} */ (session).id;
   const { data, error, reload } = useData((signal) => get("/api/auto-replies", { sessionId }, signal), [sessionId]);
   const [removed, setRemoved] = useState(/** @type {Rule | null} */ (null));
-  if (error) return html`<div class="screen"><${ErrorNote} error=${error} onRetry=${reload} /></div>`;
+  if (error && !data) return html`<div class="screen"><${ErrorNote} error=${error} onRetry=${reload} /></div>`;
   if (!data) return html`<${Loading} />`;
   /** @type {Rule[]} */
   const rules = data.rules;
@@ -37,6 +37,7 @@ export default function AutoReplies({ session, path }) {
       <div><h1>${t("title")}</h1><p>${t("intro")}</p></div>
       ${!isEditing && html`<a class="button primary" href="#/auto-replies/new">${t("add")}</a>`}
     </header>
+    <${ErrorNote} error=${error} onRetry=${reload} />
     <div class="beside">
       <div class="stack">
         ${isEditing ? html`<${Editor} key=${path[0]} sessionId=${sessionId} rule=${selected} onClose=${close}

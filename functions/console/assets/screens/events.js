@@ -178,7 +178,7 @@ function AccountEvents({ session }) {
     const page = await get("/api/events", { sessionId: session.id, cursor: nextCursor });
     return { ...page, events: [...events, ...page.events] };
   }));
-  if (error) return html`<${ErrorNote} error=${error} onRetry=${reload} />`;
+  if (error && !data) return html`<${ErrorNote} error=${error} onRetry=${reload} />`;
   if (!data) return html`<${Loading} />`;
   if (data.events.length === 0) {
     return html`<${Empty} icon="events" title=${t("noEvents")}><p>${t("noEventsText")}</p><//>`;

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { call, get, hasScope, post } from "../api.js";
 import {
-  Badge, Button, Confirm, CopyButton, Dialog, Empty, ErrorNote, Field, Icon, Loading, html, useAction, useData,
+  Badge, Button, Confirm, CopyButton, Dialog, Empty, ErrorNote, Field, Icon, Loading, html, useAction, useData, useRepeated,
 } from "../components.js";
 import { ago, dateTime, duration, isolate, number } from "../i18n.js";
 import { t } from "../strings/webhooks.js";
@@ -20,6 +20,7 @@ import { t } from "../strings/webhooks.js";
  *   status: "retrying" | "waiting" | "failed" | "delivered", tries: Attempt[], try_count: number,
  *   next_try_at: string | null}} Delivery */
 
+const PAGE = 50;
 const STATUSES = /** @type {const} */ (["retrying", "waiting", "failed", "delivered"]);
 
 /** @param {ScreenProps} props */
@@ -34,7 +35,7 @@ export default function Webhooks({ session, caller, path, phone }) {
   const [created, setCreated] = useState(/** @type {{webhook: Webhook, secret: string} | null} */ (null));
   // Who creates or changes a webhook decides who receives messages.
   const canRead = hasScope(caller, "messages:read");
-  if (error) return html`<div class="screen"><${ErrorNote} error=${error} onRetry=${reload} /></div>`;
+  if (error && !data) return html`<div class="screen"><${ErrorNote} error=${error} onRetry=${reload} /></div>`;
   if (!data) return html`<${Loading} />`;
   /** @type {Webhook[]} */
   const webhooks = data;
@@ -48,6 +49,7 @@ export default function Webhooks({ session, caller, path, phone }) {
       <div><h1>${t("title")}</h1><p>${t("intro")}</p></div>
       ${!isAdding && canRead && html`<a class="button primary" href="#/webhooks/new">${t("add")}</a>`}
     </header>
+    <${ErrorNote} error=${error} onRetry=${reload} />
     ${!canRead && html`<p class="note">${t("readOnly")}</p>`}
     ${isAdding && html`<${Editor} sessionId=${sessionId} phone=${phone} onClose=${() => { location.hash = "#/webhooks"; }}
       onSaved=${async (/** @type {any} */ result) => { await reload(); setCreated(result); location.hash = "#/webhooks"; }} />`}
@@ -264,11 +266,15 @@ function Try({ attempt }) {
 function Deliveries({ webhook, canRead }) {
   const [status, setStatus] = useState("");
   const path = `/api/webhooks/${webhook.id}/attempts`;
-  const { data, error, reload, extend } = useData((signal) => get(path, { status, limit: 50 }, signal), [status]);
+  const { data, error, reload, extend } = useData((signal) => get(path, { status, limit: PAGE }, signal), [status]);
   const [readMore, more] = useAction(() => extend(async ({ attempts, nextCursor }) => {
-    const page = await get(path, { status, limit: 50, cursor: nextCursor });
+    const page = await get(path, { status, limit: PAGE, cursor: nextCursor });
     return { ...page, attempts: [...attempts, ...page.attempts] };
   }));
+  /** @type {Delivery[]} */
+  const shown = data?.attempts ?? [];
+  // Reading a list of several pages again would shorten it.
+  useRepeated(shown.length <= PAGE && shown.some(({ status: one }) => one === "retrying" || one === "waiting"), reload);
   return html`<section class="card stack" aria-labelledby="deliveries">
     <h2 id="deliveries">${t("deliveries")}</h2>
     <p class="muted">${t("deliveriesText")}</p>

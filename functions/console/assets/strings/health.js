@@ -8,7 +8,6 @@ export const t = strings({
     subtitle: "What WhatsApp and the table say about this session",
     checked: "Checked {time}",
     refresh: "Check again",
-    checking: "Checking…",
     healthy: "Everything is in order",
     unhealthy: { other: "{count} problems", one: "{count} problem" },
     noted: { other: "No problem found, {count} checks need a look", one: "No problem found, {count} check needs a look" },
@@ -44,7 +43,6 @@ export const t = strings({
     subtitle: "ما يقوله واتساب والجدول عن هذه الجلسة",
     checked: "جرى الفحص {time}",
     refresh: "إعادة الفحص",
-    checking: "جارٍ الفحص…",
     healthy: "كل شيء على ما يرام",
     unhealthy: {
       other: "{count} مشكلة",

@@ -15,7 +15,6 @@ export const t = strings({
     sent: "Sent",
     delivered: "Delivered",
     failed: "Failed",
-    ofSent: "{share} of the sent",
     ofAll: "{share} of all outgoing",
     reads: { other: "{count} read", one: "{count} read" },
     perDay: "{count} per day",
@@ -50,7 +49,6 @@ export const t = strings({
     showChart: "Show as chart",
     time: "Time",
     chartHint: "{title}. Use the arrow keys to read the values, or show them as a table.",
-    nothing: "none",
     updated: "Updated {time}",
   },
   ar: {
@@ -65,7 +63,6 @@ export const t = strings({
     sent: "المرسلة",
     delivered: "الواصلة",
     failed: "الفاشلة",
-    ofSent: "{share} من المرسلة",
     ofAll: "{share} من كل الصادرة",
     reads: {
       other: "قُرئت {count} رسالة",
@@ -107,7 +104,6 @@ export const t = strings({
     showChart: "عرض كرسم بياني",
     time: "الوقت",
     chartHint: "{title}. استخدم مفاتيح الأسهم لقراءة القيم، أو اعرضها في جدول.",
-    nothing: "لا شيء",
     updated: "حُدّثت {time}",
   },
 });
