@@ -288,7 +288,12 @@ function Screen({ load, ...props }) {
   const [screen, setScreen] = useState(/** @type {{show: any} | null} */ (null));
   const [isOutdated, setOutdated] = useState(false);
   const isMounted = useRef(true);
-  const [failure] = useErrorBoundary((error) => console.error(error));
+  const [failure, reset] = useErrorBoundary((error) => console.error(error));
+  const address = props.path.join("/");
+  useEffect(() => {
+    // Another chat or rule can be shown.
+    if (failure) reset();
+  }, [address]);
   useEffect(() => {
     load().then(
       (module) => isMounted.current && setScreen({ show: module.default }),

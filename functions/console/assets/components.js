@@ -6,8 +6,12 @@ import htm from "htm";
 import { ApiError } from "./api.js";
 import { t } from "./strings/app.js";
 
+/** Leaves out objects, where a message of a worker has one in place of a text. Preact would write to them.
+ * @param {any} child */
+const shown = (child) => (typeof child === "object" && child?.constructor === Object ? null : child);
+
 /** Renders a template. @type {(strings: TemplateStringsArray, ...values: any[]) => any} */
-export const html = htm.bind(h);
+export const html = htm.bind((/** @type {any} */ type, /** @type {any} */ props, /** @type {any[]} */ ...children) => h(type, props, ...children.map(shown)));
 
 /** @typedef {import("preact").ComponentChildren} Children */
 

@@ -1,6 +1,6 @@
 // A message of a thread: a bubble, or a line for what WhatsApp reports.
 
-import { useState } from "preact/hooks";
+import { useErrorBoundary, useState } from "preact/hooks";
 import { Button, html, Icon, IconButton } from "../components.js";
 import { date, dateTime, number, time } from "../i18n.js";
 import { t } from "../strings/inbox.js";
@@ -85,7 +85,7 @@ export const Row = memo((/** @type {RowProps} */ props) => {
         if (!row.matches(":focus-within") && !row.querySelector('[aria-expanded="true"]')) setActive(false);
       }} onFocusIn=${() => setActive(true)} onFocusOut=${leave}>
     <div class="bubble-box">
-      <${Bubble} ...${props} isGroup=${isGroup} />
+      <${Guard} message=${message}><${Bubble} ...${props} isGroup=${isGroup} /><//>
       ${isActive && html`<${Toolbar} message=${message} actions=${props.actions} />`}
     </div>
     ${message.reactions && message.reactions.length > 0 && !message.revoked_at && html`<${Reactions} message=${message} />`}
@@ -93,6 +93,13 @@ export const Row = memo((/** @type {RowProps} */ props) => {
     ${message.status === "failed" && html`<${Failed} message=${message} actions=${props.actions} />`}
   </div>`;
 });
+
+/** Shows that a message has content of an unexpected shape, which would otherwise hide the thread: workers pass on anything.
+ * @param {{message: ShownMessage, children?: any}} props */
+function Guard({ message, children }) {
+  const [error] = useErrorBoundary();
+  return error ? html`<div class="bubble"><${Unsupported} message=${message} /><${Meta} message=${message} isAlone /></div>` : children;
+}
 
 /** @param {RowProps} props */
 function Bubble({ message, quoted, isFirst, isGroup, actions }) {

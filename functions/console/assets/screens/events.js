@@ -5,7 +5,7 @@ import { ApiError, get, subscribe } from "../api.js";
 import {
   Badge, Button, Checkbox, CopyButton, Dialog, Empty, ErrorNote, Loading, html, useAction, useData,
 } from "../components.js";
-import { dateTime, time } from "../i18n.js";
+import { dateTime, shortTime, time } from "../i18n.js";
 import { t } from "../strings/events.js";
 
 /** @typedef {import("../types").Change} Change */
@@ -134,7 +134,7 @@ function Changes({ session }) {
     ${visible.length > 0 && html`<ol class="card event-list">${visible.map((change) => html`<li key=${change.sequence}>
       <button type="button" class="event-row" onClick=${() => setShown(change)}>
         <span class="mono muted" dir="ltr">${change.sequence}</span>
-        <time datetime=${change.at} title=${dateTime(change.at)}>${time(change.at)}</time>
+        <time datetime=${change.at} title=${dateTime(change.at)}>${moment(change.at)}</time>
         <span class="mono" dir="ltr">${change.type}</span>
         <span class="event-summary"><bdi>${summary(change)}</bdi></span>
       </button></li>`)}</ol>`}
@@ -142,6 +142,12 @@ function Changes({ session }) {
     ${last > 0 ? html`<p class="more"><${Button} busy=${older.busy} onClick=${readOlder}>${t("older")}<//></p>`
       : changes.length > 0 && html`<p class="more muted">${t("end")}</p>`}
     ${shown && html`<${ChangeDetails} change=${shown} onClose=${() => setShown(null)} />`}`;
+}
+
+/** Returns the time, with the day unless it is today. @param {string} at */
+function moment(at) {
+  const short = shortTime(at);
+  return short === time(at) ? short : `${short} ${time(at)}`;
 }
 
 /** Returns a line about a change. @param {Change} change */

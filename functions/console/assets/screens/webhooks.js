@@ -306,7 +306,8 @@ function DeliveryRow({ delivery, webhook, canRead, onChanged }) {
   const kind = { retrying: "warn", waiting: "warn", failed: "bad", delivered: "good" }[delivery.status];
   return html`<li class="row"><details class="row-text">
     <summary><bdi class="mono">${delivery.sequence} ${delivery.type}</bdi> <${Badge} kind=${kind}>${t(delivery.status)}<//>
-      <span class="muted small"> ${t("tries", { count: delivery.try_count })}${delivery.next_try_at && ` · ${t("nextTry", { at: ago(delivery.next_try_at) })}`}</span>
+      <span class="muted small"> ${t("tries", { count: delivery.try_count })}${delivery.next_try_at
+        && ` · ${new Date(delivery.next_try_at).getTime() > Date.now() ? t("nextTry", { at: ago(delivery.next_try_at) }) : t("nextWaits")}`}</span>
     </summary>
     <div class="stack">
       ${delivery.tries.map((attempt) => html`<${Try} key=${attempt.at} attempt=${attempt} />`)}
