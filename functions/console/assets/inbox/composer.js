@@ -33,6 +33,8 @@ const TEXT_LIMIT = 4_096;
 const COUNT_FROM = TEXT_LIMIT - 400;
 /** WhatsApp shows a typing indicator for 25 seconds. */
 const TYPING_INTERVAL = 20_000;
+/** Sessions that the API named as those of linked devices. A key without the scope `sessions` can't read that. @type {Set<string>} */
+const devices = new Set();
 /** Where the drafts of this tab are kept. */
 const DRAFTS = "qasid.drafts";
 
@@ -95,8 +97,10 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
   const wasFocused = useRef(false);
 
   const until = chat?.window_until ?? null;
+  const [isDevice, setDevice] = useState(devices.has(session.id));
+  const isWorker = isDevice || session.phone_number_id?.startsWith("worker:");
   const clock = useWindowState(session, chat);
-  const windowState = clock === "open" && refusedUntil === until ? "closed" : clock;
+  const windowState = isDevice ? "none" : clock === "open" && refusedUntil === until ? "closed" : clock;
   const isClosed = windowState === "closed";
   const sendTyping = useTyping(session, chat);
 
@@ -178,7 +182,10 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
     }
   }, [windowState]);
 
-  const isWorker = session.phone_number_id?.startsWith("worker:");
+  const onWorker = () => {
+    devices.add(session.id);
+    setDevice(true);
+  };
   const pickTemplate = () => setDialog({ kind: "template", template: null });
   return html`<section class="composer" aria-label=${t("composer")}
     onFocusIn=${() => { wasFocused.current = true; }}
@@ -197,7 +204,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
         <div class="composer-note"><${Icon} name="clock" />
           <div><p><strong>${until ? t("closedAt", { time: minute(until) }) : t("closed")}</strong></p><p>${t("closedText")}</p></div>
         </div>
-        <${Lazy} isQuiet load=${() => import("./template-picker.js")} name="TemplateList" session=${session}
+        <${Lazy} isQuiet load=${() => import("./template-picker.js")} name="TemplateList" session=${session} onWorker=${onWorker}
           onChoose=${(/** @type {any} */ template) => setDialog({ kind: "template", template })} />
       </div>`
     : html`

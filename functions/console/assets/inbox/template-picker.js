@@ -1,6 +1,7 @@
 // The list of approved templates, and the dialog that fills one in and sends it.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { ApiError } from "../api.js";
 import { Badge, Button, Dialog, Empty, ErrorNote, Field, Icon, IconButton, Loading, html, useAction } from "../components.js";
 import { isolate, language } from "../i18n.js";
 import { t as frame } from "../strings/app.js";
@@ -43,8 +44,9 @@ function categoryName(category) {
 /** @param {Template} template @param {string} type */
 const componentOf = (template, type) => template.components?.find((component) => component.type?.toUpperCase() === type);
 
-/** The templates of a session. @param {{session: Session, onChoose: (template: Template) => void, autofocus?: boolean}} props */
-export function TemplateList({ session, onChoose, autofocus = false }) {
+/** The templates of a session. `onWorker` is called if the session is a linked device's, which has none.
+ * @param {{session: Session, onChoose: (template: Template) => void, onWorker?: () => void, autofocus?: boolean}} props */
+export function TemplateList({ session, onChoose, onWorker, autofocus = false }) {
   const [templates, setTemplates] = useState(/** @type {Template[] | null} */ (null));
   const [error, setError] = useState(/** @type {unknown} */ (null));
   const [query, setQuery] = useState("");
@@ -59,7 +61,9 @@ export function TemplateList({ session, onChoose, autofocus = false }) {
       const found = await templatesOf(session.id, isFresh);
       if (isMounted.current) setTemplates(found);
     } catch (failure) {
-      if (isMounted.current) setError(failure);
+      if (!isMounted.current) return;
+      setError(failure);
+      if (failure instanceof ApiError && failure.code === "worker_session") onWorker?.();
     }
   };
   useEffect(() => {
