@@ -11,7 +11,7 @@ import { t } from "./strings.js";
 const WAIT = 30;
 
 /** The simulator refused a request. The message says why. */
-export class ControlError extends Error {}
+class ControlError extends Error {}
 
 /**
  * Sends a request to `/simulator/<path>` and returns its JSON.

@@ -10,7 +10,7 @@ import { t } from "./strings.js";
 /** @typedef {import("./types.d.ts").Message} Message */
 
 /** How long ago the user wrote the messages that the phone sends, in seconds. */
-export const AGES = [0, 23 * 3600 + 55 * 60, 25 * 3600];
+const AGES = [0, 23 * 3600 + 55 * 60, 25 * 3600];
 
 /** The codes that a manual failure offers: ecosystem health, undeliverable, and an unknown error. */
 const FAILURES = [131049, 131026, 131000];
