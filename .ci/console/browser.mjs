@@ -27,6 +27,8 @@ export class Browser {
         "--disable-sync",
         "--disable-component-update",
         "--no-first-run",
+        // A microphone that beeps.
+        "--use-fake-device-for-media-stream",
       ],
     });
     return browser;
