@@ -44,6 +44,8 @@ function App() {
   const isWide = useMedia(WIDE);
   const [panel, setPanel] = useState(/** @type {PanelName | null} */ (matchMedia(WIDE).matches ? "settings" : null));
   const [age, setAge] = useState(0);
+  // Settings that were chosen and are being changed.
+  const [pending, setPending] = useState(/** @type {Record<string, unknown>} */ ({}));
   const [toasts, setToasts] = useState(/** @type {{id: number, text: string, kind?: string}[]} */ ([]));
   const [, setCurrentLanguage] = useState(language());
   const lastToast = useRef(0);
@@ -151,18 +153,15 @@ function App() {
     return send({ type: "edit", edit: { original_message_id: message.id, message: edited } }, "");
   };
   const change = async (/** @type {Record<string, unknown>} */ update) => {
-    const show = (/** @type {Phone} */ changed) => {
+    setPending(update);
+    try {
+      const changed = await call("PATCH", phonePath(active), update);
       setFeedPhone(changed);
       setPhones((phones) => phones?.map((phone) => (keyOf(phone) === active ? changed : phone)) ?? null);
-    };
-    if (!phone) return;
-    show({ ...phone, ...update });
-    try {
-      show(await call("PATCH", phonePath(active), update));
     } catch (error) {
-      show(phone);
       actions.fail(error);
     }
+    setPending({});
   };
   const run = (/** @type {Promise<Delivered>} */ request) => void request.then(report, actions.fail);
 
@@ -207,8 +206,8 @@ function App() {
     ? html`<${PanelTabs} panel=${panel} setPanel=${setPanel} faultCount=${activeNames.length} />
         <div class="panel-content" id="panel" role="tabpanel" aria-labelledby=${`panel-${panel}`} tabindex="0">
           ${panel === "settings"
-            ? html`<${SettingsPanel} phone=${phone} messages=${messages} age=${age} setAge=${setAge} change=${change} actions=${actions} />`
-            : html`<${FaultsPanel} state=${faultState} setState=${setFaultState} refresh=${refreshFaults} clear=${clear} actions=${actions} />`}
+            ? html`<${SettingsPanel} phone=${{ ...phone, ...pending }} messages=${messages} age=${age} setAge=${setAge} change=${change} actions=${actions} />`
+            : html`<${FaultsPanel} state=${faultState} refresh=${refreshFaults} clear=${clear} actions=${actions} />`}
         </div>`
     : null;
   return html`<div class="app">

@@ -84,12 +84,11 @@ export async function clearFaults() {
   await Promise.all([call("DELETE", "faults"), call("DELETE", "table-faults").catch(() => undefined)]);
 }
 
-/**
- * @param {{state: FaultState, setState: (state: FaultState) => void, refresh: () => Promise<void>, clear: () => void,
- *   actions: import("./types.d.ts").Actions}} props
- */
-export function FaultsPanel({ state, setState, refresh, clear, actions }) {
-  const { faults, table, functions } = state;
+/** @param {{state: FaultState, refresh: () => Promise<void>, clear: () => void, actions: import("./types.d.ts").Actions}} props */
+export function FaultsPanel({ state, refresh, clear, actions }) {
+  // Faults that were chosen and are being changed.
+  const [pending, setPending] = useState(/** @type {Partial<FaultState>} */ ({}));
+  const { faults, table, functions } = { ...state, ...pending };
   const active = faults?.sends ? nameOf(faults.sends) : null;
   const [times, setTimes] = useState(/** @type {number | null} */ (1));
   const [percent, setPercent] = useState(table?.percent || 5);
@@ -102,17 +101,18 @@ export function FaultsPanel({ state, setState, refresh, clear, actions }) {
     } catch (error) {
       actions.fail(error);
     }
-    await refresh();
+    await refresh().catch(() => undefined);
+    setPending({});
   };
   const change = (/** @type {Partial<Faults>} */ update) => {
-    if (faults) setState({ ...state, faults: { ...faults, ...update } });
+    if (faults) setPending({ faults: { ...faults, ...update } });
     return run(() => call("POST", "faults", update));
   };
   const setSend = (/** @type {SendName | null} */ name, /** @type {number | null} */ limit) =>
     change({ sends: name && { ...SENDS[name], times: limit } });
   const setTable = (/** @type {number} */ share, /** @type {string} */ name) => {
     const changed = { percent: share, functions: name ? [name] : [] };
-    setState({ ...state, table: changed });
+    setPending({ table: changed });
     return run(() => (share > 0 ? call("POST", "table-faults", changed) : call("DELETE", "table-faults")));
   };
   const kill = () =>

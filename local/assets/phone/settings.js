@@ -26,8 +26,8 @@ export function SettingsPanel({ phone, messages, age, setAge, change, actions })
   const unread = messages.filter((message) => message.from === "business" && message.status === "delivered");
   /** @type {[AutomaticTicks, string][]} */
   const reaches = [["read", t("ticks_read")], ["delivered", t("ticks_delivered")], ["sent", t("ticks_sent")]];
-  const text = (/** @type {"name" | "username"} */ name, /** @type {string | undefined} */ hint) =>
-    html`<${Field} label=${t(`profile_${name}`)} hint=${hint}>
+  const text = (/** @type {"name" | "username"} */ name, /** @type {string} */ label, /** @type {string | undefined} */ hint) =>
+    html`<${Field} label=${label} hint=${hint}>
       ${(/** @type {string} */ id) => html`<input id=${id} dir="auto" value=${phone[name] ?? ""} key=${`${keyOf(phone)}-${name}`}
         onChange=${(/** @type {Event} */ event) => change({ [name]: valueOf(event).trim() || null })} />`}
     <//>`;
@@ -39,7 +39,7 @@ export function SettingsPanel({ phone, messages, age, setAge, change, actions })
         <dt>${t("number")}</dt><dd><bdi>${phone.number ? phoneNumber(phone.number) : t("unknown")}</bdi></dd>
         <dt>${t("user_id")}</dt><dd><bdi class="code">${phone.userId}</bdi></dd>
       </dl>
-      ${text("name", undefined)} ${text("username", t("username_hint"))}
+      ${text("name", t("profile_name"), undefined)} ${text("username", t("username"), t("username_hint"))}
     </section>
     <section class="panel-section">
       <h3>${t("phone_state")}</h3>
