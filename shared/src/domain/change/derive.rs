@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{ChangeType, NewChange, Subject};
@@ -64,11 +65,11 @@ pub struct MessageState {
     pub kind: MessageType,
     pub from_me: bool,
     pub status: MessageStatus,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub status_rank: u8,
     #[serde(default)]
     pub source: Option<Source>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub channel: Channel,
     #[serde(default)]
     pub received_at: Option<Timestamp>,
@@ -88,10 +89,16 @@ pub struct MessageState {
     pub played_at: Option<Timestamp>,
     #[serde(default)]
     pub failed_at: Option<Timestamp>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub attempts: Vec<Attempt>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub errors: Vec<WhatsAppError>,
+}
+
+/// Reads a value that only counters use. One in an unknown format, such as that of a newer version during a deployment,
+/// must not make the record unreadable, because its change would be lost.
+fn or_default<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(value: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(value)?).unwrap_or_default())
 }
 
 /// The attributes of a chat that changes depend on.

@@ -1,3 +1,5 @@
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use super::*;
 use crate::{
     domain::{
@@ -10,7 +12,7 @@ use crate::{
     store::item::{number, string},
 };
 
-fn image(attributes: &[(&str, aws_sdk_dynamodb::types::AttributeValue)]) -> serde_dynamo::Item {
+fn image(attributes: &[(&str, AttributeValue)]) -> serde_dynamo::Item {
     attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Item>().into()
 }
 
@@ -33,7 +35,7 @@ fn images_are_read_by_their_entity() {
             ("entity", string(MESSAGE)),
             ("session_id", string(session_id.to_string())),
             ("type", string("text")),
-            ("from_me", aws_sdk_dynamodb::types::AttributeValue::Bool(true)),
+            ("from_me", AttributeValue::Bool(true)),
             ("status", string(status)),
             ("status_rank", number(30)),
         ])
@@ -61,6 +63,38 @@ fn images_are_read_by_their_entity() {
 }
 
 #[test]
+fn value_in_an_unknown_format_that_only_counters_use_loses_no_change() {
+    let session_id = SessionId::for_owner("ada");
+    let chat_id = ChatId::for_identity(session_id, &Identity::Group("1".to_owned()));
+    let message_id = MessageId::for_inbound("1", "a");
+    let key = Key::message(&MessageKey { chat_id, time: Timestamp::MIN, message_id });
+    let attempt = [("at", string("2026-11-26T12:00:00.000Z")), ("outcome", string("of_a_newer_version"))];
+    let attempt = attempt.map(|(name, value)| (name.to_owned(), value));
+    for unknown in [
+        ("attempts", AttributeValue::L(vec![AttributeValue::M(attempt.into())])),
+        ("attempts", string("text")),
+        ("errors", number(1)),
+        ("channel", string("of_a_newer_version")),
+        ("status_rank", number(1_000)),
+    ] {
+        let message = |status: &str| {
+            image(&[
+                ("pk", string(&key.pk)),
+                ("sk", string(&key.sk)),
+                ("entity", string(MESSAGE)),
+                ("session_id", string(session_id.to_string())),
+                ("type", string("text")),
+                ("from_me", AttributeValue::Bool(true)),
+                ("status", string(status)),
+                unknown.clone(),
+            ])
+        };
+        let changes = kinds(message("sending"), message("sent"));
+        assert_eq!(changes, [(ChangeType::MessageSent, Log::Session(session_id))], "{unknown:?}");
+    }
+}
+
+#[test]
 fn each_request_to_erase_a_chat_is_a_change() {
     let session_id = SessionId::for_owner("ada");
     let chat_id = ChatId::for_identity(session_id, &Identity::Group("1".to_owned()));
@@ -68,7 +102,7 @@ fn each_request_to_erase_a_chat_is_a_change() {
         let target = [("chat".to_owned(), string(chat_id.to_string()))];
         image(&[
             ("entity", string(ERASURE)),
-            ("target", aws_sdk_dynamodb::types::AttributeValue::M(target.into())),
+            ("target", AttributeValue::M(target.into())),
             ("session_id", string(session_id.to_string())),
             ("requested_at", string(requested_at)),
         ])
