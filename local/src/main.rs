@@ -110,7 +110,6 @@ Phone      {phone}  (the phones of simulated customers)
 
 API        {api}
 WhatsApp   {whatsapp}  (simulated)
-Phones     {whatsapp}/phone  (simulated customers, in a browser)
 DynamoDB   {dynamodb}  (table {table})
 
 API key of this run, required by every endpoint except the webhook:

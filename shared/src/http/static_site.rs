@@ -94,8 +94,7 @@ fn response(
     Ok(ApiResponse::file(content_type, cache_control, headers, body))
 }
 
-/// Returns whether the client accepts gzip (RFC 9110, section 12.5.3). Clients that refuse it with a weight of 0 name it
-/// as well, but no browser does.
+/// Returns whether the client accepts gzip (RFC 9110, section 12.5.3). A weight of 0 refuses it.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|coding| {
