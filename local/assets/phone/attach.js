@@ -48,7 +48,7 @@ export function FileDialog({ file, kind, phoneNumberId, send, actions, onClose }
       </div>
       ${kind === "audio" && html`<label class="check"><input type="checkbox" checked=${isVoice} onChange=${() => setVoice(!isVoice)} />${t("as_voice")}</label>`}
       ${hasCaption(kind) && html`<${Field} label=${t("caption")}>${(/** @type {string} */ id) => html`<input id=${id} dir="auto" value=${caption} onInput=${(/** @type {Event} */ event) => setCaption(valueOf(event))} />`}<//>`}
-      <${Footer} onClose=${onClose} isBusy=${isBusy} />
+      <${Footer} onClose=${onClose} isBusy=${isBusy} isFirst=${!hasCaption(kind)} />
     </form>
   <//>`;
 }
@@ -56,11 +56,12 @@ export function FileDialog({ file, kind, phoneNumberId, send, actions, onClose }
 /** @param {string} kind */
 const hasCaption = (kind) => kind === "image" || kind === "video" || kind === "document";
 
-/** The buttons of a form. @param {{onClose: () => void, isBusy?: boolean, label?: string}} props */
-export function Footer({ onClose, isBusy = false, label }) {
+/** The buttons of a form. `isFirst` focuses the one that sends it.
+ * @param {{onClose: () => void, isBusy?: boolean, label?: string, isFirst?: boolean}} props */
+export function Footer({ onClose, isBusy = false, label, isFirst = false }) {
   return html`<div class="form-footer">
     <button type="button" class="button" onClick=${onClose}>${t("cancel")}</button>
-    <button type="submit" class="button primary" disabled=${isBusy} aria-busy=${isBusy}>${label ?? t("send")}</button>
+    <button type="submit" class="button primary" disabled=${isBusy} aria-busy=${isBusy} data-focus=${isFirst || undefined}>${label ?? t("send")}</button>
   </div>`;
 }
 

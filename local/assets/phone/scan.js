@@ -42,7 +42,7 @@ export function ScanDialog({ qr: initial, phones, active, onScanned, onClose }) 
         </select>`}
       <//>
       ${problem && html`<p class="problem" role="alert" dir="auto">${problem}</p>`}
-      <${Footer} onClose=${onClose} isBusy=${isBusy} label=${t("scan")} />
+      <${Footer} onClose=${onClose} isBusy=${isBusy} isFirst=${initial !== ""} label=${t("scan")} />
     </form>
   <//>`;
 }

@@ -82,6 +82,9 @@ export function Dialog({ title, onClose, children, class: classes = "" }) {
   useLayoutEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    // Not the button that closes the dialog, which is the first one.
+    const first = dialog?.querySelector("[data-focus]") ?? dialog?.querySelector(".form :is(input, select, textarea)");
+    if (first instanceof HTMLElement) first.focus();
     return () => dialog?.close();
   }, []);
   const onClick = (/** @type {MouseEvent} */ event) => {
