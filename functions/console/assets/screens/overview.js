@@ -149,17 +149,24 @@ function Report({ slots, hours, isHourly }) {
   const percent = (/** @type {number} */ share) => number(Math.min(share, 1), { style: "percent", maximumFractionDigits: 1 });
   const rate = (/** @type {number} */ count) =>
     t(isHourly ? "perHour" : "perDay", { count: number(count / slots.length, { maximumFractionDigits: 1 }) });
-  const latency = (/** @type {Latency | null} */ value) =>
-    value ? [duration(value.p50_ms), t("mean", { duration: duration(value.mean_ms) })] : ["–", t("noLatency")];
-  const [accept, acceptMean] = latency(all.accept_latency);
-  const [deliver, deliverMean] = latency(all.delivery_latency);
-  const outgoing = all.sent + all.failed;
+  // A unit stays in the line of its number.
+  const span = (/** @type {number} */ milliseconds) => duration(milliseconds).replaceAll(" ", "\u00a0");
+  // WhatsApp's times are whole seconds, so the mean of deliveries is exact only to a second.
+  const latency = (/** @type {Latency | null} */ value, /** @type {number} */ precision) => {
+    if (!value) return ["–", t("noLatency")];
+    const mean = value.mean_ms < precision ? t("meanBelow", { duration: span(precision) }) : t("mean", { duration: span(value.mean_ms) });
+    return [t("upTo", { duration: span(value.p50_ms) }), mean];
+  };
+  const [accept, acceptMean] = latency(all.accept_latency, 0);
+  const [deliver, deliverMean] = latency(all.delivery_latency, 1_000);
+  // A failed message may have been accepted before, so it can be one of the sent.
+  const settled = all.delivered + all.failed;
   /** @type {[string, string, string][]} */
   const figures = [
     [t("received"), number(all.received), rate(all.received)],
     [t("sent"), number(all.sent), rate(all.sent)],
     [t("delivered"), all.sent > 0 ? percent(all.delivered / all.sent) : "–", t("reads", { count: all.read })],
-    [t("failed"), number(all.failed), t("ofAll", { share: percent(outgoing > 0 ? all.failed / outgoing : 0) })],
+    [t("failed"), number(all.failed), t("ofSettled", { share: percent(settled > 0 ? all.failed / settled : 0) })],
     [t("accept"), accept, acceptMean],
     [t("deliver"), deliver, deliverMean],
   ];
