@@ -16,6 +16,7 @@ pub mod cursor;
 pub mod delivery;
 pub mod digit;
 pub mod erasure;
+pub mod health;
 pub mod id;
 pub mod identity;
 pub mod inbound;

@@ -79,6 +79,11 @@ impl Values {
         self.0.iter().map(String::as_str)
     }
 
+    /// Returns whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns whether `text` is one of the values. Compares in constant time.
     pub fn contains(&self, text: &str) -> bool {
         self.iter().any(|value| value.as_bytes().ct_eq(text.as_bytes()).into())

@@ -11,6 +11,7 @@ pub mod erasure;
 pub mod events;
 pub mod export;
 pub mod function_invoker;
+pub mod health;
 pub mod messages;
 pub mod notify;
 pub mod numbers;

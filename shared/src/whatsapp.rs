@@ -8,7 +8,7 @@ mod signature;
 mod webhook;
 
 pub use client::{CloudApi, SendError, SendResult, TIMEOUT};
-pub use reader::{GraphReader, ReadError, Refusal};
+pub use reader::GraphReader;
 pub use send::send_request;
 pub use signature::is_valid_signature;
 pub use webhook::{

@@ -28,7 +28,7 @@ use axum::{
 use serde_json::json;
 
 pub(super) use self::{request::GraphRequest, uploads::UploadSessions};
-use super::{apps::App, fields, graph_error::GraphError, simulator::Simulator};
+use super::{apps::App, fields, graph_error::GraphError, simulator::Simulator, webhook};
 
 /// A Graph API version, such as `v26.0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +59,7 @@ async fn handle(State(simulator): State<Arc<Simulator>>, request: Request) -> Re
         return apps::access_token(&simulator, &request.parameters);
     }
     let app = simulator.authenticate(request.token.as_deref())?;
+    check_proof(&app, &request)?;
     match path.as_slice() {
         ["debug_token"] => apps::debug_token(&simulator, &app, &request.parameters),
         [id, "uploads"] if *id == app.id => uploads::create(&simulator, &app, &request),
@@ -68,6 +69,15 @@ async fn handle(State(simulator): State<Arc<Simulator>>, request: Request) -> Re
         _ if request.token == Some(app.app_token()) => Err(GraphError::new(10, None)),
         _ => dispatch(&simulator, &app, request).await,
     }
+}
+
+/// Checks the proof that the client knows the app's secret, if the request has one (Graph API, *Secure requests*).
+fn check_proof(app: &App, request: &GraphRequest) -> Result<(), GraphError> {
+    let (Some(proof), Some(token)) = (request.parameters.string("appsecret_proof")?, &request.token) else {
+        return Ok(());
+    };
+    let signature = webhook::sign(&app.secret, token.as_bytes());
+    if signature.strip_prefix("sha256=") == Some(proof.as_str()) { Ok(()) } else { Err(GraphError::invalid_proof()) }
 }
 
 async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Result<Response, GraphError> {

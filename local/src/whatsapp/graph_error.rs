@@ -96,6 +96,15 @@ impl GraphError {
         }
     }
 
+    /// An `appsecret_proof` that isn't the HMAC of the access token with the app's secret.
+    pub(super) fn invalid_proof() -> GraphError {
+        GraphError {
+            kind: "GraphMethodException",
+            message: "Invalid appsecret_proof provided in the API argument".to_owned(),
+            ..GraphError::new(100, None)
+        }
+    }
+
     /// A path outside of the Graph API.
     pub(super) fn unknown_path(path: &str) -> GraphError {
         GraphError { message: format!("Unknown path components: {path}"), ..GraphError::new(2500, None) }

@@ -9,7 +9,7 @@ use shared::domain::{api_key::KeyHash, system::System};
 use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 47] = [
+const FUNCTIONS: [&str; 48] = [
     "authorizer",
     "me",
     "create-session",
@@ -54,6 +54,7 @@ const FUNCTIONS: [&str; 47] = [
     "erase",
     "chat-typing",
     "templates",
+    "health",
     "session-delete",
     "console",
     "not-found",

@@ -34,6 +34,7 @@ mod fault_session;
 mod firewall;
 #[cfg(target_os = "linux")]
 mod function_failures;
+mod health;
 mod http_edges;
 mod identity;
 mod inbound;

@@ -121,6 +121,7 @@ pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
             ("".to_owned(), json!({"sessionId": session, "defaultCountry": "EG"}), Refusal::Missing)
         }
         "DELETE /api/session" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
+        "GET /api/health" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/templates" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/changes" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/stats" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),

@@ -34,3 +34,32 @@ pub enum ErrorClass {
     /// WhatsApp rejected the message, and would reject it again.
     Refused,
 }
+
+/// Why a read of the Graph API failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// WhatsApp refused the request.
+    Refused(Refusal),
+    /// WhatsApp didn't respond, or not in its format. Has a sentence without a period.
+    NoResponse(String),
+}
+
+/// A refused read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// WhatsApp's sentence.
+    pub error: String,
+    /// WhatsApp's error code.
+    pub code: Option<i64>,
+    /// WhatsApp's trace ID of the request.
+    pub fbtrace_id: Option<String>,
+    /// Whether WhatsApp refused the access token, so that a newer one can succeed.
+    pub is_token_refused: bool,
+}
+
+impl ReadError {
+    /// Returns whether WhatsApp refused the access token, so that a newer one can succeed.
+    pub fn is_token_refused(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.is_token_refused)
+    }
+}

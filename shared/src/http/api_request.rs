@@ -32,6 +32,8 @@ pub struct ApiRequest {
     pub method: Method,
     /// `None` on open routes.
     caller: Option<Caller>,
+    /// The domain name that the request was sent to. Behind CloudFront, that of API Gateway.
+    pub host: Option<String>,
     path_parameters: QueryMap,
     /// The query string.
     pub query: Query,
@@ -69,7 +71,7 @@ impl ApiRequest {
                 Some(caller)
             }
         };
-        let path_parameters = request.path_parameters();
+        let (path_parameters, host) = (request.path_parameters(), host(&request));
         let (parts, body) = request.into_parts();
         let query = Query::new(parts.uri.query().unwrap_or_default(), operation.query);
         let body = Body::new(body.to_vec());
@@ -79,7 +81,15 @@ impl ApiRequest {
                 body.none()?;
             }
         }
-        Ok(Self { method: operation.method.clone(), caller, path_parameters, query, headers: parts.headers, body })
+        Ok(Self {
+            method: operation.method.clone(),
+            caller,
+            host,
+            path_parameters,
+            query,
+            headers: parts.headers,
+            body,
+        })
     }
 
     /// Returns the caller, or 401 if the request didn't pass the authorizer.
@@ -184,6 +194,13 @@ fn unauthenticated() -> ApiError {
 pub(crate) fn caller(request: &Request) -> Option<Caller> {
     let context = request.request_context_ref()?.authorizer()?;
     Caller::from_context(&context.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+fn host(request: &Request) -> Option<String> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.domain_name.clone(),
+        _ => None,
+    }
 }
 
 /// The route's pattern, for the log. The path itself can contain a wamid, and a wamid contains a phone number.

@@ -43,6 +43,8 @@ struct Context {
     #[serde(default)]
     route_key: Option<String>,
     #[serde(default)]
+    domain_name: Option<String>,
+    #[serde(default)]
     http: Http,
     #[serde(default)]
     authorizer: Option<ApiGatewayRequestAuthorizer>,
@@ -76,6 +78,7 @@ impl GatewayEvent {
         request.body = self.body;
         request.request_context.request_id = self.request_context.request_id;
         request.request_context.route_key = self.request_context.route_key;
+        request.request_context.domain_name = self.request_context.domain_name;
         request.request_context.authorizer = self.request_context.authorizer;
         request.request_context.http.method = self.request_context.http.method.parse().unwrap_or_default();
         request

@@ -4,6 +4,7 @@ mod change;
 mod chat;
 mod event;
 mod export;
+mod health;
 mod message;
 pub mod qr_image;
 mod session;
@@ -19,6 +20,7 @@ pub use self::{
     chat::{chat, chat_export, chat_page, found_chat, read_chat, typing_indicator},
     event::event_page,
     export::exported_message,
+    health::health,
     message::{found_message, message_page},
     session::{created_session, qr_code, session, session_page, session_status},
     stats::stats,

@@ -130,6 +130,8 @@ routes! {
     SESSIONS "/api/sessions": GET ["limit", "cursor"] Needs(Sessions);
     /// Returns a session's state.
     SESSION_STATUS "/api/session/status": GET ["sessionId"] Needs(Sessions);
+    /// Checks why a session's messages don't flow.
+    HEALTH "/api/health": GET ["sessionId"] Needs(Sessions);
     /// Returns the QR code to scan.
     QR "/api/qr": GET ["sessionId", "format"] Needs(Sessions);
     /// Resumes a paused session.

@@ -9,7 +9,7 @@ use crate::{
         number::{BusinessNumber, is_phone_number_id},
         pairing_decision::PairingPolicy,
     },
-    services::{authentication::TokenIssuer, deliver::Settings},
+    services::{authentication::TokenIssuer, deliver::Settings, health::HealthSettings},
 };
 
 /// The environment of a function, with a lookup function that tests can replace.
@@ -146,6 +146,15 @@ impl Environment {
         Ok(Settings {
             rate: self.number("MESSAGES_PER_SECOND")?,
             unknown_deadline: Duration::from_secs(self.number("UNKNOWN_DEADLINE_SECONDS")?),
+        })
+    }
+
+    /// `DOMAIN_NAME`, `FIREWALL`, and `MESSAGES_PER_SECOND`: what the health checks compare with WhatsApp's answers.
+    pub fn health_settings(self) -> Result<HealthSettings, InvalidVariable> {
+        Ok(HealthSettings {
+            domain_name: self.optional("DOMAIN_NAME"),
+            has_firewall: self.optional("FIREWALL").as_deref() == Some("Yes"),
+            messages_per_second: self.number("MESSAGES_PER_SECOND")?,
         })
     }
 

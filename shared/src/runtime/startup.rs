@@ -22,6 +22,7 @@ use crate::{
         credentials::Credentials,
         deliver::Dispatcher,
         function_invoker::FunctionInvoker,
+        health::HealthChecks,
         notify::Notifier,
         read_receipt::ReadReceipts,
         receive::Receiver,
@@ -141,6 +142,13 @@ impl Startup {
         let credentials = self.credentials()?;
         credentials.warm_up().await;
         Ok(ReadReceipts::new(self.cloud_api()?, credentials))
+    }
+
+    /// The health checks.
+    pub async fn health_checks(&self) -> Result<HealthChecks, StartError> {
+        let (credentials, settings) = (self.credentials()?, self.environment.health_settings()?);
+        credentials.warm_up().await;
+        Ok(HealthChecks::new(self.graph_reader()?, credentials, self.system, settings))
     }
 
     /// Message templates.

@@ -5,7 +5,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    domain::{number::RegisteredNumber, system::System, time::Timestamp},
+    domain::{health::CredentialSource, number::RegisteredNumber, system::System, time::Timestamp},
     secrets::{
         Secrets, SecretsError, Values,
         cipher::{CipherError, CredentialCipher, Kind},
@@ -51,12 +51,18 @@ pub enum CredentialsError {
 pub struct AccessToken {
     text: Arc<str>,
     read_at: Timestamp,
+    source: CredentialSource,
 }
 
 impl AccessToken {
     /// Returns the token.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Returns where the token is stored.
+    pub fn source(&self) -> CredentialSource {
+        self.source
     }
 }
 
@@ -219,10 +225,34 @@ impl Credentials {
         if let Some(numbers) = &self.numbers {
             let known = numbers.registered.get(now, numbers.store.numbers().list()).await?;
             if let Some(text) = self.own_token(numbers, &known, phone_number_id).await? {
-                return Ok(AccessToken { text, read_at: now });
+                return Ok(AccessToken { text, read_at: now, source: CredentialSource::Number });
             }
         }
-        Ok(AccessToken { text: self.secrets.get(now).await?.access_token.as_str().into(), read_at: now })
+        let text = self.secrets.get(now).await?.access_token.as_str().into();
+        Ok(AccessToken { text, read_at: now, source: CredentialSource::Deployment })
+    }
+
+    /// Returns the app secrets that verify webhooks for a number: its own, and the deployment's.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialsError`] if the secrets can't be read.
+    pub async fn app_secrets(
+        &self,
+        phone_number_id: &str,
+    ) -> Result<Vec<(CredentialSource, Values)>, CredentialsError> {
+        let now = self.system.now();
+        let mut secrets = Vec::new();
+        if let Some(numbers) = &self.numbers {
+            let known = numbers.registered.get(now, numbers.store.numbers().list()).await?;
+            let number = known.iter().find(|number| number.phone_number_id == phone_number_id);
+            if let Some(ciphertext) = number.and_then(|number| number.app_secret.as_ref()) {
+                let own = numbers.cipher.decrypt(Kind::AppSecret, phone_number_id, ciphertext, now).await?;
+                secrets.extend(serde_json::from_str(&own).ok().map(|own| (CredentialSource::Number, own)));
+            }
+        }
+        secrets.push((CredentialSource::Deployment, self.secrets.get(now).await?.app_secret.clone()));
+        Ok(secrets)
     }
 
     /// Looks for a replacement of a token that WhatsApp has refused.

@@ -6,10 +6,11 @@ use crate::{
     domain::{
         message::Channel,
         message_template::{TemplateList, TemplatePage},
+        whatsapp_error::{ReadError, Refusal},
     },
     services::credentials::{AccessToken, Credentials, CredentialsError, Replacement},
     store::{Store, StoreError},
-    whatsapp::{GraphReader, ReadError, Refusal},
+    whatsapp::GraphReader,
 };
 
 /// The time for all requests to WhatsApp, below the function's timeout.

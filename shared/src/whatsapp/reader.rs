@@ -1,5 +1,7 @@
 //! Reads of the Graph API: what WhatsApp knows about numbers, accounts, and templates.
 
+mod values;
+
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::{
@@ -7,57 +9,33 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
+use sha2::Sha256;
 use url::form_urlencoded;
 
+use self::values::{items, number_info, number_review, text, token_info};
 use super::{
     client::{authorized, cause, excerpt},
     errors::{GraphError, redacted},
 };
 use crate::domain::{
     cursor::ExternalPosition,
+    health::{AppSubscription, NumberInfo, NumberReview, TokenInfo},
     message_template::{TemplateList, TemplatePage},
     number::is_phone_number_id,
+    whatsapp_error::{ReadError, Refusal},
 };
 
 /// The timeout of a request. An API caller waits for its response.
-const TIMEOUT: Duration = Duration::from_secs(4);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A client for reads of the Graph API.
 #[derive(Clone, Debug)]
 pub struct GraphReader {
     http: SharedHttpConnector,
     url: String,
-}
-
-/// Why a read failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReadError {
-    /// WhatsApp refused the request.
-    Refused(Refusal),
-    /// WhatsApp didn't respond, or not in its format. Has a sentence without a period.
-    NoResponse(String),
-}
-
-/// A refused read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// WhatsApp's sentence.
-    pub error: String,
-    /// WhatsApp's error code.
-    pub code: Option<i64>,
-    /// WhatsApp's trace ID of the request.
-    pub fbtrace_id: Option<String>,
-    /// Whether WhatsApp refused the access token, so that a newer one can succeed.
-    pub is_token_refused: bool,
-}
-
-impl ReadError {
-    /// Returns whether WhatsApp refused the access token, so that a newer one can succeed.
-    pub fn is_token_refused(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.is_token_refused)
-    }
 }
 
 /// A page of a Graph API list.
@@ -83,24 +61,6 @@ struct Cursors {
     after: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct NumberHealth {
-    #[serde(default)]
-    health_status: HealthStatus,
-}
-
-#[derive(Default, Deserialize)]
-struct HealthStatus {
-    #[serde(default)]
-    entities: Vec<HealthEntity>,
-}
-
-#[derive(Deserialize)]
-struct HealthEntity {
-    entity_type: String,
-    id: String,
-}
-
 impl GraphReader {
     /// Creates a client for the Graph API at `url`, which includes the version.
     pub fn new(http: SharedHttpConnector, url: String) -> Self {
@@ -124,7 +84,8 @@ impl GraphReader {
         let mut query = vec![("fields", FIELDS), ("limit", &limit)];
         query.extend(list.status.map(|status| ("status", status.as_str())));
         query.extend(list.after.as_ref().map(|after| ("after", after.0.as_str())));
-        let body = self.get(&[account_id, "message_templates"], &query, access_token).await?;
+        let path = format!("{}/message_templates", object(account_id)?);
+        let body = self.get(&path, &query, access_token).await?;
         let Page { data, paging } = parse(&body)?;
         let templates = data.iter().filter_map(|template| {
             // The error would quote the template.
@@ -134,6 +95,44 @@ impl GraphReader {
         Ok(TemplatePage { templates: templates.collect(), next })
     }
 
+    /// Returns what a token permits (Graph API, *Debug-Token*).
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn token(&self, access_token: &str) -> Result<TokenInfo, ReadError> {
+        let body = self.get("debug_token", &[("input_token", access_token)], access_token).await?;
+        let response: Value = parse(&body)?;
+        let mut token = token_info(&response["data"]);
+        token.error = token.error.map(|error| redacted(&error, access_token));
+        Ok(token)
+    }
+
+    /// Returns the state of a number and where its webhooks go (Meta, *WhatsApp Business Account phone number API* and
+    /// *Override webhooks*).
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn number(&self, phone_number_id: &str, access_token: &str) -> Result<NumberInfo, ReadError> {
+        const FIELDS: &str = "status,code_verification_status,platform_type,quality_rating,throughput,verified_name,\
+                              webhook_configuration";
+        let body = self.get(object(phone_number_id)?, &[("fields", FIELDS)], access_token).await?;
+        Ok(number_info(&parse(&body)?))
+    }
+
+    /// Returns whether WhatsApp lets a number send, and the status of its display name. These fields are apart from
+    /// those of [`Self::number`], because not every app may read the status of the name (Meta, *Business phone numbers*).
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn number_review(&self, phone_number_id: &str, access_token: &str) -> Result<NumberReview, ReadError> {
+        let query = [("fields", "name_status,health_status")];
+        let body = self.get(object(phone_number_id)?, &query, access_token).await?;
+        Ok(number_review(&parse(&body)?))
+    }
+
     /// Returns the WhatsApp Business Account of a number. A number has no field with it, but its health status names
     /// everything that takes part in sending (Meta, *Messaging health status*). `None` if that doesn't name an account.
     ///
@@ -141,20 +140,69 @@ impl GraphReader {
     ///
     /// See [`ReadError`].
     pub async fn account_of(&self, phone_number_id: &str, access_token: &str) -> Result<Option<String>, ReadError> {
-        let body = self.get(&[phone_number_id], &[("fields", "health_status")], access_token).await?;
-        let NumberHealth { health_status } = parse(&body)?;
-        let account = health_status.entities.into_iter().find(|entity| entity.entity_type == "WABA");
-        Ok(account.map(|account| account.id))
+        let body = self.get(object(phone_number_id)?, &[("fields", "health_status")], access_token).await?;
+        Ok(number_review(&parse(&body)?).account_id().map(str::to_owned))
     }
 
-    /// Returns the body of a successful response. The first segment of the path is an object's ID.
-    async fn get(&self, path: &[&str], query: &[(&str, &str)], access_token: &str) -> Result<Vec<u8>, ReadError> {
-        // Other characters could lead to another URL.
-        if !path.first().is_some_and(|id| is_phone_number_id(id)) {
-            return Err(ReadError::NoResponse("The ID of a number or account doesn't consist of digits".to_owned()));
+    /// Returns the IDs of the apps that get the webhooks of a WhatsApp Business Account (Meta, *Subscribed apps API*).
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn subscribed_apps(&self, account_id: &str, access_token: &str) -> Result<Vec<String>, ReadError> {
+        let path = format!("{}/subscribed_apps", object(account_id)?);
+        let body = self.get(&path, &[], access_token).await?;
+        let Page { data, .. } = parse(&body)?;
+        let apps = data.iter().filter_map(|app| serde_json::from_str::<Value>(app.get()).ok());
+        Ok(apps.filter_map(|app| text(&app["whatsapp_business_api_data"]["id"])).collect())
+    }
+
+    /// Returns whether an app secret is that of the token's app. Sends the HMAC of the token with the secret, which the
+    /// Graph API verifies, so the secret stays here (Graph API, *Secure requests*, `appsecret_proof`).
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn is_secret_of_app(
+        &self,
+        phone_number_id: &str,
+        access_token: &str,
+        app_secret: &str,
+    ) -> Result<bool, ReadError> {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes()) else { return Ok(false) };
+        mac.update(access_token.as_bytes());
+        let proof = hex::encode(mac.finalize().into_bytes());
+        let query = [("fields", "id"), ("appsecret_proof", proof.as_str())];
+        match self.get(object(phone_number_id)?, &query, access_token).await {
+            Ok(_) => Ok(true),
+            Err(ReadError::Refused(Refusal { error, .. })) if error.contains("appsecret_proof") => Ok(false),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Returns the webhook subscription of an app to WhatsApp Business Accounts (Graph API, *Application
+    /// subscriptions*). `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn app_subscription(&self, app_id: &str, app_secret: &str) -> Result<Option<AppSubscription>, ReadError> {
+        let path = format!("{}/subscriptions", object(app_id)?);
+        let body = self.get(&path, &[], &format!("{app_id}|{app_secret}")).await?;
+        let Page { data, .. } = parse(&body)?;
+        let mut subscriptions = data.iter().filter_map(|one| serde_json::from_str::<Value>(one.get()).ok());
+        let subscription = subscriptions.find(|one| one["object"] == "whatsapp_business_account");
+        Ok(subscription.map(|one| AppSubscription {
+            is_active: one["active"].as_bool() != Some(false),
+            // A field has a name and a version, or is a name in older versions.
+            fields: items(&one["fields"]).filter_map(|field| text(&field["name"]).or_else(|| text(field))).collect(),
+        }))
+    }
+
+    /// Returns the body of a successful response.
+    async fn get(&self, path: &str, query: &[(&str, &str)], access_token: &str) -> Result<Vec<u8>, ReadError> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-        let url = format!("{}/{}?{query}", self.url, path.join("/"));
+        let url = format!("{}/{path}?{query}", self.url);
         let request = authorized(HttpRequest::new(SdkBody::empty()), &url, access_token)
             .map_err(|error| no_connection(&*error))?;
         let exchange = async {
@@ -173,6 +221,15 @@ impl GraphReader {
     }
 }
 
+/// Returns the ID of an object, if a URL can contain it. Other characters could lead to another URL.
+fn object(id: &str) -> Result<&str, ReadError> {
+    if is_phone_number_id(id) {
+        Ok(id)
+    } else {
+        Err(ReadError::NoResponse("The ID of a number, account, or app doesn't consist of digits".to_owned()))
+    }
+}
+
 fn no_connection(error: &(dyn std::error::Error + 'static)) -> ReadError {
     ReadError::NoResponse(format!("The connection to WhatsApp failed: {}", cause(error)))
 }
@@ -183,16 +240,19 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ReadError> {
 }
 
 fn read_error(status: u16, body: &[u8], access_token: &str) -> ReadError {
+    // An app access token is the app's ID and its secret. The secret alone must not be quoted either.
+    let secret = access_token.split_once('|').map_or(access_token, |(_, secret)| secret);
+    let redacted = |error: &str| redacted(&redacted(error, access_token), secret);
     match GraphError::parse_response(body) {
         Some(error) => ReadError::Refused(Refusal {
-            error: redacted(&error.to_string(), access_token),
+            error: redacted(&error.to_string()),
             code: error.code,
             is_token_refused: error.is_token_refused(),
             fbtrace_id: error.fbtrace_id,
         }),
         None => {
             let error = format!("WhatsApp responded {status} without an error{}", excerpt(body));
-            ReadError::NoResponse(redacted(&error, access_token))
+            ReadError::NoResponse(redacted(&error))
         }
     }
 }

@@ -237,6 +237,21 @@ async fn a_token_is_explained() {
 }
 
 #[tokio::test]
+async fn proof_of_the_app_secret_is_verified() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let with = async |proof: &str| {
+        let path = format!("{PHONE_NUMBER_ID}?fields=id&appsecret_proof={proof}");
+        simulator.as_app(BOT_TOKEN, Method::GET, &path, json!({})).await
+    };
+    let proof = crate::whatsapp::webhook::sign(BOT_SECRET, BOT_TOKEN.as_bytes());
+    let (status, _) = with(proof.strip_prefix("sha256=").unwrap()).await;
+    assert_eq!(status, 200);
+    let (status, response) = with("00").await;
+    assert_eq!((status, &response["error"]["type"]), (400.try_into().unwrap(), &json!("GraphMethodException")));
+    assert!(response["error"]["message"].as_str().unwrap().contains("appsecret_proof"), "{response}");
+}
+
+#[tokio::test]
 async fn numbers_can_share_an_app() {
     let simulator = Simulator::start("http://127.0.0.1:9/");
     for id in ["7", "8"] {

@@ -82,10 +82,16 @@ impl TestApp {
 
     /// Creates a template, which WhatsApp approves.
     pub async fn create_template(&self, template: &Value) {
-        let url = format!("{}/v26.0/{}/message_templates", self.ready.whatsapp, self.ready.waba_id);
-        let token = format!("Bearer {}", self.ready.access_token);
-        let response = self.send_request("POST", &url, &[("authorization", &token)], bytes(template)).await;
+        let path = format!("{}/message_templates", self.ready.waba_id);
+        let response = self.graph("POST", &path, template).await;
         assert_eq!(response.status, 200, "{}", response.json);
+    }
+
+    /// Sends a request to the Graph API with the deployment's access token.
+    pub async fn graph(&self, method: &str, path: &str, body: &Value) -> Response {
+        let url = format!("{}/v26.0/{path}", self.ready.whatsapp);
+        let token = format!("Bearer {}", self.ready.access_token);
+        self.send_request(method, &url, &[("authorization", &token)], bytes(body)).await
     }
 
     /// Changes a template as WhatsApp does, such as its status.
