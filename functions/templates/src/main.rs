@@ -10,7 +10,7 @@ use shared::{
 async fn main() -> Result<(), StartError> {
     let build = async |startup: &Startup| tokio::try_join!(startup.app(), startup.templates());
     serve_with(&TEMPLATES, build, |(app, templates), request| async move {
-        let list = TemplateList::read(request.session_of_query()?, &request.query)?;
+        let list = TemplateList::read(request.session_of_query()?, request.caller()?, &request.query)?;
         responses::template_page(&templates.list(&app.store, &list).await?, &list)
     })
     .await

@@ -133,7 +133,10 @@ impl WebhookDispatcher {
         let (first_attempts, receiver) = oneshot::channel();
         let dispatcher = self.clone();
         self.spawn(async move {
-            tokio::time::sleep(delay).await;
+            // A sleep of no time takes up to a millisecond.
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
             let apps = by_app(groups).into_values().map(|groups| dispatcher.deliver_all(groups));
             let attempts = join_all(apps).await;
             // The receiver may be dropped: status webhooks ignore the result.

@@ -149,7 +149,7 @@ async fn refusal_of_whatsapp_is_an_error_with_its_reason() {
     // The function has cached the token that WhatsApp stops accepting.
     app.simulator("POST", "/simulator/numbers", &json!({"accessToken": "access-token-2"})).await;
     let refused = app.get(&path).await;
-    assert_eq!((refused.status, &refused.json["code"]), (502, &json!("whatsapp_error")), "{}", refused.json);
+    assert_eq!((refused.status, &refused.json["code"]), (424, &json!("whatsapp_error")), "{}", refused.json);
     assert!(refused.json["error"].as_str().unwrap().ends_with("(190)"), "{}", refused.json);
     let secret = json!({
         "appSecret": app.ready.app_secret, "verifyToken": app.ready.verify_token, "accessToken": "access-token-2",

@@ -137,7 +137,7 @@ error_codes! {
     /// A bug.
     InternalError 500 "internal_error",
     /// WhatsApp refused a request to it, or didn't respond.
-    WhatsAppError 502 "whatsapp_error",
+    WhatsAppError 424 "whatsapp_error",
     /// A dependency didn't respond.
     Unavailable 503 "unavailable",
 }

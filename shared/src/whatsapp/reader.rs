@@ -43,19 +43,19 @@ pub struct GraphReader {
 struct Page {
     data: Vec<Box<RawValue>>,
     #[serde(default)]
-    paging: Paging,
+    paging: Option<Paging>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Paging {
     #[serde(default)]
-    cursors: Cursors,
+    cursors: Option<Cursors>,
     /// The URL of the next page. Absent on the last page, whose `cursors` exist all the same.
     #[serde(default)]
     next: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Cursors {
     #[serde(default)]
     after: Option<String>,
@@ -91,7 +91,7 @@ impl GraphReader {
             // The error would quote the template.
             serde_json::from_str(template.get()).inspect_err(|_| tracing::warn!("template not read")).ok()
         });
-        let next = paging.next.and(paging.cursors.after).map(ExternalPosition);
+        let next = paging.and_then(|paging| paging.next.and(paging.cursors?.after)).map(ExternalPosition);
         Ok(TemplatePage { templates: templates.collect(), next })
     }
 

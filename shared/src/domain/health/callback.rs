@@ -138,12 +138,13 @@ pub fn callback(
         let host = url.host_str()?;
         Some(url.port().map_or(host.to_owned(), |port| format!("{host}:{port}")))
     });
-    // Without a user name, a password, and a query, which can be secrets.
+    let has_path = parsed.as_ref().is_some_and(|url| url.path().trim_end_matches('/') == PATH);
+    // Without a user name, a password, a query, and another path than Qasid's, all of which can be secrets of the account's
+    // or app's owner.
     let shown = match (&parsed, &host) {
-        (Some(url), Some(host)) => format!("{}://{host}{}", url.scheme(), url.path()),
+        (Some(url), Some(host)) => format!("{}://{host}{}", url.scheme(), if has_path { PATH } else { "/…" }),
         _ => "an invalid URL".to_owned(),
     };
-    let has_path = parsed.is_some_and(|url| url.path().trim_end_matches('/') == PATH);
     let place = host.as_deref().map_or(Place::Elsewhere, |host| deployment.place(host));
     let fix = || level.fix(phone_number_id, account_id);
     let check = match place {

@@ -58,6 +58,7 @@ pub fn access_token(
 ) -> Check {
     let replace = || format!("{NEW_TOKEN} {}", source.store("accessToken"));
     let bad = |problem: String| Check::bad(ACCESS_TOKEN, problem, replace());
+    let soon = |problem: String| Check::warning(ACCESS_TOKEN, problem, replace());
     let check = match info {
         None => bad("No access token is stored, so nothing can be sent.".to_owned()),
         Some(Err(ReadError::Refused(refusal))) if is_invalid_token(refusal) => {
@@ -69,12 +70,19 @@ pub fn access_token(
             "In the App Dashboard, open App settings, Advanced, Security, and switch off Require App Secret.",
         ),
         Some(Err(error)) => Check::unread(ACCESS_TOKEN, error),
-        Some(Ok(info)) => of_token(info, account_id, now, &bad),
+        Some(Ok(info)) => of_token(info, account_id, now, &bad, &soon),
     };
     check.with("source", source.as_str())
 }
 
-fn of_token(info: &TokenInfo, account_id: Option<&str>, now: Timestamp, bad: &dyn Fn(String) -> Check) -> Check {
+/// `bad` and `soon` return a check of a token to replace: now, or before it expires.
+fn of_token(
+    info: &TokenInfo,
+    account_id: Option<&str>,
+    now: Timestamp,
+    bad: &dyn Fn(String) -> Check,
+    soon: &dyn Fn(String) -> Check,
+) -> Check {
     let missing: Vec<&str> = SCOPES.into_iter().filter(|scope| !info.scopes.iter().any(|own| own == scope)).collect();
     let is_elsewhere = |(scope, accounts): &(String, Vec<String>)| {
         let is_granted = account_id.is_none_or(|id| accounts.iter().any(|account| account == id));
@@ -84,8 +92,13 @@ fn of_token(info: &TokenInfo, account_id: Option<&str>, now: Timestamp, bad: &dy
         let error = info.error.as_deref().map_or(String::new(), |error| format!(": {error}"));
         bad(format!("The access token is not valid{error}."))
     } else if let Some(at) = info.expires_at.filter(|at| *at <= now.after(EXPIRY_WARNING)) {
-        let verb = if at <= now { "expired" } else { "expires" };
-        bad(format!("The access token {verb} on {}.", at.to_string().split('T').next().unwrap_or_default()))
+        let time = at.to_string();
+        let date = time.split('T').next().unwrap_or_default();
+        if at <= now {
+            bad(format!("The access token expired on {date}."))
+        } else {
+            soon(format!("The access token expires on {date}."))
+        }
     } else if !missing.is_empty() {
         bad(format!("The access token lacks the permission {}.", missing.join(" and ")))
     } else if info.granted_accounts.iter().any(is_elsewhere) {

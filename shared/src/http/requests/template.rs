@@ -2,9 +2,11 @@
 
 use crate::{
     domain::{
+        caller::Caller,
         cursor::ExternalPosition,
         id::SessionId,
         message_template::{TemplateList, TemplateStatus},
+        scope::Scope,
     },
     http::{ApiError, Query},
 };
@@ -14,9 +16,15 @@ const DEFAULT_LIMIT: u32 = 25;
 const MAX_LIMIT: u32 = 100;
 
 impl TemplateList {
-    /// Parses `status`, `limit`, and `cursor`.
-    pub fn read(session_id: SessionId, query: &Query) -> Result<Self, ApiError> {
-        let status = query.choice("status", TemplateStatus::CHOICES)?;
+    /// Parses `status`, `limit`, and `cursor`. Owners can share an account, so a tenant sees only templates that can be sent.
+    pub fn read(session_id: SessionId, caller: &Caller, query: &Query) -> Result<Self, ApiError> {
+        let mut status = query.choice("status", TemplateStatus::CHOICES)?;
+        if !caller.is_admin() {
+            if status.is_some_and(|status| status != TemplateStatus::Approved) {
+                caller.require(Scope::Admin)?;
+            }
+            status = Some(TemplateStatus::Approved);
+        }
         let limit = query.whole_number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         let mut list = Self { session_id, status, limit, after: None };
         list.after = query.cursor(&list.name(), ExternalPosition::from_cursor)?;
@@ -30,8 +38,22 @@ mod tests {
     use crate::http::ErrorCode;
 
     fn read(owner: &str, query: &str) -> Result<TemplateList, ApiError> {
+        read_as(&Caller::admin("k"), owner, query)
+    }
+
+    fn read_as(caller: &Caller, owner: &str, query: &str) -> Result<TemplateList, ApiError> {
         let query = Query::new(query, &["sessionId", "status", "limit", "cursor"]);
-        TemplateList::read(SessionId::for_owner(owner), &query)
+        TemplateList::read(SessionId::for_owner(owner), caller, &query)
+    }
+
+    #[test]
+    fn a_tenant_sees_only_templates_that_can_be_sent() {
+        let tenant = Caller::tenant("k", "ada".to_owned(), [Scope::MessagesSend]);
+        for query in ["", "status=APPROVED"] {
+            assert_eq!(read_as(&tenant, "ada", query).unwrap().status, Some(TemplateStatus::Approved), "{query}");
+        }
+        assert_eq!(read_as(&tenant, "ada", "status=REJECTED").unwrap_err().code(), ErrorCode::MissingScope);
+        assert_eq!(read("ada", "").unwrap().status, None);
     }
 
     #[test]
