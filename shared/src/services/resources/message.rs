@@ -97,8 +97,10 @@ impl MessageDetailResponse {
             None => content.get("context").map(|context| json!({"id": context["message_id"]})),
         };
         let is_unread = message.kind == MessageType::Unsupported;
-        // Only the first part of a large message is here, which isn't JSON.
-        let raw = message.raw.clone().filter(|_| is_unread).and_then(|raw| RawValue::from_string(raw).ok());
+        // Only the first part of a large message is here, which isn't JSON. Lists and webhooks leave out JSON with numbers
+        // and depths that common parsers refuse.
+        let raw = message.raw.clone().filter(|raw| is_unread && serde_json::from_str::<Value>(raw).is_ok());
+        let raw = raw.map(RawValue::from_string).transpose()?;
         let (referral, author) = (content.remove("referral"), content.remove("author"));
         // An object with the type only adds nothing to the other fields.
         let content = (content.len() > 1).then_some(Value::Object(content));
