@@ -10,7 +10,7 @@ use shared::{
 async fn main() -> Result<(), StartError> {
     serve(&RECEIVE_MESSAGE, |app, request| async move {
         let received = ReceiveRequest::read(&request.body, request.caller()?)?;
-        let duplicate = receive(&app.store, received).await?;
+        let duplicate = receive(&app.store, received, request.request_id).await?;
         responses::received(duplicate)
     })
     .await

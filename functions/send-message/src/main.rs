@@ -11,7 +11,7 @@ async fn main() -> Result<(), StartError> {
     serve(&SEND_MESSAGE, |app, request| async move {
         let key = request.header("idempotency-key")?;
         let send_request = SendRequest::read(&request.body, key, request.caller()?)?;
-        Ok(ApiResponse::json_text(send(&app.store, app.system, send_request).await?))
+        Ok(ApiResponse::json_text(send(&app.store, app.system, send_request, &request.request_id).await?))
     })
     .await
 }

@@ -183,6 +183,7 @@ pub async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifi
         may_be_copy: false,
         source: None,
         received_at: None,
+        request_id: None,
         messages: vec![message],
     };
     store.messages().receive(batch).await.unwrap();
@@ -210,6 +211,7 @@ pub async fn send(store: &Store, session_id: SessionId, to: &Address) -> Message
             timestamp: system.now(),
             received_at: None,
             receive_index: 0,
+            request_id: Some("M7CMgGR1uRqBew0=".to_owned()),
             raw: None,
             content: None,
             valid_until: None,

@@ -103,6 +103,45 @@ async fn message_is_returned_as_received_on_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn message_has_the_id_of_the_request_that_stored_it() {
+    let (app, session_id) = TestApp::connected().await;
+    let device = app.create_session("bob").await["id"].as_str().unwrap().to_owned();
+    app.set_worker_state(&device, true).await;
+    let rule = json!({"name": "any", "trigger": {"type": "any"}, "reply": {"message": "automatic"}});
+    app.post(&format!("/api/auto-replies?sessionId={session_id}"), &rule).await;
+
+    let now = jiff::Timestamp::now().as_second().to_string();
+    let message = merge(text_message("wamid.A", "201001234567", "hi"), &json!({"timestamp": now}));
+    let body = app.webhook_body(&json!([message]));
+    let webhook = app.webhook(&body).await;
+    assert_ne!(app.webhook(&body).await.header("x-request-id"), webhook.header("x-request-id"));
+    let reply = app.wait_for_message("the automatic reply", |item| item["body"] == "automatic").await;
+    let send = app.send(&session_id, "201001234567", "hello").await;
+    let received =
+        json!({"sessionId": device, "id": "3EB0", "from": "201001234567", "timestamp": 1_749_416_383, "text": "hi"});
+    let receive = app.post("/api/messages/receive", &received).await;
+
+    let sent = send.json["message"]["id"].as_str().unwrap();
+    for (id, session_id, response) in
+        [("wamid.A", &session_id, &webhook), (sent, &session_id, &send), ("3EB0", &device, &receive)]
+    {
+        let path = format!("/api/messages/{id}?sessionId={session_id}");
+        let message = app.get(&path).await.json["message"].clone();
+        assert_eq!(message["request_id"], response.header("x-request-id"), "{id}");
+        let chat = format!("/api/chats/{}", message["chat_id"].as_str().unwrap());
+        for list in [format!("{chat}/messages"), format!("{chat}/export")] {
+            let messages = app.get(&list).await.json["messages"].as_array().unwrap().clone();
+            let listed = messages.iter().find(|listed| listed["id"] == message["id"]).unwrap();
+            assert_eq!(listed["request_id"], message["request_id"], "{list}");
+        }
+    }
+    assert!(app.has_logged(&["messages received", webhook.header("x-request-id")]));
+    // No request stored the automatic reply.
+    let reply = app.get(&format!("/api/messages/{}", reply["id"].as_str().unwrap())).await.json["message"].clone();
+    assert_eq!((&reply["body"], &reply["request_id"]), (&json!("automatic"), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paused_session_is_resumed_once() {
     let (app, session_id) = TestApp::connected().await;
     let body = json!({"sessionId": session_id});

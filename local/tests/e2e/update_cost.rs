@@ -105,7 +105,7 @@ impl Fixture {
     async fn deliver(&self, mut value: Value) {
         value["metadata"] = json!({"phone_number_id": NUMBER});
         let body = json!({"entry": [{"changes": [{"field": "messages", "value": value}]}]});
-        self.receiver.receive(body.to_string().as_bytes(), &WebhookApp::Deployment).await.unwrap();
+        self.receiver.receive(body.to_string().as_bytes(), &WebhookApp::Deployment, "M7CMgGR1uRqBew0=").await.unwrap();
     }
 
     /// Returns the items of this kind.

@@ -93,6 +93,8 @@ pub struct InboundBatch {
     pub may_be_copy: bool,
     /// When the webhook was received. `None` for a message that a worker hands in, which is received now.
     pub received_at: Option<Timestamp>,
+    /// API Gateway's ID of the request that delivered them.
+    pub request_id: Option<String>,
     /// The messages, with unique wamids.
     pub messages: Vec<Inbound>,
 }

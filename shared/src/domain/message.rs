@@ -257,6 +257,10 @@ pub struct Message {
     /// The place among the messages that were received together.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub receive_index: u32,
+    /// API Gateway's ID of the request that stored the message: the send, or the first delivery by a webhook or a worker.
+    /// `None` for an auto-reply.
+    #[serde(default)]
+    pub request_id: Option<String>,
     /// The JSON of the message as WhatsApp sent it.
     pub raw: Option<String>,
     /// The Cloud API's message object as JSON text, `{"type": "image", "image": {…}}`, with `context` if it is a reply.

@@ -30,6 +30,8 @@ use crate::{
 pub struct ApiRequest {
     /// The method; `GET` for a `HEAD` request.
     pub method: Method,
+    /// API Gateway's ID of the request.
+    pub request_id: String,
     /// `None` on open routes.
     caller: Option<Caller>,
     /// The domain name that the request was sent to. Behind CloudFront, that of API Gateway.
@@ -71,7 +73,7 @@ impl ApiRequest {
                 Some(caller)
             }
         };
-        let (path_parameters, host) = (request.path_parameters(), host(&request));
+        let (path_parameters, host, request_id) = (request.path_parameters(), host(&request), request_id(&request));
         let (parts, body) = request.into_parts();
         let query = Query::new(parts.uri.query().unwrap_or_default(), operation.query);
         let body = Body::new(body.to_vec());
@@ -81,15 +83,8 @@ impl ApiRequest {
                 body.none()?;
             }
         }
-        Ok(Self {
-            method: operation.method.clone(),
-            caller,
-            host,
-            path_parameters,
-            query,
-            headers: parts.headers,
-            body,
-        })
+        let (method, headers) = (operation.method.clone(), parts.headers);
+        Ok(Self { method, request_id, caller, host, path_parameters, query, headers, body })
     }
 
     /// Returns the caller, or 401 if the request didn't pass the authorizer.

@@ -26,7 +26,8 @@ pub async fn handle(
         webhook.verify(parameter("hub.mode").as_deref(), &token).await?;
         return Ok(ApiResponse::text(parameter("hub.challenge").unwrap_or_default()));
     }
-    webhook.receive(request.body.bytes(BODY_LIMIT)?, header("x-hub-signature-256")).await?;
+    let (body, signature) = (request.body.bytes(BODY_LIMIT)?, header("x-hub-signature-256"));
+    webhook.receive(body, signature, &request.request_id).await?;
     Ok(ApiResponse::json_text(r#"{"success":true}"#.to_owned()))
 }
 

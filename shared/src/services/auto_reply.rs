@@ -234,6 +234,7 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedR
         timestamp,
         received_at: None,
         receive_index: 0,
+        request_id: None,
         raw: None,
         content: Some(selected.content.json.to_string()),
         valid_until: Some(inbound.timestamp.after(LIFETIME)),

@@ -43,6 +43,13 @@ pub struct Receiver {
     metrics: Metrics,
 }
 
+/// The request with a webhook body.
+#[derive(Clone, Copy, Debug)]
+struct Delivery<'a> {
+    at: Timestamp,
+    request_id: &'a str,
+}
+
 /// A webhook body was not stored completely.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
@@ -73,15 +80,15 @@ impl Receiver {
         }
     }
 
-    /// Stores the updates in `body`, as far as `webhook_app` may send them.
+    /// Stores the updates in `body`, as far as `webhook_app` may send them. The messages get the `request_id`.
     ///
     /// # Errors
     ///
     /// - [`ReceiveError::NotJson`] if the body isn't JSON. The body is stored as an event first.
     /// - [`ReceiveError::Store`] if at least one update could not be stored. The others are stored, and receiving the
     ///   same body again stores the rest.
-    pub async fn receive(&self, body: &[u8], webhook_app: &WebhookApp) -> Result<(), ReceiveError> {
-        let received_at = self.system.now();
+    pub async fn receive(&self, body: &[u8], webhook_app: &WebhookApp, request_id: &str) -> Result<(), ReceiveError> {
+        let delivery = Delivery { at: self.system.now(), request_id };
         let tasks = match updates(body) {
             Ok(updates) => {
                 if std::str::from_utf8(body).is_err() {
@@ -104,7 +111,7 @@ impl Receiver {
         // tasks may create the contacts' chats.
         for tasks in [pairings, tasks, contact_tasks] {
             let run =
-                stream::iter(tasks).map(|task| self.run(task, received_at)).buffer_unordered(MAX_CONCURRENT_REQUESTS);
+                stream::iter(tasks).map(|task| self.run(task, delivery)).buffer_unordered(MAX_CONCURRENT_REQUESTS);
             results.extend(run.collect::<Vec<_>>().await);
         }
         self.metrics.write(self.system.now());
@@ -112,16 +119,16 @@ impl Receiver {
         Ok(results.into_iter().collect::<Result<(), StoreError>>()?)
     }
 
-    async fn run(&self, task: Task, received_at: Timestamp) -> Result<(), StoreError> {
+    async fn run(&self, task: Task, delivery: Delivery<'_>) -> Result<(), StoreError> {
         match task {
             Task::Messages(conversations) => {
                 let mut result = Ok(());
                 for conversation in conversations {
-                    result = result.and(self.store_messages(conversation, received_at).await);
+                    result = result.and(self.store_messages(conversation, delivery).await);
                 }
                 result
             }
-            Task::Pair { attempts, received } => self.pair(&attempts, *received, received_at).await,
+            Task::Pair { attempts, received } => self.pair(&attempts, *received, delivery).await,
             Task::Statuses { updates } => {
                 for (update, key) in updates {
                     self.apply_status(&update, key).await?;

@@ -171,12 +171,12 @@ pub enum NotStored {
     IdempotencyKeyReused,
 }
 
-/// Stores the message and its chat. Returns the response's JSON, which is the same text for the same idempotency key.
+/// Stores the message, with the `request_id`, and its chat. Returns the response's JSON, which is the same text for the same idempotency key.
 ///
 /// # Errors
 ///
 /// [`NotStored`]. Returns [`StoreError::Contention`] if other writers change the chat for too long.
-pub async fn send(store: &Store, system: System, request: SendRequest) -> Result<String, NotStored> {
+pub async fn send(store: &Store, system: System, request: SendRequest, request_id: &str) -> Result<String, NotStored> {
     let mut address = match request.recipient.address(None) {
         Ok(address) => address,
         Err(_) => address_in_session(store, &request).await?,
@@ -205,6 +205,7 @@ pub async fn send(store: &Store, system: System, request: SendRequest) -> Result
             }
         }
         let message = build(store, system, (&request, &address), &context).await?;
+        let message = Message { request_id: Some(request_id.to_owned()), ..message };
         let chat = chat_after((&request, &address), &context, &message);
         let response = SendResponse { success: true, chat: chat.response(), message: message.response() };
         let response = serde_json::to_string(&response)?;
@@ -288,6 +289,7 @@ async fn build(
         timestamp,
         received_at: None,
         receive_index: 0,
+        request_id: None,
         raw: None,
         content: Some(resolved(store, session, chat, &request.content, now).await?.to_string()),
         valid_until: request.valid_until,

@@ -53,8 +53,9 @@ impl Webhook {
         Err(WebhookError::NotVerified)
     }
 
-    /// Stores a notification if `signature`, the value of `X-Hub-Signature-256`, is valid.
-    pub async fn receive(&self, body: &[u8], signature: Option<&str>) -> Result<(), WebhookError> {
+    /// Stores a notification if `signature`, the value of `X-Hub-Signature-256`, is valid. Its messages get the
+    /// `request_id`.
+    pub async fn receive(&self, body: &[u8], signature: Option<&str>, request_id: &str) -> Result<(), WebhookError> {
         let webhook_app = match signature {
             Some(signature) => self.credentials.webhook_app(body, signature).await?,
             None => None,
@@ -63,6 +64,6 @@ impl Webhook {
             telemetry::count(Metric::WebhookSignatureInvalid, 1, self.system.now());
             return Err(WebhookError::Signature);
         };
-        Ok(self.receiver.receive(body, &webhook_app).await?)
+        Ok(self.receiver.receive(body, &webhook_app, request_id).await?)
     }
 }

@@ -424,6 +424,7 @@ fn inbound_message(batch: &InboundBatch, chat_id: ChatId, inbound: &Inbound, raw
         timestamp: inbound.timestamp,
         received_at: Some(batch.received_at.unwrap_or(now)),
         receive_index: inbound.index,
+        request_id: batch.request_id.clone(),
         raw: Some(raw.to_owned()),
         content: inbound.content.clone(),
         valid_until: None,

@@ -283,6 +283,7 @@ fn check_message(received: ReceivedMessage) {
         may_be_copy: false,
         source: received.source,
         received_at: None,
+        request_id: None,
         messages: vec![message],
     };
     let (chat, rows) = received_rows(&batch, now());

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, stream};
 
-use super::{MAX_CONCURRENT_REQUESTS, Receiver, task::Conversation};
+use super::{Delivery, MAX_CONCURRENT_REQUESTS, Receiver, task::Conversation};
 use crate::{
     domain::{
         call::CallStatus,
@@ -12,7 +12,6 @@ use crate::{
         message_action::MessageAction,
         message_key::MessageKey,
         status_update::StatusUpdate,
-        time::Timestamp,
     },
     store::{Applied, StoreError},
     telemetry::Metric,
@@ -25,7 +24,7 @@ impl Receiver {
     pub(super) async fn store_messages(
         &self,
         conversation: Conversation,
-        received_at: Timestamp,
+        delivery: Delivery<'_>,
     ) -> Result<(), StoreError> {
         let number = conversation.phone_number_id.as_str();
         let Some(owner) = self.number_owners.get(number).await? else { return self.store_unowned(conversation).await };
@@ -37,8 +36,8 @@ impl Receiver {
         let ended_calls: Vec<Inbound> = messages.iter().filter(is_ended).cloned().collect();
         let count = messages.len();
         let messages = self.without_known(&phone_number_id, source, messages).await?;
-        let (number, received_at) = (phone_number_id.clone(), Some(received_at));
-        let may_be_copy = false;
+        let (number, may_be_copy) = (phone_number_id.clone(), false);
+        let (received_at, request_id) = (Some(delivery.at), Some(delivery.request_id.to_owned()));
         let batch = InboundBatch {
             session_id,
             phone_number_id,
@@ -47,11 +46,13 @@ impl Receiver {
             source,
             may_be_copy,
             received_at,
+            request_id,
             messages,
         };
         let receipts = self.store.messages().receive(batch).await?;
         let stored = receipts.stored;
-        tracing::info!(%session_id, ?source, stored, duplicates = count - stored, "messages received");
+        let request_id = delivery.request_id;
+        tracing::info!(request_id, %session_id, ?source, stored, duplicates = count - stored, "messages received");
         for (wamid, key) in &receipts.recheck {
             let applied = self.store.messages().apply_early_updates(&number, wamid, key).await?;
             applied.into_iter().for_each(|applied| self.count_undelivered(applied));

@@ -1,8 +1,8 @@
 //! Pairing by a received message.
 
-use super::Receiver;
+use super::{Delivery, Receiver};
 use crate::{
-    domain::{pairing::PairingAttempt, time::Timestamp},
+    domain::pairing::PairingAttempt,
     store::{Pairing, PairingMessage, StoreError},
     whatsapp::ReceivedMessage,
 };
@@ -14,7 +14,7 @@ impl Receiver {
         &self,
         attempts: &[PairingAttempt],
         received: ReceivedMessage,
-        received_at: Timestamp,
+        delivery: Delivery<'_>,
     ) -> Result<(), StoreError> {
         let number = received.phone_number_id.as_str();
         let message = PairingMessage {
@@ -36,6 +36,6 @@ impl Receiver {
             }
             return Ok(());
         }
-        self.store_messages(received.into(), received_at).await
+        self.store_messages(received.into(), delivery).await
     }
 }

@@ -52,6 +52,8 @@ pub struct MessageDetailResponse {
     participants: Vec<ParticipantResponse>,
     /// When a webhook first delivered it.
     received_at: Option<Timestamp>,
+    /// The request that stored it.
+    request_id: Option<String>,
     /// How often webhooks delivered it again.
     duplicates: u64,
 }
@@ -145,6 +147,7 @@ impl MessageDetailResponse {
             payment: payment.transpose()?,
             participants: participants.into_iter().map(participant).collect(),
             received_at: message.received_at,
+            request_id: message.request_id,
             duplicates: metadata.duplicates,
         })
     }

@@ -26,14 +26,15 @@ pub struct ReceiveRequest {
     pub(crate) message: Inbound,
 }
 
-/// Stores a message and applies it if it is a reaction, an edit, or a deletion. Returns whether it is a duplicate.
+/// Stores a message with the `request_id`, and applies it if it is a reaction, an edit, or a deletion. Returns whether it
+/// is a duplicate.
 ///
 /// # Errors
 ///
 /// - [`WorkerError::SessionNotFound`] if the session doesn't exist.
 /// - [`WorkerError::IdInUse`] if another message of the session has the ID.
 /// - The errors of [`require_worker`].
-pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, WorkerError> {
+pub async fn receive(store: &Store, request: ReceiveRequest, request_id: String) -> Result<bool, WorkerError> {
     let ReceiveRequest { session_id, addresses, profile, message } = request;
     let session = store.sessions().get(session_id).await?.ok_or(WorkerError::SessionNotFound)?;
     require_worker(&session)?;
@@ -58,7 +59,7 @@ pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, Wor
             let is_own = source == Some(Source::Echo) && action.is_none();
             let may_be_copy = is_own && may_be_copy(store, session_id, &addresses).await?;
             let messages = vec![message];
-            let received_at = None;
+            let (received_at, request_id) = (None, Some(request_id));
             let batch = InboundBatch {
                 session_id,
                 phone_number_id,
@@ -67,6 +68,7 @@ pub async fn receive(store: &Store, request: ReceiveRequest) -> Result<bool, Wor
                 source,
                 may_be_copy,
                 received_at,
+                request_id,
                 messages,
             };
             let outcome = store.messages().receive(batch).await?;

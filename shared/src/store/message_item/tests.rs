@@ -12,6 +12,7 @@ use crate::{
 };
 
 const NUMBER: &str = "106540352242922";
+const REQUEST_ID: &str = "M7CMgGR1uRqBew0=";
 const WAMID: &str = "wamid.HBgMMjAxMDAxMjM0NTY3FQIAEhgUM0E4NTlFQzBFMzY4NTZCRkM3MTkA";
 const ENGLISH: &str = "Hello, is my order 12345 on its way? I have been waiting since Monday, and the driver could not \
     say when it arrives. Please check whether the second item is still in your warehouse, because it was missing from \
@@ -86,6 +87,7 @@ fn received(text: &str) -> Item {
         source: None,
         may_be_copy: false,
         received_at: None,
+        request_id: Some(REQUEST_ID.to_owned()),
         messages: Vec::new(),
     };
     inbound_item(&batch, chat(), &inbound, &inbound.raw, at("2026-05-19T12:34:05.123Z")).unwrap()
@@ -109,6 +111,7 @@ fn pending(text: &str) -> Message {
         timestamp: at("2026-05-19T12:34:05.123Z"),
         received_at: None,
         receive_index: 0,
+        request_id: Some(REQUEST_ID.to_owned()),
         raw: None,
         content: Some(serde_json::json!({"type": "text", "text": {"body": text}}).to_string()),
         valid_until: None,
