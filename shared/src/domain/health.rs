@@ -14,7 +14,7 @@ use crate::domain::{
 };
 
 pub use self::{
-    callback::{Callbacks, Deployment, callback, subscription},
+    callback::{Callbacks, Deployment, Gateway, callback, subscription},
     credentials::{AppSecretMatch, CredentialSource, access_token, app_secret},
     number::{HealthEntity, NumberReview, display_name, number_status, quality, sending, throughput},
     session::{connection, last_webhook, outbox},

@@ -17,6 +17,7 @@ use crate::{
         auto_reply::Rule,
         caller::Caller,
         chat::Chat,
+        health::Gateway,
         id::{ChangeId, ChatId, KeyId, MAX_ID_BYTES, SessionId},
         number::is_phone_number_id,
         webhook_endpoint::WebhookEndpoint,
@@ -34,8 +35,8 @@ pub struct ApiRequest {
     pub request_id: String,
     /// `None` on open routes.
     caller: Option<Caller>,
-    /// The domain name that the request was sent to. Behind CloudFront, that of API Gateway.
-    pub host: Option<String>,
+    /// Where API Gateway received the request.
+    pub gateway: Gateway,
     path_parameters: QueryMap,
     /// The query string.
     pub query: Query,
@@ -73,7 +74,8 @@ impl ApiRequest {
                 Some(caller)
             }
         };
-        let (path_parameters, host, request_id) = (request.path_parameters(), host(&request), request_id(&request));
+        let (path_parameters, gateway, request_id) =
+            (request.path_parameters(), gateway(&request), request_id(&request));
         let (parts, body) = request.into_parts();
         let query = Query::new(parts.uri.query().unwrap_or_default(), operation.query);
         let body = Body::new(body.to_vec());
@@ -84,7 +86,7 @@ impl ApiRequest {
             }
         }
         let (method, headers) = (operation.method.clone(), parts.headers);
-        Ok(Self { method, request_id, caller, host, path_parameters, query, headers, body })
+        Ok(Self { method, request_id, caller, gateway, path_parameters, query, headers, body })
     }
 
     /// Returns the caller, or 401 if the request didn't pass the authorizer.
@@ -191,10 +193,12 @@ pub(crate) fn caller(request: &Request) -> Option<Caller> {
     Caller::from_context(&context.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-fn host(request: &Request) -> Option<String> {
-    match request.request_context_ref()? {
-        RequestContext::ApiGatewayV2(context) => context.domain_name.clone(),
-        _ => None,
+fn gateway(request: &Request) -> Gateway {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            Gateway { host: context.domain_name.clone(), api_id: context.apiid.clone() }
+        }
+        _ => Gateway::default(),
     }
 }
 

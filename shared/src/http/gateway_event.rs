@@ -45,6 +45,8 @@ struct Context {
     #[serde(default)]
     domain_name: Option<String>,
     #[serde(default)]
+    api_id: Option<String>,
+    #[serde(default)]
     http: Http,
     #[serde(default)]
     authorizer: Option<ApiGatewayRequestAuthorizer>,
@@ -79,6 +81,7 @@ impl GatewayEvent {
         request.request_context.request_id = self.request_context.request_id;
         request.request_context.route_key = self.request_context.route_key;
         request.request_context.domain_name = self.request_context.domain_name;
+        request.request_context.apiid = self.request_context.api_id;
         request.request_context.authorizer = self.request_context.authorizer;
         request.request_context.http.method = self.request_context.http.method.parse().unwrap_or_default();
         request

@@ -5,9 +5,9 @@ use futures_util::future::join_all;
 use crate::{
     domain::{
         health::{
-            AppSecretMatch, AppSubscription, Check, CredentialSource, Deployment, NumberInfo, NumberReview, Report,
-            TokenInfo, access_token, app_secret, callback, connection, display_name, last_webhook, number_status,
-            outbox, quality, sending, subscription, throughput,
+            AppSecretMatch, AppSubscription, Check, CredentialSource, Deployment, Gateway, NumberInfo, NumberReview,
+            Report, TokenInfo, access_token, app_secret, callback, connection, display_name, last_webhook,
+            number_status, outbox, quality, sending, subscription, throughput,
         },
         id::SessionId,
         message::Channel,
@@ -52,8 +52,8 @@ pub struct HealthSettings {
 pub struct HealthRequest {
     /// The session.
     pub session_id: SessionId,
-    /// The domain name that the request was sent to.
-    pub host: Option<String>,
+    /// Where the request was received.
+    pub gateway: Gateway,
     /// Whether the caller acts for every owner, and may know about numbers that the session isn't linked to.
     pub is_admin: bool,
 }
@@ -139,7 +139,7 @@ impl HealthChecks {
             Err(error) => (Facts::unread(&error, account), CredentialSource::Deployment, true),
         };
         let deployment = Deployment {
-            request_host: request.host.clone(),
+            gateway: request.gateway.clone(),
             domain_name: self.settings.domain_name.clone(),
             has_firewall: self.settings.has_firewall,
             receives_webhooks: traffic

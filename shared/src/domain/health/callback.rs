@@ -78,11 +78,32 @@ impl Callbacks {
     }
 }
 
+/// Where API Gateway received a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gateway {
+    /// The domain name that the request was sent to, with a port if it has one. Behind CloudFront, that of API Gateway.
+    pub host: Option<String>,
+    /// The API's ID, the first part of the domain name that API Gateway assigns.
+    pub api_id: Option<String>,
+}
+
+impl Gateway {
+    /// Returns whether requests to `host` are received here.
+    fn is_at(&self, host: &str) -> bool {
+        let is_assigned = |id: &String| {
+            let rest = host.strip_prefix(id.as_str());
+            rest.is_some_and(|rest| rest.starts_with(".execute-api."))
+        };
+        self.host.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(host))
+            || self.api_id.as_ref().is_some_and(is_assigned)
+    }
+}
+
 /// What is known about this deployment's own address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deployment {
-    /// The domain name that the request was sent to, with a port if it has one.
-    pub request_host: Option<String>,
+    /// Where the request was received.
+    pub gateway: Gateway,
     /// The deployment's own domain name, if it has one.
     pub domain_name: Option<String>,
     /// Whether all requests must come through CloudFront, which passes them to another domain name.
@@ -104,10 +125,9 @@ enum Place {
 
 impl Deployment {
     fn place(&self, host: &str) -> Place {
-        let is = |own: &Option<String>| own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(host));
-        if is(&self.domain_name) {
+        if self.domain_name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(host)) {
             Place::Here
-        } else if is(&self.request_host) {
+        } else if self.gateway.is_at(host) {
             if self.has_firewall { Place::BehindFirewall } else { Place::Here }
         } else if self.receives_webhooks || (self.has_firewall && self.domain_name.is_none()) {
             // A proxy, or the domain name of the CloudFront distribution, which no function knows.

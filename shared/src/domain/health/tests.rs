@@ -224,7 +224,8 @@ fn blocked_entity_has_metas_error_and_solution() {
 }
 
 fn deployment() -> Deployment {
-    Deployment { request_host: some("api.example.com"), ..Deployment::default() }
+    let gateway = Gateway { host: some("api.example.com"), api_id: some("a1b2c3d4e5") };
+    Deployment { gateway, ..Deployment::default() }
 }
 
 fn of_callback(callbacks: Callbacks, deployment: &Deployment) -> Check {
@@ -241,6 +242,7 @@ fn callback_leads_to_the_deployment() {
         "https://api.example.com/api/webhook",
         "https://API.example.com:443/api/webhook/",
         "https://api.example.com/api/webhook?source=meta",
+        "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/api/webhook",
     ] {
         assert_eq!(texts(&of_url(url, &deployment()), Some(true)), "", "{url}");
     }
@@ -249,6 +251,8 @@ fn callback_leads_to_the_deployment() {
     for url in [
         "https://other.example.com/api/webhook",
         "https://api.example.com:8443/api/webhook",
+        "https://a1b2c3d4e5.example.com/api/webhook",
+        "https://z9b2c3d4e5.execute-api.eu-central-1.amazonaws.com/api/webhook",
         "https://api.example.com/webhook",
         "https://api.example.com/api/webhook/x",
         "nonsense",
