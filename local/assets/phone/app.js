@@ -105,8 +105,9 @@ function App() {
   }, []);
   useEffect(() => {
     const [first] = phones ?? [];
-    if (first && !active) setActive(keyOf(first));
-  }, [phones, active]);
+    // The address can have named a phone since this was rendered.
+    if (first) setActive((current) => current || keyOf(first));
+  }, [phones]);
   const select = (/** @type {string} */ key) => {
     setActive(key);
     setTarget({});
