@@ -213,7 +213,11 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
     templates: async () => (canSend ? templatesOf(session.id) : []),
     reply: setReplyTo,
     react: (message, emoji) => void latest.current.store.react(message, emoji).catch(setError),
-    details: (message) => latest.current.onDetails(message),
+    details: (message) => {
+      // The focus returns to the row when the details close: its toolbar is gone by then.
+      /** @type {HTMLElement | null | undefined} */ (scroller.current?.querySelector(`[data-id="${message.id}"]`))?.focus({ preventScroll: true });
+      latest.current.onDetails(message);
+    },
     jump: (id) => void latest.current.jump(id),
     retry: (message) => latest.current.store.retry(message),
     discard: (message) => latest.current.store.discard(message),
