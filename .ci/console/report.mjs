@@ -34,5 +34,5 @@ export async function check(name, action) {
 function describe(error) {
   const message = String(error?.message ?? error).replaceAll(/\u001b\[\d+m/g, "");
   const lines = message.split("\n").map((line) => line.trim());
-  return lines.filter(Boolean).slice(0, 8).join(" | ");
+  return lines.filter(Boolean).slice(0, 20).join(" | ");
 }

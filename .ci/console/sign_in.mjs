@@ -24,8 +24,8 @@ export async function signIn(browser) {
     await page.getByLabel("API key or token").waitFor();
   });
   await check("sign-in: a wrong key is refused", async () => {
-    // Chromium reports the response 401 as an error of the console.
-    await browser.expecting(/ 401 /, async () => {
+    // Chromium reports the response as an error of the console.
+    await browser.expecting(/ 40[13] .*\/api\/me$/, async () => {
       await page.getByLabel("API key or token").fill(`qk_${"0".repeat(64)}`);
       await page.getByRole("button", { name: "Sign in" }).click();
       await page.getByText("This key or token isn't valid.").waitFor();
