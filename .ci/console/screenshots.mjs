@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { check, settings } from "./report.mjs";
 import { phoneViews, views } from "./views.mjs";
 
-const MAX_BYTES = 100 * 1024;
+const MAX_BYTES = 200 * 1024;
 const WIDE = { width: 1200, height: 720 };
 const NARROW = { width: 375, height: 720 };
 
