@@ -94,8 +94,9 @@ function CheckRow({ check: result, caller }) {
   const name = NAMES.has(check) ? t(/** @type {Parameters<typeof t>[0]} */ (check)) : check;
   const facts = Object.entries(details ?? {}).filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && value.length === 0));
   const link = LINKS[check];
+  // The API's sentences refer to other checks by their IDs.
   return html`<li class="card">
-    <div class="check-head"><h3>${name}</h3><${Badge} kind=${kind.badge}>${t(kind.text)}<//></div>
+    <div class="check-head"><h3>${name}</h3><code class="muted">${check}</code><${Badge} kind=${kind.badge}>${t(kind.text)}<//></div>
     ${problem && html`<p dir="auto">${problem}</p>`}
     ${fix && html`<p class="check-fix"><strong>${t("fix")}</strong><span dir="auto">${fix}</span></p>`}
     ${problem && link && hasScope(caller, link.scope)
