@@ -1,7 +1,7 @@
 //! Compresses the files in `assets/` and generates the table of them that `main.rs` includes.
 //!
-//! All style sheets become one file, in the order of their names: `_base.css` is the first. The URLs of the files contain a version, which is a hash of all of them, so that
-//! browsers can keep them for good.
+//! All style sheets become one file, in the order of their names: `_base.css` is the first. The URLs of the files contain
+//! a version, which is a hash of all of them, so that browsers can keep them for good.
 
 use std::{
     collections::BTreeMap,
@@ -22,6 +22,7 @@ const PAGE: &str = "index.html";
 const TYPES: [(&str, &str); 3] =
     [("css", "text/css; charset=utf-8"), ("js", "text/javascript; charset=utf-8"), ("svg", "image/svg+xml")];
 
+#[allow(clippy::disallowed_methods, reason = "cargo passes the output folder in a variable")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=assets");
     let mut files = BTreeMap::new();
