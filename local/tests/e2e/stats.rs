@@ -112,8 +112,8 @@ async fn a_batch_is_one_write_for_each_session_and_hour() {
     assert_eq!((failed.failed, failed.codes.len(), failed.codes[&131_009]), (20, 10, 2));
     let last_webhook_at = fixture.store.stats().last_webhook_at(SessionId::for_owner("ada")).await.unwrap();
     assert_eq!(last_webhook_at.unwrap().to_string(), "2026-11-26T13:00:00.000Z");
-    let nobody = fixture.store.stats().last_webhook_at(SessionId::for_owner("eve")).await.unwrap();
-    assert_eq!(nobody, None);
+    let unpaired = fixture.store.stats().last_webhook_at(SessionId::for_owner("eve")).await.unwrap();
+    assert_eq!(unpaired, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
