@@ -37,6 +37,7 @@ export class Phone {
 
   async edit(text, changed) {
     await this.#choose(text, "Edit");
+    await this.page.getByText("Editing the message").waitFor();
     await this.field.fill(changed);
     await this.page.getByRole("button", { name: "Send", exact: true }).click();
     await this.message(changed).waitFor();

@@ -47,7 +47,8 @@ export function Composer({ target, clearTarget, phone, businessName, phoneNumber
   const picked = useRef("media");
   const isEmpty = text.trim() === "";
 
-  useEffect(() => {
+  // Before the next event, so that it doesn't replace what the user has begun to write.
+  useLayoutEffect(() => {
     if (target.edit) setText(ownText(target.edit) ?? "");
     if (target.edit || target.reply) field.current?.focus();
   }, [target]);
