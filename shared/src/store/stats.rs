@@ -85,7 +85,7 @@ impl Stats<'_> {
         Ok(hours)
     }
 
-    /// Returns when content of a webhook was last stored for a session, within its last [`RECENT_HOURS`] hours with
+    /// Returns when content of a webhook was last stored for a session, within its last `RECENT_HOURS` hours with
     /// counters. Eventually consistent.
     pub async fn last_webhook_at(self, session_id: SessionId) -> Result<Option<Timestamp>, StoreError> {
         let output = self
