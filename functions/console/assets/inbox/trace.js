@@ -1,6 +1,6 @@
 // The details of a message: its state, everything that happened to it, its IDs, its deliveries to webhooks, and its JSON.
 
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { curl, get, hasScope, post } from "../api.js";
 import { Badge, Button, CopyButton, Dialog, ErrorNote, Icon, IconButton, Loading, html, useAction, useData, useRepeated } from "../components.js";
 import { ago, dateTime, duration } from "../i18n.js";
@@ -37,7 +37,8 @@ function Panel({ onClose, children }) {
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   const close = useRef(onClose);
   close.current = onClose;
-  useEffect(() => {
+  // Before the next event, which can be Escape.
+  useLayoutEffect(() => {
     const focused = document.activeElement;
     heading.current?.focus();
     const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
