@@ -27,23 +27,28 @@ async function violations(page) {
   return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")} (${node.any.map((any) => any.message).join(" ")})`));
 }
 
-/** Returns the elements that the left or right edge of the window cuts off, outside of what scrolls by itself. */
+/** Returns the elements that scroll horizontally, except for code and tabs, and those that an edge of the window cuts off. */
 async function cutOff() {
   // The page arranges itself after the window has changed.
   await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-  const scrolls = (element) => ["auto", "scroll"].includes(getComputedStyle(element).overflowX);
-  const edges = [0, document.documentElement.clientWidth];
+  const right = document.documentElement.clientWidth;
+  const overflow = (element) => getComputedStyle(element).overflowX;
+  const isTooWide = (element) =>
+    element.scrollWidth > element.clientWidth + 1 &&
+    (element === document.scrollingElement || ["auto", "scroll"].includes(overflow(element))) &&
+    !element.matches("pre, [role=tablist]");
   const isCut = (element) => {
-    const { left, right, width, height } = element.getBoundingClientRect();
-    if (width === 0 || height === 0 || !element.checkVisibility({ visibilityProperty: true })) return false;
-    return edges.some((edge) => left < edge - 1 && right > edge + 1);
+    const box = element.getBoundingClientRect();
+    if (box.width === 0 || box.height === 0 || !element.checkVisibility({ visibilityProperty: true })) return false;
+    return (box.left < -1 && box.right > 1) || (box.left < right - 1 && box.right > right + 1);
   };
-  const isContained = (element) => {
-    for (let parent = element.parentElement; parent; parent = parent.parentElement) if (scrolls(parent)) return true;
+  const isClipped = (element) => {
+    for (let parent = element.parentElement; parent; parent = parent.parentElement) {
+      if (overflow(parent) !== "visible" && !isCut(parent)) return true;
+    }
     return false;
   };
-  const found = [...document.body.querySelectorAll("*")].filter((element) => isCut(element) && !isContained(element));
-  if (document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth) found.unshift(document.body);
+  const found = [...document.querySelectorAll("*")].filter((element) => isTooWide(element) || (isCut(element) && !isClipped(element)));
   return found.slice(0, 3).map((element) => `${element.tagName.toLowerCase()}.${element.className}`);
 }
 
