@@ -22,19 +22,11 @@ const SCREENSHOTS = [
   { file: "phone", view: "phone", size: WIDE },
 ];
 
-/** Saves a small image of a page. */
-async function save(page, path) {
-  const devtools = await page.context().newCDPSession(page);
-  const { data } = await devtools.send("Page.captureScreenshot", { format: "webp", quality: 85 });
-  const image = Buffer.from(data, "base64");
-  assert.ok(image.length <= MAX_BYTES, `${path} has ${image.length} bytes`);
-  await mkdir(settings.images, { recursive: true });
-  await writeFile(path, image);
-}
-
 /** Takes the screenshots. `ids` are those of the views. */
 export async function screenshots(browser, ids) {
   const [consoleViews, phones] = [views(ids), phoneViews()];
+  const folders = [settings.output, settings.images].filter(Boolean);
+  for (const folder of folders) await mkdir(folder, { recursive: true });
   const signedIn = consoleViews.find(({ name }) => name === "inbox");
   for (const { file, view, size, options } of SCREENSHOTS) {
     await check(`screenshot: ${file}`, async () => {
@@ -43,8 +35,9 @@ export async function screenshots(browser, ids) {
       if (!isPhone) await signedIn.open(page);
       await [...consoleViews, ...phones].find(({ name }) => name === view).open(page);
       await page.setViewportSize(size);
-      await page.screenshot({ path: join(settings.output, `${file}.png`), animations: "disabled", caret: "hide" });
-      if (settings.images) await save(page, join(settings.images, `${file}.webp`));
+      const image = await page.screenshot({ animations: "disabled", caret: "hide" });
+      assert.ok(image.length <= MAX_BYTES, `${image.length} bytes`);
+      for (const folder of folders) await writeFile(join(folder, `${file}.png`), image);
       await page.context().close();
     });
   }

@@ -31,6 +31,7 @@ async function show(page, path, ready) {
 
 /** What a screen has when it has loaded. */
 const heading = (main) => main.getByRole("heading", { level: 2 });
+const chatLink = (main) => main.getByRole("listitem").getByRole("link");
 const listItem = (main) => main.getByRole("listitem");
 const row = (main) => main.getByRole("row");
 const form = (main) => main.getByRole("form");
@@ -44,31 +45,55 @@ function screen(name, path, ready, ...steps) {
   return { name, open };
 }
 
-/** Lets customers write and the agent answer, for screens with some chats. Messages with `sent` are the agent's. */
+/** Conversations, in which a customer and the agent take turns, and the customer reacts to the first answer. */
+const CONVERSATIONS = [
+  {
+    from: "201008888888",
+    name: "نورة",
+    turns: [
+      "السلام عليكم، هل المتجر مفتوح يوم الجمعة؟",
+      "وعليكم السلام، نعم، من الثانية ظهرًا حتى العاشرة مساءً.",
+      "وهل التوصيل مجاني؟",
+      "نعم، لكل طلب يزيد على 500 جنيه.",
+      "شكرًا، متى يصل طلبي؟",
+    ],
+  },
+  {
+    from: "447911900001",
+    name: "Grace Owusu",
+    turns: [
+      "Hi! Is order 2041 on its way?",
+      "Hello Grace! It left the warehouse at noon.",
+      "Can the driver leave it with the neighbor at number 12?",
+      "Sure, I've added a note for the driver.",
+      "Great, I'll be home from 5.",
+    ],
+  },
+];
+
+/** Fills the inbox for the screens. */
 async function talk(sessionId) {
-  const ago = (seconds) => String(Math.floor(Date.now() / 1000) - seconds);
-  const late = { from: "201007777777", name: "Youssef", text: "Please call me back.", timestamp: ago(48 * 3600) };
-  const conversations = [
-    { from: "201008888888", name: "نورة", texts: ["السلام عليكم، هل المتجر مفتوح يوم الجمعة؟", "متى يصل طلبي؟"] },
-    { from: "447911900001", name: "Grace Owusu", texts: ["Hi! Is order 2041 on its way?", "Great, I'll be home from 5."] },
-  ];
-  const answers = { "نورة": "وعليكم السلام، نعم، من الثانية ظهرًا حتى العاشرة مساءً.", "Grace Owusu": "Hello Grace! It left the warehouse at noon." };
-  await simulator("messages", late);
-  for (const { from, name, texts } of conversations) {
-    await simulator("messages", { from, name, text: texts[0] });
-    await chatNamed(sessionId, name);
-    await api("messages/send", { sessionId, to: from, message: answers[name] });
-    const sent = await until(async () => (await simulator("messages")).messages.find(({ body }) => JSON.stringify(body).includes(answers[name])));
-    await simulator("messages", { from, type: "reaction", reaction: { message_id: sent.id, emoji: "🙏" } });
-    await simulator("messages", { from, name, text: texts[1] });
+  const timestamp = String(Math.floor(Date.now() / 1000) - 48 * 3600);
+  await simulator("messages", { from: "201007777777", name: "Youssef", text: "Please call me back.", timestamp });
+  for (const { from, name, turns } of CONVERSATIONS) {
+    for (const [index, text] of turns.entries()) {
+      if (index % 2 === 0) {
+        await simulator("messages", { from, name, text });
+        await chatNamed(sessionId, name, text);
+        continue;
+      }
+      await api("messages/send", { sessionId, to: from, message: text });
+      const { id } = await until(async () => (await simulator("messages")).messages.find(({ body }) => body.text?.body === text));
+      if (index === 1) await simulator("messages", { from, type: "reaction", reaction: { message_id: id, emoji: "🙏" } });
+    }
   }
 }
 
-/** Waits for the chat with a contact, and returns its ID. */
-async function chatNamed(sessionId, name) {
+/** Waits for the chat with a contact, and for its last message if `text` is given. Returns the chat's ID. */
+async function chatNamed(sessionId, name, text) {
   const chat = await until(async () => {
     const { chats } = await api(`chats?sessionId=${sessionId}&limit=100`);
-    return chats.find((one) => one.name === name);
+    return chats.find((one) => one.name === name && (!text || one.last_message === text));
   });
   return chat.id;
 }
@@ -120,7 +145,7 @@ export function views(ids) {
         await page.goto("about:blank");
         await page.goto(ready.console);
         await session(ids.session)(page);
-        await show(page, "inbox", listItem);
+        await show(page, "inbox", chatLink);
       },
     },
     screen("chat", chat, traced),
@@ -131,8 +156,8 @@ export function views(ids) {
     screen("attachment", chat, traced, button("Attach a file, location, or contact", "إرفاق ملف أو موقع أو جهة اتصال"), dialog),
     screen("template picker", chat, traced, button("Send a template", "إرسال قالب"), dialog),
     screen("closed window", `inbox/${ids.closedChat}`, (main) => main.getByRole("button", { name: /hello_world/ })),
-    screen("new chat", "inbox", listItem, button("New chat", "محادثة جديدة"), dialog),
-    screen("new session", "inbox", listItem, button("New session", "جلسة جديدة"), dialog),
+    screen("new chat", "inbox", chatLink, button("New chat", "محادثة جديدة"), dialog),
+    screen("new session", "inbox", chatLink, button("New session", "جلسة جديدة"), dialog),
     screen("overview", "overview", heading),
     screen("connection", "connect", heading),
     screen("webhooks", "webhooks", listItem),
