@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use self::faults::{Fault, Faults, Injection, RandomFaults};
 use self::{proxy::Rules, usage::UsageMeter};
 use crate::{
-    console::{Console, Kind},
+    output::{Kind, Output},
     template::{Function, Table},
 };
 
@@ -106,7 +106,7 @@ impl Database {
         table: &Table,
         functions: &[Function],
         meter: UsageMeter,
-        console: Console,
+        output: Output,
     ) -> Result<Database, DatabaseError> {
         let opening = {
             let table = table.clone();
@@ -126,13 +126,12 @@ impl Database {
         let public = TcpListener::from_std(listener).map_err(DatabaseError::Listen)?;
 
         let faults = Faults::default();
-        let public_router =
-            proxy::router(address, meter, faults.clone(), Rules::new(table, functions), console.clone());
+        let public_router = proxy::router(address, meter, faults.clone(), Rules::new(table, functions), output.clone());
         let stop = CancellationToken::new();
         let servers = vec![
-            tokio::spawn(serve_embedded(internal, embedded.clone(), stop.clone(), console.clone())),
-            tokio::spawn(serve_public(public, public_router, stop.clone(), console.clone())),
-            tokio::spawn(sweep(embedded.clone(), stop.clone(), console)),
+            tokio::spawn(serve_embedded(internal, embedded.clone(), stop.clone(), output.clone())),
+            tokio::spawn(serve_public(public, public_router, stop.clone(), output.clone())),
+            tokio::spawn(sweep(embedded.clone(), stop.clone(), output)),
         ];
         Ok(Database { embedded, table_name: table.name.clone(), faults, servers, stop: stop.drop_guard() })
     }
@@ -162,33 +161,28 @@ impl Database {
     }
 }
 
-async fn serve_embedded(
-    listener: TcpListener,
-    database: dynoxide::Database,
-    stop: CancellationToken,
-    console: Console,
-) {
+async fn serve_embedded(listener: TcpListener, database: dynoxide::Database, stop: CancellationToken, output: Output) {
     if let Err(problem) = dynoxide::server::serve_with_shutdown(listener, database, stop.cancelled_owned()).await {
-        console.line(Kind::Problem, format!("the embedded database stopped: {problem}"));
+        output.line(Kind::Problem, format!("the embedded database stopped: {problem}"));
     }
 }
 
-async fn serve_public(listener: TcpListener, router: axum::Router, stop: CancellationToken, console: Console) {
+async fn serve_public(listener: TcpListener, router: axum::Router, stop: CancellationToken, output: Output) {
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(problem) = served {
-        console.line(Kind::Problem, format!("the DynamoDB endpoint stopped: {problem}"));
+        output.line(Kind::Problem, format!("the DynamoDB endpoint stopped: {problem}"));
     }
 }
 
-async fn sweep(database: dynoxide::Database, stop: CancellationToken, console: Console) {
+async fn sweep(database: dynoxide::Database, stop: CancellationToken, output: Output) {
     let mut ticks = tokio::time::interval(TTL_SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let database = database.clone();
         match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
             Ok(Ok(_)) => {}
-            Ok(Err(problem)) => console.line(Kind::Problem, format!("cannot delete expired items: {problem}")),
-            Err(panic) => console.line(Kind::Problem, format!("cannot delete expired items: {panic}")),
+            Ok(Err(problem)) => output.line(Kind::Problem, format!("cannot delete expired items: {problem}")),
+            Err(panic) => output.line(Kind::Problem, format!("cannot delete expired items: {panic}")),
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, interval_at},
 };
 
-use crate::console::{Console, Kind};
+use crate::output::{Kind, Output};
 
 /// Why there are no binaries.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +60,8 @@ static BINARIES: OnceCell<BTreeMap<String, PathBuf>> = OnceCell::const_new();
 ///
 /// # Errors
 /// If Cargo can't be run, or the build fails.
-pub async fn build(console: &Console) -> Result<&'static BTreeMap<String, PathBuf>, BuildError> {
-    BINARIES.get_or_try_init(|| run_cargo(console)).await
+pub async fn build(output: &Output) -> Result<&'static BTreeMap<String, PathBuf>, BuildError> {
+    BINARIES.get_or_try_init(|| run_cargo(output)).await
 }
 
 /// The folder of the workspace, with `template.yaml`.
@@ -87,8 +87,8 @@ pub fn cargo_build() -> Command {
     command
 }
 
-async fn run_cargo(console: &Console) -> Result<BTreeMap<String, PathBuf>, BuildError> {
-    console.line(Kind::Local, "building the functions");
+async fn run_cargo(output: &Output) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+    output.line(Kind::Local, "building the functions");
     let mut command = cargo_build();
     // Resolves the same features as `cargo run -p local` and `cargo test --workspace`, so that Cargo compiles each
     // dependency once; `.ci/one-dependency-set` checks this.
@@ -109,7 +109,7 @@ async fn run_cargo(console: &Console) -> Result<BTreeMap<String, PathBuf>, Build
                 },
                 // On a terminal, Cargo draws a progress bar.
                 _ = report.tick(), if !std::io::stderr().is_terminal() => {
-                    console.line(Kind::Local, progress.to_string());
+                    output.line(Kind::Local, progress.to_string());
                 }
             }
         }
@@ -127,7 +127,7 @@ fn count_functions() -> usize {
     folders.map_or(0, |folders| folders.flatten().filter(|folder| folder.path().join("Cargo.toml").exists()).count())
 }
 
-/// How far a build is. `Display` writes a line for the console.
+/// How far a build is. `Display` writes a line for the output.
 struct Progress {
     functions: usize,
     built: usize,

@@ -30,8 +30,8 @@ use self::{
     throttle::Throttles,
 };
 use crate::{
-    console::{Console, Kind},
     lambda::{Invocation, InvokeError, Lambda},
+    output::{Kind, Output},
     template::Template,
 };
 
@@ -48,7 +48,7 @@ struct Gateway {
     cors: Option<CorsRules>,
     port: u16,
     lambda: Lambda,
-    console: Console,
+    output: Output,
 }
 
 /// Serves the template's HTTP API until `shutdown`.
@@ -59,7 +59,7 @@ pub async fn serve(
     listener: std::net::TcpListener,
     template: &Template,
     lambda: Lambda,
-    console: Console,
+    output: Output,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -71,7 +71,7 @@ pub async fn serve(
         cors: template.http_api.cors.clone().map(CorsRules::new),
         port: listener.local_addr()?.port(),
         lambda,
-        console,
+        output,
     });
     let service =
         Router::new().fallback(handle).with_state(gateway).into_make_service_with_connect_info::<SocketAddr>();
@@ -99,11 +99,11 @@ async fn handle(
     }
     let status = logged.response.status().as_u16();
     let duration_ms = started.elapsed().as_millis();
-    gateway.console.line(Kind::Request, format!("{request_line} {status} {duration_ms} ms{}", logged.detail));
+    gateway.output.line(Kind::Request, format!("{request_line} {status} {duration_ms} ms{}", logged.detail));
     logged.response
 }
 
-/// A response and its details for the console.
+/// A response and its details for the output.
 struct LoggedResponse {
     response: Response<Body>,
     detail: String,
@@ -178,7 +178,7 @@ fn from_invocation(matched: &RouteMatch<'_>, invocation: Invocation) -> LoggedRe
     LoggedResponse { response: response.unwrap_or_else(|| response::error(StatusCode::INTERNAL_SERVER_ERROR)), detail }
 }
 
-/// Summarizes the failure. The console shows the full error separately.
+/// Summarizes the failure. The output shows the full error separately.
 fn summary(error: &InvokeError) -> &'static str {
     match error {
         InvokeError::Handled { .. } => "failed",

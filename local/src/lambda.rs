@@ -16,8 +16,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::error::InvokeError;
 use self::{pool::Pool, runtime_api::RuntimeApi};
 use crate::{
-    console::Console,
     database::usage::{Usage, UsageMeter},
+    output::Output,
     template::Function,
 };
 
@@ -59,7 +59,7 @@ pub(crate) struct RuntimeContext {
     /// Additional environment variables: the endpoints of the fake AWS services.
     pub(crate) endpoints: BTreeMap<String, String>,
     pub(crate) meter: UsageMeter,
-    pub(crate) console: Console,
+    pub(crate) output: Output,
     stop: CancellationToken,
     runtime_api: RuntimeApi,
 }
@@ -95,11 +95,11 @@ impl Lambda {
         deployments: Vec<Deployment>,
         endpoints: BTreeMap<String, String>,
         meter: UsageMeter,
-        console: Console,
+        output: Output,
     ) -> std::io::Result<Lambda> {
         let stop = CancellationToken::new();
         let runtime_api = RuntimeApi::start(stop.clone()).await?;
-        let context = Arc::new(RuntimeContext { endpoints, meter, console, stop: stop.clone(), runtime_api });
+        let context = Arc::new(RuntimeContext { endpoints, meter, output, stop: stop.clone(), runtime_api });
         let pools = deployments
             .into_iter()
             .map(|one| (one.function.name.clone(), Arc::new(Pool::new(one, Arc::clone(&context)))))

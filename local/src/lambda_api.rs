@@ -19,9 +19,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::queue::RETRY_DELAYS;
 use self::queue::{Context, EventQueue, Full, MAX_EVENTS};
 use crate::{
-    console::{Console, Kind},
     iam::{self, Access, Roles},
     lambda::{Invocation, InvokeError, Lambda},
+    output::{Kind, Output},
     template::Function,
 };
 
@@ -63,13 +63,13 @@ pub async fn serve(
     functions: &[Function],
     retry_delays: [Duration; 2],
     lambda: Lambda,
-    console: Console,
+    output: Output,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let running = TaskTracker::new();
-    let context = Context { lambda, console, retry_delays, running: running.clone(), shutdown: shutdown.clone() };
+    let context = Context { lambda, output, retry_delays, running: running.clone(), shutdown: shutdown.clone() };
     let names = functions.iter().flat_map(|function| {
         let queue = Arc::new(EventQueue::new(function));
         let target = Arc::new(Target { name: function.name.clone(), arn: function.arn(), queue });
@@ -115,13 +115,13 @@ impl Api {
     /// status 200.
     async fn synchronously(&self, target: &Target, event: Bytes) -> Result<Response, ApiError> {
         let (name, event) = (&target.name, event_of(event)?);
-        let Context { lambda, console, .. } = &*self.context;
+        let Context { lambda, output, .. } = &*self.context;
         let Invocation { result, usage, duration, .. } = lambda.invoke_measured(name, event).await;
         let took = duration.as_millis();
         let executed = ("x-amz-executed-version", "$LATEST");
         match result {
             Ok(answer) => {
-                console.line(Kind::Function, format!("{name} invoked, {took} ms, {usage}"));
+                output.line(Kind::Function, format!("{name} invoked, {took} ms, {usage}"));
                 Ok((StatusCode::OK, [executed], answer).into_response())
             }
             Err(error @ InvokeError::TooLarge { .. }) => Err(ApiError::too_large(error.to_string())),
@@ -129,7 +129,7 @@ impl Api {
                 Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", error.to_string()))
             }
             Err(error) => {
-                console.line(Kind::Problem, format!("{name} invoked: {error}, {took} ms"));
+                output.line(Kind::Problem, format!("{name} invoked: {error}, {took} ms"));
                 let body = match error {
                     InvokeError::Handled { error_type, message } => {
                         json!({"errorType": error_type, "errorMessage": message})
@@ -175,7 +175,7 @@ impl Api {
         match self.roles.check(access_key, [access]) {
             Ok(()) => Ok(target),
             Err(denied) => {
-                self.context.console.line(Kind::Problem, format!("missing permission in the template: {denied}"));
+                self.context.output.line(Kind::Problem, format!("missing permission in the template: {denied}"));
                 Err(ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", denied.to_string()))
             }
         }

@@ -4,7 +4,6 @@
 //!
 //! End-to-end tests use this crate as a library to start a stack within the test process.
 
-pub mod console;
 pub mod database;
 mod error;
 mod file;
@@ -14,6 +13,7 @@ mod iam;
 pub mod kms;
 pub mod lambda;
 pub mod lambda_api;
+pub mod output;
 pub mod parameters;
 mod ports;
 mod ready;

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, error::Error, io::Write, path::PathBuf, process
 use clap::Parser;
 use local::{
     Options, Ready,
-    console::{Console, Kind},
     database::Storage,
-    error_chain, functions, start,
+    error_chain, functions,
+    output::{Kind, Output},
+    start,
 };
 use shared::domain::id::SessionId;
 use tokio::signal::unix::{SignalKind, signal};
@@ -54,7 +55,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     // Register the handlers first, so that an early Ctrl-C also shuts down in order.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let console = Console::stdout();
+    let output = Output::stdout();
     let storage = match arguments.data.to_str() {
         Some("memory") => Storage::Memory,
         _ => Storage::Directory(arguments.data),
@@ -64,7 +65,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         parameters: arguments.parameters.into_iter().collect::<BTreeMap<_, _>>(),
         port: arguments.port,
         storage,
-        console: console.clone(),
+        output: output.clone(),
         ..Options::default()
     };
     let running = tokio::select! {
@@ -78,7 +79,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        console.line(Kind::Local, "stopping");
+        output.line(Kind::Local, "stopping");
     }
     running.stop().await;
     announced

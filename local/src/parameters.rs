@@ -21,9 +21,9 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    console::{self, Console},
     file,
     iam::{self, Access, Roles},
+    output::{self, Output},
     template::Function,
 };
 
@@ -167,7 +167,7 @@ impl ParameterStore {
 struct Api {
     parameters: ParameterStore,
     roles: Roles,
-    console: Console,
+    output: Output,
 }
 
 /// Serves the parameters until `shutdown`. Each of `functions` has the access that its policies allow; other callers have
@@ -179,12 +179,12 @@ pub async fn serve(
     listener: std::net::TcpListener,
     parameters: ParameterStore,
     functions: &[Function],
-    console: Console,
+    output: Output,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let api = Api { parameters, roles: Roles::new(functions), console };
+    let api = Api { parameters, roles: Roles::new(functions), output };
     let app = Router::new().fallback(handle).with_state(Arc::new(api));
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
@@ -194,7 +194,7 @@ async fn handle(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) ->
     let (status, response) = match api.roles.check(iam::access_key(&headers), required_access(target, &body)) {
         Ok(()) => api.parameters.handle(target, &body),
         Err(denied) => {
-            api.console.line(console::Kind::Problem, format!("missing permission in the template: {denied}"));
+            api.output.line(output::Kind::Problem, format!("missing permission in the template: {denied}"));
             error("AccessDeniedException", &denied.to_string())
         }
     };

@@ -13,8 +13,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
-    console::{Console, Kind},
     lambda::{InvokeError, Lambda},
+    output::{Kind, Output},
     template::Schedule,
 };
 
@@ -25,32 +25,33 @@ const MAX_CONCURRENT: usize = 2;
 /// picks up work left over from an earlier run.
 ///
 /// As with asynchronous invocations on Lambda, a slow invocation does not delay the next one. If `MAX_CONCURRENT`
-/// invocations are in progress, the event is dropped and reported on the console. A failed invocation is reported and
+/// invocations are in progress, the event is dropped and reported on the output. A failed invocation is reported and
 /// not retried, because the next period does the same work.
-pub async fn run(schedule: Schedule, function: String, lambda: Lambda, console: Console, shutdown: CancellationToken) {
+pub async fn run(schedule: Schedule, function: String, lambda: Lambda, output: Output, shutdown: CancellationToken) {
     let running = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(MAX_CONCURRENT));
     let mut ticks = interval_at(Instant::now(), schedule.rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
-            console.line(
+            output.line(
                 Kind::Problem,
                 format!("{function}: schedule event dropped, {MAX_CONCURRENT} invocations in progress"),
             );
             continue;
         };
-        let (lambda, console, function) = (lambda.clone(), console.clone(), function.clone());
+        let (lambda, output, function) = (lambda.clone(), output.clone(), function.clone());
         let event = event(&format!("{function}-{}", schedule.logical_id), Timestamp::now(), Uuid::new_v4());
         running.spawn(async move {
             let invocation = lambda.invoke_measured(&function, event).await;
             let duration_ms = invocation.duration.as_millis();
             match invocation.result {
-                Ok(_) => console
-                    .line(Kind::Schedule, format!("{function} scheduled, {duration_ms} ms, {}", invocation.usage)),
+                Ok(_) => {
+                    output.line(Kind::Schedule, format!("{function} scheduled, {duration_ms} ms, {}", invocation.usage))
+                }
                 Err(InvokeError::Stopped) => {}
                 Err(problem) => {
-                    console.line(Kind::Problem, format!("{function} scheduled: {problem}, {duration_ms} ms"))
+                    output.line(Kind::Problem, format!("{function} scheduled: {problem}, {duration_ms} ms"))
                 }
             }
             drop(permit);

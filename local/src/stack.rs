@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use crate::{
     Ready, StartError,
-    console::{Console, Kind},
     database::{Database, Storage, usage::UsageMeter},
     functions::{self, BuildError},
     gateway,
     kms::Kms,
     lambda::{Deployment, Lambda},
     lambda_api,
+    output::{Kind, Output},
     parameters::{self, ParameterStore},
     ports::{self, url},
     ready::Bot,
@@ -49,7 +49,7 @@ pub struct Options {
     /// Where the data is stored.
     pub storage: Storage,
     /// Where output goes.
-    pub console: Console,
+    pub output: Output,
     /// How long a failed asynchronous invocation waits for its first and its second retry.
     pub retry_delays: [Duration; 2],
 }
@@ -62,7 +62,7 @@ impl Default for Options {
             parameters: BTreeMap::new(),
             port: 0,
             storage: Storage::Memory,
-            console: Console::captured(),
+            output: Output::captured(),
             retry_delays: lambda_api::RETRY_DELAYS,
         }
     }
@@ -71,7 +71,7 @@ impl Default for Options {
 /// A running stack. Dropping it stops all servers and processes without waiting; [`Stack::stop`] waits.
 pub struct Stack {
     ready: Ready,
-    console: Console,
+    output: Output,
     database: Database,
     lambda: Lambda,
     failures: FailureQueue,
@@ -85,9 +85,9 @@ impl Stack {
         &self.ready
     }
 
-    /// Returns the console.
-    pub fn console(&self) -> &Console {
-        &self.console
+    /// Returns the output of the local run.
+    pub fn output(&self) -> &Output {
+        &self.output
     }
 
     /// Returns the embedded database.
@@ -114,7 +114,7 @@ impl Stack {
             self.database.stop().await;
         });
         if ended.await.is_err() {
-            self.console.line(Kind::Problem, "closed a connection that was still open");
+            self.output.line(Kind::Problem, "closed a connection that was still open");
         }
     }
 }
@@ -125,7 +125,7 @@ impl Stack {
 /// Returns a [`StartError`] if the template is invalid, the functions don't build, a port is in use, or the data folder
 /// is unusable.
 pub async fn start(options: Options) -> Result<Stack, StartError> {
-    let Options { template: path, parameters, port, storage, console, retry_delays } = options;
+    let Options { template: path, parameters, port, storage, output, retry_delays } = options;
     // Bind the ports first: the address of the simulated WhatsApp is a template parameter.
     let ports = ports::bind(port)?;
     let (api, whatsapp_url, dynamodb) = (url(&ports.api)?, url(&ports.whatsapp)?, url(&ports.dynamodb)?);
@@ -156,7 +156,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         None => Err(StartError::IncompleteTemplate { path: path.clone(), missing: format!("missing secret {name}") }),
     };
     let whatsapp_secret_id = secret_id("WhatsAppSecret")?;
-    let deployments = deployments(&template, functions::build(&console).await?)?;
+    let deployments = deployments(&template, functions::build(&output).await?)?;
 
     let (secret, bot, checkpoints, folder) = match &storage {
         Storage::Memory => (WhatsAppSecret::random(), BotCredentials::random(), Checkpoints::memory(), None),
@@ -171,7 +171,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let journal = folder.map(|folder| folder.join("whatsapp.jsonl"));
     let meter = UsageMeter::default();
     let database =
-        Database::start(ports.dynamodb, storage, &template.table, &template.functions, meter.clone(), console.clone())
+        Database::start(ports.dynamodb, storage, &template.table, &template.functions, meter.clone(), output.clone())
             .await?;
     let stop = CancellationToken::new();
     let guard = stop.clone().drop_guard();
@@ -184,7 +184,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_manager.clone()),
         ("AWS_ENDPOINT_URL_SSM".to_owned(), parameter_store.clone()),
     ]);
-    let lambda = Lambda::start(deployments, endpoints, meter, console.clone()).await?;
+    let lambda = Lambda::start(deployments, endpoints, meter, output.clone()).await?;
     // The secret exists only if the template enables the firewall.
     let origin = template.secrets.get("OriginSecret").map(|id| (id.clone(), OriginSecret::random()));
     let origin_value = origin.as_ref().map(|(_, secret)| secret.first.clone());
@@ -232,24 +232,24 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
 
     let mut secrets = BTreeMap::from([(whatsapp_secret_id, json!(secret))]);
     secrets.extend(origin.map(|(id, secret)| (id, json!(secret))));
-    let (task_stop, task_console) = (stop.clone(), console.clone());
+    let (task_stop, task_output) = (stop.clone(), output.clone());
     tasks.spawn(async move {
-        report(secrets::serve(ports.secrets, secrets, kms, task_stop).await, "Secrets Manager", &task_console);
+        report(secrets::serve(ports.secrets, secrets, kms, task_stop).await, "Secrets Manager", &task_output);
     });
-    let (functions, task_console, task_stop) = (template.functions.clone(), console.clone(), stop.clone());
+    let (functions, task_output, task_stop) = (template.functions.clone(), output.clone(), stop.clone());
     tasks.spawn(async move {
-        let store = parameters::serve(ports.parameters, parameters, &functions, task_console.clone(), task_stop);
-        report(store.await, "Parameter Store", &task_console);
+        let store = parameters::serve(ports.parameters, parameters, &functions, task_output.clone(), task_stop);
+        report(store.await, "Parameter Store", &task_output);
     });
     let functions = template.functions.clone();
-    let (task_lambda, task_console, task_stop) = (lambda.clone(), console.clone(), stop.clone());
+    let (task_lambda, task_output, task_stop) = (lambda.clone(), output.clone(), stop.clone());
     tasks.spawn(async move {
         let api =
-            lambda_api::serve(ports.lambda, &functions, retry_delays, task_lambda, task_console.clone(), task_stop);
-        report(api.await, "the Lambda API", &task_console);
+            lambda_api::serve(ports.lambda, &functions, retry_delays, task_lambda, task_output.clone(), task_stop);
+        report(api.await, "the Lambda API", &task_output);
     });
     let infrastructure = whatsapp::Infrastructure { table: database.faults().clone(), lambda: lambda.clone() };
-    let simulator = whatsapp::serve(ports.whatsapp, settings, Some(infrastructure), console.clone(), stop.clone());
+    let simulator = whatsapp::serve(ports.whatsapp, settings, Some(infrastructure), output.clone(), stop.clone());
     let mut simulator = Box::pin(simulator);
     // Invalid settings or a damaged journal fail at the first poll and abort the start.
     if let Some(Err(error)) = (&mut simulator).now_or_never() {
@@ -259,24 +259,24 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     for function in &template.functions {
         for mapping in &function.streams {
             let (name, lambda) = (function.name.clone(), lambda.clone());
-            let (checkpoints, failures, console) = (checkpoints.clone(), failures.clone(), console.clone());
+            let (checkpoints, failures, output) = (checkpoints.clone(), failures.clone(), output.clone());
             let mapping = mapping.clone();
-            let open = EventSourceMapping::open(mapping, name, &database, lambda, checkpoints, failures, console);
+            let open = EventSourceMapping::open(mapping, name, &database, lambda, checkpoints, failures, output);
             tasks.spawn(open.await?.run(stop.clone()));
         }
         for one in &function.schedules {
-            let (lambda, console) = (lambda.clone(), console.clone());
-            tasks.spawn(schedule::run(one.clone(), function.name.clone(), lambda, console, stop.clone()));
+            let (lambda, output) = (lambda.clone(), output.clone());
+            tasks.spawn(schedule::run(one.clone(), function.name.clone(), lambda, output, stop.clone()));
         }
     }
-    let task_console = console.clone();
-    tasks.spawn(async move { report(simulator.await, "the simulated WhatsApp", &task_console) });
-    let (task_lambda, task_console, task_stop) = (lambda.clone(), console.clone(), stop);
+    let task_output = output.clone();
+    tasks.spawn(async move { report(simulator.await, "the simulated WhatsApp", &task_output) });
+    let (task_lambda, task_output, task_stop) = (lambda.clone(), output.clone(), stop);
     tasks.spawn(async move {
-        let served = gateway::serve(ports.api, &template, task_lambda, task_console.clone(), task_stop).await;
-        report(served, "the API", &task_console);
+        let served = gateway::serve(ports.api, &template, task_lambda, task_output.clone(), task_stop).await;
+        report(served, "the API", &task_output);
     });
-    Ok(Stack { ready, console, database, lambda, failures, tasks, stop: guard })
+    Ok(Stack { ready, output, database, lambda, failures, tasks, stop: guard })
 }
 
 fn deployments(template: &Template, binaries: &BTreeMap<String, PathBuf>) -> Result<Vec<Deployment>, BuildError> {
@@ -290,8 +290,8 @@ fn deployments(template: &Template, binaries: &BTreeMap<String, PathBuf>) -> Res
     template.functions.iter().map(deployment).collect()
 }
 
-fn report<E: std::error::Error>(result: Result<(), E>, what: &str, console: &Console) {
+fn report<E: std::error::Error>(result: Result<(), E>, what: &str, output: &Output) {
     if let Err(error) = result {
-        console.line(Kind::Problem, format!("{what} stopped: {error}"));
+        output.line(Kind::Problem, format!("{what} stopped: {error}"));
     }
 }

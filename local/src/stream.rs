@@ -31,10 +31,10 @@ use self::{
     worker::Worker,
 };
 use crate::{
-    console::{Console, Kind},
     database::Database,
     error_chain,
     lambda::Lambda,
+    output::{Kind, Output},
     template::{StartingPosition, StreamMapping},
 };
 
@@ -85,7 +85,7 @@ pub struct EventSourceMapping {
     function: String,
     lambda: Lambda,
     failures: FailureQueue,
-    console: Console,
+    output: Output,
 }
 
 impl EventSourceMapping {
@@ -102,7 +102,7 @@ impl EventSourceMapping {
         lambda: Lambda,
         checkpoints: Checkpoints,
         failures: FailureQueue,
-        console: Console,
+        output: Output,
     ) -> Result<EventSourceMapping, StreamError> {
         let filter = Filter::compile(&mapping.filters)
             .map_err(|source| StreamError::Filter { function: function.clone(), source })?;
@@ -121,12 +121,12 @@ impl EventSourceMapping {
             source,
             filter: Arc::new(filter),
             position,
-            tracker: Arc::new(ProgressTracker::new(position, checkpoints, name, console.clone())),
+            tracker: Arc::new(ProgressTracker::new(position, checkpoints, name, output.clone())),
             mapping: Arc::new(mapping),
             function,
             lambda,
             failures,
-            console,
+            output,
         })
     }
 
@@ -155,7 +155,7 @@ impl EventSourceMapping {
             tracker: Arc::clone(&self.tracker),
             failures: self.failures.clone(),
             shard: self.source.shard.clone(),
-            console: self.console.clone(),
+            output: self.output.clone(),
             shutdown: shutdown.clone(),
         }
     }
@@ -169,7 +169,7 @@ impl EventSourceMapping {
                 Err(problem) => {
                     // Report an outage once, not with every poll.
                     if std::mem::take(&mut readable) {
-                        self.console.line(Kind::Problem, format!("{}: {}", self.function, error_chain(&problem)));
+                        self.output.line(Kind::Problem, format!("{}: {}", self.function, error_chain(&problem)));
                     }
                     tokio::time::sleep(POLL_INTERVAL).await;
                     continue;

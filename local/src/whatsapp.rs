@@ -52,7 +52,7 @@ pub use self::{
     journal::JournalError,
     limits::DEFAULT_THROUGHPUT,
 };
-use crate::{console::Console, secrets::BotCredentials};
+use crate::{output::Output, secrets::BotCredentials};
 
 /// Maximum request body size. Meta's webhooks have up to 3 MB.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -120,13 +120,13 @@ pub async fn serve(
     listener: std::net::TcpListener,
     settings: Settings,
     infrastructure: Option<Infrastructure>,
-    console: Console,
+    output: Output,
     shutdown: CancellationToken,
 ) -> Result<(), WhatsAppError> {
     listener.set_nonblocking(true).map_err(WhatsAppError::Listener)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(WhatsAppError::Listener)?;
-    let receiver = receiver::routes(console.clone());
-    let simulator = Arc::new(Simulator::start(settings, console, shutdown.clone())?);
+    let receiver = receiver::routes(output.clone());
+    let simulator = Arc::new(Simulator::start(settings, output, shutdown.clone())?);
     let control = control::routes()
         .merge(template_control::routes())
         .merge(infrastructure.map(infrastructure::routes).unwrap_or_default())

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use local::console::Console;
 use local::database::usage::UsageMeter;
 use local::lambda::{Deployment, InvokeError, Lambda};
+use local::output::Output;
 use local::template::{EventInvokeConfig, Function};
 use serde_json::{Value, json};
 
@@ -109,7 +109,7 @@ async fn tests() {
 /// A running Lambda service with one function, `f`.
 struct TestLambda {
     lambda: Lambda,
-    console: Console,
+    output: Output,
 }
 
 /// Starts the service after `change` has adjusted the function.
@@ -132,9 +132,9 @@ async fn start(change: impl FnOnce(&mut Function)) -> TestLambda {
     change(&mut function);
     let deployment = Deployment { function, binary: std::env::current_exe().unwrap() };
     let endpoints = BTreeMap::from([("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), "http://127.0.0.1:1".to_owned())]);
-    let console = Console::captured();
-    let lambda = Lambda::start(vec![deployment], endpoints, UsageMeter::default(), console.clone()).await.unwrap();
-    TestLambda { lambda, console }
+    let output = Output::captured();
+    let lambda = Lambda::start(vec![deployment], endpoints, UsageMeter::default(), output.clone()).await.unwrap();
+    TestLambda { lambda, output }
 }
 
 impl TestLambda {
@@ -148,7 +148,7 @@ impl TestLambda {
     }
 
     fn has_logged(&self, text: &str) -> bool {
-        self.console.output().iter().any(|line| line.contains(text))
+        self.output.lines().iter().any(|line| line.contains(text))
     }
 }
 
@@ -165,7 +165,7 @@ async fn process_is_reused_with_a_clean_environment() {
     let test = start(|function| drop(function.environment.insert("TABLE_NAME".into(), "t".into()))).await;
     let first = test.lambda.invoke_measured("f", event("describe")).await;
     let second = test.lambda.invoke_measured("f", event("describe")).await;
-    assert!(first.cold && !second.cold, "{first:?} {second:?} {:?}", test.console.output());
+    assert!(first.cold && !second.cold, "{first:?} {second:?} {:?}", test.output.lines());
     let (first, second): (Value, Value) = (
         serde_json::from_slice(&first.result.unwrap()).unwrap(),
         serde_json::from_slice(&second.result.unwrap()).unwrap(),
@@ -252,7 +252,7 @@ async fn log_lines_reach_the_console() {
     test.invoke("log").await.unwrap();
     let _ = test.invoke("crash").await;
     for line in ["f: INFO stored count=2", "f: WARN slow count=2", "f: a line of text"] {
-        assert!(test.has_logged(line), "{line}: {:?}", test.console.output());
+        assert!(test.has_logged(line), "{line}: {:?}", test.output.lines());
     }
 }
 
@@ -260,8 +260,8 @@ async fn log_lines_below_the_application_log_level_are_dropped() {
     let test = start(|function| function.log_level = "WARN".into()).await;
     test.invoke("log").await.unwrap();
     let _ = test.invoke("crash").await;
-    assert!(test.has_logged("f: WARN slow count=2"), "{:?}", test.console.output());
-    assert!(!test.has_logged("stored") && !test.has_logged("a line of text"), "{:?}", test.console.output());
+    assert!(test.has_logged("f: WARN slow count=2"), "{:?}", test.output.lines());
+    assert!(!test.has_logged("stored") && !test.has_logged("a line of text"), "{:?}", test.output.lines());
 }
 
 async fn stop_ends_every_process() {
@@ -269,7 +269,7 @@ async fn stop_ends_every_process() {
     let lambda = test.lambda.clone();
     let hanging = tokio::spawn(async move { lambda.invoke("f", event("hang")).await });
     let hangs = loop {
-        if let Some(line) = test.console.output().iter().find(|line| line.ends_with(" hangs")) {
+        if let Some(line) = test.output.lines().iter().find(|line| line.ends_with(" hangs")) {
             break line.split_whitespace().rev().nth(1).unwrap().parse().unwrap();
         }
         tokio::task::yield_now().await;

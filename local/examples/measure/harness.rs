@@ -9,11 +9,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::post;
-use local::console::Console;
 use local::database::usage::{Usage, UsageMeter};
 use local::database::{Database, Storage};
 use local::kms::Kms;
 use local::lambda::{Deployment, Lambda};
+use local::output::Output;
 use local::parameters::{self, ParameterStore};
 use local::secrets::{self, BotCredentials, WhatsAppSecret};
 use local::template::Template;
@@ -38,13 +38,13 @@ pub(crate) struct Harness {
     only: Vec<String>,
     endpoints: BTreeMap<String, String>,
     meter: UsageMeter,
-    console: Console,
+    output: Output,
 }
 
 impl Harness {
     /// Builds the functions, and starts the services with an empty table.
     pub(crate) async fn start(only: &[String]) -> Result<Harness> {
-        let console = Console::captured();
+        let output = Output::captured();
         let (dynamodb, dynamodb_url) = listen()?;
         let (secrets_manager, secrets_url) = listen()?;
         let (parameter_store, parameters_url) = listen()?;
@@ -58,7 +58,7 @@ impl Harness {
             ("MessagesPerSecond".to_owned(), "1000".to_owned()),
         ]);
         let mut template = Template::load(&functions::workspace().join("template.yaml"), &parameters)?;
-        let binaries = functions::build(&console).await?;
+        let binaries = functions::build(&output).await?;
         let deployment = |function: &local::template::Function| -> Result<Deployment> {
             let binary: &PathBuf =
                 binaries.get(&function.name).ok_or_else(|| format!("no binary {}", function.name))?;
@@ -73,7 +73,7 @@ impl Harness {
         let meter = UsageMeter::default();
         let (table, functions) = (&template.table, &template.functions);
         let database =
-            Database::start(dynamodb, Storage::Memory, table, functions, meter.clone(), console.clone()).await?;
+            Database::start(dynamodb, Storage::Memory, table, functions, meter.clone(), output.clone()).await?;
         let secret = WhatsAppSecret::random();
         let app_secret = secret.app_secret.clone();
         let settings = whatsapp::Settings {
@@ -94,10 +94,10 @@ impl Harness {
         let values = template.secrets.get("WhatsAppSecret").map(|id| (id.clone(), json!(secret))).into_iter().collect();
         let kms = Kms::new(template.keys.clone(), None)?;
         let shutdown = CancellationToken::new();
-        tokio::spawn(whatsapp::serve(graph_api, settings, None, console.clone(), shutdown.clone()));
+        tokio::spawn(whatsapp::serve(graph_api, settings, None, output.clone(), shutdown.clone()));
         tokio::spawn(secrets::serve(secrets_manager, values, kms, shutdown.clone()));
         let store = ParameterStore::open(None)?;
-        tokio::spawn(parameters::serve(parameter_store, store, &[], console.clone(), shutdown));
+        tokio::spawn(parameters::serve(parameter_store, store, &[], output.clone(), shutdown));
         // The sink accepts the simulated WhatsApp's webhooks and the invocations that `deliver` requests of itself, so
         // only the tool's requests are measured.
         sink.set_nonblocking(true)?;
@@ -112,7 +112,7 @@ impl Harness {
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url),
             ("AWS_ENDPOINT_URL_SSM".to_owned(), parameters_url),
         ]);
-        Ok(Harness { database, app_secret, deployments, only: only.to_vec(), endpoints, meter, console })
+        Ok(Harness { database, app_secret, deployments, only: only.to_vec(), endpoints, meter, output })
     }
 
     /// Returns the functions, without processes.
@@ -131,7 +131,7 @@ impl Harness {
 
     async fn start_lambda(&self, deployments: Vec<Deployment>) -> Result<Functions> {
         let endpoints = self.endpoints.clone();
-        let lambda = Lambda::start(deployments, endpoints, self.meter.clone(), self.console.clone()).await?;
+        let lambda = Lambda::start(deployments, endpoints, self.meter.clone(), self.output.clone()).await?;
         Ok(Functions { lambda })
     }
 

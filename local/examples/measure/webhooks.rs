@@ -49,11 +49,11 @@ pub(crate) async fn measure() -> Result<()> {
     deployment.send(0, 20, 1, INTERVAL).await?;
     let mut table = Table::new(&["messages", "median, ms", "p99, ms", "USD per million changes", "of which"]);
     for (title, per_webhook) in [("one at a time", 1), ("10 in one webhook", BATCH)] {
-        let first_line = deployment.stack.console().output().len();
+        let first_line = deployment.stack.output().lines().len();
         let mut times = deployment.send(1_000 * per_webhook, MESSAGES, per_webhook, INTERVAL).await?;
         // The lines of the invocations are written after their end.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let lines = deployment.stack.console().output().split_off(first_line);
+        let lines = deployment.stack.output().lines().split_off(first_line);
         let (cost, parts) = cost(&lines, MESSAGES);
         let milliseconds = |share, times: &mut [Duration]| quantile(times, share).as_millis().to_string();
         let (median, p99) = (milliseconds(0.5, &mut times), milliseconds(0.99, &mut times));

@@ -28,8 +28,8 @@ use super::{
     usage::{Units, UsageMeter},
 };
 use crate::{
-    console::{Console, Kind},
     iam,
+    output::{Kind, Output},
     template::{Function, Table},
 };
 
@@ -46,7 +46,7 @@ struct Proxy {
     meter: UsageMeter,
     faults: Faults,
     rules: Rules,
-    console: Console,
+    output: Output,
 }
 
 /// The reasons to reject a request that the embedded database would accept.
@@ -62,15 +62,9 @@ impl Rules {
 }
 
 /// Serves every route of the database at `database`.
-pub(super) fn router(
-    database: SocketAddr,
-    meter: UsageMeter,
-    faults: Faults,
-    rules: Rules,
-    console: Console,
-) -> Router {
+pub(super) fn router(database: SocketAddr, meter: UsageMeter, faults: Faults, rules: Rules, output: Output) -> Router {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    Router::new().fallback(handle).with_state(Arc::new(Proxy { client, database, meter, faults, rules, console }))
+    Router::new().fallback(handle).with_state(Arc::new(Proxy { client, database, meter, faults, rules, output }))
 }
 
 async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
@@ -87,7 +81,7 @@ async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<B
     let access_key = iam::access_key(&head.headers).to_owned();
     if let Err(denied) = proxy.rules.permissions.check(&access_key, &operation, &body) {
         proxy.meter.record(&access_key, &operation, Units::default());
-        proxy.console.line(Kind::Problem, format!("missing permission in the template: {denied}"));
+        proxy.output.line(Kind::Problem, format!("missing permission in the template: {denied}"));
         return error(400, &permissions::error(&denied));
     }
     if let Err(invalid) = proxy.rules.key_limits.check(&body) {

@@ -23,7 +23,7 @@ struct Harness {
 pub(crate) async fn start(storage: Storage, meter: UsageMeter) -> (Database, SocketAddr) {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let database = Database::start(listener, storage, &table(), &[], meter, Console::captured()).await.unwrap();
+    let database = Database::start(listener, storage, &table(), &[], meter, Output::captured()).await.unwrap();
     (database, address)
 }
 
@@ -196,7 +196,7 @@ async fn an_unusable_folder_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let start = async |storage| {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        Database::start(listener, storage, &table(), &[], UsageMeter::default(), Console::captured()).await.err()
+        Database::start(listener, storage, &table(), &[], UsageMeter::default(), Output::captured()).await.err()
     };
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();

@@ -12,7 +12,7 @@ use crate::template::{Authorizer, Cors, EventInvokeConfig, Function, HttpApi, Ro
 
 struct Harness {
     address: SocketAddr,
-    console: Console,
+    output: Output,
     events: Arc<Mutex<Vec<Value>>>,
     _stop: tokio_util::sync::DropGuard,
 }
@@ -105,10 +105,10 @@ async fn start() -> Harness {
     });
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let (console, stop) = (Console::captured(), CancellationToken::new());
-    let (template, task_console, task_stop) = (template(), console.clone(), stop.clone());
-    tokio::spawn(async move { serve(listener, &template, lambda, task_console, task_stop).await });
-    Harness { address, console, events, _stop: stop.drop_guard() }
+    let (output, stop) = (Output::captured(), CancellationToken::new());
+    let (template, task_output, task_stop) = (template(), output.clone(), stop.clone());
+    tokio::spawn(async move { serve(listener, &template, lambda, task_output, task_stop).await });
+    Harness { address, output, events, _stop: stop.drop_guard() }
 }
 
 impl Harness {
@@ -133,7 +133,7 @@ async fn a_response_is_returned_and_logged() {
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\nfine"), "{response}");
     assert!(response.contains("\r\nset-cookie: a=1\r\n") && response.contains("\r\napigw-requestid: "), "{response}");
     assert_eq!(harness.events.lock().unwrap()[0]["rawQueryString"], "token=hush&x=1");
-    let lines = harness.console.output();
+    let lines = harness.output.lines();
     assert!(lines[0].contains("GET /ok?token&x 200") && lines[0].contains("f warm"), "{lines:?}");
     assert!(!lines[0].contains("hush"));
 }
@@ -222,7 +222,7 @@ async fn header_and_body_sizes_are_limited() {
     let response = harness.send(&body).await;
     // The server may reset the connection while the client is still sending the body.
     assert!(response.is_empty() || response.ends_with("{\"message\":\"Request Entity Too Large\"}"), "{response}");
-    assert!(harness.console.output().iter().any(|line| line.contains("413")));
+    assert!(harness.output.lines().iter().any(|line| line.contains("413")));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use super::{
     Deployment, InvokeError, RuntimeContext, environment, log_line,
     runtime_api::{NextEvent, Registration, RuntimeCall},
 };
-use crate::console::{Console, Kind};
+use crate::output::{Kind, Output};
 
 /// The limit of the init phase (Lambda Developer Guide, *Lambda execution environment*).
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,7 +67,7 @@ impl Instance {
             .map_err(|error| InvokeError::Init { reason: format!("{}: {error}", deployment.binary.display()) })?;
         // Lambda filters only JSON logs.
         let minimum = deployment.function.json_logs.then(|| deployment.function.log_level.clone());
-        let output = || (function.clone(), minimum.clone(), context.console.clone());
+        let output = || (function.clone(), minimum.clone(), context.output.clone());
         let stdout = child.stdout.take().map(|pipe| tokio::spawn(forward(pipe, output())));
         let stderr = child.stderr.take().map(|pipe| tokio::spawn(forward(pipe, output())));
         let output = stdout.into_iter().chain(stderr).collect();
@@ -203,8 +203,8 @@ fn trace_id(now_ms: i64) -> String {
     format!("Root=1-{:08x}-{};Sampled=0", now_ms / 1_000, &random[..24])
 }
 
-/// Writes the lines of a process to the console: those of at least the given level, if any.
-async fn forward(pipe: impl AsyncRead + Unpin, (function, minimum, console): (String, Option<String>, Console)) {
+/// Writes the lines of a process to the output: those of at least the given level, if any.
+async fn forward(pipe: impl AsyncRead + Unpin, (function, minimum, output): (String, Option<String>, Output)) {
     let mut reader = BufReader::new(pipe);
     let mut line = Vec::new();
     loop {
@@ -216,7 +216,7 @@ async fn forward(pipe: impl AsyncRead + Unpin, (function, minimum, console): (St
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
         if !text.is_empty() && minimum.as_ref().is_none_or(|minimum| log_line::passes(text, minimum)) {
-            console.line(Kind::Function, format!("{function}: {}", log_line::readable(text)));
+            output.line(Kind::Function, format!("{function}: {}", log_line::readable(text)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Filters the log lines of functions as Lambda does, and formats them for the console.
+//! Filters the log lines of functions as Lambda does, and formats them for the output.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -24,7 +24,7 @@ pub(super) fn readable(line: &str) -> String {
         return line.to_owned();
     };
     if line_object.remove("_aws").is_some() {
-        // The console already shows the function's name and the time.
+        // The output already shows the function's name and the time.
         for member in ["FunctionName", "timestamp", "level"] {
             line_object.remove(member);
         }

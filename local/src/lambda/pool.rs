@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Deployment, InvokeError, ProvisionedInstance, RuntimeContext, instance::Instance, runtime_api::MAX_PAYLOAD_BYTES,
 };
-use crate::{console::Kind, database::usage::Usage};
+use crate::{database::usage::Usage, output::Kind};
 
 /// Maximum number of concurrent processes per function. An AWS account starts with 1,000 concurrent executions in
 /// total.
@@ -155,7 +155,7 @@ impl Pool {
         }
         let name = &self.deployment.function.name;
         let consequence = if error.keeps_process_usable() { "" } else { "; the next invocation starts a new process" };
-        self.context.console.line(Kind::Problem, format!("{name}: {error}{consequence}"));
+        self.context.output.line(Kind::Problem, format!("{name}: {error}{consequence}"));
     }
 
     fn pop_idle(&self) -> Option<Instance> {

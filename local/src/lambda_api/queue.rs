@@ -11,8 +11,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    console::{Console, Kind},
     lambda::{InvokeError, Lambda},
+    output::{Kind, Output},
     template::{EventInvokeConfig, Function},
 };
 
@@ -28,7 +28,7 @@ pub(super) const MAX_CONCURRENT: usize = 6;
 /// What all queues share.
 pub(super) struct Context {
     pub(super) lambda: Lambda,
-    pub(super) console: Console,
+    pub(super) output: Output,
     pub(super) retry_delays: [Duration; 2],
     /// The events that are not discarded or processed yet.
     pub(super) running: TaskTracker,
@@ -77,7 +77,7 @@ impl EventQueue {
         context.running.spawn(async move {
             if let Err(Discarded::Expired) = queue.process(event, &tasks).await {
                 let age = queue.config.maximum_event_age.as_secs_f64();
-                tasks.console.line(Kind::Problem, format!("{}: event discarded, older than {age} s", queue.function));
+                tasks.output.line(Kind::Problem, format!("{}: event discarded, older than {age} s", queue.function));
             }
             drop(capacity);
         });
@@ -117,7 +117,7 @@ impl EventQueue {
         match invocation.result {
             Ok(_) => {
                 let usage = invocation.usage;
-                context.console.line(Kind::Function, format!("{function} invoked asynchronously, {took} ms, {usage}"));
+                context.output.line(Kind::Function, format!("{function} invoked asynchronously, {took} ms, {usage}"));
                 Ok(true)
             }
             Err(InvokeError::Stopped) => Err(Discarded::Stopped),
@@ -127,7 +127,7 @@ impl EventQueue {
                     |delay| format!("retry in {} s", delay.as_secs_f64()),
                 );
                 let line = format!("{function} invoked asynchronously: {error}, {took} ms, {next}");
-                context.console.line(Kind::Problem, line);
+                context.output.line(Kind::Problem, line);
                 Ok(false)
             }
         }

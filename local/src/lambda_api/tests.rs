@@ -42,7 +42,7 @@ pub(super) fn function(logical_id: &str, permissions: Vec<Statement>) -> Functio
 /// A running Lambda API.
 struct Harness {
     url: String,
-    console: Console,
+    output: Output,
     /// The functions and events of all invocations.
     invocations: UnboundedReceiver<(String, Value)>,
     stop: CancellationToken,
@@ -82,11 +82,11 @@ fn start_with(open: &CancellationToken, functions: &[Function]) -> Harness {
     });
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (console, stop) = (Console::captured(), CancellationToken::new());
-    let (functions, task_console, task_stop) = (functions.to_vec(), console.clone(), stop.clone());
+    let (output, stop) = (Output::captured(), CancellationToken::new());
+    let (functions, task_output, task_stop) = (functions.to_vec(), output.clone(), stop.clone());
     let serving =
-        tokio::spawn(async move { serve(listener, &functions, RETRY_DELAYS, lambda, task_console, task_stop).await });
-    Harness { url, console, invocations, _guard: stop.clone().drop_guard(), stop, serving }
+        tokio::spawn(async move { serve(listener, &functions, RETRY_DELAYS, lambda, task_output, task_stop).await });
+    Harness { url, output, invocations, _guard: stop.clone().drop_guard(), stop, serving }
 }
 
 impl Harness {
@@ -141,10 +141,10 @@ impl Harness {
     }
 
     /// Stops the fake and waits for the invocations in progress.
-    async fn end(self) -> Console {
+    async fn end(self) -> Output {
         self.stop.cancel();
         self.serving.await.unwrap().unwrap();
-        self.console
+        self.output
     }
 }
 
@@ -175,7 +175,7 @@ async fn an_asynchronous_invocation_does_not_wait_for_the_function() {
         assert!(name.to_lowercase().ends_with(&invoked), "{name}: {invoked}");
     }
     open.cancel();
-    let lines = harness.end().await.output();
+    let lines = harness.end().await.lines();
     assert_eq!(lines.iter().filter(|line| line.contains("invoked asynchronously")).count(), 5, "{lines:?}");
 }
 
@@ -204,7 +204,7 @@ async fn a_function_needs_the_permission_to_invoke() {
                    lambda:InvokeFunction on resource: arn:aws:lambda:us-east-1:000000000000:function:qasid-Relay \
                    because no identity-based policy allows the lambda:InvokeFunction action";
     assert_eq!(body["Message"], message);
-    let lines = harness.end().await.output();
+    let lines = harness.end().await.lines();
     assert!(lines.iter().any(|line| line.contains("missing permission in the template") && line.contains(message)));
 }
 

@@ -120,7 +120,7 @@ async fn a_function_needs_the_permission_for_its_operation_and_parameter() {
         leading_keys: None,
     };
     let roles = Roles::of([("notify".to_owned(), ("NotifyRole".to_owned(), vec![statement]))]);
-    let api = Arc::new(Api { parameters: new_store(), roles, console: Console::captured() });
+    let api = Arc::new(Api { parameters: new_store(), roles, output: Output::captured() });
     let call = async |access_key: &str, operation: &str, name: &str| {
         let mut headers = HeaderMap::new();
         headers.insert("x-amz-target", format!("AmazonSSM.{operation}").parse().unwrap());
@@ -136,7 +136,7 @@ async fn a_function_needs_the_permission_for_its_operation_and_parameter() {
     for (operation, name) in [("PutParameter", NAME), ("GetParameter", "/qasid/other")] {
         assert_eq!(call("notify.1", operation, name).await, "AccessDeniedException", "{operation} {name}");
     }
-    let lines = api.console.output();
+    let lines = api.output.lines();
     assert!(lines.len() == 2 && lines[0].contains("ssm:PutParameter on resource: arn:aws:ssm:"), "{lines:?}");
 }
 
@@ -147,7 +147,7 @@ async fn processes_that_start_at_once_share_the_signing_key() {
     let shutdown = CancellationToken::new();
     let task_shutdown = shutdown.clone();
     let serving =
-        tokio::spawn(async move { serve(listener, new_store(), &[], Console::captured(), task_shutdown).await });
+        tokio::spawn(async move { serve(listener, new_store(), &[], Output::captured(), task_shutdown).await });
     let credentials = Credentials::new("local", "local", None, None, "test");
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())

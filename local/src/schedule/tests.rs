@@ -31,7 +31,7 @@ async fn the_function_is_invoked_at_start_and_every_period() {
         every(Duration::from_millis(1)),
         "deliver".to_owned(),
         lambda,
-        Console::captured(),
+        Output::captured(),
         shutdown.clone(),
     ));
     for _ in 0..3 {
@@ -55,15 +55,15 @@ async fn a_slow_function_has_at_most_two_concurrent_invocations() {
         }
         .boxed()
     });
-    let (console, shutdown) = (Console::captured(), CancellationToken::new());
+    let (output, shutdown) = (Output::captured(), CancellationToken::new());
     let running = tokio::spawn(run(
         every(Duration::from_millis(1)),
         "deliver".to_owned(),
         lambda,
-        console.clone(),
+        output.clone(),
         shutdown.clone(),
     ));
-    let dropped = || console.output().iter().filter(|line| line.contains("dropped")).count();
+    let dropped = || output.lines().iter().filter(|line| line.contains("dropped")).count();
     while dropped() < 2 {
         tokio::task::yield_now().await;
     }
@@ -73,5 +73,5 @@ async fn a_slow_function_has_at_most_two_concurrent_invocations() {
     invocations.recv().await.unwrap();
     shutdown.cancel();
     running.await.unwrap();
-    assert!(console.output().iter().any(|line| line.contains("timed out")));
+    assert!(output.lines().iter().any(|line| line.contains("timed out")));
 }

@@ -9,7 +9,7 @@ use super::{
     batch::{Batch, Condition},
     reader::Shard,
 };
-use crate::console::{Console, Kind};
+use crate::output::{Kind, Output};
 
 /// The messages of all on-failure queues, in memory. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -24,19 +24,19 @@ impl FailureQueue {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reports discarded records on the console, and to `queue` (a logical ID) if the mapping has one.
+    /// Reports discarded records on the output, and to `queue` (a logical ID) if the mapping has one.
     pub(super) fn discard(
         &self,
         function: &str,
         queue: Option<&str>,
         shard: &Shard,
         discarded: &DiscardedBatch<'_>,
-        console: &Console,
+        output: &Output,
     ) {
         let (Some(first), Some(last)) = (discarded.batch.records.first(), discarded.batch.records.last()) else {
             return;
         };
-        console.line(
+        output.line(
             Kind::Problem,
             format!(
                 "{function}: discarded {} record(s), {:?}, shard {}, sequence numbers {} to {}, {}",

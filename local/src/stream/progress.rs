@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{checkpoint::Checkpoints, record::SequenceNumber};
-use crate::console::{Console, Kind};
+use crate::output::{Kind, Output};
 
 /// The read and the unfinished records of a mapping. After a crash, records that finished beyond the checkpoint are
 /// delivered again: at least once, as on AWS.
@@ -47,7 +47,7 @@ pub(super) struct ProgressTracker {
     progress: Mutex<Progress>,
     checkpoints: Checkpoints,
     mapping: String,
-    console: Console,
+    output: Output,
 }
 
 impl ProgressTracker {
@@ -55,9 +55,9 @@ impl ProgressTracker {
         position: SequenceNumber,
         checkpoints: Checkpoints,
         mapping: String,
-        console: Console,
+        output: Output,
     ) -> ProgressTracker {
-        ProgressTracker { progress: Mutex::new(Progress::new(position)), checkpoints, mapping, console }
+        ProgressTracker { progress: Mutex::new(Progress::new(position)), checkpoints, mapping, output }
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
@@ -69,7 +69,7 @@ impl ProgressTracker {
         if after != before
             && let Err(problem) = self.checkpoints.set(&self.mapping, after)
         {
-            self.console.line(Kind::Problem, format!("{}: cannot save the checkpoint: {problem}", self.mapping));
+            self.output.line(Kind::Problem, format!("{}: cannot save the checkpoint: {problem}", self.mapping));
         }
     }
 }

@@ -37,7 +37,7 @@ impl Harness {
             lambda,
             self.checkpoints.clone(),
             self.failures.clone(),
-            Console::captured(),
+            Output::captured(),
         )
         .await
         .unwrap()
@@ -244,7 +244,7 @@ async fn an_unsupported_filter_is_an_error_at_startup() {
         lambda,
         Checkpoints::memory(),
         FailureQueue::default(),
-        Console::captured(),
+        Output::captured(),
     )
     .await;
     assert!(matches!(opened, Err(StreamError::Filter { function, .. }) if function == "deliver"));

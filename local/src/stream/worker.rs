@@ -13,8 +13,8 @@ use super::{
     record::Record,
 };
 use crate::{
-    console::{Console, Kind},
     lambda::{InvokeError, Lambda},
+    output::{Kind, Output},
     template::StreamMapping,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Worker {
     pub(super) tracker: Arc<ProgressTracker>,
     pub(super) failures: FailureQueue,
     pub(super) shard: Shard,
-    pub(super) console: Console,
+    pub(super) output: Output,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -121,7 +121,7 @@ impl Worker {
                 (outcome, summary)
             }
         };
-        self.console.line(
+        self.output.line(
             if outcome == BatchOutcome::Success { Kind::Stream } else { Kind::Problem },
             format!(
                 "{} {} record(s) {summary}, {} ms, {}",
@@ -137,7 +137,7 @@ impl Worker {
     fn discard(&self, batch: &Batch, condition: Condition, function_error: bool) {
         let discarded = DiscardedBatch { batch, condition, function_error, now: super::now() };
         let queue = self.mapping.on_failure.as_deref();
-        self.failures.discard(&self.function, queue, &self.shard, &discarded, &self.console);
+        self.failures.discard(&self.function, queue, &self.shard, &discarded, &self.output);
         self.finish(&batch.records);
     }
 

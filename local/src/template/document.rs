@@ -25,7 +25,7 @@ const IGNORED_TYPES: &[&str] = &[
     "AWS::CloudWatch::Dashboard",
     "AWS::Logs::LogGroup",
     "AWS::SNS::Topic",
-    // Only on-failure destinations, whose records the console shows.
+    // Only on-failure destinations, whose records the output shows.
     "AWS::SQS::Queue",
 ];
 

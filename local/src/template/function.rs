@@ -69,7 +69,7 @@ struct LoggingConfig {
     application_log_level: Option<String>,
     #[expect(dead_code, reason = "the local run writes no system logs")]
     system_log_level: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "logs go to the console")]
+    #[expect(dead_code, reason = "logs go to the output")]
     log_group: Option<IgnoredAny>,
 }
 

@@ -22,7 +22,7 @@ struct Properties {
     route_settings: BTreeMap<String, RouteSettings>,
     auth: Option<Auth>,
 
-    #[expect(dead_code, reason = "the console shows each request")]
+    #[expect(dead_code, reason = "the output shows each request")]
     access_log_settings: Option<IgnoredAny>,
     #[expect(dead_code, reason = "documentation")]
     description: Option<IgnoredAny>,

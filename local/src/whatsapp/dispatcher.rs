@@ -24,8 +24,8 @@ use super::{
     webhook::sign,
 };
 use crate::{
-    console::{Console, Kind},
     error_chain,
+    output::{Kind, Output},
 };
 
 /// The timeout of Meta's Messenger webhooks (Messenger Platform, *Webhooks*). Meta publishes none for WhatsApp.
@@ -78,7 +78,7 @@ struct Inner {
     numbers: Arc<Numbers>,
     apps: Arc<Registry<apps::State>>,
     journal: Journal,
-    console: Console,
+    output: Output,
     held: watch::Sender<bool>,
     /// Permits to deliver by app ID, so that an app that hangs doesn't delay the others.
     permits: Mutex<BTreeMap<String, Arc<Semaphore>>>,
@@ -97,7 +97,7 @@ impl WebhookDispatcher {
         numbers: Arc<Numbers>,
         apps: Arc<Registry<apps::State>>,
         journal: Journal,
-        console: Console,
+        output: Output,
         shutdown: CancellationToken,
     ) -> Result<WebhookDispatcher, WhatsAppError> {
         let client = http_client()?;
@@ -108,7 +108,7 @@ impl WebhookDispatcher {
             numbers,
             apps,
             journal,
-            console,
+            output,
             held: watch::Sender::new(false),
             permits: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -231,7 +231,7 @@ impl WebhookDispatcher {
             inner.delivered.fetch_add(1, Ordering::Relaxed);
             if retry > 0 {
                 let text = format!("webhook {}: delivered on attempt {}", webhook.id, retry + 1);
-                inner.console.line(Kind::WhatsApp, text);
+                inner.output.line(Kind::WhatsApp, text);
             }
         } else {
             inner.failed_attempts.fetch_add(1, Ordering::Relaxed);
@@ -311,7 +311,7 @@ impl WebhookDispatcher {
     }
 
     fn problem(&self, text: String) {
-        self.inner.console.line(Kind::Problem, text);
+        self.inner.output.line(Kind::Problem, text);
     }
 }
 

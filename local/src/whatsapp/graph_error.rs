@@ -136,7 +136,7 @@ impl GraphError {
     }
 }
 
-/// The simulator could not store a change. The console has the cause.
+/// The simulator could not store a change. The output has the cause.
 impl From<JournalError> for GraphError {
     fn from(_: JournalError) -> GraphError {
         GraphError::new(131_000, None)

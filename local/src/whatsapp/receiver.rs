@@ -23,14 +23,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::control::{Body, ControlError, bytes};
-use crate::console::{Console, Kind};
+use crate::output::{Kind, Output};
 
 /// The number of webhooks to keep. The first ones are kept, so that `from` stays valid.
 const MAX_WEBHOOKS: usize = 10_000;
 
 #[derive(Clone)]
 struct Receiver {
-    console: Console,
+    output: Output,
     webhooks: Arc<Mutex<Vec<Received>>>,
 }
 
@@ -42,10 +42,10 @@ struct Received {
     body: Value,
 }
 
-pub(super) fn routes<S: Clone + Send + Sync + 'static>(console: Console) -> Router<S> {
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(output: Output) -> Router<S> {
     Router::new()
         .route("/simulator/receiver", post(receive).get(list).delete(forget))
-        .with_state(Receiver { console, webhooks: Arc::default() })
+        .with_state(Receiver { output, webhooks: Arc::default() })
 }
 
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ async fn receive(
     let body: Bytes = bytes(body)?;
     let body: Value = serde_json::from_slice(&body).unwrap_or_else(|_| json!(String::from_utf8_lossy(&body)));
     let kind = body["type"].as_str().or(body["entry"][0]["changes"][0]["field"].as_str()).unwrap_or("of another form");
-    receiver.console.line(Kind::Receiver, format!("webhook {kind}: {}", status.as_u16()));
+    receiver.output.line(Kind::Receiver, format!("webhook {kind}: {}", status.as_u16()));
     let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let mut webhooks = receiver.webhooks.lock().unwrap_or_else(PoisonError::into_inner);

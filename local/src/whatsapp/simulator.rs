@@ -42,8 +42,8 @@ use super::{
     webhook::{self, BusinessNumber},
 };
 use crate::{
-    console::{Console, Kind},
     error_chain,
+    output::{Kind, Output},
 };
 
 /// The simulated WhatsApp with its business numbers and users.
@@ -59,7 +59,7 @@ pub(super) struct Simulator {
     pub(super) latest_version: GraphVersion,
     /// The URL of this simulator.
     pub(super) url: String,
-    console: Console,
+    output: Output,
     dispatcher: WebhookDispatcher,
     journal: Journal,
     state: Mutex<State>,
@@ -133,7 +133,7 @@ impl Simulator {
     /// Opens the journal and resumes the webhooks that an earlier run did not deliver.
     pub(super) fn start(
         settings: Settings,
-        console: Console,
+        output: Output,
         shutdown: CancellationToken,
     ) -> Result<Simulator, WhatsAppError> {
         let latest_version = GraphVersion::parse(&settings.graph_api_version)
@@ -182,12 +182,12 @@ impl Simulator {
             Arc::clone(&numbers),
             Arc::clone(&apps),
             journal.clone(),
-            console.clone(),
+            output.clone(),
             shutdown,
         )?;
         if !recovered.pending.is_empty() {
             let text = format!("resuming {} undelivered webhooks of the last run", recovered.pending.len());
-            console.line(Kind::WhatsApp, text);
+            output.line(Kind::WhatsApp, text);
             drop(dispatcher.dispatch(vec![recovered.pending], Duration::ZERO));
         }
         let state = State {
@@ -210,7 +210,7 @@ impl Simulator {
             templates,
             latest_version,
             url: settings.url,
-            console,
+            output,
             dispatcher,
             journal,
             state: Mutex::new(state),
@@ -453,7 +453,7 @@ impl Simulator {
         state.accepted.push(accepted);
         self.apply(&mut state, phones);
         drop(state);
-        self.console.line(Kind::WhatsApp, text);
+        self.output.line(Kind::WhatsApp, text);
         // The response does not wait for the statuses, which may arrive first.
         drop(self.dispatcher.dispatch(groups, faults.delay()));
         Ok(Accepted { id, message_status })
@@ -667,14 +667,14 @@ impl Simulator {
         state.faults.clone()
     }
 
-    /// Reports a problem on the console.
+    /// Reports a problem on the output.
     pub(super) fn problem(&self, text: impl AsRef<str>) {
-        self.console.line(Kind::Problem, text);
+        self.output.line(Kind::Problem, text);
     }
 
-    /// Reports an event on the console.
+    /// Reports an event on the output.
     pub(super) fn log(&self, text: impl AsRef<str>) {
-        self.console.line(Kind::WhatsApp, text);
+        self.output.line(Kind::WhatsApp, text);
     }
 
     /// Waits for the deliveries to end after shutdown was requested.

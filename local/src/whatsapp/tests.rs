@@ -39,7 +39,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{DEFAULT_APP_ID, Settings, WhatsAppError, dispatcher::http_client, serve, webhook::sign};
-use crate::{console::Console, secrets::BotCredentials};
+use crate::{output::Output, secrets::BotCredentials};
 
 const TOKEN: &str = "token";
 const SECRET: &str = "secret";
@@ -103,7 +103,7 @@ impl Receiver {
 struct Simulator {
     address: SocketAddr,
     client: reqwest::Client,
-    console: Console,
+    output: Output,
     shutdown: CancellationToken,
     running: JoinHandle<Result<(), WhatsAppError>>,
 }
@@ -131,9 +131,9 @@ impl Simulator {
             throughput: 80,
             journal,
         };
-        let (console, shutdown) = (Console::captured(), CancellationToken::new());
-        let running = tokio::spawn(serve(listener, settings, None, console.clone(), shutdown.clone()));
-        Simulator { address, client: http_client().unwrap(), console, shutdown, running }
+        let (output, shutdown) = (Output::captured(), CancellationToken::new());
+        let running = tokio::spawn(serve(listener, settings, None, output.clone(), shutdown.clone()));
+        Simulator { address, client: http_client().unwrap(), output, shutdown, running }
     }
 
     async fn stop(self) {

@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::{
 use futures_util::{StreamExt, stream};
 use local::{
     Options,
-    console::Console,
     database::{Database, Storage, usage::UsageMeter},
+    output::Output,
     template::Template,
 };
 use shared::{
@@ -63,8 +63,8 @@ pub async fn database(meter: UsageMeter) -> (Database, impl Fn() -> Store, Clien
     let template = Template::load(&Options::default().template, &BTreeMap::new()).unwrap();
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let console = Console::captured();
-    let started = Database::start(listener, Storage::Memory, &template.table, &[], meter, console).await;
+    let output = Output::captured();
+    let started = Database::start(listener, Storage::Memory, &template.table, &[], meter, output).await;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(url)

@@ -120,12 +120,12 @@ impl TestApp {
         &self.running
     }
 
-    /// Returns the console output, which includes the functions' logs.
+    /// Returns the output, which includes the functions' logs.
     pub fn log_lines(&self) -> Vec<String> {
-        self.running.console().output()
+        self.running.output().lines()
     }
 
-    /// Whether the console output has a line that contains all of these texts.
+    /// Whether the output has a line that contains all of these texts.
     pub fn has_logged(&self, texts: &[&str]) -> bool {
         self.log_lines().iter().any(|line| texts.iter().all(|text| line.contains(text)))
     }

@@ -29,7 +29,7 @@ fn start(config: EventInvokeConfig, retry_delays: [Duration; 2], succeeds: bool)
     let function = Function { event_invoke_config: config, ..function("Notify", Vec::new()) };
     let context = Arc::new(Context {
         lambda,
-        console: Console::captured(),
+        output: Output::captured(),
         retry_delays,
         running: TaskTracker::new(),
         shutdown: CancellationToken::new(),
@@ -54,7 +54,7 @@ impl Harness {
         while self.invocations.try_recv().is_ok() {
             invocations += 1;
         }
-        (invocations, self.context.console.output())
+        (invocations, self.context.output.lines())
     }
 }
 

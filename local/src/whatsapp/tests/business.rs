@@ -129,7 +129,7 @@ async fn a_new_number_is_verified_and_registered() {
     assert_eq!(simulator.refused(Method::POST, &format!("{id}/register"), register.clone()).await, (400, 133_006));
 
     simulator.change(&format!("{id}/request_code?code_method=SMS&language=en_US"), json!({})).await;
-    let output = simulator.console.output().join("\n");
+    let output = simulator.output.lines().join("\n");
     let code = output.split("WhatsApp code ").nth(1).unwrap()[..7].to_owned();
     assert_eq!(simulator.refused(Method::POST, &format!("{id}/verify_code?code=1"), json!({})).await, (400, 100));
     simulator.change(&format!("{id}/verify_code?code={code}"), json!({})).await;

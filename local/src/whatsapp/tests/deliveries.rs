@@ -21,7 +21,7 @@ async fn a_webhook_is_retried_until_status_200() {
     }
     let counts = simulator.all_delivered().await;
     assert_eq!(counts, json!({"queued": 1, "delivered": 1, "failedAttempts": 3, "givenUp": 0, "pending": 0}));
-    let lines = simulator.console.output();
+    let lines = simulator.output.lines();
     for expected in [
         "webhook 1: status 500 on attempt 1; retrying now",
         "webhook 1: status 204 on attempt 2; retrying in 1 s",

@@ -43,7 +43,7 @@ async fn an_accepted_message_is_sent_delivered_and_read() {
         assert_eq!(messages["messages"].as_array().map(Vec::len), Some(left), "{from}");
     }
     assert!(simulator.get("/simulator/messages?from=x").await["error"].is_string());
-    let lines = simulator.console.output().join("\n");
+    let lines = simulator.output.lines().join("\n");
     assert!(lines.contains("…4567") && !lines.contains("100123") && !lines.contains("Wie geht"), "{lines}");
 }
 

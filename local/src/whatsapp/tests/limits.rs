@@ -23,7 +23,7 @@ async fn the_throughput_of_a_number_is_limited() {
     assert_eq!(error.1["error_data"]["messaging_product"], "whatsapp");
     assert_eq!(simulator.get("/simulator/limits").await, json!({"refused": {"throughput": 1, "pair": 0}}));
     assert_eq!(simulator.get("/simulator/messages").await["messages"].as_array().unwrap().len(), accepted);
-    assert!(simulator.console.output().iter().any(|line| line.contains("130429")));
+    assert!(simulator.output.lines().iter().any(|line| line.contains("130429")));
 
     let (status, response) = simulator.post("/simulator/numbers", &json!({"messagesPerSecond": 0})).await;
     assert_eq!(status, 400);

@@ -331,6 +331,6 @@ async fn requests_have_limits() {
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     // The ID is too long for a file name.
     assert_eq!(simulator.get_json(&format!("/{}", "1".repeat(300))).await.0, 400);
-    let lines = simulator.console.output();
+    let lines = simulator.output.lines();
     assert!(!lines.iter().any(|line| line.contains("file not read")), "{lines:?}");
 }

@@ -18,7 +18,7 @@ async fn the_receiver_records_webhooks_and_responds_as_asked() {
     };
     assert_eq!(bodies(&received), [json!({"type": "message.sent"}), json!("text")]);
     assert_eq!(bodies(&simulator.get("/simulator/receiver?from=1").await), [json!("text")]);
-    assert!(simulator.console.output().iter().any(|line| line.ends_with("webhook message.sent: 200")));
+    assert!(simulator.output.lines().iter().any(|line| line.ends_with("webhook message.sent: 200")));
 
     let challenge = client.get(format!("{url}?hub.mode=subscribe&hub.challenge=12&hub.verify_token=x"));
     assert_eq!(challenge.send().await.unwrap().text().await.unwrap(), "12");

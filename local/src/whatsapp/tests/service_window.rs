@@ -25,7 +25,7 @@ async fn a_text_to_a_user_who_has_not_written_fails() {
     let mut receiver = Receiver::start().await;
     let simulator = Simulator::start(&receiver.url);
     assert_eq!(failure(&simulator, &mut receiver).await, Some(131_047));
-    assert!(simulator.console.output().iter().any(|line| line.contains("131047") && line.contains("…4567")));
+    assert!(simulator.output.lines().iter().any(|line| line.contains("131047") && line.contains("…4567")));
     let template = json!({"messaging_product": "whatsapp", "to": CUSTOMER, "type": "template",
         "template": {"name": "hello_world", "language": {"code": "en_US"}}});
     assert_eq!(simulator.graph(&template).await.unwrap().0, 200);

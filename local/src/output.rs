@@ -1,4 +1,4 @@
-//! Console output of the local run: one line per event.
+//! Output output of the local run: one line per event.
 
 use std::{
     io::{IsTerminal, Write},
@@ -57,7 +57,7 @@ impl Kind {
 
 /// A handle to the output: standard output, or memory in a test. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Console {
+pub struct Output {
     sink: Arc<Sink>,
 }
 
@@ -67,16 +67,16 @@ enum Sink {
     Captured(Mutex<Vec<String>>),
 }
 
-impl Console {
+impl Output {
     /// Writes to standard output, in color if it is a terminal.
-    pub fn stdout() -> Console {
+    pub fn stdout() -> Output {
         let colors = std::io::stdout().is_terminal();
-        Console { sink: Arc::new(Sink::Stdout { colors }) }
+        Output { sink: Arc::new(Sink::Stdout { colors }) }
     }
 
-    /// Stores the lines in memory for [`Console::output`].
-    pub fn captured() -> Console {
-        Console { sink: Arc::new(Sink::Captured(Mutex::default())) }
+    /// Stores the lines in memory for [`Output::lines`].
+    pub fn captured() -> Output {
+        Output { sink: Arc::new(Sink::Captured(Mutex::default())) }
     }
 
     /// Writes one line. Escapes line breaks and control characters in `text`, so that client input cannot forge a line
@@ -101,8 +101,8 @@ impl Console {
         }
     }
 
-    /// Returns the captured lines, oldest first. Empty for a console that writes to standard output.
-    pub fn output(&self) -> Vec<String> {
+    /// Returns the captured lines, oldest first. Empty for one that writes to standard output.
+    pub fn lines(&self) -> Vec<String> {
         match &*self.sink {
             Sink::Stdout { .. } => Vec::new(),
             Sink::Captured(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).clone(),
