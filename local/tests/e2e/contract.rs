@@ -151,6 +151,34 @@ async fn malformed_body_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn integer_user_id_names_the_same_owner_as_its_digits() {
+    let app = TestApp::start().await;
+    let create = async |user_id: &str| {
+        let body = format!("{{\"userId\": {user_id}}}").into_bytes();
+        let response = app.request("POST", "/api/session/create", &[], body).await;
+        assert_eq!(response.status, 200, "{user_id}: {}", response.json);
+        response.json
+    };
+    for digits in ["7", "0", "-1", "9007199254740993", "-9223372036854775808", "18446744073709551615"] {
+        let created = create(digits).await;
+        assert_eq!(created["session"]["owner_id"], digits);
+        let same = create(&format!("\"{digits}\"")).await;
+        let expected = (&created["session"]["id"], &json!("Session already exists"));
+        assert_eq!((&same["session"]["id"], &same["message"]), expected, "{digits}");
+    }
+    let (_, key) = app.create_key("8", &["sessions"]).await;
+    for (user_id, status) in [(json!(8), 200), (json!(9), 403)] {
+        let response = app.with_key(&key, "POST", "/api/session/create", &json!({"userId": user_id})).await;
+        assert_eq!(response.status, status, "{}", response.json);
+    }
+    for other in ["1.0", "1e3", "-0", "18446744073709551616", "-9223372036854775809", "1e400"] {
+        let body = format!("{{\"userId\": {other}}}").into_bytes();
+        let response = app.request("POST", "/api/session/create", &[], body).await;
+        assert_eq!(response.status, 400, "{other}: {}", response.json);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invalid_field_is_refused_with_a_sentence() {
     let app = TestApp::start().await;
     let id = UNKNOWN;
@@ -163,7 +191,8 @@ async fn invalid_field_is_refused_with_a_sentence() {
                 (json!({}), 400, "userId is required"),
                 (json!({"userId": "  "}), 400, "userId is required"),
                 (json!({"userId": null}), 400, "userId is required"),
-                (json!({"userId": 7}), 400, "userId must be a string"),
+                (json!({"userId": 7.5}), 400, "userId must be a string or a 64-bit integer"),
+                (json!({"userId": true}), 400, "userId must be a string or a 64-bit integer"),
                 (json!({"userId": "x".repeat(257)}), 400, "userId has 257 bytes"),
                 (json!({"userId": "a", "phoneNumberId": "9"}), 400, "phoneNumberId is not"),
             ],

@@ -196,6 +196,16 @@ impl JsonObject {
         text.ok_or_else(|| self.missing(field))
     }
 
+    /// Returns a string or integer field as text; 400 if it is missing, blank, or has another type. Refuses numbers that
+    /// aren't 64-bit integers, because the parser rounds them.
+    pub fn required_string_or_integer(&self, field: &str) -> Result<String, ApiError> {
+        match self.value(field) {
+            Some(Value::Number(number)) if !number.is_f64() => Ok(number.to_string()),
+            None | Some(Value::String(_)) => self.required(field).map(str::to_owned),
+            Some(_) => Err(self.invalid(field, "must be a string or a 64-bit integer: send any other ID as a string")),
+        }
+    }
+
     /// Returns an object field; 400 for another type, or if it has a field that isn't one of `known`.
     pub fn object(&self, field: &str, known: &'static [&'static str]) -> Result<Option<JsonObject>, ApiError> {
         self.value(field).map(|value| Self::nested(value, self.path(field), known)).transpose()

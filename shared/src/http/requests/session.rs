@@ -34,13 +34,13 @@ impl NewSession {
     pub fn read(body: &Body) -> Result<Self, ApiError> {
         let body =
             body.object(&["userId", "phoneNumberId", "unknownPolicy", "defaultCountry", "stopWords", "startWords"])?;
-        let owner_id = body.required("userId")?;
+        let owner_id = body.required_string_or_integer("userId")?;
         if owner_id.len() > OWNER_ID_LIMIT {
             let message = format!("userId has {} bytes: it may have up to {OWNER_ID_LIMIT}", owner_id.len());
             return Err(ApiError::invalid_field(message));
         }
         Ok(Self {
-            owner_id: owner_id.to_owned(),
+            owner_id,
             phone_number_id: body.string("phoneNumberId")?.map(str::to_owned),
             settings: SettingsChange::read(&body)?,
         })
