@@ -101,12 +101,18 @@ async fn token_authenticates_its_subject_across_key_rotation() {
     assert_eq!(app.with_key(&ada, "POST", "/api/outbox/claim", &worker).await.json["code"], "missing_scope");
 
     let forged = provider.sign(&json!({"alg": "none", "kid": "1"}), &json!({"iss": ISSUER, "sub": "ada"}));
+    // What Supabase signs with its legacy JWT secret.
+    let legacy = provider.sign(&json!({"alg": "HS256", "typ": "JWT"}), &json!({"iss": ISSUER, "sub": "ada"}));
     let (graces, _) = grace.rsplit_once('.').unwrap();
     let (adas, signature) = ada.rsplit_once('.').unwrap();
-    for invalid in [forged, format!("{graces}.{signature}"), format!("{adas}."), adas.to_owned()] {
+    for invalid in [forged, legacy.clone(), format!("{graces}.{signature}"), format!("{adas}."), adas.to_owned()] {
         let response = app.with_key(&invalid, "GET", &status, &Value::Null).await;
         assert_eq!((response.status, response.json), (403, json!({"message": "Forbidden"})), "{invalid}");
     }
+    let reason = "the token is signed with HS256: only RS256 and ES256 are accepted";
+    let lines = app.log_lines();
+    assert_eq!(lines.iter().filter(|line| line.contains(reason) && line.contains("INFO")).count(), 1, "{lines:#?}");
+    assert!(!app.has_logged(&[&legacy[..30]]), "no token is logged");
     // API keys still work.
     assert_eq!(app.get(&status).await.status, 200);
 

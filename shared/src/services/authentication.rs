@@ -32,6 +32,8 @@ pub enum Refusal {
     ExpiredKey,
     #[error("the key has neither an owner nor the scope admin")]
     KeyWithoutOwner,
+    #[error("the token is signed with {0}: only RS256 and ES256 are accepted")]
+    TokenAlgorithm(&'static str),
     #[error("the token is signed with no key of the identity provider")]
     TokenKey,
     #[error("the token's signature is wrong")]

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
 };
 use aws_smithy_types::byte_stream::ByteStream;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
     errors::ErrorKind,
@@ -37,6 +38,12 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The maximum size of a JWKS, in bytes. Real ones have a few thousand.
 const KEYS_LIMIT: usize = 256 * 1024;
+
+/// The other algorithms of the registry *JSON Web Signature and Encryption Algorithms* that tokens are signed with. Only
+/// these names are logged, because a token's header is the caller's text.
+const UNSUPPORTED: [&str; 13] = [
+    "none", "HS256", "HS384", "HS512", "RS384", "RS512", "ES384", "ES512", "ES256K", "PS256", "PS384", "PS512", "EdDSA",
+];
 
 /// Why the provider's keys couldn't be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +128,7 @@ impl Tokens {
 
     /// Verifies a token and returns its caller.
     pub(super) async fn caller(&self, token: &str, now: Timestamp) -> Result<Caller, AuthenticationError> {
-        let (algorithm, key_id) = signed_with(token).ok_or(Refusal::Malformed)?;
+        let (algorithm, key_id) = signed_with(token)?;
         let keys = self.keys.get(now, self.fetch()).await?;
         let key = match find(&keys, &key_id) {
             Some(key) => Some(key),
@@ -170,12 +177,29 @@ impl Tokens {
     }
 }
 
-/// The algorithm and key ID in a token's header. `None` if it isn't a token, for other algorithms, and for critical
-/// extensions (RFC 7515, section 4.1.11).
-fn signed_with(token: &str) -> Option<(Algorithm, String)> {
-    let header = decode_header(token).ok()?;
+/// The algorithm and key ID in a token's header. Refuses other texts, other algorithms, and critical extensions
+/// (RFC 7515, section 4.1.11).
+fn signed_with(token: &str) -> Result<(Algorithm, String), Refusal> {
+    if let Some(name) = unsupported_algorithm(token) {
+        return Err(Refusal::TokenAlgorithm(name));
+    }
+    let header = decode_header(token).map_err(|_| Refusal::Malformed)?;
     let is_known = matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) && header.crit.is_none();
-    header.kid.filter(|_| is_known).map(|key_id| (header.alg, key_id))
+    header.kid.filter(|_| is_known).map(|key_id| (header.alg, key_id)).ok_or(Refusal::Malformed)
+}
+
+/// The name of a token's algorithm that isn't accepted. The library's header has only the algorithms that it supports.
+fn unsupported_algorithm(token: &str) -> Option<&'static str> {
+    #[derive(Deserialize)]
+    struct Header {
+        alg: String,
+    }
+    let (header, _) = token.split_once('.')?;
+    let Header { alg } = serde_json::from_slice(&BASE64.decode(header).ok()?).ok()?;
+    match alg.as_str() {
+        "RS256" | "ES256" => None,
+        other => Some(UNSUPPORTED.into_iter().find(|name| *name == other).unwrap_or("an unknown algorithm")),
+    }
 }
 
 /// The key with this ID, and its algorithm, which comes from the key and never from the token.
