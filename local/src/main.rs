@@ -13,6 +13,9 @@ use local::{
 use shared::domain::id::SessionId;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// How many origins the output lists in a line. Five fit into 120 characters.
+const ORIGINS_PER_LINE: usize = 5;
+
 /// Runs the entire stack of template.yaml on this machine: the functions, an HTTP API in front of them, DynamoDB,
 /// Secrets Manager, KMS, Parameter Store, and a simulated WhatsApp Cloud API. Press Ctrl-C to stop.
 #[derive(Parser)]
@@ -97,6 +100,12 @@ fn announce(ready: &Ready, file: Option<&std::path::Path>) -> Result<(), Box<dyn
 /// Returns the addresses and a ready-to-paste command for each endpoint.
 fn guide(ready: &Ready) -> String {
     let Ready { console, phone, api, api_key, whatsapp, dynamodb, verify_token, table, .. } = ready;
+    let origins = match ready.allowed_origins.as_slice() {
+        [] => "  none".to_owned(),
+        some => {
+            some.chunks(ORIGINS_PER_LINE).map(|line| format!("  {}", line.join(" "))).collect::<Vec<_>>().join("\n")
+        }
+    };
     let Ready { waba_id, phone_number_id, app_id, app_secret, access_token, bot, .. } = ready;
     let session = SessionId::for_owner("owner-1");
     let json = "-H 'content-type: application/json' -d";
@@ -112,6 +121,9 @@ Phone      {phone}  (the phones of simulated customers)
 API        {api}
 WhatsApp   {whatsapp}  (simulated)
 DynamoDB   {dynamodb}  (table {table})
+
+Web pages of these origins may call the API (CORS); --parameter AllowedOrigins=http://localhost:9000,… sets others:
+{origins}
 
 API key of this run, required by every endpoint except the webhook:
   export KEY={api_key}

@@ -12,6 +12,8 @@ use crate::file;
 pub struct Ready {
     /// URL of the API, such as `http://127.0.0.1:8787`.
     pub api: String,
+    /// The origins whose pages may call the API (CORS).
+    pub allowed_origins: Vec<String>,
     /// URL of the console, with the API key and the address of the phone page in its fragment.
     pub console: String,
     /// URL of the simulated WhatsApp.

@@ -34,6 +34,9 @@ const PHONE_NUMBER_ID: &str = "106540352242922";
 const DISPLAY_PHONE_NUMBER: &str = "15550783881";
 /// The header that the template's CloudFront distribution adds, in lowercase.
 const ORIGIN_HEADER: &str = "x-qasid-origin";
+/// The default ports of development servers: Next.js, React Router, Nuxt, and Rails (3000), the next one if that is in
+/// use (3001), Angular (4200), Vite (5173), and webpack (8080).
+const DEVELOPMENT_PORTS: [u16; 5] = [3000, 3001, 4200, 5173, 8080];
 /// Maximum wait for clients that keep a request open.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -134,6 +137,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let api_key = format!("qk_{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let mut given = BTreeMap::from([
         ("OperatorKeyHash".to_owned(), KeyHash::of(&api_key).as_hex().to_owned()),
+        ("AllowedOrigins".to_owned(), development_origins()),
         ("PhoneNumberId".to_owned(), PHONE_NUMBER_ID.to_owned()),
         ("DisplayPhoneNumber".to_owned(), DISPLAY_PHONE_NUMBER.to_owned()),
         ("GraphApiBaseUrl".to_owned(), whatsapp_url.clone()),
@@ -150,6 +154,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         }
     };
     let (phone_number_id, display_phone_number) = (parameter("PhoneNumberId")?, parameter("DisplayPhoneNumber")?);
+    let allowed_origins = parameter("AllowedOrigins")?;
     let graph_api_version = parameter("GraphApiVersion")?;
     let secret_id = |name: &str| match template.secrets.get(name) {
         Some(id) => Ok(id.clone()),
@@ -206,6 +211,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let phone = format!("{whatsapp_url}/phone");
     let ready = Ready {
         console: format!("{api}/console#key={api_key}&phone={phone}"),
+        allowed_origins: allowed_origins.split(',').filter(|origin| !origin.is_empty()).map(str::to_owned).collect(),
         api,
         api_key,
         whatsapp: whatsapp_url,
@@ -277,6 +283,14 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         report(served, "the API", &task_output);
     });
     Ok(Stack { ready, output, database, lambda, failures, tasks, stop: guard })
+}
+
+/// Returns the origins of pages that development servers on this machine serve, separated by commas.
+fn development_origins() -> String {
+    let origins = ["localhost", "127.0.0.1"]
+        .into_iter()
+        .flat_map(|host| DEVELOPMENT_PORTS.into_iter().map(move |port| format!("http://{host}:{port}")));
+    origins.collect::<Vec<_>>().join(",")
 }
 
 fn deployments(template: &Template, binaries: &BTreeMap<String, PathBuf>) -> Result<Vec<Deployment>, BuildError> {

@@ -4,7 +4,10 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use local::{Options, database::Storage};
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::AsyncReadExt,
+    process::{Child, Command},
+};
 
 use crate::test_app::{TestApp, client};
 
@@ -14,12 +17,12 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Starts the command and waits for its ready file.
-async fn start(data: &Path) -> (Child, Value) {
+/// Starts the command with these further options, and waits for its ready file.
+async fn start(data: &Path, options: &[&str]) -> (Child, Value) {
     let ready_file = data.join("ready.json");
     let _ = std::fs::remove_file(&ready_file);
     let arguments = ["--port", "0", "--data", data.to_str().unwrap(), "--ready-file", ready_file.to_str().unwrap()];
-    let child = command(&arguments).spawn().unwrap();
+    let child = command(&[&arguments, options].concat()).spawn().unwrap();
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     let ready = tokio::time::timeout(Duration::from_secs(300), async {
         loop {
@@ -51,7 +54,7 @@ async fn post(ready: &Value, url: String, body: Value) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ctrl_c_ends_every_process_and_keeps_the_data() {
     let data = tempfile::tempdir().unwrap();
-    let (child, ready) = start(data.path()).await;
+    let (child, ready) = start(data.path(), &[]).await;
     let create = format!("{}/api/session/create", ready["api"].as_str().unwrap());
     let created = post(&ready, create, json!({"userId": "ada"})).await;
     assert_eq!(created["message"], "Session created successfully");
@@ -68,11 +71,62 @@ async fn ctrl_c_ends_every_process_and_keeps_the_data() {
         }
     }
 
-    let (child, again) = start(data.path()).await;
+    let (child, again) = start(data.path(), &[]).await;
     assert_eq!(again["appSecret"], ready["appSecret"], "the Meta app keeps its secret");
     let create = format!("{}/api/session/create", again["api"].as_str().unwrap());
     assert_eq!(post(&again, create, json!({"userId": "ada"})).await["message"], "Session already exists");
     interrupt(child).await;
+}
+
+/// Returns the CORS header of a preflight and of a request with a key from a page of this origin.
+async fn allowed_origins(ready: &Value, origin: &str) -> [Option<String>; 2] {
+    let url = format!("{}/api/session/create", ready["api"].as_str().unwrap());
+    let preflight = client()
+        .request("OPTIONS".parse().unwrap(), &url)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization,content-type");
+    let request = client().post(&url).bearer_auth(ready["apiKey"].as_str().unwrap()).body(r#"{"userId": "ada"}"#);
+    let mut allowed = [None, None];
+    for (request, (status, allowed)) in [preflight, request].into_iter().zip([204, 200].into_iter().zip(&mut allowed)) {
+        let response = request.header("origin", origin).send().await.unwrap();
+        assert_eq!(response.status(), status, "{origin}");
+        let header = response.headers().get("access-control-allow-origin");
+        *allowed = header.map(|value| value.to_str().unwrap().to_owned());
+    }
+    allowed
+}
+
+/// Ends the command and returns what it printed.
+async fn printed(mut child: Child) -> String {
+    let mut output = child.stdout.take().unwrap();
+    assert!(interrupt(child).await.success());
+    let mut text = String::new();
+    output.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_development_servers_may_call_the_api() {
+    let data = tempfile::tempdir().unwrap();
+    let (child, ready) = start(data.path(), &[]).await;
+    let allowed = ["http://localhost:3000", "http://127.0.0.1:3000", "http://localhost:5173", "http://127.0.0.1:5173"];
+    for origin in allowed {
+        let origins = [Some(origin.to_owned()), Some(origin.to_owned())];
+        assert_eq!(allowed_origins(&ready, origin).await, origins, "{origin}");
+    }
+    for origin in ["http://localhost:3999", "https://localhost:3000", "http://localhost:3000.example", "null"] {
+        assert_eq!(allowed_origins(&ready, origin).await, [None, None], "{origin}");
+    }
+    let text = printed(child).await;
+    for expected in allowed.into_iter().chain(["--parameter AllowedOrigins="]) {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+
+    let (child, ready) = start(data.path(), &["--parameter", "AllowedOrigins=https://app.example"]).await;
+    assert_eq!(allowed_origins(&ready, "http://localhost:3000").await, [None, None]);
+    assert!(allowed_origins(&ready, "https://app.example").await.iter().all(Option::is_some));
+    let text = printed(child).await;
+    assert!(text.contains("  https://app.example\n") && !text.contains("http://localhost:3000"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
