@@ -1361,16 +1361,6 @@ export interface components {
         MessageType: "text" | "image" | "video" | "audio" | "document" | "sticker" | "location" | "contacts" | "reaction" | "interactive" | "template" | "button" | "order" | "system" | "edit" | "revoke" | "pin" | "request_welcome" | "call" | "media_placeholder" | "unsupported";
         /** @enum {string} */
         MessageStatus: "received" | "pending" | "sending" | "unknown" | "sent" | "failed" | "delivered" | "read" | "played";
-        /**
-         * @description What a message is about, as the caller says. Qasid sends no `marketing` message to who opted out.
-         * @enum {string}
-         */
-        Category: "marketing" | "utility" | "authentication" | "service";
-        /**
-         * @description A number sends its `bulk` messages at the rate that its `normal` ones leave.
-         * @enum {string}
-         */
-        Priority: "normal" | "bulk";
         /** @description A message without its delivery history. */
         Message: {
             id: components["schemas"]["Id"];
@@ -2478,7 +2468,9 @@ export interface components {
             vcard?: unknown;
             /** @description Ignored, so that received content can be sent as it is. */
             origin?: unknown;
-        } | unknown | unknown | unknown;
+        } | {
+            name: Record<string, never>;
+        } | unknown | unknown;
         ReactionMessage: {
             message_id: components["schemas"]["TargetId"];
             /** @description One emoji. An empty text removes the reaction. */
