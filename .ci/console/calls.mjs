@@ -7,9 +7,9 @@ const { ready } = settings;
 /** The longest wait for a condition, in milliseconds. */
 const TIMEOUT = 10_000;
 
-async function call(url, body, headers = {}) {
+async function call(url, body, headers = {}, method = body === undefined ? "GET" : "POST") {
   const response = await fetch(url, {
-    method: body === undefined ? "GET" : "POST",
+    method,
     headers: { "content-type": "application/json", ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
@@ -29,9 +29,9 @@ export async function addressOf(ownerId) {
   return ready.console.replace(ready.apiKey, secret);
 }
 
-/** Calls the control API of the simulated WhatsApp: `GET`, or `POST` with a body. */
-export function simulator(path, body) {
-  return call(`${ready.whatsapp}/simulator/${path}`, body);
+/** Calls the control API of the simulated WhatsApp: by default `GET`, or `POST` with a body. */
+export function simulator(path, body, method) {
+  return call(`${ready.whatsapp}/simulator/${path}`, body, {}, method);
 }
 
 /** Calls `read` until it returns something other than `undefined`, which it returns. */

@@ -18,7 +18,7 @@ const VARIANTS = [
 ];
 
 /** Returns the violations of the accessibility rules that the page shows. */
-async function violations(page) {
+export async function violations(page) {
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   const found = await page.evaluate(
     async (tags) => (await window.axe.run({ runOnly: tags, resultTypes: ["violations"] })).violations,
@@ -28,7 +28,7 @@ async function violations(page) {
 }
 
 /** Returns the elements that scroll horizontally, except for code and tabs, and those that an edge of the window cuts off. */
-async function cutOff() {
+export async function cutOff() {
   // The page arranges itself after the window has changed.
   await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   const right = document.documentElement.clientWidth;
