@@ -1,0 +1,5 @@
+import { Connect } from "@/components/connect";
+
+export default function Page() {
+  return <Connect />;
+}

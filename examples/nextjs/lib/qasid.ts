@@ -1,0 +1,14 @@
+import { createClient, QasidError, type components } from "@qasid/client";
+
+export type Session = components["schemas"]["Session"];
+export type Chat = components["schemas"]["Chat"];
+/** A message of a chat. The response to a send has no `revoked_at`. */
+export type Message = components["schemas"]["Message"] & { revoked_at?: string | null };
+
+/** The client of the pages. Its requests go to the route handler of this app, which adds the key. */
+export const qasid = createClient({ baseUrl: "" });
+
+/** Returns what went wrong, for people. */
+export function textOf(error: unknown): string {
+  return error instanceof QasidError ? error.message : "Something went wrong.";
+}
