@@ -42,8 +42,8 @@ pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D)
     T::deserialize(member).map(Some)
 }
 
-/// A fault for sends. Exactly one kind is set. Delays and timeouts are in milliseconds. `mix` selects one of several faults at
-/// random for each send.
+/// A fault for sends. Exactly one kind is set. Delays and timeouts are in milliseconds. `mix` selects one of several
+/// faults at random for each send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct SendFault {
@@ -172,8 +172,8 @@ impl Faults {
         outcome
     }
 
-    /// Returns the outcome of a read receipt. A fault with a remaining count is for messages: a typing indicator, which is
-    /// a read receipt, precedes the message that the fault is meant for.
+    /// Returns the outcome of a read receipt. A fault with a remaining count is for messages: a typing indicator, which
+    /// is a read receipt, precedes the message that the fault is meant for.
     pub(super) fn next_read_receipt(&mut self) -> SendOutcome {
         match &mut self.sends {
             Some(fault) if fault.times.is_none() => fault.outcome(),
