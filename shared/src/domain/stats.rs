@@ -30,7 +30,7 @@ pub const MAX_CODES: usize = 16;
 /// The largest code that is counted. Meta's codes have up to 7 digits, and an item's size must have a limit.
 const MAX_CODE: u32 = 9_999_999;
 
-/// The length of the last 24 hours.
+/// The length of a range without a start.
 const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The maximum length of a range.
