@@ -22,24 +22,28 @@ fn kinds(old: serde_dynamo::Item, new: serde_dynamo::Item) -> Vec<(ChangeType, L
     changes.into_iter().map(|derived| (derived.change.kind, derived.log)).collect()
 }
 
-#[test]
-fn images_are_read_by_their_entity() {
+/// Returns the image of an outbound message of the owner `ada`, with another attribute.
+fn message(status: &str, attribute: (&str, AttributeValue)) -> serde_dynamo::Item {
     let session_id = SessionId::for_owner("ada");
     let chat_id = ChatId::for_identity(session_id, &Identity::Group("1".to_owned()));
     let message_id = MessageId::for_inbound("1", "a");
     let key = Key::message(&MessageKey { chat_id, time: Timestamp::MIN, message_id });
-    let message = |status: &str| {
-        image(&[
-            ("pk", string(&key.pk)),
-            ("sk", string(&key.sk)),
-            ("entity", string(MESSAGE)),
-            ("session_id", string(session_id.to_string())),
-            ("type", string("text")),
-            ("from_me", AttributeValue::Bool(true)),
-            ("status", string(status)),
-            ("status_rank", number(30)),
-        ])
-    };
+    image(&[
+        ("pk", string(&key.pk)),
+        ("sk", string(&key.sk)),
+        ("entity", string(MESSAGE)),
+        ("session_id", string(session_id.to_string())),
+        ("type", string("text")),
+        ("from_me", AttributeValue::Bool(true)),
+        ("status", string(status)),
+        attribute,
+    ])
+}
+
+#[test]
+fn images_are_read_by_their_entity() {
+    let session_id = SessionId::for_owner("ada");
+    let message = |status: &str| message(status, ("status_rank", number(30)));
     let log = Log::Session(session_id);
     let nothing = || serde_dynamo::Item::default();
     assert_eq!(kinds(nothing(), message("pending")), [(ChangeType::MessageCreated, log.clone())]);
@@ -48,7 +52,7 @@ fn images_are_read_by_their_entity() {
         let at = Timestamp::MIN.to_string();
         image(&[
             ("entity", string(EVENT)),
-            ("event_id", string(message_id.to_string())),
+            ("event_id", string(MessageId::for_inbound("1", "a").to_string())),
             ("inbox_key", string(inbox_key)),
             ("received_at", string(at)),
         ])
@@ -65,9 +69,6 @@ fn images_are_read_by_their_entity() {
 #[test]
 fn value_in_an_unknown_format_that_only_counters_use_loses_no_change() {
     let session_id = SessionId::for_owner("ada");
-    let chat_id = ChatId::for_identity(session_id, &Identity::Group("1".to_owned()));
-    let message_id = MessageId::for_inbound("1", "a");
-    let key = Key::message(&MessageKey { chat_id, time: Timestamp::MIN, message_id });
     let attempt = [("at", string("2026-11-26T12:00:00.000Z")), ("outcome", string("of_a_newer_version"))];
     let attempt = attempt.map(|(name, value)| (name.to_owned(), value));
     for unknown in [
@@ -77,18 +78,7 @@ fn value_in_an_unknown_format_that_only_counters_use_loses_no_change() {
         ("channel", string("of_a_newer_version")),
         ("status_rank", number(1_000)),
     ] {
-        let message = |status: &str| {
-            image(&[
-                ("pk", string(&key.pk)),
-                ("sk", string(&key.sk)),
-                ("entity", string(MESSAGE)),
-                ("session_id", string(session_id.to_string())),
-                ("type", string("text")),
-                ("from_me", AttributeValue::Bool(true)),
-                ("status", string(status)),
-                unknown.clone(),
-            ])
-        };
+        let message = |status: &str| message(status, unknown.clone());
         let changes = kinds(message("sending"), message("sent"));
         assert_eq!(changes, [(ChangeType::MessageSent, Log::Session(session_id))], "{unknown:?}");
     }
