@@ -82,10 +82,14 @@ async fn make_due(app: &TestApp, item: &Value) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn message_past_its_validity_fails() {
     let (app, session_id) = TestApp::connected().await;
-    app.set_faults(&json!({"sends": {"errorCode": 130_429, "retryAfter": 3}})).await;
-    let until = (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(2)).to_string();
+    app.set_faults(&json!({"sends": {"errorCode": 130_429, "retryAfter": 7200}})).await;
+    let until = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string();
     let body = json!({"sessionId": session_id, "to": "+201001234567", "message": "soon", "validUntil": until});
     assert_eq!(app.post("/api/messages/send", &body).await.status, 200);
+    let item = app.wait_for_message("a message with a retry time", |item| item["not_before"].is_string()).await;
+    assert_eq!(item["due_at"], item["valid_until"], "it is due when it expires, before the retry time");
+    app.set_item_attribute(&item, "valid_until", "2020-01-01T00:00:00.000Z").await;
+    make_due(&app, &item).await;
     let item = app.wait_for_status("failed").await;
     assert!(item["error"].as_str().unwrap().contains("expired before it could be sent"), "{item}");
     assert!(item.get("due_key").is_none());
@@ -287,25 +291,30 @@ async fn waiting_messages_are_sent_after_their_predecessor() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bulk_message_that_waits_for_its_permit_still_expires() {
+    const MESSAGES: usize = 40;
     let app = TestApp::start_with(&[("MessagesPerSecond", "2")]).await;
-    let contacts: Vec<String> = (0..24).map(|number| format!("+20100{number:07}")).collect();
+    let contacts: Vec<String> = (0..MESSAGES).map(|number| format!("+20100{number:07}")).collect();
     app.open_windows(&contacts).await;
     let session_id = app.connect("ada").await;
-    let until = (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(6)).to_string();
+    app.set_session_attribute(&session_id, "paused_reason", "Paused by the test").await;
     for to in contacts {
-        let body = json!({"sessionId": session_id, "to": to, "message": "offer"});
-        let body = merge(body, &json!({"priority": "bulk", "validUntil": until}));
+        let body = json!({"sessionId": session_id, "to": to, "message": "offer", "priority": "bulk"});
         assert_eq!(app.post("/api/messages/send", &body).await.status, 200);
     }
     let items = async || app.items("message").await;
+    // Without a limit, all would be sent, which takes 20 seconds.
+    let until = format!("{:.3}", jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3));
+    for item in items().await {
+        app.set_item_attribute(&item, "valid_until", &until).await;
+    }
+    app.post("/api/session/resume", &json!({"sessionId": session_id})).await;
     let is_unfinished = |item: &Value| ["pending", "sending"].contains(&item["status"].as_str().unwrap());
     app.wait_until("all are finished", async || !items().await.iter().any(is_unfinished)).await;
-    assert!(items().await.iter().any(|item| item["status"] == "failed"), "at 2 per second, some expire");
-    for accepted in app.accepted().await {
-        // A post that has begun is not interrupted.
-        let at: jiff::Timestamp = accepted["acceptedAt"].as_str().unwrap().parse().unwrap();
-        assert!(at < until.parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_secs(1), "{accepted}");
-    }
+    // A slow machine sends fewer.
+    let accepted = app.accepted().await.len();
+    assert!(accepted <= MESSAGES / 2, "{accepted} were accepted, at 2 per second for 3 seconds");
+    let failed = items().await.iter().filter(|item| item["status"] == "failed").count();
+    assert_eq!(failed, MESSAGES - accepted);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

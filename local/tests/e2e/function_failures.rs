@@ -7,8 +7,8 @@ use crate::test_app::TestApp;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hanging_function_ends_at_its_timeout() {
-    // The table hangs longer than the timeout.
-    let app = TestApp::start_with_template(|template| template.replacen("Timeout: 10", "Timeout: 1", 1), &[]).await;
+    // The table hangs longer than the timeout, which is shorter than the time after which the SDK repeats a request.
+    let app = TestApp::start_with_template(|template| template.replacen("Timeout: 10", "Timeout: 2", 1), &[]).await;
     app.inject_fault("PutItem", Fault::Hang, 1);
     let response = app.post("/api/session/create", &json!({"userId": "ada"})).await;
     assert_eq!((response.status, response.json), (500, json!({"message": "Internal Server Error"})));

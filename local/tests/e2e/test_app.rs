@@ -17,7 +17,7 @@ pub use webhooks::change;
 pub use whatsapp::{sign, text_message};
 
 /// The limit for one wait or request. Only a failing test reaches it.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How often a wait checks its condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
