@@ -16,6 +16,9 @@ import { t } from "./strings/app.js";
 const SESSION = "qasid.session";
 const DRAFTS = "qasid.drafts";
 
+/** How many sessions can be chosen from. "New session" opens any other one. */
+const MAX_LISTED = 1_000;
+
 /** The screens: name, icon, the scope that they need, and their module.
  * @type {{name: string, icon: IconName, text: Parameters<typeof t>[0], scope: string, load: () => Promise<any>}[]} */
 const SCREENS = [
@@ -41,9 +44,9 @@ function segments() {
   }
 }
 
-/** Reads all sessions that the caller can use. A key without the scope to list them can have one.
- * @param {Caller} caller @returns {Promise<Session[]>} */
-async function readSessions(caller) {
+/** Reads the sessions that the caller can use, and the selected one. A key without the scope to list them can have one.
+ * @param {Caller} caller @param {string | null} selected @returns {Promise<Session[]>} */
+async function readSessions(caller, selected) {
   if (!hasScope(caller, "sessions")) {
     // Enough to read the chats of the session.
     return caller.session_id ? [/** @type {Session} */ ({ id: caller.session_id, owner_id: caller.owner_id })] : [];
@@ -55,8 +58,22 @@ async function readSessions(caller) {
     const page = await get("/api/sessions", { limit: 100, cursor });
     sessions.push(...page.sessions);
     cursor = page.nextCursor;
-  } while (cursor && sessions.length < 1_000);
+  } while (cursor && sessions.length < MAX_LISTED);
+  if (cursor && selected && !sessions.some(({ id }) => id === selected)) {
+    const session = await readSession(selected);
+    if (session) sessions.push(session);
+  }
   return sessions;
+}
+
+/** Reads a session. Returns `null` if it doesn't exist. @param {string} id @returns {Promise<Session | null>} */
+async function readSession(id) {
+  try {
+    return (await get("/api/session/status", { sessionId: id })).session;
+  } catch (failure) {
+    if (failure instanceof ApiError && failure.code === "session_not_found") return null;
+    throw failure;
+  }
 }
 
 function App() {
@@ -154,7 +171,22 @@ function Frame({ caller, onSignOut, onLanguage }) {
   const reloadSessions = async () => {
     setError(null);
     try {
-      setSessions(await readSessions(caller));
+      setSessions(await readSessions(caller, selected));
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  const showSession = (/** @type {Session} */ shown) => setSessions((before) => {
+    const listed = before ?? [];
+    const isListed = listed.some(({ id }) => id === shown.id);
+    return isListed ? listed.map((one) => (one.id === shown.id ? shown : one)) : [...listed, shown];
+  });
+  const reloadSession = async (/** @type {string} */ id) => {
+    if (!hasScope(caller, "sessions")) return;
+    try {
+      const found = await readSession(id);
+      if (found) showSession(found);
+      else await reloadSessions();
     } catch (failure) {
       setError(failure);
     }
@@ -195,8 +227,8 @@ function Frame({ caller, onSignOut, onLanguage }) {
   };
   const create = async (/** @type {string} */ userId) => {
     const { session: created } = await post("/api/session/create", { userId });
+    showSession(created);
     select(created.id);
-    await reloadSessions();
     setCreating(false);
     location.hash = "#/connect";
   };
@@ -234,7 +266,8 @@ function Frame({ caller, onSignOut, onLanguage }) {
       ${sessions && screen && !hasScope(caller, screen.scope) && html`<${Empty} icon="info" title=${t("notPermitted", { scope: screen.scope })} />`}
       ${sessions && screen && hasScope(caller, screen.scope) && (session || screen.scope === "admin"
         ? html`<${Screen} key=${`${screen.name} ${session?.id}`} load=${screen.load} session=${session} caller=${caller}
-            path=${path.slice(1)} reloadSessions=${reloadSessions} phone=${phoneAddress()} />`
+            path=${path.slice(1)} onSession=${showSession} reloadSession=${reloadSession} reloadSessions=${reloadSessions}
+            phone=${phoneAddress()} />`
         : html`<${NoSession} caller=${caller} onCreate=${create} />`)}
     </main>
     ${isCreating && html`<${Dialog} title=${t("newSession")} onClose=${() => setCreating(false)}>

@@ -130,7 +130,11 @@ export interface ScreenProps {
   caller: Caller;
   /** The part of the address after the screen's name: `["<chatId>"]` for `#/inbox/<chatId>`. */
   path: string[];
-  /** Reads the sessions again after a screen changed one. */
+  /** Shows a session that a screen changed. */
+  onSession: (session: Session) => void;
+  /** Reads a session again that has changed. */
+  reloadSession: (id: string) => Promise<void>;
+  /** Reads the sessions again after one was erased. */
   reloadSessions: () => Promise<void>;
   /** The address of the simulated phone; null except on a local run. */
   phone: string | null;

@@ -40,15 +40,15 @@ const COUNTRIES =
   "AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GT GU GW GY HK HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TA TC TD TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW".split(" ");
 
 /** @param {import("../types").ScreenProps} props */
-export default function Connect({ session: listed, caller, reloadSessions, phone }) {
-  const { session, error, read, show } = useStatus(/** @type {Session} */ (listed), reloadSessions);
+export default function Connect({ session: listed, caller, onSession, reloadSessions, phone }) {
+  const { session, error, show } = useStatus(/** @type {Session} */ (listed), onSession, reloadSessions);
   const wasConnected = useRef(session.is_connected);
   // A connected session has only the ID of its number. The QR code before had the number itself.
   const paired = useRef(numberOf(session.qr));
   paired.current = numberOf(session.qr) ?? paired.current;
-  const change = async (/** @type {Session} */ changed) => {
+  const change = (/** @type {Session} */ changed) => {
     show(changed);
-    await reloadSessions();
+    onSession(changed);
   };
   return html`<div class="screen connect">
     <header><div><h1>${t("title")}</h1><p><bdi>${t("subtitle", { owner: isolate(session.owner_id) })}</bdi></p></div></header>
@@ -56,7 +56,7 @@ export default function Connect({ session: listed, caller, reloadSessions, phone
     ${error && html`<div class="note warn" role="status"><p>${t("unreachable")}</p></div>`}
     ${session.is_connected
       ? html`<${Connected} session=${session} pairedNumber=${paired.current} caller=${caller} onChange=${change} />`
-      : html`<${Pairing} session=${session} phone=${phone} onExpired=${read} />`}
+      : html`<${Pairing} session=${session} phone=${phone} />`}
     <${Settings} key=${session.id} session=${session} onChange=${change} />
     <${Danger} session=${session} reloadSessions=${reloadSessions} />
   </div>`;
@@ -67,13 +67,13 @@ export default function Connect({ session: listed, caller, reloadSessions, phone
  * once when it is visible again.
  *
  * @param {Session} listed
- * @param {() => Promise<void>} onChange called when the session was connected, paused, or erased
+ * @param {(session: Session) => void} onChange called when the session was connected or paused
+ * @param {() => Promise<void>} onErased called when the session was erased
  */
-function useStatus(listed, onChange) {
+function useStatus(listed, onChange, onErased) {
   const [session, setSession] = useState(listed);
   const [error, setError] = useState(/** @type {unknown} */ (null));
   const current = useRef(listed);
-  const reader = useRef(async () => {});
   const show = (/** @type {Session} */ next) => {
     current.current = next;
     setSession(next);
@@ -103,10 +103,10 @@ function useStatus(listed, onChange) {
         setError(null);
         if (next.is_connected) delay = POLL.connected;
         else if (isWorker || hasCode()) delay = POLL.pairing;
-        if (next.is_connected !== before.is_connected || next.paused_reason !== before.paused_reason) void onChange();
+        if (next.is_connected !== before.is_connected || next.paused_reason !== before.paused_reason) onChange(next);
       } catch (failure) {
         if (abort.signal.aborted) return;
-        if (failure instanceof ApiError && failure.code === "session_not_found") return void onChange();
+        if (failure instanceof ApiError && failure.code === "session_not_found") return void onErased();
         setError(failure);
       } finally {
         isReading = false;
@@ -115,7 +115,6 @@ function useStatus(listed, onChange) {
     };
     const status = async (/** @type {AbortSignal} */ signal) =>
       /** @type {Session} */ ((await get("/api/session/status", { sessionId: listed.id }, signal)).session);
-    reader.current = read;
     const onVisible = () => void read();
     document.addEventListener("visibilitychange", onVisible);
     window.addEventListener("online", onVisible);
@@ -127,7 +126,7 @@ function useStatus(listed, onChange) {
       window.removeEventListener("online", onVisible);
     };
   }, []);
-  return { session, error, show, read: () => void reader.current() };
+  return { session, error, show };
 }
 
 /** Returns the number that a QR code leads to, or `null` for the code of a linked device. @param {string | null} qr */
@@ -136,8 +135,8 @@ function numberOf(qr) {
   return digits ? `+${digits}` : null;
 }
 
-/** @param {{session: Session, phone: string | null, onExpired: () => void}} props */
-function Pairing({ session, phone, onExpired }) {
+/** @param {{session: Session, phone: string | null}} props */
+function Pairing({ session, phone }) {
   const { qr } = session;
   const businessNumber = numberOf(qr);
   const steps = businessNumber
@@ -160,7 +159,7 @@ function Pairing({ session, phone, onExpired }) {
       </div>
       <p class="waiting muted"><span class="pulse" aria-hidden="true"></span>${t(businessNumber ? "waiting" : "deviceWaiting")}</p>
     </div>
-    <${Code} session=${session} onExpired=${onExpired} />
+    <${Code} session=${session} />
   </section>`;
 }
 
@@ -172,8 +171,8 @@ function PairingError({ text }) {
   </div>`;
 }
 
-/** The QR code and the time until it is replaced. @param {{session: Session, onExpired: () => void}} props */
-function Code({ session, onExpired }) {
+/** The QR code and the time until it is replaced. @param {{session: Session}} props */
+function Code({ session }) {
   const [image, setImage] = useState(/** @type {string | null} */ (null));
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
@@ -195,28 +194,25 @@ function Code({ session, onExpired }) {
     return () => clearInterval(timer);
   }, []);
   const expiresAt = session.qr_expires_at ? Date.parse(session.qr_expires_at) : null;
-  // The clock of this device can be wrong; the API decides when a code has expired.
+  // The clock of this device can be wrong: the API decides when a code has expired, and is asked every other second.
   const left = expiresAt === null ? null : Math.min(Math.max(expiresAt - now, 0), CODE_LIFETIME);
-  const isExpired = session.qr_expired === true || left === 0;
-  useEffect(() => {
-    if (isExpired) onExpired();
-  }, [isExpired]);
+  const isExpired = session.qr_expired === true;
   const seconds = Math.ceil((left ?? 0) / 1_000);
   const clock = `${number(Math.floor(seconds / 60))}:${number(seconds % 60, { minimumIntegerDigits: 2 })}`;
   return html`<figure class=${isExpired ? "qr-code expired" : "qr-code"}>
     <div class="qr-image">${image ? html`<img src=${image} alt=${t("qrAlt")} width="392" height="392" />` : html`<${Loading} />`}</div>
-    ${left !== null && html`<figcaption>
+    ${left !== null && (left > 0 || isExpired) && html`<figcaption>
       <div class="countdown" aria-hidden="true"><span class=${left < 30_000 ? "soon" : undefined} style=${{ inlineSize: `${(left / CODE_LIFETIME) * 100}%` }}></span></div>
       <p role="timer" class="small muted">${isExpired ? t("renewing") : t("renewsIn", { time: `\u2066${clock}\u2069` })}</p>
     </figcaption>`}
   </figure>`;
 }
 
-/** @param {{session: Session, pairedNumber: string | null, caller: Caller, onChange: (session: Session) => Promise<void>}} props */
+/** @param {{session: Session, pairedNumber: string | null, caller: Caller, onChange: (session: Session) => void}} props */
 function Connected({ session, pairedNumber, caller, onChange }) {
   const isDevice = session.phone_number_id?.startsWith("worker:");
   const [resume, { busy, error }] = useAction(async () => {
-    await onChange((await post("/api/session/resume", { sessionId: session.id })).session);
+    onChange((await post("/api/session/resume", { sessionId: session.id })).session);
   });
   const code = /\((\d+)\)/.exec(session.paused_reason ?? "")?.[1];
   /** @type {[string, IconName, string, string, string][]} */
@@ -351,7 +347,7 @@ const formOf = (session) => ({
   start: (session.start_words ?? []).join("\n"),
 });
 
-/** @param {{session: Session, onChange: (session: Session) => Promise<void>}} props */
+/** @param {{session: Session, onChange: (session: Session) => void}} props */
 function Settings({ session, onChange }) {
   const id = useId();
   const [form, setForm] = useState(() => formOf(session));
@@ -384,7 +380,7 @@ function Settings({ session, onChange }) {
     setForm(formOf(changed));
     setBase(formOf(changed));
     setSaved(true);
-    await onChange(changed);
+    onChange(changed);
   });
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();

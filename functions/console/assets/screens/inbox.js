@@ -26,7 +26,7 @@ const loadThread = () => import("../inbox/thread.js");
 const loadDialogs = () => import("../inbox/dialogs.js");
 
 /** @param {import("../types").ScreenProps} props */
-export default function Inbox({ session, caller, path, reloadSessions }) {
+export default function Inbox({ session, caller, path, reloadSession }) {
   const ownSession = /** @type {Session} */ (session);
   const store = storeOf(ownSession, caller);
   const connection = useStore(store, (current) => current.connection);
@@ -39,7 +39,7 @@ export default function Inbox({ session, caller, path, reloadSessions }) {
   const openId = useStore(store, () => named && store.resolve(named));
   const rights = { canSend: hasScope(caller, "messages:send"), canWrite: hasScope(caller, "chats:write"), canErase: hasScope(caller, "sessions") };
 
-  useEffect(() => store.start({ onSession: () => void reloadSessions() }), [store]);
+  useEffect(() => store.start({ onSession: () => void reloadSession(ownSession.id) }), [store]);
   useEffect(() => {
     if (openId !== named) history.replaceState(null, "", `#/inbox/${openId}`);
     if (openId) setTo(null);
