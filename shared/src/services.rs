@@ -12,6 +12,7 @@ pub mod events;
 pub mod export;
 pub mod function_invoker;
 pub mod health;
+pub mod import;
 pub mod messages;
 pub mod notify;
 pub mod numbers;

@@ -88,6 +88,24 @@ pub(crate) fn receive_message(session_id: &str, n: usize, from: &str) -> Result<
     with_body("receive-message/text.json", &body)
 }
 
+/// Returns an event that imports the messages from `first` on, each contact's in turn.
+pub(crate) fn import_messages(session_id: &str, first: usize, count: usize, contacts: usize) -> Result<Bytes> {
+    let message = |n: usize| {
+        let timestamp = jiff::Timestamp::from_second(yesterday() + n as i64).map(|at| at.to_string());
+        json!({
+            "id": format!("00000000-0000-4000-8000-{n:012}"),
+            "contact": phone(first + n % contacts),
+            "name": "Grace",
+            "fromMe": n % 2 == 0,
+            "body": "Is it in stock?",
+            "timestamp": timestamp.unwrap_or_default(),
+            "wamid": format!("wamid.HBgMMjAxMDAxMjM0NTY3FQIAEhgUM0E{n:020}"),
+        })
+    };
+    let messages: Vec<_> = (first..first + count).map(message).collect();
+    with_body("import-messages/history.json", &json!({"sessionId": session_id, "messages": messages}))
+}
+
 /// Returns an event that reads the message with this id.
 pub(crate) fn message_details(id: &str) -> Result<Bytes> {
     let mut event = load("message/unknown-id.json")?;

@@ -57,6 +57,7 @@ pub(crate) async fn measure(harness: &Harness) -> Result<()> {
     sending(&functions, &session_id, &mut rows).await?;
     deliveries(harness, &functions, &session_id, &mut rows).await?;
     receiving(harness, &functions, &mut rows).await?;
+    import(&functions, &session_id, &mut rows).await?;
     worker(harness, &functions, &mut rows).await?;
     print(&format!("### DynamoDB per invocation\n\n{}", rows.table))
 }
@@ -160,6 +161,20 @@ async fn receiving(harness: &Harness, functions: &Functions, rows: &mut Rows) ->
         let messages: Vec<_> = (0..1_000).map(|n| text(first + n, 3_000 + n % contacts)).collect();
         let usage = functions.invoke("webhook", events::webhook(&messages, &harness.app_secret)?).await?;
         rows.add("webhook", case, &usage, messages.len());
+    }
+    Ok(())
+}
+
+/// Measures the import of messages of another system.
+async fn import(functions: &Functions, session_id: &str, rows: &mut Rows) -> Result<()> {
+    for (case, first, contacts) in [
+        ("each of 1,000 messages of 1,000 new contacts", 40_000, 1_000),
+        ("each of 1,000 messages of 50 new contacts", 50_000, 50),
+        ("the same 1,000 messages again, each", 50_000, 50),
+        ("each of 1,000 messages of one new contact", 60_000, 1),
+    ] {
+        let event = events::import_messages(session_id, first, 1_000, contacts)?;
+        rows.add("import-messages", case, &functions.invoke("import-messages", event).await?, 1_000);
     }
     Ok(())
 }

@@ -159,6 +159,7 @@ fn history(seed: u64) -> History {
 pub async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifiers: &[Address], at: Timestamp) {
     let message = Inbound {
         wamid: format!("{session_id}{wamid}"),
+        has_wamid: true,
         timestamp: at,
         kind: MessageType::Text,
         body: Some(wamid.to_owned()),
@@ -183,6 +184,7 @@ pub async fn receive(store: &Store, session_id: SessionId, wamid: &str, identifi
         may_be_copy: false,
         source: None,
         received_at: None,
+        is_import: false,
         request_id: None,
         messages: vec![message],
     };

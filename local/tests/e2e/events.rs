@@ -9,7 +9,7 @@ use shared::domain::{api_key::KeyHash, system::System};
 use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 48] = [
+const FUNCTIONS: [&str; 49] = [
     "authorizer",
     "me",
     "create-session",
@@ -21,6 +21,7 @@ const FUNCTIONS: [&str; 48] = [
     "session-resume",
     "session-settings",
     "receive-message",
+    "import-messages",
     "chats",
     "chat",
     "chat-messages",

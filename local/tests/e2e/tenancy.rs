@@ -126,6 +126,10 @@ pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
         "GET /api/changes" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/stats" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
         "GET /api/events" => (format!("?sessionId={session}"), Value::Null, Refusal::Missing),
+        "POST /api/messages/import" => {
+            let message = json!({"id": "1", "contact": to, "fromMe": false, "body": "hello", "timestamp": now});
+            ("".to_owned(), json!({"sessionId": session, "messages": [message]}), Refusal::AdminsOnly)
+        }
         "POST /api/keys" => {
             ("".to_owned(), json!({"name": "x", "ownerId": owner, "scopes": ["sessions"]}), Refusal::AdminsOnly)
         }

@@ -133,6 +133,11 @@ impl MessageId {
         Self(derive(&NAMESPACE, &["inbound", phone_number_id, wamid]))
     }
 
+    /// Derives the ID of an imported message without a wamid. IDs of the system that it comes from are unique per session.
+    pub fn for_import(session_id: SessionId, id: &str) -> Self {
+        Self(derive(&session_id.0, &["import", id]))
+    }
+
     /// Returns whether the ID is derived, as those of inbound messages and auto-replies are.
     pub fn is_derived(self) -> bool {
         self.0.get_version_num() == 5

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     call::CallStatus,
-    id::SessionId,
+    id::{MessageId, SessionId},
     identity::Address,
     message::{MessageStatus, MessageType, Source, preview},
     message_action::MessageAction,
@@ -14,8 +14,11 @@ use crate::domain::{
 /// A message reported by WhatsApp or a linked device.
 #[derive(Clone, Debug)]
 pub struct Inbound {
-    /// WhatsApp's ID, unique per business number.
+    /// WhatsApp's ID, unique per business number. See [`has_wamid`](Self::has_wamid).
     pub wamid: String,
+    /// Whether [`wamid`](Self::wamid) is WhatsApp's. An imported message can have the ID of the system that it comes from
+    /// instead, unique per session.
+    pub has_wamid: bool,
     /// When the message was sent. The time of receipt if WhatsApp's time was in the future: see
     /// [`Inbound::dated`].
     pub timestamp: Timestamp,
@@ -93,8 +96,20 @@ pub struct InboundBatch {
     pub may_be_copy: bool,
     /// When the webhook was received. `None` for a message that a worker hands in, which is received now.
     pub received_at: Option<Timestamp>,
+    /// Whether the messages come from another system, so that they have no time of receipt.
+    pub is_import: bool,
     /// API Gateway's ID of the request that delivered them.
     pub request_id: Option<String>,
     /// The messages, with unique wamids.
     pub messages: Vec<Inbound>,
+}
+
+impl InboundBatch {
+    /// Returns the ID of a message of the batch. A repeated message has the same ID.
+    pub fn message_id(&self, message: &Inbound) -> MessageId {
+        match message.has_wamid {
+            true => MessageId::for_inbound(&self.phone_number_id, &message.wamid),
+            false => MessageId::for_import(self.session_id, &message.wamid),
+        }
+    }
 }

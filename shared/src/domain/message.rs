@@ -341,7 +341,7 @@ impl Message {
             from_me: self.from_me,
             username: self.writer.as_ref().and_then(|writer| writer.username.clone()),
             user_id: self.writer.as_ref().and_then(|writer| writer.user_id.clone()),
-            is_sent: self.wamid.is_some(),
+            is_sent: self.wamid.is_some() || self.status.is_accepted(),
             status: self.status,
             wamid: self.wamid.clone(),
             error: self.error.clone(),

@@ -35,7 +35,11 @@ impl Body {
 
     /// The body as text.
     pub fn text(&self) -> Result<&str, ApiError> {
-        std::str::from_utf8(self.bytes(BODY_LIMIT)?)
+        self.text_within(BODY_LIMIT)
+    }
+
+    fn text_within(&self, limit: usize) -> Result<&str, ApiError> {
+        std::str::from_utf8(self.bytes(limit)?)
             .map_err(|_| ApiError::new(ErrorCode::InvalidJson, "The body is not UTF-8: send a JSON object in UTF-8"))
     }
 
@@ -45,7 +49,12 @@ impl Body {
     ///
     /// 400 for a field that isn't one of `known`, at the top level. [`JsonObject::object`] checks nested objects.
     pub fn object(&self, known: &'static [&'static str]) -> Result<JsonObject, ApiError> {
-        JsonObject::new(self.members()?, String::new(), known)
+        self.object_within(BODY_LIMIT, known)
+    }
+
+    /// Like [`Body::object`], with another limit in bytes.
+    pub(super) fn object_within(&self, limit: usize, known: &'static [&'static str]) -> Result<JsonObject, ApiError> {
+        JsonObject::new(self.members(limit)?, String::new(), known)
     }
 
     /// Like [`Body::object`], with a sentence for fields that callers expect here and that belong elsewhere.
@@ -54,7 +63,7 @@ impl Body {
         known: &'static [&'static str],
         hints: &[(&str, &str)],
     ) -> Result<JsonObject, ApiError> {
-        let members = self.members()?;
+        let members = self.members(BODY_LIMIT)?;
         let hinted = members.keys().filter(|name| !known.contains(&name.as_str()));
         for name in hinted {
             if let Some((_, hint)) = hints.iter().find(|(hinted, _)| hinted == name) {
@@ -67,7 +76,7 @@ impl Body {
 
     /// Like [`Body::object`], and the field whose name is the value of `type` is known, too.
     pub(super) fn typed_object(&self, known: &'static [&'static str]) -> Result<JsonObject, ApiError> {
-        let mut members = self.members()?;
+        let mut members = self.members(BODY_LIMIT)?;
         let kind = members.get("type").and_then(Value::as_str).filter(|kind| !known.contains(kind)).map(str::to_owned);
         let content = kind.and_then(|kind| members.remove_entry(&kind));
         let mut object = JsonObject::new(members, String::new(), known)?;
@@ -98,8 +107,8 @@ impl Body {
         }
     }
 
-    fn members(&self) -> Result<Map<String, Value>, ApiError> {
-        let text = without_bom(self.text()?);
+    fn members(&self, limit: usize) -> Result<Map<String, Value>, ApiError> {
+        let text = without_bom(self.text_within(limit)?);
         if text.trim_ascii().is_empty() {
             return Err(ApiError::new(ErrorCode::InvalidJson, "The body is empty: send a JSON object"));
         }

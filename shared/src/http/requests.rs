@@ -5,6 +5,7 @@ mod auto_reply;
 mod change;
 mod chat;
 mod dry_run;
+mod import;
 mod number;
 mod send;
 mod session;

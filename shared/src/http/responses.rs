@@ -35,10 +35,11 @@ use crate::{
         auto_reply::Rule,
         caller::Caller,
         erasure::Erasure,
+        id::ChatId,
         message::MessageResponse,
         number::RegisteredNumber,
     },
-    services::worker::Claimed,
+    services::{import::Imported, worker::Claimed},
     store::KeyPage,
 };
 
@@ -70,6 +71,16 @@ pub fn deleted(_: ()) -> Result<ApiResponse, ApiError> {
 /// `{"success", "duplicate"}`.
 pub fn received(duplicate: bool) -> Result<ApiResponse, ApiError> {
     ApiResponse::success(&json!({"duplicate": duplicate}))
+}
+
+/// `{"success", "imported", "duplicates", "chats"}`.
+pub fn imported(imported: &Imported) -> Result<ApiResponse, ApiError> {
+    let chat = |(contact, chat_id): &(String, ChatId)| json!({"contact": contact, "chat_id": chat_id});
+    ApiResponse::success(&json!({
+        "imported": imported.imported,
+        "duplicates": imported.duplicates,
+        "chats": imported.chats.iter().map(chat).collect::<Vec<_>>(),
+    }))
 }
 
 /// `{"success", "messages"}`.

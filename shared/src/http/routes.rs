@@ -150,6 +150,8 @@ routes! {
     OUTBOX_CLAIM "/api/outbox/claim": POST [] Needs(Worker);
     /// Settles a message that a worker claimed.
     OUTBOX_SETTLE "/api/outbox/settle": POST [] Needs(Worker);
+    /// Imports messages of another system.
+    IMPORT_MESSAGES "/api/messages/import": POST [] Needs(Admin);
     /// Stores a message that a worker's device received.
     RECEIVE_MESSAGE "/api/messages/receive": POST [] Needs(Worker);
     /// Lists a session's chats.

@@ -6,10 +6,10 @@ use crate::{
     secrets::{SecretsError, cipher::CipherError, signing_key::SigningKeyError},
     services::{
         api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError,
-        credentials::CredentialsError, erasure::ErasureError, export::ExportError, messages::MessageError,
-        numbers::NumberError, read_receipt::TypingError, receive::ReceiveError, rules::RuleError, send::NotStored,
-        sessions::SessionError, stats::StatsError, templates::TemplateError, webhook::WebhookError,
-        webhook_deliveries::WebhookDeliveryError, webhook_endpoints::WebhookEndpointError,
+        credentials::CredentialsError, erasure::ErasureError, export::ExportError, import::ImportError,
+        messages::MessageError, numbers::NumberError, read_receipt::TypingError, receive::ReceiveError,
+        rules::RuleError, send::NotStored, sessions::SessionError, stats::StatsError, templates::TemplateError,
+        webhook::WebhookError, webhook_deliveries::WebhookDeliveryError, webhook_endpoints::WebhookEndpointError,
         webhook_sender::SendWebhookError, worker::WorkerError, worker_session::WorkerSessionError,
     },
     store::StoreError,
@@ -40,6 +40,12 @@ service_errors! {
     ChatError: NotFound => ChatNotFound, SessionNotFound => SessionNotFound, InvalidAddress => InvalidQuery; Store;
     DryRunError: ChatNotFound => ChatNotFound, SessionNotFound => SessionNotFound; Store;
     ErasureError: ChatNotFound => ChatNotFound, SessionNotFound => SessionNotFound; Store;
+    ImportError:
+        SessionNotFound => SessionNotFound,
+        Contact => InvalidField,
+        Future => InvalidField,
+        OutOfTime => Unavailable;
+        Store;
     MessageError: NotFound => MessageNotFound, SessionNotFound => SessionNotFound; Store;
     NotStored:
         SessionNotFound => SessionNotFound,

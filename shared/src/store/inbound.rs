@@ -23,7 +23,7 @@ use crate::{
         call::CallStatus,
         chat::{Chat, ENTRY_POINT_WINDOW},
         contact::Merges,
-        id::{ChatId, MessageId},
+        id::ChatId,
         identity::Address,
         inbound::{Inbound, InboundBatch},
         message::{Channel, Message, MessageType, Priority, Source},
@@ -148,7 +148,7 @@ impl Messages<'_> {
             outcome.stored += messages.len();
             if seen.has_pending_annotation {
                 let key = |message: &Inbound| (message.wamid.clone(), key_of(batch, resolved.chat_id, message));
-                outcome.recheck.extend(all.iter().map(key));
+                outcome.recheck.extend(all.iter().filter(|message| message.has_wamid).map(key));
             }
             self.count_duplicates(duplicates).await;
             return Ok(());
@@ -261,7 +261,7 @@ impl Messages<'_> {
         chat_id: ChatId,
         inbound: &Inbound,
     ) -> Result<TransactWriteItem, StoreError> {
-        let id = MessageId::for_inbound(&batch.phone_number_id, &inbound.wamid);
+        let id = batch.message_id(inbound);
         let raw = self.0.put_raw_parts(&id.to_string(), &inbound.raw, self.0.retention).await?;
         let mut item = inbound_item(batch, chat_id, inbound, raw.first, self.0.system.now())?;
         item.extend(self.0.expires_at(inbound.timestamp).map(|at| ("expires_at".to_owned(), at)));
@@ -368,8 +368,7 @@ fn unread(batch: &InboundBatch, messages: &[Inbound], shows: bool) -> Unread {
 }
 
 fn key_of(batch: &InboundBatch, chat_id: ChatId, message: &Inbound) -> MessageKey {
-    let message_id = MessageId::for_inbound(&batch.phone_number_id, &message.wamid);
-    MessageKey { chat_id, time: message.timestamp, message_id }
+    MessageKey { chat_id, time: message.timestamp, message_id: batch.message_id(message) }
 }
 
 /// Returns the messages with these times, by wamid.
@@ -409,7 +408,7 @@ fn chunk_length(messages: &[Inbound]) -> usize {
 
 fn inbound_message(batch: &InboundBatch, chat_id: ChatId, inbound: &Inbound, raw: &str, now: Timestamp) -> Message {
     Message {
-        id: MessageId::for_inbound(&batch.phone_number_id, &inbound.wamid),
+        id: batch.message_id(inbound),
         chat_id,
         session_id: batch.session_id,
         phone_number_id: batch.phone_number_id.clone(),
@@ -418,11 +417,11 @@ fn inbound_message(batch: &InboundBatch, chat_id: ChatId, inbound: &Inbound, raw
         from_me: inbound.from_me,
         writer: inbound.writer.clone(),
         status: inbound.status,
-        wamid: Some(inbound.wamid.clone()),
+        wamid: inbound.has_wamid.then(|| inbound.wamid.clone()),
         error: None,
         to: None,
         timestamp: inbound.timestamp,
-        received_at: Some(batch.received_at.unwrap_or(now)),
+        received_at: (!batch.is_import).then(|| batch.received_at.unwrap_or(now)),
         receive_index: inbound.index,
         request_id: batch.request_id.clone(),
         raw: Some(raw.to_owned()),
@@ -449,7 +448,7 @@ pub(super) fn inbound_item(
     let message = inbound_message(batch, chat_id, inbound, raw, now);
     let mut item = message_item::write(&message)?;
     item.insert("status_rank".to_owned(), number(message.status.rank()));
-    // The ID is derived from the wamid: one entry in the `wamid` index serves both, instead of a second one in `by_id`.
+    // The ID is derived, mostly from the wamid: one entry in the `wamid` index serves both, instead of another in `by_id`.
     let id = item.remove("id");
     item.extend(id.map(|id| ("wamid_key".to_owned(), id)));
     if inbound.call.is_some_and(CallStatus::is_final) {
@@ -518,7 +517,7 @@ fn inbound_chat(batch: &InboundBatch, resolved: &ResolvedChat, messages: &[Inbou
         answered_at: answer.map(|message| message.timestamp),
         // WhatsApp may deliver the message again when its time is no longer in the future.
         pending_annotation_until: is_from_the_future.then(|| now.after(LIFETIME)),
-        first_inbound: first.map(|first| MessageId::for_inbound(&batch.phone_number_id, &first.wamid)),
+        first_inbound: first.map(|first| batch.message_id(first)),
         ..chat.with_addresses(&resolved.current(&batch.addresses), now)
     }
 }

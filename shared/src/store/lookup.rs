@@ -71,6 +71,12 @@ impl Messages<'_> {
         Ok(find(self.0.keys_by_id(operation, id).await?))
     }
 
+    /// Returns the key of the received or imported message with this ID, which is derived. Eventually consistent.
+    pub async fn find_received(self, id: MessageId) -> Result<Option<MessageKey>, StoreError> {
+        let keys = self.0.keys_by_wamid_key("querying a received message by id", id.to_string()).await?;
+        Ok(keys.iter().find_map(Key::message_key))
+    }
+
     /// Returns a message with its metadata.
     pub async fn get(self, key: &MessageKey) -> Result<Option<(Message, MessageMetadata)>, StoreError> {
         let Some(item) = self.0.get("reading a message", &Key::message(key)).await? else { return Ok(None) };

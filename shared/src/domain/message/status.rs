@@ -112,6 +112,15 @@ impl MessageStatus {
         !matches!(self, Self::Pending | Self::Sending | Self::Unknown)
     }
 
+    /// Returns whether WhatsApp has accepted the message, or delivered it to the business.
+    pub fn is_accepted(self) -> bool {
+        match self {
+            Self::Pending | Self::Sending | Self::Unknown | Self::Failed => false,
+            Self::Received | Self::Sent | Self::Undelivered => true,
+            Self::Delivered | Self::Read | Self::Played => true,
+        }
+    }
+
     /// Returns the progress of a message as a number: receipts only move a message to a higher rank.
     ///
     /// `undelivered` ranks between `sent` and `delivered`: it replaces `sent`, and a recipient with several devices can

@@ -24,6 +24,7 @@ use crate::{
         api_keys::NewApiKey,
         auto_reply::DryRun,
         changes::ChangeList,
+        import::ImportRequest,
         send::SendRequest,
         sessions::NewSession,
         webhook_deliveries::ReplayRequest,
@@ -137,6 +138,19 @@ fn cases() -> Vec<Case> {
         receive(json!({"name": "Ada", "type": "text", "text": "hello"})),
         receive(json!({"text": {"body": "hello"}, "timestamp": "2025-06-08T20:59:43Z"})),
         receive(json!({"type": "image", "image": {"id": "1"}, "timestamp": "1749416383"})),
+        case(
+            "POST /api/messages/import",
+            json!({"sessionId": ID, "messages": [
+                {"id": "1", "contact": "+201001234567", "name": "Ada", "fromMe": false, "body": "hello",
+                    "timestamp": "2025-06-08T20:59:43Z", "wamid": "wamid.1"},
+                {"id": "2", "contact": "1@g.us", "fromMe": true, "type": "image", "timestamp": "2025-06-08T21:59:43Z",
+                    "status": "read"},
+            ]}),
+            |body| {
+                let request = ImportRequest::read(body, &admin())?;
+                Ok(request.messages.iter().map(|message| message.timestamp).collect())
+            },
+        ),
         case(
             "PATCH /api/chats/{chatId}",
             json!({"status": "INBOX", "name": "Ada", "isUnread": true, "consent": {"marketing": "granted"}}),

@@ -283,6 +283,7 @@ fn check_message(received: ReceivedMessage) {
         may_be_copy: false,
         source: received.source,
         received_at: None,
+        is_import: false,
         request_id: None,
         messages: vec![message],
     };

@@ -46,6 +46,7 @@ impl Receiver {
             source,
             may_be_copy,
             received_at,
+            is_import: false,
             request_id,
             messages,
         };

@@ -64,6 +64,7 @@ fn stored(body: &str) -> (ResolvedChange, String) {
         may_be_copy: false,
         source: received.source,
         received_at: None,
+        is_import: false,
         request_id: None,
         messages: vec![received.message],
     };

@@ -68,6 +68,7 @@ pub async fn receive(store: &Store, request: ReceiveRequest, request_id: String)
                 source,
                 may_be_copy,
                 received_at,
+                is_import: false,
                 request_id,
                 messages,
             };

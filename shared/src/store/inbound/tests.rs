@@ -5,6 +5,7 @@ fn inbound(bytes: usize) -> Inbound {
     let raw = "x".repeat(bytes);
     Inbound {
         wamid: "w".to_owned(),
+        has_wamid: true,
         timestamp,
         kind: MessageType::Text,
         body: None,

@@ -63,6 +63,7 @@ fn received(text: &str) -> Item {
     let user_id = Some("EG.13491208655302741918".to_owned());
     let inbound = Inbound {
         wamid: WAMID.to_owned(),
+        has_wamid: true,
         timestamp: at("2026-05-19T12:34:04.000Z"),
         is_redated: false,
         kind: MessageType::Text,
@@ -87,6 +88,7 @@ fn received(text: &str) -> Item {
         source: None,
         may_be_copy: false,
         received_at: None,
+        is_import: false,
         request_id: Some(REQUEST_ID.to_owned()),
         messages: Vec::new(),
     };

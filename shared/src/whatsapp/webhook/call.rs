@@ -94,6 +94,7 @@ fn parse_known(
         opens_window: !from_me || status == CallStatus::Completed,
         has_referral: false,
         wamid,
+        has_wamid: true,
     };
     Ok((peer, inbound))
 }

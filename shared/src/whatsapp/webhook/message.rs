@@ -205,6 +205,7 @@ fn inbound(
         raw: raw.get().to_owned(),
         writer: None,
         wamid,
+        has_wamid: true,
         timestamp,
         from_me,
         status,
