@@ -10,6 +10,7 @@ mod file;
 pub mod functions;
 pub mod gateway;
 mod iam;
+pub mod import;
 pub mod kms;
 pub mod lambda;
 pub mod lambda_api;

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, error::Error, io::Write, path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use local::{
     Options, Ready,
     database::Storage,
     error_chain, functions,
+    import::{self, Import},
     output::{Kind, Output},
     start,
 };
@@ -19,7 +20,10 @@ const ORIGINS_PER_LINE: usize = 5;
 /// Runs the entire stack of template.yaml on this machine: the functions, an HTTP API in front of them, DynamoDB,
 /// Secrets Manager, KMS, Parameter Store, and a simulated WhatsApp Cloud API. Press Ctrl-C to stop.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Port of the API. The next five ports serve the simulated WhatsApp, DynamoDB, Secrets Manager and KMS, the Lambda
     /// API, and Parameter Store. 0 selects free ports.
     #[arg(long, default_value_t = 8787)]
@@ -36,6 +40,13 @@ struct Arguments {
     /// Value of a template parameter. Repeat the option for several parameters.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Imports the chats and messages of another system into a session of a deployment, such as a running local run.
+    #[command(subcommand)]
+    Import(Import),
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -56,6 +67,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    if let Some(Command::Import(import)) = arguments.command {
+        return Ok(import::run(import).await?);
+    }
     // Register the handlers first, so that an early Ctrl-C also shuts down in order.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let output = Output::stdout();

@@ -37,6 +37,7 @@ mod function_failures;
 mod health;
 mod http_edges;
 mod identity;
+mod import_cli;
 mod import_messages;
 mod inbound;
 mod inbox;
