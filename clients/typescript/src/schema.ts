@@ -204,6 +204,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/messages/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Imports messages of another system
+         * @description Stores messages of another system in the chats of their contacts, once for each `wamid`, or else `id`. The body
+         *     has up to 1 MiB. Imported messages have the `source` `history`. They are not unread, open no customer service
+         *     window, trigger no auto-reply, and aren't counted. The only change is `chat.created` for a new chat.
+         *
+         *     An invalid message fails the request, and nothing is stored. After a 503 or a lost response, some of the
+         *     messages are stored: send the same request again to store the others.
+         */
+        post: operations["importMessages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/messages/{messageId}": {
         parameters: {
             query?: never;
@@ -2006,6 +2031,39 @@ export interface components {
             deeplink_payload?: string;
             cta_payload?: string;
             biz_opaque_callback_data?: string;
+        };
+        ImportRequest: {
+            sessionId: components["schemas"]["Id"];
+            messages: components["schemas"]["ImportedMessage"][];
+        };
+        ImportedMessage: {
+            /** @description The message's ID in the other system, unique in the session, up to 1,024 bytes. */
+            id: string;
+            /** @description The contact or group: a phone number, a JID, or a business-scoped user ID. Every spelling leads to the same chat. */
+            contact: components["schemas"]["Recipient"];
+            /** @description The name that the contact chose, or the subject of the group. */
+            name?: string | null;
+            /** @description Whether the business sent the message. */
+            fromMe: boolean;
+            /**
+             * @description The type; `text` by default.
+             * @enum {string|null}
+             */
+            type?: "text" | "image" | "video" | "audio" | "document" | "sticker" | "location" | "contacts" | "interactive" | "template" | "button" | "order" | "unsupported" | null;
+            /** @description The readable text. Required for a text. */
+            body?: string | null;
+            /**
+             * Format: date-time
+             * @description When the message was sent. Not in the future.
+             */
+            timestamp: string;
+            /**
+             * @description The status of a message with `fromMe`; `sent` by default. Others have none.
+             * @enum {string|null}
+             */
+            status?: "sent" | "delivered" | "read" | "failed" | null;
+            /** @description WhatsApp's ID, up to 1,024 bytes. */
+            wamid?: string | null;
         };
         /** @description A text as `message`, or a message in the Cloud API's own shape: `type`, and the object that it names. Qasid checks WhatsApp's documented limits before it stores the message. WhatsApp checks which parameters a template requires, and the IDs of media. */
         SendRequest: components["schemas"]["SendText"] | components["schemas"]["SendTypedText"] | components["schemas"]["SendTypedImage"] | components["schemas"]["SendTypedVideo"] | components["schemas"]["SendTypedAudio"] | components["schemas"]["SendTypedDocument"] | components["schemas"]["SendTypedSticker"] | components["schemas"]["SendTypedLocation"] | components["schemas"]["SendTypedContacts"] | components["schemas"]["SendTypedReaction"] | components["schemas"]["SendTypedInteractive"] | components["schemas"]["SendTypedTemplate"] | components["schemas"]["SendTypedPin"];
@@ -4126,7 +4184,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The body has more than 256 KiB (Qasid) or 10 MB (API Gateway). */
+        /** @description The body has more than 256 KiB, or 1 MiB of an import (Qasid), or 10 MB (API Gateway). */
         TooLarge: {
             headers: {
                 [name: string]: unknown;
@@ -4956,6 +5014,92 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    importMessages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "sessionId": "117b233c-fcee-5c30-b5f9-00032fb4b9ea",
+                 *       "messages": [
+                 *         {
+                 *           "id": "41",
+                 *           "contact": "201007654321@s.whatsapp.net",
+                 *           "name": "Mona",
+                 *           "fromMe": false,
+                 *           "body": "Are you open today?",
+                 *           "timestamp": "2026-05-18T09:15:00Z"
+                 *         },
+                 *         {
+                 *           "id": "42",
+                 *           "contact": "+20 100 765 4321",
+                 *           "fromMe": true,
+                 *           "body": "Until 6 pm.",
+                 *           "timestamp": "2026-05-18T09:16:00Z",
+                 *           "status": "read"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImportRequest"];
+            };
+        };
+        responses: {
+            /** @description All messages are stored. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "imported": 2,
+                     *       "duplicates": 0,
+                     *       "chats": [
+                     *         {
+                     *           "contact": "201007654321@s.whatsapp.net",
+                     *           "chat_id": "84549983-3fac-525e-8436-51cece79a00c"
+                     *         },
+                     *         {
+                     *           "contact": "+20 100 765 4321",
+                     *           "chat_id": "84549983-3fac-525e-8436-51cece79a00c"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        /** @description The number of messages that this request has stored. */
+                        imported: number;
+                        /** @description The number of messages that were stored before, or that the request has twice. */
+                        duplicates: number;
+                        /** @description The chat of each contact, in no particular order. A contact can be missing whose messages are all stored in the chat of another one. */
+                        chats: {
+                            /** @description The contact as the request spells it. */
+                            contact: string;
+                            chat_id: components["schemas"]["Id"];
+                        }[];
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
