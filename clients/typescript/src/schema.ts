@@ -1220,7 +1220,7 @@ export interface components {
         };
         /** @description The settings are ignored if the session exists. */
         CreateSessionRequest: {
-            /** @description Your ID of the owner: a string of up to 256 bytes in UTF-8 that isn't blank, or a 64-bit integer, which stands for its decimal digits. */
+            /** @description Your ID of the owner: a string of up to 256 bytes in UTF-8 that isn't blank, or a signed 64-bit integer, which stands for its decimal digits. */
             userId: string | number;
             /** @description WhatsApp's ID of the number that the QR code leads to; by default the deployment's own. */
             phoneNumberId?: string | null;

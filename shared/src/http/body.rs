@@ -206,12 +206,14 @@ impl JsonObject {
     }
 
     /// Returns a string or integer field as text; 400 if it is missing, blank, or has another type. Refuses numbers that
-    /// aren't 64-bit integers, because the parser rounds them.
+    /// aren't signed 64-bit integers, because the parser rounds some of them.
     pub fn required_string_or_integer(&self, field: &str) -> Result<String, ApiError> {
         match self.value(field) {
-            Some(Value::Number(number)) if !number.is_f64() => Ok(number.to_string()),
+            Some(Value::Number(number)) if number.is_i64() => Ok(number.to_string()),
             None | Some(Value::String(_)) => self.required(field).map(str::to_owned),
-            Some(_) => Err(self.invalid(field, "must be a string or a 64-bit integer: send any other ID as a string")),
+            Some(_) => {
+                Err(self.invalid(field, "must be a string or a signed 64-bit integer: send any other ID as a string"))
+            }
         }
     }
 
