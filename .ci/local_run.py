@@ -32,8 +32,8 @@ def request(url, body=None, key=None, method=None):
 
 
 @contextlib.contextmanager
-def start():
-    """Starts a local run on free ports and yields the content of its ready file. Prints its output if a check fails."""
+def start(*options):
+    """Starts a local run with these options on free ports and yields the content of its ready file. Prints its output if a check fails."""
     with tempfile.TemporaryDirectory() as folder:
         ready_file, log = pathlib.Path(folder, "ready.json"), pathlib.Path(folder, "log")
         command = [
@@ -48,6 +48,7 @@ def start():
             "0",
             "--ready-file",
             ready_file,
+            *options,
         ]
         with open(log, "wb") as output:
             local = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
