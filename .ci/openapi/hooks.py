@@ -10,7 +10,7 @@ NOT_UNDERSTOOD = {"invalid_json", "unknown_field", "unknown_parameter"}
 
 
 def resolved(document, schema):
-    """Returns the schema that a schema refers to. schemathesis can't use dictionaries with references inside of anyOf."""
+    """Returns the schema that a schema refers to. schemathesis can't use dictionaries with references in anyOf."""
     return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
