@@ -78,10 +78,10 @@ async fn concurrent_sends_to_five_spellings_make_one_chat() {
     let (app, session_id) = TestApp::connected_with(&["201001234567"]).await;
     let spellings =
         ["+20 100 123 4567", "201001234567", "201001234567@s.whatsapp.net", "00201001234567", "+20-(100)-123.4567"];
-    let sends = (0..50).map(|i| (spellings[i % 5], format!("message {i}")));
+    let sends = (0..20).map(|i| (spellings[i % 5], format!("message {i}")));
     let sends = sends.map(async |(to, text)| app.send(&session_id, to, &text).await);
     let responses = join_all(sends).await;
-    assert!(responses.iter().all(|response| response.status == 200));
+    assert!(responses.iter().all(|response| response.status == 200), "{responses:#?}");
     let chats = app.items("chat").await;
     assert_eq!(chats.len(), 1);
     for response in &responses {
@@ -89,8 +89,8 @@ async fn concurrent_sends_to_five_spellings_make_one_chat() {
             assert_eq!(response.json["chat"][member], chats[0][member], "every response shows the stored {member}");
         }
     }
-    assert_eq!(app.items("message").await.len(), 50);
-    assert_eq!(app.accepted_texts(50).await.len(), 50);
+    assert_eq!(app.items("message").await.len(), 20);
+    assert_eq!(app.accepted_texts(20).await.len(), 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
