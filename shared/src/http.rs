@@ -15,6 +15,7 @@ pub mod requests;
 pub mod responses;
 pub mod routes;
 mod service_errors;
+mod static_document;
 mod static_site;
 pub mod webhook;
 
@@ -25,6 +26,7 @@ pub use self::{
     body::{Body, JsonObject},
     error_code::ErrorCode,
     query::{Query, read_session_id},
+    static_document::StaticDocument,
     static_site::{StaticFile, StaticSite},
 };
 pub(crate) use self::{

@@ -9,7 +9,7 @@ use shared::domain::{api_key::KeyHash, system::System};
 use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 49] = [
+const FUNCTIONS: [&str; 50] = [
     "authorizer",
     "me",
     "create-session",
@@ -57,6 +57,7 @@ const FUNCTIONS: [&str; 49] = [
     "templates",
     "health",
     "session-delete",
+    "openapi",
     "console",
     "not-found",
 ];

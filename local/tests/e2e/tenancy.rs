@@ -188,7 +188,9 @@ fn template_and_route_table_match() {
     let webhook = ["GET /api/webhook", "HEAD /api/webhook", "POST /api/webhook"];
     let console =
         ["GET /console", "HEAD /console", "GET /console/{proxy+}", "HEAD /console/{proxy+}", "OPTIONS /{proxy+}"];
-    let expected: BTreeSet<&str> = webhook.into_iter().chain(WEBHOOK_WITH_SLASH).chain(console).collect();
+    let document = ["GET /api/openapi.json", "HEAD /api/openapi.json"];
+    let expected: BTreeSet<&str> =
+        webhook.into_iter().chain(WEBHOOK_WITH_SLASH).chain(document).chain(console).collect();
     assert_eq!(open, expected.into_iter().collect::<Vec<_>>());
 }
 

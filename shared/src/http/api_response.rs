@@ -64,6 +64,15 @@ impl ApiResponse {
         Self { cache_control, headers, ..Self::new(content_type, Body::Binary(body)) }
     }
 
+    /// 304: the client has the current file.
+    pub(super) fn not_modified(
+        content_type: &'static str,
+        cache_control: &'static str,
+        headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Self {
+        Self { status: 304, cache_control, headers, ..Self::new(content_type, Body::Empty) }
+    }
+
     /// 204 with the methods that a path supports.
     pub(crate) fn no_content(allow: &str) -> Self {
         Self { status: 204, allow: Some(allow.to_owned()), ..Self::new("text/plain; charset=utf-8", Body::Empty) }

@@ -11,7 +11,8 @@ use crate::domain::scope::Scope::{
 /// The permission that a method of a path needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// No authorizer: the webhook, which verifies signatures instead, and the console's files, which have no data.
+    /// No authorizer: the webhook, which verifies signatures instead, and files without data: those of the console, and the
+    /// description of the API.
     Open,
     /// Any caller. For responses about nothing but the caller.
     Authenticated,
@@ -38,8 +39,8 @@ impl Access {
 pub struct Operation {
     /// The method.
     pub method: Method,
-    /// The query parameters that the method takes. Others are refused, except by the webhook, to whose URL Meta and the
-    /// operator may add parameters.
+    /// The query parameters that the method takes. Others are refused, except by open routes: Meta and the operator may
+    /// add parameters to the webhook's URL.
     pub query: &'static [&'static str],
     /// The permission that the method needs.
     pub access: Access,
@@ -203,6 +204,8 @@ routes! {
     WEBHOOK_RETRY "/api/webhooks/{webhookId}/attempts/{changeId}/retry": POST [] Needs(Webhooks);
     /// Delivers a part of a session's change log to a webhook again.
     WEBHOOK_REPLAY "/api/webhooks/{webhookId}/replay": POST [] Needs(Webhooks);
+    /// Returns the OpenAPI description of the API.
+    OPENAPI "/api/openapi.json": GET [] Open;
     /// Serves the console's page.
     CONSOLE "/console": GET [] Open;
     /// Serves the console's files.

@@ -67,15 +67,16 @@ impl StaticSite {
         let not_found = || ApiError::path_not_found(path);
         let rest = path.strip_prefix(self.root).ok_or_else(not_found)?;
         if matches!(rest, "" | "/") {
-            return response(HTML, "no-cache", self.page, self.page_headers.clone(), request.headers());
+            return compressed_response(HTML, "no-cache", self.page, self.page_headers.clone(), request.headers());
         }
         let name = rest.strip_prefix('/').and_then(|rest| rest.strip_prefix(self.version)?.strip_prefix('/'));
         let file = self.files.iter().find(|file| Some(file.path) == name).ok_or_else(not_found)?;
-        response(file.content_type, IMMUTABLE, file.gzip, Vec::new(), request.headers())
+        compressed_response(file.content_type, IMMUTABLE, file.gzip, Vec::new(), request.headers())
     }
 }
 
-fn response(
+/// Returns a file, without compression for a client that doesn't accept it.
+pub(super) fn compressed_response(
     content_type: &'static str,
     cache_control: &'static str,
     gzip: &'static [u8],
