@@ -4,6 +4,7 @@
 mod authorizer;
 mod cors;
 mod event;
+mod observer;
 mod response;
 mod routes;
 mod throttle;
@@ -12,9 +13,9 @@ use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     extract::{ConnectInfo, Request, State},
-    http::{HeaderName, HeaderValue, Response, StatusCode},
+    http::{HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode, request::Parts},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use self::observer::{Exchange, Observer};
 use self::{
     authorizer::Authorizers,
     cors::CorsRules,
@@ -49,9 +51,10 @@ struct Gateway {
     port: u16,
     lambda: Lambda,
     output: Output,
+    observer: Option<Observer>,
 }
 
-/// Serves the template's HTTP API until `shutdown`.
+/// Serves the template's HTTP API until `shutdown`, and reports each exchange to `observer`.
 ///
 /// # Errors
 /// Returns an error if the listener is unusable.
@@ -60,6 +63,7 @@ pub async fn serve(
     template: &Template,
     lambda: Lambda,
     output: Output,
+    observer: Option<Observer>,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -72,6 +76,7 @@ pub async fn serve(
         port: listener.local_addr()?.port(),
         lambda,
         output,
+        observer,
     });
     let service =
         Router::new().fallback(handle).with_state(gateway).into_make_service_with_connect_info::<SocketAddr>();
@@ -87,11 +92,11 @@ async fn handle(
     request: Request,
 ) -> Response<Body> {
     let started = Instant::now();
-    let request_line = format!("{} {}", request.method(), path_and_parameter_names(request.uri()));
+    let (request, body) = request.into_parts();
+    let request_line = format!("{} {}", request.method, path_and_parameter_names(&request.uri));
     let request_id = request_id();
-    let origin = request.headers().get("origin").cloned();
-    let mut logged = gateway.respond(request, client, &request_id).await;
-    if let (Some(cors), Some(origin)) = (&gateway.cors, &origin) {
+    let mut logged = gateway.respond(&request, body, client, &request_id).await;
+    if let (Some(cors), Some(origin)) = (&gateway.cors, request.headers.get("origin")) {
         cors.apply(logged.response.headers_mut(), origin);
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -100,33 +105,47 @@ async fn handle(
     let status = logged.response.status().as_u16();
     let duration_ms = started.elapsed().as_millis();
     gateway.output.line(Kind::Request, format!("{request_line} {status} {duration_ms} ms{}", logged.detail));
-    logged.response
+    match &gateway.observer {
+        Some(observer) => {
+            let path = event::decoded_path(request.uri.path());
+            let matched = gateway.routes.find(request.method.as_str(), &path);
+            let route = matched.map(|matched| matched.route.key());
+            observer.report(route, HttpRequest::from_parts(request, logged.request_body), logged.response).await
+        }
+        None => logged.response,
+    }
 }
 
 /// A response and its details for the output.
 struct LoggedResponse {
     response: Response<Body>,
     detail: String,
+    /// The body of the request; empty if the gateway responded without it.
+    request_body: Bytes,
 }
 
 impl LoggedResponse {
+    fn new(response: Response<Body>, detail: String) -> LoggedResponse {
+        LoggedResponse { response, detail, request_body: Bytes::new() }
+    }
+
     fn error(status: StatusCode, detail: &str) -> LoggedResponse {
-        LoggedResponse { response: response::error(status), detail: format!("  {detail}") }
+        LoggedResponse::new(response::error(status), format!("  {detail}"))
     }
 }
 
 impl Gateway {
-    async fn respond(&self, request: Request, client: SocketAddr, request_id: &str) -> LoggedResponse {
-        if headers_size(&request) > MAX_HEADER_BYTES {
+    async fn respond(&self, request: &Parts, body: Body, client: SocketAddr, request_id: &str) -> LoggedResponse {
+        if headers_size(request) > MAX_HEADER_BYTES {
             return LoggedResponse::error(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large");
         }
-        let path = event::decoded_path(request.uri().path());
-        let matched = self.routes.find(request.method().as_str(), &path);
+        let path = event::decoded_path(request.uri.path());
+        let matched = self.routes.find(request.method.as_str(), &path);
         // A preflight carries no credentials, so it fails on a route with an authorizer, as on AWS (API Gateway
         // Developer Guide, *Configure CORS for HTTP APIs*, on the `$default` route).
         let is_public = matched.as_ref().is_none_or(|matched| matched.route.authorizer.is_none());
-        if let Some(response) = self.cors.as_ref().filter(|_| is_public).and_then(|cors| cors.preflight(&request)) {
-            return LoggedResponse { response, detail: "  CORS preflight".to_owned() };
+        if let Some(response) = self.cors.as_ref().filter(|_| is_public).and_then(|cors| cors.preflight(request)) {
+            return LoggedResponse::new(response, "  CORS preflight".to_owned());
         }
         let Some(matched) = matched else {
             return LoggedResponse::error(StatusCode::NOT_FOUND, "no route");
@@ -134,9 +153,8 @@ impl Gateway {
         if !self.throttles.try_acquire(&matched.route.key(), Instant::now()) {
             return LoggedResponse::error(StatusCode::TOO_MANY_REQUESTS, "throttled");
         }
-        let (parts, body) = request.into_parts();
         let context = event::RequestContext { client, port: self.port, request_id, now: Timestamp::now(), path: &path };
-        let mut event = event::build(&parts, &matched, &context);
+        let mut event = event::build(request, &matched, &context);
         if let Some(authorizer) = &matched.route.authorizer {
             match self.authorizers.authorize(authorizer, &event, Instant::now()).await {
                 Ok(context) => event::add_authorizer(&mut event, context),
@@ -150,16 +168,17 @@ impl Gateway {
             }
             Err(_) => return LoggedResponse::error(StatusCode::BAD_REQUEST, "incomplete body"),
         };
-        event::add_body(&mut event, &parts, &body);
+        event::add_body(&mut event, request, &body);
         let invocation = self.lambda.invoke_measured(matched.function, event.to_string().into());
-        match tokio::time::timeout(matched.route.timeout, invocation).await {
+        let logged = match tokio::time::timeout(matched.route.timeout, invocation).await {
             Ok(invocation) => from_invocation(&matched, invocation),
             Err(_) => {
                 let detail =
                     format!("{}  no response within {} s", matched.function, matched.route.timeout.as_secs_f64());
                 LoggedResponse::error(StatusCode::SERVICE_UNAVAILABLE, &detail)
             }
-        }
+        };
+        LoggedResponse { request_body: body, ..logged }
     }
 }
 
@@ -175,7 +194,8 @@ fn from_invocation(matched: &RouteMatch<'_>, invocation: Invocation) -> LoggedRe
     };
     let start = if invocation.cold { "cold" } else { "warm" };
     let detail = format!("  {} {start}  dynamodb: {}{problem}", matched.function, invocation.usage);
-    LoggedResponse { response: response.unwrap_or_else(|| response::error(StatusCode::INTERNAL_SERVER_ERROR)), detail }
+    let response = response.unwrap_or_else(|| response::error(StatusCode::INTERNAL_SERVER_ERROR));
+    LoggedResponse::new(response, detail)
 }
 
 /// Summarizes the failure. The output shows the full error separately.
@@ -203,9 +223,9 @@ fn path_and_parameter_names(uri: &axum::http::Uri) -> String {
     if names.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), names.join("&")) }
 }
 
-fn headers_size(request: &Request) -> usize {
-    let line = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+fn headers_size(request: &Parts) -> usize {
+    let line = request.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let headers: usize = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     line + headers
 }
 

@@ -55,6 +55,8 @@ pub struct Options {
     pub output: Output,
     /// How long a failed asynchronous invocation waits for its first and its second retry.
     pub retry_delays: [Duration; 2],
+    /// Gets each request to the API with its response.
+    pub observer: Option<gateway::Observer>,
 }
 
 impl Default for Options {
@@ -67,6 +69,7 @@ impl Default for Options {
             storage: Storage::Memory,
             output: Output::captured(),
             retry_delays: lambda_api::RETRY_DELAYS,
+            observer: None,
         }
     }
 }
@@ -128,7 +131,7 @@ impl Stack {
 /// Returns a [`StartError`] if the template is invalid, the functions don't build, a port is in use, or the data folder
 /// is unusable.
 pub async fn start(options: Options) -> Result<Stack, StartError> {
-    let Options { template: path, parameters, port, storage, output, retry_delays } = options;
+    let Options { template: path, parameters, port, storage, output, retry_delays, observer } = options;
     // Bind the ports first: the address of the simulated WhatsApp is a template parameter.
     let ports = ports::bind(port)?;
     let (api, whatsapp_url, dynamodb) = (url(&ports.api)?, url(&ports.whatsapp)?, url(&ports.dynamodb)?);
@@ -279,7 +282,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     tasks.spawn(async move { report(simulator.await, "the simulated WhatsApp", &task_output) });
     let (task_lambda, task_output, task_stop) = (lambda.clone(), output.clone(), stop);
     tasks.spawn(async move {
-        let served = gateway::serve(ports.api, &template, task_lambda, task_output.clone(), task_stop).await;
+        let served = gateway::serve(ports.api, &template, task_lambda, task_output.clone(), observer, task_stop).await;
         report(served, "the API", &task_output);
     });
     Ok(Stack { ready, output, database, lambda, failures, tasks, stop: guard })

@@ -3,7 +3,6 @@
 
 use axum::{
     body::Body,
-    extract::Request,
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
         header::{
@@ -11,6 +10,7 @@ use axum::{
             ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
             ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
         },
+        request::Parts,
     },
 };
 
@@ -26,9 +26,9 @@ impl CorsRules {
     }
 
     /// Returns the response to a preflight; `None` for any other request. [`CorsRules::apply`] adds the origin.
-    pub(super) fn preflight(&self, request: &Request) -> Option<Response<Body>> {
-        let headers = request.headers();
-        if request.method() != Method::OPTIONS || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+    pub(super) fn preflight(&self, request: &Parts) -> Option<Response<Body>> {
+        let headers = &request.headers;
+        if request.method != Method::OPTIONS || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
         }
         let origin = headers.get(ORIGIN)?;

@@ -107,7 +107,7 @@ async fn start() -> Harness {
     let address = listener.local_addr().unwrap();
     let (output, stop) = (Output::captured(), CancellationToken::new());
     let (template, task_output, task_stop) = (template(), output.clone(), stop.clone());
-    tokio::spawn(async move { serve(listener, &template, lambda, task_output, task_stop).await });
+    tokio::spawn(async move { serve(listener, &template, lambda, task_output, None, task_stop).await });
     Harness { address, output, events, _stop: stop.drop_guard() }
 }
 
