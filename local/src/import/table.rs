@@ -124,13 +124,19 @@ fn read_csv(
     columns: &[&'static str],
     mut each: impl FnMut(Record) -> bool,
 ) -> Result<(), TableError> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
-    let header: Vec<String> = reader.byte_headers()?.iter().map(|name| String::from_utf8_lossy(name).into()).collect();
+    // With the default terminator, the line of a record after a CRLF would be that of the LF.
+    let terminator = csv::Terminator::Any(b'\n');
+    let mut reader = csv::ReaderBuilder::new().flexible(true).terminator(terminator).from_reader(input);
+    let name = |name: &[u8]| String::from_utf8_lossy(name).trim().to_owned();
+    let header: Vec<String> = reader.byte_headers()?.iter().map(name).collect();
     if let Some(missing) = columns.iter().find(|column| !header.iter().any(|name| normalized(name) == **column)) {
         return Err(TableError::Column { missing, found: header });
     }
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record)? {
+        if record.len() == 1 && record.get(0) == Some(b"\r") {
+            continue;
+        }
         let place = record.position().map_or(0, csv::Position::line);
         if !each(Record { place, fields: csv_fields(&header, &record) }) {
             break;
@@ -144,7 +150,9 @@ fn csv_fields(header: &[String], record: &csv::ByteRecord) -> Result<Fields, Str
         return Err(format!("has {} fields, but the first line has {}", record.len(), header.len()));
     }
     let mut fields = Fields::default();
-    for (name, value) in header.iter().zip(record) {
+    for (index, (name, value)) in header.iter().zip(record).enumerate() {
+        // The last field has the CR of a CRLF.
+        let value = if index + 1 == record.len() { value.strip_suffix(b"\r").unwrap_or(value) } else { value };
         let value = std::str::from_utf8(value).map_err(|_| format!("{name} is not UTF-8"))?;
         fields.add(name, value.to_owned());
     }

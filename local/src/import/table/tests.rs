@@ -42,7 +42,7 @@ fn csv_json_and_json_lines_are_the_same_table() {
 
 #[test]
 fn row_that_cannot_be_read_is_reported_and_the_others_are_read() {
-    let csv = b"id,body\n1,a\n2\n3,\xff\n4,d\n";
+    let csv = b"id,body\r\n1,a\r\n2\r\n3,\xff\r\n\r\n4,d\r\n";
     let reasons: Vec<(u64, Option<String>)> =
         rows(csv, &["id"]).unwrap().into_iter().map(|row| (row.place, row.fields.err())).collect();
     assert_eq!(
@@ -51,7 +51,7 @@ fn row_that_cannot_be_read_is_reported_and_the_others_are_read() {
             (2, None),
             (3, Some("has 1 fields, but the first line has 2".to_owned())),
             (4, Some("body is not UTF-8".to_owned())),
-            (5, None),
+            (6, None),
         ]
     );
     let read = rows(br#"[1, {"id": "2"}]"#, &[]).unwrap();
