@@ -19,7 +19,7 @@ fn pages() -> Vec<PathBuf> {
         let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
         entries.filter(|path| path.extension().is_some_and(|extension| extension == "md"))
     };
-    entries("").chain(entries("docs")).chain(entries("events")).collect()
+    ["", "docs", "events", "clients/typescript", "examples/nextjs"].into_iter().flat_map(entries).collect()
 }
 
 /// The prose of a page: without fenced code.
