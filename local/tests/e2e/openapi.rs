@@ -1,5 +1,10 @@
 //! The description of the API that a deployment serves.
 
+#[path = "../openapi/document.rs"]
+pub mod document;
+#[path = "../openapi/schemas.rs"]
+pub mod schemas;
+
 use std::io::Read as _;
 
 use flate2::read::GzDecoder;

@@ -18,6 +18,8 @@ use sha2::Sha256;
 use tokio::{net::TcpListener, sync::watch, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::test_app::contract::Violations;
+
 /// The limit for one wait. Only a failing test reaches it.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -169,6 +171,8 @@ struct State {
 
 struct Shared {
     state: Mutex<State>,
+    /// What the deliveries violated of `openapi.yaml`.
+    violations: Violations,
     /// The number of deliveries.
     count: watch::Sender<usize>,
     released: watch::Sender<u64>,
@@ -186,8 +190,12 @@ impl Receiver {
     pub async fn start() -> Receiver {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), count: watch::Sender::new(0), released: watch::Sender::new(0) });
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            violations: Violations::default(),
+            count: watch::Sender::new(0),
+            released: watch::Sender::new(0),
+        });
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, Arc::clone(&shared), stop.clone()));
         Receiver { address, shared, _stop: stop.drop_guard() }
@@ -235,6 +243,7 @@ impl Receiver {
 
     /// Returns all deliveries in the order of their arrival.
     pub fn deliveries(&self) -> Vec<Delivery> {
+        self.shared.violations.assert_none();
         self.shared.state().deliveries.clone()
     }
 
@@ -266,6 +275,7 @@ impl Shared {
 
     /// Records the request, and returns the reply to it.
     fn record(&self, mut delivery: Delivery) -> Reply {
+        self.violations.record_delivery(&delivery.headers, &delivery.json());
         let reply = {
             let mut state = self.state();
             let applies = |rule: &&mut Rule| rule.remaining != Some(0) && (rule.condition)(&delivery);

@@ -1,6 +1,7 @@
 //! A running local deployment, and the helpers to drive and inspect it.
 
 mod api;
+pub mod contract;
 mod table;
 mod webhooks;
 mod whatsapp;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::contract::Violations;
 pub use table::insert_event;
 pub use webhooks::change;
 pub use whatsapp::{sign, text_message};
@@ -30,6 +32,8 @@ static DEPLOYMENTS: Semaphore = Semaphore::const_new(3);
 pub struct TestApp {
     pub ready: Ready,
     running: Stack,
+    /// What the exchanges with the API violated of `openapi.yaml`.
+    violations: Violations,
     http: reqwest::Client,
     /// The data folder, if this deployment has its own.
     _data: Option<TempDir>,
@@ -108,8 +112,11 @@ impl TestApp {
 
     pub async fn start_from(options: Options) -> Self {
         let permit = DEPLOYMENTS.acquire().await.expect("the semaphore stays open");
+        let violations = Violations::default();
+        let options = Options { observer: Some(violations.observer()), ..options };
         let running = local::start(options).await.expect("the deployment starts");
-        Self { ready: running.ready().clone(), running, http: client(), _data: None, _permit: permit }
+        let ready = running.ready().clone();
+        Self { ready, running, violations, http: client(), _data: None, _permit: permit }
     }
 
     pub async fn stop(self) {
@@ -150,6 +157,7 @@ impl TestApp {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await.expect("a complete response").to_vec();
         let json = serde_json::from_slice(&bytes).unwrap_or_default();
+        self.violations.assert_none();
         Response { status, headers, bytes, json }
     }
 
