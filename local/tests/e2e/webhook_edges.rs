@@ -248,6 +248,8 @@ async fn a_call_opens_the_window_and_is_one_message() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sizes_and_bytes_beyond_the_usual_are_accepted() {
     let (app, session_id) = TestApp::connected().await;
+    // An export has the JSON as it was received, with numbers and depths that this parser refuses.
+    app.allow_violations("export (200): the response isn't JSON");
     // Many empty changes.
     let empty = format!(r#"{{"entry":[{{"id":"1","changes":[{}]}}]}}"#, vec!["{}"; 300_000].join(","));
     let response = app.webhook_bytes(empty.into_bytes()).await;

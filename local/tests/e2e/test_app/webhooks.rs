@@ -76,12 +76,11 @@ impl TestApp {
 /// Returns a change of a session's log. Its message doesn't exist.
 pub fn change(session_id: &str, sequence: u64, chat_id: Option<ChatId>, appended_at: Timestamp) -> Change {
     let session_id: SessionId = session_id.parse().expect("an ID");
-    let change = NewChange {
-        id: ChangeId::for_stream_event(&sequence.to_string(), "chat.updated"),
-        kind: ChangeType::ChatUpdated,
-        at: appended_at,
-        chat_id,
-        subject: Subject::Chat { merged_into: None },
+    let (kind, subject) = match chat_id {
+        Some(_) => (ChangeType::ChatUpdated, Subject::Chat { merged_into: None }),
+        None => (ChangeType::SessionConnected, Subject::Session),
     };
+    let id = ChangeId::for_stream_event(&sequence.to_string(), kind.as_str());
+    let change = NewChange { id, kind, at: appended_at, chat_id, subject };
     Change { session_id, sequence, appended_at, change }
 }
