@@ -1122,7 +1122,7 @@ export interface components {
             success: true;
         };
         /**
-         * @description Stable. A code always has the same status.
+         * @description Stable. A code always has the same status. Later versions can add codes.
          * @enum {string}
          */
         ErrorCode: "missing_field" | "invalid_field" | "unknown_field" | "text_too_long" | "invalid_query" | "unknown_parameter" | "invalid_cursor" | "invalid_header" | "invalid_json" | "invalid_recipient" | "invalid_message" | "webhook_verification_failed" | "unauthenticated" | "invalid_signature" | "missing_scope" | "other_owner" | "wrong_address" | "verification_failed" | "session_not_found" | "chat_not_found" | "message_not_found" | "auto_reply_not_found" | "webhook_not_found" | "attempt_not_found" | "key_not_found" | "number_not_found" | "path_not_found" | "method_not_allowed" | "session_not_connected" | "marketing_consent_denied" | "outside_service_window" | "message_not_accepted" | "message_failed" | "message_deleted" | "no_inbound_message" | "worker_session" | "idempotency_key_reused" | "not_a_worker_session" | "paired_over_cloud_api" | "session_connected" | "lease_lost" | "already_settled" | "id_in_use" | "too_many_auto_replies" | "too_many_webhooks" | "webhook_disabled" | "replay_running" | "number_linked" | "too_many_numbers" | "no_numbers_key" | "changes_expired" | "body_too_large" | "internal_error" | "whatsapp_error" | "unavailable";
@@ -1771,7 +1771,7 @@ export interface components {
         };
         /** @description When the entry is deleted, in seconds since 1970. */
         TraceExpiry: number | null;
-        /** @description The content of a message as the Cloud API has it. The object that `type` names has the members that WhatsApp, a worker, or your send gave it; Qasid passes on those that this document doesn't list. What `context`, `referral`, `errors`, and `author` of a received message have are members of the message instead. */
+        /** @description The content of a message as the Cloud API has it. The object that `type` names has the members that WhatsApp, a worker, or your send gave it; Qasid passes on those that this document doesn't list, and those that WhatsApp sends in another form than it documents. What `context`, `referral`, `errors`, and `author` of a received message have are members of the message instead. */
         MessageContent: {
             /** @constant */
             type: "text";
@@ -8078,7 +8078,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description Up to 4 MiB. Content that Qasid doesn't know is stored, and `GET /api/events` returns it. */
+        /** @description Any JSON of up to 4 MiB. What Qasid doesn't know is stored, and `GET /api/events` returns it. */
         requestBody: {
             content: {
                 /**
@@ -8122,9 +8122,7 @@ export interface operations {
                  *       ]
                  *     }
                  */
-                "application/json": {
-                    [key: string]: unknown;
-                };
+                "application/json": unknown;
             };
         };
         responses: {
