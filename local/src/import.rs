@@ -98,7 +98,7 @@ pub enum ImportError {
     },
     /// The chats belong to several sessions.
     #[error(
-        "{} has chats of {count} sessions: choose one of them with --from-session, and import each into a session of its own",
+        "{} has chats of {count} sessions: choose one of them with --from-session, and import each into a separate session",
         path.display()
     )]
     SeveralSessions {
@@ -224,7 +224,7 @@ struct Pending {
     message: Message,
 }
 
-/// Reads the messages in a thread of its own, and posts them in batches.
+/// Reads the messages in a separate thread, and posts them in batches.
 async fn import_messages(
     api: &mut Api,
     session_id: &str,

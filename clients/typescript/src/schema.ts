@@ -165,8 +165,8 @@ export interface paths {
         /**
          * Checks why a session's messages don't flow
          * @description Each request makes about six requests to the Graph API, which count against the limits of the account. So check
-         *     when something is wrong, or every few minutes. A slow or unreachable WhatsApp makes checks null; it is no error
-         *     of the request.
+         *     when something is wrong, or every few minutes. A slow or unreachable WhatsApp makes checks null, and the
+         *     request succeeds.
          *
          *     Only checks that apply are returned. A session that a worker serves has `connection` and `outbox`. A session
          *     that isn't linked has `connection`; for admins, also the checks of the number that its QR code leads to.
@@ -1492,7 +1492,7 @@ export interface components {
             revoked_at: string | null;
             /**
              * Format: date-time
-             * @description After this time, it is no longer sent.
+             * @description Not sent after this time.
              */
             valid_until: string | null;
             /** @description Why WhatsApp holds back a message that it accepted, such as `held_for_quality_assessment` or `paused`. Until WhatsApp sends or fails the message, its `status` is `sent`. */
@@ -1595,7 +1595,7 @@ export interface components {
             revoked_at: string | null;
             /**
              * Format: date-time
-             * @description After this time, it is no longer sent.
+             * @description Not sent after this time.
              */
             valid_until: string | null;
             /** @description Why WhatsApp holds back a message that it accepted, such as `held_for_quality_assessment` or `paused`. Until WhatsApp sends or fails the message, its `status` is `sent`. */
@@ -3604,7 +3604,7 @@ export interface components {
             try_count: number;
             /**
              * Format: date-time
-             * @description When the next try is due; null if there is none. A past time means that the next try waits for the webhook.
+             * @description When the next try is due; null without one. A past time means that the next try waits for the webhook.
              */
             next_try_at: string | null;
             /** @description When the first try failed, or the wait began. */
@@ -3882,7 +3882,7 @@ export interface components {
             sessionId: components["schemas"]["Id"];
             /** @description The maximum number of messages. 10 by default. */
             limit?: number | null;
-            /** @description How long nobody else gets the messages. 60 by default. */
+            /** @description How long other workers do not get the messages. 60 by default. */
             leaseSeconds?: number | null;
         };
         SettleRequest: {
@@ -4026,7 +4026,7 @@ export interface components {
             content: components["schemas"]["MessageContent"] | null;
             /** @description Settles the message. */
             lease: components["schemas"]["Id"];
-            /** @description Until when nobody else gets the message. */
+            /** @description Until when other workers do not get the message. */
             lease_until: components["schemas"]["Time"];
         };
         SetSessionQrRequest: {
@@ -4548,7 +4548,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The QR code, or why there is none. */
+            /** @description The QR code, or why it is missing. */
             200: {
                 headers: {
                     /** @description After how many seconds to repeat the request, if there is no valid code. */

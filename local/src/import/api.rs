@@ -107,7 +107,7 @@ impl Api {
         session_id_of(&response)
     }
 
-    /// Creates the session of an owner, if there is none. Returns its ID.
+    /// Creates the session of an owner, unless it exists. Returns its ID.
     pub(super) async fn create_session(&mut self, user_id: &str) -> Result<String, ApiError> {
         let body = json!({"userId": user_id}).to_string();
         session_id_of(&self.send(Method::POST, "/api/session/create", body).await?)

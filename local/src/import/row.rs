@@ -10,7 +10,7 @@ use super::table::Fields;
 /// A chat of the old tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OldChat {
-    /// The contact's address, or why there is none.
+    /// The contact's address, or why it is missing.
     contact: Result<String, String>,
     name: Option<String>,
 }

@@ -51,7 +51,7 @@ fn tables() -> (Vec<Value>, Vec<Value>) {
         chat("c5", "201007654321", "Omar"),
         chat("c6", "201000000001", "Sara"),
         chat("c7", "120363041234567890@g.us", "Family"),
-        chat("c8", "201000000002", "Nobody wrote"),
+        chat("c8", "201000000002", "Without messages"),
         chat("c9", "status@broadcast", "Status"),
     ];
     let message = |number: usize| {

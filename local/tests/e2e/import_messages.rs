@@ -162,7 +162,7 @@ async fn repeated_messages_are_stored_once() {
     ];
     let (_, imported, duplicates) = import(&app, &session_id, &rows).await;
     assert_eq!((imported, duplicates), (2, 3));
-    // The same messages with another time, another spelling, and another contact.
+    // Repeated messages with another time, spelling, and contact.
     let changed = [
         row("1", 11),
         merge(row("2", 12), &json!({"wamid": "wamid.old", "contact": "+20 100 123 4567"})),

@@ -257,7 +257,7 @@ async fn is_stored(store: &Store, batch: &InboundBatch, message: &Inbound) -> Re
     if store.messages().find_received(batch.message_id(message)).await?.is_some() {
         return Ok(true);
     }
-    // A message that was imported before the session was linked is in the namespace of its own number.
+    // A message that was imported before the session was linked is in the namespace of its number.
     let unlinked = worker_number(batch.session_id);
     if !message.has_wamid || batch.phone_number_id == unlinked {
         return Ok(false);
