@@ -17,6 +17,7 @@ use flate2::{Compression, write::GzEncoder};
 const SOURCE: &str = "../../openapi.yaml";
 
 #[allow(clippy::disallowed_methods, reason = "cargo passes the output folder in a variable")]
+#[allow(clippy::print_stdout, reason = "cargo reads instructions from the output")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={SOURCE}");
     println!("cargo::rerun-if-changed=build");

@@ -96,7 +96,7 @@ pub(crate) fn import_messages(session_id: &str, first: usize, count: usize, cont
             "id": format!("00000000-0000-4000-8000-{n:012}"),
             "contact": phone(first + n % contacts),
             "name": "Grace",
-            "fromMe": n % 2 == 0,
+            "fromMe": n.is_multiple_of(2),
             "body": "Is it in stock?",
             "timestamp": timestamp.unwrap_or_default(),
             "wamid": format!("wamid.HBgMMjAxMDAxMjM0NTY3FQIAEhgUM0E{n:020}"),

@@ -59,7 +59,7 @@ fn tables() -> (Vec<Value>, Vec<Value>) {
         json!({
             "id": format!("m{number}"), "chat_id": format!("c{}", 1 + number % 7), "body": format!("text \"{number}\",\nmore"),
             "type": "text", "from_me": from_me, "is_sent": true, "status": if from_me { "delivered" } else { "received" },
-            "wamid": (number % 2 == 0).then(|| format!("wamid.old.{number}")),
+            "wamid": number.is_multiple_of(2).then(|| format!("wamid.old.{number}")),
             "timestamp": format!("2024-05-06 {:02}:{:02}:00.5+00", number / 60 % 24, number % 60),
         })
     };
