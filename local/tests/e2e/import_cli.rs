@@ -140,7 +140,7 @@ async fn supabase_tables_become_one_chat_for_each_contact() {
     names.sort_unstable();
     assert_eq!(names, ["Family", "Mona", "Omar", "Sara"]);
     assert_eq!(app.items("message").await.len(), MESSAGES - 5);
-    // The same tables as JSON, into the same session.
+    // Repeats the import with the tables as JSON.
     let messages_file = write(folder.path(), "messages.json", &json!(messages).to_string());
     let list = folder.path().join("rejected.csv");
     let again = [
