@@ -3,8 +3,10 @@ import { createClient } from "@qasid/client";
 
 /** What the pages may do. Qasid refuses everything else, and everything that isn't the user's. */
 const SCOPES = ["sessions", "messages:send", "messages:read", "chats:write"] as const;
-const LIFETIME = 60 * 60_000;
-const MARGIN = 5 * 60_000;
+const DAY = 24 * 60 * 60_000;
+/** Long, because Qasid lists expired keys until you delete them. */
+const LIFETIME = 30 * DAY;
+const MARGIN = DAY;
 
 const keys = new Map<string, { secret: Promise<string>; expiresAt: number }>();
 
@@ -13,7 +15,7 @@ export function qasidUrl(): string {
   return setting("QASID_URL");
 }
 
-/** Returns an API key that acts for one user only. It expires after an hour, and stays on this server. */
+/** Returns an API key that acts for one user only. It expires after 30 days, and stays on this server. */
 export function userKey(userId: string): Promise<string> {
   const known = keys.get(userId);
   if (known !== undefined && Date.now() < known.expiresAt - MARGIN) return known.secret;
