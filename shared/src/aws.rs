@@ -4,6 +4,8 @@
 //! It sends signed requests with the runtime that the SDK crates are built on, and uses the credentials, retries, and
 //! timeouts of the [`SdkConfig`].
 
+pub mod s3;
+
 use std::{error::Error, fmt, iter};
 
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
@@ -44,6 +46,8 @@ pub enum Service {
     Kms,
     /// AWS Lambda
     Lambda,
+    /// Amazon S3
+    S3,
     /// AWS Secrets Manager
     SecretsManager,
     /// AWS Systems Manager
@@ -57,6 +61,7 @@ impl Service {
         match self {
             Self::Kms => "KMS",
             Self::Lambda => "Lambda",
+            Self::S3 => "S3",
             Self::SecretsManager => "Secrets Manager",
             Self::Ssm => "SSM",
         }
@@ -68,6 +73,7 @@ impl Service {
         match self {
             Self::Kms => "kms",
             Self::Lambda => "lambda",
+            Self::S3 => "s3",
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
         }
