@@ -8,6 +8,7 @@ use crate::{
     kms::KeyError,
     parameters::ParameterError,
     ports::PortError,
+    s3::FolderError,
     secrets::SecretError,
     stream::{CheckpointError, StreamError},
     template::TemplateError,
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The KMS key of an earlier run is unusable.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The objects of an earlier run are unusable.
+    #[error(transparent)]
+    Objects(#[from] FolderError),
     /// The parameters of an earlier run are unusable.
     #[error(transparent)]
     Parameter(#[from] ParameterError),

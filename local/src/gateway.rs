@@ -2,7 +2,7 @@
 //! Lambda proxy integrations for HTTP APIs*).
 
 mod authorizer;
-mod cors;
+pub(crate) mod cors;
 mod event;
 mod observer;
 mod response;

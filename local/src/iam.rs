@@ -70,7 +70,7 @@ impl Role {
         self.statements.iter().any(|statement| {
             // Action names are case-insensitive (IAM User Guide, *IAM JSON policy elements: Action*).
             statement.actions.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(&access.action))
-                && statement.resources.iter().any(|allowed| allowed == "*" || *allowed == access.resource)
+                && statement.resources.iter().any(|allowed| is_like(allowed, &access.resource))
                 // `ForAllValues` is also true for a request without a key, such as a scan.
                 && statement.leading_keys.as_ref().is_none_or(|patterns| {
                     access.leading_keys.iter().all(|key| patterns.iter().any(|pattern| is_like(pattern, key)))

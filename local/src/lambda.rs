@@ -13,6 +13,7 @@ use axum::body::Bytes;
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use self::environment::SECRET_ACCESS_KEY;
 pub use self::error::InvokeError;
 use self::{pool::Pool, runtime_api::RuntimeApi};
 use crate::{

@@ -19,6 +19,7 @@ pub mod parameters;
 mod ports;
 mod ready;
 pub mod schedule;
+pub mod s3;
 pub mod secrets;
 mod stack;
 pub mod stream;

@@ -15,8 +15,8 @@ pub enum PortError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The five following ports don't exist.
-    #[error("--port {port} is too high: the five ports after it are also needed, so the maximum is 65530")]
+    /// The six following ports don't exist.
+    #[error("--port {port} is too high: the six ports after it are also needed, so the maximum is 65529")]
     TooHigh {
         /// The port.
         port: u16,
@@ -31,17 +31,17 @@ pub(crate) struct Ports {
     pub(crate) secrets: TcpListener,
     pub(crate) lambda: TcpListener,
     pub(crate) parameters: TcpListener,
+    pub(crate) s3: TcpListener,
 }
 
-/// Binds `port` and the five ports after it, or any six free ports if `port` is 0. The last three serve functions that
-/// another tool runs, such as `cargo lambda watch`.
+/// Binds `port` and the six ports after it, or any seven free ports if `port` is 0.
 pub(crate) fn bind(port: u16) -> Result<Ports, PortError> {
     let port_after = |offset: u16| match port {
         0 => Ok(0),
         _ => port.checked_add(offset).ok_or(PortError::TooHigh { port }),
     };
     let (second, third, fourth) = (port_after(1)?, port_after(2)?, port_after(3)?);
-    let (fifth, sixth) = (port_after(4)?, port_after(5)?);
+    let (fifth, sixth, seventh) = (port_after(4)?, port_after(5)?, port_after(6)?);
     Ok(Ports {
         api: listen(port, "the API")?,
         whatsapp: listen(second, "the simulated WhatsApp")?,
@@ -49,6 +49,7 @@ pub(crate) fn bind(port: u16) -> Result<Ports, PortError> {
         secrets: listen(fourth, "Secrets Manager and KMS")?,
         lambda: listen(fifth, "the Lambda API")?,
         parameters: listen(sixth, "Parameter Store")?,
+        s3: listen(seventh, "S3")?,
     })
 }
 

@@ -24,6 +24,8 @@ pub struct Ready {
     pub dynamodb: String,
     /// URL of Secrets Manager.
     pub secrets_manager: String,
+    /// URL of S3.
+    pub s3: String,
     /// URL of Parameter Store.
     pub parameter_store: String,
     /// ARN of the WhatsApp secret.

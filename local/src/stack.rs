@@ -21,6 +21,7 @@ use crate::{
     parameters::{self, ParameterStore},
     ports::{self, url},
     ready::Bot,
+    s3::{self, Objects},
     schedule,
     secrets::{self, BotCredentials, OriginSecret, WhatsAppSecret},
     stream::{Checkpoints, EventSourceMapping, FailureQueue},
@@ -47,7 +48,7 @@ pub struct Options {
     pub template: PathBuf,
     /// Template parameters. They override the parameters of the local run and the template's defaults.
     pub parameters: BTreeMap<String, String>,
-    /// Port of the API. The other endpoints use the five ports after it. 0 selects free ports.
+    /// Port of the API. The other endpoints use the six ports after it. 0 selects free ports.
     pub port: u16,
     /// Where the data is stored.
     pub storage: Storage,
@@ -136,6 +137,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     let ports = ports::bind(port)?;
     let (api, whatsapp_url, dynamodb) = (url(&ports.api)?, url(&ports.whatsapp)?, url(&ports.dynamodb)?);
     let (secrets_manager, parameter_store) = (url(&ports.secrets)?, url(&ports.parameters)?);
+    let s3_url = url(&ports.s3)?;
     // The operator key of this run, with 244 random bits.
     let api_key = format!("qk_{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let mut given = BTreeMap::from([
@@ -176,6 +178,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         }
     };
     let (kms, parameters) = (Kms::new(template.keys.clone(), folder)?, ParameterStore::open(folder)?);
+    let objects = Objects::open(folder, &template.buckets)?;
     let journal = folder.map(|folder| folder.join("whatsapp.jsonl"));
     let meter = UsageMeter::default();
     let database =
@@ -189,6 +192,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), dynamodb.clone()),
         ("AWS_ENDPOINT_URL_KMS".to_owned(), secrets_manager.clone()),
         ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), url(&ports.lambda)?),
+        ("AWS_ENDPOINT_URL_S3".to_owned(), s3_url.clone()),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_manager.clone()),
         ("AWS_ENDPOINT_URL_SSM".to_owned(), parameter_store.clone()),
     ]);
@@ -222,6 +226,7 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
         dynamodb,
         secrets_manager,
         parameter_store,
+        s3: s3_url,
         secret_id: whatsapp_secret_id.clone(),
         waba_id: WABA_ID.to_owned(),
         phone_number_id,
@@ -249,6 +254,10 @@ pub async fn start(options: Options) -> Result<Stack, StartError> {
     tasks.spawn(async move {
         let store = parameters::serve(ports.parameters, parameters, &functions, task_output.clone(), task_stop);
         report(store.await, "Parameter Store", &task_output);
+    });
+    let (functions, task_output, task_stop) = (template.functions.clone(), output.clone(), stop.clone());
+    tasks.spawn(async move {
+        report(s3::serve(ports.s3, objects, &functions, task_output.clone(), task_stop).await, "S3", &task_output);
     });
     let functions = template.functions.clone();
     let (task_lambda, task_output, task_stop) = (lambda.clone(), output.clone(), stop.clone());

@@ -1,6 +1,7 @@
 //! Reads `template.yaml` for the local run: applies parameters and evaluates intrinsic functions. Accepts a property only
 //! if the local run supports it or it has no effect locally. Any other property is an error that names it.
 
+mod bucket;
 mod document;
 mod events;
 mod function;

@@ -1,5 +1,5 @@
 //! CORS for an API with a `CorsConfiguration` (API Gateway Developer Guide, *Configure CORS for HTTP APIs*). The
-//! gateway responds to preflights itself, and its CORS headers replace those of the function.
+//! gateway responds to preflights itself, and its CORS headers replace those of the function. A bucket does the same.
 
 use axum::{
     body::Body,
@@ -16,17 +16,17 @@ use axum::{
 
 use crate::template::Cors;
 
-pub(super) struct CorsRules {
+pub(crate) struct CorsRules {
     cors: Cors,
 }
 
 impl CorsRules {
-    pub(super) fn new(cors: Cors) -> CorsRules {
+    pub(crate) fn new(cors: Cors) -> CorsRules {
         CorsRules { cors }
     }
 
     /// Returns the response to a preflight; `None` for any other request. [`CorsRules::apply`] adds the origin.
-    pub(super) fn preflight(&self, request: &Parts) -> Option<Response<Body>> {
+    pub(crate) fn preflight(&self, request: &Parts) -> Option<Response<Body>> {
         let headers = &request.headers;
         if request.method != Method::OPTIONS || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
@@ -45,7 +45,7 @@ impl CorsRules {
     }
 
     /// Sets the CORS headers of the response to a request from `origin`.
-    pub(super) fn apply(&self, headers: &mut HeaderMap, origin: &HeaderValue) {
+    pub(crate) fn apply(&self, headers: &mut HeaderMap, origin: &HeaderValue) {
         for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS] {
             headers.remove(name);
         }

@@ -8,6 +8,9 @@ use super::Deployment;
 /// The region of all functions.
 const REGION: &str = "us-east-1";
 
+/// The secret key of every access key.
+pub(crate) const SECRET_ACCESS_KEY: &str = "local";
+
 /// The root certificates in one file, on Debian and macOS. `SSL_CERT_FILE` names the file of Lambda's image.
 const CA_BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem"];
 
@@ -41,7 +44,7 @@ pub(super) fn variables(
         ("AWS_LAMBDA_LOG_STREAM_NAME", instance),
         ("AWS_LAMBDA_RUNTIME_API", runtime_api),
         ("AWS_REGION", REGION),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
         ("LAMBDA_TASK_ROOT", &folder),
         ("LANG", "en_US.UTF-8"),
         ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin"),

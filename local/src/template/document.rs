@@ -6,7 +6,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::{
-    Function, HttpApi, Table, Template, TemplateError, function,
+    Function, HttpApi, Table, Template, TemplateError, bucket, function,
     globals::{Globals, merge},
     http_api,
     intrinsics::Scope,
@@ -24,6 +24,7 @@ const IGNORED_TYPES: &[&str] = &[
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::Logs::LogGroup",
+    "AWS::S3::BucketPolicy",
     "AWS::SNS::Topic",
     // Only on-failure destinations, whose records the output shows.
     "AWS::SQS::Queue",
@@ -109,7 +110,7 @@ pub(super) fn evaluate(document: Value, overrides: &BTreeMap<String, String>) ->
     };
     let mut functions = Vec::new();
     let (mut api, mut table) = (HttpApi::default(), None::<Table>);
-    let (mut secrets, mut keys) = (BTreeMap::new(), Vec::new());
+    let (mut secrets, mut buckets, mut keys) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for (id, kind) in &resources {
         let Some(resource) = document.resources.get(id) else { continue };
         match kind.as_str() {
@@ -129,6 +130,10 @@ pub(super) fn evaluate(document: Value, overrides: &BTreeMap<String, String>) ->
             "AWS::SecretsManager::Secret" => {
                 secrets.extend(return_values::reference(kind, id).map(|reference| (id.clone(), reference)));
             }
+            "AWS::S3::Bucket" => {
+                let (properties, path) = properties(id, &Map::new())?;
+                buckets.extend(return_values::reference(kind, id).zip(Some(bucket::read(id, properties, &path)?)));
+            }
             "AWS::KMS::Key" => keys.extend(return_values::attribute(kind, id, "Arn")),
             "AWS::IAM::ManagedPolicy" | "AWS::IAM::Role" | "AWS::IAM::RolePolicy" => {}
             _ if IGNORED_TYPES.contains(&kind.as_str()) => {}
@@ -143,7 +148,7 @@ pub(super) fn evaluate(document: Value, overrides: &BTreeMap<String, String>) ->
     assign_authorizers(&mut functions, &mut api)?;
     let table = table.ok_or_else(|| TemplateError::at("Resources", "has no AWS::DynamoDB::Table"))?;
     let parameters = parameters.iter().map(|(name, value)| (name.clone(), parameter_text(value))).collect();
-    Ok(Template { functions, table, http_api: api, secrets, keys, parameters })
+    Ok(Template { functions, table, http_api: api, secrets, buckets, keys, parameters })
 }
 
 /// Returns the types of the resources whose condition is true, by logical ID.

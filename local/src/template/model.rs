@@ -18,6 +18,8 @@ pub struct Template {
     pub http_api: HttpApi,
     /// The ARNs of the secrets by logical ID.
     pub secrets: BTreeMap<String, String>,
+    /// The buckets by name.
+    pub buckets: BTreeMap<String, Bucket>,
     /// The ARNs of the KMS keys.
     pub keys: Vec<String>,
     /// The values of the parameters, as text.
@@ -183,6 +185,15 @@ pub struct Cors {
     pub max_age: Option<u64>,
     /// `AllowCredentials`.
     pub allow_credentials: bool,
+}
+
+/// An `AWS::S3::Bucket`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bucket {
+    /// The ARN.
+    pub arn: String,
+    /// The rule of the `CorsConfiguration`.
+    pub cors: Option<Cors>,
 }
 
 /// The position at which a new stream mapping starts.

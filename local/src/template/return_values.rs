@@ -19,6 +19,8 @@ pub(super) fn reference(kind: &str, logical_id: &str) -> Option<String> {
         | "AWS::Serverless::HttpApi"
         | "AWS::Logs::LogGroup"
         | "AWS::IAM::Role" => name(logical_id),
+        // The names of buckets are in lowercase.
+        "AWS::S3::Bucket" => name(logical_id).to_lowercase(),
         _ => return None,
     })
 }
@@ -38,6 +40,7 @@ pub(super) fn attribute(kind: &str, logical_id: &str, attribute: &str) -> Option
         ("AWS::SecretsManager::Secret", "Id") => secret_arn(logical_id),
         ("AWS::KMS::Key", "Arn") => format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}"),
         ("AWS::Logs::LogGroup", "Arn") => format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"),
+        ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{}", name.to_lowercase()),
         ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
         _ => return None,
     })
