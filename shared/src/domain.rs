@@ -21,6 +21,7 @@ pub mod id;
 pub mod identity;
 pub mod inbound;
 pub mod inbox;
+pub mod media;
 pub mod message;
 pub mod message_action;
 pub mod message_key;

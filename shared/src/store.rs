@@ -20,6 +20,7 @@ mod inbox;
 mod item;
 pub mod keys;
 mod lookup;
+mod media;
 mod merge;
 mod message_item;
 mod message_time;
@@ -228,6 +229,8 @@ handles! {
     webhook_cursors: WebhookCursors,
     /// Failed and waiting deliveries of changes to webhooks.
     webhook_deliveries: WebhookDeliveries,
+    /// Files of messages.
+    media: MediaFiles,
     /// The hourly counters of sessions.
     stats: Stats,
 }

@@ -63,6 +63,8 @@ uuid_ids! {
     ChatId,
     /// The ID of an inbound or outbound message.
     MessageId,
+    /// The ID of a file of a message.
+    MediaId,
     /// The ID of an API key.
     KeyId,
     /// The ID of an auto-reply rule.
@@ -149,6 +151,18 @@ impl MessageId {
     }
 
     /// Creates the ID of an outbound message from a UUID of version 7, so that later IDs sort later.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl MediaId {
+    /// Returns the ID of the file of a received message, which has at most one. Both have the same ID.
+    pub fn for_message(message_id: MessageId) -> Self {
+        Self(message_id.0)
+    }
+
+    /// Creates the ID of an uploaded file from a UUID of version 7, so that the IDs of a session's uploads sort by age.
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }

@@ -9,7 +9,7 @@ use crate::domain::{
     chat::ChatStatus,
     cursor::Position,
     erasure::Target,
-    id::{ChatId, KeyId, MessageId, RuleId, SessionId, WebhookId, content_id},
+    id::{ChatId, KeyId, MediaId, MessageId, RuleId, SessionId, WebhookId, content_id},
     identity::Identity,
     inbox,
     message::{Priority, Receipt},
@@ -36,6 +36,12 @@ const WAMID: &str = "WAMID#";
 
 /// Prefix of the sort keys of webhooks. The ID follows.
 pub(crate) const WEBHOOK: &str = "WEBHOOK#";
+
+/// Prefix of the partition keys of files. The ID follows.
+const MEDIA: &str = "MEDIA#";
+
+/// Partition key of the `due` index for files to fetch. The sort key is the time at which one is due.
+pub(crate) const MEDIA_DUE: &str = "MEDIA";
 
 /// Sort key of early echoes.
 const EARLY_ECHO: &str = "ECHO";
@@ -153,6 +159,16 @@ impl Key {
     /// Returns the number and the wamid of an item that waits for its message.
     pub(crate) fn wamid(&self) -> Option<(&str, &str)> {
         self.pk.strip_prefix(WAMID)?.split_once('#')
+    }
+
+    /// A file of a message.
+    pub(crate) fn media(id: MediaId) -> Self {
+        Self::new(format!("{MEDIA}{id}"), "MEDIA")
+    }
+
+    /// Returns the ID of the file that this is the key of, if it is a file's.
+    pub(crate) fn media_id(&self) -> Option<MediaId> {
+        self.pk.strip_prefix(MEDIA)?.parse().ok()
     }
 
     /// The rate limit of a number.

@@ -1,0 +1,274 @@
+//! Files of messages: those to fetch from WhatsApp, and uploads. The key of a received file is derived from its message, so
+//! that it is fetched once.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    MediaFiles, StoreError,
+    item::{self, Item, number, string},
+    keys::{Key, MEDIA_DUE},
+    update::{UpdateBuilder, WriteOutcome},
+};
+use crate::domain::{
+    id::{ChatId, MediaId, SessionId},
+    media::{
+        FETCH_LEASE, Fetch, Media, MediaEvent, MediaState, MessageMedia, ReceivedFile, UPLOADED_LIFETIME, Upload,
+        WhatsAppUpload, parse_sha256,
+    },
+    message_key::MessageKey,
+    time::Timestamp,
+};
+
+const MEDIA: &str = "media";
+
+/// How long the item of an upload is kept after it was last sent, without a retention period.
+const UPLOAD_LIFETIME: std::time::Duration = std::time::Duration::from_secs(2 * 24 * 60 * 60);
+
+/// How long a new file waits for the invocation that fetches it, before the due poller starts another one.
+const FIRST_DUE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A file's item.
+#[derive(Serialize, Deserialize)]
+struct MediaRow {
+    session_id: SessionId,
+    state: MediaState,
+    /// The message of a received file.
+    #[serde(default)]
+    message_pk: Option<String>,
+    #[serde(default)]
+    message_sk: Option<String>,
+    /// The number that received it.
+    #[serde(default)]
+    phone_number_id: Option<String>,
+    /// WhatsApp's ID of a received file.
+    #[serde(default)]
+    graph_id: Option<String>,
+    /// The chat of an uploaded file that was sent to one chat.
+    #[serde(default)]
+    chat_id: Option<ChatId>,
+    #[serde(default)]
+    mime_type: Option<String>,
+    #[serde(default)]
+    size: Option<u64>,
+    #[serde(default)]
+    sha256: Option<String>,
+    #[serde(default)]
+    file_name: Option<String>,
+    #[serde(default)]
+    whatsapp_upload: Option<WhatsAppUpload>,
+    created_at: Timestamp,
+    #[serde(default)]
+    tries: u32,
+}
+
+/// The outcome of acquiring the lease on a file.
+#[derive(Debug)]
+pub enum Leased {
+    /// The file to fetch.
+    Fetch(Box<Fetch>),
+    /// Another process fetches it, or its state is final, or it was erased.
+    Nothing,
+}
+
+impl MediaFiles<'_> {
+    /// Stores that a received file is to be fetched, unless that is stored already. Returns whether it is new.
+    pub async fn request(self, fetch: &Fetch) -> Result<bool, StoreError> {
+        let Fetch { id, session_id, message, phone_number_id, file, requested_at, tries } = fetch.clone();
+        let message = Key::message(&message);
+        let row = MediaRow {
+            session_id,
+            state: MediaState::Pending,
+            message_pk: Some(message.pk),
+            message_sk: Some(message.sk),
+            phone_number_id: Some(phone_number_id),
+            graph_id: Some(file.graph_id),
+            chat_id: None,
+            mime_type: file.mime_type,
+            size: None,
+            sha256: file.sha256.map(hex::encode),
+            file_name: file.file_name,
+            whatsapp_upload: None,
+            created_at: requested_at,
+            tries,
+        };
+        let mut item = item::write(MEDIA, &Key::media(id), &row)?;
+        item.insert("due_key".to_owned(), string(MEDIA_DUE));
+        item.insert("due_at".to_owned(), string(requested_at.after(FIRST_DUE).to_string()));
+        item.extend(self.0.expires_at(fetch.message.time).map(|at| ("expires_at".to_owned(), at)));
+        let outcome = self.0.put_if("requesting a file", item, "attribute_not_exists(pk)").await?;
+        Ok(matches!(outcome, WriteOutcome::Written { .. }))
+    }
+
+    /// Returns the received files that are due, the first due one first.
+    pub async fn due(self, limit: i32) -> Result<Vec<MediaId>, StoreError> {
+        let output = self
+            .0
+            .client
+            .query()
+            .table_name(&self.0.table)
+            .index_name("due")
+            .key_condition_expression("due_key = :key AND due_at <= :now")
+            .expression_attribute_values(":key", string(MEDIA_DUE))
+            .expression_attribute_values(":now", string(self.0.system.now().to_string()))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(StoreError::request("reading files to fetch"))?;
+        Ok(output.items().iter().filter_map(|item| Key::from_item(item)?.media_id()).collect())
+    }
+
+    /// Acquires the lease on a file to fetch. It is due again when the lease ends.
+    pub async fn lease(self, id: MediaId, lease: Uuid) -> Result<Leased, StoreError> {
+        let now = self.0.system.now();
+        let until = now.after(FETCH_LEASE);
+        let update = UpdateBuilder::new(&Key::media(id))
+            .set("lease", lease)
+            .set("lease_until", until)
+            .set("due_at", until)
+            .add("tries", 1)
+            .condition(("#state = ?", MediaState::Pending))
+            .condition(("attribute_not_exists(lease_until) OR lease_until < ?", now))
+            .returning_new();
+        match self.0.update("leasing a file", update).await? {
+            WriteOutcome::Written { item: Some(item) } => Ok(Leased::Fetch(Box::new(fetch(id, item)?))),
+            WriteOutcome::Written { item: None } | WriteOutcome::Refused { .. } => Ok(Leased::Nothing),
+        }
+    }
+
+    /// Ends the lease, and makes the file due at a later time.
+    pub async fn retry_at(self, id: MediaId, lease: Uuid, due_at: Timestamp) -> Result<(), StoreError> {
+        let update = UpdateBuilder::new(&Key::media(id))
+            .set("due_at", due_at)
+            .remove(["lease", "lease_until"])
+            .condition(("lease = ?", lease));
+        self.0.update_if("deferring a file", update).await.map(drop)
+    }
+
+    /// Writes the final state of a received file into its message. Returns `false` if the message no longer exists.
+    pub async fn show(self, fetch: &Fetch, media: &MessageMedia) -> Result<bool, StoreError> {
+        let update = UpdateBuilder::new(&Key::message(&fetch.message))
+            .set(MEDIA, item::value(media)?)
+            .condition("attribute_exists(pk)");
+        self.0.update_if("showing a file", update).await
+    }
+
+    /// Writes the final state of a received file, which isn't due again.
+    pub async fn settle(self, id: MediaId, event: MediaEvent, media: &MessageMedia) -> Result<(), StoreError> {
+        let Some(state) = MediaState::Pending.on(event) else { return Ok(()) };
+        let update = UpdateBuilder::new(&Key::media(id))
+            .set("state", state)
+            .set("mime_type", media.mime_type.clone())
+            .set("size", media.size)
+            .set("sha256", media.sha256.clone())
+            .remove(["lease", "lease_until", "due_key", "due_at"])
+            .condition(("#state = ?", MediaState::Pending));
+        self.0.update_if("settling a file", update).await.map(drop)
+    }
+
+    /// Deletes a file's item.
+    pub async fn delete(self, id: MediaId) -> Result<(), StoreError> {
+        self.0.delete_if("deleting a file", &Key::media(id), "attribute_exists(pk)").await.map(drop)
+    }
+
+    /// Returns a file.
+    pub async fn get(self, id: MediaId) -> Result<Option<Media>, StoreError> {
+        let item = self.0.get("reading a file", &Key::media(id)).await?;
+        item.map(|item| media(id, item)).transpose()
+    }
+
+    /// Stores an announced upload.
+    pub async fn announce(
+        self,
+        id: MediaId,
+        session_id: SessionId,
+        upload: &Upload,
+        file_name: Option<String>,
+    ) -> Result<(), StoreError> {
+        let now = self.0.system.now();
+        let row = MediaRow {
+            session_id,
+            state: MediaState::AwaitingUpload,
+            message_pk: None,
+            message_sk: None,
+            phone_number_id: None,
+            graph_id: None,
+            chat_id: None,
+            mime_type: Some(upload.mime_type.to_owned()),
+            size: Some(upload.size),
+            sha256: None,
+            file_name,
+            whatsapp_upload: None,
+            created_at: now,
+            tries: 0,
+        };
+        let mut item = item::write(MEDIA, &Key::media(id), &row)?;
+        item.insert("expires_at".to_owned(), number(now.after(UPLOAD_LIFETIME).seconds()));
+        self.0.put_if_absent("announcing an upload", item).await
+    }
+
+    /// Marks an upload as stored, and keeps its item as long as the messages that it is sent in.
+    pub async fn uploaded(self, id: MediaId) -> Result<(), StoreError> {
+        let Some(state) = MediaState::AwaitingUpload.on(MediaEvent::Stored) else { return Ok(()) };
+        let update = UpdateBuilder::new(&Key::media(id))
+            .set("state", state)
+            .set_or_remove("expires_at", self.0.expires_at(self.0.system.now()))
+            .condition(("#state = ?", MediaState::AwaitingUpload));
+        self.0.update_if("storing an upload", update).await.map(drop)
+    }
+
+    /// Stores WhatsApp's ID of an upload. Returns it.
+    pub async fn set_whatsapp_upload(
+        self,
+        id: MediaId,
+        graph_id: String,
+        phone_number_id: &str,
+    ) -> Result<WhatsAppUpload, StoreError> {
+        let expires_at = self.0.system.now().after(UPLOADED_LIFETIME);
+        let upload = WhatsAppUpload { graph_id, phone_number_id: phone_number_id.to_owned(), expires_at };
+        let update = UpdateBuilder::new(&Key::media(id))
+            .set("whatsapp_upload", item::value(&upload)?)
+            .condition("attribute_exists(pk)");
+        self.0.update_if("storing WhatsApp's ID of an upload", update).await?;
+        Ok(upload)
+    }
+}
+
+fn message_key(row: &MediaRow) -> Option<MessageKey> {
+    Key { pk: row.message_pk.clone()?, sk: row.message_sk.clone()? }.message_key()
+}
+
+fn fetch(id: MediaId, item: Item) -> Result<Fetch, StoreError> {
+    let row: MediaRow = item::read(MEDIA, item)?;
+    let invalid = || StoreError::Item { kind: MEDIA, source: "a received file has no message or ID".into() };
+    let message = message_key(&row).ok_or_else(invalid)?;
+    let MediaRow { session_id, phone_number_id, graph_id, mime_type, sha256, file_name, created_at, tries, .. } = row;
+    let sha256 = sha256.and_then(|hash| parse_sha256(&hash));
+    Ok(Fetch {
+        id,
+        session_id,
+        message,
+        phone_number_id: phone_number_id.ok_or_else(invalid)?,
+        file: ReceivedFile { graph_id: graph_id.ok_or_else(invalid)?, mime_type, sha256, file_name },
+        requested_at: created_at,
+        tries,
+    })
+}
+
+fn media(id: MediaId, item: Item) -> Result<Media, StoreError> {
+    let row: MediaRow = item::read(MEDIA, item)?;
+    let message = message_key(&row);
+    let MediaRow { session_id, state, chat_id, mime_type, size, sha256, file_name, whatsapp_upload, .. } = row;
+    Ok(Media {
+        id,
+        session_id,
+        chat_id: message.map(|message| message.chat_id).or(chat_id),
+        is_received: message.is_some(),
+        state,
+        mime_type,
+        size,
+        sha256,
+        file_name,
+        whatsapp_upload,
+    })
+}
