@@ -73,8 +73,8 @@ impl Objects {
         for name in buckets.keys() {
             std::fs::create_dir_all(root.join(name)).map_err(|source| failed(&root, source))?;
         }
-        let files = FileSystem::new(&root)
-            .map_err(|error| failed(&root, std::io::Error::other(format!("{error:?}"))))?;
+        let files =
+            FileSystem::new(&root).map_err(|error| failed(&root, std::io::Error::other(format!("{error:?}"))))?;
         Ok(Objects { files, buckets: buckets.clone(), _temporary: temporary })
     }
 }
@@ -170,9 +170,11 @@ struct Api {
 
 /// Responds to preflights, and adds the CORS headers of the bucket to other responses.
 async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let bucket = request.uri().path().split('/').nth(1).unwrap_or_default();
-    let cors = api.cors.get(bucket).zip(request.headers().get(ORIGIN).cloned());
-    let preflight = cors.as_ref().and_then(|(cors, _)| cors.preflight(&request));
+    let (parts, body) = request.into_parts();
+    let bucket = parts.uri.path().split('/').nth(1).unwrap_or_default();
+    let cors = api.cors.get(bucket).zip(parts.headers.get(ORIGIN).cloned());
+    let preflight = cors.as_ref().and_then(|(cors, _)| cors.preflight(&parts));
+    let request = Request::from_parts(parts, body);
     let mut response = match preflight {
         Some(response) => response,
         None => match api.service.call(request.map(s3s::Body::http_body_unsync)).await {

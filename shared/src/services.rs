@@ -13,6 +13,7 @@ pub mod export;
 pub mod function_invoker;
 pub mod health;
 pub mod import;
+pub mod media;
 pub mod messages;
 pub mod notify;
 pub mod numbers;

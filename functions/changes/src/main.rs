@@ -11,7 +11,7 @@ async fn main() -> Result<(), StartError> {
     serve(&CHANGES, |app, request| async move {
         let list = ChangeList::read(&request.query)?;
         request.caller()?.session(list.session_id)?;
-        responses::change_page(&changes::list(&app.store, &list).await?)
+        responses::change_page(&changes::list(&app.store, &app.media, &list).await?)
     })
     .await
 }

@@ -14,7 +14,9 @@ async fn main() -> Result<(), StartError> {
         let chat = request.chat(&app.store).await?;
         let (identities, page) = tokio::join!(
             chats::identities(&app.store, &chat),
-            export(&app.store, &chat, &list, responses::exported_message)
+            export(&app.store, &chat, &list, |message, metadata, received| {
+                responses::exported_message(message, metadata, received, &app.media)
+            })
         );
         responses::chat_export(&chat, &identities?, &page?, &list)
     })

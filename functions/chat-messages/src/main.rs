@@ -12,7 +12,7 @@ async fn main() -> Result<(), StartError> {
     serve(&CHAT_MESSAGES, |app, request| async move {
         let list = MessageList::read(request.chat_id()?, &request.query)?;
         let chat = request.chat(&app.store).await?;
-        responses::message_page(messages::list(&app.store, &chat, &list).await?, &list)
+        responses::message_page(messages::list(&app.store, &chat, &list).await?, &list, &app.media)
     })
     .await
 }

@@ -20,7 +20,7 @@ async fn main() -> Result<(), StartError> {
             FoundMessage::Message(found) if includes_raw => Some(export::received(&app.store, &found.0).await?),
             _ => None,
         };
-        responses::found_message(found, received)
+        responses::found_message(found, received, &app.media)
     })
     .await
 }

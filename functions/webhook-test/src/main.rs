@@ -8,7 +8,7 @@ use shared::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    let build = async |startup: &Startup| Ok((startup.app().await?, startup.webhook_sender()?));
+    let build = async |startup: &Startup| Ok((startup.app().await?, startup.webhook_sender().await?));
     serve_with(&WEBHOOK_TEST, build, |(app, sender), request| async move {
         request.body.none()?;
         let webhook = request.webhook(&app.store).await?;

@@ -12,10 +12,7 @@ use std::{
 };
 
 use aws_config::SdkConfig;
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, SharedCredentialsProvider},
-};
+use aws_credential_types::{Credentials, provider::ProvideCredentials};
 use aws_sigv4::{
     http_request::{
         PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings,
@@ -53,7 +50,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Bucket {
     http: SharedHttpConnector,
-    credentials: SharedCredentialsProvider,
+    /// Those of the function's role. Lambda sets them when it starts the process, and they outlive it (Lambda Developer
+    /// Guide, *Defined runtime environment variables*).
+    credentials: Credentials,
     region: String,
     /// The URL of the bucket, without a slash at the end.
     url: String,
@@ -127,8 +126,14 @@ impl Bucket {
     ///
     /// # Errors
     /// If `sdk` lacks credentials or a region.
-    pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, name: &str, system: System) -> Result<Self, CallError> {
-        let credentials = sdk.credentials_provider().ok_or("no AWS credentials are configured")?;
+    pub async fn new(
+        sdk: &SdkConfig,
+        http: SharedHttpConnector,
+        name: &str,
+        system: System,
+    ) -> Result<Self, CallError> {
+        let provider = sdk.credentials_provider().ok_or("no AWS credentials are configured")?;
+        let credentials = provider.provide_credentials().await?;
         let region = sdk.region().ok_or("no AWS region is configured")?.to_string();
         let url = match Service::S3.endpoint(sdk)? {
             // A local endpoint has no subdomains.
@@ -138,18 +143,12 @@ impl Bucket {
         Ok(Self { http, credentials, region, url, system })
     }
 
-    /// Returns a URL with which anyone can read an object, with these overrides of the response's headers, until
-    /// `lifetime` is over or the credentials of this process expire.
+    /// Returns a URL with which anyone can read an object until `lifetime` is over.
     ///
     /// # Errors
-    /// If the process has no credentials.
-    pub async fn presigned_get(
-        &self,
-        key: &str,
-        lifetime: Duration,
-        overrides: &[(&str, &str)],
-    ) -> Result<String, CallError> {
-        self.presigned("GET", key, overrides, &[], lifetime).await
+    /// If the key can't be a part of a URL.
+    pub fn presigned_get(&self, key: &str, lifetime: Duration) -> Result<String, CallError> {
+        self.presigned("GET", key, &[], &[], lifetime)
     }
 
     /// Returns a URL with which anyone can store an object of exactly this size and type, until `lifetime` is over. The
@@ -157,8 +156,8 @@ impl Bucket {
     /// includes them.
     ///
     /// # Errors
-    /// If the process has no credentials.
-    pub async fn presigned_put(
+    /// If the key can't be a part of a URL.
+    pub fn presigned_put(
         &self,
         key: &str,
         lifetime: Duration,
@@ -166,7 +165,7 @@ impl Bucket {
         content_type: &str,
     ) -> Result<String, CallError> {
         let headers = [("content-length", size.to_string()), ("content-type", content_type.to_owned())];
-        self.presigned("PUT", key, &[], &headers, lifetime).await
+        self.presigned("PUT", key, &[], &headers, lifetime)
     }
 
     /// Stores an object from a stream in one request, which this process doesn't hold in memory. Returns its SHA-256.
@@ -216,10 +215,8 @@ impl Bucket {
     /// [`S3Error::Changed`] if it has another content.
     pub async fn copy(&self, from: &str, e_tag: &str, to: &str) -> Result<(), S3Error> {
         let name = self.name();
-        let headers = [
-            ("x-amz-copy-source", format!("/{name}/{from}")),
-            ("x-amz-copy-source-if-match", e_tag.to_owned()),
-        ];
+        let headers =
+            [("x-amz-copy-source", format!("/{name}/{from}")), ("x-amz-copy-source-if-match", e_tag.to_owned())];
         let response = self.send("PUT", to, &[], &headers, SdkBody::empty()).await?;
         let body = read_all(response).await?;
         // S3 can begin with the status 200 and fail afterwards (Amazon S3 API Reference, *CopyObject*).
@@ -257,7 +254,7 @@ impl Bucket {
         }
     }
 
-    async fn presigned(
+    fn presigned(
         &self,
         method: &str,
         key: &str,
@@ -265,12 +262,11 @@ impl Bucket {
         headers: &[(&str, String)],
         lifetime: Duration,
     ) -> Result<String, CallError> {
-        let credentials = self.credentials.provide_credentials().await?;
         let pairs = query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, RESERVED)));
         let query = pairs.collect::<Vec<_>>().join("&");
         let separator = if query.is_empty() { "" } else { "?" };
         let url = format!("{}/{key}{separator}{query}", self.url);
-        signed(method, &url, headers, credentials, &self.region, self.system.now(), lifetime)
+        signed(method, &url, headers, self.credentials.clone(), &self.region, self.system.now(), lifetime)
     }
 
     async fn send(
@@ -281,7 +277,7 @@ impl Bucket {
         headers: &[(&'static str, String)],
         body: SdkBody,
     ) -> Result<HttpResponse, S3Error> {
-        let url = self.presigned(method, key, query, headers, OWN_LIFETIME).await.map_err(S3Error::Request)?;
+        let url = self.presigned(method, key, query, headers, OWN_LIFETIME).map_err(S3Error::Request)?;
         let mut request = HttpRequest::new(body);
         request.set_method(method).map_err(|error| S3Error::Request(error.into()))?;
         request.set_uri(url).map_err(|error| S3Error::Request(error.into()))?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     cursor::MessagePosition,
     id::{ChatId, MessageId, SessionId},
+    media::MessageMedia,
     message_key::MessageKey,
     profile::Writer,
     time::Timestamp,
@@ -267,6 +268,9 @@ pub struct Message {
     /// Outbound: the content to send. Inbound: the content that Qasid understood. `None` if `body` is all of it.
     #[serde(default)]
     pub content: Option<String>,
+    /// The file of the message: a received one once its state is final, or an uploaded one that it sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<MessageMedia>,
     /// The time after which an outbound message is no longer sent.
     #[serde(default)]
     pub valid_until: Option<Timestamp>,

@@ -163,6 +163,11 @@ impl Environment {
         self.optional("LOCAL_WEBHOOKS").as_deref() == Some("Yes")
     }
 
+    /// `MEDIA_BUCKET`: the name of the bucket with the files of messages. `None` if they stay at WhatsApp.
+    pub fn media_bucket(self) -> Option<String> {
+        self.optional("MEDIA_BUCKET")
+    }
+
     /// `INBOX_SHARDS`: the number of partitions of a session's inbox index.
     pub fn inbox_shards(self) -> Result<u8, InvalidVariable> {
         self.number("INBOX_SHARDS")

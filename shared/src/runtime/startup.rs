@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConn
 use serde::de::DeserializeOwned;
 
 use crate::{
-    aws::{Service, ServiceClient},
+    aws::{Service, ServiceClient, s3::Bucket},
     domain::system::System,
     http::{authorizer::Authorizer, origin_guard::OriginGuard},
     runtime::config::Environment,
@@ -23,6 +23,7 @@ use crate::{
         deliver::Dispatcher,
         function_invoker::FunctionInvoker,
         health::HealthChecks,
+        media::MediaLinks,
         notify::Notifier,
         read_receipt::ReadReceipts,
         receive::Receiver,
@@ -51,6 +52,8 @@ pub struct App {
     pub system: System,
     /// The environment variables.
     pub environment: Environment,
+    /// The URLs of files.
+    pub media: MediaLinks,
 }
 
 /// Builds the clients and use cases of a function.
@@ -98,7 +101,8 @@ impl Startup {
 
     /// The state of most handlers, with an open connection to the table.
     pub async fn app(&self) -> Result<App, StartError> {
-        let app = App { store: self.store()?, system: self.system, environment: self.environment };
+        let (store, media) = (self.store()?, self.media_links().await?);
+        let app = App { store, system: self.system, environment: self.environment, media };
         app.store.warm_up().await;
         Ok(app)
     }
@@ -178,7 +182,7 @@ impl Startup {
     /// The notifier of webhooks.
     pub async fn notifier(&self) -> Result<Notifier, StartError> {
         let self_invoker = self.function_invoker(self.environment.function_name()?)?;
-        let notifier = Notifier::new(self.store()?, self.webhook_sender()?, self_invoker, self.system);
+        let notifier = Notifier::new(self.store()?, self.webhook_sender().await?, self_invoker, self.system);
         notifier.warm_up().await;
         Ok(notifier)
     }
@@ -195,9 +199,20 @@ impl Startup {
     }
 
     /// The sender of outgoing webhooks.
-    pub fn webhook_sender(&self) -> Result<WebhookSender, StartError> {
-        let payloads = WebhookPayloads::new(self.store()?, self.system, self.environment.business_number());
+    pub async fn webhook_sender(&self) -> Result<WebhookSender, StartError> {
+        let links = self.media_links().await?;
+        let payloads = WebhookPayloads::new(self.store()?, links, self.system, self.environment.business_number());
         Ok(WebhookSender::new(self.webhook_client(), self.signing_key()?, payloads, self.system))
+    }
+
+    /// The bucket with the files of messages; `None` if they stay at WhatsApp.
+    pub async fn bucket(&self) -> Result<Option<Bucket>, StartError> {
+        let Some(name) = self.environment.media_bucket() else { return Ok(None) };
+        Ok(Some(Bucket::new(&self.aws, self.http.clone(), &name, self.system).await?))
+    }
+
+    async fn media_links(&self) -> Result<MediaLinks, StartError> {
+        Ok(MediaLinks::new(self.bucket().await?, self.system))
     }
 
     fn webhook_client(&self) -> WebhookClient {

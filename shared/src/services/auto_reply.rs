@@ -237,6 +237,7 @@ fn reply(inbound: &Message, chat: &Chat, session: &Session, selected: &SelectedR
         request_id: None,
         raw: None,
         content: Some(selected.content.json.to_string()),
+        media: None,
         valid_until: Some(inbound.timestamp.after(LIFETIME)),
         reference: None,
         message_status: None,

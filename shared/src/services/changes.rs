@@ -18,7 +18,10 @@ use crate::{
         time::Timestamp,
         webhook_endpoint::EventPattern,
     },
-    services::resources::{ChatDetailResponse, EventResponse, MessageDetailResponse, SessionStateResponse},
+    services::{
+        media::MediaLinks,
+        resources::{ChatDetailResponse, EventResponse, MessageDetailResponse, SessionStateResponse},
+    },
     store::{MessageMetadata, Store, StoreError, StoredEvent, Subjects},
     telemetry,
 };
@@ -86,14 +89,14 @@ pub enum ChangesError {
 /// # Errors
 ///
 /// See [`ChangesError`].
-pub async fn list(store: &Store, list: &ChangeList) -> Result<ChangeFeed, ChangesError> {
+pub async fn list(store: &Store, links: &MediaLinks, list: &ChangeList) -> Result<ChangeFeed, ChangesError> {
     let (session, page) = tokio::join!(store.sessions().get(list.session_id), page(store, list));
     session?.ok_or(ChangesError::SessionNotFound)?;
     let Selected { changes, next, mut more } = page?;
     let mut feed = ChangeFeed { changes: Vec::with_capacity(changes.len()), next, more: false };
     let (mut bytes, mut last) = (0, None);
     for change in resolve(store, changes).await? {
-        let json = change.json()?;
+        let json = change.json(links)?;
         bytes += json.get().len();
         if bytes > MAX_BYTES
             && let Some(last) = last
@@ -212,11 +215,11 @@ impl ResolvedChange {
     /// # Errors
     ///
     /// If the change can't be written as JSON.
-    pub fn json(&self) -> Result<Box<RawValue>, serde_json::Error> {
-        to_raw_value(&self.response())
+    pub fn json(&self, links: &MediaLinks) -> Result<Box<RawValue>, serde_json::Error> {
+        to_raw_value(&self.response(links))
     }
 
-    fn response(&self) -> ChangeResponse<'_> {
+    fn response(&self, links: &MediaLinks) -> ChangeResponse<'_> {
         let Change { session_id, sequence, change, .. } = &self.change;
         let mut response = ChangeResponse {
             id: change.id,
@@ -239,7 +242,7 @@ impl ResolvedChange {
         match &change.subject {
             Subject::Message { source, .. } => {
                 response.source = Some(*source);
-                response.message = Some(self.message.as_deref().and_then(detail));
+                response.message = Some(self.message.as_deref().and_then(|found| detail(found, links)));
                 if has_chat(change.kind) {
                     response.chat = chat();
                 }
@@ -274,8 +277,8 @@ fn status_of(kind: ChangeType) -> Option<MessageStatus> {
     }
 }
 
-fn detail((message, metadata): &(Message, MessageMetadata)) -> Option<MessageDetailResponse> {
-    MessageDetailResponse::new(message.clone(), metadata.clone())
+fn detail((message, metadata): &(Message, MessageMetadata), links: &MediaLinks) -> Option<MessageDetailResponse> {
+    MessageDetailResponse::new(message.clone(), metadata.clone(), links)
         .inspect_err(|error| tracing::error!(error = telemetry::chain(error), "message of a change is invalid"))
         .ok()
 }

@@ -292,6 +292,7 @@ async fn build(
         request_id: None,
         raw: None,
         content: Some(resolved(store, session, chat, &request.content, now).await?.to_string()),
+        media: None,
         valid_until: request.valid_until,
         reference: request.reference.clone(),
         message_status: None,

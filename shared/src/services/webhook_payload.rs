@@ -20,7 +20,7 @@ use crate::{
         time::Timestamp,
         webhook_endpoint::Format,
     },
-    services::changes::ResolvedChange,
+    services::{changes::ResolvedChange, media::MediaLinks},
     store::{NumberIdentity, Store, StoreError},
     telemetry,
 };
@@ -32,6 +32,7 @@ const NUMBER_CACHE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 #[derive(Clone, Debug)]
 pub struct WebhookPayloads {
     store: Store,
+    links: MediaLinks,
     system: System,
     own_number: Option<BusinessNumber>,
     numbers: Arc<Mutex<HashMap<String, KnownNumber>>>,
@@ -51,8 +52,8 @@ struct Payload<'a> {
 
 impl WebhookPayloads {
     /// Creates a writer. `own_number` is the deployment's own number, which isn't registered in the table.
-    pub fn new(store: Store, system: System, own_number: Option<BusinessNumber>) -> Self {
-        Self { store, system, own_number, numbers: Arc::default() }
+    pub fn new(store: Store, links: MediaLinks, system: System, own_number: Option<BusinessNumber>) -> Self {
+        Self { store, links, system, own_number, numbers: Arc::default() }
     }
 
     /// Returns the body for a change. `None` if the change has no form in the format, as messages that were erased have
@@ -63,7 +64,7 @@ impl WebhookPayloads {
     /// If a DynamoDB request fails.
     pub async fn body(&self, format: Format, change: &ResolvedChange) -> Result<Option<String>, StoreError> {
         match format {
-            Format::Qasid => Ok(qasid(change)),
+            Format::Qasid => Ok(qasid(change, &self.links)),
             Format::CloudApi => self.cloud_api(change).await,
         }
     }
@@ -123,8 +124,8 @@ impl WebhookPayloads {
     }
 }
 
-fn qasid(change: &ResolvedChange) -> Option<String> {
-    let body = change.json().and_then(|data| {
+fn qasid(change: &ResolvedChange, links: &MediaLinks) -> Option<String> {
+    let body = change.json(links).and_then(|data| {
         let (kind, timestamp) = (change.change.change.kind, change.change.change.at);
         serde_json::to_string(&Payload { kind, timestamp, data: &data })
     });

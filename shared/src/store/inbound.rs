@@ -426,6 +426,7 @@ fn inbound_message(batch: &InboundBatch, chat_id: ChatId, inbound: &Inbound, raw
         request_id: batch.request_id.clone(),
         raw: Some(raw.to_owned()),
         content: inbound.content.clone(),
+        media: None,
         valid_until: None,
         reference: None,
         message_status: None,

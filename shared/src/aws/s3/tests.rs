@@ -21,7 +21,8 @@ fn signature_is_that_of_the_reference() {
 
 #[test]
 fn signature_covers_headers_and_overrides() {
-    let url = "https://b.s3.eu-central-1.amazonaws.com/in/a?response-content-disposition=inline%3B%20filename%3D%22a%22";
+    let url =
+        "https://b.s3.eu-central-1.amazonaws.com/in/a?response-content-disposition=inline%3B%20filename%3D%22a%22";
     let size = |size: u64| [("content-length", size.to_string()), ("content-type", "image/png".to_owned())];
     let first = sign_url("PUT", url, &size(7), Some("token"));
     assert!(first.starts_with(&format!("{url}&")), "{first}");

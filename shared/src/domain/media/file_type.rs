@@ -99,7 +99,17 @@ fn is_same_container(sniffed: &str, declared: &str) -> bool {
 /// Returns whether a browser or an operating system could run a file of this type.
 fn is_active(content_type: &str) -> bool {
     const ACTIVE: [&str; 12] = [
-        "html", "xml", "svg", "script", "wasm", "executable", "x-msdownload", "x-sh", "x-elf", "mach-binary", "java",
+        "html",
+        "xml",
+        "svg",
+        "script",
+        "wasm",
+        "executable",
+        "x-msdownload",
+        "x-sh",
+        "x-elf",
+        "mach-binary",
+        "java",
         "shockwave",
     ];
     ACTIVE.iter().any(|part| content_type.contains(part)) && !content_type.starts_with("application/vnd.openxmlformats")

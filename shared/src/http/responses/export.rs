@@ -5,7 +5,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     domain::message::Message,
-    services::{export::Received, resources::MessageDetailResponse},
+    services::{export::Received, media::MediaLinks, resources::MessageDetailResponse},
     store::MessageMetadata,
 };
 
@@ -30,6 +30,7 @@ pub fn exported_message(
     message: Message,
     metadata: MessageMetadata,
     received: Received,
+    links: &MediaLinks,
 ) -> Result<Box<RawValue>, serde_json::Error> {
     let contact = message.writer.as_ref().and_then(|writer| writer.contact.clone());
     let contact = contact.map(RawValue::from_string).transpose()?;
@@ -38,6 +39,6 @@ pub fn exported_message(
         Received::Json(raw) => Some(raw),
         Received::Nothing | Received::TooLong => None,
     };
-    let details = MessageDetailResponse::new(message, metadata)?.with_raw(raw);
+    let details = MessageDetailResponse::new(message, metadata, links)?.with_raw(raw);
     to_raw_value(&ExportedMessage { details, contact, raw_is_too_long })
 }

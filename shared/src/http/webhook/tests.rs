@@ -321,12 +321,13 @@ fn check_responses(
     metadata: crate::store::MessageMetadata,
 ) {
     let list = MessageList { chat_id: chat.id, order: Order::Descending, limit: 1, after: None };
+    let links = crate::services::media::MediaLinks::new(None, crate::domain::system::System::real());
     let position = message.position();
     let page = Page { items: vec![(message.clone(), metadata.clone())], next: Some(position) };
-    let page = json_of(responses::message_page(page, &list).unwrap());
+    let page = json_of(responses::message_page(page, &list, &links).unwrap());
     assert!(page.is_none_or(|page| count_times(&page["messages"]) >= 2));
     let raw = RawValue::from_string(batch.messages[0].raw.clone()).unwrap();
-    let exported = responses::exported_message(message, metadata, Received::Json(raw)).unwrap();
+    let exported = responses::exported_message(message, metadata, Received::Json(raw), &links).unwrap();
     // Fails if the member occurs twice.
     let ExportedRaw { raw } = serde_json::from_str(exported.get()).unwrap();
     assert_eq!(raw.get(), batch.messages[0].raw);

@@ -10,6 +10,7 @@ use crate::{
         time::Timestamp,
         whatsapp_error::WhatsAppError,
     },
+    services::media::{MediaLinks, MediaResponse},
     store::{MessageMetadata, StatusTimes},
 };
 
@@ -23,6 +24,8 @@ pub struct MessageDetailResponse {
     source: Option<Source>,
     /// The Cloud API's object: `{"type": "image", "image": {…}}`.
     content: Option<Value>,
+    /// The file.
+    media: Option<MediaResponse>,
     /// The JSON that WhatsApp sent, if it couldn't be parsed or was asked for.
     raw: Option<Box<RawValue>>,
     /// The message that it replies to or forwards: `{"id", "from", "forwarded", …}`.
@@ -88,8 +91,8 @@ impl MessageDetailResponse {
     }
 
     /// Combines a message with its metadata. Fails if the table's item has invalid JSON.
-    pub fn new(message: Message, metadata: MessageMetadata) -> Result<Self, serde_json::Error> {
-        let row = message.response();
+    pub fn new(message: Message, metadata: MessageMetadata, links: &MediaLinks) -> Result<Self, serde_json::Error> {
+        let (row, media) = (message.response(), links.of(&message));
         let mut content: Map<String, Value> =
             message.content.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
         let inbound_errors = content.remove("errors").map(serde_json::from_value).transpose()?.unwrap_or_default();
@@ -129,6 +132,7 @@ impl MessageDetailResponse {
             to: message.to,
             source: message.source,
             content,
+            media,
             raw,
             context,
             referral,

@@ -19,6 +19,10 @@ use crate::{
 
 const NUMBER: &str = "106540352242922";
 
+fn links() -> MediaLinks {
+    MediaLinks::new(None, System::real())
+}
+
 fn now() -> Timestamp {
     "2026-11-26T12:00:00.000Z".parse().unwrap()
 }
@@ -322,7 +326,7 @@ fn erased_messages_have_a_null_body_in_qasids_format_and_none_in_metas() {
     let mut change = resolved(ChangeType::MessageDelivered, chat, message.clone(), metadata);
     (change.message, change.chat) = (None, None);
     assert!(!cloud_api::has_form(&change));
-    let body: Value = serde_json::from_str(&qasid(&change).unwrap()).unwrap();
+    let body: Value = serde_json::from_str(&qasid(&change, &links()).unwrap()).unwrap();
     assert_eq!(
         body,
         json!({
@@ -350,7 +354,7 @@ fn qasids_format_has_the_message_and_its_chat() {
     let message = r#"{"from":"16505551234","id":"wamid.A","timestamp":"1749416383","type":"hologram","n":1e400}"#;
     let body = received("messages", &format!(r#""contacts":[{contact}],"messages":[{message}]"#));
     let (change, _) = stored(&body);
-    let body: Value = serde_json::from_str(&qasid(&change).unwrap()).unwrap();
+    let body: Value = serde_json::from_str(&qasid(&change, &links()).unwrap()).unwrap();
     let data = &body["data"];
     assert_eq!((&body["type"], &body["timestamp"]), (&data["type"], &data["at"]));
     assert_eq!(data["message"]["wamid"], "wamid.A");
@@ -371,7 +375,8 @@ fn a_test_has_the_webhook_and_in_metas_format_a_message_of_metas_test() {
     };
     let session_id = SessionId::for_owner("ada");
     let change = Change { session_id, sequence: 0, appended_at: now(), change: new };
-    let body: Value = serde_json::from_str(&qasid(&ResolvedChange::without_content(change)).unwrap()).unwrap();
+    let body: Value =
+        serde_json::from_str(&qasid(&ResolvedChange::without_content(change), &links()).unwrap()).unwrap();
     assert_eq!(body["data"]["webhook_id"], json!(id));
     let expected = json!({
         "object": "whatsapp_business_account",

@@ -116,6 +116,7 @@ fn pending(text: &str) -> Message {
         request_id: Some(REQUEST_ID.to_owned()),
         raw: None,
         content: Some(serde_json::json!({"type": "text", "text": {"body": text}}).to_string()),
+        media: None,
         valid_until: None,
         reference: None,
         message_status: None,

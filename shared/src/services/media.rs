@@ -1,0 +1,5 @@
+//! Files of messages.
+
+mod links;
+
+pub use links::{MediaLinks, MediaResponse};

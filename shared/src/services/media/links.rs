@@ -1,0 +1,87 @@
+//! The files of messages, as responses and webhooks contain them.
+
+use serde::Serialize;
+
+use crate::{
+    aws::{CallError, s3::Bucket},
+    domain::{
+        id::MediaId,
+        media::{Media, MediaState, MessageMedia, ReceivedFile, URL_LIFETIME, received_key, sent_key},
+        message::Message,
+        system::System,
+        time::Timestamp,
+    },
+    telemetry,
+};
+
+/// Creates URLs of the bucket's objects, without requests.
+#[derive(Clone, Debug)]
+pub struct MediaLinks {
+    /// `None` if the deployment leaves files at WhatsApp.
+    bucket: Option<Bucket>,
+    system: System,
+}
+
+/// A message's file: `null` where unset.
+#[derive(Debug, Serialize)]
+pub struct MediaResponse {
+    id: MediaId,
+    state: MediaState,
+    mime_type: Option<String>,
+    /// In bytes.
+    size: Option<u64>,
+    /// In hexadecimal.
+    sha256: Option<String>,
+    file_name: Option<String>,
+    /// A presigned URL, if the file is stored.
+    url: Option<String>,
+    url_expires_at: Option<Timestamp>,
+}
+
+impl MediaLinks {
+    /// Creates URLs of objects in `bucket`. Without one, messages have no files.
+    pub fn new(bucket: Option<Bucket>, system: System) -> Self {
+        Self { bucket, system }
+    }
+
+    /// Returns a message's file. `None` for a message without one.
+    pub fn of(&self, message: &Message) -> Option<MediaResponse> {
+        let bucket = self.bucket.as_ref()?;
+        let media = match &message.media {
+            Some(media) => media.clone(),
+            None => pending(message)?,
+        };
+        let key = match message.from_me && message.source.is_none() {
+            true => sent_key(message.session_id, media.id),
+            false => received_key(message.session_id, message.chat_id, media.id),
+        };
+        let url = (media.state == MediaState::Stored).then(|| bucket.presigned_get(&key, URL_LIFETIME));
+        let url = url.and_then(|url| {
+            url.inspect_err(|error| tracing::error!(error = telemetry::chain(&**error), "URL not signed")).ok()
+        });
+        let MessageMedia { id, state, mime_type, size, sha256, file_name } = media;
+        let url_expires_at = url.as_ref().map(|_| self.system.now().after(URL_LIFETIME));
+        Some(MediaResponse { id, state, mime_type, size, sha256, file_name, url, url_expires_at })
+    }
+
+    /// Returns a URL of a stored file. `None` if the deployment leaves files at WhatsApp.
+    ///
+    /// # Errors
+    /// If the URL can't be signed.
+    pub fn url_of(&self, media: &Media) -> Result<Option<String>, CallError> {
+        self.bucket.as_ref().map(|bucket| bucket.presigned_get(&media.key(), URL_LIFETIME)).transpose()
+    }
+}
+
+/// Returns the file of a message that isn't fetched yet.
+fn pending(message: &Message) -> Option<MessageMedia> {
+    let file = ReceivedFile::of(message)?;
+    Some(MessageMedia {
+        id: MediaId::for_message(message.id),
+        state: MediaState::Pending,
+        mime_type: file.mime_type,
+        size: None,
+        sha256: file.sha256.map(hex::encode),
+        file_name: file.file_name,
+    })
+}
