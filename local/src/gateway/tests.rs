@@ -52,6 +52,7 @@ fn template() -> Template {
     let route_throttles = BTreeMap::from([("ANY /closed".to_owned(), closed)]);
     Template {
         keys: Vec::new(),
+        buckets: BTreeMap::new(),
         functions: vec![function],
         table: Table {
             logical_id: "T".into(),

@@ -216,6 +216,7 @@ pub async fn send(store: &Store, session_id: SessionId, to: &Address) -> Message
             request_id: Some("M7CMgGR1uRqBew0=".to_owned()),
             raw: None,
             content: None,
+            media: None,
             valid_until: None,
             reference: None,
             message_status: None,

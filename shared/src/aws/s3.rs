@@ -4,7 +4,9 @@
 //! use those that they are given, and this process uses its own. A URL is signed in memory, without a request.
 
 use std::{
+    collections::VecDeque,
     fmt,
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -374,6 +376,45 @@ impl Body for Hashed {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+/// Reads the start of a stream, up to about `limit` bytes. Returns it, and the whole stream.
+///
+/// # Errors
+/// [`S3Error::Content`] if the stream fails.
+pub async fn with_head(content: SdkBody, limit: usize) -> Result<(Vec<u8>, SdkBody), S3Error> {
+    let mut content = content;
+    let (mut head, mut chunks) = (Vec::new(), VecDeque::new());
+    while head.len() < limit {
+        let frame = poll_fn(|context| Pin::new(&mut content).poll_frame(context)).await;
+        let Some(frame) = frame.transpose().map_err(|_| S3Error::Content)? else { break };
+        if let Ok(data) = frame.into_data() {
+            head.extend_from_slice(&data);
+            chunks.push_back(data);
+        }
+    }
+    Ok((head, SdkBody::from_body_1_x(Replayed { chunks, rest: content })))
+}
+
+/// Chunks that were read, and the rest of their stream.
+struct Replayed {
+    chunks: VecDeque<<SdkBody as Body>::Data>,
+    rest: SdkBody,
+}
+
+impl Body for Replayed {
+    type Data = <SdkBody as Body>::Data;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, BodyError>>> {
+        match self.chunks.pop_front() {
+            Some(chunk) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
     }
 }
 

@@ -227,8 +227,7 @@ impl ReceivedFile {
         let content: Value = serde_json::from_str(message.content.as_deref()?).ok()?;
         let object = &content[type_name(message.kind)?];
         let text = |name: &str| object[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        // The ID becomes a part of a URL.
-        let graph_id = text("id").filter(|id| id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))?;
+        let graph_id = text("id")?;
         let sha256 = text("sha256").and_then(|hash| parse_sha256(&hash));
         Some(Self { graph_id, mime_type: text("mime_type"), sha256, file_name: text("filename") })
     }

@@ -1,5 +1,7 @@
 //! Files of messages.
 
+mod fetch;
 mod links;
 
+pub use fetch::{FetchEvent, Fetcher};
 pub use links::{MediaLinks, MediaResponse};

@@ -19,10 +19,12 @@ use self::values::{items, number_info, number_review, text, token_info};
 use super::{
     client::{authorized, cause, excerpt},
     errors::{GraphError, redacted},
+    media::MediaLocation,
 };
 use crate::domain::{
     cursor::ExternalPosition,
     health::{AppSubscription, NumberInfo, NumberReview, TokenInfo},
+    media::parse_sha256,
     message_template::{TemplateList, TemplatePage},
     number::is_phone_number_id,
     whatsapp_error::{ReadError, Refusal},
@@ -180,6 +182,40 @@ impl GraphReader {
         }
     }
 
+    /// Returns whether a token has access to a number.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn has_access(&self, phone_number_id: &str, access_token: &str) -> Result<bool, ReadError> {
+        match self.get(object(phone_number_id)?, &[("fields", "id")], access_token).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_token_refused() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns where a file of a number can be downloaded for the next 5 minutes (Meta, *Media*, get media URL).
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn media(
+        &self,
+        graph_id: &str,
+        phone_number_id: &str,
+        access_token: &str,
+    ) -> Result<MediaLocation, ReadError> {
+        let query = [("phone_number_id", phone_number_id)];
+        let body = self.get(object(graph_id)?, &query, access_token).await?;
+        let response: Value = parse(&body)?;
+        let url = text(&response["url"]);
+        let url = url.ok_or_else(|| ReadError::NoResponse("WhatsApp's response has no URL of the file".to_owned()))?;
+        // Meta documents the size as a string and sends a number.
+        let size = text(&response["file_size"]).and_then(|size| size.parse().ok());
+        Ok(MediaLocation { url, size, sha256: text(&response["sha256"]).and_then(|hash| parse_sha256(&hash)) })
+    }
+
     /// Returns the webhook subscription of an app to WhatsApp Business Accounts (Graph API, *Application
     /// subscriptions*). `None` if it has none.
     ///
@@ -239,7 +275,7 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ReadError> {
         .map_err(|_| ReadError::NoResponse("WhatsApp's response has another format than expected".to_owned()))
 }
 
-fn read_error(status: u16, body: &[u8], access_token: &str) -> ReadError {
+pub(super) fn read_error(status: u16, body: &[u8], access_token: &str) -> ReadError {
     // An app access token is the app's ID and its secret. The secret alone must not be quoted either.
     let secret = access_token.split_once('|').map_or(access_token, |(_, secret)| secret);
     let redacted = |error: &str| redacted(&redacted(error, access_token), secret);
