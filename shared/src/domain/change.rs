@@ -60,6 +60,8 @@ change_types! {
     MessageEdited "message.edited",
     /// A message was deleted by its sender.
     MessageDeleted "message.deleted",
+    /// The file of a message was stored, or can't be.
+    MessageMedia "message.media",
     /// A reaction to a message was added or removed.
     MessageReaction "message.reaction",
     /// A chat was created.

@@ -218,9 +218,10 @@ impl Media {
 
 impl ReceivedFile {
     /// Returns the file that WhatsApp has of a message. `None` for a message without a file, one that was sent through the
-    /// API, and one of a linked-device worker, whose files WhatsApp's servers can't read.
+    /// API, one that was imported, and one of a linked-device worker, whose files WhatsApp's servers can't read.
     pub fn of(message: &Message) -> Option<Self> {
-        let is_received = !message.from_me || matches!(message.source, Some(Source::Echo | Source::History));
+        let is_received =
+            (!message.from_me && message.source != Some(Source::History)) || message.source == Some(Source::Echo);
         if !is_received || message.channel != Channel::CloudApi || !has_file(message.kind) {
             return None;
         }
@@ -230,6 +231,21 @@ impl ReceivedFile {
         let graph_id = text("id")?;
         let sha256 = text("sha256").and_then(|hash| parse_sha256(&hash));
         Some(Self { graph_id, mime_type: text("mime_type"), sha256, file_name: text("filename") })
+    }
+}
+
+impl Fetch {
+    /// Returns the file to fetch of a new message; `None` if WhatsApp has none.
+    pub fn of(message: &Message, now: Timestamp) -> Option<Self> {
+        Some(Self {
+            id: MediaId::for_message(message.id),
+            session_id: message.session_id,
+            message: message.key(),
+            phone_number_id: message.phone_number_id.clone(),
+            file: ReceivedFile::of(message)?,
+            requested_at: now,
+            tries: 0,
+        })
     }
 }
 

@@ -74,6 +74,11 @@ impl Environment {
         self.required("NOTIFY_FUNCTION")
     }
 
+    /// `MEDIA_FETCH_FUNCTION`: the name of the function that fetches files.
+    pub fn media_fetch_function(self) -> Result<String, MissingVariable> {
+        self.required("MEDIA_FETCH_FUNCTION")
+    }
+
     /// `AWS_LAMBDA_LOG_LEVEL`: the minimum level that Lambda sends to CloudWatch Logs, from `ApplicationLogLevel` in the
     /// template.
     pub fn log_level(self) -> String {

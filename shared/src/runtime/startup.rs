@@ -23,7 +23,7 @@ use crate::{
         deliver::Dispatcher,
         function_invoker::FunctionInvoker,
         health::HealthChecks,
-        media::MediaLinks,
+        media::{Fetcher, MediaLinks},
         notify::Notifier,
         read_receipt::ReadReceipts,
         receive::Receiver,
@@ -37,7 +37,7 @@ use crate::{
     },
     store::Store,
     telemetry,
-    whatsapp::{CloudApi, GraphReader},
+    whatsapp::{CloudApi, GraphReader, MediaClient},
 };
 
 /// Why a function can't start, or an invocation fails.
@@ -127,6 +127,7 @@ impl Startup {
             credentials,
             self.function_invoker(self.environment.function_name()?)?,
             self.notify_invoker()?,
+            self.media_invoker()?,
             self.system,
             settings,
         );
@@ -138,7 +139,12 @@ impl Startup {
     pub async fn relay(&self) -> Result<Relay, StartError> {
         let limits = self.environment.auto_reply_limits()?;
         let store = self.app().await?.store;
-        Ok(Relay::new(store.clone(), Responder::new(store, self.system, limits), self.notify_invoker()?))
+        Ok(Relay::new(
+            store.clone(),
+            Responder::new(store, self.system, limits),
+            self.notify_invoker()?,
+            self.media_invoker()?,
+        ))
     }
 
     /// Read receipts.
@@ -249,6 +255,25 @@ impl Startup {
     /// The invoker of `notify`.
     pub fn notify_invoker(&self) -> Result<FunctionInvoker, StartError> {
         self.function_invoker(self.environment.notify_function()?)
+    }
+
+    /// The invoker of `media-fetch`; `None` if files stay at WhatsApp.
+    fn media_invoker(&self) -> Result<Option<FunctionInvoker>, StartError> {
+        match self.environment.media_bucket() {
+            Some(_) => self.function_invoker(self.environment.media_fetch_function()?).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The fetcher of received files.
+    pub async fn fetcher(&self) -> Result<Fetcher, StartError> {
+        let bucket = self.bucket().await?.ok_or("MEDIA_BUCKET isn't set")?;
+        let client = MediaClient::new(self.http.clone(), self.environment.graph_api_url()?);
+        let clients = (self.graph_reader()?, client);
+        let notify = self.notify_invoker()?;
+        let fetcher = Fetcher::new(self.store()?, bucket, clients, self.credentials()?, notify, self.system);
+        fetcher.warm_up().await;
+        Ok(fetcher)
     }
 
     fn function_invoker(&self, function: String) -> Result<FunctionInvoker, StartError> {

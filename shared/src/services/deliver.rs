@@ -77,6 +77,8 @@ pub struct Dispatcher {
     credentials: Credentials,
     self_invoker: FunctionInvoker,
     notify_invoker: FunctionInvoker,
+    /// `None` if files stay at WhatsApp.
+    media_invoker: Option<FunctionInvoker>,
     system: System,
     settings: Settings,
     sessions: Sessions,
@@ -140,6 +142,7 @@ impl Dispatcher {
         credentials: Credentials,
         self_invoker: FunctionInvoker,
         notify_invoker: FunctionInvoker,
+        media_invoker: Option<FunctionInvoker>,
         system: System,
         settings: Settings,
     ) -> Self {
@@ -151,6 +154,7 @@ impl Dispatcher {
             credentials,
             self_invoker,
             notify_invoker,
+            media_invoker,
             system,
             settings,
             sessions,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     aws::ServiceClient,
     domain::{
-        id::{SessionId, WebhookId},
+        id::{MediaId, SessionId, WebhookId},
         time::Timestamp,
     },
     telemetry,
@@ -54,6 +54,29 @@ pub enum NotifyEvent {
         /// Who found them.
         source: DueSource,
     },
+}
+
+/// The event of an invocation of `media-fetch`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FetchEvent {
+    /// There are new files.
+    New {
+        /// Their IDs.
+        media: Vec<MediaId>,
+    },
+    /// There are due files.
+    Due {
+        /// Who found them.
+        source: DueSource,
+    },
+}
+
+impl FetchEvent {
+    /// Returns the event of due files.
+    pub fn due() -> Self {
+        Self::Due { source: DueSource::DuePoller }
+    }
 }
 
 /// Who found due entries.

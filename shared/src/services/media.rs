@@ -3,5 +3,5 @@
 mod fetch;
 mod links;
 
-pub use fetch::{FetchEvent, Fetcher};
+pub use fetch::Fetcher;
 pub use links::{MediaLinks, MediaResponse};

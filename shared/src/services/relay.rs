@@ -1,14 +1,15 @@
-//! The second reader of the table's stream, with four duties for each batch of records:
+//! The second reader of the table's stream, with five duties for each batch of records:
 //!
 //! 1. append changes to the logs of their sessions,
 //! 2. evaluate the auto-reply rules for contacts' messages,
 //! 3. start `notify` for the sessions that have webhooks,
-//! 4. add to the counters of the sessions.
+//! 4. add to the counters of the sessions,
+//! 5. request the files of messages, and start `media-fetch` for them.
 //!
 //! Changes are appended first, so that a rule can't hold them up. A record for which one of the first two fails is
 //! repeated with the records after it: changes get new numbers but keep their IDs, and a message has at most one
 //! auto-reply. The third is best effort: the log is marked as undelivered before, and the schedule starts `notify` for
-//! such logs. So is the fourth, which comes after the second to know which records will be repeated and counted then.
+//! such logs. A file that can't be requested repeats its record like the first two. The fourth is best effort, which comes after the second to know which records will be repeated and counted then.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,11 +22,12 @@ use crate::{
             derive::{Log, StreamRecord, derive_all},
         },
         id::SessionId,
+        media::Fetch,
         message::Message,
     },
     services::{
         auto_reply::Responder,
-        function_invoker::{FunctionInvoker, NotifyEvent},
+        function_invoker::{FetchEvent, FunctionInvoker, NotifyEvent},
         stats,
     },
     store::{NumberOwner, Store, StoreError},
@@ -41,6 +43,8 @@ pub struct Relay {
     store: Store,
     responder: Responder,
     notify: FunctionInvoker,
+    /// `None` if files stay at WhatsApp.
+    media_fetch: Option<FunctionInvoker>,
 }
 
 /// A record of a batch. `T` identifies it.
@@ -52,6 +56,8 @@ pub struct RelayRecord<T> {
     pub record: StreamRecord,
     /// The message, if rules may answer it.
     pub message: Option<Message>,
+    /// The file of the message, if WhatsApp has one.
+    pub file: Option<Fetch>,
 }
 
 /// The changes of one log.
@@ -64,21 +70,28 @@ struct LogChanges {
 
 impl Relay {
     /// Creates a relay.
-    pub fn new(store: Store, responder: Responder, notify: FunctionInvoker) -> Self {
-        Self { store, responder, notify }
+    pub fn new(
+        store: Store,
+        responder: Responder,
+        notify: FunctionInvoker,
+        media_fetch: Option<FunctionInvoker>,
+    ) -> Self {
+        Self { store, responder, notify, media_fetch }
     }
 
     /// Processes a batch, whose records are in stream order. Returns the tags of the records to repeat.
     pub async fn process<T: Clone>(&self, batch: Vec<RelayRecord<T>>) -> Vec<T> {
         let mut tags = Vec::with_capacity(batch.len());
         let mut records = Vec::with_capacity(batch.len());
-        let mut messages = Vec::new();
-        for (index, RelayRecord { tag, record, message }) in batch.into_iter().enumerate() {
+        let (mut messages, mut files) = (Vec::new(), Vec::new());
+        for (index, RelayRecord { tag, record, message, file }) in batch.into_iter().enumerate() {
             tags.push(tag);
             records.push(record);
             messages.extend(message.map(|message| (index, message)));
+            files.extend(file.map(|file| (index, file)));
         }
-        let (mut failed, sessions) = self.append(&records).await;
+        let ((mut failed, sessions), unrequested) = tokio::join!(self.append(&records), self.request(files));
+        failed.extend(unrequested);
         let respond_and_count = async {
             failed.extend(self.respond(messages).await);
             let done = failed.first().copied().unwrap_or(records.len());
@@ -110,6 +123,28 @@ impl Relay {
             }
         }
         (failed, sessions)
+    }
+
+    /// Requests files, and starts `media-fetch` for the new ones. Returns the indexes of the records that failed.
+    async fn request(&self, files: Vec<(usize, Fetch)>) -> Vec<usize> {
+        let Some(media_fetch) = self.media_fetch.as_ref().filter(|_| !files.is_empty()) else { return Vec::new() };
+        let requests = stream::iter(files)
+            .map(|(index, file)| async move { (index, file.id, self.store.media().request(&file).await) });
+        let requested: Vec<_> = requests.buffer_unordered(MAX_CONCURRENT_SESSIONS).collect().await;
+        let (mut media, mut failed) = (Vec::new(), Vec::new());
+        for (index, id, is_new) in requested {
+            match is_new {
+                Ok(is_new) => media.extend(is_new.then_some(id)),
+                Err(error) => {
+                    tracing::error!(media_id = %id, error = telemetry::chain(&error), "file not requested");
+                    failed.push(index);
+                }
+            }
+        }
+        if !media.is_empty() {
+            media_fetch.invoke(&FetchEvent::New { media }).await;
+        }
+        failed
     }
 
     async fn start_notify(&self, sessions: Vec<SessionId>) {

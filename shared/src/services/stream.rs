@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use crate::{
     domain::{
-        change::derive::{StreamRecord, Write},
+        change::derive::{MessageState, StreamRecord, Write},
         delivery::OutboxMessage,
-        message::MessageStatus,
+        media::{Fetch, has_file},
+        message::{Message, MessageStatus},
         time::Timestamp,
     },
     services::{
@@ -69,14 +70,17 @@ fn read_relay_record(record: EventRecord) -> Option<RelayRecord<SequenceNumber>>
     let EventRecord { change, event_id, .. } = record;
     let at = Timestamp::from_milliseconds(change.approximate_creation_date_time.timestamp_millis())?;
     let write = read_write(change.old_image, change.new_image.clone()).ok()?;
+    let is_received = |after: &MessageState| after.status == MessageStatus::Received;
     let message = match &write {
-        Write::NewMessage { after, .. } if after.status == MessageStatus::Received => {
-            let message = read_message_image(change.new_image);
+        Write::NewMessage { after, .. } if is_received(after) || has_file(after.kind) => {
+            let message = read_message_image::<Message>(change.new_image);
             message.inspect_err(|error| tracing::error!(error = telemetry::chain(error), "message is unreadable")).ok()
         }
         _ => None,
     };
-    Some(RelayRecord { tag: change.sequence_number, record: StreamRecord { event_id, at, write }, message })
+    let file = message.as_ref().and_then(|message| Fetch::of(message, at));
+    let message = message.filter(|message| message.status == MessageStatus::Received);
+    Some(RelayRecord { tag: change.sequence_number, record: StreamRecord { event_id, at, write }, message, file })
 }
 
 /// The records of a batch, `None` for each that can't be parsed; `None` if the event isn't a batch.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Outbox, StoreError,
     item::{Item, string},
-    keys::{Key, due_key, due_keys, due_priority, is_notify_key},
+    keys::{Key, MEDIA_DUE, due_key, due_keys, due_priority, is_notify_key},
     update::{UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
@@ -69,6 +69,8 @@ pub struct DueItems {
     pub has_more_soon: bool,
     /// Whether work of `notify` is due, or may be.
     pub has_notifications: bool,
+    /// Whether files are due, or may be.
+    pub has_files: bool,
 }
 
 /// An entry of the index.
@@ -77,6 +79,7 @@ enum Due {
     Resume(Resumption),
     EarlyUpdate(Key),
     Notification,
+    File,
 }
 
 impl DueItems {
@@ -105,9 +108,10 @@ impl Outbox<'_> {
         };
         entries.sort_by_key(|(due_at, _)| *due_at);
         // The partitions of the messages don't show it.
-        let mut items = DueItems { has_notifications: !is_complete, ..DueItems::default() };
+        let mut items = DueItems { has_notifications: !is_complete, has_files: !is_complete, ..DueItems::default() };
         for (due_at, due) in entries {
             match due {
+                Due::File => items.has_files |= due_at <= now,
                 Due::Notification => items.has_notifications |= due_at <= now,
                 Due::EarlyUpdate(key) => items.early_updates.extend((due_at <= now).then_some(key)),
                 _ if due_at > now => items.has_more_soon = true,
@@ -274,6 +278,9 @@ fn entry(item: &Item) -> Option<(Timestamp, Due)> {
     let (pk, sk, due_key) = (text("pk")?, text("sk")?, text("due_key")?);
     if is_notify_key(due_key) {
         return Some((due_at, Due::Notification));
+    }
+    if due_key == MEDIA_DUE {
+        return Some((due_at, Due::File));
     }
     let due = match pk.split_once('#')?.0 {
         "RESUME" => Due::Resume(Resumption { session_id: pk.strip_prefix("RESUME#")?.parse().ok()?, due_at }),

@@ -1,5 +1,5 @@
 //! The due poller: delivers bulk messages, retries, messages with an unknown outcome, and messages that the stream missed,
-//! and starts `notify` for due webhooks.
+//! and starts `notify` for due webhooks and `media-fetch` for due files.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{DUE_SOON, DeliveryError, Dispatcher, PendingMessage};
 use crate::{
     domain::{id::ChatId, message::Priority, time::Timestamp},
-    services::function_invoker::{DeliverEvent, NotifyEvent},
+    services::function_invoker::{DeliverEvent, FetchEvent, NotifyEvent},
     store::{DueMessage, keys::Key},
     telemetry::{self, Metric},
 };
@@ -31,7 +31,7 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 /// How often to look for due items.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The minimum time between invocations of `notify` by one process.
+/// The minimum time between invocations of `notify`, and of `media-fetch`, by one process.
 const NOTIFY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The maximum number of early updates to recheck between two looks, and how many of them concurrently.
@@ -114,7 +114,7 @@ impl DuePoller {
         jobs: &mut Jobs,
         is_leader: &mut bool,
     ) -> Result<(), DeliveryError> {
-        let Dispatcher { store, system, settings, notify_invoker, .. } = &self.dispatcher;
+        let Dispatcher { store, system, settings, notify_invoker, media_invoker, .. } = &self.dispatcher;
         // About what is sent until the next look, and what waits meanwhile.
         let limit = 2 * settings.rate.max(50) as usize;
         let mut renewed_at = None;
@@ -123,6 +123,11 @@ impl DuePoller {
             let items = store.outbox().due_items(now, now.after(DUE_SOON), limit).await?;
             if items.has_notifications {
                 notify_invoker.invoke_at_intervals(NOTIFY_INTERVAL, now, &NotifyEvent::due()).await;
+            }
+            if items.has_files
+                && let Some(media_invoker) = media_invoker
+            {
+                media_invoker.invoke_at_intervals(NOTIFY_INTERVAL, now, &FetchEvent::due()).await;
             }
             if now >= end {
                 return Ok(());

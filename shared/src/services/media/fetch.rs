@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use aws_smithy_types::body::SdkBody;
 use futures_util::{StreamExt, stream};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     aws::s3::{Bucket, NewObject, S3Error, with_head},
     domain::{
-        id::MediaId,
+        change::{ChangeType, NewChange, Subject},
+        id::{ChangeId, MediaId},
         media::{
             FETCH_LEASE, Fetch, HEAD_BYTES, MAX_FILE_BYTES, MediaEvent, MediaState, MessageMedia, received_key,
             retry_delay, served_as,
@@ -23,7 +23,7 @@ use crate::{
     },
     services::{
         credentials::{AccessToken, Credentials, CredentialsError, Replacement},
-        function_invoker::DueSource,
+        function_invoker::{FetchEvent, FunctionInvoker, NotifyEvent},
     },
     store::{Leased, Store, StoreError},
     telemetry,
@@ -39,22 +39,6 @@ const MAX_DUE: i32 = 100;
 /// The end of an invocation, in which it starts with no more files.
 const SHUTDOWN_MARGIN: Duration = Duration::from_secs(20);
 
-/// The event of an invocation of `media-fetch`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum FetchEvent {
-    /// There are new files.
-    New {
-        /// Their IDs.
-        media: Vec<MediaId>,
-    },
-    /// There are due files.
-    Due {
-        /// Who found them.
-        source: DueSource,
-    },
-}
-
 /// Fetches files.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
@@ -63,6 +47,7 @@ pub struct Fetcher {
     reader: GraphReader,
     client: MediaClient,
     credentials: Credentials,
+    notify: FunctionInvoker,
     system: System,
 }
 
@@ -103,9 +88,10 @@ impl Fetcher {
         bucket: Bucket,
         (reader, client): (GraphReader, MediaClient),
         credentials: Credentials,
+        notify: FunctionInvoker,
         system: System,
     ) -> Self {
-        Self { store, bucket, reader, client, credentials, system }
+        Self { store, bucket, reader, client, credentials, notify, system }
     }
 
     /// Opens the connections and reads the access token before the first event arrives.
@@ -182,6 +168,11 @@ impl Fetcher {
         let Some(state) = MediaState::Pending.on(event) else { return Ok(()) };
         let media = MessageMedia { state, ..media };
         if self.store.media().show(fetch, &media).await? {
+            // A process that ends here fetches the file again, and appends the change with the same ID.
+            let appended = self.store.changes().append(fetch.session_id, &[change(fetch, self.system.now())]).await?;
+            if appended.has_webhooks {
+                self.notify.invoke(&NotifyEvent::Sessions { sessions: vec![fetch.session_id] }).await;
+            }
             return self.store.media().settle(fetch.id, event, &media).await;
         }
         let key = received_key(fetch.session_id, fetch.message.chat_id, fetch.id);
@@ -253,5 +244,17 @@ impl Fetcher {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Returns the change that reports the final state of a file.
+fn change(fetch: &Fetch, at: Timestamp) -> NewChange {
+    let kind = ChangeType::MessageMedia;
+    NewChange {
+        id: ChangeId::for_message(fetch.message.message_id, kind.as_str()),
+        kind,
+        at,
+        chat_id: Some(fetch.message.chat_id),
+        subject: Subject::Message { key: fetch.message.to_string(), source: None },
     }
 }
