@@ -44,6 +44,7 @@ mod inbox;
 mod inbox_cost;
 mod jwt;
 mod log_level;
+mod media;
 mod log_redaction;
 mod message_lookup;
 mod openapi;
