@@ -1461,6 +1461,8 @@ export interface components {
             source: components["schemas"]["MessageSource"];
             /** @description The Cloud API's object; null if `body` and `type` are all of it. */
             content: components["schemas"]["MessageContent"] | null;
+            /** @description Its file; null without one, and if the deployment leaves files at WhatsApp. */
+            media: components["schemas"]["Media"] | null;
             /** @description The message's JSON as received, if it couldn't be parsed. Null for messages that Qasid sends. */
             raw: unknown;
             /** @description The message that it answers or forwards, as WhatsApp sent it: `id`, and further members of a received message. */
@@ -1564,6 +1566,8 @@ export interface components {
             source: components["schemas"]["MessageSource"];
             /** @description The Cloud API's object; null if `body` and `type` are all of it. */
             content: components["schemas"]["MessageContent"] | null;
+            /** @description Its file; null without one, and if the deployment leaves files at WhatsApp. */
+            media: components["schemas"]["Media"] | null;
             /** @description The message's JSON as WhatsApp or the worker sent it. Null for messages that Qasid sends, and if it is too long. */
             raw: unknown;
             /** @description The message that it answers or forwards, as WhatsApp sent it: `id`, and further members of a received message. */
@@ -1631,6 +1635,39 @@ export interface components {
             /** @description Whether `raw` is left out because it has more than 2 MB. */
             raw_is_too_long: boolean;
         };
+        /** @description The file of a message. */
+        Media: {
+            /** @description The file's ID. That of a received file is the `id` of its message. */
+            id: components["schemas"]["Id"];
+            state: components["schemas"]["MediaState"];
+            /** @description While `pending`, what the sender declared. Once stored, the `Content-Type` of `url`: the type by the file's content, or `application/octet-stream` for pages, SVG images, scripts, and programs. */
+            mime_type: string | null;
+            /** @description In bytes. Null while `pending`. */
+            size: number | null;
+            /** @description The SHA-256 of the content in hexadecimal. Until the file is stored, the one that WhatsApp says. */
+            sha256: string | null;
+            /** @description The name of a document. */
+            file_name: string | null;
+            /**
+             * Format: uri
+             * @description Where to get the file, without a credential; null unless it is stored. Everyone who has the URL can read the file until `url_expires_at`.
+             */
+            url: string | null;
+            /**
+             * Format: date-time
+             * @description 15 minutes after the response. Read the message again for a new URL.
+             */
+            url_expires_at: string | null;
+        };
+        /**
+         * @description - `pending`: Qasid is fetching it from WhatsApp.
+         *     - `stored`: it can be read at `url`.
+         *     - `too_large`: it has more than 100 MB, and isn't stored.
+         *     - `gone`: WhatsApp no longer had it.
+         *     - `failed`: it couldn't be fetched within the 7 days that WhatsApp keeps it.
+         * @enum {string}
+         */
+        MediaState: "pending" | "stored" | "too_large" | "gone" | "failed";
         /**
          * @description `echo`: sent from the WhatsApp Business app, or from the phone of a linked device. `history`: from before the number was connected. `standby`: another application had control. `device`: from a worker. `auto_reply`: sent by a rule. Null for other messages.
          * @enum {unknown}
@@ -3490,7 +3527,7 @@ export interface components {
          * @description A type of changes, all types of a group, or all types (`*`).
          * @enum {string}
          */
-        EventPattern: "*" | "message.*" | "chat.*" | "session.*" | "account.*" | "webhook.*" | "message.received" | "message.created" | "message.action" | "message.sent" | "message.delivered" | "message.read" | "message.played" | "message.failed" | "message.unknown" | "message.edited" | "message.deleted" | "message.reaction" | "chat.created" | "chat.updated" | "chat.merged" | "chat.erased" | "session.connected" | "session.disconnected" | "session.paused" | "session.resumed" | "session.qr" | "account.event" | "webhook.disabled";
+        EventPattern: "*" | "message.*" | "chat.*" | "session.*" | "account.*" | "webhook.*" | "message.received" | "message.created" | "message.action" | "message.sent" | "message.delivered" | "message.read" | "message.played" | "message.failed" | "message.unknown" | "message.edited" | "message.deleted" | "message.media" | "message.reaction" | "chat.created" | "chat.updated" | "chat.merged" | "chat.erased" | "session.connected" | "session.disconnected" | "session.paused" | "session.resumed" | "session.qr" | "account.event" | "webhook.disabled";
         /** @description Additional headers of the requests. Names and values have up to 4 KB in total. Headers that Qasid or the connection sets are refused. Everyone with access to the webhook can read them. */
         WebhookHeaders: {
             [key: string]: string;
@@ -3681,7 +3718,7 @@ export interface components {
             is_truncated: boolean;
         };
         /** @enum {string} */
-        ChangeType: "message.received" | "message.created" | "message.action" | "message.sent" | "message.delivered" | "message.read" | "message.played" | "message.failed" | "message.unknown" | "message.edited" | "message.deleted" | "message.reaction" | "chat.created" | "chat.updated" | "chat.merged" | "chat.erased" | "session.connected" | "session.disconnected" | "session.paused" | "session.resumed" | "session.qr" | "account.event" | "webhook.disabled";
+        ChangeType: "message.received" | "message.created" | "message.action" | "message.sent" | "message.delivered" | "message.read" | "message.played" | "message.failed" | "message.unknown" | "message.edited" | "message.deleted" | "message.media" | "message.reaction" | "chat.created" | "chat.updated" | "chat.merged" | "chat.erased" | "session.connected" | "session.disconnected" | "session.paused" | "session.resumed" | "session.qr" | "account.event" | "webhook.disabled";
         /**
          * Format: uuid
          * @description The same if a change is reported twice, so deduplicate by it.
@@ -3732,12 +3769,12 @@ export interface components {
             source: components["schemas"]["MessageSource"];
             message: components["schemas"]["ChangedMessage"];
         };
-        /** @description A message was edited, deleted, or reacted to. `message` is the message that changed. */
+        /** @description A message was edited, deleted, or reacted to, or its file was stored or can't be (`message.media`). `message` is the message that changed. */
         MessageAnnotatedChange: {
             id: components["schemas"]["ChangeId"];
             sequence: components["schemas"]["ChangeSequence"];
             /** @enum {string} */
-            type: "message.edited" | "message.deleted" | "message.reaction";
+            type: "message.edited" | "message.deleted" | "message.media" | "message.reaction";
             at: components["schemas"]["ChangeTime"];
             session_id: components["schemas"]["Id"];
             chat_id: components["schemas"]["Id"];
@@ -5693,6 +5730,7 @@ export interface operations {
                      *             },
                      *             "type": "text"
                      *           },
+                     *           "media": null,
                      *           "raw": null,
                      *           "context": null,
                      *           "referral": null,
@@ -5830,6 +5868,7 @@ export interface operations {
                      *           "to": null,
                      *           "source": null,
                      *           "content": null,
+                     *           "media": null,
                      *           "raw": {
                      *             "from": "201007654321",
                      *             "from_user_id": "US.09011499550924851867",
