@@ -74,6 +74,7 @@ export function activeFaults({ faults, table }) {
     active.push(left === null ? label : `${label} (${t("times_left", { count: left })})`);
   }
   for (const name of WEBHOOK_NAMES) if (faults?.webhooks[name]) active.push(t(`fault_${name}`));
+  if (faults && Object.keys(faults.media).length > 0) active.push(t("fault_media"));
   if (faults && !faults.window) active.push(t("fault_window"));
   if (table && table.percent > 0) active.push(t("fault_table", { percent: `${number(table.percent)}%` }));
   return active;

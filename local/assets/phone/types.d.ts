@@ -80,6 +80,7 @@ export interface SendFault {
 
 export interface Faults {
   sends: SendFault | null;
+  media: Partial<Record<"lookups" | "downloads" | "uploads", SendFault>>;
   webhooks: WebhookFaults;
   window: boolean;
 }

@@ -1,8 +1,14 @@
-//! Injected faults for sends and webhooks. They last until they are cleared or the process ends.
+//! Injected faults for sends, files, and webhooks. They last until they are cleared or the process ends.
+
+mod media;
+mod mix;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub(super) use self::media::{MediaFaults, MediaOutcome, MediaRequest};
+use self::mix::{Fault, FaultMix};
 
 const MAX_HANG_MS: u64 = 600_000;
 const MAX_DUPLICATES: u32 = 100;
@@ -12,6 +18,8 @@ const MAX_DUPLICATES: u32 = 100;
 pub(super) struct Faults {
     /// The fault for the next sends.
     pub(super) sends: Option<SendFault>,
+    /// The faults for the files of messages.
+    pub(super) media: MediaFaults,
     /// The faults for webhooks.
     pub(super) webhooks: WebhookFaults,
     /// Whether the customer service window is enforced: only templates are delivered outside of it. `false` is for
@@ -21,7 +29,7 @@ pub(super) struct Faults {
 
 impl Default for Faults {
     fn default() -> Faults {
-        Faults { sends: None, webhooks: WebhookFaults::default(), window: true }
+        Faults { sends: None, media: MediaFaults::default(), webhooks: WebhookFaults::default(), window: true }
     }
 }
 
@@ -31,6 +39,8 @@ impl Default for Faults {
 pub(super) struct FaultsUpdate {
     #[serde(default, deserialize_with = "present")]
     sends: Option<Option<SendFault>>,
+    #[serde(default, deserialize_with = "present")]
+    media: Option<MediaFaults>,
     #[serde(default, deserialize_with = "present")]
     webhooks: Option<WebhookFaults>,
     #[serde(default)]
@@ -70,26 +80,9 @@ pub(super) struct SendFault {
     #[serde(skip_serializing_if = "Option::is_none")]
     message_status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mix: Option<FaultMix>,
+    mix: Option<FaultMix<SendFault>>,
     /// Number of remaining messages to affect; `None` for all messages and read receipts until the faults are cleared.
     times: Option<u32>,
-}
-
-/// Randomly selected faults. The same seed and the same number of sends yield the same faults.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FaultMix {
-    /// State of the random number generator. Changes with every send.
-    seed: u64,
-    faults: Vec<WeightedFault>,
-}
-
-/// A fault of a mix and its percentage of sends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WeightedFault {
-    percent: u32,
-    fault: SendFault,
 }
 
 /// Faults for webhooks, until they are cleared.
@@ -140,7 +133,8 @@ impl Faults {
     /// Returns a sentence that describes the problem.
     pub(super) fn change(&mut self, change: FaultsUpdate) -> Result<(), String> {
         let (sends, webhooks) = (&change.sends, &change.webhooks);
-        sends.iter().flatten().try_for_each(SendFault::check)?;
+        sends.iter().flatten().try_for_each(|fault| fault.check("sends"))?;
+        change.media.as_ref().map_or(Ok(()), MediaFaults::check)?;
         if webhooks.as_ref().is_some_and(|webhooks| webhooks.duplicates > MAX_DUPLICATES) {
             return Err(format!("webhooks.duplicates must be at most {MAX_DUPLICATES}"));
         }
@@ -149,6 +143,9 @@ impl Faults {
         }
         if let Some(fault) = change.sends {
             self.sends = fault;
+        }
+        if let Some(faults) = change.media {
+            self.media = faults;
         }
         if let Some(faults) = change.webhooks {
             self.webhooks = faults;
@@ -189,8 +186,16 @@ impl WebhookFaults {
     }
 }
 
-impl SendFault {
-    fn check(&self) -> Result<(), String> {
+impl Fault for SendFault {
+    type Outcome = SendOutcome;
+
+    const NONE: SendOutcome = SendOutcome::Accepted;
+
+    fn is_nested(&self) -> bool {
+        self.mix.is_some() || self.times.is_some()
+    }
+
+    fn check(&self, _: &str) -> Result<(), String> {
         let kinds = [
             self.error_code.is_some(),
             self.delay.is_some(),
@@ -227,7 +232,7 @@ impl SendFault {
         if self.times == Some(0) {
             return Err("sends.times must be at least 1, or null for no limit".to_owned());
         }
-        self.mix.as_ref().map_or(Ok(()), FaultMix::check)
+        self.mix.as_ref().map_or(Ok(()), |mix| mix.check("sends"))
     }
 
     fn outcome(&mut self) -> SendOutcome {
@@ -250,34 +255,6 @@ impl SendFault {
         } else {
             SendOutcome::LostAfterAcceptance(Duration::ZERO)
         }
-    }
-}
-
-impl FaultMix {
-    fn check(&self) -> Result<(), String> {
-        let shares = self.faults.iter().map(|share| u64::from(share.percent));
-        if self.faults.is_empty() || shares.sum::<u64>() > 100 {
-            return Err(
-                "sends.mix.faults must contain at least one fault, with percents of at most 100 in total".to_owned()
-            );
-        }
-        if self.faults.iter().any(|share| share.fault.mix.is_some() || share.fault.times.is_some()) {
-            return Err("A fault of sends.mix cannot contain mix or times".to_owned());
-        }
-        self.faults.iter().try_for_each(|share| share.fault.check())
-    }
-
-    fn draw(&mut self) -> SendOutcome {
-        let mut chance = fastrand::Rng::with_seed(self.seed);
-        let mut lot = chance.u32(0..100);
-        self.seed = chance.get_seed();
-        for share in &mut self.faults {
-            match lot.checked_sub(share.percent) {
-                Some(rest) => lot = rest,
-                None => return share.fault.outcome(),
-            }
-        }
-        SendOutcome::Accepted
     }
 }
 

@@ -17,7 +17,7 @@ mod templates;
 mod uploads;
 mod username;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::ready, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -28,7 +28,7 @@ use axum::{
 use serde_json::json;
 
 pub(super) use self::{request::GraphRequest, uploads::UploadSessions};
-use super::{apps::App, fields, graph_error::GraphError, simulator::Simulator, webhook};
+use super::{apps::App, faults::MediaRequest, fields, graph_error::GraphError, simulator::Simulator, webhook};
 
 /// A Graph API version, such as `v26.0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,7 +86,8 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
         return Err(GraphError::unknown_path("/"));
     };
     if path == ["whatsapp_business", "attachments"] {
-        return media::download(simulator, app, request).await;
+        let download = media::download(simulator, app, request);
+        return media::with_fault(simulator, MediaRequest::Download, download).await;
     }
     let number = simulator.numbers.get(id).filter(|number| simulator.has_access(app, number));
     if let Some(number) = number {
@@ -97,7 +98,10 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
             ["call_permissions"] => calls::permissions(&request),
             ["message_qrdls"] => qr_codes::handle(simulator, &request, id, None),
             ["message_qrdls", code] => qr_codes::handle(simulator, &request, id, Some(code)),
-            ["media"] => media::upload(simulator, request, number).await,
+            ["media"] => {
+                let upload = media::upload(simulator, request, number);
+                media::with_fault(simulator, MediaRequest::Upload, upload).await
+            }
             // Meta, *Marketing Messages API*.
             ["marketing_messages"] if request.parameters.string("type")?.as_deref() != Some("template") => {
                 Err(GraphError::new(131_055, Some("Only marketing template messages are supported".to_owned())))
@@ -127,7 +131,11 @@ async fn dispatch(simulator: &Simulator, app: &App, request: GraphRequest) -> Re
         };
     }
     if let ([], Some(media)) = (edge, simulator.find_media(id).filter(|media| simulator.can_access_media(app, media))) {
-        return media::handle(simulator, &request, &media);
+        let response = media::handle(simulator, &request, &media);
+        return match request.method {
+            Method::GET => media::with_fault(simulator, MediaRequest::Lookup, ready(response)).await,
+            _ => response,
+        };
     }
     if let (Some(template), [] | ["unpause"]) = (simulator.templates.read(|templates| templates.get(id).cloned()), edge)
         && simulator.accessible_accounts(app).contains(&template.waba_id)

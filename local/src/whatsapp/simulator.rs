@@ -22,7 +22,7 @@ use super::{
     business::{self, AddedNumber, Business, registration::Registration},
     clock::{now, random, unix_now},
     dispatcher::{DeliveryAttempt, WebhookCounts, WebhookDispatcher, http_client},
-    faults::{Faults, FaultsUpdate, SendOutcome},
+    faults::{Faults, FaultsUpdate, MediaOutcome, MediaRequest, SendOutcome},
     graph::{GraphVersion, UploadSessions},
     graph_error::GraphError,
     inbound::{self, InboundMessage},
@@ -342,6 +342,11 @@ impl Simulator {
     /// Returns the outcome of the next message.
     pub(super) fn next_send(&self) -> SendOutcome {
         self.state().faults.next_send()
+    }
+
+    /// Returns the outcome of the next request for a file.
+    pub(super) fn next_media(&self, request: MediaRequest) -> MediaOutcome {
+        self.state().faults.media.next(request)
     }
 
     /// Returns the outcome of the next read receipt.

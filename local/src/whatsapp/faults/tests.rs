@@ -65,6 +65,34 @@ fn a_mix_selects_faults_by_percentage_and_is_reproducible() {
 }
 
 #[test]
+fn each_kind_of_request_for_files_has_its_own_fault() {
+    let mut faults = Faults::default();
+    let update = json!({"media": {"lookups": {"httpStatus": 500}, "downloads": {"dropAfter": 9, "times": 1}}});
+    changed(&mut faults, update).unwrap();
+    assert_eq!(faults.media.next(MediaRequest::Download), MediaOutcome::Dropped(9));
+    assert_eq!(json!(faults)["media"], json!({"lookups": {"httpStatus": 500, "times": null}}));
+    let mut next = |request| faults.media.next(request);
+    assert_eq!(
+        (next(MediaRequest::Download), next(MediaRequest::Upload)),
+        (MediaOutcome::Handled, MediaOutcome::Handled)
+    );
+    assert_eq!([next(MediaRequest::Lookup), next(MediaRequest::Lookup)], [MediaOutcome::Rejected(500); 2]);
+
+    changed(&mut faults, json!({"media": {"downloads": {"corrupt": true}, "uploads": {"delay": 20}}})).unwrap();
+    let mut next = |request| faults.media.next(request);
+    assert_eq!(
+        (next(MediaRequest::Lookup), next(MediaRequest::Download)),
+        (MediaOutcome::Handled, MediaOutcome::Corrupt)
+    );
+    assert_eq!(next(MediaRequest::Upload), MediaOutcome::Delayed(Duration::from_millis(20)));
+
+    let mix = json!({"seed": 7, "faults": [{"percent": 50, "fault": {"corrupt": true}}]});
+    changed(&mut faults, json!({"media": {"downloads": {"mix": mix}}})).unwrap();
+    let corrupt = (0..1000).filter(|_| faults.media.next(MediaRequest::Download) == MediaOutcome::Corrupt).count();
+    assert!((430..570).contains(&corrupt), "{corrupt}");
+}
+
+#[test]
 fn an_invalid_change_is_rejected_and_changes_nothing() {
     for (change, named) in [
         (json!({"sends": {}}), "exactly one"),
@@ -86,6 +114,14 @@ fn an_invalid_change_is_rejected_and_changes_nothing() {
             json!({"sends": {"mix": {"seed": 1, "faults": [{"percent": 1, "fault": {"errorCode": 1, "times": 2}}]}}}),
             "times",
         ),
+        (json!({"media": {"downloads": {}}}), "media.downloads must have exactly one"),
+        (json!({"media": {"downloads": {"corrupt": true, "dropAfter": 1}}}), "media.downloads must have exactly one"),
+        (json!({"media": {"lookups": {"httpStatus": 200}}}), "media.lookups.httpStatus"),
+        (json!({"media": {"uploads": {"delay": 600_001}}}), "media.uploads.delay"),
+        (json!({"media": {"uploads": {"corrupt": true, "times": 0}}}), "media.uploads.times"),
+        (json!({"media": {"uploads": {"mix": {"seed": 1, "faults": []}}}}), "media.uploads.mix.faults"),
+        (json!({"media": {"files": {"corrupt": true}}}), "files"),
+        (json!({"media": null}), "null"),
         (json!({"webhooks": {"duplicates": 101}}), "duplicates"),
         (json!({"webhooks": {"holds": true}}), "holds"),
         (json!({"webhooks": null}), "null"),

@@ -3,15 +3,19 @@
 
 use axum::{
     Json,
+    body::Body,
     http::Method,
     response::{IntoResponse, Response},
 };
+use futures_util::{StreamExt, stream};
 use serde_json::json;
+use thiserror::Error;
 
 use super::{
     super::{
         apps::App,
         clock::unix_now,
+        faults::{MediaOutcome, MediaRequest},
         graph_error::GraphError,
         media::{self, Media, NewMedia, Source, upload_error},
         numbers::RegisteredNumber,
@@ -19,6 +23,72 @@ use super::{
     },
     GraphRequest,
 };
+
+/// Handles a request with the fault of the next one of its kind.
+pub(super) async fn with_fault(
+    simulator: &Simulator,
+    request: MediaRequest,
+    handle: impl Future<Output = Result<Response, GraphError>>,
+) -> Result<Response, GraphError> {
+    let outcome = simulator.next_media(request);
+    if outcome != MediaOutcome::Handled {
+        simulator.problem(format!("fault: {request:?} of a file: {outcome:?}"));
+    }
+    match outcome {
+        MediaOutcome::Handled => handle.await,
+        MediaOutcome::Rejected(status) => Err(GraphError::new(131_000, None).with_status(Some(status))),
+        MediaOutcome::Delayed(delay) => {
+            tokio::time::sleep(delay).await;
+            handle.await
+        }
+        MediaOutcome::Dropped(bytes) => Ok(dropped(handle.await?, bytes)),
+        MediaOutcome::Corrupt => Ok(corrupt(handle.await?)),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Error)]
+#[error("a fault closes the connection within the response")]
+struct Dropped;
+
+/// Closes the connection after this number of bytes of the body.
+fn dropped(response: Response, bytes: u64) -> Response {
+    let mut left = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let cut = move |chunk: Result<axum::body::Bytes, axum::Error>| match chunk {
+        Ok(chunk) if chunk.len() > left => vec![Ok(chunk.slice(..left)), Err(axum::Error::new(Dropped))],
+        Ok(chunk) => {
+            left -= chunk.len();
+            vec![Ok(chunk)]
+        }
+        Err(error) => vec![Err(error)],
+    };
+    response.map(|body| {
+        let chunks = body.into_data_stream().map(cut).flat_map(stream::iter);
+        // An error ends the connection at once. Until then, the server sends what it has.
+        Body::from_stream(chunks.then(async |chunk| {
+            if chunk.is_err() {
+                tokio::task::yield_now().await;
+            }
+            chunk
+        }))
+    })
+}
+
+/// Changes one bit of the body.
+fn corrupt(response: Response) -> Response {
+    let mut is_changed = false;
+    let change = move |chunk: axum::body::Bytes| {
+        let mut chunk = chunk.to_vec();
+        if let Some(last) = chunk.last_mut().filter(|_| !is_changed) {
+            *last ^= 1;
+            is_changed = true;
+        }
+        chunk
+    };
+    response.map(|body| {
+        let mut change = change;
+        Body::from_stream(body.into_data_stream().map(move |chunk| chunk.map(&mut change)))
+    })
+}
 
 /// Stores a file of the business and returns its ID.
 pub(super) async fn upload(

@@ -11,9 +11,13 @@ use tokio_util::io::ReaderStream;
 
 use super::{Media, MediaStore};
 
+/// The size of the parts in which a file is read, in bytes.
+const CHUNK: usize = 64 * 1024;
+
 /// Returns a response that streams the file.
 pub(in crate::whatsapp) async fn content(store: &MediaStore, media: &Media) -> io::Result<Response> {
-    let mut response = Body::from_stream(ReaderStream::new(store.content(media).await?)).into_response();
+    let mut response =
+        Body::from_stream(ReaderStream::with_capacity(store.content(media).await?, CHUNK)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(media.size));
     // A type or a name with other characters than visible ASCII cannot be in a header.

@@ -334,3 +334,38 @@ async fn requests_have_limits() {
     let lines = simulator.output.lines();
     assert!(!lines.iter().any(|line| line.contains("file not read")), "{lines:?}");
 }
+
+#[tokio::test]
+async fn a_fault_affects_lookups_downloads_or_uploads() {
+    let simulator = Simulator::start("http://127.0.0.1:9/");
+    let id = simulator.upload(PHONE_NUMBER_ID, "image/jpeg", JPEG).await;
+    simulator.faults(json!({"media": {"lookups": {"httpStatus": 503, "times": 1}}})).await;
+    let (status, error) = simulator.get_json(&format!("/v26.0/{id}")).await;
+    assert_eq!((status.as_u16(), &error["error"]["code"]), (503, &json!(131_000)));
+    let (_, media) = simulator.get_json(&format!("/v26.0/{id}")).await;
+    let download = async || simulator.request("GET", media["url"].as_str().unwrap(), TOKEN).await;
+
+    simulator.faults(json!({"media": {"downloads": {"corrupt": true, "times": 1}}})).await;
+    let mut wrong = JPEG.to_vec();
+    *wrong.last_mut().unwrap() ^= 1;
+    assert_eq!(download().await.bytes().await.unwrap(), wrong);
+    simulator.faults(json!({"media": {"downloads": {"dropAfter": 6, "times": 1}}})).await;
+    let mut response = download().await;
+    assert_eq!((response.status().as_u16(), response.content_length()), (200, Some(20)));
+    assert_eq!(response.chunk().await.unwrap().unwrap(), JPEG[..6]);
+    assert!(response.chunk().await.is_err());
+    assert_eq!(download().await.bytes().await.unwrap(), JPEG);
+
+    // The file is stored, but its ID is lost.
+    simulator.faults(json!({"media": {"uploads": {"dropAfter": 0, "times": 1}}})).await;
+    let body = form(Some("image/jpeg"), JPEG, &[("messaging_product", "whatsapp")]);
+    let url = simulator.url(&format!("/v26.0/{PHONE_NUMBER_ID}/media"));
+    let request = simulator.client.post(url).bearer_auth(TOKEN).body(body);
+    let response = request.header("content-type", "multipart/form-data; boundary=b").send().await;
+    assert!(match response {
+        Ok(response) => response.bytes().await.is_err(),
+        Err(_) => true,
+    });
+    let problems = simulator.output.lines();
+    assert_eq!(problems.iter().filter(|line| line.contains("fault: ")).count(), 4, "{problems:?}");
+}
