@@ -18,14 +18,14 @@ use tokio::signal::unix::{SignalKind, signal};
 const ORIGINS_PER_LINE: usize = 5;
 
 /// Runs the entire stack of template.yaml on this machine: the functions, an HTTP API in front of them, DynamoDB,
-/// Secrets Manager, KMS, Parameter Store, and a simulated WhatsApp Cloud API. Press Ctrl-C to stop.
+/// Secrets Manager, KMS, Parameter Store, S3, and a simulated WhatsApp Cloud API. Press Ctrl-C to stop.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Port of the API. The next five ports serve the simulated WhatsApp, DynamoDB, Secrets Manager and KMS, the Lambda
-    /// API, and Parameter Store. 0 selects free ports.
+    /// Port of the API. The next six ports serve the simulated WhatsApp, DynamoDB, Secrets Manager and KMS, the Lambda
+    /// API, Parameter Store, and S3. 0 selects free ports.
     #[arg(long, default_value_t = 8787)]
     port: u16,
     /// Directory for the data, which is created if needed and kept after the run, or `memory`.
