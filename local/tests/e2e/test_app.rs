@@ -6,7 +6,11 @@ mod table;
 mod webhooks;
 mod whatsapp;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use local::{Options, Ready, Stack, database::Storage};
 use serde_json::{Value, json};
@@ -36,7 +40,7 @@ pub struct TestApp {
     violations: Violations,
     http: reqwest::Client,
     /// The data folder, if this deployment has its own.
-    _data: Option<TempDir>,
+    data: Option<TempDir>,
     _permit: SemaphorePermit<'static>,
 }
 
@@ -107,7 +111,38 @@ impl TestApp {
         std::fs::write(data.path().join("secrets.json"), secret.to_string()).unwrap();
         let storage = Storage::Directory(data.path().to_owned());
         let app = Self::start_from(Options { storage, parameters: owned(parameters), ..Options::default() }).await;
-        Self { _data: Some(data), ..app }
+        Self { data: Some(data), ..app }
+    }
+
+    /// Starts a deployment with a data folder, and with these values for parameters of the template.
+    pub async fn start_with_data(parameters: &[(&str, &str)]) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let storage = Storage::Directory(data.path().to_owned());
+        let app = Self::start_from(Options { storage, parameters: owned(parameters), ..Options::default() }).await;
+        Self { data: Some(data), ..app }
+    }
+
+    /// Returns the data folder of a deployment that has one.
+    pub fn data(&self) -> &Path {
+        self.data.as_ref().expect("a data folder").path()
+    }
+
+    /// Returns the keys and the files of the objects in the buckets of a deployment with a data folder.
+    pub fn objects(&self) -> BTreeMap<String, PathBuf> {
+        let buckets = std::fs::read_dir(self.data().join("s3")).unwrap().map(|entry| entry.unwrap().path());
+        let (mut objects, mut folders) = (BTreeMap::new(), Vec::new());
+        folders.extend(buckets.filter(|path| path.is_dir()).map(|bucket| (bucket.clone(), bucket)));
+        while let Some((bucket, folder)) = folders.pop() {
+            for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push((bucket.clone(), path));
+                } else {
+                    let key = path.strip_prefix(&bucket).unwrap().to_str().unwrap().to_owned();
+                    objects.insert(key, path);
+                }
+            }
+        }
+        objects
     }
 
     pub async fn start_from(options: Options) -> Self {
@@ -116,7 +151,7 @@ impl TestApp {
         let options = Options { observer: Some(violations.observer()), ..options };
         let running = local::start(options).await.expect("the deployment starts");
         let ready = running.ready().clone();
-        Self { ready, running, violations, http: client(), _data: None, _permit: permit }
+        Self { ready, running, violations, http: client(), data: None, _permit: permit }
     }
 
     /// Allows responses that violate openapi.yaml at the place with this text.
