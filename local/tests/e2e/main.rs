@@ -46,6 +46,7 @@ mod jwt;
 mod log_level;
 mod log_redaction;
 mod media;
+mod media_chaos;
 mod message_lookup;
 mod openapi;
 mod outbound;

@@ -46,6 +46,9 @@ struct MediaFault {
     /// The request is handled, and the connection closes after this number of bytes of the response's body.
     #[serde(skip_serializing_if = "Option::is_none")]
     drop_after: Option<u64>,
+    /// The request is handled, and the response stops after this number of bytes of its body. The connection stays open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stall_after: Option<u64>,
     /// One bit of the response's body is wrong.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     corrupt: bool,
@@ -66,6 +69,8 @@ pub(in crate::whatsapp) enum MediaOutcome {
     Delayed(Duration),
     /// Handled. The connection closes after this number of bytes of the response's body.
     Dropped(u64),
+    /// Handled. The response stops after this number of bytes of its body.
+    Stalled(u64),
     /// Handled. One bit of the response's body is wrong.
     Corrupt,
 }
@@ -115,11 +120,14 @@ impl Fault for MediaFault {
             self.http_status.is_some(),
             self.delay.is_some(),
             self.drop_after.is_some(),
+            self.stall_after.is_some(),
             self.corrupt,
             self.mix.is_some(),
         ];
         if kinds.iter().filter(|given| **given).count() != 1 {
-            return Err(format!("{name} must have exactly one of httpStatus, delay, dropAfter, corrupt, and mix"));
+            return Err(format!(
+                "{name} must have exactly one of httpStatus, delay, dropAfter, stallAfter, corrupt, and mix"
+            ));
         }
         if self.http_status.is_some_and(|status| !(400..=599).contains(&status)) {
             return Err(format!("{name}.httpStatus must be from 400 to 599"));
@@ -142,6 +150,8 @@ impl Fault for MediaFault {
             MediaOutcome::Delayed(Duration::from_millis(delay))
         } else if let Some(bytes) = self.drop_after {
             MediaOutcome::Dropped(bytes)
+        } else if let Some(bytes) = self.stall_after {
+            MediaOutcome::Stalled(bytes)
         } else {
             MediaOutcome::Corrupt
         }

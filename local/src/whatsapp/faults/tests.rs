@@ -78,11 +78,15 @@ fn each_kind_of_request_for_files_has_its_own_fault() {
     );
     assert_eq!([next(MediaRequest::Lookup), next(MediaRequest::Lookup)], [MediaOutcome::Rejected(500); 2]);
 
-    changed(&mut faults, json!({"media": {"downloads": {"corrupt": true}, "uploads": {"delay": 20}}})).unwrap();
+    changed(
+        &mut faults,
+        json!({"media": {"downloads": {"corrupt": true}, "uploads": {"delay": 20}, "lookups": {"stallAfter": 5}}}),
+    )
+    .unwrap();
     let mut next = |request| faults.media.next(request);
     assert_eq!(
         (next(MediaRequest::Lookup), next(MediaRequest::Download)),
-        (MediaOutcome::Handled, MediaOutcome::Corrupt)
+        (MediaOutcome::Stalled(5), MediaOutcome::Corrupt)
     );
     assert_eq!(next(MediaRequest::Upload), MediaOutcome::Delayed(Duration::from_millis(20)));
 

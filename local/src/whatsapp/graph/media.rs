@@ -1,9 +1,11 @@
 //! `/{phone number ID}/media` and `/{media ID}`: uploads, lookups, and deletions of files, and their download URLs (Meta,
 //! *Media*).
 
+use std::future::pending;
+
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     http::Method,
     response::{IntoResponse, Response},
 };
@@ -41,7 +43,11 @@ pub(super) async fn with_fault(
             tokio::time::sleep(delay).await;
             handle.await
         }
-        MediaOutcome::Dropped(bytes) => Ok(dropped(handle.await?, bytes)),
+        MediaOutcome::Dropped(bytes) => {
+            // An error ends the connection at once. Until then, the server sends what it has.
+            Ok(cut(handle.await?, bytes, || tokio::task::yield_now()))
+        }
+        MediaOutcome::Stalled(bytes) => Ok(cut(handle.await?, bytes, pending)),
         MediaOutcome::Corrupt => Ok(corrupt(handle.await?)),
     }
 }
@@ -50,10 +56,13 @@ pub(super) async fn with_fault(
 #[error("a fault closes the connection within the response")]
 struct Dropped;
 
-/// Closes the connection after this number of bytes of the body.
-fn dropped(response: Response, bytes: u64) -> Response {
+/// Closes the connection after this number of bytes of the body, once `wait` is over.
+fn cut<W>(response: Response, bytes: u64, wait: impl Fn() -> W + Send + 'static) -> Response
+where
+    W: Future<Output = ()> + Send + 'static,
+{
     let mut left = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let cut = move |chunk: Result<axum::body::Bytes, axum::Error>| match chunk {
+    let cut = move |chunk: Result<Bytes, axum::Error>| match chunk {
         Ok(chunk) if chunk.len() > left => vec![Ok(chunk.slice(..left)), Err(axum::Error::new(Dropped))],
         Ok(chunk) => {
             left -= chunk.len();
@@ -63,12 +72,14 @@ fn dropped(response: Response, bytes: u64) -> Response {
     };
     response.map(|body| {
         let chunks = body.into_data_stream().map(cut).flat_map(stream::iter);
-        // An error ends the connection at once. Until then, the server sends what it has.
-        Body::from_stream(chunks.then(async |chunk| {
-            if chunk.is_err() {
-                tokio::task::yield_now().await;
+        Body::from_stream(chunks.then(move |chunk| {
+            let wait = chunk.is_err().then(&wait);
+            async move {
+                if let Some(wait) = wait {
+                    wait.await;
+                }
+                chunk
             }
-            chunk
         }))
     })
 }
@@ -76,7 +87,7 @@ fn dropped(response: Response, bytes: u64) -> Response {
 /// Changes one bit of the body.
 fn corrupt(response: Response) -> Response {
     let mut is_changed = false;
-    let change = move |chunk: axum::body::Bytes| {
+    let change = move |chunk: Bytes| {
         let mut chunk = chunk.to_vec();
         if let Some(last) = chunk.last_mut().filter(|_| !is_changed) {
             *last ^= 1;

@@ -1,6 +1,7 @@
 //! Uploads, downloads, and sends files, as the business and as a customer.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::FutureExt;
 use reqwest::Response;
 
 use super::*;
@@ -354,6 +355,10 @@ async fn a_fault_affects_lookups_downloads_or_uploads() {
     assert_eq!((response.status().as_u16(), response.content_length()), (200, Some(20)));
     assert_eq!(response.chunk().await.unwrap().unwrap(), JPEG[..6]);
     assert!(response.chunk().await.is_err());
+    simulator.faults(json!({"media": {"downloads": {"stallAfter": 6, "times": 1}}})).await;
+    let mut response = download().await;
+    assert_eq!(response.chunk().await.unwrap().unwrap(), JPEG[..6]);
+    assert!(response.chunk().now_or_never().is_none());
     assert_eq!(download().await.bytes().await.unwrap(), JPEG);
 
     // The file is stored, but its ID is lost.
@@ -367,5 +372,5 @@ async fn a_fault_affects_lookups_downloads_or_uploads() {
         Err(_) => true,
     });
     let problems = simulator.output.lines();
-    assert_eq!(problems.iter().filter(|line| line.contains("fault: ")).count(), 4, "{problems:?}");
+    assert_eq!(problems.iter().filter(|line| line.contains("fault: ")).count(), 5, "{problems:?}");
 }
