@@ -10,5 +10,5 @@ include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    serve_static(StaticSite::new("/console", VERSION, PAGE, IMPORT_MAP, FILES)).await
+    serve_static(|media_origin| StaticSite::new("/console", VERSION, PAGE, IMPORT_MAP, FILES, media_origin)).await
 }

@@ -66,17 +66,21 @@ async fn every_file_that_the_page_and_its_modules_name_is_served() {
     }
 }
 
-/// The page can't be framed, runs its own scripts only, and sends requests to its own origin only.
+/// The page can't be framed, runs its own scripts only, and sends requests only to its own origin and to the bucket with
+/// the files of messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_is_locked_down() {
     let app = TestApp::start().await;
     let (page, _) = load(&app, "/console/").await;
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     let directives: BTreeSet<&str> = policy.split("; ").collect();
+    let bucket = &app.ready.s3;
     for expected in [
         "default-src 'none'",
         "style-src 'self'",
-        "connect-src 'self'",
+        &format!("img-src 'self' data: blob: {bucket}"),
+        &format!("media-src 'self' blob: {bucket}"),
+        &format!("connect-src 'self' {bucket}"),
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -85,6 +89,7 @@ async fn the_page_is_locked_down() {
         assert!(directives.contains(expected), "{expected} of {policy}");
     }
     assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(policy.matches(bucket).count(), 3, "{policy}");
     assert_eq!(page.headers["referrer-policy"], "no-referrer");
 }
 

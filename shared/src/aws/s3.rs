@@ -137,12 +137,7 @@ impl Bucket {
         let provider = sdk.credentials_provider().ok_or("no AWS credentials are configured")?;
         let credentials = provider.provide_credentials().await?;
         let region = sdk.region().ok_or("no AWS region is configured")?.to_string();
-        let url = match Service::S3.endpoint(sdk)? {
-            // A local endpoint has no subdomains.
-            endpoint if endpoint.starts_with("http://127.0.0.1:") => format!("{endpoint}/{name}"),
-            endpoint => endpoint.replacen("://", &format!("://{name}."), 1),
-        };
-        Ok(Self { http, credentials, region, url, system })
+        Ok(Self { http, credentials, region, url: bucket_url(sdk, name)?, system })
     }
 
     /// Returns a URL with which anyone can read an object until `lifetime` is over.
@@ -297,6 +292,26 @@ impl Bucket {
             }
         }
     }
+}
+
+/// Returns the URL of the bucket with this name, without a slash at the end.
+fn bucket_url(sdk: &SdkConfig, name: &str) -> Result<String, CallError> {
+    Ok(match Service::S3.endpoint(sdk)? {
+        // A local endpoint has no subdomains.
+        endpoint if endpoint.starts_with("http://127.0.0.1:") => format!("{endpoint}/{name}"),
+        endpoint => endpoint.replacen("://", &format!("://{name}."), 1),
+    })
+}
+
+/// Returns the origin of the URLs of a bucket's objects, as in `https://name.s3.eu-central-1.amazonaws.com`.
+///
+/// # Errors
+/// If `sdk` lacks a region.
+pub fn origin(sdk: &SdkConfig, name: &str) -> Result<String, CallError> {
+    let url = bucket_url(sdk, name)?;
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    let end = url[host..].find('/').map_or(url.len(), |path| host + path);
+    Ok(url[..end].to_owned())
 }
 
 /// Adds a signature to a URL (Amazon S3 API Reference, *Authenticating Requests: Using Query Parameters*).

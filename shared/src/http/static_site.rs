@@ -6,7 +6,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::read::GzDecoder;
 use lambda_http::{
     Request,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{
+        HeaderMap, HeaderName, HeaderValue,
+        header::{self, InvalidHeaderValue},
+    },
 };
 use sha2::{Digest, Sha256};
 
@@ -39,22 +42,27 @@ pub struct StaticSite {
 }
 
 impl StaticSite {
-    /// Creates a site. `page` is HTML, compressed with gzip, whose only inline script is the import map `import_map`.
+    /// Creates a site. `page` is HTML, compressed with gzip, whose only inline script is the import map `import_map`. It
+    /// can show files of `media_origin`, and upload files to it.
+    ///
+    /// # Errors
+    /// If `media_origin` can't be a part of a header.
     pub fn new(
         root: &'static str,
         version: &'static str,
         page: &'static [u8],
         import_map: &str,
         files: &'static [StaticFile],
-    ) -> Self {
-        let policy = HeaderValue::from_str(&content_security_policy(import_map));
-        let mut page_headers = vec![
+        media_origin: Option<&str>,
+    ) -> Result<Self, InvalidHeaderValue> {
+        let policy = HeaderValue::from_str(&content_security_policy(import_map, media_origin))?;
+        let page_headers = vec![
+            (header::CONTENT_SECURITY_POLICY, policy),
             (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
             (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
         ];
-        page_headers.extend(policy.ok().map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
-        Self { root, version, page, files, page_headers }
+        Ok(Self { root, version, page, files, page_headers })
     }
 
     /// Responds to a `GET` or `HEAD` request.
@@ -105,13 +113,15 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// Returns the Content-Security-Policy of a page: its own scripts and styles, requests to its own origin, and images
-/// that it has as data. Nothing else, no frames, and no strings as HTML or code (Trusted Types).
-fn content_security_policy(import_map: &str) -> String {
+/// that it has as data; images, sound, and uploads also of `media_origin`. Nothing else, no frames, and no strings as
+/// HTML or code (Trusted Types).
+fn content_security_policy(import_map: &str, media_origin: Option<&str>) -> String {
     let hash = BASE64_STANDARD.encode(Sha256::digest(import_map.as_bytes()));
+    let media = media_origin.map(|origin| format!(" {origin}")).unwrap_or_default();
     format!(
-        "default-src 'none'; script-src 'self' 'sha256-{hash}'; style-src 'self'; img-src 'self' data: blob:; \
-         media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-         require-trusted-types-for 'script'; trusted-types 'none'"
+        "default-src 'none'; script-src 'self' 'sha256-{hash}'; style-src 'self'; img-src 'self' data: blob:{media}; \
+         media-src 'self' blob:{media}; connect-src 'self'{media}; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 }
 
@@ -128,8 +138,10 @@ mod tests {
     ];
     const FILES: &[StaticFile] = &[StaticFile { path: "a/b.js", content_type: "text/javascript", gzip: PAGE }];
 
+    const ORIGIN: &str = "https://files.s3.eu-central-1.amazonaws.com";
+
     fn get(path: &str, accept_encoding: Option<&'static str>) -> Result<lambda_http::Response<Body>, ApiError> {
-        let site = StaticSite::new("/console", "v1", PAGE, "{}", FILES);
+        let site = StaticSite::new("/console", "v1", PAGE, "{}", FILES, Some(ORIGIN)).unwrap();
         let mut request = Request::default();
         *request.uri_mut() = path.parse().unwrap();
         if let Some(value) = accept_encoding {
@@ -156,6 +168,22 @@ mod tests {
         {
             assert!(get(path, None).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn files_are_allowed_as_images_sound_and_uploads_only() {
+        let allowing = |media_origin| -> Vec<String> {
+            let policy = content_security_policy("{}", media_origin);
+            policy.split("; ").filter(|directive| directive.contains("https:")).map(str::to_owned).collect()
+        };
+        assert_eq!(allowing(None), [""; 0]);
+        let expected = [
+            format!("img-src 'self' data: blob: {ORIGIN}"),
+            format!("media-src 'self' blob: {ORIGIN}"),
+            format!("connect-src 'self' {ORIGIN}"),
+        ];
+        assert_eq!(allowing(Some(ORIGIN)), expected);
+        assert!(StaticSite::new("/console", "v1", PAGE, "{}", FILES, Some("https://files\n")).is_err());
     }
 
     #[test]

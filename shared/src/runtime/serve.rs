@@ -116,10 +116,15 @@ pub async fn serve_fallback() -> Result<(), StartError> {
     .await
 }
 
-/// Serves the files of `site`, which need no credentials, until Lambda ends the process.
-pub async fn serve_static(site: StaticSite) -> Result<(), StartError> {
-    start_logging();
-    let site = Arc::new(site);
+/// Serves the files of the site that `build` returns, which need no credentials, until Lambda ends the process. `build`
+/// gets the origin of the URLs of files, if the deployment has any.
+pub async fn serve_static<B, E>(build: B) -> Result<(), StartError>
+where
+    B: FnOnce(Option<&str>) -> Result<StaticSite, E>,
+    E: Into<StartError>,
+{
+    let origin = start(async |startup: &Startup| startup.media_origin()).await?;
+    let site = Arc::new(build(origin.as_deref()).map_err(|error| logged(error.into(), "start failed"))?);
     run(move |request| {
         let site = site.clone();
         async move { site.respond(&request) }

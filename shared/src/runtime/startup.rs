@@ -11,7 +11,10 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConn
 use serde::de::DeserializeOwned;
 
 use crate::{
-    aws::{Service, ServiceClient, s3::Bucket},
+    aws::{
+        Service, ServiceClient,
+        s3::{self, Bucket},
+    },
     domain::system::System,
     http::{authorizer::Authorizer, origin_guard::OriginGuard},
     runtime::config::Environment,
@@ -215,6 +218,11 @@ impl Startup {
     pub async fn bucket(&self) -> Result<Option<Bucket>, StartError> {
         let Some(name) = self.environment.media_bucket() else { return Ok(None) };
         Ok(Some(Bucket::new(&self.aws, self.http.clone(), &name, self.system).await?))
+    }
+
+    /// The origin of the URLs of files; `None` if they stay at WhatsApp.
+    pub(super) fn media_origin(&self) -> Result<Option<String>, StartError> {
+        self.environment.media_bucket().map(|name| s3::origin(&self.aws, &name)).transpose()
     }
 
     async fn media_links(&self) -> Result<MediaLinks, StartError> {

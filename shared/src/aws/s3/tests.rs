@@ -20,6 +20,23 @@ fn signature_is_that_of_the_reference() {
 }
 
 #[test]
+fn origin_is_that_of_the_urls() {
+    let sdk = |region: &'static str| SdkConfig::builder().region(aws_config::Region::new(region));
+    for (region, expected) in [
+        ("eu-central-1", "https://files.s3.eu-central-1.amazonaws.com"),
+        ("cn-north-1", "https://files.s3.cn-north-1.amazonaws.com.cn"),
+    ] {
+        let sdk = sdk(region).build();
+        assert_eq!(origin(&sdk, "files").unwrap(), expected);
+        assert_eq!(bucket_url(&sdk, "files").unwrap(), expected);
+    }
+    let sdk = sdk("us-east-1").endpoint_url("http://127.0.0.1:8793").build();
+    assert_eq!(origin(&sdk, "files").unwrap(), "http://127.0.0.1:8793");
+    assert_eq!(bucket_url(&sdk, "files").unwrap(), "http://127.0.0.1:8793/files");
+    assert!(origin(&SdkConfig::builder().build(), "files").is_err());
+}
+
+#[test]
 fn signature_covers_headers_and_overrides() {
     let url =
         "https://b.s3.eu-central-1.amazonaws.com/in/a?response-content-disposition=inline%3B%20filename%3D%22a%22";
