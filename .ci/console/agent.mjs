@@ -4,8 +4,9 @@ import { settings } from "./report.mjs";
 
 /** A page that shows the console in English. */
 export class Agent {
-  constructor(page) {
+  constructor(page, browser) {
     this.page = page;
+    this.browser = browser;
     this.main = page.getByRole("main");
     this.messages = page.getByRole("log", { name: "Messages" });
     this.trace = page.getByRole("complementary", { name: "Message details" });

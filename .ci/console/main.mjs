@@ -5,6 +5,7 @@ import { Browser } from "./browser.mjs";
 import { conversation, CUSTOMER } from "./conversation.mjs";
 import { customer } from "./customer.mjs";
 import { keyboard } from "./keyboard.mjs";
+import { media } from "./media.mjs";
 import { check, setOnFailure } from "./report.mjs";
 import { checkViews } from "./screens.mjs";
 import { screenshots } from "./screenshots.mjs";
@@ -18,6 +19,7 @@ try {
   await signIn(browser);
   await conversation(browser);
   await customer(browser);
+  await media(browser);
   await size(browser);
   await keyboard(browser, CUSTOMER);
   const ids = await findIds();

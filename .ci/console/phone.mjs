@@ -24,6 +24,26 @@ export class Phone {
     await this.message(text).waitFor();
   }
 
+  /** Sends a file. `item` is that of the attachment menu. */
+  async attach(item, file, caption) {
+    const chooser = this.page.waitForEvent("filechooser");
+    await this.page.getByRole("button", { name: "Attach", exact: true }).click();
+    await this.page.getByRole("menuitem", { name: item }).click();
+    await (await chooser).setFiles(file);
+    const dialog = this.page.getByRole("dialog");
+    if (caption) await dialog.getByLabel("Caption").fill(caption);
+    await dialog.getByRole("button", { name: "Send", exact: true }).click();
+    await dialog.waitFor({ state: "detached" });
+  }
+
+  /** Records and sends a voice message. */
+  async record() {
+    await this.page.getByRole("button", { name: "Record voice message" }).click();
+    await this.page.getByText(/Recording 0:01/).waitFor();
+    await this.page.getByRole("button", { name: "Finish recording" }).click();
+    await this.page.getByRole("dialog").getByRole("button", { name: "Send", exact: true }).click();
+  }
+
   /** Opens the menu of the message with a text. */
   async #choose(text, item) {
     const entry = this.messages.locator("> *").filter({ hasText: text }).last();

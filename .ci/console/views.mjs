@@ -2,6 +2,7 @@
 
 import { api, simulator, until } from "./calls.mjs";
 import { CUSTOMER, CUSTOMER_NUMBER, OWNER_ID, TRACED } from "./conversation.mjs";
+import { NAME as FILES_CUSTOMER } from "./media.mjs";
 import { settings } from "./report.mjs";
 
 const { ready } = settings;
@@ -109,6 +110,7 @@ export async function findIds() {
     otherSession,
     chat: await chatNamed(session, CUSTOMER),
     closedChat: await chatNamed(session, "Youssef"),
+    filesChat: await chatNamed(session, FILES_CUSTOMER),
     englishChat: await chatNamed(session, "Grace Owusu"),
     arabicChat: await chatNamed(session, "نورة"),
     webhook: webhooks[0].id,
@@ -151,6 +153,7 @@ export function views(ids) {
     screen("chat", chat, traced),
     screen("English chat", `inbox/${ids.englishChat}`, log),
     screen("Arabic chat", `inbox/${ids.arabicChat}`, log),
+    screen("files", `inbox/${ids.filesChat}`, (main) => main.getByRole("log").locator("audio")),
     screen("message details", chat, traced, details),
     screen("emoji", chat, traced, button("Emoji", "الرموز التعبيرية"), dialog),
     screen("attachment", chat, traced, button("Attach a file, location, or contact", "إرفاق ملف أو موقع أو جهة اتصال"), dialog),

@@ -50,6 +50,7 @@ const ICONS = {
   audio: "M12 4a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V7a3 3 0 0 1 3-3M6 11a6 6 0 0 0 12 0M12 17v3",
   image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9v.01",
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
+  download: "M12 4v11M7 10.5l5 5 5-5M5 20h14",
   location: "M12 21s7-6 7-11a7 7 0 0 0-14 0c0 5 7 11 7 11M12 12a2 2 0 1 1 0-4 2 2 0 0 1 0 4",
   person: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8M4 21a8 8 0 0 1 16 0",
   template: "M4 4h16v5H4zM4 13h7v7H4zM15 13h5M15 16.5h5M15 20h5",

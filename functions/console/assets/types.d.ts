@@ -64,6 +64,18 @@ export interface Attempt {
   fbtrace_id?: string | null;
 }
 
+/** The file of a message. */
+export interface Media {
+  id: string;
+  state: "awaiting_upload" | "pending" | "stored" | "too_large" | "gone" | "failed";
+  mime_type: string | null;
+  size: number | null;
+  sha256: string | null;
+  file_name: string | null;
+  url: string | null;
+  url_expires_at: string | null;
+}
+
 export interface Message {
   id: string;
   chat_id: string;
@@ -83,6 +95,7 @@ export interface Message {
   to?: string | null;
   source?: string | null;
   content?: any;
+  media?: Media | null;
   raw?: any;
   context?: any;
   referral?: any;

@@ -4,6 +4,7 @@ import { useErrorBoundary, useState } from "preact/hooks";
 import { Button, html, Icon, IconButton } from "../components.js";
 import { date, dateTime, number, time } from "../i18n.js";
 import { t } from "../strings/inbox.js";
+import { isHttp, MEDIA, Media } from "./media.js";
 import { hue, memo, MenuButton, Name, ReactionRow } from "./parts.js";
 import { TemplateContent } from "./template-content.js";
 import { formatted, isEmojiOnly, isRightToLeft } from "./text.js";
@@ -22,6 +23,8 @@ import { formatted, isEmojiOnly, isRightToLeft } from "./text.js";
  * @property {(message: Message, emoji: string) => void} react
  * @property {(message: Message) => void} details
  * @property {(id: string) => void} jump scrolls to a message, by Qasid's or WhatsApp's ID
+ * @property {import("./media.js").ReadFile} readFile
+ * @property {(message: ShownMessage) => void} openFile
  * @property {(message: ShownMessage) => void} retry
  * @property {(message: ShownMessage) => void} discard
  * @property {(message: Message) => Promise<boolean>} sendAgain returns whether the request was valid
@@ -29,15 +32,6 @@ import { formatted, isEmojiOnly, isRightToLeft } from "./text.js";
 
 /** Longer texts are shortened until the user asks for the rest. */
 const LONG_TEXT = 2_000;
-
-/** The icons and names of media. @type {Record<string, {icon: IconName, text: Parameters<typeof t>[0]}>} */
-const MEDIA = {
-  image: { icon: "image", text: "image" },
-  video: { icon: "play", text: "video" },
-  audio: { icon: "play", text: "audio" },
-  document: { icon: "file", text: "document" },
-  sticker: { icon: "emoji", text: "sticker" },
-};
 
 /** Returns whether a message is a line in the middle. @param {Message} message */
 export const isLine = ({ type }) => ["system", "request_welcome", "pin", "reaction"].includes(type);
@@ -153,7 +147,7 @@ function textOf(message) {
     case "image":
     case "video":
     case "document":
-      return content?.[type]?.caption ?? (body && body !== content?.[type]?.filename ? body : null);
+      return content?.[type]?.caption ?? (body && body !== content?.[type]?.filename && body !== message.media?.file_name ? body : null);
     case "interactive":
       return content?.interactive?.body?.text ?? body;
     case "template":
@@ -206,7 +200,8 @@ const STATUSES = {
 function Ticks({ message }) {
   const status = message.sending?.state === "refused" ? "failed" : message.status;
   const { shape, text } = STATUSES[status] ?? STATUSES.sent;
-  const label = message.sending?.state === "retrying" ? t("statusRetrying") : message.message_status ? t("statusHeld") : t(text);
+  const state = message.sending?.state;
+  const label = state === "retrying" ? t("statusRetrying") : state === "uploading" ? t("statusUploading") : message.message_status ? t("statusHeld") : t(text);
   return html`<span class="ticks ${status}" title=${label}><svg viewBox="0 0 16 16" aria-hidden="true"><path d=${TICKS[shape]} /></svg><span
     class="visually-hidden">${label}</span></span>`;
 }
@@ -246,14 +241,14 @@ function Referral({ referral }) {
   </div>`;
 }
 
-/** @param {unknown} url */
-const isHttp = (url) => typeof url === "string" && /^https?:\/\//i.test(url);
-
-/** What a message has besides its text. @param {{message: Message, actions: BubbleActions}} props */
+/** What a message has besides its text. @param {{message: ShownMessage, actions: BubbleActions}} props */
 function Content({ message, actions }) {
   const { type, content } = message;
   const object = content?.[type];
-  if (MEDIA[type]) return html`<${Media} type=${type} media=${object ?? {}} />`;
+  if (MEDIA[type]) {
+    return html`<${Media} type=${type} media=${object ?? {}} message=${message} read=${actions.readFile} />
+      ${message.sending?.state === "uploading" && html`<${Upload} message=${message} actions=${actions} />`}`;
+  }
   switch (type) {
     case "location":
       return html`<${Location} location=${object ?? {}} />`;
@@ -278,32 +273,13 @@ function Content({ message, actions }) {
   }
 }
 
-/** Returns the short name of a media type: `PDF`, `JPEG`. @param {any} media */
-function format({ mime_type: mime, filename }) {
-  const extension = /\.([a-z0-9]{1,5})$/i.exec(filename ?? "")?.[1];
-  return (extension ?? /^[^/]+\/(?:x-|vnd\.)?([a-z0-9]{1,8})(?:;|$)/i.exec(mime ?? "")?.[1] ?? mime ?? "").toUpperCase();
-}
-
-/** Returns a size such as `1.2 MB`. @param {unknown} bytes */
-function size(bytes) {
-  if (typeof bytes !== "number") return "";
-  const [value, unit] = bytes < 1_000 ? [bytes, "byte"] : bytes < 1_000_000 ? [bytes / 1_000, "kilobyte"] : [bytes / 1_000_000, "megabyte"];
-  return number(value, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0 });
-}
-
-/** A placeholder for media. @param {{type: string, media: any}} props */
-function Media({ type, media }) {
-  const { icon, text } = MEDIA[type] ?? MEDIA.document;
-  const label = type === "audio" && media.voice ? t("voice") : t(text);
-  const facts = [media.filename ? label : "", format(media), size(media.file_size)].filter(Boolean).join(" · ");
-  const isTall = type === "image" || type === "video" || type === "sticker";
-  return html`<div class=${isTall ? "bubble-media tall" : "bubble-media"}>
-    <span class="media-icon"><${Icon} name=${icon} /></span>
-    <span class="media-text">
-      <bdi class="media-name">${media.filename ?? label}</bdi>
-      ${facts && html`<span class="small">${facts}</span>`}
-      ${isHttp(media.link) && html`<a class="small" href=${media.link} target="_blank" rel="noopener noreferrer">${t("openMedia")}</a>`}
-    </span>
+/** How much of a file is uploaded. @param {{message: ShownMessage, actions: BubbleActions}} props */
+function Upload({ message, actions }) {
+  const progress = message.sending?.progress ?? 0;
+  return html`<div class="upload">
+    <progress max="1" value=${progress} aria-label=${t("statusUploading")}></progress>
+    <span class="small" aria-hidden="true">${number(progress, { style: "percent" })}</span>
+    <${Button} class="small" onClick=${() => actions.discard(message)}>${t("cancel")}<//>
   </div>`;
 }
 
@@ -468,6 +444,8 @@ function Toolbar({ message, actions }) {
   const items = [
     ...(isAnswerable ? [{ text: t("reply"), icon: /** @type {IconName} */ ("reply"), onSelect: () => actions.reply(message) }] : []),
     ...(text ? [{ text: t("copyText"), icon: /** @type {IconName} */ ("copy"), onSelect: () => void navigator.clipboard.writeText(text) }] : []),
+    ...(isStored && message.media?.state === "stored" && !message.revoked_at
+      ? [{ text: t("openMedia"), icon: /** @type {IconName} */ ("download"), onSelect: () => actions.openFile(message) }] : []),
     ...(isStored ? [{ text: t("details"), icon: /** @type {IconName} */ ("info"), onSelect: () => actions.details(message) }] : []),
   ];
   if (items.length === 0) return null;

@@ -8,12 +8,17 @@ import { t } from "../strings/inbox.js";
 /** @typedef {import("../types").Change} Change */
 /** @typedef {import("../types").Chat} Chat */
 /** @typedef {import("../types").ChatStatus} ChatStatus */
+/** @typedef {import("../types").Media} Media */
 /** @typedef {import("../types").Message} Message */
 /** @typedef {import("../types").Session} Session */
+/** @typedef {import("./upload.js").Ticket} Ticket */
 
-/** A message that the API hasn't stored yet. `posting`: on its way; `retrying`: the API didn't answer, so the request is
- * repeated; `refused`: it isn't sent unless the user tries again.
- * @typedef {{state: "posting" | "retrying" | "refused", error: ApiError | null}} Sending */
+/** A message that the API hasn't stored yet. `uploading`: its file is on its way (`progress`: from 0 to 1); `posting`: the message
+ * is on its way; `retrying`: the API didn't answer, so the request is repeated; `refused`: it isn't sent unless the user tries again.
+ * @typedef {{state: "uploading" | "posting" | "retrying" | "refused", error: ApiError | null, progress?: number}} Sending */
+
+/** A file that is uploaded before its message is sent.
+ * @typedef {{file: File, ticket: Ticket, isDone: boolean, abort: AbortController}} Upload */
 
 /** A message of a thread. `sending` is present until the API has stored it.
  * @typedef {Message & {sending?: Sending}} ShownMessage */
@@ -53,7 +58,7 @@ import { t } from "../strings/inbox.js";
  */
 
 /** @typedef {{filter: Filter, cursor: string | null, oldest: string, isComplete: boolean, isLoading: boolean, error: unknown}} Pages */
-/** @typedef {{key: string, body: Record<string, any>, message: ShownMessage, storedAs: string | null}} Outgoing */
+/** @typedef {{key: string, body: Record<string, any>, message: ShownMessage, storedAs: string | null, upload: Upload | null}} Outgoing */
 /** @typedef {Thread & {cursor: string | null, isStale: boolean, isReading: boolean, stored: Message[], outgoing: Outgoing[]}} ThreadState */
 
 /** The chats that a search by name reads at most. */
@@ -506,6 +511,17 @@ export class InboxStore {
     if (round !== this.#round && this.#open === id && !this.#threads.get(id)?.error) await this.open(id);
   }
 
+  /** Reads the file of a message again, with a new URL. @param {Message} message @returns {Promise<Media | null>} */
+  async readFile({ id, chat_id: chatId }) {
+    const { message } = await get(`/api/messages/${id}`);
+    const key = this.resolve(chatId);
+    const known = this.#threads.get(key)?.stored.find((candidate) => candidate.id === id);
+    // The response has more fields than the messages of a chat.
+    if (known) this.#keepMessage({ ...known, media: message.media }, false);
+    this.#notify();
+    return message.media;
+  }
+
   /** Stores what a change reports about a message. @param {Message} message @param {boolean} isNew */
   #keepMessage(message, isNew) {
     const id = this.resolve(message.chat_id);
@@ -534,8 +550,8 @@ export class InboxStore {
     const { outgoing } = this.#thread(id);
     const index = outgoing.findIndex(
       ({ message: sent, storedAs }) =>
-        !storedAs && sent.sending?.state !== "refused" && sent.timestamp <= after(message.timestamp) &&
-        sent.type === message.type && sent.body === message.body,
+        !storedAs && sent.sending?.state !== "refused" && sent.sending?.state !== "uploading" && sent.timestamp <= after(message.timestamp) &&
+        sent.type === message.type && sent.body === message.body && (!sent.media || sent.media.id === message.media?.id),
     );
     const entry = outgoing[index];
     if (entry) this.#link(id, entry, message.id);
@@ -558,24 +574,28 @@ export class InboxStore {
 
   /**
    * Shows a message at once, and sends it until the API has stored or refused it, with one idempotency key. Messages of a
-   * chat are stored in the order of the calls.
+   * chat are stored in the order of the calls, except that they don't wait for uploads.
    *
    * @param {Target} target
    * @param {Record<string, any>} request the body of `POST /api/messages/send` without `sessionId` and `to`
    * @param {Preview} [preview]
+   * @param {{file: File, ticket: Ticket}} [source] the file that is uploaded first
    * @returns {Promise<Sent>} also if the API refused the message: then its bubble says why, and offers to send it again
-   * @throws {ApiError} if the request is invalid (400). Its bubble is removed.
+   * @throws {ApiError} if the request is invalid (400). Its bubble is removed. A message with a file keeps its bubble.
    */
-  send(target, request, preview = {}) {
+  send(target, request, preview = {}, source = undefined) {
     const key = crypto.randomUUID();
     const chatId = typeof target === "string" ? this.resolve(target) : "";
     const to = typeof target === "string" ? (this.#chats.get(chatId)?.remote_id ?? "") : target.to;
     const message = outgoingMessage(`local-${key}`, chatId, request, preview);
     const thread = chatId || threadKey(target);
-    const entry = { key, body: { sessionId: this.#sessionId, to, ...request }, message, storedAs: null };
+    const upload = source ? { ...source, isDone: false, abort: new AbortController() } : null;
+    // The bubble keeps this URL when the message is stored, so that it doesn't load what it shows.
+    if (source) message.media = { ...source.ticket.media, state: "stored", url: URL.createObjectURL(source.file), url_expires_at: null };
+    const entry = { key, body: { sessionId: this.#sessionId, to, ...request }, message, storedAs: null, upload };
     this.#setThread(thread, { outgoing: [...this.#thread(thread).outgoing, entry] });
     this.#notify();
-    return this.#enqueue(thread, key);
+    return this.#start(thread, entry);
   }
 
   /** Sends a refused message again, with the same idempotency key. @param {ShownMessage} message */
@@ -586,15 +606,18 @@ export class InboxStore {
       this.#setSending(thread, entry.key, { state: "posting", error: null });
       this.#notify();
       // The bubble shows the error.
-      this.#enqueue(thread, entry.key).catch(() => {});
+      this.#start(thread, entry).catch(() => {});
     }
   }
 
-  /** Removes a refused message. @param {ShownMessage} message */
+  /** Removes a message that is refused, or whose file is being uploaded. @param {ShownMessage} message */
   discard(message) {
     for (const [thread, { outgoing }] of this.#threads) {
       const entry = outgoing.find((candidate) => candidate.message.id === message.id);
-      if (entry) this.#replaceOutgoing(thread, entry, null);
+      if (!entry) continue;
+      this.#replaceOutgoing(thread, entry, null);
+      entry.upload?.abort.abort();
+      if (entry.upload && entry.message.media?.url) URL.revokeObjectURL(entry.message.media.url);
     }
     this.#notify();
   }
@@ -617,6 +640,40 @@ export class InboxStore {
   /** Returns whether messages would be lost if the page were closed. */
   hasUnstored() {
     return [...this.#threads.values()].some(({ outgoing }) => outgoing.some(({ message }) => message.sending?.state !== "refused"));
+  }
+
+  /** Uploads a message's file, if it has one, and sends the message. @param {string} thread @param {Outgoing} entry @returns {Promise<Sent>} */
+  async #start(thread, { key, upload: source }) {
+    if (!source || source.isDone) return this.#enqueue(thread, key);
+    const find = () => this.#threads.get(thread)?.outgoing.find((candidate) => candidate.key === key);
+    const show = (/** @type {Sending} */ sending) => {
+      this.#setSending(thread, key, sending);
+      this.#notify();
+    };
+    show({ state: "uploading", error: null, progress: 0 });
+    try {
+      const { announce, isOpen, upload } = await import("./upload.js");
+      if (!isOpen(source.ticket)) {
+        source.ticket = await announce(this.#sessionId, source.file);
+        const entry = find();
+        if (entry) this.#replaceOutgoing(thread, entry, withMedia(entry, source.ticket.media.id));
+      }
+      let shown = 0;
+      await upload(source.ticket, source.file, source.abort.signal, (progress) => {
+        if (progress - shown < 0.01) return;
+        shown = progress;
+        show({ state: "uploading", error: null, progress });
+      });
+      source.isDone = true;
+    } catch (failure) {
+      // Without its entry, the user canceled it or erased the chat.
+      if (!find()) return { chat: null, message: null, error: null };
+      const error = failure instanceof ApiError ? failure : new ApiError(0, "offline", String(failure), null);
+      show({ state: "refused", error });
+      return { chat: null, message: null, error };
+    }
+    show({ state: "posting", error: null });
+    return this.#enqueue(thread, key);
   }
 
   /** @param {string} thread @param {string} key */
@@ -644,7 +701,9 @@ export class InboxStore {
         const delay = isTransient ? RETRY_SECONDS[attempt] : undefined;
         const current = find();
         if (!current) return { chat: null, message: null, error };
-        if (error.status === 400) {
+        // The file is to be uploaded again.
+        if (current.upload && error.code === "media_not_uploaded") current.upload.isDone = false;
+        if (error.status === 400 && !current.upload) {
           this.#replaceOutgoing(thread, current, null);
           this.#notify();
           throw error;
@@ -785,6 +844,13 @@ async function wait(seconds) {
     const timer = setTimeout(done, seconds * 1_000);
     window.addEventListener("online", done);
   });
+}
+
+/** Returns an outgoing message with another file. @param {Outgoing} entry @param {string} id @returns {Outgoing} */
+function withMedia(entry, id) {
+  const { body, message } = entry;
+  const object = { ...body[body.type], media: id };
+  return { ...entry, body: { ...body, [body.type]: object }, message: { ...message, media: message.media && { ...message.media, id } } };
 }
 
 /** Returns a message as it is shown before it is stored.

@@ -6,6 +6,7 @@ import { day, isolate, number } from "../i18n.js";
 import { t } from "../strings/inbox.js";
 import { authorName, authorOf, isLine, isShown, Row, summary } from "./bubble.js";
 import Composer from "./composer.js";
+import { openFile } from "./media.js";
 import { ErrorStrip } from "./parts.js";
 import { useStore } from "./store.js";
 import { templatesOf } from "./templates.js";
@@ -219,6 +220,8 @@ export function Thread({ store, session, caller, chat, to, canSend, canWrite, on
       latest.current.onDetails(message);
     },
     jump: (id) => void latest.current.jump(id),
+    readFile: (message) => latest.current.store.readFile(message),
+    openFile: (message) => void openFile(message, (of) => latest.current.store.readFile(of)).catch(setError),
     retry: (message) => latest.current.store.retry(message),
     discard: (message) => latest.current.store.discard(message),
     sendAgain: (message) => latest.current.store.sendAgain(message).then(
