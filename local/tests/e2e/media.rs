@@ -57,10 +57,12 @@ async fn item(app: &TestApp) -> Value {
     items.remove(0)
 }
 
-/// Waits until an attempt to fetch the only file has failed, and returns its item.
+/// Waits until the last attempt to fetch the only file has failed, and returns its item.
 async fn failed_attempt(app: &TestApp) -> Value {
-    let has_failed =
-        async || app.items("media").await.iter().any(|item| item["tries"] != 0 && item.get("lease").is_none());
+    let has_failed = async || {
+        let items = app.items("media").await;
+        items.iter().any(|item| item["tries"] != 0 && item["state"] == "pending" && item.get("lease").is_none())
+    };
     app.wait_until("an attempt has failed", has_failed).await;
     item(app).await
 }
@@ -207,6 +209,19 @@ async fn file_that_could_not_be_fetched_for_a_week_has_failed() {
     let change = app.wait_for_change(&session_id, "the file", |change| change["type"] == "message.media").await;
     assert_eq!(change["message"]["media"]["state"], "failed");
     assert_eq!(app.due_count().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attempt_ends_before_the_function_times_out() {
+    let app = TestApp::start_with_template(|template| template.replacen("Timeout: 150", "Timeout: 24", 1), &[]).await;
+    app.connect("ada").await;
+    app.set_faults(&json!({"media": {"downloads": {"stallAfter": 10, "times": 1}}})).await;
+    receive(&app, "wamid.cat", "image", "image/png", PNG, "pending").await;
+    let failed = failed_attempt(&app).await;
+    assert!(app.has_logged(&["file not fetched", "the time ended"]));
+    assert!(!app.has_logged(&["media-fetch", "timed out after"]));
+    make_due(&app, &failed).await;
+    wait_for_state(&app, "wamid.cat", "stored").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -359,4 +374,30 @@ async fn url_opens_its_own_file_only() {
     let (_, bob) = app.create_key("bob", &["messages:read"]).await;
     let path = format!("/api/messages/{}", cat["id"].as_str().unwrap());
     assert_eq!(app.with_key(&bob, "GET", &path, &Value::Null).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_of_a_merged_chat_keeps_its_url() {
+    let (app, _) = TestApp::connected().await;
+    let by_user_id =
+        |wamid: &str, file: &[u8]| merge(file_message(wamid, "image", "image/png", file), &json!({"from": "EG.7"}));
+    app.inbound(&by_user_id("wamid.before", PNG)).await;
+    wait_for_state(&app, "wamid.before", "stored").await;
+    app.set_faults(&json!({"media": {"lookups": {"httpStatus": 503}}})).await;
+    app.inbound(&by_user_id("wamid.meanwhile", PNG)).await;
+    let is_pending = async || app.items("media").await.iter().any(|item| item["state"] == "pending");
+    app.wait_until("the file is requested", is_pending).await;
+    app.clear_faults().await;
+    receive(&app, "wamid.phone", "image", "image/jpeg", JPEG, "stored").await;
+    app.inbound(&merge(file_message("wamid.both", "image", "image/png", PNG), &json!({"fromUserId": "EG.7"}))).await;
+    let is_merged = async || app.items("chat").await.iter().any(|chat| chat["merged_into"].is_string());
+    app.wait_until("the chats are merged", is_merged).await;
+    for item in app.items("media").await.iter().filter(|item| item["state"] == "pending") {
+        make_due(&app, item).await;
+    }
+    for (wamid, file) in [("wamid.before", PNG), ("wamid.meanwhile", PNG), ("wamid.phone", JPEG), ("wamid.both", PNG)] {
+        let message = wait_for_state(&app, wamid, "stored").await;
+        let response = download(&app, &message).await;
+        assert_eq!((response.status, response.bytes.as_slice()), (200, file), "{wamid}");
+    }
 }

@@ -17,6 +17,7 @@ use aws_smithy_types::{
 };
 use http_body::{Body, Frame};
 use serde::Deserialize;
+use tokio::time::Sleep;
 use url::Url;
 use uuid::Uuid;
 
@@ -29,7 +30,7 @@ use crate::domain::{number::is_phone_number_id, whatsapp_error::ReadError};
 /// The domains of Meta that serve files.
 const MEDIA_DOMAINS: [&str; 4] = ["fbsbx.com", "fbcdn.net", "facebook.com", "whatsapp.net"];
 
-/// The timeout until a response begins.
+/// The timeout until a response begins, and until more of its content arrives.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Downloads and uploads files.
@@ -101,7 +102,8 @@ impl MediaClient {
             return Err(DownloadError::Status(response.status().as_u16()));
         }
         let size = response.headers().get("content-length").and_then(|size| size.parse().ok());
-        Ok(Download { size: size.ok_or(DownloadError::NoSize)?, content: response.into_body() })
+        let content = Impatient { content: response.into_body(), limit: RESPONSE_TIMEOUT, timer: None };
+        Ok(Download { size: size.ok_or(DownloadError::NoSize)?, content: SdkBody::from_body_1_x(content) })
     }
 
     /// Uploads a file from a stream, and returns WhatsApp's ID of it (Meta, *Media*, upload media). `boundary` is random, so
@@ -168,6 +170,30 @@ impl MediaClient {
 
 /// The data of a body.
 type Data = <SdkBody as Body>::Data;
+
+/// Content that fails if nothing arrives for a time.
+struct Impatient {
+    content: SdkBody,
+    limit: Duration,
+    /// Runs while the reader waits for more.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Body for Impatient {
+    type Data = Data;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Data>, BodyError>>> {
+        let frame = Pin::new(&mut self.content).poll_frame(context);
+        if frame.is_ready() {
+            self.timer = None;
+            return frame;
+        }
+        let limit = self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        timer.as_mut().poll(context).map(|()| Some(Err("no more of the file arrived".into())))
+    }
+}
 
 /// A form with a file (RFC 7578), which streams the file.
 struct Form {

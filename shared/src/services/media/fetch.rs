@@ -39,6 +39,9 @@ const MAX_DUE: i32 = 100;
 /// The end of an invocation, in which it starts with no more files.
 const SHUTDOWN_MARGIN: Duration = Duration::from_secs(20);
 
+/// The end of a lease, and of an invocation, in which no file is transferred.
+const SETTLE_MARGIN: Duration = Duration::from_secs(5);
+
 /// Fetches files.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
@@ -64,7 +67,7 @@ enum FetchError {
     Download(#[from] DownloadError),
     #[error("the file has another SHA-256 than WhatsApp says")]
     Hash,
-    #[error("the lease ended before the file was stored")]
+    #[error("the time ended before the file was stored")]
     TimedOut,
     #[error(transparent)]
     S3(#[from] S3Error),
@@ -109,24 +112,25 @@ impl Fetcher {
             FetchEvent::Due { .. } => self.store.media().due(MAX_DUE).await?,
         };
         let deadline = i64::try_from(deadline).ok().and_then(Timestamp::from_milliseconds);
-        let last_start = deadline.unwrap_or(Timestamp::MAX).before(SHUTDOWN_MARGIN);
+        let deadline = deadline.unwrap_or(Timestamp::MAX);
+        let last_start = deadline.before(SHUTDOWN_MARGIN);
         let fetches = stream::iter(ids).map(|id| async move {
             if self.system.now() > last_start {
                 return Ok(());
             }
-            self.fetch(id).await
+            self.fetch(id, deadline.before(SETTLE_MARGIN)).await
         });
         let outcomes: Vec<_> = fetches.buffer_unordered(PARALLEL).collect().await;
         outcomes.into_iter().collect()
     }
 
-    /// Fetches a file, unless another process does.
-    async fn fetch(&self, id: MediaId) -> Result<(), StoreError> {
+    /// Fetches a file until `end`, unless another process does.
+    async fn fetch(&self, id: MediaId, end: Timestamp) -> Result<(), StoreError> {
         let lease = self.system.random_uuid();
         let Leased::Fetch(fetch) = self.store.media().lease(id, lease).await? else { return Ok(()) };
         let started = self.system.now();
         // A process that no longer has the lease must not store the file: an erasure could have passed.
-        let time = FETCH_LEASE.saturating_sub(Duration::from_secs(5));
+        let time = FETCH_LEASE.saturating_sub(SETTLE_MARGIN).min(end.since(started));
         let stored = tokio::time::timeout(time, self.store_file(&fetch)).await.unwrap_or(Err(FetchError::TimedOut));
         let duration_ms = self.system.now().since(started).as_millis();
         let base = MessageMedia {

@@ -52,3 +52,23 @@ async fn form_has_its_announced_size() {
     assert!(text.ends_with(&format!("content-type: image/png\r\n\r\ncontent\r\n--{boundary}--\r\n")), "{text}");
     assert_eq!(text.matches(&boundary.to_string()).count(), 4);
 }
+
+#[tokio::test]
+async fn content_that_stops_is_an_error() {
+    struct Stopped(Option<Data>);
+
+    impl Body for Stopped {
+        type Data = Data;
+        type Error = BodyError;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Data>, BodyError>>> {
+            self.0.take().map_or(Poll::Pending, |data| Poll::Ready(Some(Ok(Frame::data(data)))))
+        }
+    }
+
+    let content = SdkBody::from_body_1_x(Stopped(Some("start".into())));
+    let mut content = Impatient { content, limit: Duration::from_millis(1), timer: None };
+    let mut next = async || std::future::poll_fn(|context| Pin::new(&mut content).poll_frame(context)).await;
+    assert_eq!(next().await.unwrap().unwrap().into_data().unwrap(), "start");
+    assert!(next().await.unwrap().is_err());
+}
