@@ -157,15 +157,30 @@ pub async fn serve(
     let mut service = S3ServiceBuilder::new(files);
     service.set_auth(Secrets);
     service.set_access(Policies { roles: Roles::new(functions), output });
+    let roles = Roles::new(functions);
     let cors = buckets.into_iter().filter_map(|(name, bucket)| Some((name, CorsRules::new(bucket.cors?))));
-    let api = Api { service: service.build(), cors: cors.collect() };
+    let api = Api { service: service.build(), roles, cors: cors.collect() };
     let app = Router::new().fallback(handle).with_state(Arc::new(api));
     axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
 struct Api {
     service: S3Service,
+    roles: Roles,
     cors: BTreeMap<String, CorsRules>,
+}
+
+impl Api {
+    /// Returns whether the signer of a request may not know which objects exist: without the permission to list them, a
+    /// missing one is a forbidden one (Amazon S3 API Reference, *GetObject*, permissions).
+    fn hides_missing_objects(&self, query: &str, bucket: &str) -> bool {
+        let credential = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Credential");
+        let credential = credential.map(|(_, value)| value.into_owned()).unwrap_or_default();
+        let access_key = credential.split('/').next().unwrap_or_default();
+        let list =
+            Access { action: "s3:ListBucket".to_owned(), resource: bucket_arn(bucket), leading_keys: Vec::new() };
+        self.roles.check(access_key, [list]).is_err()
+    }
 }
 
 /// Responds to preflights, and adds the CORS headers of the bucket to other responses.
@@ -174,10 +189,14 @@ async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
     let bucket = parts.uri.path().split('/').nth(1).unwrap_or_default();
     let cors = api.cors.get(bucket).zip(parts.headers.get(ORIGIN).cloned());
     let preflight = cors.as_ref().and_then(|(cors, _)| cors.preflight(&parts));
+    let is_hidden = api.hides_missing_objects(parts.uri.query().unwrap_or_default(), bucket);
     let request = Request::from_parts(parts, body);
     let mut response = match preflight {
         Some(response) => response,
         None => match api.service.call(request.map(s3s::Body::http_body_unsync)).await {
+            Ok(response) if response.status() == StatusCode::NOT_FOUND && is_hidden => {
+                (StatusCode::FORBIDDEN, "<Error><Code>AccessDenied</Code></Error>").into_response()
+            }
             Ok(response) => response.map(Body::new),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         },

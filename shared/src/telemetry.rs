@@ -81,6 +81,12 @@ pub enum Metric {
     AuthenticationFailed,
     /// Requests that didn't come through CloudFront, in a deployment with a firewall.
     OriginGuardRejections,
+    /// Received files that were stored.
+    FilesStored,
+    /// Attempts to fetch a received file that failed.
+    FileAttemptsFailed,
+    /// Received files that could not be fetched as long as WhatsApp kept them.
+    FilesLost,
     /// Changes that the receivers of webhooks accepted.
     WebhooksDelivered,
     /// Attempts to deliver a change that failed.

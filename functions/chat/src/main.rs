@@ -12,7 +12,10 @@ async fn main() -> Result<(), StartError> {
     serve(&CHAT, |app, request| async move {
         let store = &app.store;
         match request.method {
-            Method::DELETE => responses::erasure(&request.erasable_chat(store).await?.erase(store, app.system).await?),
+            Method::DELETE => {
+                let chat = request.erasable_chat(store).await?;
+                responses::erasure(&chat.erase(store, app.media.bucket(), app.system).await?)
+            }
             Method::PATCH => {
                 let change = ChatChange::read(&request.body)?;
                 responses::chat(&chats::change(store, &request.chat(store).await?, &change).await?)

@@ -7,5 +7,5 @@ use shared::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    serve_schedule(|app| async move { erasure::continue_due(&app.store, app.system).await }).await
+    serve_schedule(|app| async move { erasure::continue_due(&app.store, app.media.bucket(), app.system).await }).await
 }

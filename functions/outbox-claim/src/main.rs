@@ -10,7 +10,7 @@ use shared::{
 async fn main() -> Result<(), StartError> {
     serve(&OUTBOX_CLAIM, |app, request| async move {
         let claiming = ClaimRequest::read(&request.body, request.caller()?)?;
-        let messages = claim(&app.store, app.system, &claiming).await?;
+        let messages = claim(&app.store, &app.media, app.system, &claiming).await?;
         responses::claimed(&messages)
     })
     .await

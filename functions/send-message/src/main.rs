@@ -11,7 +11,8 @@ async fn main() -> Result<(), StartError> {
     serve(&SEND_MESSAGE, |app, request| async move {
         let key = request.header("idempotency-key")?;
         let send_request = SendRequest::read(&request.body, key, request.caller()?)?;
-        Ok(ApiResponse::json_text(send(&app.store, app.system, send_request, &request.request_id).await?))
+        let sent = send(&app.store, &app.media, app.system, send_request, &request.request_id).await?;
+        Ok(ApiResponse::json_text(sent))
     })
     .await
 }

@@ -10,7 +10,7 @@ use shared::{
 async fn main() -> Result<(), StartError> {
     serve(&SESSION, |app, request| async move {
         let session = Erasable::session(&app.store, request.session_of_query()?).await?;
-        responses::erasure(&session.erase(&app.store, app.system).await?)
+        responses::erasure(&session.erase(&app.store, app.media.bucket(), app.system).await?)
     })
     .await
 }

@@ -9,7 +9,7 @@ use shared::domain::{api_key::KeyHash, system::System};
 use crate::test_app::{TestApp, change};
 
 /// Every function, ordered so that earlier events store the items that later events need.
-const FUNCTIONS: [&str; 50] = [
+const FUNCTIONS: [&str; 53] = [
     "authorizer",
     "me",
     "create-session",
@@ -29,6 +29,8 @@ const FUNCTIONS: [&str; 50] = [
     "chat-read",
     "message",
     "send-message",
+    "create-media",
+    "media",
     "outbox-claim",
     "outbox-settle",
     "auto-replies",
@@ -52,6 +54,7 @@ const FUNCTIONS: [&str; 50] = [
     "deliver",
     "relay",
     "notify",
+    "media-fetch",
     "erase",
     "chat-typing",
     "templates",
@@ -65,9 +68,13 @@ const FUNCTIONS: [&str; 50] = [
 /// The ID that the event files use for the webhook.
 const WEBHOOK: &str = "019e4041-9c20-7f4e-9b33-6a07d1e2f3a5";
 
+/// The ID that the event files use for the file.
+const MEDIA: &str = "019e4041-9d30-7a6f-8c44-7b08e2f3a4c6";
+
 /// Ids that a function assigns: the function, where its response has the id, and the id that the event files use
 /// instead.
-const ASSIGNED_IDS: [(&str, &str, &str); 5] = [
+const ASSIGNED_IDS: [(&str, &str, &str); 6] = [
+    ("create-media", "/media/id", MEDIA),
     ("outbox-claim", "/messages/0/id", "019e4041-9a03-7c53-8f6e-71a51dc0a51d"),
     ("outbox-claim", "/messages/0/lease", "7d9f2c1e-4b3a-4f5e-8a6b-0c1d2e3f4a5b"),
     ("auto-replies", "/rule/id", "019e4041-9b10-7d2c-8a11-52f0c6b3d7e4"),
@@ -129,6 +136,7 @@ async fn every_event_gets_its_expected_response() {
     let app = TestApp::start_with_secrets(app_secret, verify_token, access_token, &parameters).await;
 
     let mut ids: Vec<(&str, String)> = Vec::new();
+    let mut upload = Value::Null;
     for function in FUNCTIONS {
         if function == "chat-typing" {
             // The other events' session is a worker's, which has no typing indicator.
@@ -137,6 +145,12 @@ async fn every_event_gets_its_expected_response() {
             let created: Value = serde_json::from_str(created["body"].as_str().unwrap()).unwrap();
             app.scan(created["session"]["qr"].as_str().unwrap(), "201009999999").await;
             app.inbound(&json!({"from": "201001234567", "text": "hello"})).await;
+        }
+        if function == "media" {
+            let (_, id) = ids.iter().find(|(placeholder, _)| *placeholder == MEDIA).unwrap();
+            assert_eq!(app.upload_to(&upload, b"\x89PNG\r\n\x1a\n").await, 200);
+            let image = json!({"type": "image", "image": {"media": id}});
+            app.send_content("117b233c-fcee-5c30-b5f9-00032fb4b9ea", "201001234567", image).await;
         }
         if function == "webhook-retry" {
             let now = System::real().now();
@@ -155,6 +169,9 @@ async fn every_event_gets_its_expected_response() {
                 response["body"] = body;
             }
             assert!(contains(&response, &expected(function, &name)), "{function}/{name}: {response}");
+            if response["body"]["upload"]["url"].is_string() {
+                upload = response["body"]["upload"].clone();
+            }
             for (_, pointer, placeholder) in ASSIGNED_IDS.iter().filter(|(assigner, ..)| *assigner == function) {
                 if let Some(id) = response["body"].pointer(pointer) {
                     ids.push((placeholder, id.as_str().unwrap().to_owned()));

@@ -21,6 +21,8 @@ pub(crate) async fn tenant(app: &TestApp) -> Ids {
     let session = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
     app.set_worker_state(&session, true).await;
     let sent = app.send(&session, "201001234567", "hello").await.json;
+    let media = app.upload_media(&session, "image/png", b"\x89PNG").await;
+    app.send_content(&session, "201001234567", json!({"type": "image", "image": {"media": media}})).await;
     let rule = json!({"name": "greeting", "trigger": {"type": "any"}, "reply": {"message": "hello"}});
     let rule = app.post(&format!("/api/auto-replies?sessionId={session}"), &rule).await.json["rule"].clone();
     let (key, _) = app.create_key("ada", &["messages:read"]).await;
@@ -32,6 +34,7 @@ pub(crate) async fn tenant(app: &TestApp) -> Ids {
         session,
         chat: id(&sent["chat"]),
         message: id(&sent["message"]),
+        media,
         key: id(&key),
         rule: id(&rule),
         webhook: id(&webhook),

@@ -47,6 +47,8 @@ mod log_level;
 mod log_redaction;
 mod media;
 mod media_chaos;
+mod media_erasure;
+mod media_send;
 mod message_lookup;
 mod openapi;
 mod outbound;

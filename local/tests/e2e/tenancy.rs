@@ -21,6 +21,7 @@ pub(crate) struct Ids {
     pub(crate) session: String,
     pub(crate) chat: String,
     pub(crate) message: String,
+    pub(crate) media: String,
     pub(crate) key: String,
     pub(crate) rule: String,
     pub(crate) webhook: String,
@@ -35,6 +36,7 @@ impl Ids {
             session: unused(1),
             chat: unused(4),
             message: unused(2),
+            media: unused(7),
             key: unused(3),
             rule: unused(5),
             webhook: unused(6),
@@ -57,7 +59,7 @@ pub(crate) enum Refusal {
 
 /// Returns a valid request to the route for the resources with these ids, and the refusal for another tenant.
 pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
-    let Ids { owner, session, chat, message, key, rule, webhook } = ids;
+    let Ids { owner, session, chat, message, media, key, rule, webhook } = ids;
     let to = "201001234567";
     let number = "106540352242922";
     let lease = "00000000-0000-4000-8000-000000000009";
@@ -73,6 +75,10 @@ pub(crate) fn call(route: &str, ids: &Ids) -> Option<(String, Value, Refusal)> {
             ("".to_owned(), json!({"sessionId": session, "to": to, "message": "hello"}), Refusal::Missing)
         }
         "GET /api/messages/{messageId}" => (message.clone(), Value::Null, Refusal::Missing),
+        "POST /api/media" => {
+            ("".to_owned(), json!({"sessionId": session, "mimeType": "image/png", "size": 1}), Refusal::Missing)
+        }
+        "GET /api/media/{mediaId}" => (media.clone(), Value::Null, Refusal::Missing),
         "PUT /api/session/qr" => {
             ("".to_owned(), json!({"sessionId": session, "qr": "2@x", "expiresInSeconds": 20}), Refusal::Missing)
         }
@@ -231,6 +237,8 @@ async fn resources_of_another_tenant_are_unreachable() {
     let session = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
     app.set_worker_state(&session, true).await;
     let sent = app.send(&session, "201001234567", "private").await.json;
+    let media = json!({"sessionId": session, "mimeType": "image/png", "size": 1});
+    let media = app.post("/api/media", &media).await.json;
     let (key, _) = app.create_key("ada", &["sessions"]).await;
     let rule = json!({"name": "private", "trigger": {"type": "any"}, "reply": {"message": "private"}});
     let rule = app.post(&format!("/api/auto-replies?sessionId={session}"), &rule).await.json["rule"].clone();
@@ -242,6 +250,7 @@ async fn resources_of_another_tenant_are_unreachable() {
         session: session.clone(),
         chat: sent["chat"]["id"].as_str().unwrap().to_owned(),
         message: sent["message"]["id"].as_str().unwrap().to_owned(),
+        media: media["media"]["id"].as_str().unwrap().to_owned(),
         key: key["id"].as_str().unwrap().to_owned(),
         rule: rule["id"].as_str().unwrap().to_owned(),
         webhook: webhook["webhook"]["id"].as_str().unwrap().to_owned(),
@@ -251,7 +260,7 @@ async fn resources_of_another_tenant_are_unreachable() {
     app.create_session("mallory").await;
     let (_, with_session) = app.create_key("mallory", &TENANT_SCOPES).await;
     let (_, without) = app.create_key("trudy", &TENANT_SCOPES).await;
-    let kinds = ["session", "chat", "message", "api_key_entry", "rule", "webhook"];
+    let kinds = ["session", "chat", "message", "media", "api_key_entry", "rule", "webhook"];
     let snapshot = async || futures_util::future::join_all(kinds.map(|kind| app.items(kind))).await;
     let before = snapshot().await;
 

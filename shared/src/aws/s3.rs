@@ -66,30 +66,10 @@ pub struct Bucket {
 pub struct NewObject<'a> {
     /// The key, which consists of characters that a URL can contain.
     pub key: &'a str,
-    /// The size in bytes.
-    pub size: u64,
     /// The type with which S3 serves it.
     pub content_type: &'a str,
     /// The `Content-Disposition` with which S3 serves it.
     pub content_disposition: &'a str,
-}
-
-/// What S3 has of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectInfo {
-    /// The size in bytes.
-    pub size: u64,
-    /// The entity tag, which another content doesn't have.
-    pub e_tag: String,
-}
-
-/// An object of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedObject {
-    /// The key.
-    pub key: String,
-    /// When it was stored.
-    pub stored_at: Timestamp,
 }
 
 /// Why a request failed.
@@ -98,9 +78,6 @@ pub enum S3Error {
     /// There is no such object.
     #[error("S3 has no such object")]
     NotFound,
-    /// The object isn't the expected one.
-    #[error("the object in S3 has changed")]
-    Changed,
     /// S3 refused the request.
     #[error("S3 responded {status} {code}")]
     Refused {
@@ -165,18 +142,19 @@ impl Bucket {
         self.presigned("PUT", key, &[], &headers, lifetime)
     }
 
-    /// Stores an object from a stream in one request, which this process doesn't hold in memory. Returns its SHA-256.
+    /// Stores an object of `size` bytes from a stream in one request, which this process doesn't hold in memory. Returns
+    /// its SHA-256.
     ///
     /// # Errors
     /// [`S3Error::Content`] if the stream doesn't have exactly `size` bytes.
-    pub async fn put(&self, object: NewObject<'_>, content: SdkBody) -> Result<[u8; 32], S3Error> {
+    pub async fn put(&self, object: NewObject<'_>, size: u64, content: SdkBody) -> Result<[u8; 32], S3Error> {
         let headers = [
-            ("content-length", object.size.to_string()),
+            ("content-length", size.to_string()),
             ("content-type", object.content_type.to_owned()),
             ("content-disposition", object.content_disposition.to_owned()),
         ];
         let digest = Arc::default();
-        let content = Hashed { content, left: object.size, digest: Arc::clone(&digest) };
+        let content = Hashed { content, left: size, digest: Arc::clone(&digest) };
         let response = self.send("PUT", object.key, &[], &headers, SdkBody::from_body_1_x(content)).await;
         let Progress { digest, is_complete, is_broken } =
             std::mem::take(&mut *digest.lock().unwrap_or_else(PoisonError::into_inner));
@@ -184,7 +162,7 @@ impl Bucket {
             return Err(S3Error::Content);
         }
         read_all(response?).await?;
-        if is_complete || object.size == 0 { Ok(digest.finalize().into()) } else { Err(S3Error::Content) }
+        if is_complete || size == 0 { Ok(digest.finalize().into()) } else { Err(S3Error::Content) }
     }
 
     /// Returns an object's content as a stream, and its size.
@@ -192,29 +170,25 @@ impl Bucket {
     /// # Errors
     /// See [`S3Error`].
     pub async fn get(&self, key: &str) -> Result<(SdkBody, u64), S3Error> {
-        let response = self.send("GET", key, &[], &[], SdkBody::empty()).await?;
-        let size = info(&response)?.size;
+        let response = timed(self.send("GET", key, &[], &[], SdkBody::empty())).await?;
+        let size = response.headers().get("content-length").and_then(|size| size.parse().ok());
+        let size = size.ok_or_else(|| S3Error::Request("the response has no size".into()))?;
         Ok((response.into_body(), size))
     }
 
-    /// Returns what S3 has of an object.
+    /// Copies the object `from` to `to`, which is then served as given. Takes time in proportion to its size. With the
+    /// same key, the object counts as new.
     ///
     /// # Errors
-    /// See [`S3Error`].
-    pub async fn head(&self, key: &str) -> Result<ObjectInfo, S3Error> {
-        let response = timed(self.send("HEAD", key, &[], &[], SdkBody::empty())).await?;
-        info(&response)
-    }
-
-    /// Copies an object to another key, if it still has this entity tag. Takes time in proportion to its size.
-    ///
-    /// # Errors
-    /// [`S3Error::Changed`] if it has another content.
-    pub async fn copy(&self, from: &str, e_tag: &str, to: &str) -> Result<(), S3Error> {
-        let name = self.name();
-        let headers =
-            [("x-amz-copy-source", format!("/{name}/{from}")), ("x-amz-copy-source-if-match", e_tag.to_owned())];
-        let response = self.send("PUT", to, &[], &headers, SdkBody::empty()).await?;
+    /// [`S3Error::NotFound`] if there is no object `from`.
+    pub async fn copy(&self, from: &str, to: NewObject<'_>) -> Result<(), S3Error> {
+        let headers = [
+            ("content-type", to.content_type.to_owned()),
+            ("content-disposition", to.content_disposition.to_owned()),
+            ("x-amz-copy-source", format!("/{}/{from}", self.name())),
+            ("x-amz-metadata-directive", "REPLACE".to_owned()),
+        ];
+        let response = self.send("PUT", to.key, &[], &headers, SdkBody::empty()).await?;
         let body = read_all(response).await?;
         // S3 can begin with the status 200 and fail afterwards (Amazon S3 API Reference, *CopyObject*).
         error_code(&body).map_or(Ok(()), |code| Err(S3Error::Refused { status: 200, code }))
@@ -231,11 +205,11 @@ impl Bucket {
         }
     }
 
-    /// Returns up to 1,000 objects whose keys start with `prefix` and are after `after`, in the order of their keys.
+    /// Returns up to 1,000 keys of objects that start with `prefix` and are after `after`, in order.
     ///
     /// # Errors
     /// See [`S3Error`].
-    pub async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<ListedObject>, S3Error> {
+    pub async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, S3Error> {
         let mut query = vec![("list-type", "2"), ("prefix", prefix)];
         query.extend(after.map(|after| ("start-after", after)));
         let list = async { read_all(self.send("GET", "", &query, &[], SdkBody::empty()).await?).await };
@@ -285,7 +259,6 @@ impl Bucket {
         match response.status().as_u16() {
             200..300 => Ok(response),
             404 => Err(S3Error::NotFound),
-            412 => Err(S3Error::Changed),
             status => {
                 let body = read_all(response).await.unwrap_or_default();
                 Err(S3Error::Refused { status, code: error_code(&body).unwrap_or_default() })
@@ -443,15 +416,6 @@ async fn read_all(response: HttpResponse) -> Result<Vec<u8>, S3Error> {
     body.map(|body| body.to_vec()).map_err(|error| S3Error::Request(error.into()))
 }
 
-fn info(response: &HttpResponse) -> Result<ObjectInfo, S3Error> {
-    let header = |name: &str| response.headers().get(name);
-    let size = header("content-length").and_then(|size| size.parse().ok());
-    match (size, header("etag")) {
-        (Some(size), Some(e_tag)) => Ok(ObjectInfo { size, e_tag: e_tag.to_owned() }),
-        _ => Err(S3Error::Request("the response has no size or no entity tag".into())),
-    }
-}
-
 /// Returns the code of an error document.
 fn error_code(body: &[u8]) -> Option<String> {
     let text = str::from_utf8(body).ok()?;
@@ -465,27 +429,22 @@ fn error_code(body: &[u8]) -> Option<String> {
     None
 }
 
-/// Reads a list of objects (Amazon S3 API Reference, *ListObjectsV2*).
-fn parse_list(body: &[u8]) -> Result<Vec<ListedObject>, CallError> {
+/// Reads the keys of a list of objects (Amazon S3 API Reference, *ListObjectsV2*).
+fn parse_list(body: &[u8]) -> Result<Vec<String>, CallError> {
     let mut document = Document::new(str::from_utf8(body)?);
     let mut root = document.root_element()?;
-    let mut objects = Vec::new();
+    let mut keys = Vec::new();
     while let Some(mut contents) = root.next_tag() {
         if !contents.start_el().matches("Contents") {
             continue;
         }
-        let (mut key, mut stored_at) = (None, None);
         while let Some(mut tag) = contents.next_tag() {
-            match tag.start_el().local() {
-                "Key" => key = Some(try_data(&mut tag)?.into_owned()),
-                "LastModified" => stored_at = Some(try_data(&mut tag)?.parse()?),
-                _ => {}
+            if tag.start_el().matches("Key") {
+                keys.push(try_data(&mut tag)?.into_owned());
             }
         }
-        let missing = "an object of the list has no key or no time";
-        objects.push(ListedObject { key: key.ok_or(missing)?, stored_at: stored_at.ok_or(missing)? });
     }
-    Ok(objects)
+    Ok(keys)
 }
 
 #[cfg(test)]

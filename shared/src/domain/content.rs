@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 pub use self::error::ContentError;
 use self::object::{NO_LIMIT, Object, Read, one_of};
 use crate::domain::{
-    id::MAX_ID_BYTES,
+    id::{MAX_ID_BYTES, MediaId},
     message::{MessageType, TEXT_LIMIT, readable_text},
 };
 
@@ -74,6 +74,11 @@ impl Content {
             MessageType::Pin => Some("pin"),
             _ => None,
         }
+    }
+
+    /// Returns the ID of the uploaded file to send, which Qasid has.
+    pub fn media(&self) -> Option<MediaId> {
+        self.json[self.json["type"].as_str()?]["media"].as_str()?.parse().ok()
     }
 }
 

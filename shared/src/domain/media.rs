@@ -47,7 +47,7 @@ pub enum MediaState {
     Stored,
     /// It is larger than [`MAX_FILE_BYTES`].
     TooLarge,
-    /// WhatsApp no longer has it.
+    /// WhatsApp no longer has it, or it is being erased.
     Gone,
     /// It could not be fetched as long as WhatsApp kept it.
     Failed,
@@ -64,6 +64,8 @@ pub enum MediaEvent {
     Gone,
     /// The last attempt failed.
     GivenUp,
+    /// A chat or session is erased, and an uploaded file with it.
+    Erased,
 }
 
 impl MediaState {
@@ -91,7 +93,9 @@ impl MediaState {
             (Self::Pending, MediaEvent::TooLarge) => Some(Self::TooLarge),
             (Self::Pending, MediaEvent::Gone) => Some(Self::Gone),
             (Self::Pending, MediaEvent::GivenUp) => Some(Self::Failed),
+            (Self::AwaitingUpload | Self::Stored | Self::Gone, MediaEvent::Erased) => Some(Self::Gone),
             (Self::AwaitingUpload, MediaEvent::TooLarge | MediaEvent::Gone | MediaEvent::GivenUp)
+            | (Self::Pending, MediaEvent::Erased)
             | (Self::Stored | Self::TooLarge | Self::Gone | Self::Failed, _) => None,
         }
     }
@@ -174,6 +178,8 @@ pub struct Media {
     pub file_name: Option<String>,
     /// The ID that WhatsApp gave an uploaded file.
     pub whatsapp_upload: Option<WhatsAppUpload>,
+    /// When it expires. `None` without a retention period.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A file that was uploaded to WhatsApp to be sent.
@@ -195,6 +201,19 @@ impl Media {
             (_, _, MediaState::AwaitingUpload) => upload_key(self.session_id, self.id),
             _ => sent_key(self.session_id, self.id),
         }
+    }
+
+    /// Returns the only chat of an uploaded file once it is sent to `chat_id`; `None` if there are several.
+    pub fn only_chat_after(&self, chat_id: ChatId) -> Option<ChatId> {
+        match self.state {
+            MediaState::AwaitingUpload => Some(chat_id),
+            _ => self.chat_id.filter(|only| *only == chat_id),
+        }
+    }
+
+    /// Returns how the bucket serves an uploaded file. Types that a browser could run can't be uploaded.
+    pub fn served(&self) -> ServedAs {
+        served_as(&[], self.mime_type.as_deref())
     }
 
     /// Returns what a message has of it.

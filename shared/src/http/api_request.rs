@@ -19,6 +19,7 @@ use crate::{
         chat::Chat,
         health::Gateway,
         id::{ChangeId, ChatId, KeyId, MAX_ID_BYTES, SessionId},
+        media::Media,
         number::is_phone_number_id,
         webhook_endpoint::WebhookEndpoint,
     },
@@ -149,6 +150,16 @@ impl ApiRequest {
             Some(text) => self.caller()?.session(read_session_id(&text)?).map(Some),
             None => Ok(self.caller()?.own_session()),
         }
+    }
+
+    /// Returns the file in the path, or 404 if it isn't of a session of the caller.
+    pub async fn media(&self, store: &Store) -> Result<Media, ApiError> {
+        let caller = self.caller()?;
+        let media = match self.path_id("mediaId") {
+            Some(id) => store.media().get(id).await?.filter(|media| caller.may_use(media.session_id)),
+            None => None,
+        };
+        media.ok_or_else(|| ApiError::new(ErrorCode::MediaNotFound, "File not found"))
     }
 
     /// Returns the path's `{keyId}`, or 404 if it isn't an ID.

@@ -87,6 +87,13 @@ impl ApiResponse {
         Self { status: 202, ..self }
     }
 
+    /// 302 to `location`.
+    pub(super) fn redirect(location: &str) -> Result<Self, ApiError> {
+        let location = HeaderValue::from_str(location).map_err(|error| ApiError::internal(&error))?;
+        let headers = vec![(header::LOCATION, location)];
+        Ok(Self { status: 302, headers, ..Self::new("text/plain; charset=utf-8", Body::Empty) })
+    }
+
     /// Sets `Retry-After`, in seconds.
     pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }

@@ -52,6 +52,10 @@ error_codes! {
     InvalidRecipient 400 "invalid_recipient",
     /// A message that the request refers to isn't one of the session.
     InvalidMessage 400 "invalid_message",
+    /// The file is larger than WhatsApp delivers.
+    MediaTooLarge 400 "media_too_large",
+    /// WhatsApp doesn't deliver files of this type.
+    MediaTypeNotSendable 400 "media_type_not_sendable",
     /// The receiver of a webhook failed the verification.
     WebhookVerificationFailed 400 "webhook_verification_failed",
     /// The request has no authorizer result.
@@ -72,6 +76,8 @@ error_codes! {
     ChatNotFound 404 "chat_not_found",
     /// No such message for this caller.
     MessageNotFound 404 "message_not_found",
+    /// No such file for this caller.
+    MediaNotFound 404 "media_not_found",
     /// No such auto-reply rule for this caller.
     AutoReplyNotFound 404 "auto_reply_not_found",
     /// No such webhook for this caller.
@@ -98,6 +104,12 @@ error_codes! {
     MessageFailed 409 "message_failed",
     /// The message that the request refers to was deleted by its sender.
     MessageDeleted 409 "message_deleted",
+    /// The deployment leaves files at WhatsApp.
+    MediaNotKept 409 "media_not_kept",
+    /// The file isn't in the bucket.
+    MediaNotStored 409 "media_not_stored",
+    /// The file to send isn't uploaded.
+    MediaNotUploaded 409 "media_not_uploaded",
     /// The contact has not written, so there is no message to show a typing indicator below.
     NoInboundMessage 409 "no_inbound_message",
     /// The session is served by a worker, which can't do this.

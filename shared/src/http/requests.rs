@@ -6,6 +6,7 @@ mod change;
 mod chat;
 mod dry_run;
 mod import;
+mod media;
 mod number;
 mod send;
 mod session;

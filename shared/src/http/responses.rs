@@ -5,6 +5,7 @@ mod chat;
 mod event;
 mod export;
 mod health;
+mod media;
 mod message;
 pub mod qr_image;
 mod session;
@@ -21,6 +22,7 @@ pub use self::{
     event::event_page,
     export::exported_message,
     health::health,
+    media::{announced_media, media_redirect},
     message::{found_message, message_page},
     session::{created_session, qr_code, session, session_page, session_status},
     stats::stats,

@@ -143,6 +143,10 @@ routes! {
     TEMPLATES "/api/templates": GET ["sessionId", "status", "limit", "cursor"] Needs(MessagesSend);
     /// Returns a message with its delivery history.
     MESSAGE "/api/messages/{messageId}": GET ["sessionId", "include"] Needs(MessagesRead);
+    /// Announces a file to upload and send.
+    CREATE_MEDIA "/api/media": POST [] Needs(MessagesSend);
+    /// Redirects to a file.
+    MEDIA "/api/media/{mediaId}": GET [] Needs(MessagesRead);
     /// Publishes a worker's QR code.
     SESSION_QR "/api/session/qr": PUT [] Needs(Worker);
     /// Sets a worker session's state.

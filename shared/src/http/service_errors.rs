@@ -7,7 +7,7 @@ use crate::{
     services::{
         api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError,
         credentials::CredentialsError, erasure::ErasureError, export::ExportError, import::ImportError,
-        messages::MessageError, numbers::NumberError, read_receipt::TypingError, receive::ReceiveError,
+        media::MediaError, messages::MessageError, numbers::NumberError, read_receipt::TypingError, receive::ReceiveError,
         rules::RuleError, send::NotStored, sessions::SessionError, stats::StatsError, templates::TemplateError,
         webhook::WebhookError, webhook_deliveries::WebhookDeliveryError, webhook_endpoints::WebhookEndpointError,
         webhook_sender::SendWebhookError, worker::WorkerError, worker_session::WorkerSessionError,
@@ -61,7 +61,7 @@ service_errors! {
         MessageFailed => MessageFailed,
         MessageDeleted => MessageDeleted,
         IdempotencyKeyReused => IdempotencyKeyReused;
-        Store, Response;
+        Media, Store, Response;
     NumberError:
         NotFound => NumberNotFound,
         TooMany => TooManyNumbers,
@@ -129,6 +129,22 @@ macro_rules! unavailable {
 }
 
 unavailable!(StoreError, SecretsError, CipherError, CredentialsError, SigningKeyError);
+
+impl From<MediaError> for ApiError {
+    fn from(error: MediaError) -> Self {
+        let code = match &error {
+            MediaError::SessionNotFound => ErrorCode::SessionNotFound,
+            MediaError::NotKept => ErrorCode::MediaNotKept,
+            MediaError::NotFound(_) => ErrorCode::MediaNotFound,
+            MediaError::NotUploaded(_) => ErrorCode::MediaNotUploaded,
+            MediaError::OtherType { .. } => ErrorCode::InvalidField,
+            MediaError::NotStored(_) => ErrorCode::MediaNotStored,
+            MediaError::Store(_) | MediaError::Bucket(_) => return Self::unavailable(&error),
+            MediaError::Url(_) => return Self::internal(&error),
+        };
+        Self::new(code, error.to_string())
+    }
+}
 
 impl From<SendWebhookError> for ApiError {
     fn from(error: SendWebhookError) -> Self {

@@ -23,7 +23,7 @@ use crate::{
         authentication::{Authentication, Tokens},
         auto_reply::Responder,
         credentials::Credentials,
-        deliver::Dispatcher,
+        deliver::{Dispatcher, FileUploader, Invokers},
         function_invoker::FunctionInvoker,
         health::HealthChecks,
         media::{Fetcher, MediaLinks},
@@ -124,13 +124,27 @@ impl Startup {
     pub async fn dispatcher(&self) -> Result<Dispatcher, StartError> {
         let settings = self.environment.delivery_settings()?;
         let (cloud_api, credentials) = (self.cloud_api()?, self.credentials()?);
+        let invokers = Invokers {
+            deliver: self.function_invoker(self.environment.function_name()?)?,
+            notify: self.notify_invoker()?,
+            media_fetch: self.media_invoker()?,
+        };
+        let files = self.bucket().await?.map(|bucket| {
+            Ok::<_, StartError>(FileUploader::new(
+                self.store()?,
+                bucket,
+                self.media_client()?,
+                credentials.clone(),
+                self.system,
+            ))
+        });
+        let files = files.transpose()?;
         let dispatcher = Dispatcher::new(
             self.store()?,
             cloud_api,
             credentials,
-            self.function_invoker(self.environment.function_name()?)?,
-            self.notify_invoker()?,
-            self.media_invoker()?,
+            invokers,
+            files,
             self.system,
             settings,
         );
@@ -250,6 +264,10 @@ impl Startup {
         Ok(GraphReader::new(self.http.clone(), self.environment.graph_api_url()?))
     }
 
+    fn media_client(&self) -> Result<MediaClient, StartError> {
+        Ok(MediaClient::new(self.http.clone(), self.environment.graph_api_url()?))
+    }
+
     fn credentials(&self) -> Result<Credentials, StartError> {
         let secrets = self.secrets(self.environment.secret_id()?)?;
         Ok(Credentials::new(secrets, self.store()?, self.cipher()?, self.system))
@@ -276,8 +294,7 @@ impl Startup {
     /// The fetcher of received files.
     pub async fn fetcher(&self) -> Result<Fetcher, StartError> {
         let bucket = self.bucket().await?.ok_or("MEDIA_BUCKET isn't set")?;
-        let client = MediaClient::new(self.http.clone(), self.environment.graph_api_url()?);
-        let clients = (self.graph_reader()?, client);
+        let clients = (self.graph_reader()?, self.media_client()?);
         let notify = self.notify_invoker()?;
         let fetcher = Fetcher::new(self.store()?, bucket, clients, self.credentials()?, notify, self.system);
         fetcher.warm_up().await;

@@ -8,6 +8,7 @@
 //!   [`UnknownPolicy`](crate::domain::session::UnknownPolicy) decides.
 
 mod due_poller;
+mod file;
 mod message;
 mod post;
 mod rate_limiter;
@@ -24,7 +25,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 
-pub use self::due_poller::DuePoller;
+pub use self::{due_poller::DuePoller, file::FileUploader};
 use self::{message::Progress, rate_limiter::RateLimiter, sessions::Sessions};
 use crate::{
     domain::{
@@ -69,16 +70,26 @@ pub struct Settings {
     pub unknown_deadline: Duration,
 }
 
+/// Starts other invocations.
+#[derive(Clone, Debug)]
+pub struct Invokers {
+    /// Of `deliver`.
+    pub deliver: FunctionInvoker,
+    /// Of `notify`.
+    pub notify: FunctionInvoker,
+    /// Of `media-fetch`; `None` if files stay at WhatsApp.
+    pub media_fetch: Option<FunctionInvoker>,
+}
+
 /// Delivers messages through the Cloud API.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     store: Store,
     cloud_api: CloudApi,
     credentials: Credentials,
-    self_invoker: FunctionInvoker,
-    notify_invoker: FunctionInvoker,
+    invokers: Invokers,
     /// `None` if files stay at WhatsApp.
-    media_invoker: Option<FunctionInvoker>,
+    files: Option<FileUploader>,
     system: System,
     settings: Settings,
     sessions: Sessions,
@@ -140,9 +151,8 @@ impl Dispatcher {
         store: Store,
         cloud_api: CloudApi,
         credentials: Credentials,
-        self_invoker: FunctionInvoker,
-        notify_invoker: FunctionInvoker,
-        media_invoker: Option<FunctionInvoker>,
+        invokers: Invokers,
+        files: Option<FileUploader>,
         system: System,
         settings: Settings,
     ) -> Self {
@@ -152,9 +162,8 @@ impl Dispatcher {
             store,
             cloud_api,
             credentials,
-            self_invoker,
-            notify_invoker,
-            media_invoker,
+            invokers,
+            files,
             system,
             settings,
             sessions,
@@ -185,7 +194,7 @@ impl Dispatcher {
 
     /// Starts an invocation that delivers due messages.
     pub async fn invoke(&self) {
-        self.self_invoker.invoke_at_intervals(INVOKE_INTERVAL, self.system.now(), &DeliverEvent::Due).await;
+        self.invokers.deliver.invoke_at_intervals(INVOKE_INTERVAL, self.system.now(), &DeliverEvent::Due).await;
     }
 
     /// Delivers messages, those of one chat in order, and starts a [`DuePoller`] if messages are left to it that are due
@@ -215,7 +224,7 @@ impl Dispatcher {
         outcomes.extend(delivered.into_iter().flatten());
         let now = self.system.now();
         if self.has_left_messages.swap(false, Ordering::Relaxed) {
-            self.self_invoker.invoke_at_intervals(INVOKE_INTERVAL, now, &DeliverEvent::Due).await;
+            self.invokers.deliver.invoke_at_intervals(INVOKE_INTERVAL, now, &DeliverEvent::Due).await;
         }
         self.metrics.write(now);
         outcomes

@@ -1,14 +1,19 @@
 //! Erasures of chats and sessions: starting them, repeating them, and continuing those that are due.
 
+mod files;
+
 use std::time::Duration;
 
+use self::files::FileErasure;
 use crate::{
+    aws::s3::Bucket,
     domain::{
         chat::Chat,
         erasure::{Erasure, REQUEST_BUDGET, Target},
         id::{ChatId, SessionId},
         session::Session,
         system::System,
+        time::Timestamp,
     },
     store::{Store, StoreError},
     telemetry,
@@ -77,7 +82,7 @@ impl Erasable {
     }
 
     /// Starts the erasure, or continues it, for as long as a request may take.
-    pub async fn erase(self, store: &Store, system: System) -> Result<Erasure, ErasureError> {
+    pub async fn erase(self, store: &Store, bucket: Option<&Bucket>, system: System) -> Result<Erasure, ErasureError> {
         let deadline = system.now().after(REQUEST_BUDGET);
         let erasure = match self {
             Self::Chat(chat) => store.erasures().start_chat(&chat).await?.ok_or(ErasureError::ChatNotFound)?,
@@ -86,8 +91,31 @@ impl Erasable {
             }
             Self::Started(erasure) => *erasure,
         };
-        Ok(store.erasures().run(erasure, deadline).await?)
+        Ok(run(store, bucket, system, erasure, deadline).await?)
     }
+}
+
+/// Continues an erasure until `deadline`, and saves its progress. Safe to run concurrently.
+async fn run(
+    store: &Store,
+    bucket: Option<&Bucket>,
+    system: System,
+    mut erasure: Erasure,
+    deadline: Timestamp,
+) -> Result<Erasure, StoreError> {
+    let cutoff = store.erasures().cutoff(&erasure).await?;
+    let swept = store.erasures().delete_items(&erasure, deadline).await?;
+    erasure.erased += swept.erased;
+    let complete = swept.complete
+        && match bucket {
+            Some(bucket) => FileErasure { store, bucket, system, cutoff, deadline }.run(&erasure).await.unwrap_or_else(|error| {
+                // A later run tries again.
+                tracing::error!(session_id = %erasure.session_id, error = telemetry::chain(&error), "files not erased");
+                false
+            }),
+            None => true,
+        };
+    store.erasures().save(erasure, complete).await
 }
 
 fn not_found(target: Target) -> ErasureError {
@@ -98,11 +126,11 @@ fn not_found(target: Target) -> ErasureError {
 }
 
 /// Continues the erasures that are due. If one fails, the others are still tried.
-pub async fn continue_due(store: &Store, system: System) -> Result<(), StoreError> {
+pub async fn continue_due(store: &Store, bucket: Option<&Bucket>, system: System) -> Result<(), StoreError> {
     let deadline = system.now().after(BUDGET);
     let mut failure = None;
     for erasure in store.erasures().due(MAX_ERASURES).await? {
-        match store.erasures().run(erasure, deadline).await {
+        match run(store, bucket, system, erasure, deadline).await {
             Ok(erasure) => tracing::info!(
                 session_id = %erasure.session_id, erased = erasure.erased, complete = erasure.complete, "erasure"
             ),

@@ -10,8 +10,9 @@ use crate::{
     domain::{
         chat::{Chat, ChatResponse},
         content::Content,
-        id::{MAX_ID_BYTES, MessageId, SessionId},
+        id::{ChatId, MAX_ID_BYTES, MessageId, SessionId},
         identity::{Address, AddressError, Recipient},
+        media::MessageMedia,
         message::{Category, Channel, Message, MessageResponse, MessageStatus, MessageType, Priority, Reference},
         message_action::Annotations,
         message_key::MessageKey,
@@ -21,6 +22,7 @@ use crate::{
         system::System,
         time::Timestamp,
     },
+    services::media::{self, MediaError, MediaLinks},
     store::{Outbound, Replay, SendContext, SendOutcome, Store, StoreError},
 };
 
@@ -166,6 +168,9 @@ pub enum NotStored {
         /// [`TargetError::Deleted`].
         reason: TargetError,
     },
+    /// The file can't be sent.
+    #[error(transparent)]
+    Media(#[from] MediaError),
     /// The idempotency key belongs to another request.
     #[error("This Idempotency-Key was used with another body: use a new key for a new message")]
     IdempotencyKeyReused,
@@ -176,7 +181,13 @@ pub enum NotStored {
 /// # Errors
 ///
 /// [`NotStored`]. Returns [`StoreError::Contention`] if other writers change the chat for too long.
-pub async fn send(store: &Store, system: System, request: SendRequest, request_id: &str) -> Result<String, NotStored> {
+pub async fn send(
+    store: &Store,
+    links: &MediaLinks,
+    system: System,
+    request: SendRequest,
+    request_id: &str,
+) -> Result<String, NotStored> {
     let mut address = match request.recipient.address(None) {
         Ok(address) => address,
         Err(_) => address_in_session(store, &request).await?,
@@ -204,7 +215,7 @@ pub async fn send(store: &Store, system: System, request: SendRequest, request_i
                 continue;
             }
         }
-        let message = build(store, system, (&request, &address), &context).await?;
+        let message = build(store, links, system, (&request, &address), &context).await?;
         let message = Message { request_id: Some(request_id.to_owned()), ..message };
         let chat = chat_after((&request, &address), &context, &message);
         let response = SendResponse { success: true, chat: chat.response(), message: message.response() };
@@ -245,6 +256,7 @@ fn replayed(replay: &Replay, hash: &str) -> Result<String, NotStored> {
 /// Returns the message to store, based on the session and the chat as read from the table.
 async fn build(
     store: &Store,
+    links: &MediaLinks,
     system: System,
     (request, address): (&SendRequest, &Address),
     context: &SendContext,
@@ -273,6 +285,8 @@ async fn build(
     if session.channel == Channel::CloudApi && matches!(destination, Address::Lid(_)) {
         return Err(NotStored::LidOverCloudApi);
     }
+    let mut content = resolved(store, session, chat, &request.content, now).await?;
+    let media = file(store, links, (session.id, context.chat_id), &request.content, &mut content).await?;
     Ok(Message {
         id: MessageId::from_uuid(system.ordered_uuid()),
         chat_id: context.chat_id,
@@ -291,8 +305,8 @@ async fn build(
         receive_index: 0,
         request_id: None,
         raw: None,
-        content: Some(resolved(store, session, chat, &request.content, now).await?.to_string()),
-        media: None,
+        content: Some(content.to_string()),
+        media,
         valid_until: request.valid_until,
         reference: request.reference.clone(),
         message_status: None,
@@ -320,6 +334,24 @@ pub(crate) fn chain_position(chat: Option<&Chat>, now: Timestamp) -> (Timestamp,
     let timestamp = now.max(last.time.after(Duration::from_millis(1)));
     let is_recent = now.since(last.time) < LIFETIME + Duration::from_secs(60 * 60);
     (timestamp, chat.filter(|_| is_recent).map(|chat| last.link_from(chat.id)))
+}
+
+/// Attaches the uploaded file that a content refers to. A document without a name gets the file's.
+async fn file(
+    store: &Store,
+    links: &MediaLinks,
+    chat: (SessionId, ChatId),
+    content: &Content,
+    json: &mut Value,
+) -> Result<Option<MessageMedia>, NotStored> {
+    let (Some(id), Some(name)) = (content.media(), content.json["type"].as_str()) else { return Ok(None) };
+    let media = media::attach(store, links, chat, (id, content.kind), &format!("{name}.media")).await?;
+    if let Some(file_name) = media.file_name.as_ref().filter(|_| content.kind == MessageType::Document)
+        && json[name]["filename"].is_null()
+    {
+        json[name]["filename"] = json!(file_name);
+    }
+    Ok(Some(media.of_message()))
 }
 
 /// Returns the content's JSON with message IDs replaced by wamids.
@@ -403,7 +435,6 @@ fn chat_after((request, address): (&SendRequest, &Address), context: &SendContex
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::ChatId;
 
     #[test]
     fn a_reply_is_later_than_the_message_that_it_answers() {

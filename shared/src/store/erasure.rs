@@ -30,15 +30,15 @@ const ROUNDS: usize = 10;
 /// Further identities are deleted later.
 const MAX_IDENTITIES: usize = 24;
 
-/// The result of deleting the messages of a partition.
+/// The result of deleting items.
 #[derive(Clone, Copy, Debug, Default)]
-struct Swept {
+pub struct Swept {
     /// Number of deleted messages.
-    erased: u64,
+    pub erased: u64,
     /// Whether the partition has messages after the cutoff, which stay.
     has_later: bool,
-    /// Whether the end of the partition was reached.
-    complete: bool,
+    /// Whether everything up to the cutoff was processed.
+    pub complete: bool,
 }
 
 impl Erasures<'_> {
@@ -103,23 +103,35 @@ impl Erasures<'_> {
         Ok(erasures)
     }
 
-    /// Continues an erasure until `deadline`, and saves its progress. Safe to run concurrently.
-    pub async fn run(self, mut erasure: Erasure, deadline: Timestamp) -> Result<Erasure, StoreError> {
-        let swept = match erasure.target {
-            Target::Chat(_) => self.erase_chat(&erasure, deadline).await?,
-            Target::Session(session_id) => self.erase_session(session_id, &erasure, deadline).await?,
+    /// Returns the time up to which stored data is erased.
+    pub async fn cutoff(self, erasure: &Erasure) -> Result<Timestamp, StoreError> {
+        let renewed_at = match erasure.target {
+            Target::Chat(_) => None,
+            Target::Session(id) => self.0.sessions().get(id).await?.map(|session| session.created_at),
         };
-        erasure.erased += swept.erased;
+        Ok(erasure.covers_until(renewed_at, self.0.system.now()))
+    }
+
+    /// Deletes items until `deadline`. Safe to run concurrently.
+    pub async fn delete_items(self, erasure: &Erasure, deadline: Timestamp) -> Result<Swept, StoreError> {
+        match erasure.target {
+            Target::Chat(_) => self.erase_chat(erasure, deadline).await,
+            Target::Session(session_id) => self.erase_session(session_id, erasure, deadline).await,
+        }
+    }
+
+    /// Saves the progress of an erasure. `complete` says whether this run has processed everything up to the cutoff.
+    pub async fn save(self, mut erasure: Erasure, complete: bool) -> Result<Erasure, StoreError> {
         // A complete pass deletes everything before the cutoff. Later passes find only messages that were in flight.
-        erasure.complete |= swept.complete;
+        erasure.complete |= complete;
         let now = self.0.system.now();
-        let is_finished = swept.complete && erasure.next_run_at(now).is_none();
+        let is_finished = complete && erasure.next_run_at(now).is_none();
         // Refused when a newer request for the same target has replaced this one.
         if is_finished {
             let unchanged = ("attribute_not_exists(pk) OR requested_at = ?", erasure.requested_at);
             self.0.delete_if("ending an erasure", &Key::erasure(erasure.target), unchanged).await?;
         } else {
-            let due_at = if swept.complete { erasure.next_run_at(now).unwrap_or(now) } else { now };
+            let due_at = if complete { erasure.next_run_at(now).unwrap_or(now) } else { now };
             let unchanged = ("requested_at = ?", erasure.requested_at);
             self.0.put_if("saving an erasure", request_item(&erasure, due_at)?, unchanged).await?;
         }

@@ -1,16 +1,19 @@
 //! Files of messages: those to fetch from WhatsApp, and uploads. The key of a received file is derived from its message, so
 //! that it is fetched once.
 
+use std::{collections::HashSet, time::Duration};
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     MediaFiles, StoreError,
-    item::{self, Item, number, string},
+    item::{self, Item, string},
     keys::{Key, MEDIA_DUE},
-    update::{UpdateBuilder, WriteOutcome},
+    update::{Condition, UpdateBuilder, WriteOutcome},
 };
 use crate::domain::{
+    erasure::Target,
     id::{ChatId, MediaId, SessionId},
     media::{
         FETCH_LEASE, Fetch, Media, MediaEvent, MediaState, MessageMedia, ReceivedFile, UPLOADED_LIFETIME, Upload,
@@ -22,11 +25,14 @@ use crate::domain::{
 
 const MEDIA: &str = "media";
 
-/// How long the item of an upload is kept after it was last sent, without a retention period.
-const UPLOAD_LIFETIME: std::time::Duration = std::time::Duration::from_secs(2 * 24 * 60 * 60);
+/// How long the item of an upload that isn't sent is kept. The bucket deletes the upload after the same time.
+const UPLOAD_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// How often a file that is sent again and again gets a later expiration.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a new file waits for the invocation that fetches it, before the due poller starts another one.
-const FIRST_DUE: std::time::Duration = std::time::Duration::from_secs(60);
+const FIRST_DUE: Duration = Duration::from_secs(60);
 
 /// A file's item.
 #[derive(Serialize, Deserialize)]
@@ -44,9 +50,9 @@ struct MediaRow {
     /// WhatsApp's ID of a received file.
     #[serde(default)]
     graph_id: Option<String>,
-    /// The chat of an uploaded file that was sent to one chat.
+    /// The chat of an uploaded file that was sent to one chat. The `by_id` index finds the files of a chat by it.
     #[serde(default)]
-    chat_id: Option<ChatId>,
+    id: Option<ChatId>,
     #[serde(default)]
     mime_type: Option<String>,
     #[serde(default)]
@@ -57,6 +63,9 @@ struct MediaRow {
     file_name: Option<String>,
     #[serde(default)]
     whatsapp_upload: Option<WhatsAppUpload>,
+    /// In seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
     created_at: Timestamp,
     #[serde(default)]
     tries: u32,
@@ -83,12 +92,13 @@ impl MediaFiles<'_> {
             message_sk: Some(message.sk),
             phone_number_id: Some(phone_number_id),
             graph_id: Some(file.graph_id),
-            chat_id: None,
+            id: None,
             mime_type: file.mime_type,
             size: None,
             sha256: file.sha256.map(hex::encode),
             file_name: file.file_name,
             whatsapp_upload: None,
+            expires_at: None,
             created_at: requested_at,
             tries,
         };
@@ -177,14 +187,14 @@ impl MediaFiles<'_> {
         item.map(|item| media(id, item)).transpose()
     }
 
-    /// Stores an announced upload.
+    /// Stores an announced upload. Returns it.
     pub async fn announce(
         self,
         id: MediaId,
         session_id: SessionId,
         upload: &Upload,
         file_name: Option<String>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Media, StoreError> {
         let now = self.0.system.now();
         let row = MediaRow {
             session_id,
@@ -193,44 +203,84 @@ impl MediaFiles<'_> {
             message_sk: None,
             phone_number_id: None,
             graph_id: None,
-            chat_id: None,
+            id: None,
             mime_type: Some(upload.mime_type.to_owned()),
             size: Some(upload.size),
             sha256: None,
             file_name,
             whatsapp_upload: None,
+            expires_at: Some(now.after(UPLOAD_LIFETIME).seconds()),
             created_at: now,
             tries: 0,
         };
-        let mut item = item::write(MEDIA, &Key::media(id), &row)?;
-        item.insert("expires_at".to_owned(), number(now.after(UPLOAD_LIFETIME).seconds()));
-        self.0.put_if_absent("announcing an upload", item).await
+        let item = item::write(MEDIA, &Key::media(id), &row)?;
+        self.0.put_if_absent("announcing an upload", item.clone()).await?;
+        media(id, item)
     }
 
-    /// Marks an upload as stored, and keeps its item as long as the messages that it is sent in.
-    pub async fn uploaded(self, id: MediaId) -> Result<(), StoreError> {
-        let Some(state) = MediaState::AwaitingUpload.on(MediaEvent::Stored) else { return Ok(()) };
-        let update = UpdateBuilder::new(&Key::media(id))
-            .set("state", state)
-            .set_or_remove("expires_at", self.0.expires_at(self.0.system.now()))
-            .condition(("#state = ?", MediaState::AwaitingUpload));
-        self.0.update_if("storing an upload", update).await.map(drop)
+    /// Returns whether a file that is sent now would expire before its message, by a day or more.
+    pub fn expires_early(self, media: &Media) -> bool {
+        let Some(retention) = self.0.retention else { return false };
+        media.expires_at.is_some_and(|at| at < self.0.system.now().after(retention).before(REFRESH_INTERVAL))
     }
 
-    /// Stores WhatsApp's ID of an upload. Returns it.
+    /// Stores that a file, as it was read, is sent in a chat, and is kept as long as the message. Returns `false` if it was
+    /// changed or erased since it was read.
+    pub async fn sent(self, media: &Media, chat_id: ChatId) -> Result<bool, StoreError> {
+        let now = self.0.system.now();
+        let is_new = media.state == MediaState::AwaitingUpload;
+        let mut update = UpdateBuilder::new(&Key::media(media.id))
+            .set("state", MediaState::Stored)
+            .set("sent_at", now)
+            .set_or_remove("id", media.only_chat_after(chat_id))
+            .condition(("#state = ?", media.state))
+            .condition(Condition::equals("id", media.chat_id));
+        if is_new || self.expires_early(media) {
+            update = update.set_or_remove("expires_at", self.0.expires_at(now));
+        }
+        self.0.update_if("sending a file", update).await
+    }
+
+    /// Returns which of these files exist, up to 100.
+    pub async fn existing(self, ids: &[MediaId]) -> Result<HashSet<MediaId>, StoreError> {
+        let keys = ids.iter().map(|id| Key::media(*id)).collect();
+        let items = self.0.get_all("reading files", keys).await?;
+        Ok(items.keys().filter_map(Key::media_id).collect())
+    }
+
+    /// Returns the uploaded files that were sent in this chat only. Eventually consistent.
+    pub async fn sent_in(self, chat_id: ChatId) -> Result<Vec<MediaId>, StoreError> {
+        let keys = self.0.keys_by_id("reading a chat's files", chat_id).await?;
+        Ok(keys.iter().filter_map(Key::media_id).collect())
+    }
+
+    /// Marks an uploaded file as gone, so that it can't be sent anymore, if it was last sent up to `cutoff`, in this chat
+    /// only, or if it was announced up to `cutoff` in the session. Returns whether it was.
+    pub async fn start_erasing(self, id: MediaId, target: Target, cutoff: Timestamp) -> Result<bool, StoreError> {
+        let Some(state) = MediaState::Stored.on(MediaEvent::Erased) else { return Ok(false) };
+        let update = UpdateBuilder::new(&Key::media(id)).set("state", state);
+        let update = match target {
+            Target::Chat(chat_id) => update.condition(("id = ?", chat_id)).condition(("sent_at <= ?", cutoff)),
+            Target::Session(session_id) => {
+                update.condition(("session_id = ?", session_id)).condition(("created_at <= ?", cutoff))
+            }
+        };
+        self.0.update_if("erasing a file", update).await
+    }
+
+    /// Stores WhatsApp's ID of an upload.
     pub async fn set_whatsapp_upload(
         self,
         id: MediaId,
-        graph_id: String,
+        graph_id: &str,
         phone_number_id: &str,
-    ) -> Result<WhatsAppUpload, StoreError> {
+    ) -> Result<(), StoreError> {
         let expires_at = self.0.system.now().after(UPLOADED_LIFETIME);
-        let upload = WhatsAppUpload { graph_id, phone_number_id: phone_number_id.to_owned(), expires_at };
+        let upload = WhatsAppUpload { graph_id: graph_id.to_owned(), phone_number_id: phone_number_id.to_owned(), expires_at };
         let update = UpdateBuilder::new(&Key::media(id))
             .set("whatsapp_upload", item::value(&upload)?)
             .condition("attribute_exists(pk)");
-        self.0.update_if("storing WhatsApp's ID of an upload", update).await?;
-        Ok(upload)
+        self.0.update_if("storing WhatsApp's ID of an upload", update).await.map(drop)
     }
 }
 
@@ -258,11 +308,11 @@ fn fetch(id: MediaId, item: Item) -> Result<Fetch, StoreError> {
 fn media(id: MediaId, item: Item) -> Result<Media, StoreError> {
     let row: MediaRow = item::read(MEDIA, item)?;
     let message = message_key(&row);
-    let MediaRow { session_id, state, chat_id, mime_type, size, sha256, file_name, whatsapp_upload, .. } = row;
+    let MediaRow { session_id, state, id: chat, mime_type, size, sha256, file_name, whatsapp_upload, expires_at, .. } = row;
     Ok(Media {
         id,
         session_id,
-        chat_id: message.map(|message| message.chat_id).or(chat_id),
+        chat_id: message.map(|message| message.chat_id).or(chat),
         is_received: message.is_some(),
         state,
         mime_type,
@@ -270,5 +320,6 @@ fn media(id: MediaId, item: Item) -> Result<Media, StoreError> {
         sha256,
         file_name,
         whatsapp_upload,
+        expires_at: expires_at.and_then(Timestamp::from_seconds),
     })
 }

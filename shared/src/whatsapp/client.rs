@@ -193,7 +193,7 @@ fn indeterminate(error: String) -> SendError {
 }
 
 /// Reads `Retry-After` in seconds. WhatsApp doesn't use the form with a date.
-fn retry_after(response: &HttpResponse) -> Option<Duration> {
+pub(super) fn retry_after(response: &HttpResponse) -> Option<Duration> {
     let seconds = response.headers().get("retry-after")?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
@@ -236,7 +236,7 @@ fn held_status(value: &Value) -> Option<String> {
     value.as_str().filter(is_name).filter(|name| !name.eq_ignore_ascii_case("accepted")).map(str::to_owned)
 }
 
-fn send_error(status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendError {
+pub(super) fn send_error(status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendError {
     match GraphError::parse_response(body) {
         Some(error) => SendError { retry_after, ..error.into() },
         None => indeterminate(format!("WhatsApp responded {status} without an error{}", excerpt(body))),

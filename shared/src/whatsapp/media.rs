@@ -22,10 +22,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    client::{authorized, cause},
-    reader::read_error,
+    client::{SendError, authorized, cause, retry_after, send_error},
+    errors::redacted,
 };
-use crate::domain::{number::is_phone_number_id, whatsapp_error::ReadError};
+use crate::domain::{number::is_phone_number_id, whatsapp_error::ErrorClass};
 
 /// The domains of Meta that serve files.
 const MEDIA_DOMAINS: [&str; 4] = ["fbsbx.com", "fbcdn.net", "facebook.com", "whatsapp.net"];
@@ -110,7 +110,7 @@ impl MediaClient {
     /// that no file contains it.
     ///
     /// # Errors
-    /// See [`ReadError`].
+    /// Why WhatsApp doesn't have the file. It is never [`ErrorClass::Indeterminate`], because a repeated upload does no harm.
     pub async fn upload(
         &self,
         phone_number_id: &str,
@@ -119,16 +119,17 @@ impl MediaClient {
         file: Download,
         boundary: Uuid,
         timeout: Duration,
-    ) -> Result<String, ReadError> {
+    ) -> Result<String, SendError> {
         #[derive(Deserialize)]
         struct Uploaded {
             id: String,
         }
         if !is_phone_number_id(phone_number_id) {
-            return Err(ReadError::NoResponse("The number's phone_number_id doesn't consist of digits".to_owned()));
+            return Err(SendError::new(ErrorClass::Refused, "The number's phone_number_id doesn't consist of digits"));
         }
         let failed = |error: &(dyn Error + 'static)| {
-            ReadError::NoResponse(format!("The connection to WhatsApp failed: {}", cause(error)))
+            let error = format!("The file could not be uploaded to WhatsApp: {}", cause(error));
+            SendError::new(ErrorClass::NotSent, error)
         };
         let (form, length) = Form::new(boundary, mime_type, file);
         let url = format!("{}/{phone_number_id}/media", self.url);
@@ -142,17 +143,24 @@ impl MediaClient {
         request.headers_mut().insert("content-length", length.to_string());
         let exchange = async {
             let response = self.http.call(request).await.map_err(|error| failed(&error))?;
-            let status = response.status();
+            let (status, retry_after) = (response.status(), retry_after(&response));
             let body = ByteStream::new(response.into_body()).collect().await.map_err(|error| failed(&error))?.to_vec();
             if !status.is_success() {
-                return Err(read_error(status.as_u16(), &body, access_token));
+                let error = send_error(status.as_u16(), retry_after, &body);
+                let class = match error.class {
+                    ErrorClass::Indeterminate => ErrorClass::NotSent,
+                    class => class,
+                };
+                return Err(SendError { class, error: redacted(&error.error, access_token), ..error });
             }
             let uploaded: Result<Uploaded, _> = serde_json::from_slice(&body);
-            uploaded
-                .map(|uploaded| uploaded.id)
-                .map_err(|_| ReadError::NoResponse("WhatsApp's response has no ID of the file".to_owned()))
+            let no_id = "WhatsApp's response to the upload of the file has no ID";
+            uploaded.map(|uploaded| uploaded.id).map_err(|_| SendError::new(ErrorClass::NotSent, no_id))
         };
-        let timed_out = |_| Err(ReadError::NoResponse("WhatsApp didn't respond: timed out".to_owned()));
+        let timed_out = |_| {
+            let error = "The file could not be uploaded to WhatsApp: timed out";
+            Err(SendError::new(ErrorClass::NotSent, error))
+        };
         tokio::time::timeout(timeout, exchange).await.unwrap_or_else(timed_out)
     }
 

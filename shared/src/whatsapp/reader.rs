@@ -275,7 +275,7 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ReadError> {
         .map_err(|_| ReadError::NoResponse("WhatsApp's response has another format than expected".to_owned()))
 }
 
-pub(super) fn read_error(status: u16, body: &[u8], access_token: &str) -> ReadError {
+fn read_error(status: u16, body: &[u8], access_token: &str) -> ReadError {
     // An app access token is the app's ID and its secret. The secret alone must not be quoted either.
     let secret = access_token.split_once('|').map_or(access_token, |(_, secret)| secret);
     let redacted = |error: &str| redacted(&redacted(error, access_token), secret);

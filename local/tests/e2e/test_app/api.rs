@@ -120,6 +120,35 @@ impl TestApp {
         self.post("/api/messages/send", &json!({"sessionId": session_id, "to": to, "message": text})).await
     }
 
+    /// Sends a message with this content: `{"type": "image", "image": {…}}`.
+    pub async fn send_content(&self, session_id: &str, to: &str, mut content: Value) -> Response {
+        content["sessionId"] = json!(session_id);
+        content["to"] = json!(to);
+        self.post("/api/messages/send", &content).await
+    }
+
+    /// Announces a file, and returns the response.
+    pub async fn announce_media(&self, session_id: &str, mime_type: &str, size: usize, name: Option<&str>) -> Response {
+        let body = json!({"sessionId": session_id, "mimeType": mime_type, "size": size, "fileName": name});
+        self.post("/api/media", &body).await
+    }
+
+    /// Sends the request that `POST /api/media` returned as `upload`, and returns the status.
+    pub async fn upload_to(&self, upload: &Value, content: &[u8]) -> u16 {
+        let mut request = self.http.put(upload["url"].as_str().unwrap()).body(content.to_vec());
+        for (name, value) in upload["headers"].as_object().unwrap() {
+            request = request.header(name, value.as_str().unwrap());
+        }
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    /// Uploads a file to send, and returns its ID.
+    pub async fn upload_media(&self, session_id: &str, mime_type: &str, content: &[u8]) -> String {
+        let announced = self.announce_media(session_id, mime_type, content.len(), None).await;
+        assert_eq!(self.upload_to(&announced.json["upload"], content).await, 200);
+        announced.json["media"]["id"].as_str().unwrap().to_owned()
+    }
+
     /// Sends the template that every WhatsApp Business Account has. It needs no message of the contact.
     pub async fn send_template(&self, session_id: &str, to: &str) -> Response {
         let template = json!({"name": "hello_world", "language": {"code": "en_US"}});

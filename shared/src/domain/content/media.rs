@@ -6,6 +6,7 @@ use super::{
     ContentError, link,
     object::{NO_LIMIT, Object},
 };
+use crate::domain::id::MediaId;
 
 /// The maximum length of a caption, in characters (Meta, *Image messages*, *Video messages*, *Document messages*).
 const CAPTION_LIMIT: usize = 1024;
@@ -17,7 +18,7 @@ const RECEIVED: [&str; 3] = ["mime_type", "sha256", "url"];
 
 /// Reads `image` or `video`.
 pub(super) fn captioned(mut object: Object<'_>) -> Result<Value, ContentError> {
-    asset(&mut object)?;
+    asset_or_upload(&mut object)?;
     object.filled_text("caption", CAPTION_LIMIT)?;
     object.finish()
 }
@@ -25,12 +26,13 @@ pub(super) fn captioned(mut object: Object<'_>) -> Result<Value, ContentError> {
 /// Reads `document`.
 pub(super) fn document(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.filled_text("caption", CAPTION_LIMIT)?;
-    file(object)
+    asset_or_upload(&mut object)?;
+    named(object)
 }
 
 /// Reads `audio`.
 pub(super) fn audio(mut object: Object<'_>) -> Result<Value, ContentError> {
-    asset(&mut object)?;
+    asset_or_upload(&mut object)?;
     object.optional_flag("voice")?;
     object.finish()
 }
@@ -38,7 +40,7 @@ pub(super) fn audio(mut object: Object<'_>) -> Result<Value, ContentError> {
 /// Reads `sticker`.
 pub(super) fn sticker(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.drop_received(&["animated"]);
-    asset(&mut object)?;
+    asset_or_upload(&mut object)?;
     object.finish()
 }
 
@@ -52,11 +54,11 @@ pub(super) fn header(mut object: Object<'_>) -> Result<Value, ContentError> {
 /// Reads `document` in a header.
 pub(super) fn header_document(mut object: Object<'_>) -> Result<Value, ContentError> {
     provider(&mut object)?;
-    file(object)
+    asset(&mut object)?;
+    named(object)
 }
 
-fn file(mut object: Object<'_>) -> Result<Value, ContentError> {
-    asset(&mut object)?;
+fn named(mut object: Object<'_>) -> Result<Value, ContentError> {
     object.filled_text("filename", FILENAME_LIMIT)?;
     object.finish()
 }
@@ -73,13 +75,32 @@ fn provider(object: &mut Object<'_>) -> Result<(), ContentError> {
 
 /// Reads the source of a file: the ID of an upload to WhatsApp or of a received file, or a link.
 fn asset(object: &mut Object<'_>) -> Result<(), ContentError> {
+    source(object, &["id", "link"])
+}
+
+/// Reads the source of a file: one of [`asset`], or the ID of an upload to Qasid.
+fn asset_or_upload(object: &mut Object<'_>) -> Result<(), ContentError> {
+    source(object, &["id", "link", "media"])
+}
+
+fn source(object: &mut Object<'_>, members: &[&'static str]) -> Result<(), ContentError> {
     object.drop_received(&RECEIVED);
-    match (object.filled_text("id", NO_LIMIT)?, object.filled_text("link", NO_LIMIT)?) {
-        (Some(_), None) => Ok(()),
-        (None, Some(link)) => link::check_public(link).map_err(|expected| object.invalid("link", expected)),
-        (Some(_), Some(_)) => Err(ContentError::Excluded { field: object.path("id"), other: object.path("link") }),
-        (None, None) => {
-            Err(ContentError::Missing { field: format!("{} or {}", object.path("id"), object.path("link")) })
+    let mut found = None;
+    for member in members {
+        let Some(text) = object.filled_text(member, NO_LIMIT)? else { continue };
+        if let Some((other, _)) = found.replace((*member, text)) {
+            return Err(ContentError::Excluded { field: object.path(other), other: object.path(member) });
+        }
+    }
+    match found {
+        Some(("link", link)) => link::check_public(link).map_err(|expected| object.invalid("link", expected)),
+        Some(("media", id)) if id.parse::<MediaId>().is_err() => {
+            Err(object.invalid("media", "the ID of a file that POST /api/media returned"))
+        }
+        Some(_) => Ok(()),
+        None => {
+            let paths: Vec<String> = members.iter().map(|member| object.path(member)).collect();
+            Err(ContentError::Missing { field: paths.join(" or ") })
         }
     }
 }

@@ -281,7 +281,7 @@ impl<'a> Object<'a> {
             Some(name) => {
                 let hint = match names::nearest(name, &self.known) {
                     Some(nearest) => format!("did you mean {}?", self.path(nearest)),
-                    None => format!("WhatsApp documents {}", self.known.join(", ")),
+                    None => format!("its fields are {}", self.known.join(", ")),
                 };
                 Err(ContentError::Unknown { field: self.path(&names::displayed(name)), hint })
             }

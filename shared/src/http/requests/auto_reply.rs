@@ -201,6 +201,11 @@ fn read_reply(reply: &Map<String, Value>) -> Result<String, ApiError> {
         return Err(ApiError::invalid_field("reply.context must be left out: a rule answers more than one message"));
     }
     let kind = sample.json["type"].as_str().unwrap_or_default();
+    // An upload can be erased with a chat, but a rule replies in many.
+    if sample.media().is_some() {
+        let message = format!("reply.{kind}.media must be left out: give the link of a file, or the id of WhatsApp's upload");
+        return Err(ApiError::invalid_field(message));
+    }
     if let Some(name) = reply.keys().find(|name| *name != "type" && *name != kind) {
         return Err(unknown_in_reply(name, &format!("is not a field of a reply of type {kind}")));
     }

@@ -87,7 +87,7 @@ impl DuePoller {
     /// [`DeliveryError::Store`] if due items or the lease can't be read or written. Failures of single messages are
     /// logged.
     pub async fn run(&self) -> Result<(), DeliveryError> {
-        let Dispatcher { store, system, self_invoker, metrics, .. } = &self.dispatcher;
+        let Dispatcher { store, system, invokers, metrics, .. } = &self.dispatcher;
         let poller_id = system.random_uuid();
         let started = system.now();
         let end = started.after(MAX_RUN_TIME).min(self.dispatcher.last_start());
@@ -101,7 +101,7 @@ impl DuePoller {
             // Another poller may have found the lease taken since the last look.
             let now = system.now();
             if !store.outbox().due_items(now, now.after(DUE_SOON), 1).await?.is_empty() {
-                self_invoker.invoke(&DeliverEvent::Due).await;
+                invokers.deliver.invoke(&DeliverEvent::Due).await;
             }
         }
         result
@@ -114,7 +114,7 @@ impl DuePoller {
         jobs: &mut Jobs,
         is_leader: &mut bool,
     ) -> Result<(), DeliveryError> {
-        let Dispatcher { store, system, settings, notify_invoker, media_invoker, .. } = &self.dispatcher;
+        let Dispatcher { store, system, settings, invokers, .. } = &self.dispatcher;
         // About what is sent until the next look, and what waits meanwhile.
         let limit = 2 * settings.rate.max(50) as usize;
         let mut renewed_at = None;
@@ -122,12 +122,12 @@ impl DuePoller {
             let now = system.now();
             let items = store.outbox().due_items(now, now.after(DUE_SOON), limit).await?;
             if items.has_notifications {
-                notify_invoker.invoke_at_intervals(NOTIFY_INTERVAL, now, &NotifyEvent::due()).await;
+                invokers.notify.invoke_at_intervals(NOTIFY_INTERVAL, now, &NotifyEvent::due()).await;
             }
             if items.has_files
-                && let Some(media_invoker) = media_invoker
+                && let Some(media_fetch) = &invokers.media_fetch
             {
-                media_invoker.invoke_at_intervals(NOTIFY_INTERVAL, now, &FetchEvent::due()).await;
+                media_fetch.invoke_at_intervals(NOTIFY_INTERVAL, now, &FetchEvent::due()).await;
             }
             if now >= end {
                 return Ok(());

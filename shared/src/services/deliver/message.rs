@@ -74,6 +74,7 @@ impl Dispatcher {
             PendingMessage::At(key) => self.store.outbox().get(&key).await?,
         };
         let mut capacity = self.system.now();
+        let mut file = None;
         while let Some(message) = found {
             let session = self.sessions.get(message.message.session_id).await?;
             let previous = self.previous(&message).await?;
@@ -81,6 +82,9 @@ impl Dispatcher {
             let retry_at = match decide(&message, session, previous.as_deref(), capacity, now) {
                 Action::Finished => break,
                 Action::Send { .. } => {
+                    if file.is_none() {
+                        file = Some(self.uploaded_file(&message.message).await?);
+                    }
                     let number = &message.message.phone_number_id;
                     match self.rate_limiter.permit(number, message.message.priority, give_up).await? {
                         // The message may have waited for the permit for seconds.
@@ -88,8 +92,9 @@ impl Dispatcher {
                             let session = self.sessions.get(message.message.session_id).await?;
                             let now = self.system.now();
                             if let Action::Send { pair_tat } = decide(&message, session, previous.as_deref(), now, now)
+                                && let Some(file) = file.take()
                             {
-                                return self.send(&message, permit, pair_tat, policy).await.map(Step::Done);
+                                return self.send(&message, file, permit, (pair_tat, policy)).await.map(Step::Done);
                             }
                         }
                         Admission::RetryAt(retry_at) => capacity = retry_at,

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     DeliveryError, Dispatcher,
+    file::UploadedFile,
     message::{Progress, after},
     rate_limiter::{Admission, Permit},
 };
@@ -33,13 +34,13 @@ const LEASE: Duration = Duration::from_secs(30);
 const POST_MARGIN: Duration = Duration::from_secs(whatsapp::TIMEOUT.as_secs() + 2);
 
 impl Dispatcher {
-    /// Claims, posts, and settles a message that has a permit.
+    /// Claims, posts, and settles a message that has a permit. A message whose file WhatsApp doesn't have isn't posted.
     pub(super) async fn send(
         &self,
         found: &OutboxMessage,
+        file: UploadedFile,
         permit: Permit,
-        pair_tat: Timestamp,
-        policy: UnknownPolicy,
+        (pair_tat, policy): (Timestamp, UnknownPolicy),
     ) -> Result<Progress, DeliveryError> {
         if self.refuses(&found.message).await? {
             return self.withhold(found).await;
@@ -58,11 +59,15 @@ impl Dispatcher {
             }
         };
         let message = &claimed.message;
+        let file = match file {
+            Ok(file) => file,
+            Err(error) => return self.settle_failed(&claimed, &lease, error, policy).await,
+        };
         let last_post = until.min(self.deadline).before(POST_MARGIN);
         if !self.wait_to_post(message, permit, last_post).await? {
             return self.release(&claimed, &lease).await;
         }
-        let result = match send_request(message) {
+        let result = match send_request(message, file.as_deref()) {
             Some(request) => self.post(&message.phone_number_id, token, &request, last_post).await,
             None => {
                 let error = "The message has no recipient or no content";

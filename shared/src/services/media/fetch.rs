@@ -26,7 +26,7 @@ use crate::{
         function_invoker::{FetchEvent, FunctionInvoker, NotifyEvent},
     },
     store::{Leased, Store, StoreError},
-    telemetry,
+    telemetry::{self, Metric, Metrics},
     whatsapp::{DownloadError, GraphReader, MediaClient},
 };
 
@@ -52,6 +52,7 @@ pub struct Fetcher {
     credentials: Credentials,
     notify: FunctionInvoker,
     system: System,
+    metrics: Metrics,
 }
 
 /// Why a file wasn't fetched.
@@ -94,7 +95,7 @@ impl Fetcher {
         notify: FunctionInvoker,
         system: System,
     ) -> Self {
-        Self { store, bucket, reader, client, credentials, notify, system }
+        Self { store, bucket, reader, client, credentials, notify, system, metrics: Metrics::default() }
     }
 
     /// Opens the connections and reads the access token before the first event arrives.
@@ -121,6 +122,7 @@ impl Fetcher {
             self.fetch(id, deadline.before(SETTLE_MARGIN)).await
         });
         let outcomes: Vec<_> = fetches.buffer_unordered(PARALLEL).collect().await;
+        self.metrics.write(self.system.now());
         outcomes.into_iter().collect()
     }
 
@@ -144,12 +146,14 @@ impl Fetcher {
         let (event, media) = match stored {
             Ok(media) => {
                 tracing::info!(media_id = %id, size = media.size, tries = fetch.tries, duration_ms, "file stored");
+                self.metrics.add(Metric::FilesStored, 1);
                 (MediaEvent::Stored, media)
             }
             Err(FetchError::Gone) => (MediaEvent::Gone, base),
             Err(FetchError::TooLarge(size)) => (MediaEvent::TooLarge, MessageMedia { size: Some(size), ..base }),
             Err(error) => {
                 let now = self.system.now();
+                self.metrics.add(Metric::FileAttemptsFailed, 1);
                 match retry_delay(fetch.tries, fetch.requested_at, now) {
                     Some(delay) => {
                         tracing::warn!(
@@ -159,6 +163,7 @@ impl Fetcher {
                     }
                     None => {
                         tracing::error!(media_id = %id, error = telemetry::chain(&error), "file lost");
+                        self.metrics.add(Metric::FilesLost, 1);
                         (MediaEvent::GivenUp, base)
                     }
                 }
@@ -208,11 +213,10 @@ impl Fetcher {
         let served = served_as(&head, fetch.file.mime_type.as_deref());
         let object = NewObject {
             key: &received_key(fetch.session_id, fetch.message.chat_id, fetch.id),
-            size: download.size,
             content_type: &served.content_type,
             content_disposition: &served.disposition(fetch.file.file_name.as_deref()),
         };
-        let digest = self.bucket.put(object, content).await?;
+        let digest = self.bucket.put(object, download.size, content).await?;
         // The webhook's hash was signed. The Graph API's is of the file that it serves now.
         let expected = fetch.file.sha256.or(location.sha256);
         if expected.is_some_and(|expected| expected != digest) {

@@ -3,14 +3,15 @@
 use serde::Serialize;
 
 use crate::{
-    aws::{CallError, s3::Bucket},
+    aws::s3::Bucket,
     domain::{
         id::MediaId,
-        media::{Media, MediaState, MessageMedia, ReceivedFile, URL_LIFETIME, received_key, sent_key},
+        media::{Media, MediaState, MessageMedia, ReceivedFile, URL_LIFETIME, Upload, received_key, sent_key},
         message::Message,
         system::System,
         time::Timestamp,
     },
+    services::media::MediaError,
     telemetry,
 };
 
@@ -59,17 +60,42 @@ impl MediaLinks {
         let url = url.and_then(|url| {
             url.inspect_err(|error| tracing::error!(error = telemetry::chain(&**error), "URL not signed")).ok()
         });
-        let MessageMedia { id, state, mime_type, size, sha256, file_name } = media;
-        let url_expires_at = url.as_ref().map(|_| self.system.now().after(URL_LIFETIME));
-        Some(MediaResponse { id, state, mime_type, size, sha256, file_name, url, url_expires_at })
+        Some(self.response_with(media, url))
     }
 
-    /// Returns a URL of a stored file. `None` if the deployment leaves files at WhatsApp.
+    /// Returns a file that isn't stored yet.
+    pub fn response(&self, media: &Media) -> MediaResponse {
+        self.response_with(media.of_message(), None)
+    }
+
+    fn response_with(&self, media: MessageMedia, url: Option<String>) -> MediaResponse {
+        let MessageMedia { id, state, mime_type, size, sha256, file_name } = media;
+        let url_expires_at = url.as_ref().map(|_| self.system.now().after(URL_LIFETIME));
+        MediaResponse { id, state, mime_type, size, sha256, file_name, url, url_expires_at }
+    }
+
+    /// The bucket; `None` if the deployment leaves files at WhatsApp.
+    pub fn bucket(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
+    }
+
+    /// Returns a URL of a stored file.
     ///
     /// # Errors
-    /// If the URL can't be signed.
-    pub fn url_of(&self, media: &Media) -> Result<Option<String>, CallError> {
-        self.bucket.as_ref().map(|bucket| bucket.presigned_get(&media.key(), URL_LIFETIME)).transpose()
+    /// [`MediaError::NotKept`] if the deployment leaves files at WhatsApp.
+    pub fn url_of(&self, media: &Media) -> Result<String, MediaError> {
+        let bucket = self.bucket.as_ref().ok_or(MediaError::NotKept)?;
+        bucket.presigned_get(&media.key(), URL_LIFETIME).map_err(MediaError::Url)
+    }
+
+    /// Returns the URL to which an announced file is uploaded, and when it expires.
+    ///
+    /// # Errors
+    /// [`MediaError::NotKept`] if the deployment leaves files at WhatsApp.
+    pub fn upload_url(&self, media: &Media, upload: &Upload) -> Result<(String, Timestamp), MediaError> {
+        let bucket = self.bucket.as_ref().ok_or(MediaError::NotKept)?;
+        let url = bucket.presigned_put(&media.key(), URL_LIFETIME, upload.size, upload.mime_type);
+        Ok((url.map_err(MediaError::Url)?, self.system.now().after(URL_LIFETIME)))
     }
 }
 

@@ -20,7 +20,10 @@ use crate::{
         system::System,
         time::Timestamp,
     },
-    services::send::WITHHELD,
+    services::{
+        media::{MediaLinks, MediaResponse},
+        send::WITHHELD,
+    },
     store::{Store, WorkerMessage},
 };
 
@@ -49,6 +52,8 @@ pub struct Claimed {
     to: Option<String>,
     /// The Cloud API's message object.
     content: Option<Box<RawValue>>,
+    /// The uploaded file to send.
+    media: Option<MediaResponse>,
     lease: String,
     lease_until: Timestamp,
 }
@@ -60,11 +65,17 @@ pub struct Claimed {
 ///
 /// - [`WorkerError::SessionNotFound`] if the session doesn't exist.
 /// - The errors of [`require_worker`].
-pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Result<Vec<Claimed>, WorkerError> {
+pub async fn claim(
+    store: &Store,
+    links: &MediaLinks,
+    system: System,
+    request: &ClaimRequest,
+) -> Result<Vec<Claimed>, WorkerError> {
     let session = store.sessions().get(request.session_id).await?.ok_or(WorkerError::SessionNotFound)?;
     require_worker(&session)?;
     let mut scan = OutboxScan {
         store,
+        links,
         system,
         session: &session,
         request,
@@ -92,6 +103,7 @@ pub async fn claim(store: &Store, system: System, request: &ClaimRequest) -> Res
 /// One claim's scan of the outbox: the normal messages and then the bulk messages, each oldest first.
 struct OutboxScan<'a> {
     store: &'a Store,
+    links: &'a MediaLinks,
     system: System,
     session: &'a Session,
     request: &'a ClaimRequest,
@@ -208,6 +220,7 @@ impl OutboxScan<'_> {
         self.record(key, leased.is_some());
         if let Some(leased) = leased {
             self.claimed.push(Claimed {
+                media: self.links.of(&leased.message),
                 message: leased.message.response(),
                 to: leased.message.to,
                 content: leased.message.content.map(RawValue::from_string).transpose()?,

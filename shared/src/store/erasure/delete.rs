@@ -8,13 +8,15 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::{Erasures, StoreError, Swept};
 use crate::{
     domain::{
-        id::{ChatId, SessionId},
+        id::{ChatId, MediaId, SessionId},
+        media::ReceivedFile,
+        message::Message,
         time::Timestamp,
     },
     store::{
         item::{Item, string},
         keys::{Key, wamid_pk},
-        message_item::expanded,
+        message_item,
         raw::may_have_more_parts,
     },
 };
@@ -97,12 +99,14 @@ impl Erasures<'_> {
         Ok(Swept { complete: true, ..swept })
     }
 
-    /// Returns the keys of the items that belong to a message: further parts of its payload, the response under its
-    /// idempotency key, and early updates.
+    /// Returns the keys of the items that belong to a message: its received file, further parts of its payload, the response
+    /// under its idempotency key, and early updates.
     async fn dependents(self, message: Item) -> Result<Vec<Key>, StoreError> {
-        let message = expanded(message)?;
+        let received: Message = message_item::read(message.clone())?;
+        let message = message_item::expanded(message)?;
         let text = |name: &str| message.get(name).and_then(|value| value.as_s().ok());
         let mut keys = Vec::new();
+        keys.extend(ReceivedFile::of(&received).map(|_| Key::media(MediaId::for_message(received.id))));
         if let (Some(key), Some(session_id)) = (text("idempotency_key"), text("session_id"))
             && let Ok(session_id) = session_id.parse::<SessionId>()
         {

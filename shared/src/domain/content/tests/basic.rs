@@ -86,11 +86,11 @@ fn media_requires_exactly_one_source() {
     let image = image();
     let sentence = "image.id and image.link can't be combined: use one of them";
     rejects(&with(&image, "/image/id", json!("1")), sentence);
-    rejects(&without(&image, "/image/link"), "image.id or image.link is required");
-    rejects(&json!({"type": "image", "image": {"id": " "}}), "image.id or image.link is required");
+    rejects(&without(&image, "/image/link"), "image.id or image.link or image.media is required");
+    rejects(&json!({"type": "image", "image": {"id": " "}}), "image.id or image.link or image.media is required");
     rejects(&json!({"type": "image", "image": {"id": 5}}), "image.id must be a string");
     rejects(&with(&image, "/image/link", json!({})), "image.link must be a string");
-    rejects(&with(&image, "/image/link", json!("")), "image.id or image.link is required");
+    rejects(&with(&image, "/image/link", json!("")), "image.id or image.link or image.media is required");
     for (link, expected) in [
         ("https://example.org/a b.png", "a URL without spaces: write a space as %20"),
         ("http://example.org/a.png", "a URL that starts with https://"),
@@ -111,9 +111,9 @@ fn captions_and_file_names_are_limited() {
     let document = json!({"type": "document", "document": {"id": "1"}});
     limits_text(&document, "/document/caption", 1024);
     limits_text(&document, "/document/filename", 240);
-    for (kind, known) in [("audio", "id, link, voice"), ("sticker", "id, link")] {
+    for (kind, known) in [("audio", "id, link, media, voice"), ("sticker", "id, link, media")] {
         let request = json!({"type": kind, kind: {"id": "1", "caption": "A"}});
-        let sentence = format!("{kind}.caption is not a field of this message: WhatsApp documents {known}");
+        let sentence = format!("{kind}.caption is not a field of this message: its fields are {known}");
         rejects(&request, &sentence);
     }
     let blank = read_value(&with(&image(), "/image/caption", json!(" "))).unwrap().unwrap();
@@ -256,7 +256,7 @@ fn replies_are_validated() {
     rejects(&reply(json!({})), "context.message_id is required");
     rejects(&reply(json!({"message_id": ""})), "context.message_id is required");
     rejects(&reply(json!("wamid.1")), "context must be an object");
-    let sentence = "context.id is not a field of this message: WhatsApp documents message_id";
+    let sentence = "context.id is not a field of this message: its fields are message_id";
     rejects(&reply(json!({"message_id": "wamid.1", "id": "1"})), sentence);
 }
 

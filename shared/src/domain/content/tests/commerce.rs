@@ -23,7 +23,7 @@ fn products_are_validated() {
         rejects(&without(&product, &path), &format!("interactive.action.{name} is required"));
     }
     let header = json!({"type": "text", "text": "H"});
-    let sentence = "interactive.header is not a field of this message: WhatsApp documents type, body, footer, action";
+    let sentence = "interactive.header is not a field of this message: its fields are type, body, footer, action";
     rejects(&with(&product, "/interactive/header", header), sentence);
     let catalog = with_action("catalog_message", json!({"name": "catalog_message"}));
     checks_action(&catalog, "catalog_message");

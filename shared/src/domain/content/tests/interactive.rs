@@ -217,7 +217,7 @@ fn location_and_contact_requests_are_validated() {
         limits_text(&request, "/interactive/body/text", 1024);
         let wrong = with(&request, "/interactive/action/name", json!("ask"));
         rejects(&wrong, &format!("interactive.action.name must be {action}"));
-        let sentence = "interactive.footer is not a field of this message: WhatsApp documents type, body, action";
+        let sentence = "interactive.footer is not a field of this message: its fields are type, body, action";
         rejects(&with(&request, "/interactive/footer", json!({"text": "F"})), sentence);
     }
 }

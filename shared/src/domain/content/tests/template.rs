@@ -68,7 +68,7 @@ fn every_parameter_type_is_accepted() {
         more["extra"] = json!(1);
         let known = if kind == "text" { "text, payment_link_preview" } else { kind };
         let sentence = format!(
-            "{PARAMETER}.extra is not a field of this message: WhatsApp documents parameter_name, type, {known}"
+            "{PARAMETER}.extra is not a field of this message: its fields are parameter_name, type, {known}"
         );
         rejects(&parameter(more), &sentence);
     }
@@ -170,7 +170,7 @@ fn invalid_components_are_rejected() {
         (json!([{"type": "button"}]), "[0].sub_type is required".to_owned()),
         (
             json!([{"type": "body", "index": 0}]),
-            "[0].index is not a field of this message: WhatsApp documents type, parameters".to_owned(),
+            "[0].index is not a field of this message: its fields are type, parameters".to_owned(),
         ),
     ] {
         rejects(&message(components), &format!("template.components{sentence}"));

@@ -1,0 +1,208 @@
+//! Files that clients upload and send.
+
+use serde_json::{Value, json};
+
+use crate::test_app::TestApp;
+
+const CONTACT: &str = "201001234567";
+const OTHER: &str = "201007654321";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR a file to send";
+
+/// Returns a connected session whose contacts have written.
+async fn connected() -> (TestApp, String) {
+    TestApp::connected_with(&[CONTACT, OTHER]).await
+}
+
+fn image(media: &str) -> Value {
+    json!({"type": "image", "image": {"media": media, "caption": "look"}})
+}
+
+/// Returns the code of a refused request.
+fn code(response: &crate::test_app::Response) -> (u16, &str) {
+    (response.status, response.json["code"].as_str().unwrap_or_default())
+}
+
+/// Returns the accepted messages once there are `count`.
+async fn accepted(app: &TestApp, count: usize) -> Vec<Value> {
+    app.wait_until("the messages", async || app.accepted().await.len() >= count).await;
+    app.accepted().await
+}
+
+/// Returns the files that the business uploaded to WhatsApp.
+async fn uploads(app: &TestApp) -> Vec<Value> {
+    app.items("media").await.into_iter().filter(|item| item["whatsapp_upload"].is_object()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploaded_file_is_sent_and_shown() {
+    let (app, session_id) = connected().await;
+    let announced = app.announce_media(&session_id, "image/png", PNG.len(), Some("cat.png")).await;
+    assert_eq!(announced.status, 200, "{}", announced.json);
+    let media = &announced.json["media"];
+    assert_eq!((&media["state"], &media["url"]), (&json!("awaiting_upload"), &Value::Null));
+    let id = media["id"].as_str().unwrap();
+    let upload = &announced.json["upload"];
+    assert_eq!((&upload["method"], &upload["headers"]), (&json!("PUT"), &json!({"content-type": "image/png"})));
+
+    let early = app.send_content(&session_id, CONTACT, image(id)).await;
+    assert_eq!(code(&early), (409, "media_not_uploaded"), "{}", early.json);
+    assert_eq!(code(&app.get(&format!("/api/media/{id}")).await), (409, "media_not_stored"));
+    // Another size or type, or another object.
+    assert_eq!(app.upload_to(upload, &PNG[1..]).await, 403);
+    let other_type = json!({"url": upload["url"], "headers": {"content-type": "text/html"}});
+    assert_eq!(app.upload_to(&other_type, PNG).await, 403);
+    let url = upload["url"].as_str().unwrap().replace("/up/", "/out/");
+    assert_eq!(app.upload_to(&json!({"url": url, "headers": upload["headers"]}), PNG).await, 403);
+    assert_eq!(app.upload_to(upload, PNG).await, 200);
+
+    let sent = app.send_content(&session_id, CONTACT, image(id)).await;
+    assert_eq!(sent.status, 200, "{}", sent.json);
+    let accepted = accepted(&app, 1).await;
+    let graph_id = accepted[0]["body"]["image"]["id"].as_str().unwrap();
+    assert_eq!(accepted[0]["body"]["image"], json!({"id": graph_id, "caption": "look"}));
+    let path = format!("/api/messages/{}", sent.json["message"]["id"].as_str().unwrap());
+    let message = app.get(&path).await.json["message"].clone();
+    assert_eq!(message["content"]["image"]["media"], id);
+    let media = &message["media"];
+    assert_eq!((&media["id"], &media["state"], &media["size"]), (&json!(id), &json!("stored"), &json!(PNG.len())));
+    let file = app.send_request("GET", media["url"].as_str().unwrap(), &[], Vec::new()).await;
+    assert_eq!((file.status, file.bytes.as_slice(), file.header("content-type")), (200, PNG, "image/png"));
+    assert!(file.header("content-disposition").contains("cat.png"));
+
+    // A second upload doesn't change what was sent.
+    let changed: Vec<u8> = PNG.iter().map(|byte| byte ^ 1).collect();
+    assert_eq!(app.upload_to(upload, &changed).await, 200);
+    let redirected = app.get(&format!("/api/media/{id}")).await;
+    assert_eq!((redirected.status, redirected.bytes.as_slice()), (200, PNG));
+
+    // Another message reuses WhatsApp's ID.
+    app.send_content(&session_id, OTHER, image(id)).await;
+    let accepted = self::accepted(&app, 2).await;
+    assert_eq!(accepted[1]["body"]["image"]["id"], graph_id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_messages_with_one_file_upload_it_once() {
+    let (app, session_id) = connected().await;
+    let id = app.upload_media(&session_id, "application/pdf", b"%PDF-1.7 a menu").await;
+    let document = json!({"type": "document", "document": {"media": id, "filename": "menu.pdf"}});
+    let sends = [CONTACT, OTHER, CONTACT, OTHER].map(|to| app.send_content(&session_id, to, document.clone()));
+    for sent in futures_util::future::join_all(sends).await {
+        assert_eq!(sent.status, 200, "{}", sent.json);
+    }
+    let accepted = accepted(&app, 4).await;
+    let graph_id = &accepted[0]["body"]["document"]["id"];
+    assert!(accepted.iter().all(|message| message["body"]["document"]["filename"] == "menu.pdf"));
+    assert_eq!(uploads(&app).await[0]["whatsapp_upload"]["graph_id"], *graph_id.as_str().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn document_gets_the_name_of_its_file() {
+    let (app, session_id) = connected().await;
+    let content = b"%PDF-1.7";
+    let name = "Angebot \u{201c}M\u{fc}ller\u{201d}.pdf";
+    let announced = app.announce_media(&session_id, "application/pdf", content.len(), Some(name)).await.json;
+    app.upload_to(&announced["upload"], content).await;
+    let document = json!({"type": "document", "document": {"media": announced["media"]["id"]}});
+    app.send_content(&session_id, CONTACT, document).await;
+    assert_eq!(accepted(&app, 1).await[0]["body"]["document"]["filename"], name);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_cannot_be_sent_are_refused() {
+    let (app, session_id) = connected().await;
+    const MEGABYTE: usize = 1024 * 1024;
+    for (mime_type, size, expected) in [
+        ("image/png", 5 * MEGABYTE, (200, "")),
+        ("image/png", 5 * MEGABYTE + 1, (400, "media_too_large")),
+        ("VIDEO/MP4; codecs=avc1", 16 * MEGABYTE, (200, "")),
+        ("video/mp4", 16 * MEGABYTE + 1, (400, "media_too_large")),
+        ("application/pdf", 100 * MEGABYTE, (200, "")),
+        ("application/pdf", 100 * MEGABYTE + 1, (400, "media_too_large")),
+        ("image/webp", 500 * 1024 + 1, (400, "media_too_large")),
+        ("image/gif", 1, (400, "media_type_not_sendable")),
+        ("text/html", 1, (400, "media_type_not_sendable")),
+        ("", 1, (400, "missing_field")),
+        ("image/png", 0, (400, "invalid_field")),
+    ] {
+        let response = app.announce_media(&session_id, mime_type, size, None).await;
+        assert_eq!(code(&response), expected, "{mime_type} {size}: {}", response.json);
+    }
+    for name in ["a\nb", &"a".repeat(241)] {
+        let response = app.announce_media(&session_id, "image/png", 1, Some(name)).await;
+        assert_eq!(code(&response), (400, "invalid_field"), "{}", response.json);
+    }
+    let id = app.upload_media(&session_id, "application/pdf", b"%PDF-1.7").await;
+    let unknown = "019e4041-9d30-7a6f-8c44-7b08e2f3a4c6";
+    for (content, expected) in [
+        (json!({"type": "image", "image": {"media": id}}), (400, "invalid_field")),
+        (json!({"type": "document", "document": {"media": "1"}}), (400, "invalid_field")),
+        (json!({"type": "document", "document": {"media": id, "id": "1"}}), (400, "invalid_field")),
+        (json!({"type": "document", "document": {"media": unknown}}), (404, "media_not_found")),
+    ] {
+        let response = app.send_content(&session_id, CONTACT, content).await;
+        assert_eq!(code(&response), expected, "{}", response.json);
+    }
+    // A file of another session of the deployment.
+    let other = app.create_session("mallory").await["id"].as_str().unwrap().to_owned();
+    app.set_worker_state(&other, true).await;
+    let stolen = app.send_content(&other, CONTACT, json!({"type": "document", "document": {"media": id}})).await;
+    assert_eq!(code(&stolen), (404, "media_not_found"));
+    let (_, key) = app.create_key("mallory", &["messages:read"]).await;
+    let read = app.with_key(&key, "GET", &format!("/api/media/{id}"), &Value::Null).await;
+    assert_eq!(code(&read), (404, "media_not_found"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker_gets_the_url_of_the_file() {
+    let app = TestApp::start().await;
+    let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
+    app.set_worker_state(&session_id, true).await;
+    let id = app.upload_media(&session_id, "image/png", PNG).await;
+    app.send_content(&session_id, CONTACT, image(&id)).await;
+    app.send(&session_id, CONTACT, "text").await;
+    let claimed = app.post("/api/outbox/claim", &json!({"sessionId": session_id})).await.json;
+    let media = &claimed["messages"][0]["media"];
+    assert_eq!(media["id"], id);
+    let file = app.send_request("GET", media["url"].as_str().unwrap(), &[], Vec::new()).await;
+    assert_eq!((file.status, file.bytes.as_slice()), (200, PNG));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deployment_that_keeps_no_files_refuses_uploads() {
+    let app = TestApp::start_with(&[("Media", "Pass")]).await;
+    let session_id = app.create_session("ada").await["id"].as_str().unwrap().to_owned();
+    let response = app.announce_media(&session_id, "image/png", 1, None).await;
+    assert_eq!(code(&response), (409, "media_not_kept"), "{}", response.json);
+    app.set_worker_state(&session_id, true).await;
+    let sent = app.send_content(&session_id, CONTACT, image("019e4041-9d30-7a6f-8c44-7b08e2f3a4c6")).await;
+    assert_eq!(code(&sent), (409, "media_not_kept"), "{}", sent.json);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_that_whatsapp_no_longer_keeps_is_uploaded_again() {
+    let (app, session_id) = connected().await;
+    let id = app.upload_media(&session_id, "image/png", PNG).await;
+    app.send_content(&session_id, CONTACT, image(&id)).await;
+    let first = accepted(&app, 1).await[0]["body"]["image"]["id"].clone();
+    let item = app.items("media").await.remove(0);
+    let upload = item["whatsapp_upload"].as_object().unwrap();
+    assert_eq!(upload["graph_id"], first);
+    app.set_whatsapp_upload(&item, first.as_str().unwrap(), "2026-01-01T00:00:00.000Z").await;
+    app.send_content(&session_id, CONTACT, image(&id)).await;
+    assert_ne!(accepted(&app, 2).await[1]["body"]["image"]["id"], first);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_that_no_longer_exists_fails_its_message() {
+    let (app, session_id) = connected().await;
+    let id = app.upload_media(&session_id, "image/png", PNG).await;
+    app.send_content(&session_id, CONTACT, image(&id)).await;
+    accepted(&app, 1).await;
+    app.delete_object(&format!("out/{session_id}/{id}")).await;
+    let item = app.items("media").await.remove(0);
+    app.set_whatsapp_upload(&item, "1", "2026-01-01T00:00:00.000Z").await;
+    app.send_content(&session_id, OTHER, image(&id)).await;
+    let failed = app.wait_for_status("failed").await;
+    assert_eq!(failed["error"], "The file no longer exists: upload it again");
+}
