@@ -174,7 +174,7 @@ impl Api {
     /// Returns whether the signer of a request may not know which objects exist: without the permission to list them, a
     /// missing one is a forbidden one (Amazon S3 API Reference, *GetObject*, permissions).
     fn hides_missing_objects(&self, query: &str, bucket: &str) -> bool {
-        let credential = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Credential");
+        let credential = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Credential");
         let credential = credential.map(|(_, value)| value.into_owned()).unwrap_or_default();
         let access_key = credential.split('/').next().unwrap_or_default();
         let list =

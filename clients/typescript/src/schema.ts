@@ -258,6 +258,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announces a file to upload
+         * @description Returns a URL to which the file can be uploaded within 15 minutes, with the `method` and the `headers` of
+         *     `upload`, without a credential. S3 refuses a file of another type or size with 403. Then send the file by its
+         *     `id`: `{"type": "image", "image": {"media": "…"}}`. The same file can be sent to any number of chats of the
+         *     session. A file that isn't sent is deleted after 2 days.
+         */
+        post: operations["createMedia"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/media/{mediaId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The file's `id`. A value that isn't a UUID is 404.
+                 * @example 01a21bc2-d8f3-7d11-a1c4-0f6b3f1f6a52
+                 */
+                mediaId: components["parameters"]["MediaId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Redirects to a file
+         * @description Redirects to a URL at which the file can be read for 15 minutes, without a credential. The `url` of a message's
+         *     `media` saves this request.
+         */
+        get: operations["getMedia"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/templates": {
         parameters: {
             query?: never;
@@ -1125,7 +1175,7 @@ export interface components {
          * @description Stable. A code always has the same status. Later versions can add codes.
          * @enum {string}
          */
-        ErrorCode: "missing_field" | "invalid_field" | "unknown_field" | "text_too_long" | "invalid_query" | "unknown_parameter" | "invalid_cursor" | "invalid_header" | "invalid_json" | "invalid_recipient" | "invalid_message" | "webhook_verification_failed" | "unauthenticated" | "invalid_signature" | "missing_scope" | "other_owner" | "wrong_address" | "verification_failed" | "session_not_found" | "chat_not_found" | "message_not_found" | "auto_reply_not_found" | "webhook_not_found" | "attempt_not_found" | "key_not_found" | "number_not_found" | "path_not_found" | "method_not_allowed" | "session_not_connected" | "marketing_consent_denied" | "outside_service_window" | "message_not_accepted" | "message_failed" | "message_deleted" | "no_inbound_message" | "worker_session" | "idempotency_key_reused" | "not_a_worker_session" | "paired_over_cloud_api" | "session_connected" | "lease_lost" | "already_settled" | "id_in_use" | "too_many_auto_replies" | "too_many_webhooks" | "webhook_disabled" | "replay_running" | "number_linked" | "too_many_numbers" | "no_numbers_key" | "changes_expired" | "body_too_large" | "internal_error" | "whatsapp_error" | "unavailable";
+        ErrorCode: "missing_field" | "invalid_field" | "unknown_field" | "text_too_long" | "invalid_query" | "unknown_parameter" | "invalid_cursor" | "invalid_header" | "invalid_json" | "invalid_recipient" | "invalid_message" | "media_too_large" | "media_type_not_sendable" | "webhook_verification_failed" | "unauthenticated" | "invalid_signature" | "missing_scope" | "other_owner" | "wrong_address" | "verification_failed" | "session_not_found" | "chat_not_found" | "message_not_found" | "media_not_found" | "auto_reply_not_found" | "webhook_not_found" | "attempt_not_found" | "key_not_found" | "number_not_found" | "path_not_found" | "method_not_allowed" | "session_not_connected" | "marketing_consent_denied" | "outside_service_window" | "message_not_accepted" | "message_failed" | "message_deleted" | "media_not_kept" | "media_not_stored" | "media_not_uploaded" | "no_inbound_message" | "worker_session" | "idempotency_key_reused" | "not_a_worker_session" | "paired_over_cloud_api" | "session_connected" | "lease_lost" | "already_settled" | "id_in_use" | "too_many_auto_replies" | "too_many_webhooks" | "webhook_disabled" | "replay_running" | "number_linked" | "too_many_numbers" | "no_numbers_key" | "changes_expired" | "body_too_large" | "internal_error" | "whatsapp_error" | "unavailable";
         /** @description An error of Qasid. */
         Error: {
             /** @description A sentence for people, which says what to change. It can change. */
@@ -1640,11 +1690,11 @@ export interface components {
             /** @description The file's ID. That of a received file is the `id` of its message. */
             id: components["schemas"]["Id"];
             state: components["schemas"]["MediaState"];
-            /** @description While `pending`, what the sender declared. Once stored, the `Content-Type` of `url`: the type by the file's content, or `application/octet-stream` for pages, SVG images, scripts, and programs. */
+            /** @description What the sender declared, until the file is stored; of an upload, what you announced. Once a received file is stored, the type by its content, or `application/octet-stream` for pages, SVG images, scripts, and programs: the `Content-Type` of `url`. */
             mime_type: string | null;
             /** @description In bytes. Null while `pending`. */
             size: number | null;
-            /** @description The SHA-256 of the content in hexadecimal. Until the file is stored, the one that WhatsApp says. */
+            /** @description The SHA-256 of a received file's content in hexadecimal. Until it is stored, the one that WhatsApp says. */
             sha256: string | null;
             /** @description The name of a document. */
             file_name: string | null;
@@ -1660,14 +1710,47 @@ export interface components {
             url_expires_at: string | null;
         };
         /**
-         * @description - `pending`: Qasid is fetching it from WhatsApp.
+         * @description - `awaiting_upload`: announced to be uploaded. Only `POST /api/media` returns it.
+         *     - `pending`: Qasid is fetching it from WhatsApp.
          *     - `stored`: it can be read at `url`.
          *     - `too_large`: it has more than 100 MB, and isn't stored.
          *     - `gone`: WhatsApp no longer had it.
          *     - `failed`: it couldn't be fetched within the 7 days that WhatsApp keeps it.
          * @enum {string}
          */
-        MediaState: "pending" | "stored" | "too_large" | "gone" | "failed";
+        MediaState: "awaiting_upload" | "pending" | "stored" | "too_large" | "gone" | "failed";
+        NewMedia: {
+            sessionId: components["schemas"]["Id"];
+            /**
+             * @description The type, which must be one that WhatsApp delivers. Parameters, such as `codecs=opus`, are ignored.
+             *
+             *     - `image/jpeg`, `image/png`: up to 5 MB, as `image`
+             *     - `video/mp4`, `video/3gpp`: up to 16 MB, as `video`
+             *     - `audio/aac`, `audio/amr`, `audio/mpeg`, `audio/mp4`, `audio/ogg`: up to 16 MB, as `audio`
+             *     - `image/webp`: up to 500 KB, or 100 KB if it isn't animated, as `sticker`
+             *     - `text/plain`, `application/pdf`, and those of Word, Excel, and PowerPoint: up to 100 MB, as `document`
+             *
+             *     A file of any of these types can be sent as `document`, too.
+             */
+            mimeType: string;
+            /** @description The exact size in bytes. */
+            size: number;
+            /** @description The name that the contact sees of a document. No control characters. */
+            fileName?: string | null;
+        };
+        /** @description The request that uploads a file. Everyone who has the URL can upload it until `expires_at`. */
+        Upload: {
+            /** @constant */
+            method: "PUT";
+            /** Format: uri */
+            url: string;
+            /** @description The headers that the request must have, besides `content-length` with the announced size. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description 15 minutes after the response. */
+            expires_at: components["schemas"]["Time"];
+        };
         /**
          * @description `echo`: sent from the WhatsApp Business app, or from the phone of a linked device. `history`: from before the number was connected. `standby`: another application had control. `device`: from a worker. `auto_reply`: sent by a rule. Null for other messages.
          * @enum {unknown}
@@ -1921,10 +2004,11 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** @description `id` is the ID of media at WhatsApp, `link` the URL of a send, and `url` where WhatsApp's or a worker's file is. */
+        /** @description `id` is the ID of media at WhatsApp, `link` the URL of a send, `media` the ID of a file that was uploaded to Qasid, and `url` where WhatsApp's or a worker's file is. */
         MediaContent: {
             id?: string;
             link?: string;
+            media?: string;
             url?: string;
             mime_type?: string;
             sha256?: string;
@@ -2368,10 +2452,12 @@ export interface components {
             preview_url?: boolean | null;
         };
         ImageMessage: {
-            /** @description The ID of media that you uploaded to WhatsApp, or received. This or `link`. */
+            /** @description The ID of media that you uploaded to WhatsApp, or received. This, `link`, or `media`. */
             id?: string | null;
-            /** @description A public `https` URL. This or `id`. */
+            /** @description A public `https` URL. This, `id`, or `media`. */
             link?: string | null;
+            /** @description The ID of a file that you uploaded with `POST /api/media`. This, `id`, or `link`. */
+            media?: string | null;
             caption?: string | null;
             /** @description Ignored, so that received content can be sent as it is. */
             mime_type?: unknown;
@@ -2382,15 +2468,23 @@ export interface components {
         } & ({
             id: string;
             link?: string | null;
+            media?: string | null;
         } | {
             id?: string | null;
             link: components["schemas"]["PublicLink"];
+            media?: string | null;
+        } | {
+            id?: string | null;
+            link?: string | null;
+            media: components["schemas"]["Id"];
         });
         VideoMessage: {
-            /** @description The ID of media that you uploaded to WhatsApp, or received. This or `link`. */
+            /** @description The ID of media that you uploaded to WhatsApp, or received. This, `link`, or `media`. */
             id?: string | null;
-            /** @description A public `https` URL. This or `id`. */
+            /** @description A public `https` URL. This, `id`, or `media`. */
             link?: string | null;
+            /** @description The ID of a file that you uploaded with `POST /api/media`. This, `id`, or `link`. */
+            media?: string | null;
             caption?: string | null;
             /** @description Ignored, so that received content can be sent as it is. */
             mime_type?: unknown;
@@ -2401,15 +2495,23 @@ export interface components {
         } & ({
             id: string;
             link?: string | null;
+            media?: string | null;
         } | {
             id?: string | null;
             link: components["schemas"]["PublicLink"];
+            media?: string | null;
+        } | {
+            id?: string | null;
+            link?: string | null;
+            media: components["schemas"]["Id"];
         });
         AudioMessage: {
-            /** @description The ID of media that you uploaded to WhatsApp, or received. This or `link`. */
+            /** @description The ID of media that you uploaded to WhatsApp, or received. This, `link`, or `media`. */
             id?: string | null;
-            /** @description A public `https` URL. This or `id`. */
+            /** @description A public `https` URL. This, `id`, or `media`. */
             link?: string | null;
+            /** @description The ID of a file that you uploaded with `POST /api/media`. This, `id`, or `link`. */
+            media?: string | null;
             /** @description Whether it is a voice message. */
             voice?: boolean | null;
             /** @description Ignored, so that received content can be sent as it is. */
@@ -2421,15 +2523,23 @@ export interface components {
         } & ({
             id: string;
             link?: string | null;
+            media?: string | null;
         } | {
             id?: string | null;
             link: components["schemas"]["PublicLink"];
+            media?: string | null;
+        } | {
+            id?: string | null;
+            link?: string | null;
+            media: components["schemas"]["Id"];
         });
         DocumentMessage: {
-            /** @description The ID of media that you uploaded to WhatsApp, or received. This or `link`. */
+            /** @description The ID of media that you uploaded to WhatsApp, or received. This, `link`, or `media`. */
             id?: string | null;
-            /** @description A public `https` URL. This or `id`. */
+            /** @description A public `https` URL. This, `id`, or `media`. */
             link?: string | null;
+            /** @description The ID of a file that you uploaded with `POST /api/media`. This, `id`, or `link`. */
+            media?: string | null;
             caption?: string | null;
             filename?: string | null;
             /** @description Ignored, so that received content can be sent as it is. */
@@ -2441,15 +2551,23 @@ export interface components {
         } & ({
             id: string;
             link?: string | null;
+            media?: string | null;
         } | {
             id?: string | null;
             link: components["schemas"]["PublicLink"];
+            media?: string | null;
+        } | {
+            id?: string | null;
+            link?: string | null;
+            media: components["schemas"]["Id"];
         });
         StickerMessage: {
-            /** @description The ID of media that you uploaded to WhatsApp, or received. This or `link`. */
+            /** @description The ID of media that you uploaded to WhatsApp, or received. This, `link`, or `media`. */
             id?: string | null;
-            /** @description A public `https` URL. This or `id`. */
+            /** @description A public `https` URL. This, `id`, or `media`. */
             link?: string | null;
+            /** @description The ID of a file that you uploaded with `POST /api/media`. This, `id`, or `link`. */
+            media?: string | null;
             /** @description Ignored, so that received content can be sent as it is. */
             mime_type?: unknown;
             /** @description Ignored, so that received content can be sent as it is. */
@@ -2461,9 +2579,15 @@ export interface components {
         } & ({
             id: string;
             link?: string | null;
+            media?: string | null;
         } | {
             id?: string | null;
             link: components["schemas"]["PublicLink"];
+            media?: string | null;
+        } | {
+            id?: string | null;
+            link?: string | null;
+            media: components["schemas"]["Id"];
         });
         HeaderMedia: {
             /** @description The ID of media that you uploaded to WhatsApp, or received. This or `link`. */
@@ -3315,7 +3439,7 @@ export interface components {
             /** @description During which the rule doesn't answer the same chat again; up to 30 days. Default 0. */
             cooldownSeconds?: number | null;
         };
-        /** @description A text, or a typed message as for a send: no reaction, no pin, and no `context`. `{{name}}` and `{{message}}` stand for the contact's name and message, in texts only. Up to 32 KiB. */
+        /** @description A text, or a typed message as for a send: no reaction, no pin, no `context`, and no `media`. `{{name}}` and `{{message}}` stand for the contact's name and message, in texts only. Up to 32 KiB. */
         AutoReplyContent: {
             message: string;
         } | {
@@ -3325,23 +3449,23 @@ export interface components {
         } | {
             /** @constant */
             type: "image";
-            image: components["schemas"]["ImageMessage"];
+            image: components["schemas"]["ImageMessage"] & components["schemas"]["NoUpload"];
         } | {
             /** @constant */
             type: "video";
-            video: components["schemas"]["VideoMessage"];
+            video: components["schemas"]["VideoMessage"] & components["schemas"]["NoUpload"];
         } | {
             /** @constant */
             type: "audio";
-            audio: components["schemas"]["AudioMessage"];
+            audio: components["schemas"]["AudioMessage"] & components["schemas"]["NoUpload"];
         } | {
             /** @constant */
             type: "document";
-            document: components["schemas"]["DocumentMessage"];
+            document: components["schemas"]["DocumentMessage"] & components["schemas"]["NoUpload"];
         } | {
             /** @constant */
             type: "sticker";
-            sticker: components["schemas"]["StickerMessage"];
+            sticker: components["schemas"]["StickerMessage"] & components["schemas"]["NoUpload"];
         } | {
             /** @constant */
             type: "location";
@@ -3359,6 +3483,10 @@ export interface components {
             /** @constant */
             type: "template";
             template: components["schemas"]["TemplateMessage"];
+        };
+        /** @description A rule can't send a file that was uploaded, because an upload can be erased with a chat. */
+        NoUpload: {
+            media?: string | null;
         };
         /** @description Messages whose text matches a keyword. */
         KeywordTriggerRequest: {
@@ -4061,6 +4189,8 @@ export interface components {
             to: string | null;
             /** @description The message to send, as the Cloud API's object. */
             content: components["schemas"]["MessageContent"] | null;
+            /** @description The file to send, if `content` names one by `media`. Download it from `url` before `url_expires_at`. */
+            media: components["schemas"]["Media"] | null;
             /** @description Settles the message. */
             lease: components["schemas"]["Id"];
             /** @description Until when other workers do not get the message. */
@@ -4292,6 +4422,11 @@ export interface components {
          * @example 01a21bc0-b872-7035-ab54-0c4486ed5301
          */
         MessageId: string;
+        /**
+         * @description The file's `id`. A value that isn't a UUID is 404.
+         * @example 01a21bc2-d8f3-7d11-a1c4-0f6b3f1f6a52
+         */
+        MediaId: components["schemas"]["Id"];
         /**
          * @description The rule's `id`. A value that isn't a UUID is 404.
          * @example 01a21bc4-5d1f-7c53-8f6e-71a51dc0a51d
@@ -5184,6 +5319,113 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createMedia: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "sessionId": "117b233c-fcee-5c30-b5f9-00032fb4b9ea",
+                 *       "mimeType": "image/png",
+                 *       "size": 48213
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewMedia"];
+            };
+        };
+        responses: {
+            /** @description The file, and how to upload it. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "media": {
+                     *         "id": "01a21bc2-d8f3-7d11-a1c4-0f6b3f1f6a52",
+                     *         "state": "awaiting_upload",
+                     *         "mime_type": "image/png",
+                     *         "size": 48213,
+                     *         "sha256": null,
+                     *         "file_name": null,
+                     *         "url": null,
+                     *         "url_expires_at": null
+                     *       },
+                     *       "upload": {
+                     *         "method": "PUT",
+                     *         "url": "https://example-bucket.s3.eu-west-1.amazonaws.com/up/117b233c-fcee-5c30-b5f9-00032fb4b9ea/01a21bc2-d8f3-7d11-a1c4-0f6b3f1f6a52?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=900",
+                     *         "headers": {
+                     *           "content-type": "image/png"
+                     *         },
+                     *         "expires_at": "2026-11-27T07:03:04.312Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        media: components["schemas"]["Media"];
+                        upload: components["schemas"]["Upload"];
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getMedia: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The file's `id`. A value that isn't a UUID is 404.
+                 * @example 01a21bc2-d8f3-7d11-a1c4-0f6b3f1f6a52
+                 */
+                mediaId: components["parameters"]["MediaId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where the file is. */
+            302: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /**
+                     * @description The URL of the file.
+                     * @example https://example-bucket.s3.eu-west-1.amazonaws.com/in/117b233c-fcee-5c30-b5f9-00032fb4b9ea/84549983-3fac-525e-8436-51cece79a00c/eca85d3d-e704-5074-9416-b7652ee01888?X-Amz-Expires=900
+                     */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
@@ -7576,6 +7818,7 @@ export interface operations {
                      *             },
                      *             "type": "image"
                      *           },
+                     *           "media": null,
                      *           "lease": "0a307c60-364c-4470-b2a2-9b2232003ab5",
                      *           "lease_until": "2026-11-27T06:49:23.896Z"
                      *         }

@@ -15,7 +15,7 @@ async fn personal_items(app: &TestApp) -> Vec<Value> {
 }
 
 /// Makes every erasure due for its final pass and runs the schedule. No erasure is left afterwards.
-async fn run_final_pass(app: &TestApp) {
+pub(crate) async fn run_final_pass(app: &TestApp) {
     for attribute in ["due_at", "requested_at"] {
         for erasure in app.items("erasure").await {
             app.set_item_attribute(&erasure, attribute, "2026-01-01T00:00:00.000Z").await;

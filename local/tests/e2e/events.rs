@@ -150,7 +150,8 @@ async fn every_event_gets_its_expected_response() {
             let (_, id) = ids.iter().find(|(placeholder, _)| *placeholder == MEDIA).unwrap();
             assert_eq!(app.upload_to(&upload, b"\x89PNG\r\n\x1a\n").await, 200);
             let image = json!({"type": "image", "image": {"media": id}});
-            app.send_content("117b233c-fcee-5c30-b5f9-00032fb4b9ea", "201001234567", image).await;
+            let sent = app.send_content("117b233c-fcee-5c30-b5f9-00032fb4b9ea", "201001234567", image).await;
+            assert_eq!(sent.status, 200, "{}", sent.json);
         }
         if function == "webhook-retry" {
             let now = System::real().now();

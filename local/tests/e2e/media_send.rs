@@ -73,7 +73,9 @@ async fn uploaded_file_is_sent_and_shown() {
     let changed: Vec<u8> = PNG.iter().map(|byte| byte ^ 1).collect();
     assert_eq!(app.upload_to(upload, &changed).await, 200);
     let redirected = app.get(&format!("/api/media/{id}")).await;
-    assert_eq!((redirected.status, redirected.bytes.as_slice()), (200, PNG));
+    assert_eq!((redirected.status, redirected.header("cache-control")), (302, "no-store"));
+    let file = app.send_request("GET", redirected.header("location"), &[], Vec::new()).await;
+    assert_eq!((file.status, file.bytes.as_slice()), (200, PNG));
 
     // Another message reuses WhatsApp's ID.
     app.send_content(&session_id, OTHER, image(id)).await;
@@ -188,20 +190,22 @@ async fn file_that_whatsapp_no_longer_keeps_is_uploaded_again() {
     let item = app.items("media").await.remove(0);
     let upload = item["whatsapp_upload"].as_object().unwrap();
     assert_eq!(upload["graph_id"], first);
-    app.set_whatsapp_upload(&item, first.as_str().unwrap(), "2026-01-01T00:00:00.000Z").await;
+    app.set_item_attribute(&item, "whatsapp_upload.expires_at", "2026-01-01T00:00:00.000Z").await;
     app.send_content(&session_id, CONTACT, image(&id)).await;
     assert_ne!(accepted(&app, 2).await[1]["body"]["image"]["id"], first);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn file_that_no_longer_exists_fails_its_message() {
-    let (app, session_id) = connected().await;
+    let app = TestApp::start_with_data(&[]).await;
+    app.open_windows(&[CONTACT, OTHER]).await;
+    let session_id = app.connect("ada").await;
     let id = app.upload_media(&session_id, "image/png", PNG).await;
     app.send_content(&session_id, CONTACT, image(&id)).await;
     accepted(&app, 1).await;
-    app.delete_object(&format!("out/{session_id}/{id}")).await;
+    std::fs::remove_file(&app.objects()[&format!("out/{session_id}/{id}")]).unwrap();
     let item = app.items("media").await.remove(0);
-    app.set_whatsapp_upload(&item, "1", "2026-01-01T00:00:00.000Z").await;
+    app.set_item_attribute(&item, "whatsapp_upload.expires_at", "2026-01-01T00:00:00.000Z").await;
     app.send_content(&session_id, OTHER, image(&id)).await;
     let failed = app.wait_for_status("failed").await;
     assert_eq!(failed["error"], "The file no longer exists: upload it again");

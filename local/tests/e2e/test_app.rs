@@ -247,7 +247,9 @@ pub fn bytes(body: &Value) -> Vec<u8> {
 
 pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(TIMEOUT).build().unwrap()
+    // A redirect is a response to verify.
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    builder.timeout(TIMEOUT).build().unwrap()
 }
 
 /// Adds the members of one object to another; they replace members of the same name.

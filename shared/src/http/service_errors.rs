@@ -7,10 +7,11 @@ use crate::{
     services::{
         api_keys::ApiKeyError, auto_reply::DryRunError, changes::ChangesError, chats::ChatError,
         credentials::CredentialsError, erasure::ErasureError, export::ExportError, import::ImportError,
-        media::MediaError, messages::MessageError, numbers::NumberError, read_receipt::TypingError, receive::ReceiveError,
-        rules::RuleError, send::NotStored, sessions::SessionError, stats::StatsError, templates::TemplateError,
-        webhook::WebhookError, webhook_deliveries::WebhookDeliveryError, webhook_endpoints::WebhookEndpointError,
-        webhook_sender::SendWebhookError, worker::WorkerError, worker_session::WorkerSessionError,
+        media::MediaError, messages::MessageError, numbers::NumberError, read_receipt::TypingError,
+        receive::ReceiveError, rules::RuleError, send::NotStored, sessions::SessionError, stats::StatsError,
+        templates::TemplateError, webhook::WebhookError, webhook_deliveries::WebhookDeliveryError,
+        webhook_endpoints::WebhookEndpointError, webhook_sender::SendWebhookError, worker::WorkerError,
+        worker_session::WorkerSessionError,
     },
     store::StoreError,
 };

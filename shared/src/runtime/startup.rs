@@ -139,15 +139,7 @@ impl Startup {
             ))
         });
         let files = files.transpose()?;
-        let dispatcher = Dispatcher::new(
-            self.store()?,
-            cloud_api,
-            credentials,
-            invokers,
-            files,
-            self.system,
-            settings,
-        );
+        let dispatcher = Dispatcher::new(self.store()?, cloud_api, credentials, invokers, files, self.system, settings);
         dispatcher.warm_up().await;
         Ok(dispatcher)
     }

@@ -108,11 +108,13 @@ async fn run(
     erasure.erased += swept.erased;
     let complete = swept.complete
         && match bucket {
-            Some(bucket) => FileErasure { store, bucket, system, cutoff, deadline }.run(&erasure).await.unwrap_or_else(|error| {
+            Some(bucket) => {
+                FileErasure { store, bucket, system, cutoff, deadline }.run(&erasure).await.unwrap_or_else(|error| {
                 // A later run tries again.
                 tracing::error!(session_id = %erasure.session_id, error = telemetry::chain(&error), "files not erased");
                 false
-            }),
+            })
+            }
             None => true,
         };
     store.erasures().save(erasure, complete).await

@@ -276,7 +276,8 @@ impl MediaFiles<'_> {
         phone_number_id: &str,
     ) -> Result<(), StoreError> {
         let expires_at = self.0.system.now().after(UPLOADED_LIFETIME);
-        let upload = WhatsAppUpload { graph_id: graph_id.to_owned(), phone_number_id: phone_number_id.to_owned(), expires_at };
+        let upload =
+            WhatsAppUpload { graph_id: graph_id.to_owned(), phone_number_id: phone_number_id.to_owned(), expires_at };
         let update = UpdateBuilder::new(&Key::media(id))
             .set("whatsapp_upload", item::value(&upload)?)
             .condition("attribute_exists(pk)");
@@ -308,7 +309,9 @@ fn fetch(id: MediaId, item: Item) -> Result<Fetch, StoreError> {
 fn media(id: MediaId, item: Item) -> Result<Media, StoreError> {
     let row: MediaRow = item::read(MEDIA, item)?;
     let message = message_key(&row);
-    let MediaRow { session_id, state, id: chat, mime_type, size, sha256, file_name, whatsapp_upload, expires_at, .. } = row;
+    let MediaRow {
+        session_id, state, id: chat, mime_type, size, sha256, file_name, whatsapp_upload, expires_at, ..
+    } = row;
     Ok(Media {
         id,
         session_id,

@@ -112,7 +112,7 @@ impl Contract {
             (None, _) => vec!["is no operation of openapi.yaml".to_owned()],
             (Some(operation), _) => {
                 let mut violations = self.check_response(operation, exchange, body.as_ref());
-                if exchange.response.status().is_success() {
+                if status < 400 {
                     violations.extend(self.check_request(operation, exchange, &path));
                 }
                 violations

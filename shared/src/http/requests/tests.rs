@@ -139,6 +139,11 @@ fn cases() -> Vec<Case> {
         receive(json!({"text": {"body": "hello"}, "timestamp": "2025-06-08T20:59:43Z"})),
         receive(json!({"type": "image", "image": {"id": "1"}, "timestamp": "1749416383"})),
         case(
+            "POST /api/media",
+            json!({"sessionId": ID, "mimeType": "image/png", "size": 1, "fileName": "a.png"}),
+            |body| NewUpload::read(body, &admin()).map(|_| Vec::new()),
+        ),
+        case(
             "POST /api/messages/import",
             json!({"sessionId": ID, "messages": [
                 {"id": "1", "contact": "+201001234567", "name": "Ada", "fromMe": false, "body": "hello",

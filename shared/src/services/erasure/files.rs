@@ -10,7 +10,7 @@ use crate::{
     aws::s3::{Bucket, S3Error},
     domain::{
         erasure::{Erasure, Target},
-        id::MediaId,
+        id::{MediaId, SessionId},
         media::{received_prefix, sent_key, session_prefixes, upload_key},
         system::System,
         time::Timestamp,
@@ -49,79 +49,35 @@ impl FileErasure<'_> {
         match erasure.target {
             Target::Chat(_) => {
                 for chat_id in &erasure.chats {
-                    if !self.delete_received(&received_prefix(erasure.session_id, *chat_id)).await? {
+                    if !self.delete_below(&received_prefix(erasure.session_id, *chat_id), None).await? {
                         return Ok(false);
                     }
                     let uploads = self.store.media().sent_in(*chat_id).await?;
-                    self.delete_uploads(erasure, Target::Chat(*chat_id), uploads).await?;
+                    self.delete_uploads(erasure.session_id, Target::Chat(*chat_id), uploads).await?;
                 }
                 Ok(true)
             }
             Target::Session(session_id) => {
                 let [received, uploaded, sent] = session_prefixes(session_id);
-                Ok(self.delete_received(&received).await?
-                    && self.delete_uploaded(erasure, &uploaded).await?
-                    && self.delete_uploaded(erasure, &sent).await?)
+                Ok(self.delete_below(&received, None).await?
+                    && self.delete_below(&uploaded, Some(session_id)).await?
+                    && self.delete_below(&sent, Some(session_id)).await?)
             }
         }
     }
 
-    /// Deletes the received files without an item.
-    async fn delete_received(&self, prefix: &str) -> Result<bool, FileErasureError> {
-        self.for_each_page(prefix, async |keys| self.delete_orphans(keys).await.map(drop)).await
-    }
-
-    /// Deletes the uploaded files of a session.
-    async fn delete_uploaded(&self, erasure: &Erasure, prefix: &str) -> Result<bool, FileErasureError> {
-        self.for_each_page(prefix, async |keys| {
-            let uploads = self.delete_orphans(keys).await?;
-            self.delete_uploads(erasure, erasure.target, uploads).await
-        })
-        .await
-    }
-
-    /// Deletes the files without an item. Returns the others.
-    async fn delete_orphans(&self, keys: &[String]) -> Result<Vec<MediaId>, FileErasureError> {
-        let mut others = Vec::new();
-        for keys in keys.chunks(BATCH) {
-            let ids: Vec<MediaId> = keys.iter().filter_map(|key| media_id(key)).collect();
-            let existing = self.store.media().existing(&ids).await?;
-            let is_orphan = |key: &&String| media_id(key).is_none_or(|id| !existing.contains(&id));
-            let deletions = stream::iter(keys.iter().filter(is_orphan)).map(|key| self.bucket.delete(key));
-            deletions.buffer_unordered(PARALLEL).try_collect::<()>().await?;
-            others.extend(existing);
-        }
-        Ok(others)
-    }
-
-    async fn delete_uploads(
-        &self,
-        erasure: &Erasure,
-        target: Target,
-        uploads: Vec<MediaId>,
-    ) -> Result<(), FileErasureError> {
-        let deletions = stream::iter(uploads).map(|id| async move {
-            // From here on, it can't be sent to another chat.
-            if self.store.media().start_erasing(id, target, self.cutoff).await? {
-                self.bucket.delete(&upload_key(erasure.session_id, id)).await?;
-                self.bucket.delete(&sent_key(erasure.session_id, id)).await?;
-                self.store.media().delete(id).await?;
-            }
-            Ok(())
-        });
-        deletions.buffer_unordered(PARALLEL).try_collect().await
-    }
-
-    /// Calls `delete` with the keys of the objects, up to 1,000 at a time. Returns `false` after the deadline.
-    async fn for_each_page(
-        &self,
-        prefix: &str,
-        delete: impl AsyncFn(&[String]) -> Result<(), FileErasureError>,
-    ) -> Result<bool, FileErasureError> {
+    /// Deletes the files below `prefix` that have no item, and all if they are uploads of a session. Returns `false` after
+    /// the deadline.
+    async fn delete_below(&self, prefix: &str, uploads: Option<SessionId>) -> Result<bool, FileErasureError> {
         let mut after = None;
         loop {
             let keys = self.bucket.list(prefix, after.as_deref()).await?;
-            delete(&keys).await?;
+            for keys in keys.chunks(BATCH) {
+                let existing = self.delete_orphans(keys).await?;
+                if let Some(session_id) = uploads {
+                    self.delete_uploads(session_id, Target::Session(session_id), existing).await?;
+                }
+            }
             after = keys.into_iter().next_back();
             if after.is_none() {
                 return Ok(true);
@@ -130,6 +86,35 @@ impl FileErasure<'_> {
                 return Ok(false);
             }
         }
+    }
+
+    /// Deletes the files without an item. Returns the others.
+    async fn delete_orphans(&self, keys: &[String]) -> Result<Vec<MediaId>, FileErasureError> {
+        let ids: Vec<MediaId> = keys.iter().filter_map(|key| media_id(key)).collect();
+        let existing = self.store.media().existing(&ids).await?;
+        let is_orphan = |key: &&String| media_id(key).is_none_or(|id| !existing.contains(&id));
+        let orphans: Vec<String> = keys.iter().filter(is_orphan).cloned().collect();
+        let deletions = stream::iter(orphans).map(|key| async move { self.bucket.delete(&key).await });
+        deletions.buffer_unordered(PARALLEL).try_collect::<()>().await?;
+        Ok(existing.into_iter().collect())
+    }
+
+    async fn delete_uploads(
+        &self,
+        session_id: SessionId,
+        target: Target,
+        uploads: Vec<MediaId>,
+    ) -> Result<(), FileErasureError> {
+        let deletions = stream::iter(uploads).map(|id| async move {
+            // From here on, it can't be sent to another chat.
+            if self.store.media().start_erasing(id, target, self.cutoff).await? {
+                self.bucket.delete(&upload_key(session_id, id)).await?;
+                self.bucket.delete(&sent_key(session_id, id)).await?;
+                self.store.media().delete(id).await?;
+            }
+            Ok(())
+        });
+        deletions.buffer_unordered(PARALLEL).try_collect().await
     }
 }
 

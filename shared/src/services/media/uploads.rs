@@ -60,7 +60,9 @@ pub enum MediaError {
     #[error("The file of {0} isn't uploaded: send it to the upload URL that POST /api/media returned")]
     NotUploaded(String),
     /// WhatsApp doesn't deliver this type of file in this type of message.
-    #[error("{field} is a file of type {mime_type}, which WhatsApp doesn't deliver in this message: send it as a document")]
+    #[error(
+        "{field} is a file of type {mime_type}, which WhatsApp doesn't deliver in this message: send it as a document"
+    )]
     OtherType {
         /// The path in the request.
         field: String,

@@ -67,9 +67,8 @@ fn every_parameter_type_is_accepted() {
         let mut more = value.clone();
         more["extra"] = json!(1);
         let known = if kind == "text" { "text, payment_link_preview" } else { kind };
-        let sentence = format!(
-            "{PARAMETER}.extra is not a field of this message: its fields are parameter_name, type, {known}"
-        );
+        let sentence =
+            format!("{PARAMETER}.extra is not a field of this message: its fields are parameter_name, type, {known}");
         rejects(&parameter(more), &sentence);
     }
 }
