@@ -149,9 +149,12 @@ async fn every_event_gets_its_expected_response() {
         if function == "media" {
             let (_, id) = ids.iter().find(|(placeholder, _)| *placeholder == MEDIA).unwrap();
             assert_eq!(app.upload_to(&upload, b"\x89PNG\r\n\x1a\n").await, 200);
-            let image = json!({"type": "image", "image": {"media": id}});
-            let sent = app.send_content("117b233c-fcee-5c30-b5f9-00032fb4b9ea", "201001234567", image).await;
-            assert_eq!(sent.status, 200, "{}", sent.json);
+            let session = "117b233c-fcee-5c30-b5f9-00032fb4b9ea";
+            let image = json!({"sessionId": session, "to": "201001234567", "type": "image", "image": {"media": id}});
+            let mut send: Value = serde_json::from_str(&read("send-message/text.json")).unwrap();
+            send["body"] = json!(image.to_string());
+            let sent = app.invoke("send-message", &send).await;
+            assert_eq!(sent["statusCode"], 200, "{sent}");
         }
         if function == "webhook-retry" {
             let now = System::real().now();

@@ -45,7 +45,7 @@ pub(super) async fn with_fault(
         }
         MediaOutcome::Dropped(bytes) => {
             // An error ends the connection at once. Until then, the server sends what it has.
-            Ok(cut(handle.await?, bytes, || tokio::task::yield_now()))
+            Ok(cut(handle.await?, bytes, tokio::task::yield_now))
         }
         MediaOutcome::Stalled(bytes) => Ok(cut(handle.await?, bytes, pending)),
         MediaOutcome::Corrupt => Ok(corrupt(handle.await?)),

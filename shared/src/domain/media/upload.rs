@@ -17,7 +17,7 @@ const TYPES: [(&str, MessageType, u64); 18] = [
     ("audio/mpeg", MessageType::Audio, 16 * MEGABYTE),
     ("audio/mp4", MessageType::Audio, 16 * MEGABYTE),
     ("audio/ogg", MessageType::Audio, 16 * MEGABYTE),
-    // WhatsApp refuses a static sticker over 100 KB, which can't be told from the type.
+    // WhatsApp refuses a static sticker over 100 KB. Animated ones have the same type.
     ("image/webp", MessageType::Sticker, 500 * KILOBYTE),
     ("text/plain", MessageType::Document, DOCUMENT),
     ("application/pdf", MessageType::Document, DOCUMENT),

@@ -25,6 +25,7 @@ use crate::{
         auto_reply::DryRun,
         changes::ChangeList,
         import::ImportRequest,
+        media::NewUpload,
         send::SendRequest,
         sessions::NewSession,
         webhook_deliveries::ReplayRequest,

@@ -66,7 +66,7 @@ impl FileUploader {
         Self { store, bucket, client, credentials, system, locks: Arc::default() }
     }
 
-    /// Returns WhatsApp's ID of a file for sends of a number. Uploads the file until `deadline` if there is none.
+    /// Returns WhatsApp's ID of a file for sends of a number. Uploads the file if it has none, until `deadline`.
     async fn graph_id(
         &self,
         id: MediaId,
