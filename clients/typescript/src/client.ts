@@ -1,6 +1,6 @@
 import createFetchClient from "openapi-fetch";
 
-import { errorOf, unexpected } from "./error.js";
+import { errorOf, QasidError, unexpected } from "./error.js";
 import { paginate, type GetPage, type PageOptions, type Paginate } from "./paginate.js";
 import { subscribe, type Change, type GetChanges, type SubscribeOptions, type Subscription } from "./subscribe.js";
 import { createTransport, type TransportOptions } from "./transport.js";
@@ -14,6 +14,12 @@ export type ClientOptions = TransportOptions & {
   baseUrl: string;
 };
 
+export interface UploadOptions {
+  /** The name that the contact sees of a document. Default: the `name` of a `File`. */
+  fileName?: string;
+  signal?: AbortSignal;
+}
+
 /** A client of the Qasid API. */
 export interface Client {
   GET: Call<"get">;
@@ -22,6 +28,11 @@ export interface Client {
   PUT: Call<"put">;
   PATCH: Call<"patch">;
   DELETE: Call<"delete">;
+  /**
+   * Uploads a file to send, of the type and size of the `Blob`. Returns its ID: `image: { media: id }`. Repeats the upload
+   * after a failure that may pass, until its URL expires.
+   */
+  uploadMedia: (sessionId: string, file: Blob, options?: UploadOptions) => Promise<string>;
   /** Returns the items of a list, page after page. */
   paginate: Paginate;
   /**
@@ -68,6 +79,17 @@ export function createClient(options: ClientOptions): Client {
   }
 
   const bind = <M extends Method>(method: M) => ((path, options) => call(method, path, options)) as Call<M>;
+  async function uploadMedia(sessionId: string, file: Blob, options: UploadOptions = {}): Promise<string> {
+    const { fileName = "name" in file ? String(file.name) : null, signal } = options;
+    const body = { sessionId, mimeType: file.type, size: file.size, fileName };
+    const { data } = await call("post", "/api/media", { body, signal });
+    const { media, upload } = data as Success<Operation<"/api/media", "post">>;
+    const { url, method, headers } = upload;
+    const request = new Request(url, { method, headers, ...(signal === undefined ? {} : { signal }) });
+    const response = await transport.upload(request, file);
+    if (!response.ok) throw await refusedUpload(response);
+    return media.id;
+  }
   const getPage: GetPage = async (path, options) => (await call("get", path, options)).data as Record<string, unknown>;
   const getChanges: GetChanges = async (sessionId, after, signal) => {
     const query = { sessionId, ...(after === null ? {} : { after }) };
@@ -80,9 +102,17 @@ export function createClient(options: ClientOptions): Client {
     PUT: bind("put"),
     PATCH: bind("patch"),
     DELETE: bind("delete"),
+    uploadMedia,
     paginate: ((path, options) => paginate(getPage, path, options as PageOptions | undefined)) as Paginate,
     subscribe: (subscription, onChange, options) => subscribe(getChanges, subscription, onChange, options),
   };
+}
+
+/** Returns the error for a response of the bucket, which has its code in XML. */
+async function refusedUpload(response: Response): Promise<QasidError> {
+  const { status } = response;
+  const code = /<Code>(\w+)<\/Code>/.exec(await response.text())?.[1];
+  return new QasidError(`The bucket refused the file: ${code ?? `status ${status}`}`, { status, code: "upload_refused" });
 }
 
 /** Returns a random key. `crypto.randomUUID` is missing in browsers on pages without TLS. */

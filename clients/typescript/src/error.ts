@@ -3,7 +3,8 @@ import type { components } from "./schema.js";
 /**
  * The codes of the API, and those of this client: `network_error` (no response), `timeout` (no response in time),
  * `no_credential` (`getToken` failed), `forbidden` (the credential is unknown, expired, or revoked),
- * `too_many_requests`, and `unexpected_response` (not a response of Qasid). Later versions of the API can add some.
+ * `too_many_requests`, `upload_refused` (by the bucket), and `unexpected_response` (not a response of Qasid). Later
+ * versions of the API can add some.
  */
 export type ErrorCode =
   | components["schemas"]["ErrorCode"]
@@ -12,6 +13,7 @@ export type ErrorCode =
   | "no_credential"
   | "forbidden"
   | "too_many_requests"
+  | "upload_refused"
   | "unexpected_response"
   | (string & {});
 

@@ -1,4 +1,4 @@
-export { createClient, type Client, type ClientOptions } from "./client.js";
+export { createClient, type Client, type ClientOptions, type UploadOptions } from "./client.js";
 export { QasidError, type ErrorCode } from "./error.js";
 export type { Item, ListPath } from "./paginate.js";
 export type { components, operations, paths } from "./schema.js";

@@ -20,10 +20,15 @@ export interface Transport {
   once(request: Request): Promise<Response>;
   /** Sends a request, and repeats it after a failure that may pass, if a repetition is safe. */
   retrying(request: Request): Promise<Response>;
+  /** Sends a file to an upload URL, likewise, until the URL expires. The URL is the only credential. */
+  upload(request: Request, file: Blob): Promise<Response>;
 }
 
 /** The delay before the first retry, and the longest one without `Retry-After`, in milliseconds. */
 const BACKOFF = { first: 500, max: 8_000 };
+
+/** How long an upload URL is valid, in milliseconds. */
+const UPLOAD_LIFETIME = 15 * 60_000;
 
 /** Statuses of failures that may pass. */
 const TRANSIENT = new Set([429, 500, 502, 503, 504]);
@@ -40,11 +45,11 @@ export function createTransport(options: TransportOptions): Transport {
   const authorization = credentialOf(options);
 
   /** Sends a request once. Reads the whole response, so that a connection that breaks is a failure of the attempt. */
-  async function attempt(request: Request, limit: number): Promise<Response> {
+  async function attempt(request: Request, limit: number, file?: Blob): Promise<Response> {
     const { signal } = request;
     signal.throwIfAborted();
     const headers = new Headers(request.headers);
-    const value = await authorization();
+    const value = file === undefined ? await authorization() : null;
     if (value !== null) headers.set("authorization", value);
 
     const controller = new AbortController();
@@ -53,14 +58,15 @@ export function createTransport(options: TransportOptions): Transport {
     const timer = setTimeout(() => controller.abort(), limit);
     try {
       // The body can be sent once, so each attempt sends a copy.
-      const response = await send(new Request(request.clone(), { headers, signal: controller.signal }));
+      const init = { headers, signal: controller.signal, ...(file === undefined ? {} : { body: file }) };
+      const response = await send(new Request(request.clone(), init));
       const body = await response.arrayBuffer();
       const { status, statusText } = response;
       return new Response(BODILESS.has(status) ? null : body, { status, statusText, headers: response.headers });
     } catch (cause) {
       signal.throwIfAborted();
       const { pathname } = new URL(request.url);
-      const what = `${request.method} ${pathname}`;
+      const what = file === undefined ? `${request.method} ${pathname}` : "The upload";
       throw controller.signal.aborted
         ? new QasidError(`${what}: no response within ${limit} ms`, { status: 0, code: "timeout", cause })
         : new QasidError(`${what}: no response`, { status: 0, code: "network_error", cause });
@@ -70,11 +76,12 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  async function retrying(request: Request): Promise<Response> {
-    const deadline = Date.now() + totalTimeout;
+  async function retrying(request: Request, limits = { timeout, totalTimeout }, file?: Blob): Promise<Response> {
+    const deadline = Date.now() + limits.totalTimeout;
     const isRepeatable = REPEATABLE.has(request.method) || request.headers.has("idempotency-key");
     for (let retry = 0; ; retry += 1) {
-      const result = await attempt(request, Math.min(timeout, deadline - Date.now())).catch((error: unknown) => {
+      const limit = Math.min(limits.timeout, deadline - Date.now());
+      const result = await attempt(request, limit, file).catch((error: unknown) => {
         if (error instanceof QasidError) return error;
         throw error;
       });
@@ -93,7 +100,11 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  return { once: (request) => attempt(request, timeout), retrying };
+  return {
+    once: (request) => attempt(request, timeout),
+    retrying: (request) => retrying(request),
+    upload: (request, file) => retrying(request, { timeout: UPLOAD_LIFETIME, totalTimeout: UPLOAD_LIFETIME }, file),
+  };
 }
 
 /** Returns a function that returns the value of the header `Authorization`. */

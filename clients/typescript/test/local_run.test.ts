@@ -152,6 +152,37 @@ suite("against a local run", { skip: ready === undefined && "QASID_READY isn't s
     await client.POST(send, { body: { sessionId, to, type: "template", template, priority: "bulk" } });
   });
 
+  test("a file is uploaded, sent, and read", async () => {
+    const content = Buffer.from("%PDF-1.7 an offer");
+    const file = new File([content], "Offer.pdf", { type: "application/pdf" });
+    const media = await client.uploadMedia(sessionId, file);
+    const { data } = await client.POST("/api/messages/send", {
+      body: { sessionId, to: CUSTOMER, type: "document", document: { media } },
+    });
+    const sent = await changes.find(
+      (change) => change.type === "message.sent" && change.message_id === data.message.id,
+    );
+    assert.ok(sent.type === "message.sent" && sent.message?.media);
+    const { id, state, file_name, size, url } = sent.message.media;
+    assert.deepEqual([id, state, file_name, size], [media, "stored", "Offer.pdf", content.length]);
+    assert.deepEqual(Buffer.from(await (await fetch(url ?? "")).arrayBuffer()), content);
+    const params = { path: { mediaId: media } };
+    const redirected = await client.GET("/api/media/{mediaId}", { params, parseAs: "arrayBuffer" });
+    assert.deepEqual(Buffer.from(redirected.data), content);
+
+    const script = new Blob(["<svg/>"], { type: "image/svg+xml" });
+    const error = await failure(client.uploadMedia(sessionId, script));
+    assert.deepEqual([error.status, error.code], [400, "media_type_not_sendable"]);
+  });
+
+  test("a file of a customer is stored", async () => {
+    const image = { data: Buffer.from("\x89PNG\r\n\x1a\n an image", "latin1").toString("base64"), mime_type: "image/png" };
+    await simulator("messages", { from: CUSTOMER, type: "image", image });
+    const change = await changes.find((change) => change.type === "message.media");
+    assert.ok(change.type === "message.media");
+    assert.deepEqual([change.message?.media?.state, change.message?.media?.mime_type], ["stored", "image/png"]);
+  });
+
   test("a send whose response was lost is repeated and sends one message", async () => {
     let attempts = 0;
     const flaky = createClient({

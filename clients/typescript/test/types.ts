@@ -11,8 +11,10 @@ export async function requests(client: Client): Promise<void> {
   await client.POST(send, { body: { sessionId, to, type: "image", image: { link: "https://example.com/a.png" } } });
   await client.POST(send, { body: { sessionId, to, type: "image", image: { id: "17", caption: "This one" } } });
   await client.POST(send, { body: { sessionId, to, message: "Hi" }, params: { header: { "Idempotency-Key": "1" } } });
+  const media: string = await client.uploadMedia(sessionId, new Blob(["%PDF-"], { type: "application/pdf" }));
+  await client.POST(send, { body: { sessionId, to, type: "document", document: { media, filename: "Offer.pdf" } } });
 
-  // @ts-expect-error the image has neither a link nor an ID
+  // @ts-expect-error the image has no link, no ID, and no upload
   await client.POST(send, { body: { sessionId, to, type: "image", image: { caption: "This one" } } });
   // @ts-expect-error the object of another type
   await client.POST(send, { body: { sessionId, to, type: "image", text: { body: "Hi" } } });
@@ -58,7 +60,8 @@ export async function lists(client: Client, chat: Item<"/api/chats">): Promise<v
   const params = { path: { chatId: "1" } };
   for await (const message of client.paginate("/api/chats/{chatId}/messages", { params })) {
     const body: string | null = message.body;
-    void body;
+    const url: string | null | undefined = message.media?.url;
+    void [body, url];
   }
   for await (const session of client.paginate("/api/sessions")) void session.owner_id;
   // @ts-expect-error no list with pages
