@@ -465,9 +465,9 @@ fn project_is_billed_for_alarms_and_dashboard_only_on_request() {
     let acl = web_acl();
     let firewall = ("WebAclArn", acl.as_str());
     assert_eq!(billed_while_idle(&[]), (0, 0, 1));
-    assert_eq!(billed_while_idle(&[email]), (17, 0, 1));
+    assert_eq!(billed_while_idle(&[email]), (19, 0, 1));
     assert_eq!(billed_while_idle(&[firewall]), (0, 0, 2));
-    assert_eq!(billed_while_idle(&[email, firewall]), (19, 0, 2));
+    assert_eq!(billed_while_idle(&[email, firewall]), (21, 0, 2));
     assert_eq!(billed_while_idle(&[("CreateDashboard", "Yes")]), (0, 1, 1));
 }
 
