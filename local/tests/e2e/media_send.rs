@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::test_app::TestApp;
+use crate::test_app::{Response, TestApp, now};
 
 const CONTACT: &str = "201001234567";
 const OTHER: &str = "201007654321";
@@ -18,7 +18,7 @@ fn image(media: &str) -> Value {
 }
 
 /// Returns the code of a refused request.
-fn code(response: &crate::test_app::Response) -> (u16, &str) {
+fn code(response: &Response) -> (u16, &str) {
     (response.status, response.json["code"].as_str().unwrap_or_default())
 }
 
@@ -209,4 +209,88 @@ async fn file_that_no_longer_exists_fails_its_message() {
     app.send_content(&session_id, OTHER, image(&id)).await;
     let failed = app.wait_for_status("failed").await;
     assert_eq!(failed["error"], "The file no longer exists: upload it again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failed_uploads_are_repeated_and_the_message_is_sent_once() {
+    let (app, session_id) = connected().await;
+    let id = app.upload_media(&session_id, "image/png", PNG).await;
+    // WhatsApp stores the second upload, but its response is lost.
+    for fault in [json!({"httpStatus": 503, "times": 1}), json!({"dropAfter": 0, "times": 1})] {
+        app.set_faults(&json!({"media": {"uploads": fault}})).await;
+        let before = attempts(&app).await;
+        if before == 0 {
+            app.send_content(&session_id, CONTACT, image(&id)).await;
+        }
+        app.wait_until("a failed upload", async || attempts(&app).await > before).await;
+    }
+    app.wait_for_status("read").await;
+    assert_eq!(app.accepted().await.len(), 1);
+    let message = app.items("message").await.into_iter().find(|message| message["from_me"] == true).unwrap();
+    let outcomes: Vec<&Value> =
+        message["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect();
+    assert_eq!(outcomes, ["not_sent", "not_sent", "accepted"]);
+}
+
+/// Returns the number of attempts of the only sent message.
+async fn attempts(app: &TestApp) -> usize {
+    let messages = app.items("message").await;
+    let sent = messages.iter().find(|message| message["from_me"] == true);
+    sent.and_then(|message| message["attempts"].as_array()).map_or(0, Vec::len)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_is_uploaded_with_a_new_access_token() {
+    let (app, session_id) = connected().await;
+    // `deliver` reads the old token.
+    app.invoke("deliver", &json!({})).await;
+    let ready = &app.ready;
+    let secret =
+        json!({"appSecret": ready.app_secret, "verifyToken": ready.verify_token, "accessToken": "access-token-2"});
+    app.put_secret_value(&ready.secret_id, &secret).await;
+    app.simulator("POST", "/simulator/numbers", &json!({"accessToken": "access-token-2"})).await;
+    let id = app.upload_media(&session_id, "image/png", PNG).await;
+    app.send_content(&session_id, CONTACT, image(&id)).await;
+    let message = app.wait_for_status("read").await;
+    assert_eq!(message["attempts"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_is_kept_as_long_as_the_last_message_with_it() {
+    let app = TestApp::start_with(&[("RetentionDays", "30")]).await;
+    app.open_windows(&[CONTACT]).await;
+    let session_id = app.connect("ada").await;
+    let id = app.upload_media(&session_id, "image/png", PNG).await;
+    let day = 24 * 60 * 60;
+    let expires_in = async || {
+        let expires_at = app.items("media").await[0]["expires_at"].as_i64().unwrap();
+        (expires_at - now()) as f64 / f64::from(day)
+    };
+    assert!((1.9..=2.0).contains(&expires_in().await), "an unsent file");
+    app.send_content(&session_id, CONTACT, image(&id)).await;
+    assert!((29.9..=30.1).contains(&expires_in().await));
+    for (days_left, expected) in [(29.5, 29.5), (28.5, 30.0)] {
+        let item = app.items("media").await.remove(0);
+        app.set_item_number(&item, "expires_at", now() + (days_left * f64::from(day)) as i64).await;
+        let sent = app.send_content(&session_id, CONTACT, image(&id)).await;
+        assert_eq!(sent.status, 200, "{}", sent.json);
+        assert!((expires_in().await - expected).abs() < 0.1, "{days_left}");
+    }
+    // The copy onto itself leaves the content.
+    let location = app.get(&format!("/api/media/{id}")).await;
+    let file = app.send_request("GET", location.header("location"), &[], Vec::new()).await;
+    assert_eq!((file.status, file.bytes.as_slice()), (200, PNG));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_are_refused_where_they_cannot_be_sent() {
+    let (app, session_id) = connected().await;
+    let id = app.upload_media(&session_id, "image/png", PNG).await;
+    let header = json!([{"type": "header", "parameters": [{"type": "image", "image": {"media": id}}]}]);
+    let template = json!({"name": "offer", "language": {"code": "en_US"}, "components": header});
+    let refused = app.send_content(&session_id, CONTACT, json!({"type": "template", "template": template})).await;
+    assert_eq!(code(&refused), (400, "unknown_field"), "{}", refused.json);
+    let rule = json!({"name": "cat", "trigger": {"type": "any"}, "reply": {"type": "image", "image": {"media": id}}});
+    let refused = app.post(&format!("/api/auto-replies?sessionId={session_id}"), &rule).await;
+    assert_eq!(code(&refused), (400, "invalid_field"), "{}", refused.json);
 }

@@ -98,6 +98,10 @@ fn source(object: &mut Object<'_>, members: &[&'static str]) -> Result<(), Conte
             Err(object.invalid("media", "the ID of a file that POST /api/media returned"))
         }
         Some(_) => Ok(()),
+        None if object.has("media") => {
+            let hint = "a header takes no uploaded file: give id or link".to_owned();
+            Err(ContentError::Unknown { field: object.path("media"), hint })
+        }
         None => {
             let paths: Vec<String> = members.iter().map(|member| object.path(member)).collect();
             Err(ContentError::Missing { field: paths.join(" or ") })

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::domain::identity::Address;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0\x10JFIF";
@@ -12,8 +13,11 @@ const MP4: &[u8] = b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41";
 
 #[test]
 fn final_states_stay() {
-    use MediaEvent::{GivenUp, Gone, Stored, TooLarge};
+    use MediaEvent::{Erased, GivenUp, Gone, Stored, TooLarge};
     for state in MediaState::ALL {
+        // A received file is deleted with its item, an uploaded one as often as it takes.
+        let is_upload = matches!(state, MediaState::AwaitingUpload | MediaState::Stored | MediaState::Gone);
+        assert_eq!(state.on(Erased), is_upload.then_some(MediaState::Gone), "{state:?}");
         let is_open = matches!(state, MediaState::AwaitingUpload | MediaState::Pending);
         for event in [Stored, TooLarge, Gone, GivenUp] {
             let can_happen = is_open && (state == MediaState::Pending || event == Stored);
@@ -21,6 +25,29 @@ fn final_states_stay() {
         }
         assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
     }
+}
+
+#[test]
+fn file_of_several_chats_belongs_to_none() {
+    let session_id = SessionId::for_owner("ada");
+    let chat = |number: u32| ChatId::for_identity(session_id, &Address::Phone(format!("20100{number}")).identity());
+    let media = |state, chat_id| Media {
+        id: MediaId::from_uuid(uuid::Uuid::nil()),
+        session_id,
+        chat_id,
+        is_received: false,
+        state,
+        mime_type: None,
+        size: None,
+        sha256: None,
+        file_name: None,
+        whatsapp_upload: None,
+        expires_at: None,
+    };
+    assert_eq!(media(MediaState::AwaitingUpload, None).only_chat_after(chat(1)), Some(chat(1)));
+    assert_eq!(media(MediaState::Stored, Some(chat(1))).only_chat_after(chat(1)), Some(chat(1)));
+    assert_eq!(media(MediaState::Stored, Some(chat(1))).only_chat_after(chat(2)), None);
+    assert_eq!(media(MediaState::Stored, None).only_chat_after(chat(1)), None);
 }
 
 #[test]
