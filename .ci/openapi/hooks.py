@@ -39,7 +39,7 @@ def before_load_schema(_context, document):
 
 @schemathesis.hook
 def before_call(_context, case, kwargs):
-    """Keeps outgoing webhooks on this machine, and the sessions that other requests use. Follows no redirect to a file."""
+    """Keeps outgoing webhooks on this machine, and the sessions that other requests use. Follows no redirect."""
     if case.operation.definition.raw["operationId"] == "getMedia":
         kwargs["allow_redirects"] = False
     if isinstance(case.body, dict) and str(case.body.get("url")).startswith("http"):

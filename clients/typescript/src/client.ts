@@ -29,8 +29,8 @@ export interface Client {
   PATCH: Call<"patch">;
   DELETE: Call<"delete">;
   /**
-   * Uploads a file to send, of the type and size of the `Blob`. Returns its ID: `image: { media: id }`. Repeats the upload
-   * after a failure that may pass, until its URL expires.
+   * Uploads a file to send, of the type and size of the `Blob`. Returns its ID: `image: { media: id }`. Repeats the
+   * upload after a failure that may pass, until its URL expires.
    */
   uploadMedia: (sessionId: string, file: Blob, options?: UploadOptions) => Promise<string>;
   /** Returns the items of a list, page after page. */
@@ -112,7 +112,8 @@ export function createClient(options: ClientOptions): Client {
 async function refusedUpload(response: Response): Promise<QasidError> {
   const { status } = response;
   const code = /<Code>(\w+)<\/Code>/.exec(await response.text())?.[1];
-  return new QasidError(`The bucket refused the file: ${code ?? `status ${status}`}`, { status, code: "upload_refused" });
+  const reason = code ?? `status ${status}`;
+  return new QasidError(`The bucket refused the file: ${reason}`, { status, code: "upload_refused" });
 }
 
 /** Returns a random key. `crypto.randomUUID` is missing in browsers on pages without TLS. */

@@ -176,7 +176,8 @@ suite("against a local run", { skip: ready === undefined && "QASID_READY isn't s
   });
 
   test("a file of a customer is stored", async () => {
-    const image = { data: Buffer.from("\x89PNG\r\n\x1a\n an image", "latin1").toString("base64"), mime_type: "image/png" };
+    const content = Buffer.from("\x89PNG\r\n\x1a\n an image", "latin1");
+    const image = { data: content.toString("base64"), mime_type: "image/png" };
     await simulator("messages", { from: CUSTOMER, type: "image", image });
     const change = await changes.find((change) => change.type === "message.media");
     assert.ok(change.type === "message.media");
