@@ -13,6 +13,12 @@ import { cutOff, violations } from "../console/screens.mjs";
 const { app, commands, environment, ready } = settings;
 const PHONE = "201001234567";
 const MAX_BYTES = 100 * 1024;
+/** A green square as PNG, in Base64. */
+const PHOTO = [
+  "iVBORw0KGgoAAAANSUhEUgAAAGAAAABgCAIAAABt+uBvAAAAjklEQVR42u3QMQ0AAAgDsDnAKSf6ccDJ1aQKmprmEAWCBAkSJEiQIEEIEiRIkCBB",
+  "ggQhSJAgQYIECRKEIEGCBAkSJEiQIAQJEiRIkCBBghAkSJAgQYIECUKQIEGCBAkSJEgQggQJEiRIkCBBCBIkSJAgQYIEIUiQIEGCBAkSJAhBggQJ",
+  "EiRIkCAECRL0ZwHVQS3/MIXk3AAAAABJRU5ErkJggg==",
+].join("");
 const HAS_KEY = /qk_[0-9a-f]{8}/;
 
 /** Runs a command of the README. */
@@ -212,6 +218,13 @@ async function converse(page) {
   await checkPage(page, "thread");
   await saveScreenshot(page, "nextjs-thread", { width: 960, height: 560 });
   await saveScreenshot(page, "nextjs-narrow", { width: 375, height: 560 }, "dark");
+  await check("thread: a customer's photo is shown", async () => {
+    await simulator("messages", { from: PHONE, type: "image", image: { data: PHOTO, mime_type: "image/png" } });
+    const photo = page.locator(".messages img");
+    await photo.waitFor();
+    await until(async () => (await photo.evaluate(({ naturalWidth }) => naturalWidth)) || undefined);
+  });
+  await checkPage(page, "photo");
   await check("thread: older messages are read on request", async () => {
     const messages = Array.from({ length: 60 }, (_, index) => ({ from: PHONE, text: `Item ${index + 1}.` }));
     await simulator("messages", { messages });

@@ -4,7 +4,7 @@ import type { Change } from "@qasid/client";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
-import { type Chat, type Message, qasid, textOf } from "@/lib/qasid";
+import { type Chat, type Media, type Message, qasid, textOf } from "@/lib/qasid";
 import { More } from "./chat-list";
 import { Composer } from "./composer";
 import { useLive } from "./session";
@@ -86,9 +86,12 @@ export function Thread({ chatId }: { chatId: string }) {
 function MessageItem({ message }: { message: Message }) {
   const isDeleted = typeof message.revoked_at === "string";
   const at = new Date(message.timestamp);
+  const media = isDeleted ? null : (message.media ?? null);
+  const text = message.body ?? (media === null ? `[${message.type}]` : "");
   return (
     <li className={message.from_me ? "mine" : "theirs"}>
-      <p dir="auto">{isDeleted ? <em>Deleted by the sender</em> : (message.body ?? `[${message.type}]`)}</p>
+      {media !== null && <File media={media} />}
+      <p dir="auto">{isDeleted ? <em>Deleted by the sender</em> : text}</p>
       {message.error !== null && <p className="error">{message.error}</p>}
       <footer>
         <time dateTime={message.timestamp}>{at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</time>
@@ -96,6 +99,17 @@ function MessageItem({ message }: { message: Message }) {
       </footer>
     </li>
   );
+}
+
+/** Shows the file of a message, from this app's own address: the `url` of a file expires after 15 minutes. */
+function File({ media }: { media: Media }) {
+  if (media.state === "pending") return <p className="hint">Loading the file…</p>;
+  if (media.state !== "stored") return <p className="hint">The file isn’t available.</p>;
+  const address = `/api/media/${media.id}`;
+  const [kind] = (media.mime_type ?? "").split("/");
+  if (kind === "audio") return <audio controls src={address} />;
+  if (kind === "video") return <video controls src={address} />;
+  return <a href={address}>{kind === "image" ? <img src={address} alt="Photo" /> : (media.file_name ?? "File")}</a>;
 }
 
 async function readConversation(chatId: string, signal: AbortSignal): Promise<Conversation> {

@@ -11,6 +11,7 @@ const ALLOWED = new Set([
   "GET chats/*/messages",
   "POST chats/*/read",
   "POST messages/send",
+  "GET media/*",
   "GET changes",
 ]);
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -29,8 +30,11 @@ async function forward(request: Request, { params }: { params: Promise<{ path: s
     headers.set("authorization", `Bearer ${await userKey(user.id)}`);
     const url = new URL(`/api/${path.join("/")}${new URL(request.url).search}`, qasidUrl());
     const body = request.method === "POST" ? await request.arrayBuffer() : null;
-    const response = await fetch(url, { method: request.method, headers, body, cache: "no-store" });
-    const answered = copy(response.headers, ["content-type", "cache-control", "retry-after", "x-request-id"]);
+    // The browser follows the redirect to a file, without the key.
+    const init = { method: request.method, headers, body, cache: "no-store", redirect: "manual" } as const;
+    const response = await fetch(url, init);
+    const names = ["content-type", "cache-control", "location", "retry-after", "x-request-id"];
+    const answered = copy(response.headers, names);
     return new Response(response.body, { status: response.status, headers: answered });
   } catch (error) {
     console.error("Qasid could not be called:", error);
