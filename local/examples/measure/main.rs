@@ -3,6 +3,7 @@
 
 mod compare;
 mod events;
+mod files;
 mod harness;
 mod memory;
 mod process;
@@ -52,6 +53,8 @@ enum Section {
     Throughput,
     /// Latency, throughput, and cost of outgoing webhooks. Takes three minutes.
     Webhooks,
+    /// Cost, time, and memory of files that customers send. Takes five minutes.
+    Files,
 }
 
 #[tokio::main]
@@ -71,6 +74,7 @@ async fn main() -> Result<()> {
             Section::Compare => compare::measure(&harness).await?,
             Section::Throughput => throughput::measure(&harness).await?,
             Section::Webhooks => webhooks::measure().await?,
+            Section::Files => files::measure().await?,
         }
     }
     Ok(())

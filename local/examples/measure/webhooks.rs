@@ -206,6 +206,6 @@ fn cost(lines: &[String], changes: usize) -> (f64, String) {
 }
 
 /// Returns the number in front of `unit`.
-fn before(line: &str, unit: &str) -> Option<f64> {
+pub(crate) fn before(line: &str, unit: &str) -> Option<f64> {
     line.split(unit).next().filter(|start| start.len() < line.len())?.rsplit([' ', ',']).next()?.parse().ok()
 }
