@@ -1,6 +1,9 @@
 //! Files of messages: those of customers are fetched into the bucket, and shown with URLs of it.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
+use local::database::usage::Usage;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -400,4 +403,42 @@ async fn file_of_a_merged_chat_keeps_its_url() {
         let response = download(&app, &message).await;
         assert_eq!((response.status, response.bytes.as_slice()), (200, file), "{wamid}");
     }
+}
+
+/// Invokes a function, and returns what it used of the table.
+async fn usage(app: &TestApp, function: &str, event: Value) -> Usage {
+    let invocation = app.running().lambda().invoke_measured(function, event.to_string().into()).await;
+    invocation.result.unwrap_or_else(|error| panic!("{function}: {error}"));
+    invocation.usage
+}
+
+/// Processes the creation of a message again.
+async fn relay_usage(app: &TestApp, wamid: &str) -> Usage {
+    let messages = app.items("message").await;
+    let message = messages.iter().find(|message| message["wamid"] == wamid).unwrap();
+    let image = app.item(message["pk"].as_str().unwrap(), message["sk"].as_str().unwrap()).await;
+    let keys = json!({"pk": image["pk"], "sk": image["sk"]});
+    usage(app, "relay", insert_event(&json!({"Keys": keys, "NewImage": image}))).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn received_file_costs_ten_write_units() {
+    let (app, _) = TestApp::connected().await;
+    app.set_faults(&json!({"media": {"lookups": {"httpStatus": 503, "times": 1}}})).await;
+    app.inbound(&json!({"from": CONTACT, "id": "wamid.text", "text": "hello"})).await;
+    let pending = receive(&app, "wamid.cat", "image", "image/png", PNG, "pending").await;
+    failed_attempt(&app).await;
+    let event = json!({"media": [pending["media"]["id"]]});
+    let operations = [("BatchWriteItem", 1), ("GetItem", 1), ("UpdateItem", 4)];
+    let operations: BTreeMap<String, u64> = operations.map(|(name, count)| (name.to_owned(), count)).into();
+    let expected = Usage { requests: 6, read_units: 1.0, write_units: 8.0, operations };
+    assert_eq!(usage(&app, "media-fetch", event.clone()).await, expected);
+    wait_for_state(&app, "wamid.cat", "stored").await;
+    assert_eq!(usage(&app, "media-fetch", event).await.write_units, 1.0, "a repeated event");
+
+    let item = item(&app).await;
+    let id = item["pk"].as_str().unwrap().strip_prefix("MEDIA#").unwrap().parse().unwrap();
+    app.store().media().delete(id).await.unwrap();
+    let (text, file) = (relay_usage(&app, "wamid.text").await, relay_usage(&app, "wamid.cat").await);
+    assert_eq!((file.requests - text.requests, file.write_units - text.write_units), (1, 2.0), "{text}; {file}");
 }
