@@ -309,6 +309,12 @@ pub fn retry_delay(tries: u32, requested_at: Timestamp, now: Timestamp) -> Optio
     (now.after(delay) < requested_at.after(RECEIVED_LIFETIME)).then_some(delay)
 }
 
+/// Returns the state of a received file that has no final one. If WhatsApp no longer has it, it was never requested, because
+/// the deployment left files at WhatsApp when it arrived.
+pub fn open_state(received_at: Timestamp, now: Timestamp) -> MediaState {
+    if now < received_at.after(RECEIVED_LIFETIME) { MediaState::Pending } else { MediaState::Gone }
+}
+
 /// Returns the prefix of the keys of a chat's received files.
 pub fn received_prefix(session_id: SessionId, chat_id: ChatId) -> String {
     format!("in/{session_id}/{chat_id}/")

@@ -28,6 +28,15 @@ fn final_states_stay() {
 }
 
 #[test]
+fn file_that_was_never_requested_is_gone_when_whatsapp_deletes_it() {
+    let received_at = Timestamp::from_seconds(1_800_000_000).unwrap();
+    let end = received_at.after(RECEIVED_LIFETIME);
+    assert_eq!(open_state(received_at, received_at), MediaState::Pending);
+    assert_eq!(open_state(received_at, end.before(Duration::from_millis(1))), MediaState::Pending);
+    assert_eq!(open_state(received_at, end), MediaState::Gone);
+}
+
+#[test]
 fn file_of_several_chats_belongs_to_none() {
     let session_id = SessionId::for_owner("ada");
     let chat = |number: u32| ChatId::for_identity(session_id, &Address::Phone(format!("20100{number}")).identity());

@@ -6,7 +6,9 @@ use crate::{
     aws::s3::Bucket,
     domain::{
         id::MediaId,
-        media::{Media, MediaState, MessageMedia, ReceivedFile, URL_LIFETIME, Upload, received_key, sent_key},
+        media::{
+            Media, MediaState, MessageMedia, ReceivedFile, URL_LIFETIME, Upload, open_state, received_key, sent_key,
+        },
         message::Message,
         system::System,
         time::Timestamp,
@@ -50,7 +52,7 @@ impl MediaLinks {
         let bucket = self.bucket.as_ref()?;
         let media = match &message.media {
             Some(media) => media.clone(),
-            None => pending(message)?,
+            None => open(message, self.system.now())?,
         };
         let key = match message.from_me && message.source.is_none() {
             true => sent_key(message.session_id, media.id),
@@ -100,11 +102,11 @@ impl MediaLinks {
 }
 
 /// Returns the file of a message that isn't fetched yet.
-fn pending(message: &Message) -> Option<MessageMedia> {
+fn open(message: &Message, now: Timestamp) -> Option<MessageMedia> {
     let file = ReceivedFile::of(message)?;
     Some(MessageMedia {
         id: MediaId::for_message(message.id),
-        state: MediaState::Pending,
+        state: open_state(message.received_at.unwrap_or(message.timestamp), now),
         mime_type: file.mime_type,
         size: None,
         sha256: file.sha256.map(hex::encode),
