@@ -84,6 +84,11 @@ async fn key_works_until_it_is_deleted_or_expires() {
 
     let body = json!({"name": "short", "scopes": ["admin"], "expiresAt": "2100-01-01T00:00:00Z"});
     let expired = app.post("/api/keys", &body).await.json;
+    // 30 days later, the table deletes both of its items.
+    for entity in ["api_key", "api_key_entry"] {
+        let ends = app.items(entity).await.into_iter().filter(|item| item["expires_at"] == 4_105_036_800_i64);
+        assert_eq!(ends.count(), 1, "{entity}");
+    }
     let item = format!("KEY#{}", expired["key"]["id"].as_str().unwrap());
     app.set_attribute(&item, "KEY", "valid_until", "2020-01-01T00:00:00.000Z").await;
     let response = app.with_key(expired["secret"].as_str().unwrap(), "GET", STATUS, &Value::Null).await;

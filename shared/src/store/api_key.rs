@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     ApiKeys, StoreError,
-    item::{self, string},
+    item::{self, number, string},
     keys::{API_KEYS, Key},
     transaction::Transaction,
     update::UpdateBuilder,
@@ -17,6 +17,9 @@ const API_KEY: &str = "api_key";
 
 /// The minimum time between two updates of `last_used_at`.
 const USE_UPDATE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// How long a key stays in the list after it has expired.
+const EXPIRED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A page of API keys, newest first.
 #[derive(Debug)]
@@ -32,8 +35,13 @@ impl ApiKeys<'_> {
     pub async fn create(self, key: &ApiKey) -> Result<(), StoreError> {
         let operation = "creating an API key";
         let entry_key = Key::api_key_entry(key.position());
-        let entry = item::write("api_key_entry", &entry_key, &json!({}))?;
-        let item = item::write(API_KEY, &Key::api_key(key.id), key)?;
+        let mut entry = item::write("api_key_entry", &entry_key, &json!({}))?;
+        let mut item = item::write(API_KEY, &Key::api_key(key.id), key)?;
+        if let Some(valid_until) = key.valid_until {
+            let expires_at = number(valid_until.after(EXPIRED_LIFETIME).seconds());
+            entry.insert("expires_at".to_owned(), expires_at.clone());
+            item.insert("expires_at".to_owned(), expires_at);
+        }
         let absent = "attribute_not_exists(pk)";
         let actions = vec![self.0.put_action(item, absent), self.0.put_action(entry, absent)];
         match self.0.transact(operation, actions).await? {
