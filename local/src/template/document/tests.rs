@@ -521,8 +521,8 @@ fn unknown_property_is_an_error_that_names_it() {
         ("#index", "Color: red", "Resources.Table.Properties.GlobalSecondaryIndexes[0].Color"),
         (
             "#resource",
-            "Bucket: { Type: AWS::S3::Bucket }",
-            "Resources.Bucket.Type: the local run does not support AWS::S3",
+            "Bus: { Type: AWS::Events::EventBus }",
+            "Resources.Bus.Type: the local run does not support AWS::Events",
         ),
         ("#resource", "Other: { Type: AWS::DynamoDB::Table }", "supports only one AWS::DynamoDB::Table"),
         ("Conditions:", "Rules: {}\nConditions:", "Rules: the local run does not support Rules"),

@@ -22,6 +22,7 @@ fn evaluate(value: Value) -> Result<Option<Value>, String> {
     let resources = BTreeMap::from([
         ("Table".to_owned(), "AWS::DynamoDB::Table".to_owned()),
         ("Bucket".to_owned(), "AWS::S3::Bucket".to_owned()),
+        ("Bus".to_owned(), "AWS::Events::EventBus".to_owned()),
     ]);
     let scope = Scope { parameters: &parameters, conditions: conditions.as_object().unwrap(), resources: &resources };
     scope.evaluate(&value, "P").map_err(|error| error.to_string())
@@ -40,7 +41,9 @@ fn ref_and_get_att_return_parameters_and_resource_values() {
     let arn = value(json!({"Fn::GetAtt": ["Table", "StreamArn"]}));
     assert!(arn.as_str().unwrap().starts_with("arn:aws:dynamodb:us-east-1:000000000000:table/qasid-Table/stream/"));
     assert_eq!(evaluate(json!({"Ref": "Nope"})), Err("P (Ref): there is no parameter or resource Nope".into()));
-    assert!(evaluate(json!({"Ref": "Bucket"})).unwrap_err().contains("no value for Bucket of AWS::S3::Bucket"));
+    assert_eq!(value(json!({"Ref": "Bucket"})), json!("qasid-bucket"));
+    assert_eq!(value(json!({"Fn::GetAtt": ["Bucket", "Arn"]})), json!("arn:aws:s3:::qasid-bucket"));
+    assert!(evaluate(json!({"Ref": "Bus"})).unwrap_err().contains("no value for Bus of AWS::Events::EventBus"));
     assert!(evaluate(json!({"Fn::GetAtt": ["Table", "Color"]})).unwrap_err().contains("Table.Color"));
     assert!(evaluate(json!({"Ref": ["x"]})).unwrap_err().contains("expected a name"));
     assert!(evaluate(json!({"Fn::ImportValue": "x"})).unwrap_err().contains("does not support this function"));
