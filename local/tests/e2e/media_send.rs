@@ -106,7 +106,8 @@ async fn document_gets_the_name_of_its_file() {
     let announced = app.announce_media(&session_id, "application/pdf", content.len(), Some(name)).await.json;
     app.upload_to(&announced["upload"], content).await;
     let document = json!({"type": "document", "document": {"media": announced["media"]["id"]}});
-    app.send_content(&session_id, CONTACT, document).await;
+    let sent = app.send_content(&session_id, CONTACT, document).await.json;
+    assert_eq!((&sent["message"]["body"], &sent["chat"]["last_message"]), (&json!(name), &json!(name)));
     assert_eq!(accepted(&app, 1).await[0]["body"]["document"]["filename"], name);
 }
 

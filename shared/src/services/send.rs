@@ -13,7 +13,9 @@ use crate::{
         id::{ChatId, MAX_ID_BYTES, MessageId, SessionId},
         identity::{Address, AddressError, Recipient},
         media::MessageMedia,
-        message::{Category, Channel, Message, MessageResponse, MessageStatus, MessageType, Priority, Reference},
+        message::{
+            Category, Channel, Message, MessageResponse, MessageStatus, MessageType, Priority, Reference, readable_text,
+        },
         message_action::Annotations,
         message_key::MessageKey,
         message_target::{Referral, TargetError},
@@ -287,13 +289,16 @@ async fn build(
     }
     let mut content = resolved(store, session, chat, &request.content, now).await?;
     let media = file(store, links, (session.id, context.chat_id), &request.content, &mut content).await?;
+    // A document may have got its name only now.
+    let named = || readable_text(request.content.kind, &content[content["type"].as_str()?]);
+    let body = request.content.body.clone().or_else(named);
     Ok(Message {
         id: MessageId::from_uuid(system.ordered_uuid()),
         chat_id: context.chat_id,
         session_id: session.id,
         phone_number_id: phone_number_id.to_owned(),
         kind: request.content.kind,
-        body: request.content.body.clone(),
+        body,
         from_me: true,
         writer: None,
         status: MessageStatus::Pending,
