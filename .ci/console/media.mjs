@@ -1,4 +1,5 @@
-// Files of messages: what a customer's phone sends is shown, played, and downloaded in the console.
+// Files of messages: what a customer's phone sends is shown, played, and downloaded in the console, and what the agent sends
+// arrives at the phone.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -152,6 +153,140 @@ async function receive(agent, phone, files) {
   });
 }
 
+/** Delays uploads while an action runs, which gets the function that lets them continue. */
+async function holdingUploads(page, action) {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const hold = async (route) => {
+    await held;
+    await route.continue().catch(() => {});
+  };
+  await page.route(`${ready.s3}/**`, hold);
+  await action(release).finally(release);
+  await page.unroute(`${ready.s3}/**`, hold);
+}
+
+/** Gives files to an element, as if the user dropped or pasted them. */
+async function give(element, event, { name, mimeType, buffer }) {
+  await element.evaluate((target, [event, name, type, base64]) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], name, { type }));
+    const init = { bubbles: true, cancelable: true };
+    if (event === "paste") target.dispatchEvent(new ClipboardEvent("paste", { ...init, clipboardData: data }));
+    else for (const step of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(step, { ...init, dataTransfer: data }));
+  }, [event, name, mimeType, buffer.toString("base64")]);
+}
+
+/** The agent sends files, and the customer's phone gets them. */
+async function send(agent, phone, files) {
+  const { messages, page } = agent;
+  const dialog = page.getByRole("dialog", { name: "Send an attachment" });
+  const progress = messages.getByRole("progressbar", { name: "Uploading the file" });
+  const submit = () => dialog.getByRole("button", { name: "Send", exact: true }).click();
+  const choose = async (file) => {
+    const chooser = page.waitForEvent("filechooser");
+    await dialog.getByLabel("Choose a file").click();
+    await (await chooser).setFiles(file);
+    await dialog.getByText(file.name).waitFor();
+  };
+  const attach = async (file, caption) => {
+    await page.getByRole("button", { name: "Attach a file, location, or contact" }).click();
+    await choose(file);
+    if (caption) await dialog.getByLabel("Caption").fill(caption);
+  };
+  await check("media: an image is shown while it is uploaded, and arrives at the phone", async () => {
+    await holdingUploads(page, async (release) => {
+      await attach(files.jpeg, "Our garden");
+      await isLoaded(dialog.locator("img"), SIZE.width);
+      await submit();
+      await progress.waitFor();
+      await isLoaded(agent.message("Our garden").locator("img"), SIZE.width);
+      await agent.message("Our garden").getByText("Uploading the file").waitFor();
+      release();
+      await agent.waitForStatus("Our garden", "Read");
+    });
+    assert.equal(await progress.count(), 0);
+    await isLoaded(phone.message("Our garden").locator("img"), SIZE.width);
+    await page.reload();
+    await isLoaded(agent.message("Our garden").locator("img"), SIZE.width);
+  });
+  await check("media: a document keeps its name", async () => {
+    await attach(files.pdf);
+    assert.ok(await dialog.getByRole("radio", { name: "Document" }).isChecked());
+    await submit();
+    await agent.waitForStatus(files.pdf.name, "Read");
+    await phone.message(files.pdf.name).waitFor();
+  });
+  await check("media: the progress of a large upload is shown", async () => {
+    const devtools = await page.context().newCDPSession(page);
+    const throttle = (uploadThroughput) =>
+      devtools.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
+    await devtools.send("Network.enable");
+    await throttle(4_000_000);
+    const buffer = Buffer.concat([files.pdf.buffer, Buffer.alloc(12_000_000)]);
+    await attach({ ...files.pdf, name: "catalog.pdf", buffer });
+    await submit();
+    await page.waitForFunction(() => [...document.querySelectorAll("progress")].some(({ value }) => value > 0.1 && value < 0.9));
+    await throttle(-1);
+    await agent.waitForStatus("catalog.pdf", "Read");
+    const { messages: received } = await simulator(`phones/${NUMBER}/messages`);
+    const { document } = received.findLast(({ type }) => type === "document");
+    const file = await fetch(`${ready.whatsapp}/simulator/media/${document.id}`);
+    assert.deepEqual([document.filename, (await file.arrayBuffer()).byteLength], ["catalog.pdf", buffer.length]);
+  });
+  await check("media: a video that is dropped on the chat arrives", async () => {
+    await give(page.getByRole("region", { name: "Messages of this chat" }), "drop", files.mp4);
+    await dialog.getByText(files.mp4.name).waitFor();
+    await dialog.getByLabel("Caption").fill("The way to us");
+    await submit();
+    await agent.waitForStatus("The way to us", "Read");
+    await phone.message("The way to us").locator("video").waitFor();
+  });
+  await check("media: an image that is pasted arrives", async () => {
+    await give(agent.field, "paste", files.png);
+    await dialog.getByLabel("Caption").fill("Pasted");
+    await submit();
+    await agent.waitForStatus("Pasted", "Read");
+    await isLoaded(phone.message("Pasted").locator("img"), SIZE.width);
+  });
+  await check("media: an upload is canceled", async () => {
+    await holdingUploads(page, async () => {
+      await attach(files.png, "Not to be sent");
+      await submit();
+      await messages.getByRole("button", { name: "Cancel" }).click();
+      await agent.message("Not to be sent").waitFor({ state: "detached" });
+    });
+  });
+  await check("media: an upload that fails is explained, and sent again once", async () => {
+    await page.route(`${ready.s3}/**`, (route) => route.abort(), { times: 1 });
+    const sent = [];
+    page.on("request", (request) => request.url().endsWith("/api/messages/send") && sent.push(request.headers()["idempotency-key"]));
+    await agent.browser.expecting(/ERR_FAILED/, async () => {
+      await attach(files.png, "The second try");
+      await submit();
+      await messages.getByText("The upload failed. Check your connection and send the file again.").waitFor();
+    });
+    await messages.getByRole("button", { name: "Send again" }).click();
+    await agent.waitForStatus("The second try", "Read");
+    assert.equal(sent.length, 1);
+    assert.equal(await phone.message("Not to be sent").count(), 0);
+  });
+  await check("media: a file that WhatsApp doesn't deliver is refused with the reason", async () => {
+    await agent.browser.expecting(/ 400 .*\/api\/media$/, async () => {
+      await attach({ name: "backup.zip", mimeType: "application/zip", buffer: Buffer.from("PK") });
+      await submit();
+      await dialog.getByText("WhatsApp doesn't deliver files of this mimeType.").waitFor();
+      await dialog.getByRole("button", { name: "Remove backup.zip" }).click();
+      await choose({ ...files.png, name: "large.png", buffer: Buffer.alloc(5 * 1024 * 1024 + 1) });
+      await submit();
+      await dialog.getByText("WhatsApp delivers files of type image/png with up to 5242880").waitFor();
+    });
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+  });
+}
+
 /** Checks the files of messages. */
 export async function media(browser) {
   const phone = new Phone(await browser.open({ permissions: ["microphone"] }));
@@ -165,7 +300,10 @@ export async function media(browser) {
     await agent.enter(await addressOf(OWNER_ID));
     await agent.chat(NAME).waitFor();
   });
-  if (files) await receive(agent, phone, files);
+  if (files) {
+    await receive(agent, phone, files);
+    await send(agent, phone, files);
+  }
   await phone.page.context().close();
   await agent.page.context().close();
 }

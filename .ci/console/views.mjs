@@ -131,6 +131,9 @@ export function views(ids) {
     await page.getByRole("complementary").getByRole("listitem").first().waitFor();
   };
   const dialog = (page) => page.getByRole("dialog").first().waitFor();
+  const attach = button("Attach a file, location, or contact", "إرفاق ملف أو موقع أو جهة اتصال");
+  const chooseFile = (page) =>
+    page.getByRole("dialog").locator("input[type=file]").setInputFiles({ name: "menu.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4") });
   const session = (id) => (page) => named(page, "combobox", "Session", "الجلسة").selectOption(id);
   return [
     {
@@ -156,7 +159,8 @@ export function views(ids) {
     screen("files", `inbox/${ids.filesChat}`, (main) => main.getByRole("log").locator("audio")),
     screen("message details", chat, traced, details),
     screen("emoji", chat, traced, button("Emoji", "الرموز التعبيرية"), dialog),
-    screen("attachment", chat, traced, button("Attach a file, location, or contact", "إرفاق ملف أو موقع أو جهة اتصال"), dialog),
+    screen("attachment", chat, traced, attach, dialog),
+    screen("attachment with a file", chat, traced, attach, dialog, chooseFile, (page) => page.getByText("menu.pdf").waitFor()),
     screen("template picker", chat, traced, button("Send a template", "إرسال قالب"), dialog),
     screen("closed window", `inbox/${ids.closedChat}`, (main) => main.getByRole("button", { name: /hello_world/ })),
     screen("new chat", "inbox", chatLink, button("New chat", "محادثة جديدة"), dialog),

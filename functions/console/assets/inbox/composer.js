@@ -7,6 +7,7 @@ import { isolate } from "../i18n.js";
 import { t } from "../strings/composer.js";
 import { summary } from "./bubble.js";
 import { Lazy } from "./parts.js";
+import { announce } from "./upload.js";
 import { minute, useWindowState, WindowCountdown } from "./window-countdown.js";
 
 /** @typedef {import("../types").Caller} Caller */
@@ -88,7 +89,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
   const [text, setText] = useState(() => drafts()[draft] ?? "");
   const [error, setError] = useState(/** @type {unknown} */ (null));
   const [isEmojiOpen, setEmojiOpen] = useState(false);
-  const [dialog, setDialog] = useState(/** @type {{kind: "attachment"} | {kind: "template", template: any} | null} */ (null));
+  const [dialog, setDialog] = useState(/** @type {{kind: "attachment", files: File[]} | {kind: "template", template: any} | null} */ (null));
   const [announcement, setAnnouncement] = useState("");
   // The end of a window that the API took for closed: this computer's clock can be late.
   const [refusedUntil, setRefusedUntil] = useState(/** @type {string | null} */ (null));
@@ -108,8 +109,15 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
     setText(value);
     keepDraft(draft, value);
   };
-  const deliver = async (/** @type {Record<string, any>} */ request) => {
-    const sent = await store.send(chat ? chat.id : { to: to ?? "" }, request, previewOf(request));
+  const isMounted = useRef(true);
+  useEffect(() => () => {
+    isMounted.current = false;
+  }, []);
+  /** @param {Record<string, any>} request @param {{file: File, ticket: import("./upload.js").Ticket}} [source] */
+  const deliver = async (request, source) => {
+    const sent = await store.send(chat ? chat.id : { to: to ?? "" }, request, previewOf(request), source);
+    // After an upload, the user can be somewhere else.
+    if (!isMounted.current) return;
     if (sent.error?.code === "outside_service_window") setRefusedUntil(until);
     onSent(sent);
   };
@@ -133,10 +141,27 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
       if (!drafts()[draft]) change(body);
     }
   };
-  const sendAttachment = async (/** @type {Record<string, any>} */ request) => {
-    await deliver({ ...request, ...context });
+  const sendAttachment = async (/** @type {Record<string, any>} */ request, /** @type {File | null} */ file) => {
+    if (file) {
+      const ticket = await announce(session.id, file);
+      const { type } = request;
+      // The bubble shows the upload, and why it failed.
+      deliver({ ...request, [type]: { media: ticket.media.id, ...request[type] }, ...context }, { file, ticket }).catch(setError);
+    } else {
+      await deliver({ ...request, ...context });
+    }
     if (replyTo) onCancelReply(replyTo);
   };
+  const attach = (/** @type {File[]} */ files) => setDialog({ kind: "attachment", files });
+  const onPaste = (/** @type {ClipboardEvent} */ event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    // Text that was copied from a document can also be there as an image.
+    if (files.length === 0 || event.clipboardData?.types.includes("text/plain")) return;
+    event.preventDefault();
+    attach(files);
+  };
+  const root = useRef(/** @type {HTMLElement | null} */ (null));
+  const isDropTarget = useDrop(root, !isClosed && !dialog, attach);
   const insert = (/** @type {string} */ emoji) => {
     const area = /** @type {HTMLTextAreaElement} */ (field.current);
     const { selectionStart: start, selectionEnd: end } = area;
@@ -187,7 +212,7 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
     setDevice(true);
   };
   const pickTemplate = () => setDialog({ kind: "template", template: null });
-  return html`<section class="composer" aria-label=${t("composer")}
+  return html`<section ref=${root} class="composer" aria-label=${t("composer")}
     onFocusIn=${() => { wasFocused.current = true; }}
     onFocusOut=${(/** @type {FocusEvent} */ event) => {
       // Removing the focused element has no new target either.
@@ -218,21 +243,22 @@ function Editor({ session, caller, chat, to, store, replyTo = null, onCancelRepl
         <textarea ref=${field} rows="1" dir="auto" class="composer-text" value=${text} aria-label=${t("message")}
           placeholder=${replyTo ? t("placeholderReply") : t("placeholder")} enterkeyhint=${isTouch() ? "enter" : "send"}
           aria-describedby="composer-hint" aria-invalid=${over > 0 ? "true" : undefined}
-          onInput=${(/** @type {any} */ event) => { change(event.target.value); sendTyping(event.target.value); }} onKeyDown=${onKeyDown}></textarea>
+          onInput=${(/** @type {any} */ event) => { change(event.target.value); sendTyping(event.target.value); }} onKeyDown=${onKeyDown} onPaste=${onPaste}></textarea>
         <p id="composer-hint" class="visually-hidden">${isTouch() ? "" : t("sendHint")}</p>
         <${Count} over=${over} />
         <div class="composer-tools">
           <${IconButton} icon="emoji" label=${t("emoji")} class="emoji-button" aria-expanded=${isEmojiOpen} aria-haspopup="dialog"
             onClick=${() => setEmojiOpen(!isEmojiOpen)} />
-          <${IconButton} icon="attach" label=${t("attach")} aria-haspopup="dialog" onClick=${() => setDialog({ kind: "attachment" })} />
+          <${IconButton} icon="attach" label=${t("attach")} aria-haspopup="dialog" onClick=${() => attach([])} />
           ${!isWorker && html`<${IconButton} icon="template" label=${t("template")} aria-haspopup="dialog" onClick=${pickTemplate} />`}
           <span class="spacer"></span>
           ${windowState === "open" && until && html`<${WindowCountdown} until=${until} />`}
           <button type="submit" class="send-button" disabled=${!canSend} aria-label=${t("send")} title=${t("send")}><${Icon} name="send" /></button>
         </div>
+        ${isDropTarget && html`<p class="drop-target"><${Icon} name="attach" />${t("drop")}</p>`}
         ${isEmojiOpen && html`<${Lazy} isQuiet load=${() => import("./emoji.js")} onPick=${insert} onClose=${closeEmoji} />`}
       </form>`}
-    ${dialog?.kind === "attachment" && html`<${Lazy} isQuiet load=${() => import("./attachment.js")}
+    ${dialog?.kind === "attachment" && html`<${Lazy} isQuiet load=${() => import("./attachment.js")} files=${dialog.files}
       onSend=${sendAttachment} onClose=${() => setDialog(null)} />`}
     ${dialog?.kind === "template" && html`<${Lazy} isQuiet load=${() => import("./template-picker.js")} name="TemplateDialog" session=${session}
       initial=${dialog.template} contact=${chat?.name ?? to ?? ""} isOptedOut=${chat?.consent?.marketing === "denied"} onSend=${deliver} onClose=${() => setDialog(null)} />`}
@@ -285,6 +311,49 @@ function useTyping(session, chat) {
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) isPossible.current = false;
     });
   };
+}
+
+/**
+ * Takes files that are dropped on the conversation. Elsewhere in it, the browser would leave the console to show them.
+ *
+ * @param {{current: HTMLElement | null}} root an element of the conversation
+ * @param {boolean} isOn
+ * @param {(files: File[]) => void} onFiles
+ * @returns {boolean} whether files are dragged over the conversation
+ */
+function useDrop(root, isOn, onFiles) {
+  const [isOver, setOver] = useState(false);
+  const latest = useRef({ isOn, onFiles });
+  latest.current = { isOn, onFiles };
+  useEffect(() => {
+    const area = /** @type {HTMLElement} */ (root.current?.closest(".inbox-thread") ?? root.current);
+    const hasFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
+    const onDragOver = (/** @type {DragEvent} */ event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      if (event.dataTransfer) event.dataTransfer.dropEffect = latest.current.isOn ? "copy" : "none";
+      setOver(latest.current.isOn);
+    };
+    const onDragLeave = (/** @type {DragEvent} */ event) => {
+      if (!area.contains(/** @type {Node | null} */ (event.relatedTarget))) setOver(false);
+    };
+    const onDrop = (/** @type {DragEvent} */ event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(false);
+      const files = [...(event.dataTransfer?.files ?? [])];
+      if (latest.current.isOn && files.length > 0) latest.current.onFiles(files);
+    };
+    area.addEventListener("dragover", onDragOver);
+    area.addEventListener("dragleave", onDragLeave);
+    area.addEventListener("drop", onDrop);
+    return () => {
+      area.removeEventListener("dragover", onDragOver);
+      area.removeEventListener("dragleave", onDragLeave);
+      area.removeEventListener("drop", onDrop);
+    };
+  }, []);
+  return isOver && isOn;
 }
 
 /** Makes a text area as high as its text, within the limits of its style. @param {HTMLTextAreaElement | null} area */

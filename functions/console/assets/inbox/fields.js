@@ -1,11 +1,13 @@
 // Fields that attachments and templates share: a file and a place.
 
-import { useId } from "preact/hooks";
-import { Field, html } from "../components.js";
+import { useEffect, useId, useMemo, useRef } from "preact/hooks";
+import { Field, html, Icon, IconButton } from "../components.js";
 import { westernDigits } from "../i18n.js";
 import { t } from "../strings/attachment.js";
+import { size } from "./media.js";
 
-/** A public link, or the ID of a file at WhatsApp. @typedef {{by: "link" | "id", value: string}} Source */
+/** A file of this computer (only in attachments), a public link, or the ID of a file at WhatsApp.
+ * @typedef {{by: "file" | "link" | "id", value: string}} Source */
 /** @typedef {{latitude: string, longitude: string, name: string, address: string}} Place */
 
 /** @type {Source} */
@@ -41,20 +43,61 @@ export function placeErrors(place, isComplete) {
   return errors;
 }
 
-/** @param {{source: Source, error: string | null, autofocus?: boolean, onChange: (source: Source) => void}} props */
-export function SourceFields({ source, error, autofocus = false, onChange }) {
+/** @typedef {{file: File | null, onFile: (files: File[]) => void}} OwnFile */
+
+/** @param {{source: Source, error: string | null, autofocus?: boolean, onChange: (source: Source) => void, own?: OwnFile}} props
+ *   `own`: offers files of this computer */
+export function SourceFields({ source, error, autofocus = false, onChange, own }) {
   const name = useId();
+  const { by: chosen } = source;
   const choose = (/** @type {Source["by"]} */ by) => onChange({ by, value: "" });
   return html`<fieldset class="media-source">
     <legend>${t("sourceLabel")}</legend>
     <div class="source-choice">
-      <label><input type="radio" name=${name} checked=${source.by === "link"} onChange=${() => choose("link")} /><span>${t("byLink")}</span></label>
-      <label><input type="radio" name=${name} checked=${source.by === "id"} onChange=${() => choose("id")} /><span>${t("byId")}</span></label>
+      ${own && html`<label><input type="radio" name=${name} checked=${chosen === "file"} onChange=${() => choose("file")} /><span>${t("byFile")}</span></label>`}
+      <label><input type="radio" name=${name} checked=${chosen === "link"} onChange=${() => choose("link")} /><span>${t("byLink")}</span></label>
+      <label><input type="radio" name=${name} checked=${chosen === "id"} onChange=${() => choose("id")} /><span>${t("byId")}</span></label>
     </div>
-    <${Field} key=${source.by} label=${t(source.by)} hint=${t(source.by === "link" ? "linkHint" : "idHint")} dir="ltr" error=${error}
-      inputmode=${source.by === "link" ? "url" : "text"} placeholder=${source.by === "link" ? "https://" : ""} autocomplete="off" spellcheck=${false} autofocus=${autofocus}
-      value=${source.value} onInput=${(/** @type {any} */ event) => onChange({ by: source.by, value: event.target.value })} />
+    ${chosen === "file"
+      ? own && html`<${OwnFileField} own=${own} error=${error} autofocus=${autofocus} />`
+      : html`<${Field} key=${chosen} label=${t(chosen)} hint=${t(chosen === "link" ? "linkHint" : "idHint")} dir="ltr" error=${error}
+        inputmode=${chosen === "link" ? "url" : "text"} placeholder=${chosen === "link" ? "https://" : ""} autocomplete="off" spellcheck=${false} autofocus=${autofocus}
+        value=${source.value} onInput=${(/** @type {any} */ event) => onChange({ by: chosen, value: event.target.value })} />`}
   </fieldset>`;
+}
+
+/** Chooses a file of this computer, or shows the one that was chosen. @param {{own: OwnFile, error: string | null, autofocus: boolean}} props */
+function OwnFileField({ own: { file, onFile }, error, autofocus }) {
+  const id = useId();
+  const root = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const url = useMemo(() => (file?.type.startsWith("image/") ? URL.createObjectURL(file) : null), [file]);
+  useEffect(() => () => {
+    if (url) URL.revokeObjectURL(url);
+  }, [url]);
+  const choose = (/** @type {any} */ event) => {
+    const files = [...event.target.files];
+    event.target.value = "";
+    if (files.length > 0) replace(files);
+  };
+  const replace = (/** @type {File[]} */ files) => {
+    onFile(files);
+    // What had the focus is gone.
+    requestAnimationFrame(() => /** @type {HTMLElement | null | undefined} */ (root.current?.querySelector("input, button"))?.focus());
+  };
+  return html`<div ref=${root} class="own-file">
+    ${file ? html`<div class="chosen-file">
+        ${url ? html`<img src=${url} alt="" />` : html`<span class="media-icon"><${Icon} name="file" /></span>`}
+        <span class="media-text"><bdi class="media-name">${file.name}</bdi><span class="small muted">${size(file.size)}</span></span>
+        <${IconButton} icon="close" label=${t("removeFile", { name: file.name })} aria-describedby=${error ? `${id}-error` : undefined}
+          aria-invalid=${error ? "true" : undefined} onClick=${() => replace([])} />
+      </div>`
+    : html`<label class="file-choice">
+        <input type="file" autofocus=${autofocus} aria-describedby="${id}-hint${error ? ` ${id}-error` : ""}" aria-invalid=${error ? "true" : undefined} onChange=${choose} />
+        <span class="button"><${Icon} name="attach" />${t("chooseFile")}</span>
+      </label>
+      <p class="hint" id="${id}-hint">${t("fileHint")}</p>`}
+    ${error && html`<p class="field-error" id="${id}-error" role="alert" dir="auto">${error}</p>`}
+  </div>`;
 }
 
 /** @param {{place: Place, errors: Partial<Record<keyof Place, string | null>>, isComplete?: boolean, onChange: (change: Partial<Place>) => void}} props */

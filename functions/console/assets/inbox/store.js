@@ -30,7 +30,7 @@ import { t } from "../strings/inbox.js";
  * @typedef {{chat: Chat, message: Message, error: null} | {chat: null, message: null, error: ApiError | null}} Sent */
 
 /** What the bubble of a message shows before the API has stored it. Everything is taken from the request if absent.
- * @typedef {{type?: string, body?: string | null, content?: any}} Preview */
+ * @typedef {{type?: string, body?: string | null, content?: any, media?: Media | null}} Preview */
 
 /**
  * The messages of a chat, oldest first. Objects of messages that didn't change stay the same.
@@ -629,7 +629,9 @@ export class InboxStore {
     const context = message.context?.id ? { context: { message_id: message.context.id } } : {};
     // Without its category, marketing would reach a contact who opted out.
     const kept = { ...(message.category && { category: message.category }), ...(message.reference && { reference: message.reference }) };
-    return this.send(message.chat_id, { ...request, ...context, ...kept }, { type: message.type, body: message.body, content: message.content });
+    return this.send(message.chat_id, { ...request, ...context, ...kept }, {
+      type: message.type, body: message.body, content: message.content, media: message.media ?? null,
+    });
   }
 
   /** Returns whether there are messages that aren't stored, also refused ones. */
@@ -862,7 +864,7 @@ function outgoingMessage(id, chatId, request, preview) {
   return {
     id, chat_id: chatId, body, type, from_me: true, username: null, user_id: null, is_sent: false, status: "pending", wamid: null,
     error: null, reference: null, category: request.category ?? null, priority: null, timestamp: new Date().toISOString(),
-    content: preview.content ?? (object && type !== "text" ? { type, [type]: object } : null),
+    media: preview.media ?? null, content: preview.content ?? (object && type !== "text" ? { type, [type]: object } : null),
     context: request.context?.message_id ? { id: request.context.message_id } : null,
     reactions: [], source: null, sending: { state: "posting", error: null },
   };

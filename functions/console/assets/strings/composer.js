@@ -12,6 +12,7 @@ export const t = strings({
     sendHint: "Enter sends, Shift+Enter starts a new line.",
     emoji: "Emoji",
     attach: "Attach a file, location, or contact",
+    drop: "Drop the file to send it",
     template: "Send a template",
     count: "{count} of {limit} characters",
     tooLong: {
@@ -46,6 +47,7 @@ export const t = strings({
     sendHint: "مفتاح Enter يرسل الرسالة، وShift+Enter يبدأ سطرًا جديدًا.",
     emoji: "الرموز التعبيرية",
     attach: "إرفاق ملف أو موقع أو جهة اتصال",
+    drop: "أفلت الملف لإرساله",
     template: "إرسال قالب",
     count: "{count} من {limit} حرفًا",
     tooLong: {
