@@ -424,11 +424,12 @@ async fn relay_usage(app: &TestApp, wamid: &str) -> Usage {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn received_file_costs_ten_write_units() {
     let (app, _) = TestApp::connected().await;
-    app.set_faults(&json!({"media": {"lookups": {"httpStatus": 503, "times": 1}}})).await;
+    app.set_faults(&json!({"media": {"lookups": {"httpStatus": 503, "times": 2}}})).await;
     app.inbound(&json!({"from": CONTACT, "id": "wamid.text", "text": "hello"})).await;
     let pending = receive(&app, "wamid.cat", "image", "image/png", PNG, "pending").await;
     failed_attempt(&app).await;
     let event = json!({"media": [pending["media"]["id"]]});
+    assert_eq!(usage(&app, "media-fetch", event.clone()).await.write_units, 6.0, "a failed attempt");
     let operations = [("BatchWriteItem", 1), ("GetItem", 1), ("UpdateItem", 4)];
     let operations: BTreeMap<String, u64> = operations.map(|(name, count)| (name.to_owned(), count)).into();
     let expected = Usage { requests: 6, read_units: 1.0, write_units: 8.0, operations };
