@@ -40,7 +40,7 @@ export async function announce(sessionId, file) {
 export const isOpen = ({ upload }) => new Date(upload.expires_at).getTime() - Date.now() > 30_000;
 
 /**
- * Uploads a file. Rejects with an `ApiError`, also when `signal` ends it.
+ * Uploads a file. Rejects with an `ApiError`, or when `signal` ends it.
  *
  * @param {Ticket} ticket @param {File} file @param {AbortSignal} signal
  * @param {(progress: number) => void} onProgress gets the uploaded part, from 0 to 1
@@ -48,6 +48,7 @@ export const isOpen = ({ upload }) => new Date(upload.expires_at).getTime() - Da
  */
 export function upload({ upload: { method, url, headers } }, file, signal, onProgress) {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const request = new XMLHttpRequest();
     const fail = (/** @type {number} */ status, /** @type {string} */ code) => () => reject(new ApiError(status, code, t("uploadFailed"), null));
     request.open(method, url);
