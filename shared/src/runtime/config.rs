@@ -173,6 +173,16 @@ impl Environment {
         self.optional("MEDIA_BUCKET")
     }
 
+    /// `AWS_REGION`: the region, which Lambda sets.
+    pub fn region(self) -> Option<String> {
+        self.optional("AWS_REGION")
+    }
+
+    /// `AWS_ENDPOINT_URL_S3`: the URL of S3 in a local run.
+    pub fn s3_endpoint(self) -> Option<String> {
+        self.optional("AWS_ENDPOINT_URL_S3")
+    }
+
     /// `INBOX_SHARDS`: the number of partitions of a session's inbox index.
     pub fn inbox_shards(self) -> Result<u8, InvalidVariable> {
         self.number("INBOX_SHARDS")

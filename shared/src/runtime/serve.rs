@@ -10,7 +10,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use super::startup::{App, StartError, Startup, start_logging};
+use super::startup::{App, StartError, Startup, media_origin, start_logging};
 use crate::{
     http::{
         ApiError, ApiRequest, ApiResponse, GatewayEvent, Method, StaticSite, caller_of, request_id, route_key,
@@ -123,7 +123,7 @@ where
     B: FnOnce(Option<&str>) -> Result<StaticSite, E>,
     E: Into<StartError>,
 {
-    let origin = start(async |startup: &Startup| startup.media_origin()).await?;
+    let origin = media_origin(start_logging()).map_err(|error| logged(error, "start failed"))?;
     let site = Arc::new(build(origin.as_deref()).map_err(|error| logged(error.into(), "start failed"))?);
     run(move |request| {
         let site = site.clone();

@@ -2,7 +2,7 @@
 
 use std::{cell::OnceCell, time::Duration};
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::{
     Connector,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -78,6 +78,15 @@ pub(super) fn start_logging() -> Environment {
     let function = environment.function_name().unwrap_or_else(|_| "unnamed".to_owned());
     telemetry::init(function, environment.log_level(), System::real());
     environment
+}
+
+/// Returns the origin of the URLs of files; `None` if they stay at WhatsApp. Needs no clients, so that a process that only
+/// serves files starts without them.
+pub(super) fn media_origin(environment: Environment) -> Result<Option<String>, StartError> {
+    let Some(bucket) = environment.media_bucket() else { return Ok(None) };
+    let mut sdk = SdkConfig::builder();
+    sdk.set_region(environment.region().map(Region::new)).set_endpoint_url(environment.s3_endpoint());
+    s3::origin(&sdk.build(), &bucket).map(Some)
 }
 
 impl Startup {
@@ -224,11 +233,6 @@ impl Startup {
     pub async fn bucket(&self) -> Result<Option<Bucket>, StartError> {
         let Some(name) = self.environment.media_bucket() else { return Ok(None) };
         Ok(Some(Bucket::new(&self.aws, self.http.clone(), &name, self.system).await?))
-    }
-
-    /// The origin of the URLs of files; `None` if they stay at WhatsApp.
-    pub(super) fn media_origin(&self) -> Result<Option<String>, StartError> {
-        self.environment.media_bucket().map(|name| s3::origin(&self.aws, &name)).transpose()
     }
 
     async fn media_links(&self) -> Result<MediaLinks, StartError> {
