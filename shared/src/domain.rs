@@ -22,6 +22,7 @@ pub mod identity;
 pub mod inbound;
 pub mod inbox;
 pub mod media;
+pub mod media_state;
 pub mod message;
 pub mod message_action;
 pub mod message_key;

@@ -15,6 +15,7 @@ pub use self::{
 };
 use crate::domain::{
     id::{ChatId, MediaId, SessionId},
+    media_state::{MediaState, MessageMedia},
     message::{Channel, Message, MessageType, Source},
     message_key::MessageKey,
     time::Timestamp,
@@ -34,93 +35,6 @@ pub const FETCH_LEASE: Duration = Duration::from_secs(120);
 
 /// How long a URL of a file is valid.
 pub const URL_LIFETIME: Duration = Duration::from_secs(15 * 60);
-
-/// The state of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MediaState {
-    /// It was announced, and isn't uploaded yet.
-    AwaitingUpload,
-    /// WhatsApp has it, and it isn't fetched yet.
-    Pending,
-    /// It is in the bucket.
-    Stored,
-    /// It is larger than [`MAX_FILE_BYTES`].
-    TooLarge,
-    /// WhatsApp no longer has it, or it is being erased.
-    Gone,
-    /// It could not be fetched as long as WhatsApp kept it.
-    Failed,
-}
-
-/// What happens to a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MediaEvent {
-    /// It is in the bucket, with the right content.
-    Stored,
-    /// It is too large.
-    TooLarge,
-    /// WhatsApp says that it doesn't have it.
-    Gone,
-    /// The last attempt failed.
-    GivenUp,
-    /// A chat or session is erased, and an uploaded file with it.
-    Erased,
-}
-
-impl MediaState {
-    /// All states.
-    pub const ALL: [Self; 6] =
-        [Self::AwaitingUpload, Self::Pending, Self::Stored, Self::TooLarge, Self::Gone, Self::Failed];
-
-    /// Returns the name that responses and the table use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AwaitingUpload => "awaiting_upload",
-            Self::Pending => "pending",
-            Self::Stored => "stored",
-            Self::TooLarge => "too_large",
-            Self::Gone => "gone",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Returns the state after an event; `None` if the event can't happen in this state. The only place that defines
-    /// transitions.
-    pub fn on(self, event: MediaEvent) -> Option<Self> {
-        match (self, event) {
-            (Self::AwaitingUpload | Self::Pending, MediaEvent::Stored) => Some(Self::Stored),
-            (Self::Pending, MediaEvent::TooLarge) => Some(Self::TooLarge),
-            (Self::Pending, MediaEvent::Gone) => Some(Self::Gone),
-            (Self::Pending, MediaEvent::GivenUp) => Some(Self::Failed),
-            (Self::AwaitingUpload | Self::Stored | Self::Gone, MediaEvent::Erased) => Some(Self::Gone),
-            (Self::AwaitingUpload, MediaEvent::TooLarge | MediaEvent::Gone | MediaEvent::GivenUp)
-            | (Self::Pending, MediaEvent::Erased)
-            | (Self::Stored | Self::TooLarge | Self::Gone | Self::Failed, _) => None,
-        }
-    }
-}
-
-/// The file of a message, as the message has it once its state is final.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MessageMedia {
-    /// The ID of the file.
-    pub id: MediaId,
-    /// The state.
-    pub state: MediaState,
-    /// The type with which the bucket serves it, or the one that the sender declared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mime_type: Option<String>,
-    /// The size in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// The SHA-256, in hexadecimal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// The name of a document.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file_name: Option<String>,
-}
 
 /// A file that WhatsApp received, as the message describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     cursor::MessagePosition,
     id::{ChatId, MessageId, SessionId},
-    media::MessageMedia,
+    media_state::MessageMedia,
     message_key::MessageKey,
     profile::Writer,
     time::Timestamp,

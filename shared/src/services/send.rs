@@ -12,7 +12,7 @@ use crate::{
         content::Content,
         id::{ChatId, MAX_ID_BYTES, MessageId, SessionId},
         identity::{Address, AddressError, Recipient},
-        media::MessageMedia,
+        media_state::MessageMedia,
         message::{
             Category, Channel, Message, MessageResponse, MessageStatus, MessageType, Priority, Reference, readable_text,
         },

@@ -14,7 +14,7 @@ use crate::domain::{
     consent::ConsentDecision,
     country::Country,
     id::{ChatId, MessageId, SessionId, WebhookId},
-    media::MediaState,
+    media_state::MediaState,
     message::MessageStatus,
     session::UnknownPolicy,
     time::Timestamp,

@@ -15,10 +15,8 @@ use super::{
 use crate::domain::{
     erasure::Target,
     id::{ChatId, MediaId, SessionId},
-    media::{
-        FETCH_LEASE, Fetch, Media, MediaEvent, MediaState, MessageMedia, ReceivedFile, UPLOADED_LIFETIME, Upload,
-        WhatsAppUpload, parse_sha256,
-    },
+    media::{FETCH_LEASE, Fetch, Media, ReceivedFile, UPLOADED_LIFETIME, Upload, WhatsAppUpload, parse_sha256},
+    media_state::{MediaEvent, MediaState, MessageMedia},
     message_key::MessageKey,
     time::Timestamp,
 };

@@ -12,22 +12,6 @@ const ZIP: &[u8] = b"PK\x03\x04\x14\0\0\0\x08\0";
 const MP4: &[u8] = b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41";
 
 #[test]
-fn final_states_stay() {
-    use MediaEvent::{Erased, GivenUp, Gone, Stored, TooLarge};
-    for state in MediaState::ALL {
-        // A received file is deleted with its item, an uploaded one as often as it takes.
-        let is_upload = matches!(state, MediaState::AwaitingUpload | MediaState::Stored | MediaState::Gone);
-        assert_eq!(state.on(Erased), is_upload.then_some(MediaState::Gone), "{state:?}");
-        let is_open = matches!(state, MediaState::AwaitingUpload | MediaState::Pending);
-        for event in [Stored, TooLarge, Gone, GivenUp] {
-            let can_happen = is_open && (state == MediaState::Pending || event == Stored);
-            assert_eq!(state.on(event).is_some(), can_happen, "{state:?} {event:?}");
-        }
-        assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
-    }
-}
-
-#[test]
 fn file_that_was_never_requested_is_gone_when_whatsapp_deletes_it() {
     let received_at = Timestamp::from_seconds(1_800_000_000).unwrap();
     let end = received_at.after(RECEIVED_LIFETIME);

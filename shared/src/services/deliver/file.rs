@@ -9,11 +9,7 @@ use super::{DeliveryError, Dispatcher};
 use crate::{
     aws::s3::{Bucket, S3Error},
     domain::{
-        id::MediaId,
-        media::{Media, MediaState},
-        message::Message,
-        system::System,
-        time::Timestamp,
+        id::MediaId, media::Media, media_state::MediaState, message::Message, system::System, time::Timestamp,
         whatsapp_error::ErrorClass,
     },
     services::credentials::{AccessToken, Credentials, Replacement},

@@ -13,10 +13,8 @@ use crate::{
     domain::{
         change::{ChangeType, NewChange, Subject},
         id::{ChangeId, MediaId},
-        media::{
-            FETCH_LEASE, Fetch, HEAD_BYTES, MAX_FILE_BYTES, MediaEvent, MediaState, MessageMedia, received_key,
-            retry_delay, served_as,
-        },
+        media::{FETCH_LEASE, Fetch, HEAD_BYTES, MAX_FILE_BYTES, received_key, retry_delay, served_as},
+        media_state::{MediaEvent, MediaState, MessageMedia},
         system::System,
         time::Timestamp,
         whatsapp_error::ReadError,

@@ -6,9 +6,8 @@ use crate::{
     aws::s3::Bucket,
     domain::{
         id::MediaId,
-        media::{
-            Media, MediaState, MessageMedia, ReceivedFile, URL_LIFETIME, Upload, open_state, received_key, sent_key,
-        },
+        media::{Media, ReceivedFile, URL_LIFETIME, Upload, open_state, received_key, sent_key},
+        media_state::{MediaState, MessageMedia},
         message::Message,
         system::System,
         time::Timestamp,

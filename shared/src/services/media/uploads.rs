@@ -10,7 +10,8 @@ use crate::{
     },
     domain::{
         id::{ChatId, MediaId, SessionId},
-        media::{Media, MediaState, Upload, is_sendable_as, sent_key},
+        media::{Media, Upload, is_sendable_as, sent_key},
+        media_state::MediaState,
         message::MessageType,
         system::System,
         time::Timestamp,
