@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub use self::{
     file_type::{HEAD_BYTES, ServedAs, served_as},
-    upload::{Upload, UploadError, check_upload, is_sendable_as},
+    upload::{Upload, UploadError, check_upload, is_sendable_as, uploaded_as},
 };
 use crate::domain::{
     id::{ChatId, MediaId, SessionId},

@@ -25,7 +25,7 @@ use super::{
     client::{SendError, authorized, cause, retry_after, send_error},
     errors::redacted,
 };
-use crate::domain::{number::is_phone_number_id, whatsapp_error::ErrorClass};
+use crate::domain::{media::uploaded_as, number::is_phone_number_id, whatsapp_error::ErrorClass};
 
 /// The domains of Meta that serve files.
 const MEDIA_DOMAINS: [&str; 4] = ["fbsbx.com", "fbcdn.net", "facebook.com", "whatsapp.net"];
@@ -213,6 +213,7 @@ struct Form {
 impl Form {
     /// Returns the form and its size in bytes.
     fn new(boundary: Uuid, mime_type: &str, file: Download) -> (Self, u64) {
+        let (mime_type, name) = uploaded_as(mime_type);
         let field = |name: &str, value: &str| {
             format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
         };
@@ -220,7 +221,7 @@ impl Form {
             field("messaging_product", "whatsapp"),
             field("type", mime_type),
             format!(
-                "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"file\"\r\ncontent-type: \
+                "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\ncontent-type: \
                  {mime_type}\r\n\r\n"
             ),
         ];

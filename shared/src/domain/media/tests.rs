@@ -111,6 +111,8 @@ fn uploads_have_the_limits_of_whatsapp() {
     for other in ["image/svg+xml", "text/html", "", "image", "image/gif"] {
         assert_eq!(upload(other, 1), Err(UploadError::NotSendable), "{other}");
     }
+    assert_eq!(uploaded_as("audio/ogg"), ("audio/ogg; codecs=opus", "file.ogg".to_owned()));
+    assert_eq!(uploaded_as("image/jpeg"), ("image/jpeg", "file.jpg".to_owned()));
     assert!(is_sendable_as("image/webp", MessageType::Sticker) && is_sendable_as("image/webp", MessageType::Document));
     assert!(!is_sendable_as("image/webp", MessageType::Image) && !is_sendable_as("video/mp4", MessageType::Audio));
 }

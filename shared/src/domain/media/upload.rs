@@ -5,28 +5,52 @@ use crate::domain::message::MessageType;
 const KILOBYTE: u64 = 1024;
 const MEGABYTE: u64 = 1024 * KILOBYTE;
 
-/// The types that WhatsApp delivers, with the type of the message and the maximum size (Meta, *Media*, supported media
-/// types).
-const TYPES: [(&str, MessageType, u64); 18] = [
-    ("image/jpeg", MessageType::Image, 5 * MEGABYTE),
-    ("image/png", MessageType::Image, 5 * MEGABYTE),
-    ("video/mp4", MessageType::Video, 16 * MEGABYTE),
-    ("video/3gpp", MessageType::Video, 16 * MEGABYTE),
-    ("audio/aac", MessageType::Audio, 16 * MEGABYTE),
-    ("audio/amr", MessageType::Audio, 16 * MEGABYTE),
-    ("audio/mpeg", MessageType::Audio, 16 * MEGABYTE),
-    ("audio/mp4", MessageType::Audio, 16 * MEGABYTE),
-    ("audio/ogg", MessageType::Audio, 16 * MEGABYTE),
+/// A type that WhatsApp delivers.
+struct Type {
+    mime_type: &'static str,
+    /// The type of message.
+    kind: MessageType,
+    /// The maximum size in bytes.
+    limit: u64,
+    /// The extension of file names.
+    extension: &'static str,
+}
+
+const fn of(mime_type: &'static str, kind: MessageType, limit: u64, extension: &'static str) -> Type {
+    Type { mime_type, kind, limit, extension }
+}
+
+/// The types that WhatsApp delivers (Meta, *Media*, supported media types).
+const TYPES: [Type; 18] = [
+    of("image/jpeg", MessageType::Image, 5 * MEGABYTE, "jpg"),
+    of("image/png", MessageType::Image, 5 * MEGABYTE, "png"),
+    of("video/mp4", MessageType::Video, 16 * MEGABYTE, "mp4"),
+    of("video/3gpp", MessageType::Video, 16 * MEGABYTE, "3gp"),
+    of("audio/aac", MessageType::Audio, 16 * MEGABYTE, "aac"),
+    of("audio/amr", MessageType::Audio, 16 * MEGABYTE, "amr"),
+    of("audio/mpeg", MessageType::Audio, 16 * MEGABYTE, "mp3"),
+    of("audio/mp4", MessageType::Audio, 16 * MEGABYTE, "m4a"),
+    of("audio/ogg", MessageType::Audio, 16 * MEGABYTE, "ogg"),
     // WhatsApp refuses a static sticker over 100 KB. Animated ones have the same type.
-    ("image/webp", MessageType::Sticker, 500 * KILOBYTE),
-    ("text/plain", MessageType::Document, DOCUMENT),
-    ("application/pdf", MessageType::Document, DOCUMENT),
-    ("application/msword", MessageType::Document, DOCUMENT),
-    ("application/vnd.ms-excel", MessageType::Document, DOCUMENT),
-    ("application/vnd.ms-powerpoint", MessageType::Document, DOCUMENT),
-    ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", MessageType::Document, DOCUMENT),
-    ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", MessageType::Document, DOCUMENT),
-    ("application/vnd.openxmlformats-officedocument.presentationml.presentation", MessageType::Document, DOCUMENT),
+    of("image/webp", MessageType::Sticker, 500 * KILOBYTE, "webp"),
+    of("text/plain", MessageType::Document, DOCUMENT, "txt"),
+    of("application/pdf", MessageType::Document, DOCUMENT, "pdf"),
+    of("application/msword", MessageType::Document, DOCUMENT, "doc"),
+    of("application/vnd.ms-excel", MessageType::Document, DOCUMENT, "xls"),
+    of("application/vnd.ms-powerpoint", MessageType::Document, DOCUMENT, "ppt"),
+    of(
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        MessageType::Document,
+        DOCUMENT,
+        "docx",
+    ),
+    of("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", MessageType::Document, DOCUMENT, "xlsx"),
+    of(
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        MessageType::Document,
+        DOCUMENT,
+        "pptx",
+    ),
 ];
 
 /// The maximum size of a document.
@@ -61,7 +85,7 @@ pub enum UploadError {
 
 /// Returns the names of the supported types.
 fn supported() -> String {
-    TYPES.map(|(name, _, _)| name).join(", ")
+    TYPES.map(|known| known.mime_type).join(", ")
 }
 
 /// Checks whether WhatsApp delivers a file of this type and size. Parameters of the type, such as `codecs=opus`, are
@@ -71,8 +95,8 @@ fn supported() -> String {
 /// See [`UploadError`].
 pub fn check_upload(mime_type: &str, size: u64) -> Result<Upload, UploadError> {
     let name = mime_type.split(';').next().unwrap_or_default().trim();
-    let known = TYPES.iter().find(|(known, _, _)| known.eq_ignore_ascii_case(name));
-    let &(mime_type, _, limit) = known.ok_or(UploadError::NotSendable)?;
+    let known = TYPES.iter().find(|known| known.mime_type.eq_ignore_ascii_case(name));
+    let &Type { mime_type, limit, .. } = known.ok_or(UploadError::NotSendable)?;
     if size > limit {
         return Err(UploadError::TooLarge { size, mime_type, limit });
     }
@@ -81,5 +105,13 @@ pub fn check_upload(mime_type: &str, size: u64) -> Result<Upload, UploadError> {
 
 /// Returns whether a file of this type can be sent in a message of this type. Every file can be sent as a document.
 pub fn is_sendable_as(mime_type: &str, kind: MessageType) -> bool {
-    kind == MessageType::Document || TYPES.iter().any(|(known, of_type, _)| *known == mime_type && *of_type == kind)
+    kind == MessageType::Document || TYPES.iter().any(|known| known.mime_type == mime_type && known.kind == kind)
+}
+
+/// Returns the type and the file name with which a file is uploaded to WhatsApp. WhatsApp goes by the extension as well, and
+/// delivers audio in the container Ogg with the codec Opus only.
+pub fn uploaded_as(mime_type: &str) -> (&str, String) {
+    let extension = TYPES.iter().find(|known| known.mime_type == mime_type).map_or("bin", |known| known.extension);
+    let mime_type = if mime_type == "audio/ogg" { "audio/ogg; codecs=opus" } else { mime_type };
+    (mime_type, format!("file.{extension}"))
 }

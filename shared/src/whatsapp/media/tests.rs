@@ -44,12 +44,17 @@ fn token_is_sent_to_meta_only() {
 #[tokio::test]
 async fn form_has_its_announced_size() {
     let file = Download { content: SdkBody::from("content"), size: 7 };
-    let (form, size) = Form::new(Uuid::nil(), "image/png", file);
+    let (form, size) = Form::new(Uuid::nil(), "audio/ogg", file);
     let text = ByteStream::new(SdkBody::from_body_1_x(form)).collect().await.unwrap().to_vec();
     let text = String::from_utf8(text).unwrap();
     assert_eq!(text.len() as u64, size);
     let boundary = Uuid::nil();
-    assert!(text.ends_with(&format!("content-type: image/png\r\n\r\ncontent\r\n--{boundary}--\r\n")), "{text}");
+    assert!(
+        text.ends_with(&format!(
+            "filename=\"file.ogg\"\r\ncontent-type: audio/ogg; codecs=opus\r\n\r\ncontent\r\n--{boundary}--\r\n"
+        )),
+        "{text}"
+    );
     assert_eq!(text.matches(&boundary.to_string()).count(), 4);
 }
 
