@@ -320,7 +320,8 @@ impl Deployment {
 /// Returns what a function used for each of `messages`, from the lines of its invocations.
 fn share(lines: &[String], function: &str, messages: usize) -> Share {
     let mut share = Share::default();
-    for line in lines.iter().filter(|line| line.split_whitespace().nth(1) == Some(function)) {
+    // The line of a request names the function after its method, path, status, and time.
+    for line in lines.iter().filter(|line| line.split_whitespace().take(7).any(|word| word == function)) {
         let Some(took) = before(line, " ms") else { continue };
         share.invocations += 1.0;
         share.milliseconds += took;
