@@ -85,7 +85,11 @@ pub(crate) async fn measure() -> Result<()> {
     for count in [1, 4] {
         deployment.simulator("kill", &json!({"function": "media-fetch"})).await?;
         let took = deployment.send(&format!("large.{count}"), count, count, "document", LARGE).await?;
-        table.row([count.to_string(), format!("{:.2}", took.as_secs_f64()), mebibytes(deployment.peak("media-fetch")?)]);
+        table.row([
+            count.to_string(),
+            format!("{:.2}", took.as_secs_f64()),
+            mebibytes(deployment.peak("media-fetch")?),
+        ]);
     }
     print(&format!("### Large files\n\n{table}"))?;
 

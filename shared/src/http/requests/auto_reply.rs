@@ -210,11 +210,27 @@ fn read_reply(reply: &Map<String, Value>) -> Result<String, ApiError> {
     if let Some(name) = reply.keys().find(|name| *name != "type" && *name != kind) {
         return Err(unknown_in_reply(name, &format!("is not a field of a reply of type {kind}")));
     }
-    let stored = json!({"type": kind, kind: reply.get(kind)}).to_string();
+    let object = reply.get(kind).map(|object| sent_members(object, &sample.json[kind]));
+    let stored = json!({"type": kind, kind: object}).to_string();
     if stored.len() > REPLY_LIMIT {
         return Err(ApiError::invalid_field(format!("reply must have up to {} KiB", REPLY_LIMIT / 1024)));
     }
     Ok(stored)
+}
+
+/// Returns the members of a reply that are sent: those of `sample`, the same message without members that have no value, and
+/// without those of received messages, which can have any.
+fn sent_members(reply: &Value, sample: &Value) -> Value {
+    match (reply, sample) {
+        (Value::Object(reply), Value::Object(sample)) => {
+            let sent = |(name, value): (&String, _)| Some((name.clone(), sent_members(value, sample.get(name)?)));
+            reply.iter().filter_map(sent).collect()
+        }
+        (Value::Array(reply), Value::Array(sample)) => {
+            reply.iter().zip(sample).map(|(reply, sample)| sent_members(reply, sample)).collect()
+        }
+        _ => reply.clone(),
+    }
 }
 
 /// Expands `{"message": "…"}`, the short form of a text.

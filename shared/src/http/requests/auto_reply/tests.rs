@@ -190,3 +190,24 @@ fn an_invalid_rule_is_refused_with_the_field_and_the_reason() {
         assert!(error.contains(expected), "{error}\n{expected}");
     }
 }
+
+#[test]
+fn reply_has_only_what_is_sent() {
+    for (reply, expected) in [
+        (
+            json!({"type": "location", "location": {"latitude": 5e-324, "longitude": ".1", "name": "Shop", "url": []}}),
+            json!({"type": "location", "location": {"latitude": 5e-324, "longitude": ".1", "name": "Shop"}}),
+        ),
+        (
+            json!({"type": "image", "image": {"id": "1", "link": null, "sha256": 7, "caption": "Hi {{name}}"}}),
+            json!({"type": "image", "image": {"id": "1", "caption": "Hi {{name}}"}}),
+        ),
+        (
+            json!({"type": "contacts", "contacts": [{"name": {"formatted_name": "Ada", "first_name": "Ada", "suffix": null}}]}),
+            json!({"type": "contacts", "contacts": [{"name": {"formatted_name": "Ada", "first_name": "Ada"}}]}),
+        ),
+    ] {
+        let stored: Value = serde_json::from_str(&rule(json!({"reply": reply})).reply).unwrap();
+        assert_eq!(stored, expected);
+    }
+}
