@@ -32,7 +32,7 @@ pub struct FileUploader {
     client: MediaClient,
     credentials: Credentials,
     system: System,
-    /// Concurrent messages with the same file upload it once.
+    /// Concurrent messages of this process with the same file upload it once.
     locks: Arc<[Mutex<()>; LOCKS]>,
 }
 
