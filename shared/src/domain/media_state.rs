@@ -14,7 +14,7 @@ pub enum MediaState {
     Pending,
     /// It is in the bucket.
     Stored,
-    /// It is larger than [`MAX_FILE_BYTES`].
+    /// It is larger than [`MAX_FILE_BYTES`](crate::domain::media::MAX_FILE_BYTES).
     TooLarge,
     /// WhatsApp no longer has it, or it is being erased.
     Gone,
