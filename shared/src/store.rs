@@ -67,7 +67,6 @@ pub use inbound::ReceiveOutcome;
 #[cfg(test)]
 pub(crate) use inbound::received_rows;
 pub use lookup::{MessageMetadata, StatusTimes};
-pub use media::Leased;
 pub use message_item::read_message_image;
 pub use message_trace::{MessageTrace, TraceScope};
 pub use number::{EncryptedCredentials, NumberChange, NumberIdentity, NumberOwner};

@@ -1,4 +1,4 @@
-//! Fetches what customers send, and stores it in the bucket: new files that `relay` has requested, and due ones.
+//! Fetches the files that customers send, and stores them in the bucket: new ones that `relay` has requested, and due ones.
 
 use shared::runtime::{StartError, Startup, serve_events};
 

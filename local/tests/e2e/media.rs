@@ -162,7 +162,7 @@ async fn file_with_another_hash_is_fetched_again() {
     assert_eq!(pending["media"]["sha256"], sha256(PNG));
     let item = failed_attempt(&app).await;
     assert!(app.objects().is_empty(), "the bucket has no wrong file");
-    assert!(app.has_logged(&["file not fetched", "another SHA-256"]));
+    assert!(app.has_logged(&["file not fetched", "SHA-256 differs"]));
     make_due(&app, &item).await;
     let message = wait_for_state(&app, "wamid.cat", "stored").await;
     assert_eq!(download(&app, &message).await.bytes, PNG);
@@ -442,4 +442,19 @@ async fn received_file_costs_ten_write_units() {
     app.store().media().delete(id).await.unwrap();
     let (text, file) = (relay_usage(&app, "wamid.text").await, relay_usage(&app, "wamid.cat").await);
     assert_eq!((file.requests - text.requests, file.write_units - text.write_units), (1, 2.0), "{text}; {file}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_is_fetched_with_a_new_access_token() {
+    let (app, _) = TestApp::connected().await;
+    // `media-fetch` reads the old token.
+    app.invoke("media-fetch", &json!({"source": "qasid.due"})).await;
+    let ready = &app.ready;
+    let secret =
+        json!({"appSecret": ready.app_secret, "verifyToken": ready.verify_token, "accessToken": "access-token-2"});
+    app.put_secret_value(&ready.secret_id, &secret).await;
+    app.simulator("POST", "/simulator/numbers", &json!({"accessToken": "access-token-2"})).await;
+    let message = receive(&app, "wamid.cat", "image", "image/png", PNG, "stored").await;
+    assert_eq!(download(&app, &message).await.bytes, PNG);
+    assert_eq!(item(&app).await["tries"], 1, "the refused token counts as no attempt");
 }

@@ -282,6 +282,10 @@ async fn file_is_kept_as_long_as_the_last_message_with_it() {
         assert_eq!(sent.status, 200, "{}", sent.json);
         assert!((expires_in().await - expected).abs() < 0.1, "{days_left}");
     }
+    // It was stored before there was a retention period.
+    app.remove_item_attribute(&app.items("media").await.remove(0), "expires_at").await;
+    app.send_content(&session_id, CONTACT, image(&id)).await;
+    assert!((29.9..=30.1).contains(&expires_in().await));
     // The copy onto itself leaves the content.
     let location = app.get(&format!("/api/media/{id}")).await;
     let file = app.send_request("GET", location.header("location"), &[], Vec::new()).await;

@@ -48,6 +48,9 @@ const OWN_LIFETIME: Duration = Duration::from_secs(60);
 /// The timeout of a request without a large body.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The timeout of a copy, below that of the functions behind the API.
+const COPY_TIMEOUT: Duration = Duration::from_secs(8);
+
 /// A bucket, with the credentials of this process.
 #[derive(Clone)]
 pub struct Bucket {
@@ -188,8 +191,8 @@ impl Bucket {
             ("x-amz-copy-source", format!("/{}/{from}", self.name())),
             ("x-amz-metadata-directive", "REPLACE".to_owned()),
         ];
-        let response = self.send("PUT", to.key, &[], &headers, SdkBody::empty()).await?;
-        let body = read_all(response).await?;
+        let copy = async { read_all(self.send("PUT", to.key, &[], &headers, SdkBody::empty()).await?).await };
+        let body = within(COPY_TIMEOUT, copy).await?;
         // S3 can begin with the status 200 and fail afterwards (Amazon S3 API Reference, *CopyObject*).
         error_code(&body).map_or(Ok(()), |code| Err(S3Error::Refused { status: 200, code }))
     }
@@ -327,7 +330,7 @@ struct Progress {
     is_broken: bool,
 }
 
-/// A stream that hashes what passes, and fails if it hasn't the expected size.
+/// A stream that hashes what passes, and fails if its size isn't the expected one.
 struct Hashed {
     content: SdkBody,
     left: u64,
@@ -407,8 +410,12 @@ impl Body for Replayed {
 }
 
 async fn timed<T>(request: impl Future<Output = Result<T, S3Error>>) -> Result<T, S3Error> {
+    within(TIMEOUT, request).await
+}
+
+async fn within<T>(timeout: Duration, request: impl Future<Output = Result<T, S3Error>>) -> Result<T, S3Error> {
     let timed_out = |_| Err(S3Error::Request("timed out".into()));
-    tokio::time::timeout(TIMEOUT, request).await.unwrap_or_else(timed_out)
+    tokio::time::timeout(timeout, request).await.unwrap_or_else(timed_out)
 }
 
 async fn read_all(response: HttpResponse) -> Result<Vec<u8>, S3Error> {

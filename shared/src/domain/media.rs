@@ -60,7 +60,7 @@ pub struct Fetch {
     pub message: MessageKey,
     /// The business number that received it.
     pub phone_number_id: String,
-    /// What the message says about it.
+    /// The file, as the message describes it.
     pub file: ReceivedFile,
     /// When it was first due.
     pub requested_at: Timestamp,
@@ -130,7 +130,7 @@ impl Media {
         served_as(&[], self.mime_type.as_deref())
     }
 
-    /// Returns what a message has of it.
+    /// Returns the file as its message stores it.
     pub fn of_message(&self) -> MessageMedia {
         MessageMedia {
             id: self.id,
@@ -155,7 +155,7 @@ impl ReceivedFile {
     pub fn of(message: &Message) -> Option<Self> {
         let is_received =
             (!message.from_me && message.source != Some(Source::History)) || message.source == Some(Source::Echo);
-        if !is_received || message.channel != Channel::CloudApi || !has_file(message.kind) {
+        if !is_received || message.channel != Channel::CloudApi {
             return None;
         }
         let content: Value = serde_json::from_str(message.content.as_deref()?).ok()?;
@@ -225,7 +225,7 @@ pub fn retry_delay(tries: u32, requested_at: Timestamp, now: Timestamp) -> Optio
 
 /// Returns the state of a received file that has no final one. If WhatsApp no longer has it, it was never requested, because
 /// the deployment left files at WhatsApp when it arrived.
-pub fn open_state(received_at: Timestamp, now: Timestamp) -> MediaState {
+pub fn unfetched_state(received_at: Timestamp, now: Timestamp) -> MediaState {
     if now < received_at.after(RECEIVED_LIFETIME) { MediaState::Pending } else { MediaState::Gone }
 }
 

@@ -1,4 +1,4 @@
-//! The state of a file, and what its message has of it.
+//! The state of a file, and the part of it that its message stores.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,14 +22,14 @@ pub enum MediaState {
     Failed,
 }
 
-/// What happens to a file.
+/// An event that changes the state of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaEvent {
     /// It is in the bucket, with the right content.
     Stored,
     /// It is too large.
     TooLarge,
-    /// WhatsApp says that it doesn't have it.
+    /// WhatsApp doesn't have it.
     Gone,
     /// The last attempt failed.
     GivenUp,

@@ -6,10 +6,13 @@
 //! 4. add to the counters of the sessions,
 //! 5. request the files of messages, and start `media-fetch` for them.
 //!
-//! Changes are appended first, so that a rule can't hold them up. A record for which one of the first two fails is
-//! repeated with the records after it: changes get new numbers but keep their IDs, and a message has at most one
-//! auto-reply. The third is best effort: the log is marked as undelivered before, and the schedule starts `notify` for
-//! such logs. A file that can't be requested repeats its record like the first two. The fourth is best effort, which comes after the second to know which records will be repeated and counted then.
+//! Changes are appended first, so that a rule can't hold them up. A record whose changes can't be appended, whose message
+//! can't be answered, or whose file can't be requested is repeated with the records after it: changes get new numbers but
+//! keep their IDs, a message has at most one auto-reply, and a file is requested once.
+//!
+//! The other duties are best effort. The log is marked as undelivered before, and the schedule starts `notify` for such
+//! logs, and `media-fetch` for files that are due. Messages are counted after the rules, when it is known which records
+//! will be repeated, and counted then.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -81,21 +81,8 @@ impl Erasures<'_> {
 
     /// Returns the erasures that are due, oldest first.
     pub async fn due(self, limit: i32) -> Result<Vec<Erasure>, StoreError> {
-        let output = self
-            .0
-            .client
-            .query()
-            .table_name(&self.0.table)
-            .index_name("due")
-            .key_condition_expression("due_key = :key AND due_at <= :now")
-            .expression_attribute_values(":key", string(erase_key()))
-            .expression_attribute_values(":now", string(self.0.system.now().to_string()))
-            .limit(limit)
-            .send()
-            .await
-            .map_err(StoreError::request("querying due erasures"))?;
         let mut erasures = Vec::new();
-        for key in output.items().iter().filter_map(Key::from_item) {
+        for key in self.0.due_keys("querying due erasures", erase_key(), limit).await? {
             if let Some(item) = self.0.get("reading an erasure", &key).await? {
                 erasures.push(item::read(ERASURE, item)?);
             }

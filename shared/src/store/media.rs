@@ -69,15 +69,6 @@ struct MediaRow {
     tries: u32,
 }
 
-/// The outcome of acquiring the lease on a file.
-#[derive(Debug)]
-pub enum Leased {
-    /// The file to fetch.
-    Fetch(Box<Fetch>),
-    /// Another process fetches it, or its state is final, or it was erased.
-    Nothing,
-}
-
 impl MediaFiles<'_> {
     /// Stores that a received file is to be fetched, unless that is stored already. Returns whether it is new.
     pub async fn request(self, fetch: &Fetch) -> Result<bool, StoreError> {
@@ -110,24 +101,13 @@ impl MediaFiles<'_> {
 
     /// Returns the received files that are due, the first due one first.
     pub async fn due(self, limit: i32) -> Result<Vec<MediaId>, StoreError> {
-        let output = self
-            .0
-            .client
-            .query()
-            .table_name(&self.0.table)
-            .index_name("due")
-            .key_condition_expression("due_key = :key AND due_at <= :now")
-            .expression_attribute_values(":key", string(MEDIA_DUE))
-            .expression_attribute_values(":now", string(self.0.system.now().to_string()))
-            .limit(limit)
-            .send()
-            .await
-            .map_err(StoreError::request("reading files to fetch"))?;
-        Ok(output.items().iter().filter_map(|item| Key::from_item(item)?.media_id()).collect())
+        let keys = self.0.due_keys("reading files to fetch", MEDIA_DUE, limit).await?;
+        Ok(keys.iter().filter_map(Key::media_id).collect())
     }
 
-    /// Acquires the lease on a file to fetch. It is due again when the lease ends.
-    pub async fn lease(self, id: MediaId, lease: Uuid) -> Result<Leased, StoreError> {
+    /// Acquires the lease on a file to fetch, which is due again when the lease ends. `None` if another process fetches it,
+    /// its state is final, or it was erased.
+    pub async fn lease(self, id: MediaId, lease: Uuid) -> Result<Option<Fetch>, StoreError> {
         let now = self.0.system.now();
         let until = now.after(FETCH_LEASE);
         let update = UpdateBuilder::new(&Key::media(id))
@@ -139,8 +119,8 @@ impl MediaFiles<'_> {
             .condition(("attribute_not_exists(lease_until) OR lease_until < ?", now))
             .returning_new();
         match self.0.update("leasing a file", update).await? {
-            WriteOutcome::Written { item: Some(item) } => Ok(Leased::Fetch(Box::new(fetch(id, item)?))),
-            WriteOutcome::Written { item: None } | WriteOutcome::Refused { .. } => Ok(Leased::Nothing),
+            WriteOutcome::Written { item: Some(item) } => fetch(id, item).map(Some),
+            WriteOutcome::Written { item: None } | WriteOutcome::Refused { .. } => Ok(None),
         }
     }
 
@@ -216,24 +196,25 @@ impl MediaFiles<'_> {
         media(id, item)
     }
 
-    /// Returns whether a file that is sent now would expire before its message, by a day or more.
+    /// Returns whether a file that is sent now would expire before its message, by a day or more. One that was stored
+    /// without a retention period can: the bucket's lifecycle applies to it as well.
     pub fn expires_early(self, media: &Media) -> bool {
         let Some(retention) = self.0.retention else { return false };
-        media.expires_at.is_some_and(|at| at < self.0.system.now().after(retention).before(REFRESH_INTERVAL))
+        media.expires_at.is_none_or(|at| at < self.0.system.now().after(retention).before(REFRESH_INTERVAL))
     }
 
     /// Stores that a file, as it was read, is sent in a chat, and is kept as long as the message. Returns `false` if it was
     /// changed or erased since it was read.
     pub async fn sent(self, media: &Media, chat_id: ChatId) -> Result<bool, StoreError> {
         let now = self.0.system.now();
-        let is_new = media.state == MediaState::AwaitingUpload;
+        let stored = media.state.on(MediaEvent::Stored);
         let mut update = UpdateBuilder::new(&Key::media(media.id))
-            .set("state", MediaState::Stored)
+            .set("state", stored.unwrap_or(media.state))
             .set("sent_at", now)
             .set_or_remove("id", media.only_chat_after(chat_id))
             .condition(("#state = ?", media.state))
             .condition(Condition::equals("id", media.chat_id));
-        if is_new || self.expires_early(media) {
+        if stored.is_some() || self.expires_early(media) {
             update = update.set_or_remove("expires_at", self.0.expires_at(now));
         }
         self.0.update_if("sending a file", update).await

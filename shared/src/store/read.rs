@@ -96,6 +96,29 @@ impl Store {
         if unread.is_empty() { Ok(found) } else { Err(StoreError::Contention { operation }) }
     }
 
+    /// Returns the keys of up to `limit` items of a partition of the `due` index that are due, the first due one first.
+    /// Eventually consistent.
+    pub(super) async fn due_keys(
+        &self,
+        operation: &'static str,
+        due_key: &str,
+        limit: i32,
+    ) -> Result<Vec<Key>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("due")
+            .key_condition_expression("due_key = :key AND due_at <= :now")
+            .expression_attribute_values(":key", string(due_key))
+            .expression_attribute_values(":now", string(self.system.now().to_string()))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(StoreError::request(operation))?;
+        Ok(output.items().iter().filter_map(Key::from_item).collect())
+    }
+
     /// Returns the keys of all items with this id. An identity has the id of its chat. Eventually consistent.
     pub(super) async fn keys_by_id(&self, operation: &'static str, id: impl ToString) -> Result<Vec<Key>, StoreError> {
         let query = self

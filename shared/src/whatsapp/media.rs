@@ -46,9 +46,9 @@ pub struct MediaClient {
 pub struct MediaLocation {
     /// The URL, valid for 5 minutes.
     pub url: String,
-    /// The size in bytes, if WhatsApp says it.
+    /// The size in bytes, if WhatsApp reports it.
     pub size: Option<u64>,
-    /// The SHA-256, if WhatsApp says it.
+    /// The SHA-256, if WhatsApp reports it.
     pub sha256: Option<[u8; 32]>,
 }
 
@@ -102,7 +102,7 @@ impl MediaClient {
             return Err(DownloadError::Status(response.status().as_u16()));
         }
         let size = response.headers().get("content-length").and_then(|size| size.parse().ok());
-        let content = Impatient { content: response.into_body(), limit: RESPONSE_TIMEOUT, timer: None };
+        let content = IdleTimeout { content: response.into_body(), limit: RESPONSE_TIMEOUT, timer: None };
         Ok(Download { size: size.ok_or(DownloadError::NoSize)?, content: SdkBody::from_body_1_x(content) })
     }
 
@@ -180,14 +180,14 @@ impl MediaClient {
 type Data = <SdkBody as Body>::Data;
 
 /// Content that fails if nothing arrives for a time.
-struct Impatient {
+struct IdleTimeout {
     content: SdkBody,
     limit: Duration,
     /// Runs while the reader waits for more.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Body for Impatient {
+impl Body for IdleTimeout {
     type Data = Data;
     type Error = BodyError;
 

@@ -120,6 +120,17 @@ impl TestApp {
         self.dynamodb("UpdateItem", &update).await;
     }
 
+    /// Removes an attribute of an item that [`TestApp::items`] has returned.
+    pub async fn remove_item_attribute(&self, item: &Value, attribute: &str) {
+        let update = json!({
+            "TableName": self.ready.table,
+            "Key": {"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}},
+            "UpdateExpression": format!("REMOVE {attribute}"),
+            "ConditionExpression": "attribute_exists(pk)",
+        });
+        self.dynamodb("UpdateItem", &update).await;
+    }
+
     pub async fn set_session_attribute(&self, session_id: &str, attribute: &str, value: &str) {
         self.set_attribute(&format!("SESSION#{session_id}"), "SESSION", attribute, value).await;
     }

@@ -15,9 +15,9 @@ const MP4: &[u8] = b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41";
 fn file_that_was_never_requested_is_gone_when_whatsapp_deletes_it() {
     let received_at = Timestamp::from_seconds(1_800_000_000).unwrap();
     let end = received_at.after(RECEIVED_LIFETIME);
-    assert_eq!(open_state(received_at, received_at), MediaState::Pending);
-    assert_eq!(open_state(received_at, end.before(Duration::from_millis(1))), MediaState::Pending);
-    assert_eq!(open_state(received_at, end), MediaState::Gone);
+    assert_eq!(unfetched_state(received_at, received_at), MediaState::Pending);
+    assert_eq!(unfetched_state(received_at, end.before(Duration::from_millis(1))), MediaState::Pending);
+    assert_eq!(unfetched_state(received_at, end), MediaState::Gone);
 }
 
 #[test]

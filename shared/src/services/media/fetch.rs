@@ -1,4 +1,4 @@
-//! Fetches what customers send, while WhatsApp still has it, and stores it in the bucket.
+//! Fetches the files that customers send, while WhatsApp still has them, and stores them in the bucket.
 //!
 //! A file passes through this process in one stream from WhatsApp to S3. The message was stored before, and is shown from
 //! the first moment: nothing waits for its file.
@@ -23,9 +23,9 @@ use crate::{
         credentials::{AccessToken, Credentials, CredentialsError, Replacement},
         function_invoker::{FetchEvent, FunctionInvoker, NotifyEvent},
     },
-    store::{Leased, Store, StoreError},
+    store::{Store, StoreError},
     telemetry::{self, Metric, Metrics},
-    whatsapp::{DownloadError, GraphReader, MediaClient},
+    whatsapp::{DownloadError, GraphReader, MediaClient, MediaLocation},
 };
 
 /// Files that an invocation fetches at once.
@@ -60,11 +60,11 @@ enum FetchError {
     Gone,
     #[error("the file has {0} bytes")]
     TooLarge(u64),
-    #[error("WhatsApp didn't say where the file is: {0}")]
+    #[error("WhatsApp didn't return the URL of the file: {0}")]
     Graph(String),
     #[error(transparent)]
     Download(#[from] DownloadError),
-    #[error("the file has another SHA-256 than WhatsApp says")]
+    #[error("the file's SHA-256 differs from WhatsApp's")]
     Hash,
     #[error("the time ended before the file was stored")]
     TimedOut,
@@ -127,7 +127,7 @@ impl Fetcher {
     /// Fetches a file until `end`, unless another process does.
     async fn fetch(&self, id: MediaId, end: Timestamp) -> Result<(), StoreError> {
         let lease = self.system.random_uuid();
-        let Leased::Fetch(fetch) = self.store.media().lease(id, lease).await? else { return Ok(()) };
+        let Some(fetch) = self.store.media().lease(id, lease).await? else { return Ok(()) };
         let started = self.system.now();
         // A process that no longer has the lease must not store the file: an erasure could have passed.
         let time = FETCH_LEASE.saturating_sub(SETTLE_MARGIN).min(end.since(started));
@@ -197,7 +197,7 @@ impl Fetcher {
         let token = self.credentials.access_token(number).await?;
         let (location, token) = match self.reader.media(&fetch.file.graph_id, number, token.as_str()).await {
             Ok(location) => (location, token),
-            Err(error) if error.is_token_refused() => self.locate_again(fetch, token).await?,
+            Err(error) if error.is_token_refused() => self.locate_again(fetch, token, error).await?,
             Err(error) => return Err(error.into()),
         };
         if let Some(size) = location.size.filter(|size| *size > MAX_FILE_BYTES) {
@@ -231,25 +231,23 @@ impl Fetcher {
         })
     }
 
-    /// Asks again with a newer token. WhatsApp's error for a file that it doesn't have is the same as the one for a token
-    /// without access, so the access to the number tells the two apart.
+    /// Asks again with a newer token, if there is one. WhatsApp's error for a file that it doesn't have is the same as the one
+    /// for a token without access, so the access to the number tells the two apart.
     async fn locate_again(
         &self,
         fetch: &Fetch,
-        refused: AccessToken,
-    ) -> Result<(crate::whatsapp::MediaLocation, AccessToken), FetchError> {
+        mut token: AccessToken,
+        mut refusal: ReadError,
+    ) -> Result<(MediaLocation, AccessToken), FetchError> {
         let number = fetch.phone_number_id.as_str();
-        let token = match self.credentials.replacement(number, &refused).await {
-            Replacement::Token(newer) => newer,
-            Replacement::None | Replacement::NotYet => refused,
-        };
-        match self.reader.media(&fetch.file.graph_id, number, token.as_str()).await {
-            Ok(location) => Ok((location, token)),
-            Err(error) if error.is_token_refused() && self.reader.has_access(number, token.as_str()).await? => {
-                Err(FetchError::Gone)
+        if let Replacement::Token(newer) = self.credentials.replacement(number, &token).await {
+            match self.reader.media(&fetch.file.graph_id, number, newer.as_str()).await {
+                Ok(location) => return Ok((location, newer)),
+                Err(error) if error.is_token_refused() => (token, refusal) = (newer, error),
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
+        if self.reader.has_access(number, token.as_str()).await? { Err(FetchError::Gone) } else { Err(refusal.into()) }
     }
 }
 

@@ -2,17 +2,17 @@
 
 use serde::Serialize;
 
+use super::MediaError;
 use crate::{
     aws::s3::Bucket,
     domain::{
         id::MediaId,
-        media::{Media, ReceivedFile, URL_LIFETIME, Upload, open_state, received_key, sent_key},
+        media::{Media, ReceivedFile, URL_LIFETIME, Upload, received_key, sent_key, unfetched_state},
         media_state::{MediaState, MessageMedia},
         message::Message,
         system::System,
         time::Timestamp,
     },
-    services::media::MediaError,
     telemetry,
 };
 
@@ -51,7 +51,7 @@ impl MediaLinks {
         let bucket = self.bucket.as_ref()?;
         let media = match &message.media {
             Some(media) => media.clone(),
-            None => open(message, self.system.now())?,
+            None => unfetched(message, self.system.now())?,
         };
         let key = match message.from_me && message.source.is_none() {
             true => sent_key(message.session_id, media.id),
@@ -101,11 +101,11 @@ impl MediaLinks {
 }
 
 /// Returns the file of a message that isn't fetched yet.
-fn open(message: &Message, now: Timestamp) -> Option<MessageMedia> {
+fn unfetched(message: &Message, now: Timestamp) -> Option<MessageMedia> {
     let file = ReceivedFile::of(message)?;
     Some(MessageMedia {
         id: MediaId::for_message(message.id),
-        state: open_state(message.received_at.unwrap_or(message.timestamp), now),
+        state: unfetched_state(message.received_at.unwrap_or(message.timestamp), now),
         mime_type: file.mime_type,
         size: None,
         sha256: file.sha256.map(hex::encode),

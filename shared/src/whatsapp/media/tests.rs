@@ -72,7 +72,7 @@ async fn content_that_stops_is_an_error() {
     }
 
     let content = SdkBody::from_body_1_x(Stopped(Some("start".into())));
-    let mut content = Impatient { content, limit: Duration::from_millis(1), timer: None };
+    let mut content = IdleTimeout { content, limit: Duration::from_millis(1), timer: None };
     let mut next = async || std::future::poll_fn(|context| Pin::new(&mut content).poll_frame(context)).await;
     assert_eq!(next().await.unwrap().unwrap().into_data().unwrap(), "start");
     assert!(next().await.unwrap().is_err());
