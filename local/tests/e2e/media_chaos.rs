@@ -156,6 +156,8 @@ async fn each_file_is_stored_once_and_completely() {
 
     let app = TestApp::start_with_data(&[]).await;
     let session_id = app.connect("ada").await;
+    // If a fault lost the log's first number, a reader of the whole log couldn't tell that nothing has expired.
+    app.wait_for_change(&session_id, "the connection", |change| change["type"] == "session.connected").await;
     app.set_faults(&faults(&mut rng)).await;
     app.running().database().faults().inject_random(RandomFaults {
         seed,
