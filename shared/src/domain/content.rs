@@ -18,10 +18,10 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
-pub use self::error::ContentError;
 use self::object::{NO_LIMIT, Object, Read, one_of};
+pub use self::{error::ContentError, media::UploadedFile};
 use crate::domain::{
-    id::{MAX_ID_BYTES, MediaId},
+    id::MAX_ID_BYTES,
     message::{MessageType, TEXT_LIMIT, readable_text},
 };
 
@@ -76,10 +76,15 @@ impl Content {
         }
     }
 
-    /// Returns the ID of the uploaded file to send, which Qasid has.
-    pub fn media(&self) -> Option<MediaId> {
-        self.json[self.json["type"].as_str()?]["media"].as_str()?.parse().ok()
+    /// Returns the uploaded file to send, which Qasid has.
+    pub fn uploaded_file(&self) -> Option<UploadedFile> {
+        uploaded_file(&self.json)
     }
+}
+
+/// Returns the uploaded file in the Cloud API's object of a message, which has at most one.
+pub fn uploaded_file(message: &Value) -> Option<UploadedFile> {
+    media::uploaded_files(message).into_iter().next()
 }
 
 /// Reads the message in a request body: `{"message": "…"}`, or the Cloud API's shape `{"type": "image", "image": {…}}`.
@@ -105,6 +110,9 @@ pub fn read(body: &Map<String, Value>) -> Result<Option<Content>, ContentError> 
     let identity_hash = request.filled_text("recipient_identity_key_hash", NO_LIMIT)?;
     if let (Some(hash), Value::Object(members)) = (identity_hash, &mut json) {
         members.insert("recipient_identity_key_hash".to_owned(), hash.into());
+    }
+    if let [first, second, ..] = &media::uploaded_files(&json)[..] {
+        return Err(excluded(&first.path(), &second.path()));
     }
     let reply_to = reply_to(request)?;
     let object = json["type"].as_str().and_then(|name| json.get(name));

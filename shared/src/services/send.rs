@@ -349,12 +349,13 @@ async fn file(
     content: &Content,
     json: &mut Value,
 ) -> Result<Option<MessageMedia>, NotStored> {
-    let (Some(id), Some(name)) = (content.media(), content.json["type"].as_str()) else { return Ok(None) };
-    let media = media::attach(store, links, chat, (id, content.kind), &format!("{name}.media")).await?;
-    if let Some(file_name) = media.file_name.as_ref().filter(|_| content.kind == MessageType::Document)
-        && json[name]["filename"].is_null()
+    let Some(file) = content.uploaded_file() else { return Ok(None) };
+    let media = media::attach(store, links, chat, (file.id, file.kind), &file.path()).await?;
+    if let Some(file_name) = media.file_name.as_ref().filter(|_| file.kind == MessageType::Document)
+        && let Some(document) = json.pointer_mut(&file.pointer)
+        && document["filename"].is_null()
     {
-        json[name]["filename"] = json!(file_name);
+        document["filename"] = json!(file_name);
     }
     Ok(Some(media.of_message()))
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ContentError, link, media,
-    object::{NO_LIMIT, Object, check_count},
+    object::{ANY_COUNT, NO_LIMIT, Object, check_count},
     payment, product,
 };
 
@@ -265,12 +265,13 @@ fn carousel(mut action: Object<'_>) -> Result<Value, ContentError> {
             header(&mut card, &["image", "video"])?;
             card.optional_object("body", card_body)?;
             // A media card has a URL button or up to three quick replies.
-            card.object("action", |action| {
+            card.object("action", |mut action| {
                 replies = action.count("buttons");
-                match action.has("buttons") {
-                    true => buttons(action, "quick_reply", CARD_BUTTON_ID_LIMIT),
-                    false => cta_url(action),
+                if action.has("buttons") {
+                    return buttons(action, "quick_reply", CARD_BUTTON_ID_LIMIT);
                 }
+                action.optional_list("buttons", ANY_COUNT, Object::finish)?;
+                cta_url(action)
             })?;
         }
         let (kind, header, catalog) = (card.peek("type"), card.peek("header/type"), card.peek("action/catalog_id"));

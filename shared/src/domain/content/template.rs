@@ -132,9 +132,12 @@ fn button(mut object: Object<'_>, seen: &mut Seen) -> Result<Value, ContentError
     if !kinds.contains(&kind.as_str()) {
         return Err(object.invalid("sub_type", one_of(&kinds)));
     }
-    // Meta's example of a call button has no index (Meta, *Call button messages*).
-    if kind != "voice_call" || object.has("index") {
-        object.unique_whole("index", POSITIONS, &mut seen.buttons)?;
+    match object.optional_whole("index", POSITIONS)? {
+        Some(index) if seen.buttons.insert(index) => {}
+        Some(_) => return Err(ContentError::Repeated { field: object.path("index") }),
+        // Meta's example of a call button has no index (Meta, *Call button messages*).
+        None if kind == "voice_call" => {}
+        None => return Err(object.missing("index")),
     }
     let needs_parameters = BUTTONS_WITH_PARAMETERS.contains(&kind.as_str());
     let given = parameter::list(&mut object, URL_LIMIT, usize::from(needs_parameters)..=usize::MAX)?;

@@ -202,9 +202,9 @@ fn read_reply(reply: &Map<String, Value>) -> Result<String, ApiError> {
     }
     let kind = sample.json["type"].as_str().unwrap_or_default();
     // An upload can be erased with a chat, but a rule replies in many.
-    if sample.media().is_some() {
-        let message =
-            format!("reply.{kind}.media must be left out: give the link of a file, or the id of WhatsApp's upload");
+    if let Some(file) = sample.uploaded_file() {
+        let path = file.path();
+        let message = format!("reply.{path} must be left out: give the link of a file, or the id of WhatsApp's upload");
         return Err(ApiError::invalid_field(message));
     }
     if let Some(name) = reply.keys().find(|name| *name != "type" && *name != kind) {

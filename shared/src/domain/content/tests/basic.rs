@@ -104,6 +104,62 @@ fn media_requires_exactly_one_source() {
     assert_eq!(content.json["image"], json!({"link": "https://example.org/a.png"}));
 }
 
+/// Returns the place of the uploaded file in a valid message.
+fn file_in(message: &Value) -> Option<(MessageType, String, String)> {
+    let file = read_value(message).unwrap().unwrap().uploaded_file()?;
+    assert_eq!(file.id.to_string(), UPLOAD);
+    Some((file.kind, file.path(), file.pointer))
+}
+
+const UPLOAD: &str = "01a21bc2-d8f3-7d11-a1c4-0f6b3f1f6a52";
+
+#[test]
+fn uploaded_files_are_found_in_messages_and_headers() {
+    let place = |kind, path: &str, pointer: &str| Some((kind, path.to_owned(), pointer.to_owned()));
+    let kinds = [
+        ("image", MessageType::Image),
+        ("video", MessageType::Video),
+        ("audio", MessageType::Audio),
+        ("document", MessageType::Document),
+        ("sticker", MessageType::Sticker),
+    ];
+    for (name, kind) in kinds {
+        let message = json!({"type": name, name: {"media": UPLOAD}});
+        assert_eq!(file_in(&message), place(kind, &format!("{name}.media"), &format!("/{name}")));
+    }
+    let gif = json!({"type": "gif", "gif": {"media": UPLOAD}});
+    let text = json!({"type": "text", "text": "Mona"});
+    let card = json!({"card_index": 0, "components": [{"type": "header", "parameters": [gif]}]});
+    let components = json!([{"type": "body", "parameters": [text]}, {"type": "carousel", "cards": [card]}]);
+    let template = json!({"name": "sale", "language": {"code": "en"}, "components": components});
+    let path = "template.components[1].cards[0].components[0].parameters[0].gif.media";
+    let pointer = "/template/components/1/cards/0/components/0/parameters/0/gif";
+    let template = json!({"type": "template", "template": template});
+    assert_eq!(file_in(&template), place(MessageType::Video, path, pointer));
+    assert_eq!(file_in(&image()), None);
+    // A flow's own data.
+    let data = json!({"header": {"type": "image", "image": {"media": UPLOAD}}});
+    let parameters = json!({
+        "flow_message_version": "3", "flow_id": "1", "flow_cta": "Go", "flow_action_payload": {"screen": "A", "data": data},
+    });
+    let flow = json!({"type": "flow", "body": {"text": "B"}, "action": {"name": "flow", "parameters": parameters}});
+    assert_eq!(file_in(&json!({"type": "interactive", "interactive": flow})), None);
+}
+
+#[test]
+fn message_has_one_uploaded_file() {
+    let header = |kind: &str| json!({"type": kind, kind: {"media": UPLOAD}});
+    let card = |index: u8| {
+        let button = json!({"name": "cta_url", "parameters": {"display_text": "Buy", "url": "https://example.org"}});
+        json!({"card_index": index, "type": "cta_url", "header": header("image"), "action": button})
+    };
+    let carousel = json!({"type": "carousel", "body": {"text": "B"}, "action": {"cards": [card(0), card(1)]}});
+    let message = json!({"type": "interactive", "interactive": carousel});
+    let path = |card: u8| format!("interactive.action.cards[{card}].header.image.media");
+    rejects(&message, &format!("{} and {} can't be combined: use one of them", path(0), path(1)));
+    accepts(&with(&message, "/interactive/action/cards/1/header/image", json!({"id": "1"})));
+}
+
 #[test]
 fn captions_and_file_names_are_limited() {
     limits_text(&image(), "/image/caption", 1024);
@@ -124,6 +180,21 @@ fn captions_and_file_names_are_limited() {
 fn null_counts_as_missing() {
     let given = with(&image(), "/image/id", Value::Null);
     assert_eq!(read_value(&given).unwrap().unwrap().json, image());
+    let button = json!({"type": "button", "sub_type": "voice_call", "index": null});
+    let template = json!({"name": "call", "language": {"code": "en"}, "components": [button]});
+    let template = json!({"type": "template", "template": template});
+    assert_eq!(read_value(&template).unwrap().unwrap().json, without(&template, "/template/components/0/index"));
+    let parameters = json!({"display_text": "Buy", "url": "https://example.org"});
+    let action = json!({"name": "cta_url", "buttons": null, "parameters": parameters});
+    let header = json!({"type": "image", "image": {"id": "1"}});
+    let card = json!({"type": "cta_url", "card_index": 0, "header": header, "action": action});
+    let cards = json!({"cards": [with(&card, "/card_index", json!(1)), card]});
+    let carousel = json!({"type": "carousel", "body": {"text": "B"}, "action": cards});
+    let message = json!({"type": "interactive", "interactive": carousel});
+    let sent = ["0", "1"].iter().fold(message.clone(), |message, card| {
+        without(&message, &format!("/interactive/action/cards/{card}/action/buttons"))
+    });
+    assert_eq!(read_value(&message).unwrap().unwrap().json, sent);
 }
 
 #[test]

@@ -104,7 +104,10 @@ fn invalid_parameters_are_rejected() {
             "currency.amount_1000 must be a whole number",
         ),
         (json!({"type": "currency", "currency": {"code": "USD"}}), "currency.fallback_value is required"),
-        (json!({"type": "image", "image": {}}), "image.id or PARAMETER.image.link is required"),
+        (
+            json!({"type": "image", "image": {}}),
+            "image.id or PARAMETER.image.link or PARAMETER.image.media is required",
+        ),
         (json!({"text": "t"}), "type is required"),
     ] {
         rejects(&parameter(value), &format!("{PARAMETER}.{}", sentence.replace("PARAMETER", PARAMETER)));
