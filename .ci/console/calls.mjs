@@ -34,6 +34,11 @@ export function simulator(path, body, method) {
   return call(`${ready.whatsapp}/simulator/${path}`, body, {}, method);
 }
 
+/** Calls the Graph API of the simulated WhatsApp as the business, with `POST`. */
+export function graph(path, body) {
+  return call(`${ready.whatsapp}/${path}`, body, { authorization: `Bearer ${ready.accessToken}` });
+}
+
 /** Calls `read` until it returns something other than `undefined`, which it returns. */
 export async function until(read, timeout = TIMEOUT) {
   const deadline = Date.now() + timeout;

@@ -1,6 +1,7 @@
 // What a customer does with the page of the simulated phones, without the console: files, answers, calls, and settings.
 
 import assert from "node:assert/strict";
+import { graph, simulator } from "./calls.mjs";
 import { check, settings } from "./report.mjs";
 
 const { ready } = settings;
@@ -12,23 +13,15 @@ const PNG = Buffer.from(
   "base64",
 );
 
-async function request(method, path, body) {
-  const headers = { "content-type": "application/json", authorization: `Bearer ${ready.accessToken}` };
-  const response = await fetch(ready.whatsapp + path, { method, headers, body: JSON.stringify(body) });
-  const json = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(json));
-  return json;
-}
-
 /** Sends a message of the business to the customer. */
 async function answer(type, content) {
   const message = { messaging_product: "whatsapp", to: NUMBER, type, [type]: content };
-  await request("POST", `/${ready.phoneNumberId}/messages`, message);
+  await graph(`${ready.phoneNumberId}/messages`, message);
 }
 
 /** Returns the latest message that the phone sent. */
 async function latest() {
-  const { messages } = await request("GET", `/simulator/phones/${NUMBER}/messages`);
+  const { messages } = await simulator(`phones/${NUMBER}/messages`);
   return messages.findLast((message) => message.from === "phone");
 }
 
@@ -139,7 +132,7 @@ export async function customer(browser) {
       { type: "BUTTONS", buttons: [{ type: "QUICK_REPLY", text: "On my way" }] },
     ];
     const template = { name: "cake_ready", language: "en_US", category: "UTILITY", components };
-    await request("POST", `/${ready.wabaId}/message_templates`, template);
+    await graph(`${ready.wabaId}/message_templates`, template);
     const parameters = [
       { type: "body", parameters: [{ type: "text", text: NAME }] },
       { type: "button", sub_type: "quick_reply", index: "0", parameters: [{ type: "payload", payload: "way-7" }] },
@@ -150,7 +143,7 @@ export async function customer(browser) {
     assert.deepEqual(message.button, { payload: "way-7", text: "On my way" });
   });
   await check("phone: a call rings until the customer hangs up", async () => {
-    await request("POST", `/${ready.phoneNumberId}/settings`, { calling: { status: "ENABLED" } });
+    await graph(`${ready.phoneNumberId}/settings`, { calling: { status: "ENABLED" } });
     await page.getByRole("button", { name: "Call the business" }).click();
     await log.getByText("Ringing…").waitFor();
     await log.getByRole("button", { name: "Hang up" }).click();
@@ -181,10 +174,10 @@ export async function customer(browser) {
     await page.getByRole("button", { name: "Faults", exact: true }).click();
     await page.getByRole("switch", { name: "Duplicate webhooks" }).click();
     await page.getByText("1 fault is active:").waitFor();
-    assert.equal((await request("GET", "/simulator/faults")).webhooks.duplicates, 1);
+    assert.equal((await simulator("faults")).webhooks.duplicates, 1);
     await page.getByRole("button", { name: "Clear all faults" }).first().click();
     await page.getByText("1 fault is active:").waitFor({ state: "detached" });
-    assert.equal((await request("GET", "/simulator/faults")).webhooks.duplicates, 0);
+    assert.equal((await simulator("faults")).webhooks.duplicates, 0);
   });
   await check("phone: a code of another number is refused with a sentence", async () => {
     // Chromium reports the response 400 as an error of the console.

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { Agent } from "./agent.mjs";
-import { addressOf, simulator, until } from "./calls.mjs";
+import { addressOf, graph, simulator, until } from "./calls.mjs";
 import { OWNER_ID } from "./conversation.mjs";
 import { Phone } from "./phone.mjs";
 import { check, settings } from "./report.mjs";
@@ -184,11 +184,11 @@ async function send(agent, phone, files) {
   const dialog = page.getByRole("dialog", { name: "Send an attachment" });
   const progress = messages.getByRole("progressbar", { name: "Uploading the file" });
   const submit = () => dialog.getByRole("button", { name: "Send", exact: true }).click();
-  const choose = async (file) => {
+  const choose = async (file, where = dialog) => {
     const chooser = page.waitForEvent("filechooser");
-    await dialog.getByLabel("Choose a file").click();
+    await where.getByLabel("Choose a file").click();
     await (await chooser).setFiles(file);
-    await dialog.getByText(file.name).waitFor();
+    await where.locator(".media-name").getByText(file.name).waitFor();
   };
   const attach = async (file, caption) => {
     await page.getByRole("button", { name: "Attach a file, location, or contact" }).click();
@@ -284,6 +284,36 @@ async function send(agent, phone, files) {
     });
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
+  });
+  await check("media: the header of a template is an image of this device", async () => {
+    const components = [
+      { type: "HEADER", format: "IMAGE", example: { header_handle: ["4::aW"] } },
+      { type: "BODY", text: "The garden is open until nine." },
+    ];
+    await graph(`${ready.wabaId}/message_templates`, { name: "garden_open", language: "en_US", category: "UTILITY", components });
+    const template = page.getByRole("dialog", { name: /^Send a template/ });
+    await page.getByRole("button", { name: "Send a template" }).click();
+    await template.getByRole("button", { name: "Read the templates again" }).click();
+    await template.getByRole("button", { name: /garden_open/ }).click();
+    const submit = () => template.getByRole("button", { name: "Send template" }).click();
+    await submit();
+    await template.getByText("Choose a file.", { exact: true }).waitFor();
+    await choose(files.pdf, template);
+    await submit();
+    await template.getByText("WhatsApp doesn't deliver this file here. Choose another one: JPEG or PNG, up to 5 MB.").waitFor();
+    await template.getByRole("button", { name: `Remove ${files.pdf.name}` }).click();
+    await choose(files.jpeg, template);
+    await holdingUploads(page, async (release) => {
+      await submit();
+      await template.getByRole("progressbar", { name: "Uploading the file" }).waitFor();
+      release();
+      await agent.waitForStatus("The garden is open until nine.", "Read");
+    });
+    await isLoaded(agent.message("The garden is open until nine.").locator("img"), SIZE.width);
+    const { messages: received } = await simulator(`phones/${NUMBER}/messages`);
+    const [header] = received.findLast(({ type }) => type === "template").template.components;
+    const file = await fetch(`${ready.whatsapp}/simulator/media/${header.parameters[0].image.id}`);
+    assert.deepEqual(Buffer.from(await file.arrayBuffer()), files.jpeg.buffer);
   });
 }
 

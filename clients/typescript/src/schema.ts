@@ -2590,10 +2590,15 @@ export interface components {
             media: components["schemas"]["Id"];
         });
         HeaderMedia: {
-            /** @description The ID of media that you uploaded to WhatsApp, or received. This or `link`. */
+            /** @description The ID of media that you uploaded to WhatsApp, or received. This, `link`, or `media`. */
             id?: string | null;
-            /** @description A public `https` URL. This or `id`. */
+            /** @description A public `https` URL. This, `id`, or `media`. */
             link?: string | null;
+            /**
+             * @description The ID of a file that you uploaded with `POST /api/media`. This, `id`, or `link`. A message has up to one such
+             *     file.
+             */
+            media?: string | null;
             /** @description The media provider of a link, by its name. */
             provider?: string | {
                 name: string;
@@ -2607,15 +2612,26 @@ export interface components {
         } & ({
             id: string;
             link?: string | null;
+            media?: string | null;
         } | {
             id?: string | null;
             link: components["schemas"]["PublicLink"];
+            media?: string | null;
+        } | {
+            id?: string | null;
+            link?: string | null;
+            media: components["schemas"]["Id"];
         });
         HeaderDocument: {
-            /** @description The ID of media that you uploaded to WhatsApp, or received. This or `link`. */
+            /** @description The ID of media that you uploaded to WhatsApp, or received. This, `link`, or `media`. */
             id?: string | null;
-            /** @description A public `https` URL. This or `id`. */
+            /** @description A public `https` URL. This, `id`, or `media`. */
             link?: string | null;
+            /**
+             * @description The ID of a file that you uploaded with `POST /api/media`. This, `id`, or `link`. A message has up to one such
+             *     file.
+             */
+            media?: string | null;
             filename?: string | null;
             /** @description The media provider of a link, by its name. */
             provider?: string | {
@@ -2630,9 +2646,15 @@ export interface components {
         } & ({
             id: string;
             link?: string | null;
+            media?: string | null;
         } | {
             id?: string | null;
             link: components["schemas"]["PublicLink"];
+            media?: string | null;
+        } | {
+            id?: string | null;
+            link?: string | null;
+            media: components["schemas"]["Id"];
         });
         LocationMessage: {
             /** @description Degrees from -90 to 90. */

@@ -5,8 +5,8 @@ import { ApiError } from "../api.js";
 import { Button, Checkbox, Dialog, ErrorNote, Field, Icon, html, useAction } from "../components.js";
 import { t as frame } from "../strings/app.js";
 import { t } from "../strings/attachment.js";
-import { asset, degrees, NO_PLACE, PlaceFields, placeErrors, SourceFields, sourceError } from "./fields.js";
-import { kindsOf, mimeType } from "./upload.js";
+import { asset, degrees, NO_PLACE, OWN_FILE, PlaceFields, placeErrors, SourceFields, sourceError } from "./fields.js";
+import { kindsOf, mimeType, UNSENDABLE } from "./upload.js";
 
 /** @typedef {import("../components.js").IconName} IconName */
 /** @typedef {"image" | "video" | "audio" | "document" | "sticker" | "location" | "contacts"} Kind */
@@ -17,16 +17,11 @@ const KINDS = [
   ["contacts", "person"],
 ];
 
-/** @type {import("./fields.js").Source} */
-const OWN_FILE = { by: "file", value: "" };
 const EMPTY = {
   source: OWN_FILE, file: null, caption: "", filename: "", voice: false, ...NO_PLACE, formattedName: "", phones: "", company: "", email: "",
 };
 /** @typedef {Omit<typeof EMPTY, "file"> & {file: File | null}} Values */
 /** The errors of the fields. @typedef {Partial<Record<keyof Values, string | null>>} Errors */
-
-/** The codes with which the API refuses a file. */
-const UNSENDABLE = ["media_too_large", "media_type_not_sendable"];
 
 /** The field that a member of the request belongs to. @type {[RegExp, keyof Values][]} */
 const MEMBERS = [
@@ -145,7 +140,7 @@ export default function Attachment({ files = [], onSend, onClose }) {
         </label>`)}
       </fieldset>
       ${isFile && html`<p class="hint">${t(`${kind}Hint`)}</p>
-        <${SourceFields} autofocus=${files.length === 0} own=${{ file: values.file, onFile }} source=${values.source} error=${errors.source ?? null} onChange=${(/** @type {Values["source"]} */ source) => set({ source })} />`}
+        <${SourceFields} autofocus=${files.length === 0} own=${{ file: values.file, hint: t("fileHint"), onFile }} source=${values.source} error=${errors.source ?? null} onChange=${(/** @type {Values["source"]} */ source) => set({ source })} />`}
       ${kind === "document" && html`<${Field} label=${t("fileName")} hint=${file ? null : t("fileNameHint")} dir="auto" maxlength="240" ...${input("filename")} />`}
       ${(kind === "image" || kind === "video" || kind === "document") && html`<${Field} type="textarea" rows="2" label=${t("caption")} hint=${t("captionHint")} dir="auto" autofocus=${files.length > 0} ...${input("caption")} />`}
       ${kind === "audio" && (!file || mimeType(file) === "audio/ogg") && html`<${Checkbox} label=${t("voice")} hint=${t("voiceHint")} checked=${values.voice}

@@ -255,9 +255,9 @@ function Content({ message, actions }) {
     case "contacts":
       return html`<${Cards} cards=${Array.isArray(object) ? object : []} body=${message.body} />`;
     case "interactive":
-      return html`<${InteractiveHeader} interactive=${object ?? {}} />`;
+      return html`<${InteractiveHeader} interactive=${object ?? {}} message=${message} read=${actions.readFile} />`;
     case "template":
-      return html`<${TemplateContent} template=${object ?? {}} body=${message.body} load=${actions.templates} />`;
+      return html`<${TemplateContent} template=${object ?? {}} message=${message} load=${actions.templates} read=${actions.readFile} />`;
     case "order":
       return html`<${Order} order=${object ?? {}} />`;
     case "call":
@@ -316,15 +316,16 @@ function cardName({ name = {} }) {
   return name.formatted_name || [name.first_name, name.last_name].filter(Boolean).join(" ") || t("contactCard");
 }
 
-/** What stands above the text of an interactive message. @param {{interactive: any}} props */
-function InteractiveHeader({ interactive }) {
+/** What stands above the text of an interactive message.
+ * @param {{interactive: any, message: ShownMessage, read: import("./media.js").ReadFile}} props */
+function InteractiveHeader({ interactive, message, read }) {
   const { type, header } = interactive;
   if (type === "nfm_reply") return html`<p class="with-icon"><${Icon} name="check" />${t("flowAnswered")}</p>`;
   const description = type === "list_reply" && interactive.list_reply?.description;
   if (description) return html`<p class="small muted" dir="auto">${description}</p>`;
   if (!header) return null;
   if (header.type === "text") return html`<p dir="auto"><strong>${header.text}</strong></p>`;
-  return html`<${Media} type=${MEDIA[header.type] ? header.type : "document"} media=${header[header.type] ?? {}} />`;
+  return html`<${Media} type=${MEDIA[header.type] ? header.type : "document"} media=${header[header.type] ?? {}} message=${message} read=${read} />`;
 }
 
 /** What a contact can tap below an interactive message. @param {{message: Message}} props */

@@ -6,10 +6,12 @@ import { westernDigits } from "../i18n.js";
 import { t } from "../strings/attachment.js";
 import { size } from "./media.js";
 
-/** A file of this computer (only in attachments), a public link, or the ID of a file at WhatsApp.
+/** A file of this computer, a public link, or the ID of a file at WhatsApp.
  * @typedef {{by: "file" | "link" | "id", value: string}} Source */
 /** @typedef {{latitude: string, longitude: string, name: string, address: string}} Place */
 
+/** @type {Source} */
+export const OWN_FILE = { by: "file", value: "" };
 /** @type {Source} */
 export const NO_SOURCE = { by: "link", value: "" };
 /** @type {Place} */
@@ -43,7 +45,7 @@ export function placeErrors(place, isComplete) {
   return errors;
 }
 
-/** @typedef {{file: File | null, onFile: (files: File[]) => void}} OwnFile */
+/** @typedef {{file: File | null, hint: string, onFile: (files: File[]) => void}} OwnFile */
 
 /** @param {{source: Source, error: string | null, autofocus?: boolean, onChange: (source: Source) => void, own?: OwnFile}} props
  *   `own`: offers files of this computer */
@@ -67,7 +69,7 @@ export function SourceFields({ source, error, autofocus = false, onChange, own }
 }
 
 /** Chooses a file of this computer, or shows the one that was chosen. @param {{own: OwnFile, error: string | null, autofocus: boolean}} props */
-function OwnFileField({ own: { file, onFile }, error, autofocus }) {
+function OwnFileField({ own: { file, hint, onFile }, error, autofocus }) {
   const id = useId();
   const root = useRef(/** @type {HTMLDivElement | null} */ (null));
   const url = useMemo(() => (file?.type.startsWith("image/") ? URL.createObjectURL(file) : null), [file]);
@@ -95,7 +97,7 @@ function OwnFileField({ own: { file, onFile }, error, autofocus }) {
         <input type="file" autofocus=${autofocus} aria-describedby="${id}-hint${error ? ` ${id}-error` : ""}" aria-invalid=${error ? "true" : undefined} onChange=${choose} />
         <span class="button"><${Icon} name="attach" />${t("chooseFile")}</span>
       </label>
-      <p class="hint" id="${id}-hint">${t("fileHint")}</p>`}
+      <p class="hint" id="${id}-hint">${hint}</p>`}
     ${error && html`<p class="field-error" id="${id}-error" role="alert" dir="auto">${error}</p>`}
   </div>`;
 }

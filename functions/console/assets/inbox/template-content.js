@@ -2,13 +2,16 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { html, Icon } from "../components.js";
+import { MEDIA, Media } from "./media.js";
 import { t } from "../strings/inbox.js";
 import { formatted } from "./text.js";
 
 /** @typedef {import("./templates.js").Template} Template */
+/** @typedef {import("./store.js").ShownMessage} ShownMessage */
 
-/** @param {{template: any, body: string | null, load: () => Promise<Template[]>}} props */
-export function TemplateContent({ template, body, load }) {
+/** @param {{template: any, message: ShownMessage, load: () => Promise<Template[]>, read: import("./media.js").ReadFile}} props */
+export function TemplateContent({ template, message, load, read }) {
+  const { body } = message;
   const [known, setKnown] = useState(/** @type {Template | null} */ (null));
   const { name, language, components = [] } = template;
   useEffect(() => {
@@ -21,15 +24,21 @@ export function TemplateContent({ template, body, load }) {
     };
   }, [name, language?.code]);
   const label = html`<p class="labels with-icon"><${Icon} name="template" /><span>${t("template")} · <bdi>${name ?? body}</bdi></span></p>`;
-  if (known) return html`${label}<${Filled} template=${known} components=${components} />`;
+  const [header] = components.find(isHeader)?.parameters ?? [];
+  const media = message.media && header?.[header.type]?.media === message.media.id
+    ? html`<${Media} type=${MEDIA[header.type] ? header.type : "video"} media=${header[header.type]} message=${message} read=${read} />` : null;
+  if (known) return html`${label}<${Filled} template=${known} components=${components} media=${media} />`;
   /** @type {string[]} */
   const parameters = components.flatMap((/** @type {any} */ component) => (component.parameters ?? []).map(textOf));
-  return html`${label}
+  return html`${label}${media}
     ${body && body !== name && html`<p class="bubble-text" dir="auto">${formatted(body)}</p>`}
     ${parameters.length > 0 && html`<ol class="parameters">
       ${parameters.map((parameter, index) => html`<li key=${index}><bdi>${parameter}</bdi></li>`)}
     </ol>`}`;
 }
+
+/** @param {any} component */
+const isHeader = (component) => component.type?.toUpperCase() === "HEADER";
 
 /** Returns the text of a parameter. @param {any} parameter */
 function textOf(parameter) {
@@ -46,19 +55,20 @@ function filled(text, parameters) {
   });
 }
 
-/** @param {{template: Template, components: any[]}} props */
-function Filled({ template, components }) {
+/** `media` shows the uploaded file of the header. @param {{template: Template, components: any[], media: unknown}} props */
+function Filled({ template, components, media }) {
   const own = (/** @type {string} */ type) => template.components.find((component) => component.type?.toUpperCase() === type);
   const given = (/** @type {string} */ type) => components.find((component) => component.type?.toUpperCase() === type)?.parameters ?? [];
   const header = own("HEADER");
-  const [media] = given("HEADER");
+  const [source] = given("HEADER");
   const body = own("BODY")?.text;
   const footer = own("FOOTER")?.text;
   /** @type {any[]} */
   const buttons = own("BUTTONS")?.buttons ?? [];
   return html`
     ${header?.text && html`<p dir="auto"><strong>${filled(header.text, given("HEADER"))}</strong></p>`}
-    ${header && !header.text && html`<p class="inset with-icon"><${Icon} name="file" /><bdi>${media ? textOf(media) : header.format}</bdi></p>`}
+    ${media}
+    ${header && !header.text && !media && html`<p class="inset with-icon"><${Icon} name="file" /><bdi>${source ? textOf(source) : header.format}</bdi></p>`}
     ${body && html`<p class="bubble-text" dir="auto">${formatted(filled(body, given("BODY")))}</p>`}
     ${footer && html`<p class="small muted" dir="auto">${footer}</p>`}
     ${buttons.length > 0 && html`<ul class="choices buttons">

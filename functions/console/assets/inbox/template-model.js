@@ -1,7 +1,9 @@
 // What a template needs, and the components of a message with it (Meta, *Templates*).
 
+import { t as attachment } from "../strings/attachment.js";
 import { t } from "../strings/templates.js";
-import { asset, degrees, NO_PLACE, NO_SOURCE, placeErrors, sourceError } from "./fields.js";
+import { asset, degrees, NO_PLACE, NO_SOURCE, OWN_FILE, placeErrors, sourceError } from "./fields.js";
+import { kindsOf } from "./upload.js";
 
 /**
  * A template as `GET /api/templates` returns it.
@@ -22,6 +24,7 @@ import { asset, degrees, NO_PLACE, NO_SOURCE, placeErrors, sourceError } from ".
  * @property {number} limit
  * @property {boolean} isOptional
  * @property {string} [prefix] what a URL's end follows
+ * @property {"image" | "video" | "document"} [file] what a file is sent as
  */
 /** @typedef {Record<string, any>} Values */
 
@@ -108,7 +111,9 @@ function inputsOf(template, components, card) {
     if (type === "HEADER" && formatOf(component) !== "TEXT") {
       const format = formatOf(component).toLowerCase();
       const label = t(/** @type {"image"} */ (format));
-      add({ key: "header", kind: format === "location" || format === "document" ? format : "media", part: "header", label });
+      if (format === "location") add({ key: "header", kind: format, part: "header", label });
+      else if (format === "document") add({ key: "header", kind: format, part: "header", label, file: format });
+      else add({ key: "header", kind: "media", part: "header", label, file: format === "image" ? "image" : "video" });
     } else if (type === "HEADER" || type === "BODY") {
       const part = type === "HEADER" ? "header" : "body";
       const names = placeholders(component.text);
@@ -155,9 +160,11 @@ function exampleOf(component, part, name, index) {
 
 /** Returns the values of an empty form. @param {Input[]} all @returns {Values} */
 export function emptyValues(all) {
-  return Object.fromEntries(all.map(({ key, kind }) => [key,
-    kind === "media" ? { source: NO_SOURCE }
-    : kind === "document" ? { source: NO_SOURCE, filename: "" }
+  // A message has one uploaded file, so the cards of a carousel have links.
+  const empty = (/** @type {number | null} */ card) => ({ source: card === null ? OWN_FILE : NO_SOURCE, file: null });
+  return Object.fromEntries(all.map(({ key, kind, card }) => [key,
+    kind === "media" ? empty(card)
+    : kind === "document" ? { ...empty(card), filename: "" }
     : kind === "location" ? NO_PLACE
     : ""]));
 }
@@ -173,7 +180,8 @@ export function check(template, all, values) {
       for (const [name, error] of Object.entries(placeErrors(value, true))) errors[`${input.key} ${name}`] = error;
       continue;
     }
-    const error = typeof value === "string" ? textError(input, value) : sourceError(value.source);
+    const error = typeof value === "string" ? textError(input, value)
+      : value.source.by === "file" ? fileError(input, value.file) : sourceError(value.source);
     if (error) errors[input.key] = error;
   }
   const body = template.components.find((component) => typeOf(component) === "BODY");
@@ -182,6 +190,12 @@ export function check(template, all, values) {
   const length = [...fill(body?.text ?? "", "body", null, values).map(({ text }) => text).join("")].length;
   if (first && length > limit && !errors[first.key]) errors[first.key] = t("bodyTooLong", { length, limit });
   return errors;
+}
+
+/** @param {Input} input @param {File | null} file @returns {string | null} */
+function fileError({ file: kind }, file) {
+  if (!file) return attachment("fileMissing");
+  return kind && !kindsOf(file).includes(kind) ? attachment("otherFile", { hint: attachment(`${kind}Hint`) }) : null;
 }
 
 /** @param {Input} input @param {string} value @returns {string | null} */
@@ -243,7 +257,8 @@ function headerObject(format, value) {
       latitude: degrees(value.latitude), longitude: degrees(value.longitude), name: value.name.trim(), address: value.address.trim(),
     };
   }
-  return { ...asset(value.source), ...(value.filename?.trim() && { filename: value.filename.trim() }) };
+  const source = value.source.by === "file" ? { media: value.media } : asset(value.source);
+  return { ...source, ...(value.filename?.trim() && { filename: value.filename.trim() }) };
 }
 
 /** @param {any} button @param {number} index @param {string} value @param {boolean} isAuthentication */

@@ -6,11 +6,13 @@ import { Badge, Button, Dialog, Empty, ErrorNote, Field, Icon, IconButton, Loadi
 import { isolate, language } from "../i18n.js";
 import { t as frame } from "../strings/app.js";
 import { t as attachment } from "../strings/attachment.js";
+import { t as inbox } from "../strings/inbox.js";
 import { t } from "../strings/templates.js";
 import { PlaceFields, SourceFields } from "./fields.js";
 import { build, check, emptyValues, fill, inputs, problem } from "./template-model.js";
 import { templatesOf } from "./templates.js";
 import { formatted } from "./text.js";
+import { announce, UNSENDABLE, upload } from "./upload.js";
 
 /** @typedef {import("../types").Session} Session */
 /** @typedef {import("./template-model.js").Input} Input */
@@ -129,23 +131,42 @@ export function TemplateDialog({ session, initial, contact, isOptedOut, onSend, 
   const [template, setTemplate] = useState(initial);
   return html`<${Dialog} title=${contact ? t("titleFor", { name: isolate(contact) }) : t("title")} wide onClose=${onClose}>
     ${template
-      ? html`<${TemplateForm} key=${template.id} template=${template} isOptedOut=${isOptedOut} onSend=${onSend} onClose=${onClose} onBack=${() => setTemplate(null)} />`
+      ? html`<${TemplateForm} key=${template.id} session=${session} template=${template} isOptedOut=${isOptedOut} onSend=${onSend} onClose=${onClose} onBack=${() => setTemplate(null)} />`
       : html`<div><${TemplateList} session=${session} autofocus onChoose=${setTemplate} /></div>`}
   <//>`;
 }
 
-/** @param {{template: Template, isOptedOut: boolean, onSend: (request: Record<string, any>) => Promise<void>, onClose: () => void, onBack: () => void}} props */
-function TemplateForm({ template, isOptedOut, onSend, onClose, onBack }) {
+/** @param {{session: Session, template: Template, isOptedOut: boolean, onSend: (request: Record<string, any>) => Promise<void>, onClose: () => void, onBack: () => void}} props */
+function TemplateForm({ session, template, isOptedOut, onSend, onClose, onBack }) {
   const all = useMemo(() => inputs(template), [template]);
   const category = template.category?.toLowerCase();
   const isRefused = isOptedOut && category === "marketing";
   const [values, setValues] = useState(() => emptyValues(all));
   const [errors, setErrors] = useState(/** @type {Record<string, string>} */ ({}));
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  const [progress, setProgress] = useState(/** @type {number | null} */ (null));
+  const closed = useRef(new AbortController());
+  /** The file that an earlier attempt uploaded. */
+  const uploaded = useRef(/** @type {{file: File, id: string} | null} */ (null));
   useEffect(() => {
     // The dialog, which opens later, moves the focus to its first button.
     requestAnimationFrame(() => /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("input:not([type=radio]), button[type=submit]"))?.focus());
+    return () => closed.current.abort();
   }, []);
+  const focusError = () => requestAnimationFrame(() => /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("[aria-invalid]"))?.focus());
+  const uploadedId = async (/** @type {File} */ file) => {
+    if (uploaded.current?.file !== file) {
+      const ticket = await announce(session.id, file);
+      setProgress(0);
+      try {
+        await upload(ticket, file, closed.current.signal, setProgress);
+      } finally {
+        setProgress(null);
+      }
+      uploaded.current = { file, id: ticket.media.id };
+    }
+    return uploaded.current.id;
+  };
   const set = (/** @type {string} */ key, /** @type {any} */ value) => {
     setValues({ ...values, [key]: value });
     const same = (/** @type {string} */ name) => name === key || name.startsWith(`${key} `);
@@ -155,10 +176,23 @@ function TemplateForm({ template, isOptedOut, onSend, onClose, onBack }) {
     const found = check(template, all, values);
     setErrors(found);
     if (Object.keys(found).length > 0) {
-      requestAnimationFrame(() => /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("[aria-invalid]"))?.focus());
+      focusError();
       return;
     }
-    const components = build(template, values);
+    const { header } = values;
+    let filled = values;
+    if (header?.source?.by === "file") {
+      try {
+        filled = { ...values, header: { ...header, media: await uploadedId(header.file) } };
+      } catch (failure) {
+        if (closed.current.signal.aborted) return;
+        if (!(failure instanceof ApiError && UNSENDABLE.includes(failure.code))) throw failure;
+        setErrors({ header: failure.message });
+        focusError();
+        return;
+      }
+    }
+    const components = build(template, filled);
     await onSend({
       type: "template",
       // Qasid refuses marketing to a contact who opted out.
@@ -189,6 +223,7 @@ function TemplateForm({ template, isOptedOut, onSend, onClose, onBack }) {
     </div>
     ${isRefused && html`<p class="note warn">${t("optedOut")}</p>`}
     <${ErrorNote} error=${error} />
+    ${progress !== null && html`<div class="upload"><progress max="1" value=${progress} aria-label=${inbox("statusUploading")}></progress></div>`}
     <footer>
       <${Button} icon="back" onClick=${onBack}>${t("back")}<//>
       <span class="spacer"></span>
@@ -216,8 +251,11 @@ function InputField({ input, value, errors, onChange }) {
   const error = errors[input.key] ?? null;
   const onInput = (/** @type {any} */ event) => onChange(event.target.value);
   if (input.kind === "media" || input.kind === "document") {
-    return html`<${SourceFields} source=${value.source} error=${error} onChange=${(/** @type {any} */ source) => onChange({ ...value, source })} />
-      ${input.kind === "document" && html`<${Field} label=${attachment("fileName")} hint=${attachment("fileNameHint")} dir="auto" maxlength="240" value=${value.filename}
+    const own = input.card === null && input.file
+      ? { file: value.file, hint: attachment(`${input.file}Hint`), onFile: ([file = null]) => onChange({ ...value, file }) } : undefined;
+    const isOwn = value.source.by === "file";
+    return html`<${SourceFields} source=${value.source} error=${error} own=${own} onChange=${(/** @type {any} */ source) => onChange({ ...value, source })} />
+      ${input.kind === "document" && html`<${Field} label=${attachment("fileName")} hint=${isOwn ? attachment("captionHint") : attachment("fileNameHint")} dir="auto" maxlength="240" value=${value.filename}
         onInput=${(/** @type {any} */ event) => onChange({ ...value, filename: event.target.value })} />`}`;
   }
   if (input.kind === "location") {
@@ -265,7 +303,7 @@ function PreviewHeader({ header, card, values }) {
   if (format === "TEXT") return html`<p class="preview-title" dir="auto">${filled(fill(header.text ?? "", "header", card, values))}</p>`;
   const value = values[`${card === null ? "" : `card ${card} `}header`];
   const icon = format === "LOCATION" ? "location" : format === "DOCUMENT" ? "file" : format === "VIDEO" ? "play" : "image";
-  const text = format === "LOCATION" ? value?.name : value?.filename || value?.source?.value;
+  const text = format === "LOCATION" ? value?.name : value?.filename || value?.file?.name || value?.source?.value;
   return html`<div class="preview-media"><${Icon} name=${icon} />${text && html`<span class="small" dir="auto">${text}</span>`}</div>`;
 }
 

@@ -7,6 +7,9 @@ import { t } from "../strings/inbox.js";
 /** The response of `POST /api/media`.
  * @typedef {{media: import("../types").Media, upload: {method: string, url: string, headers: Record<string, string>, expires_at: string}}} Ticket */
 
+/** The codes with which the API refuses a file. */
+export const UNSENDABLE = ["media_too_large", "media_type_not_sendable"];
+
 /** The maximum length of a file's name, in characters. */
 const MAX_NAME = 240;
 
