@@ -327,6 +327,26 @@ async fn file_that_whatsapp_no_longer_has_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shown_file_is_not_fetched_again() {
+    let (app, session_id) = TestApp::connected().await;
+    let id = store(&app, "", "image/png", PNG).await;
+    app.inbound(&json!({"from": CONTACT, "id": "wamid.cat", "type": "image", "image": {"id": id}})).await;
+    wait_for_state(&app, "wamid.cat", "stored").await;
+    app.wait_until("the file is settled", async || item(&app).await["state"] == "stored").await;
+    assert_eq!(app.graph("DELETE", &id, &Value::Null).await.status, 200);
+    // As if the process had been killed after it had shown the file.
+    app.set_item_attribute(&item(&app).await, "state", "pending").await;
+    app.invoke("media-fetch", &json!({"media": [message(&app, "wamid.cat").await["media"]["id"]]})).await;
+    assert_eq!(item(&app).await["state"], "stored");
+    let shown = message(&app, "wamid.cat").await;
+    assert_eq!((&shown["media"]["state"], &shown["media"]["size"]), (&json!("stored"), &json!(PNG.len())));
+    assert_eq!(download(&app, &shown).await.bytes, PNG);
+    let changes = app.all_changes(&session_id, 0).await;
+    let of_file: Vec<&Value> = changes.iter().filter(|change| change["type"] == "message.media").collect();
+    assert!(of_file.iter().all(|change| change["id"] == of_file[0]["id"]), "{of_file:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn file_of_a_message_that_is_erased_meanwhile_is_not_stored() {
     let app = TestApp::start_with_data(&[]).await;
     app.connect("ada").await;
@@ -433,9 +453,10 @@ async fn received_file_costs_ten_write_units() {
     failed_attempt(&app).await;
     let event = json!({"media": [pending["media"]["id"]]});
     assert_eq!(usage(&app, "media-fetch", event.clone()).await.write_units, 6.0, "a failed attempt");
-    let operations = [("BatchWriteItem", 1), ("GetItem", 1), ("UpdateItem", 4)];
+    // A repeated attempt also reads the message.
+    let operations = [("BatchWriteItem", 1), ("GetItem", 2), ("UpdateItem", 4)];
     let operations: BTreeMap<String, u64> = operations.map(|(name, count)| (name.to_owned(), count)).into();
-    let expected = Usage { requests: 6, read_units: 1.0, write_units: 8.0, operations };
+    let expected = Usage { requests: 7, read_units: 2.0, write_units: 8.0, operations };
     assert_eq!(usage(&app, "media-fetch", event.clone()).await, expected);
     wait_for_state(&app, "wamid.cat", "stored").await;
     assert_eq!(usage(&app, "media-fetch", event).await.write_units, 1.0, "a repeated event");

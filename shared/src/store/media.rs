@@ -142,10 +142,9 @@ impl MediaFiles<'_> {
     }
 
     /// Writes the final state of a received file, which isn't due again.
-    pub async fn settle(self, id: MediaId, event: MediaEvent, media: &MessageMedia) -> Result<(), StoreError> {
-        let Some(state) = MediaState::Pending.on(event) else { return Ok(()) };
+    pub async fn settle(self, id: MediaId, media: &MessageMedia) -> Result<(), StoreError> {
         let update = UpdateBuilder::new(&Key::media(id))
-            .set("state", state)
+            .set("state", media.state)
             .set("mime_type", media.mime_type.clone())
             .set("size", media.size)
             .set("sha256", media.sha256.clone())

@@ -1,5 +1,7 @@
 //! The table: its items, and injected faults.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
@@ -91,13 +93,18 @@ impl TestApp {
         self.dynamodb("Scan", &scan).await["Count"].as_u64().expect("a count")
     }
 
-    /// Sets a string attribute of an existing item.
+    /// Sets a string attribute of an existing item. Its name can be a path, such as `upload.id`.
     pub async fn set_attribute(&self, pk: &str, sk: &str, attribute: &str, value: &str) {
+        // Names can be reserved words.
+        let names = attribute.split('.').enumerate().map(|(index, name)| (format!("#name{index}"), name));
+        let names: BTreeMap<String, &str> = names.collect();
+        let path = names.keys().map(String::as_str).collect::<Vec<_>>().join(".");
         let update = json!({
             "TableName": self.ready.table,
             "Key": {"pk": {"S": pk}, "sk": {"S": sk}},
-            "UpdateExpression": format!("SET {attribute} = :value"),
+            "UpdateExpression": format!("SET {path} = :value"),
             "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {":value": {"S": value}},
         });
         self.dynamodb("UpdateItem", &update).await;

@@ -128,6 +128,13 @@ impl Fetcher {
     async fn fetch(&self, id: MediaId, end: Timestamp) -> Result<(), StoreError> {
         let lease = self.system.random_uuid();
         let Some(fetch) = self.store.media().lease(id, lease).await? else { return Ok(()) };
+        // An earlier attempt can have ended after it had shown the file.
+        if fetch.tries > 1
+            && let Some((message, _)) = self.store.messages().get(&fetch.message).await?
+            && let Some(media) = message.media
+        {
+            return self.finish(&fetch, &media).await;
+        }
         let started = self.system.now();
         // A process that no longer has the lease must not store the file: an erasure could have passed.
         let time = FETCH_LEASE.saturating_sub(SETTLE_MARGIN).min(end.since(started));
@@ -170,17 +177,12 @@ impl Fetcher {
         self.settle(&fetch, event, media).await
     }
 
-    /// Shows the final state in the message, and then ends the work. If the message was erased, so is the file.
+    /// Shows the final state in the message, and finishes. If the message was erased, so is the file.
     async fn settle(&self, fetch: &Fetch, event: MediaEvent, media: MessageMedia) -> Result<(), StoreError> {
         let Some(state) = MediaState::Pending.on(event) else { return Ok(()) };
         let media = MessageMedia { state, ..media };
         if self.store.media().show(fetch, &media).await? {
-            // A process that ends here fetches the file again, and appends the change with the same ID.
-            let appended = self.store.changes().append(fetch.session_id, &[change(fetch, self.system.now())]).await?;
-            if appended.has_webhooks {
-                self.notify.invoke(&NotifyEvent::Sessions { sessions: vec![fetch.session_id] }).await;
-            }
-            return self.store.media().settle(fetch.id, event, &media).await;
+            return self.finish(fetch, &media).await;
         }
         let key = received_key(fetch.session_id, fetch.message.chat_id, fetch.id);
         if let Err(error) = self.bucket.delete(&key).await {
@@ -189,6 +191,15 @@ impl Fetcher {
             return Ok(());
         }
         self.store.media().delete(fetch.id).await
+    }
+
+    /// Reports the final state, and then ends the work. Can be repeated: the change has the same ID.
+    async fn finish(&self, fetch: &Fetch, media: &MessageMedia) -> Result<(), StoreError> {
+        let appended = self.store.changes().append(fetch.session_id, &[change(fetch, self.system.now())]).await?;
+        if appended.has_webhooks {
+            self.notify.invoke(&NotifyEvent::Sessions { sessions: vec![fetch.session_id] }).await;
+        }
+        self.store.media().settle(fetch.id, media).await
     }
 
     /// Streams a file from WhatsApp into the bucket.
