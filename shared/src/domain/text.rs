@@ -18,6 +18,9 @@ const INVISIBLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<Def
 const DASHES: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<Dash>();
 const COMBINING_CLASS: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombiningClassMapBorrowed::new();
 
+/// The box of the keycap emoji.
+const KEYCAP: char = '\u{20e3}';
+
 /// Whether letters with different accents are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accents {
@@ -46,16 +49,16 @@ pub fn normalize(text: &str, accents: Accents) -> String {
     let mut is_after_i = false;
     for c in NFKD.normalize(&text).chars() {
         let class = COMBINING_CLASS.get_u8(c);
-        // Folding turns the Turkish `İ` into an `i` with a combining dot.
-        if c == '\u{307}' && is_after_i {
+        // Folding turns the Turkish `İ` into an `i` with a combining dot. Without the box of the keycap emoji, `1️⃣` is `1`.
+        if c == KEYCAP || (c == '\u{307}' && is_after_i) {
             continue;
         }
         let c = simplify(c);
-        is_after_i = c == Some('i') || (is_after_i && class != 0);
+        is_after_i = c == 'i' || (is_after_i && class != 0);
         match accents {
-            Accents::Distinct => simplified.extend(c),
+            Accents::Distinct => simplified.push(c),
             Accents::Ignored if is_accent(class) => {}
-            Accents::Ignored => c.into_iter().for_each(|c| push_without_accent(&mut simplified, c)),
+            Accents::Ignored => push_without_accent(&mut simplified, c),
         }
     }
     NFC.normalize(&simplified).split_whitespace().collect::<Vec<_>>().join(" ")
@@ -101,11 +104,10 @@ fn visible(text: &str) -> impl Iterator<Item = char> {
     })
 }
 
-/// Replaces the variants of a character that keyboards choose by themselves. Returns `None` for the box of the keycap
-/// emoji, so that `1️⃣` is `1`.
-fn simplify(c: char) -> Option<char> {
+/// Replaces the variants of a character that keyboards choose by themselves.
+fn simplify(c: char) -> char {
     match c {
-        'ı' => Some('i'),
+        'ı' => 'i',
         // Including the Armenian apostrophe, the Hebrew geresh, and single angle quotation marks.
         '`'
         | '\u{2b9}'
@@ -119,7 +121,7 @@ fn simplify(c: char) -> Option<char> {
         | '\u{203a}'
         | '\u{275b}'
         | '\u{275c}'
-        | '\u{275f}' => Some('\''),
+        | '\u{275f}' => '\'',
         // Including the Hebrew gershayim.
         '\u{2ba}'
         | '\u{2ee}'
@@ -131,10 +133,9 @@ fn simplify(c: char) -> Option<char> {
         | '\u{275e}'
         | '\u{2760}'
         | '\u{301d}'..='\u{301f}'
-        | '\u{1f676}'..='\u{1f678}' => Some('"'),
-        '\u{20e3}' => None,
-        c if is_hyphen(c) => Some('-'),
-        c => Some(ascii_digit(c).unwrap_or(c)),
+        | '\u{1f676}'..='\u{1f678}' => '"',
+        c if is_hyphen(c) => '-',
+        c => ascii_digit(c).unwrap_or(c),
     }
 }
 

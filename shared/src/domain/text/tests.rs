@@ -266,6 +266,16 @@ fn texts() -> impl Strategy<Value = String> {
         .prop_map(|characters| characters.into_iter().collect())
 }
 
+#[test]
+fn removed_keycap_leaves_a_normalized_text() {
+    for text in ["i\u{20e3}\u{307}", "ﬁ\u{20e3}\u{307}", "i\u{301}\u{20e3}\u{307}", "e\u{20e3}\u{301}"] {
+        for accents in [Accents::Distinct, Accents::Ignored] {
+            let once = normalize(text, accents);
+            assert_eq!(normalize(&once, accents), once, "{text:?} {accents:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
