@@ -491,9 +491,10 @@ async fn enabled_webhook_gets_what_is_open_without_an_invocation() {
         let is_resumed = async || app.items("webhook").await.iter().all(|webhook| webhook["due_at"].is_null());
         app.wait_until("the webhook leaves the index", is_resumed).await;
         assert_eq!(app.delete(&path(&webhook)).await.status, 200);
-        for item in app.items("webhook_delivery").await {
-            assert_eq!(item["status"], "delivered", "{item}");
-        }
+        // A run can use the settings of a deleted webhook, here the one before, for some seconds.
+        let items = app.items("webhook_delivery").await;
+        let own: Vec<&Value> = items.iter().filter(|item| item["webhook_id"] == webhook["id"]).collect();
+        assert!(!own.is_empty() && own.iter().all(|item| item["status"] == "delivered"), "{own:#?}");
     }
 }
 
