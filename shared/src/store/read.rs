@@ -96,26 +96,27 @@ impl Store {
         if unread.is_empty() { Ok(found) } else { Err(StoreError::Contention { operation }) }
     }
 
-    /// Returns the keys of up to `limit` items of a partition of the `due` index that are due, the first due one first.
-    /// Eventually consistent.
-    pub(super) async fn due_keys(
-        &self,
-        operation: &'static str,
-        due_key: &str,
-        limit: i32,
-    ) -> Result<Vec<Key>, StoreError> {
-        let output = self
-            .client
+    /// Returns a query for the entries of a partition of the `due` index that are due, the first due one first. Eventually
+    /// consistent.
+    pub(super) fn due_entries(&self, due_key: impl Into<String>) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.table)
             .index_name("due")
             .key_condition_expression("due_key = :key AND due_at <= :now")
             .expression_attribute_values(":key", string(due_key))
             .expression_attribute_values(":now", string(self.system.now().to_string()))
-            .limit(limit)
-            .send()
-            .await
-            .map_err(StoreError::request(operation))?;
+    }
+
+    /// Returns the keys of the first entries of [`Store::due_entries`], up to `limit`.
+    pub(super) async fn due_keys(
+        &self,
+        operation: &'static str,
+        due_key: &str,
+        limit: i32,
+    ) -> Result<Vec<Key>, StoreError> {
+        let query = self.due_entries(due_key).limit(limit);
+        let output = query.send().await.map_err(StoreError::request(operation))?;
         Ok(output.items().iter().filter_map(Key::from_item).collect())
     }
 

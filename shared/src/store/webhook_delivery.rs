@@ -228,7 +228,7 @@ impl WebhookDeliveries<'_> {
 
     /// Returns the first due entries in the partition of the `due` index that has a session's. Eventually consistent.
     pub async fn due_of_session(self, session_id: SessionId) -> Result<DueNotifications, StoreError> {
-        let query = self.due_entries(notify_key(session_id)).limit(MAX_OWN_ENTRIES);
+        let query = self.0.due_entries(notify_key(session_id)).limit(MAX_OWN_ENTRIES);
         let output = query.send().await.map_err(StoreError::request("reading due notifications"))?;
         let mut due = DueNotifications::default();
         output.items().iter().for_each(|entry| due.add(entry));
@@ -252,19 +252,8 @@ impl WebhookDeliveries<'_> {
         self.0.get("reading a delivery", &key(delivery)).await?.map(read).transpose()
     }
 
-    fn due_entries(self, due_key: String) -> QueryFluentBuilder {
-        self.0
-            .client
-            .query()
-            .table_name(&self.0.table)
-            .index_name("due")
-            .key_condition_expression("due_key = :key AND due_at <= :now")
-            .expression_attribute_values(":key", string(due_key))
-            .expression_attribute_values(":now", string(self.0.system.now().to_string()))
-    }
-
     async fn due_part(self, due_key: String, deadline: Timestamp) -> Result<DueNotifications, StoreError> {
-        let query = self.due_entries(due_key);
+        let query = self.0.due_entries(due_key);
         let mut due = DueNotifications::default();
         let mut start = None;
         loop {
