@@ -62,7 +62,7 @@ pub enum MediaError {
     NotUploaded(String),
     /// WhatsApp doesn't deliver this type of file in this type of message.
     #[error(
-        "{field} is a file of type {mime_type}, which WhatsApp doesn't deliver in this message: send it as a document"
+        "{field} is a file of type {mime_type}, which WhatsApp doesn't deliver there: send it as a document, or another file"
     )]
     OtherType {
         /// The path in the request.
